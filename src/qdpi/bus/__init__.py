@@ -1,0 +1,1 @@
+"""The event bus: the port, its adapters, and the key-ordered worker."""

@@ -1,0 +1,1 @@
+"""Reading books: the corpus layout, texts.json, a folder of Markdown."""

@@ -1,0 +1,167 @@
+"""The one tree of errors. A message says the value, the cause and the next step.
+
+`code` names the kind for programs (problem details, `failed` events); `next_step` is a sentence for the
+person who can act. Adapters translate their driver's exceptions into this tree where they arise.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class QdpiError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    """The HTTP status a gateway answers with."""
+    default_next_step: ClassVar[str] = "Report this with the log line that carries its event id."
+
+    def __init__(self, detail: str, *, next_step: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.next_step = next_step or self.default_next_step
+
+    def __str__(self) -> str:
+        return f"{self.detail} {self.next_step}".strip()
+
+
+class InvalidInput(QdpiError, ValueError):
+    """A value that a person or a program gave cannot be used."""
+
+    code = "invalid_input"
+    status = 422
+    default_next_step = "Correct the value and send it again."
+
+
+class InvalidSymbol(InvalidInput):
+    """A symbol that is none of the 256."""
+
+    code = "invalid_symbol"
+    default_next_step = "Give 0..255, 0x00..0xFF or a name such as an-author:XC."
+
+
+class InvalidSession(InvalidInput):
+    """A session id that is malformed."""
+
+    code = "invalid_session"
+    default_next_step = "Use 1 to 64 letters, digits, '-' or '_', or ask POST /api/v1/session for one."
+
+
+class MalformedEvent(InvalidInput):
+    """Bytes on a topic that are not the event the topic carries."""
+
+    code = "malformed_event"
+    default_next_step = "Look at the record with `qdpi dlq show`."
+
+
+class UnknownPage(QdpiError, LookupError):
+    """A page id that names nothing a reader may stand on."""
+
+    code = "unknown_page"
+    status = 404
+    default_next_step = "Take a page id from GET /api/v1/canon or from your own journey."
+
+
+class InvalidSetting(QdpiError, ValueError):
+    """A setting whose value cannot be used."""
+
+    code = "invalid_setting"
+    default_next_step = "See docs/configuration.md for its values."
+
+
+class BookRefused(QdpiError):
+    """A book that breaks the rules; `faults` lists every one of them."""
+
+    code = "book_refused"
+    status = 422
+    default_next_step = "Mend the faults and ingest the book again; nothing was written."
+
+    def __init__(self, detail: str, *, faults: tuple[str, ...] = (), next_step: str | None = None) -> None:
+        super().__init__(detail, next_step=next_step)
+        self.faults = faults
+
+
+class NoBook(QdpiError):
+    """There is no book to read from yet."""
+
+    code = "no_book"
+    status = 503
+    default_next_step = "Run `qdpi ingest-canon PATH`, or `qdpi run`, which brings a short book of its own."
+
+
+class TooManyWaiting(QdpiError):
+    """A journey has as many presses waiting as it may have."""
+
+    code = "too_many_waiting"
+    status = 429
+    default_next_step = "Wait for an answer before pressing again."
+
+
+class OutcomePending(QdpiError):
+    """A direct run's outcome did not come in time; the press goes on."""
+
+    code = "outcome_pending"
+    status = 504
+    default_next_step = "The press is not lost: read its outcome from the journey or the stream."
+
+
+class Unavailable(QdpiError):
+    """A part this process needs is away for now: it is waited for, never a reason to fail a press."""
+
+    code = "unavailable"
+    status = 503
+    default_next_step = "It is tried again by itself; see /readyz."
+
+
+class StoreUnavailable(Unavailable):
+    """The page store does not answer."""
+
+    code = "store_unavailable"
+
+
+class BusUnavailable(Unavailable):
+    """The event bus does not answer."""
+
+    code = "bus_unavailable"
+
+
+class PublishUnknown(BusUnavailable):
+    """The bus did not say whether it took an event; publishing the same event again is safe."""
+
+    code = "publish_unknown"
+    default_next_step = "Send the same request again with the same client_request_id: it is one event."
+
+
+class ModelFailed(QdpiError):
+    """A language model did not give a page."""
+
+    code = "model_failed"
+    status = 502
+    default_next_step = "Press again, or check the model with `qdpi doctor`."
+
+
+class ModelUnreachable(ModelFailed):
+    """A configured language model is away, refuses us or broke off."""
+
+    code = "model_unreachable"
+
+
+class ModelTimeout(ModelFailed):
+    """A language model took longer than QDPI_MODEL_TIMEOUT."""
+
+    code = "model_timeout"
+
+
+class ModelEmpty(ModelFailed):
+    """A language model answered without any prose."""
+
+    code = "model_empty"
+
+
+class RunStopped(QdpiError):
+    """A reader stopped a run before it had any text."""
+
+    code = "stopped"
+    status = 409
+    default_next_step = "Press again to have the page written."

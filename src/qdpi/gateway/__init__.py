@@ -1,0 +1,1 @@
+"""The HTTP gateway: direct calls, event gateway, streams, limits."""

@@ -1,0 +1,1 @@
+"""Language models: hosted, Ollama, in-process llama.cpp, offline."""

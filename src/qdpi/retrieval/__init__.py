@@ -1,0 +1,1 @@
+"""Embeddings, lexical index, fusion, index signals, checks of a page."""

@@ -1,0 +1,1 @@
+"""The page store: the port and its adapters."""
