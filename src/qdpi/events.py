@@ -1,0 +1,360 @@
+"""The events, their topics, keys and headers.
+
+JSON on the wire, one model per event, unknown fields kept. `TOPICS` is the one table of what is carried
+where; `topic_of` is the one function that names the topic of a page event, whatever the layout.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from qdpi.errors import MalformedEvent
+from qdpi.page_schema import Edges, PageStatus, PolicyVerdict, Validation
+from qdpi.symbols import CHARACTER_MAP, Trajectory, decode_symbol, profile_of
+
+SCHEMA_VERSION: Final = 1
+INTENT_LIMIT: Final = 4_000
+"""The longest intent a reader may give, in characters."""
+
+
+def _utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Timestamp = Annotated[datetime, AfterValidator(_utc)]
+Session = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+PageId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+SymbolCode = Annotated[int, Field(ge=0, le=255)]
+Intent = Annotated[str, Field(max_length=INTENT_LIMIT)]
+Id = Annotated[str, Field(min_length=1, max_length=128)]
+E = TypeVar("E", bound=BaseModel)
+
+
+class Event(BaseModel):
+    """What every event says: its id and time, the journey, and the event that led to it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    topic: ClassVar[str]
+
+    event_id: Id
+    ts: Timestamp
+    schema_version: int = SCHEMA_VERSION
+    session_id: Session
+    cause_id: str | None = None
+
+    def encode(self) -> bytes:
+        """Return the event as JSON bytes."""
+        return self.model_dump_json().encode()
+
+
+class Press(Event):
+    """A reader chose a symbol at a locus. `trajectory` is a wish; `replays` names the press it repeats."""
+
+    topic: ClassVar[str] = "gibsey.ui.symbol"
+
+    symbol_code: SymbolCode
+    page_id: PageId | None = None
+    user_intent: Intent = ""
+    trajectory: Trajectory | None = None
+    client_request_id: str | None = None
+    replays: str | None = None
+
+
+class Ask(Event):
+    """A reader asked in words: an Ask/User press at the locus's own character."""
+
+    topic: ClassVar[str] = "gibsey.ask"
+
+    user_intent: Intent
+    page_id: PageId | None = None
+    client_request_id: str | None = None
+    replays: str | None = None
+
+
+class Stop(Event):
+    """A reader stops the run of the press `press_id`."""
+
+    topic: ClassVar[str] = "gibsey.ui.stop"
+
+    press_id: Id
+
+
+class Fault(BaseModel):
+    """Why a run failed, for programs and for people."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    code: str
+    detail: str
+    next_step: str
+
+
+class RunEvent(Event):
+    """What every event of a run says: the press and the run it belongs to."""
+
+    press_id: Id
+    request_id: Id
+
+
+class PageRequest(RunEvent):
+    """An enriched press. Symbol, section and locus are open where only the generator can tell them.
+
+    An `error` is a refusal that the generator answers in its turn.
+    """
+
+    topic: ClassVar[str] = "gibsey.generate.page.request"
+
+    symbol_code: SymbolCode | None = None
+    char_hex: int | None = None
+    behavior: int | None = None
+    section: int | None = None
+    page_id: PageId | None = None
+    trajectory_hint: Trajectory | None = None
+    trajectory: Trajectory | None = None
+    user_intent: str = ""
+    context_ids: tuple[str, ...] = ()
+    canon_revision: int | None = None
+    error: Fault | None = None
+
+
+class Phase(StrEnum):
+    """What a run is doing, as its reader sees it."""
+
+    READING = "reading"
+    PLANNING = "planning"
+    WRITING = "writing"
+    CHECKING = "checking"
+    BINDING = "binding"
+
+
+class PageDelta(RunEvent):
+    """A piece of the text of `(request_id, attempt)`, or no text and a new phase. Lossy, never the truth.
+
+    `offset` counts the characters of this attempt that come before the piece.
+    """
+
+    topic: ClassVar[str] = "gibsey.generate.page.delta"
+
+    attempt: int
+    offset: int
+    text: str = ""
+    phase: Phase = Phase.WRITING
+
+
+class PageDone(RunEvent):
+    """A page was written: the truth about it, and all that a journey's fold needs."""
+
+    topic: ClassVar[str] = "gibsey.generate.page.done"
+
+    seq: int
+    attempt: int
+    page_id: PageId
+    character: str
+    character_id: str
+    symbol_code: SymbolCode
+    section: int
+    title: str
+    trajectory: Trajectory
+    locus: str
+    anchor: str
+    anchor_section: int
+    depth: int
+    branch_id: str | None = None
+    return_to: str
+    text: str
+    edges: Edges
+    validation: Validation
+    status: PageStatus = PageStatus.COMPLETE
+    model: str
+    policy: PolicyVerdict
+    receipt_id: str
+    locus_terms: tuple[str, ...] = ()
+
+
+class PageFailed(RunEvent):
+    """A run ended without a page."""
+
+    topic: ClassVar[str] = "gibsey.generate.page.failed"
+
+    seq: int
+    attempt: int
+    symbol_code: SymbolCode | None = None
+    locus: str | None = None
+    error: Fault
+
+
+class PageEvent(Event):
+    """A page's whole status after a change; `change` is what changed."""
+
+    topic: ClassVar[str] = "gibsey.page.events"
+
+    page_id: PageId
+    section: int
+    symbol_code: SymbolCode
+    revision: int = 1
+    change: Literal["written", "linked", "indexed", "saved"]
+    written: bool = False
+    linked: bool = False
+    indexed: bool = False
+    saved: bool = False
+
+
+class IndexUpdate(Event):
+    """A page is to be read and indexed (again)."""
+
+    topic: ClassVar[str] = "gibsey.index.update"
+
+    page_id: PageId
+    revision: int = 1
+
+
+class VaultChange(Event):
+    """A page was saved, unsaved or labelled in a reader's vault."""
+
+    topic: ClassVar[str] = "gibsey.vault"
+
+    action: Literal["saved", "unsaved", "labelled"]
+    page_id: PageId
+    label: str = ""
+    notes: str = ""
+    client_request_id: str | None = None
+
+
+class Audit(RunEvent):
+    """A step of the pipeline, with what was measured at it."""
+
+    topic: ClassVar[str] = "gibsey.audit"
+
+    step: str
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class DeadLetter(BaseModel):
+    """A record that could not be handled: the original bytes and headers, the error, where it came from."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    topic: ClassVar[str] = "gibsey.dlq"
+
+    event_id: Id
+    ts: Timestamp
+    schema_version: int = SCHEMA_VERSION
+    session_id: str | None = None
+    press_id: str | None = None
+    group: str
+    source_topic: str
+    source_partition: int | None = None
+    source_offset: int | None = None
+    attempts: int
+    error: Fault
+    key_base64: str | None = None
+    value_base64: str | None = None
+    headers_base64: tuple[tuple[str, str], ...] = ()
+
+    def encode(self) -> bytes:
+        """Return the record as JSON bytes."""
+        return self.model_dump_json().encode()
+
+    def original(self) -> tuple[bytes | None, bytes | None, tuple[tuple[str, bytes], ...]]:
+        """Return the key, value and headers of the original record."""
+        key, value = (b if b is None else base64.b64decode(b) for b in (self.key_base64, self.value_base64))
+        return key, value, tuple((name, base64.b64decode(raw)) for name, raw in self.headers_base64)
+
+
+class PageEventLayout(StrEnum):
+    """How page events are spread over topics."""
+
+    KEYED = "keyed"
+    SECTION = "section"
+    PAGE = "page"
+
+
+_HOUR: Final = 3_600
+_DAY: Final = 24 * _HOUR
+
+
+class TopicSpec(NamedTuple):
+    """A topic: what it carries and is keyed by, how long it is kept (seconds), and how it is treated.
+
+    `durable`: an acknowledged publish survives a power cut by itself. Topics that can be derived again
+    from a durable one need not wait for the disk.
+    """
+
+    name: str
+    model: type[Event] | type[DeadLetter]
+    key: Literal["session_id", "page_id", "original"]
+    retention: int
+    durable: bool = False
+    compact: bool = False
+    max_bytes: int = 1 << 20
+
+
+TOPICS: Final[dict[str, TopicSpec]] = {
+    spec.name: spec
+    for spec in (
+        TopicSpec(Press.topic, Press, "session_id", 7 * _DAY, durable=True),
+        TopicSpec(Ask.topic, Ask, "session_id", 7 * _DAY, durable=True),
+        TopicSpec(Stop.topic, Stop, "session_id", _HOUR, durable=True),
+        TopicSpec(PageRequest.topic, PageRequest, "session_id", 7 * _DAY),
+        TopicSpec(PageDelta.topic, PageDelta, "session_id", 10 * 60),
+        TopicSpec(PageDone.topic, PageDone, "session_id", 7 * _DAY),
+        TopicSpec(PageFailed.topic, PageFailed, "session_id", 7 * _DAY),
+        TopicSpec(PageEvent.topic, PageEvent, "page_id", 7 * _DAY, compact=True),
+        TopicSpec(IndexUpdate.topic, IndexUpdate, "page_id", 7 * _DAY),
+        TopicSpec(VaultChange.topic, VaultChange, "session_id", 30 * _DAY, durable=True),
+        TopicSpec(Audit.topic, Audit, "session_id", 30 * _DAY),
+        TopicSpec(DeadLetter.topic, DeadLetter, "original", 30 * _DAY, max_bytes=16 << 20),
+    )
+}
+"""Every core topic by its name."""
+
+
+def topic_of(event: Event, layout: PageEventLayout = PageEventLayout.KEYED) -> str:
+    """Return the topic that an event is published to; only page events heed the layout."""
+    if not isinstance(event, PageEvent) or layout is PageEventLayout.KEYED:
+        return event.topic
+    section = f"gibsey.page.S{event.section:02d}"
+    if layout is PageEventLayout.SECTION:
+        return section
+    page = event.page_id.removeprefix(f"S{event.section:02d}-")
+    return f"{section}.{page}.events"
+
+
+def key_of(event: Event) -> bytes:
+    """Return the key that an event is published under."""
+    name = TOPICS[event.topic].key
+    return str(getattr(event, name)).encode()
+
+
+def headers_of(event: Event, traceparent: str | None = None) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers of an event: what can be told of its symbol, section and trajectory, and its id."""
+    symbol = getattr(event, "symbol_code", None)
+    values: dict[str, Any] = {"x-event-id": event.event_id, "x-section": getattr(event, "section", None)}
+    if symbol is not None:
+        profile = profile_of(symbol)
+        values |= {
+            "x-character": CHARACTER_MAP[decode_symbol(symbol)[0]],
+            "x-symbol": symbol,
+            "x-orientation": profile.orientation.value,
+            "x-provenance": profile.provenance.value,
+        }
+    values["x-trajectory"] = getattr(event, "trajectory", None) or getattr(event, "trajectory_hint", None)
+    values["traceparent"] = traceparent
+    return tuple((name, str(value).encode()) for name, value in values.items() if value is not None)
+
+
+def decode(model: type[E], value: bytes | None) -> E:
+    """Read an event from a record's bytes. Raises `MalformedEvent` that says what is wrong with them."""
+    if value is None:
+        raise MalformedEvent(f"A record of {model.__name__} has no value (a tombstone).")
+    try:
+        return model.model_validate_json(value)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()[:5]
+        )
+        raise MalformedEvent(f"{value[:80]!r} is not a {model.__name__}: {faults}.") from error

@@ -1,0 +1,72 @@
+"""Ids: UUIDv5 in one namespace, so that the same cause has the same id wherever it is computed.
+
+A press's `event_id` is the only random one, and only when its client gives no `client_request_id`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from qdpi.errors import InvalidSession
+
+NAMESPACE: Final = uuid5(NAMESPACE_URL, "urn:gibsey:qdpi")
+"""The namespace of every id here: 192cdf3d-fe88-5266-aa81-ffac34bb38e6."""
+
+_SESSION: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_GREGORIAN_EPOCH: Final = datetime(1582, 10, 15, tzinfo=UTC)
+
+
+def derived_id(kind: str, *parts: str) -> str:
+    """Return the UUIDv5 of a kind of thing and of what names it, each part kept apart from the next."""
+    return str(uuid5(NAMESPACE, "\x1f".join((kind, *parts))))
+
+
+def press_id(session_id: str, kind: str, client_request_id: str) -> str:
+    """Return the event id of a press, ask or stop that its client named."""
+    return derived_id("event", session_id, kind, client_request_id)
+
+
+def request_id(press: str) -> str:
+    """Return the id of the run that a press causes."""
+    return derived_id("request", press)
+
+
+def page_id(request: str) -> str:
+    """Return the id of the page that a run writes."""
+    return derived_id("page", request)
+
+
+def time_uuid(at: datetime, name: str) -> str:
+    """Return a version 1 UUID whose time is `at` (to 100 ns) and whose other bits come from `name`.
+
+    The layout is RFC 9562's; equal arguments give equal ids, so a row keyed by it is written once.
+    """
+    ticks = ((at - _GREGORIAN_EPOCH) // timedelta(microseconds=1)) * 10
+    digest = hashlib.sha256(name.encode()).digest()
+    clock_seq = int.from_bytes(digest[:2], "big") & 0x3FFF
+    node = int.from_bytes(digest[2:8], "big") | (1 << 40)  # the multicast bit: not a network card's
+    fields = (
+        ticks & 0xFFFFFFFF,
+        (ticks >> 32) & 0xFFFF,
+        ((ticks >> 48) & 0x0FFF) | 0x1000,
+        (clock_seq >> 8) | 0x80,
+        clock_seq & 0xFF,
+        node,
+    )
+    return str(UUID(fields=fields))
+
+
+def check_session(session_id: str) -> str:
+    """Return a well-formed session id as it is. Raises `InvalidSession`."""
+    if not _SESSION.fullmatch(session_id):
+        raise InvalidSession(f"{session_id[:80]!r} is not a session id.")
+    return session_id
+
+
+def sha256(text: str) -> str:
+    """Return the SHA-256 of a text, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()

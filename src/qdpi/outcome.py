@@ -1,0 +1,178 @@
+"""An outcome: all that a run will ever say, committed once, and the messages derived from it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from qdpi.events import (
+    Audit,
+    DeadLetter,
+    Event,
+    IndexUpdate,
+    PageDone,
+    PageEvent,
+    PageFailed,
+    PageRequest,
+    headers_of,
+    key_of,
+)
+from qdpi.identity import derived_id, time_uuid
+from qdpi.journey import JourneyState
+from qdpi.page_schema import Page, Receipt
+
+GENERATOR_GROUP = "qdpi.page_generator"
+"""The consumer group whose dead letters a failed outcome tells of."""
+
+
+class Outcome(BaseModel):
+    """A run's end: `event` is what readers are told, `page` what was written (None where it failed).
+
+    `state` is the journey's after it; `request` is what was asked, kept for the dead letter of a failure.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event: PageDone | PageFailed
+    page: Page | None = None
+    receipt: Receipt
+    state: JourneyState
+    request: PageRequest
+
+    @property
+    def session_id(self) -> str:
+        """The journey."""
+        return self.event.session_id
+
+    @property
+    def seq(self) -> int:
+        """The outcome's number in its journey, from 1."""
+        return self.event.seq
+
+    @property
+    def request_id(self) -> str:
+        """The run."""
+        return self.event.request_id
+
+    @property
+    def at(self) -> datetime:
+        """When it was committed."""
+        return self.event.ts
+
+    def public(self) -> dict[str, Any]:
+        """Return the page with its policy, receipt and ids, as a direct run answers."""
+        page = self.page.public() if self.page else {}
+        told = self.event.model_dump(
+            mode="json", include={"seq", "policy", "attempt", "locus", "error", "session_id", "request_id"}
+        )
+        return {
+            **page,
+            **told,
+            "event_id": self.event.press_id,
+            "receipt": self.receipt.model_dump(mode="json"),
+        }
+
+
+class LogEntry(BaseModel):
+    """A row of the events log: an event of a journey, keyed by its time and its id."""
+
+    model_config = ConfigDict(frozen=True)
+
+    session_id: str
+    ts: datetime
+    event_id: str
+    type: str
+    payload_json: str
+    headers_json: str
+
+    @property
+    def time_uuid(self) -> str:
+        """The clustering column `ts` as a TIMEUUID, a function of the event alone."""
+        return time_uuid(self.ts, self.event_id)
+
+
+def log_entry(event: Event) -> LogEntry:
+    """Return the log's row for an event."""
+    headers = {name: value.decode() for name, value in headers_of(event)}
+    return LogEntry(
+        session_id=event.session_id,
+        ts=event.ts,
+        event_id=event.event_id,
+        type=event.topic,
+        payload_json=event.model_dump_json(),
+        headers_json=json.dumps(headers, sort_keys=True),
+    )
+
+
+def page_events(outcome: Outcome) -> list[Event]:
+    """Return what the page's own followers are told of an outcome: its status, and that it wants indexing."""
+    page = outcome.page
+    if page is None:
+        return []
+    written = PageEvent(
+        event_id=derived_id("page-written", page.page_id, str(page.revision)),
+        ts=outcome.at,
+        session_id=outcome.session_id,
+        cause_id=outcome.event.event_id,
+        page_id=page.page_id,
+        section=page.section,
+        symbol_code=page.symbol_code,
+        revision=page.revision,
+        change="written",
+        written=True,
+        linked=True,
+    )
+    to_index = IndexUpdate(
+        event_id=derived_id("index-update", page.page_id, str(page.revision)),
+        ts=outcome.at,
+        session_id=outcome.session_id,
+        cause_id=outcome.event.event_id,
+        page_id=page.page_id,
+        revision=page.revision,
+    )
+    return [written, to_index]
+
+
+def audit_of(outcome: Outcome) -> Audit:
+    """Return the audit's word on a run: what it ended in, what it called, and how long its phases took."""
+    receipt = outcome.receipt
+    return Audit(
+        event_id=derived_id("audit", outcome.request_id, "outcome"),
+        ts=outcome.at,
+        session_id=outcome.session_id,
+        cause_id=outcome.event.event_id,
+        press_id=outcome.event.press_id,
+        request_id=outcome.request_id,
+        step=outcome.event.topic,
+        detail={
+            "seq": outcome.seq,
+            "model_calls": len(receipt.calls),
+            "milliseconds": receipt.milliseconds,
+            "failures": list(receipt.failures),
+        },
+    )
+
+
+def dead_letter_of(outcome: Outcome) -> DeadLetter | None:
+    """Return the dead letter of a failed run, None for a page and for a run that its reader stopped."""
+    event = outcome.event
+    if not isinstance(event, PageFailed) or event.error.code == "stopped":
+        return None
+    request = outcome.request
+    return DeadLetter(
+        event_id=derived_id("dead-letter", outcome.request_id),
+        ts=outcome.at,
+        session_id=outcome.session_id,
+        press_id=event.press_id,
+        group=GENERATOR_GROUP,
+        source_topic=request.topic,
+        attempts=event.attempt,
+        error=event.error,
+        key_base64=base64.b64encode(key_of(request)).decode(),
+        value_base64=base64.b64encode(request.encode()).decode(),
+        headers_base64=tuple((name, base64.b64encode(raw).decode()) for name, raw in headers_of(request)),
+    )

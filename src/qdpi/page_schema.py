@@ -1,0 +1,237 @@
+"""The models of a page and of what is known about it: edges, signals, validation, receipt.
+
+`PageSchema` is the page as frontmatter carries it; `Page` is the page as it is stored and served, flat.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+from qdpi.symbols import Trajectory, decode_symbol, profile_of
+
+RECEIPT_VERSION: Final = 1
+
+
+class Value(BaseModel):
+    """Base of the values here: frozen, and keeping fields of later versions."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class PageStatus(StrEnum):
+    """Whether a page was written to its end or stopped by its reader."""
+
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+
+
+class EdgeType(StrEnum):
+    """The kinds of edges between pages."""
+
+    NEXT = "NEXT"
+    LOOP = "LOOP"
+    FORK = "FORK"
+    MIRROR = "MIRROR"
+
+
+class Edges(Value):
+    """Where a page leads. Every target is a page id; `mirrors` are the pages it drew on."""
+
+    next_within: str | None = None
+    loop_back_to: str | None = None
+    forks: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = ()
+
+    def typed(self) -> tuple[tuple[EdgeType, str], ...]:
+        """Return the edges as (type, target) pairs, in the order of the types."""
+        single = ((EdgeType.NEXT, self.next_within), (EdgeType.LOOP, self.loop_back_to))
+        many = ((EdgeType.FORK, self.forks), (EdgeType.MIRROR, self.mirrors))
+        return tuple((t, target) for t, target in single if target) + tuple(
+            (t, target) for t, targets in many for target in targets
+        )
+
+
+class Signals(Value):
+    """What the index says of a page. `novelty` and `coherence` are in 0..1."""
+
+    entities: tuple[str, ...] = ()
+    motifs: tuple[str, ...] = ()
+    unresolved_anchors: tuple[str, ...] = ()
+    novelty: float = 1.0
+    coherence: float = 1.0
+
+
+class Check(Value):
+    """One check of a page's text: its verdict, the reasons against it, and what was measured."""
+
+    name: str
+    passed: bool
+    reasons: tuple[str, ...] = ()
+    measures: dict[str, float] = Field(default_factory=dict)
+
+
+class Validation(Value):
+    """What the checks say of a page. `style_ok` and `continuity_score` are None where not measured."""
+
+    passed: bool
+    style_ok: bool | None = None
+    continuity_score: float | None = None
+    reasons: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    reworked: bool = False
+    thresholds_version: str = ""
+
+
+class PolicyVerdict(Value):
+    """What was wished, what was given, and the rule and reasons behind it."""
+
+    wished: Trajectory | None
+    given: Trajectory
+    rule: str
+    reasons: tuple[str, ...] = ()
+    version: str
+
+
+class SourceUse(Value):
+    """A passage that was read for a page: its place in the ranking and how it was found."""
+
+    page_id: str
+    kind: str
+    revision: int
+    score: float
+    via: tuple[str, ...] = ()
+    passage: str = ""
+
+
+class ModelCall(Value):
+    """One call of a language model; hashes are SHA-256 in hex, time is in milliseconds."""
+
+    phase: str
+    attempt: int
+    model: str
+    prompt_hash: str
+    output_hash: str
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    finish_reason: str | None = None
+    milliseconds: float
+
+
+class Receipt(Value):
+    """Why a page is what it is. Complete from the first day; empty where nothing is measured yet."""
+
+    receipt_version: int = RECEIPT_VERSION
+    receipt_id: str
+    press_id: str
+    request_id: str
+    program_version: str
+    policy_version: str
+    extractor_version: str
+    canon_revision: int | None
+    model: str | None = None
+    profile: str | None = None
+    plan: dict[str, Any] = Field(default_factory=dict)
+    policy: PolicyVerdict | None = None
+    locus_reading: str | None = None
+    sources: tuple[SourceUse, ...] = ()
+    calls: tuple[ModelCall, ...] = ()
+    attempts: int = 0
+    failures: tuple[str, ...] = ()
+    validation: Validation | None = None
+    milliseconds: dict[str, float] = Field(default_factory=dict)
+    cost: float | None = None
+
+
+class Placement(Value):
+    """Where a generated page hangs.
+
+    `anchor` is the canon page its tree grows from, `depth` its distance from it (from 1), `branch_id` the
+    departure (page id) of the branch it belongs to, and `anchor_section` the section the branch is booked on.
+    """
+
+    locus: str
+    anchor: str
+    anchor_section: int
+    depth: int
+    branch_id: str | None = None
+
+
+class Page(Value):
+    """A page, canon or generated, as stored and served: the plan's columns and what later ones added.
+
+    `page_num` is the global number of a canon page. `session_id` owns a generated page and is never served.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    page_id: str
+    symbol_code: int
+    section: int
+    page_num: int | None = None
+    title: str
+    trajectory: Trajectory
+    return_to: str | None = None
+    text: str
+    created_at: datetime
+    author: str
+    version: str
+    revision: int = 1
+    status: PageStatus = PageStatus.COMPLETE
+    edges: Edges = Edges()
+    signals: Signals = Signals()
+    validation: Validation | None = None
+    placement: Placement | None = None
+    canon_revision: int | None = None
+    model: str | None = None
+    receipt_id: str | None = None
+    session_id: str | None = None
+    seq: int | None = None
+
+    @computed_field
+    def char_hex(self) -> int:
+        """The character, 0..15."""
+        return decode_symbol(self.symbol_code)[0]
+
+    @computed_field
+    def behavior(self) -> int:
+        """The behaviour, 0..15."""
+        return decode_symbol(self.symbol_code)[1]
+
+    @computed_field
+    def orientation(self) -> str:
+        """The behaviour's orientation: X, Y, A or Z."""
+        return profile_of(self.symbol_code).orientation.value
+
+    @computed_field
+    def provenance(self) -> str:
+        """The behaviour's provenance: C, P, U or S."""
+        return profile_of(self.symbol_code).provenance.value
+
+    @property
+    def is_canon(self) -> bool:
+        """Whether the page is one of the book's own."""
+        return self.placement is None
+
+    def public(self) -> dict[str, Any]:
+        """Return the page as JSON for anybody: without the session that owns it."""
+        return self.model_dump(mode="json", exclude={"session_id"})
+
+
+class PageSchema(BaseModel):
+    """A page as the plan's frontmatter carries it."""
+
+    page_id: str
+    symbol_code: int
+    character: str
+    orientation: str
+    provenance: str
+    trajectory: str
+    voice_preset: str | None = None
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    text: str
+    edges: dict[str, Any] = Field(default_factory=dict)
+    validation: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,195 @@
+"""The policy: which trajectory a press is given, by which rule, and why.
+
+Pure functions with reasons. The figures given here are those of the section that the anchor stands in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from qdpi.page_schema import PolicyVerdict
+from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, Choice, Profile, Trajectory
+
+POLICY_VERSION: Final = "policy/1"
+MAX_RETURN_DEBT: Final = 2
+MAX_BRANCH_DEPTH: Final = 3
+MAX_OPEN_BRANCHES: Final = 2
+MAX_DEPARTURES: Final = 64
+"""The budget of forks and drifts of one journey."""
+MIN_NOVELTY: Final = 0.35
+"""Below it the locus is what the journey has been reading: three of its last four loci alike."""
+
+_NEAREST: Final[dict[Trajectory, tuple[Trajectory, ...]]] = {
+    Trajectory.CONTINUE: (Trajectory.CONTINUE, Trajectory.LOOP),
+    Trajectory.LOOP: (Trajectory.LOOP, Trajectory.CONTINUE),
+    Trajectory.FORK: (Trajectory.FORK, Trajectory.CONTINUE, Trajectory.LOOP),
+    Trajectory.DRIFT: (Trajectory.DRIFT, Trajectory.FORK, Trajectory.CONTINUE, Trajectory.LOOP),
+}
+_DEPARTURES: Final = frozenset({Trajectory.FORK, Trajectory.DRIFT})
+_BACK: Final = re.compile(
+    r"\b(back|return|returns|home|homeward|retrace|where (?:i|we) (?:was|were|began))\b", re.IGNORECASE
+)
+_AWAY: Final = re.compile(
+    r"\b(elsewhere|another|others?|leave|away|meanwhile|someone else|somewhere|instead|aside|different)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the policy weighs: where the reader stands and what the journey owes there.
+
+    `depth` is that of the page the reader stands on (0 on canon); `in_branch` whether it is in an open
+    branch; `open_branches` and `return_debt` (pages) are the anchor section's; `departures` the journey's
+    so far; `unresolved` counts the locus's open questions; `novelty` is in 0..1.
+    """
+
+    depth: int = 0
+    in_branch: bool = False
+    open_branches: int = 0
+    return_debt: int = 0
+    departures: int = 0
+    unresolved: int = 0
+    novelty: float = 1.0
+
+
+def allow_fork(open_branches: int, return_debt: int) -> bool:
+    """Tell whether a section's open branches and return debt (pages) leave room for a departure."""
+    if return_debt > MAX_RETURN_DEBT:
+        return False
+    return open_branches < MAX_OPEN_BRANCHES
+
+
+def require_return(branch_length: int) -> bool:
+    """Tell whether a branch is so long (in depth) that the next page must return."""
+    return branch_length >= MAX_BRANCH_DEPTH
+
+
+def ttl(depth: int) -> int:
+    """Return how many pages may still be written under a page of this depth before a return is forced."""
+    return max(0, MAX_BRANCH_DEPTH - depth)
+
+
+def decide(
+    profile: Profile,
+    situation: Situation,
+    *,
+    wish: Trajectory | None = None,
+    words: str = "",
+    section: int | None = None,
+) -> PolicyVerdict:
+    """Give a press its trajectory: the wish or the profile's own choice, or the nearest that is allowed.
+
+    `words` are the reader's, `section` the locus's, by which words that name a character are understood.
+    """
+    desired, chosen_by = (wish, "wish") if wish else choose(profile, situation, words, section)
+    reasons: list[str] = []
+    for candidate in _NEAREST[desired]:
+        refusals = tuple(refuse(candidate, profile, situation))
+        if not refusals:
+            rule = chosen_by if candidate is desired else refusal_rule(reasons)
+            return _verdict(wish, candidate, rule, reasons)
+        reasons += [f"{rule}: {candidate.value} {why}" for rule, why in refusals]
+        if any(rule in _FORCING for rule, _ in refusals):
+            return _verdict(wish, Trajectory.LOOP, refusal_rule(reasons), reasons)
+    return _verdict(wish, Trajectory.LOOP, refusal_rule(reasons), reasons)
+
+
+_FORCING: Final = frozenset({"ttl", "unresolved-anchors"})
+
+
+def refuse(candidate: Trajectory, profile: Profile, situation: Situation) -> Iterator[tuple[str, str]]:
+    """Yield (rule, why) for every rule that closes a trajectory in a situation; nothing where it is open."""
+    if candidate is not Trajectory.LOOP and require_return(situation.depth):
+        yield (
+            "ttl",
+            f"is closed: depth {situation.depth} has reached {MAX_BRANCH_DEPTH}, so the next page returns",
+        )
+    if candidate not in profile.open:
+        yield (
+            "licence",
+            f"is outside the licence of {profile.code} ({', '.join(t.value for t in profile.open)})",
+        )
+    if candidate in _DEPARTURES:
+        yield from _refuse_departure(situation)
+
+
+def _refuse_departure(situation: Situation) -> Iterator[tuple[str, str]]:
+    if situation.in_branch and situation.unresolved:
+        yield (
+            "unresolved-anchors",
+            f"waits: {situation.unresolved} open question(s) of this page are answered first",
+        )
+    if not allow_fork(situation.open_branches, situation.return_debt):
+        yield (
+            "return-debt",
+            f"is closed: {situation.open_branches} open branch(es) here owe {situation.return_debt} page(s)",
+        )
+    if situation.departures >= MAX_DEPARTURES and not situation.in_branch:
+        yield (
+            "budget",
+            f"is closed: this journey has departed {situation.departures} times of {MAX_DEPARTURES}",
+        )
+    if situation.novelty < MIN_NOVELTY:
+        yield (
+            "novelty",
+            f"is closed: novelty {situation.novelty:.2f} is under {MIN_NOVELTY}, this is what was just read",
+        )
+
+
+def refusal_rule(reasons: list[str]) -> str:
+    """Return the rule that decided: the first that refused."""
+    return reasons[0].partition(":")[0]
+
+
+def _verdict(wish: Trajectory | None, given: Trajectory, rule: str, reasons: list[str]) -> PolicyVerdict:
+    return PolicyVerdict(wished=wish, given=given, rule=rule, reasons=tuple(reasons), version=POLICY_VERSION)
+
+
+def choose(profile: Profile, situation: Situation, words: str, section: int | None) -> tuple[Trajectory, str]:
+    """Return the trajectory a profile takes when nobody wishes for one, and the name of that choice."""
+    if profile.choice is Choice.CONTINUE:
+        return Trajectory.CONTINUE, "canon-continues"
+    if profile.choice is Choice.FORK:
+        return Trajectory.FORK, "parallel-forks"
+    if profile.choice is Choice.WORDS:
+        return follow_words(words, section), "words"
+    return weigh_signals(profile, situation), "signals"
+
+
+def follow_words(words: str, section: int | None) -> Trajectory:
+    """Read a trajectory from a reader's words: back, away (or another character's name), or on."""
+    if _BACK.search(words):
+        return Trajectory.LOOP
+    if _AWAY.search(words) or named_sections(words) - {section}:
+        return Trajectory.FORK
+    return Trajectory.CONTINUE
+
+
+def named_sections(words: str) -> set[int | None]:
+    """Return the sections whose characters are named in full in a text."""
+    lowered = words.lower()
+    return {
+        character + 1
+        for character, name in CHARACTER_NAMES.items()
+        if _names(name.lower(), lowered) or CHARACTER_MAP[character] in lowered
+    }
+
+
+def _names(name: str, words: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}\b", words) is not None
+
+
+def weigh_signals(profile: Profile, situation: Situation) -> Trajectory:
+    """Weigh what is owed, then open questions, then novelty: return, fork, drift or continue."""
+    if situation.in_branch:
+        owes = situation.return_debt >= MAX_RETURN_DEBT or situation.unresolved
+        return Trajectory.LOOP if owes else Trajectory.CONTINUE
+    if not allow_fork(situation.open_branches, situation.return_debt) or situation.novelty < 0.5:
+        return Trajectory.CONTINUE
+    if Trajectory.DRIFT in profile.open:
+        return Trajectory.DRIFT
+    return Trajectory.FORK if situation.unresolved else Trajectory.CONTINUE

@@ -1,0 +1,287 @@
+"""The page store as the rest of the package sees it.
+
+A journey is one partition with a head; outcomes enter it by one conditional write. Everything else is a
+projection: idempotent, keyed by what it is about, and versioned, so that a late writer loses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from qdpi.journey import JourneyState
+from qdpi.outcome import LogEntry, Outcome
+from qdpi.page_schema import Edges, Page, Signals
+
+
+class Row(BaseModel):
+    """Base of the rows here."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Committed(Row):
+    """The outcome was stored as the journey's next."""
+
+
+class Answered(Row):
+    """The request already has an outcome: this one, and no other."""
+
+    outcome: Outcome
+
+
+class Moved(Row):
+    """The journey has moved on: its head is this seq, so the run must fold and decide again."""
+
+    head: int
+
+
+class Voice(Row):
+    """A character's voice as a canon revision has it."""
+
+    character: int
+    slug: str
+    name: str
+    profile: str
+    color: str
+    symbol_svg: str | None = None
+    source: str = "profile"
+
+
+class CanonRevision(Row):
+    """A revision of the canon: which book it is, its voices, and the thresholds of its checks."""
+
+    revision: int
+    book_id: str
+    title: str
+    author: str
+    content_hash: str
+    pages: int
+    created_at: datetime
+    voices: tuple[Voice, ...] = ()
+    thresholds_version: str = ""
+    thresholds: dict[str, Any] = {}
+
+
+class Reading(Row):
+    """X and Y of a page: a function of the page's revision and of the extractor's version."""
+
+    page_id: str
+    revision: int
+    extractor_version: str
+    reading: dict[str, Any]
+
+
+class Embedding(Row):
+    """A page's vector (little-endian float32 bytes) by a named model."""
+
+    page_id: str
+    revision: int
+    model: str
+    dim: int
+    embedding: bytes
+
+
+class IndexRow(Row):
+    """A row of the reader's index of pages."""
+
+    character_id: str
+    section: int
+    page_id: str
+    title: str
+    excerpt: str
+    embeddings_ref: str
+    created_ts: datetime
+    revision: int = 1
+
+
+class VaultEntry(Row):
+    """A page that a reader saved. `event_id` is the change that saved it, `saved_at` its time."""
+
+    session_id: str
+    page_id: str
+    saved_at: datetime
+    event_id: str
+    label: str = ""
+    notes: str = ""
+
+
+class Snapshot(Row):
+    """A journey's state after `seq` outcomes, as a projection of its log."""
+
+    session_id: str
+    seq: int
+    state: JourneyState
+    last_event_ts: datetime
+    cursor: str
+
+
+class SectionStatistics(Row):
+    """Sums over all journeys of one section."""
+
+    section: int
+    journeys: int
+    open_branches: int
+    return_debt: int
+
+
+class PageStore(Protocol):
+    """Every method raises `StoreUnavailable` while the store is away; every write may be repeated."""
+
+    async def open(self) -> None:
+        """Connect, apply the schema where the adapter owns it, and warm up. Idempotent."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything. Idempotent."""
+        ...
+
+    async def ping(self) -> None:
+        """Return when the store answers."""
+        ...
+
+    # the journey's own partition: only conditional writes
+
+    async def commit_outcome(
+        self, session_id: str, request_id: str, head: int, outcome: Outcome
+    ) -> Committed | Answered | Moved:
+        """Store an outcome as `head + 1`, if the head is `head` and the request has no outcome yet.
+
+        Durable when it returns. After an ambiguous answer the adapter reads again, serially, and tells.
+        """
+        ...
+
+    async def outcome(self, session_id: str, request_id: str) -> Outcome | None:
+        """Return a request's outcome, read so that no committed one is missed."""
+        ...
+
+    async def last_outcome(self, session_id: str) -> Outcome | None:
+        """Return the journey's newest outcome, read so that no committed one is missed."""
+        ...
+
+    async def outcomes(self, session_id: str, *, after: int = 0, limit: int = 1_000) -> list[Outcome]:
+        """Return outcomes with a seq above `after`, in order."""
+        ...
+
+    async def begin_attempt(self, session_id: str, request_id: str) -> int:
+        """Claim and return the next attempt number of a request, from 1: higher than every one before."""
+        ...
+
+    # projections of outcomes
+
+    async def link_page(self, page: Page) -> None:
+        """Store a page's edges and signals."""
+        ...
+
+    async def put_page(self, page: Page) -> None:
+        """Store a page; a lower revision never replaces a higher one."""
+        ...
+
+    async def append_log(self, entries: Sequence[LogEntry]) -> None:
+        """Store rows of the events log."""
+        ...
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Store a journey's snapshot and its section figures; an older seq never replaces a newer one."""
+        ...
+
+    # reading
+
+    async def page(self, page_id: str) -> Page | None:
+        """Return a page: of a canon page its newest revision."""
+        ...
+
+    async def edges(self, page_id: str) -> Edges | None:
+        """Return the stored edges of a page, None where none were ever stored."""
+        ...
+
+    async def signals(self, page_id: str) -> Signals | None:
+        """Return the stored signals of a page, None where none were ever stored."""
+        ...
+
+    async def log(self, session_id: str, *, limit: int = 10_000) -> list[LogEntry]:
+        """Return a journey's rows of the events log, in the order of time and event id."""
+        ...
+
+    async def snapshot(self, session_id: str) -> Snapshot | None:
+        """Return a journey's newest snapshot."""
+        ...
+
+    async def section_statistics(self, section: int) -> SectionStatistics:
+        """Return the sums over a section; a section nobody has departed from is all zero."""
+        ...
+
+    async def has_journeys(self) -> bool:
+        """Tell whether any journey has an outcome."""
+        ...
+
+    # the canon
+
+    async def put_canon(self, revision: int, position: int, pages: Sequence[Page]) -> None:
+        """Store canon pages of a revision that is being prepared: `pages[i]` stands at `position + i`."""
+        ...
+
+    async def switch_canon(self, revision: CanonRevision) -> None:
+        """Make a prepared revision the current one, in one write."""
+        ...
+
+    async def canon(self, revision: int | None = None) -> CanonRevision | None:
+        """Return a revision of the canon, by default the current one."""
+        ...
+
+    async def canon_pages(self, revision: int) -> list[Page]:
+        """Return a revision's pages in ring order, each as it was in that revision."""
+        ...
+
+    async def page_revisions(self, page_id: str) -> list[Page]:
+        """Return every revision of a canon page, the oldest first."""
+        ...
+
+    # the index
+
+    async def put_readings(self, readings: Sequence[Reading]) -> None:
+        """Store readings, each under its page, revision and extractor version."""
+        ...
+
+    async def readings(
+        self, pages: Collection[tuple[str, int]], extractor_version: str
+    ) -> Mapping[tuple[str, int], Reading]:
+        """Return the kept readings of (page id, revision) pairs."""
+        ...
+
+    async def put_embeddings(self, embeddings: Sequence[Embedding]) -> None:
+        """Store vectors; a lower revision never replaces a higher one."""
+        ...
+
+    async def embedding(self, page_id: str) -> Embedding | None:
+        """Return a page's vector."""
+        ...
+
+    async def nearest(self, vector: bytes, model: str, k: int) -> list[tuple[str, float]]:
+        """Return the `k` pages whose vectors by `model` are nearest by cosine, with their similarity."""
+        ...
+
+    async def index_pages(self, rows: Sequence[IndexRow]) -> None:
+        """Store rows of the index of pages."""
+        ...
+
+    async def index(self, character_id: str, section: int) -> list[IndexRow]:
+        """Return the index of a character's pages in a section, by page id."""
+        ...
+
+    # the vault
+
+    async def save(self, entry: VaultEntry) -> None:
+        """Save a page in a vault, or relabel it: the newest change (by time, then event id) stands."""
+        ...
+
+    async def unsave(self, session_id: str, page_id: str, at: datetime, event_id: str) -> None:
+        """Take a page out of a vault, unless a newer change saved it."""
+        ...
+
+    async def vault(self, session_id: str) -> list[VaultEntry]:
+        """Return what a reader saved, the oldest first."""
+        ...
