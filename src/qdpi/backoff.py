@@ -1,0 +1,53 @@
+"""Exponential backoff with jitter, timed by the running event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from qdpi.errors import Unavailable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Delays in seconds: `first`, growing by `factor`, never above `most`.
+
+    `chance` gives numbers in 0..1; a delay is drawn from its upper half, so that many who wait do not
+    come back at once ("equal jitter", Brooker, AWS Architecture Blog, 2015).
+    """
+
+    first: float = 0.05
+    factor: float = 2.0
+    most: float = 5.0
+    chance: Callable[[], float] = random.random
+
+    def delay(self, attempt: int) -> float:
+        """Return the delay after a failed attempt, counted from 1."""
+        whole = min(self.most, self.first * self.factor ** min(attempt - 1, 64))
+        return whole / 2 + self.chance() * whole / 2
+
+    async def wait(self, attempt: int) -> None:
+        """Sleep for the delay after a failed attempt, counted from 1."""
+        await asyncio.sleep(self.delay(attempt))
+
+
+async def patiently(
+    attempt: Callable[[], Awaitable[T]],
+    backoff: Backoff,
+    *,
+    on_wait: Callable[[Unavailable, int], None] = lambda error, tries: None,
+) -> T:
+    """Await an attempt, again and again while what it needs is `Unavailable`; `on_wait` hears of each wait."""
+    tries = 0
+    while True:
+        try:
+            return await attempt()
+        except Unavailable as error:
+            tries += 1
+            on_wait(error, tries)
+            await backoff.wait(tries)

@@ -1,0 +1,82 @@
+"""Dead letters: the original bytes and headers, the error, and where the record came from."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from qdpi.bus.middleware.retry import GiveUp
+from qdpi.bus.port import EventBus, Message, Record
+from qdpi.errors import QdpiError
+from qdpi.events import DeadLetter, Fault
+from qdpi.identity import derived_id
+from qdpi.metrics import Metrics
+
+
+def fault_of(error: Exception) -> Fault:
+    """Return what an event says of an error; an unforeseen one is named by its type."""
+    if isinstance(error, QdpiError):
+        return Fault(code=error.code, detail=error.detail, next_step=error.next_step)
+    return Fault(
+        code="internal",
+        detail=f"{type(error).__name__} in this service.",
+        next_step=QdpiError.default_next_step,
+    )
+
+
+def dead_letter(bus: EventBus, *, group: str, now: Callable[[], datetime], metrics: Metrics) -> GiveUp:
+    """Return how a group ends a record it cannot handle: by one dead letter, however often it is sent."""
+
+    async def give_up(record: Record, error: Exception, attempts: int) -> None:
+        letter = letter_of(record, error, attempts, group=group, at=max(now(), record.taken_at))
+        await send_letter(bus, letter, record.key)
+        metrics.dead_letters.labels(group).inc()
+
+    return give_up
+
+
+async def send_letter(bus: EventBus, letter: DeadLetter, key: bytes | None) -> None:
+    """Publish a dead letter under the original key."""
+    headers = (("x-event-id", letter.event_id.encode()),)
+    await bus.publish(Message(DeadLetter.topic, key, letter.encode(), headers))
+
+
+def letter_of(record: Record, error: Exception, attempts: int, *, group: str, at: datetime) -> DeadLetter:
+    """Return the dead letter of a record; its id is a function of the group and of the record's place."""
+    body = _body(record.value)
+    return DeadLetter(
+        event_id=derived_id(
+            "dead-letter", group, record.topic, str(record.partition.number), str(record.offset)
+        ),
+        ts=at,
+        session_id=_text(body.get("session_id")),
+        press_id=_text(body.get("press_id") or body.get("event_id")),
+        group=group,
+        source_topic=record.topic,
+        source_partition=record.partition.number,
+        source_offset=record.offset,
+        attempts=attempts,
+        error=fault_of(error),
+        key_base64=_base64(record.key),
+        value_base64=_base64(record.value),
+        headers_base64=tuple((name, base64.b64encode(value).decode()) for name, value in record.headers),
+    )
+
+
+def _body(value: bytes | None) -> dict[str, Any]:
+    try:
+        body = json.loads(value or b"null")
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value[:128] if isinstance(value, str) else None
+
+
+def _base64(raw: bytes | None) -> str | None:
+    return None if raw is None else base64.b64encode(raw).decode()

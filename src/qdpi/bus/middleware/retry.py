@@ -1,0 +1,46 @@
+"""Poison is not outage: bounded retries for what fails, patience for what is away."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from qdpi.backoff import Backoff, patiently
+from qdpi.bus.port import Record
+from qdpi.bus.worker import Handler
+from qdpi.errors import InvalidInput, Unavailable
+from qdpi.metrics import Metrics
+
+GiveUp = Callable[[Record, Exception, int], Awaitable[None]]
+"""Ends a record that cannot be handled: the record, the last error, and how often it was tried."""
+
+log = structlog.get_logger()
+
+
+def retry(
+    handler: Handler, give_up: GiveUp, *, group: str, backoff: Backoff, metrics: Metrics, attempts: int = 4
+) -> Handler:
+    """Wrap a handler: `attempts` tries with backoff, one for bad input, any number while a part is away."""
+
+    def waits(error: Unavailable, tries: int) -> None:
+        metrics.retries.labels(group, error.code).inc()
+        log.warning("handler.stands", group=group, tries=tries, cause=error.detail)
+
+    async def handle(record: Record) -> None:
+        for attempt in range(1, attempts + 1):
+            try:
+                return await patiently(lambda: handler(record), backoff, on_wait=waits)
+            except Exception as error:
+                if attempt == attempts or isinstance(error, InvalidInput):
+                    log.exception("handler.gave_up", group=group, attempts=attempt)
+                    return await patiently(_ending(record, error, attempt), backoff, on_wait=waits)
+                metrics.retries.labels(group, type(error).__name__).inc()
+                log.warning("handler.retries", group=group, attempt=attempt, exc_info=error)
+                await backoff.wait(attempt)
+        return None
+
+    def _ending(record: Record, error: Exception, attempt: int) -> Callable[[], Awaitable[None]]:
+        return lambda: give_up(record, error, attempt)
+
+    return handle

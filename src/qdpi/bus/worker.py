@@ -1,0 +1,206 @@
+"""The key-ordered worker: lanes, a contiguous watermark, and bounded work in flight.
+
+Each key with work has a lane; lanes run concurrently; a lane handles one record at a time. The committed
+offset of a partition is the one after its highest *contiguous* finished record, so nothing unfinished is
+ever committed. The shape is that of Confluent's Parallel Consumer, on one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass, field
+
+import structlog
+
+from qdpi.backoff import Backoff, patiently
+from qdpi.bus.port import EventBus, Membership, Partition, Record
+from qdpi.errors import Unavailable
+
+Handler = Callable[[Record], Awaitable[None]]
+"""Handles a record to its end. Whatever it raises stops the worker: retries and dead letters wrap it."""
+
+log = structlog.get_logger()
+
+
+class Watermark:
+    """The offsets of one partition that are under way, and the next offset that may be committed."""
+
+    def __init__(self) -> None:
+        self._begun: deque[int] = deque()
+        self._finished: set[int] = set()
+        self.committable: int | None = None
+
+    def begin(self, offset: int) -> None:
+        """Note an offset as under way; offsets begin in ascending order."""
+        self._begun.append(offset)
+
+    def finish(self, offset: int) -> bool:
+        """Note an offset as finished; tell whether the committable offset moved."""
+        self._finished.add(offset)
+        before = self.committable
+        while self._begun and self._begun[0] in self._finished:
+            done = self._begun.popleft()
+            self._finished.remove(done)
+            self.committable = done + 1
+        return self.committable != before
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    records: deque[Record] = field(default_factory=deque)
+    task: asyncio.Task[None] | None = None
+
+
+class Worker:
+    """Consumes topics as a member of a group and hands every record to a handler, in order per key.
+
+    At most `max_in_flight` records are fetched and unfinished; above it partitions pause and polling goes
+    on. A bus that is away is waited for. One worker runs once.
+    """
+
+    def __init__(
+        self,
+        bus: EventBus,
+        group: str,
+        topics: Iterable[str],
+        handler: Handler,
+        *,
+        backoff: Backoff,
+        max_in_flight: int = 1_000,
+        fetch_timeout: float = 0.2,
+    ) -> None:
+        self.group = group
+        self.in_flight = 0
+        self._bus, self._topics, self._handler, self._backoff = bus, tuple(topics), handler, backoff
+        self._max_in_flight, self._fetch_timeout = max_in_flight, fetch_timeout
+        self._lanes: dict[object, _Lane] = {}
+        self._watermarks: dict[Partition, Watermark] = {}
+        self._dirty: set[Partition] = set()
+        self._paused: set[Partition] = set()
+        self._failure: Exception | None = None
+        self._stopping = False
+
+    @property
+    def lanes(self) -> int:
+        """How many keys have work."""
+        return len(self._lanes)
+
+    @property
+    def paused(self) -> int:
+        """How many partitions are paused."""
+        return len(self._paused)
+
+    def stop(self) -> None:
+        """Ask the worker to take nothing more, finish what it has, commit and leave."""
+        self._stopping = True
+
+    async def run(self) -> None:
+        """Work until `stop`, or until a handler fails, whose exception it raises. Cancelling drops lanes."""
+        membership = await patiently(self._join, self._backoff, on_wait=self._stands)
+        try:
+            while not self._stopping:
+                await patiently(lambda: self._step(membership), self._backoff, on_wait=self._stands)
+            await self._drain(membership)
+        finally:
+            await self._drop(lambda record: True)
+            await membership.leave()
+
+    async def _join(self) -> Membership:
+        return await self._bus.join(self.group, self._topics)
+
+    def _stands(self, error: Unavailable, tries: int) -> None:
+        log.warning("worker.stands", group=self.group, tries=tries, cause=error.detail)
+
+    async def _step(self, membership: Membership) -> None:
+        await self._balance(membership)
+        await self._take(membership, self._max_in_flight - self.in_flight, self._fetch_timeout)
+        await self._commit(membership)
+
+    async def _take(self, membership: Membership, room: int, timeout: float) -> None:
+        delivery = await membership.fetch(max(1, room), timeout)
+        if delivery.revoked:
+            await self._fence(delivery.revoked)
+        for record in delivery.records:
+            self._admit(record)
+        if self._failure:
+            raise self._failure
+
+    async def _balance(self, membership: Membership) -> None:
+        if self.in_flight >= self._max_in_flight:
+            unpaused = self._watermarks.keys() - self._paused
+            await membership.pause(unpaused)
+            self._paused |= unpaused
+        elif self._paused and self.in_flight <= self._max_in_flight // 2:
+            await membership.resume(self._paused)
+            self._paused = set()
+
+    def _admit(self, record: Record) -> None:
+        self._watermarks.setdefault(record.partition, Watermark()).begin(record.offset)
+        self.in_flight += 1
+        key = record.partition if record.key is None else record.key
+        if key in self._lanes:
+            self._lanes[key].records.append(record)
+        else:
+            self._open_lane(key, deque((record,)))
+
+    def _open_lane(self, key: object, records: deque[Record]) -> None:
+        lane = self._lanes[key] = _Lane(records)
+        lane.task = asyncio.get_running_loop().create_task(self._run_lane(key, lane))
+
+    async def _run_lane(self, key: object, lane: _Lane) -> None:
+        while lane.records:
+            try:
+                await self._handler(lane.records[0])
+            except Exception as error:
+                self._failure = self._failure or error
+                return
+            self._finish(lane.records.popleft())
+        del self._lanes[key]
+
+    def _finish(self, record: Record) -> None:
+        self.in_flight -= 1
+        if self._watermarks[record.partition].finish(record.offset):
+            self._dirty.add(record.partition)
+
+    async def _commit(self, membership: Membership) -> None:
+        marks = {partition: self._watermarks[partition].committable for partition in self._dirty}
+        offsets = {partition: mark for partition, mark in marks.items() if mark is not None}
+        if offsets:
+            await membership.commit(offsets)
+        # A lane may have finished during the await: what moved meanwhile stays to be committed.
+        self._dirty = {p for p in self._dirty if self._watermarks[p].committable != offsets.get(p)}
+
+    async def _fence(self, revoked: Collection[Partition]) -> None:
+        # Their new owner begins at the committed offset: what is under way here must end without effect.
+        await self._drop(lambda record: record.partition in revoked)
+        for partition in revoked:
+            self._watermarks.pop(partition, None)
+        self._dirty.difference_update(revoked)
+        self._paused.difference_update(revoked)
+
+    async def _drop(self, fenced: Callable[[Record], bool]) -> None:
+        cancelled: list[asyncio.Task[None]] = []
+        for key, lane in list(self._lanes.items()):
+            kept = deque(record for record in lane.records if not fenced(record))
+            self.in_flight -= len(lane.records) - len(kept)
+            if lane.task and fenced(lane.records[0]):
+                lane.task.cancel()
+                cancelled.append(lane.task)
+                del self._lanes[key]
+                if kept:
+                    self._open_lane(key, kept)
+            else:
+                lane.records = kept
+        await asyncio.gather(*cancelled, return_exceptions=True)
+
+    async def _drain(self, membership: Membership) -> None:
+        # Polling goes on while lanes finish: it is the sign of life that keeps their partitions ours.
+        async def poll() -> None:
+            await membership.pause(self._watermarks.keys())
+            await self._take(membership, 1, 0.02)
+
+        while self.in_flight:
+            await patiently(poll, self._backoff, on_wait=self._stands)
+        await patiently(lambda: self._commit(membership), self._backoff, on_wait=self._stands)

@@ -1,0 +1,36 @@
+"""An edition: one revision of the canon, whole and in memory, with what a run reads of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from qdpi.page_schema import Page
+from qdpi.retrieval.checks import CanonGrams, Thresholds
+from qdpi.retrieval.index import Embedder, HybridRetriever, LexicalIndex, Passage, SemanticIndex
+from qdpi.retrieval.reading import Reading
+from qdpi.ring import Ring
+from qdpi.store.port import CanonRevision, Voice
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A canon revision with its ring, pages, voices, readings (by page id) and retriever."""
+
+    revision: CanonRevision
+    ring: Ring
+    pages: Mapping[str, Page]
+    voices: Mapping[int, Voice]
+    readings: Mapping[str, Reading]
+    retriever: HybridRetriever
+    thresholds: Thresholds
+
+    @cached_property
+    def grams(self) -> CanonGrams:
+        """The canon's n-grams, for the form and copy checks."""
+        return CanonGrams.build([page.text for page in self.pages.values()])
+
+    def page(self, page_id: str) -> Page | None:
+        """Return a canon page of this revision."""
+        return self.pages.get(page_id)

@@ -1,0 +1,107 @@
+"""A drawn glyph for each of the 256 symbols. Pure: a symbol code in, an SVG text out.
+
+Sixteen figures stand for the characters. A quarter of a ring shows the orientation by its side (X Read above,
+Y Index right, A Ask below, Z Receive left), and a mark across from it the provenance (C Canon a dot, P
+Parallel two bars, U User a ring, S System a cross). Drawn on 96 units; the strokes, 8 and 4, are two pixels
+and one at 24 px.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from xml.sax.saxutils import escape, quoteattr
+
+from qdpi.errors import InvalidInput
+from qdpi.symbols import CHARACTER_NAMES, Orientation, Provenance, decode_symbol, profile_of, symbol_name
+
+_COLOR: Final = re.compile(r"#[0-9a-fA-F]{3}|#[0-9a-fA-F]{6}|[a-zA-Z]{1,30}", re.ASCII)
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_LARGEST: Final = 4_096
+
+_FIGURES: Final[tuple[str, ...]] = (
+    # an author: a doorway, open at the foot
+    '<path d="M30 68V44a18 18 0 0 1 36 0v24M24 68h12M60 68h12"/>',
+    # London Fox: a fox's mask
+    '<path d="M26 28l12 10h20l12-10v22L48 70 26 50z"/>',
+    # Glyph Marrow: word and object, one through the other
+    '<circle cx="40" cy="48" r="16"/><circle cx="56" cy="48" r="16"/>',
+    # Phillip Bafflemint: things put in order
+    '<path d="M26 32h44M32 48h32M38 64h20"/>',
+    # Jacklyn Variance: an eye
+    '<path d="M22 48q26-34 52 0q-26 34-52 0z"/><circle cx="48" cy="48" r="5" fill="{color}"/>',
+    # Oren Progresso: a clapperboard, open
+    '<path d="M26 44h44v26H26zM26 40L66 24"/>',
+    # Old Natalie Weissman: an hourglass
+    '<path d="M30 26h36L30 70h36z"/>',
+    # Princhetta: a crown
+    '<path d="M26 66V32l12 16 10-20 10 20 12-16v34z"/>',
+    # Cop-E-Right: the letter in its circle
+    '<circle cx="48" cy="48" r="22"/><path d="M55 41a10 10 0 1 0 0 14"/>',
+    # New Natalie Weissman: lightning
+    '<path d="M54 26L34 50h28L44 70"/>',
+    # Arieol Owlist: an owl's eyes and beak
+    '<path d="M24 26l24 11 24-11M48 60v8"/><circle cx="36" cy="52" r="9"/><circle cx="60" cy="52" r="9"/>',
+    # Jack Parlance: a loop that returns into itself
+    '<path d="M48 48c-8-12-26-14-26 0s18 12 26 0 26-14 26 0-18 12-26 0z"/>',
+    # Manny Valentinas: a heart
+    '<path d="M48 70L28 48a11.5 11.5 0 0 1 20-13 11.5 11.5 0 0 1 20 13z"/>',
+    # Shamrock Stillman: three leaves
+    (
+        '<circle cx="48" cy="34" r="9"/><circle cx="36" cy="52" r="9"/><circle cx="60" cy="52" r="9"/>'
+        '<path d="M48 48v22"/>'
+    ),
+    # Todd Fishbone: spine and ribs
+    '<path d="M22 37l8 11-8 11M30 48h28M43 37v22M57 34l17 14-17 14z"/>',
+    # The Author: a nib
+    '<path d="M48 24L66 50 56 70H40L30 50zM48 26v20"/><circle cx="48" cy="52" r="4" fill="{color}"/>',
+)
+
+_TURNS: Final = {Orientation.READ: 0, Orientation.INDEX: 90, Orientation.ASK: 180, Orientation.RECEIVE: 270}
+_ARC: Final = '<path d="M20 20A39.6 39.6 0 0 1 76 20"/>'
+_MARKS: Final = {
+    Provenance.CANON: '<circle cx="48" cy="86" r="6" fill="{color}" stroke="none"/>',
+    Provenance.PARALLEL: '<path d="M37 82h22M37 90h22"/>',
+    Provenance.USER: '<circle cx="48" cy="86" r="6"/>',
+    Provenance.SYSTEM: '<path d="M48 79v14M41 86h14"/>',
+}
+
+
+def glyph_svg(
+    symbol_code: int, *, color: str = "currentColor", size: int = 96, title: str | None = None
+) -> str:
+    """Return a symbol's glyph as an SVG element, `size` pixels square.
+
+    `color` is a CSS colour name, `currentColor`, `#rgb` or `#rrggbb`; `title` replaces the symbol's own name.
+    Raises `InvalidSymbol` outside 0..255, and `InvalidInput` for a size outside 1..4096 or a colour or a
+    title that cannot stand in an SVG.
+    """
+    character, _ = decode_symbol(symbol_code)
+    profile = profile_of(symbol_code)
+    named = glyph_title(symbol_code) if title is None else title
+    _check(color, size, named)
+    shapes = (
+        f'<g stroke-width="8">{_FIGURES[character]}</g>'
+        f'<g transform="rotate({_TURNS[profile.orientation]} 48 48)">{_ARC}{_MARKS[profile.provenance]}</g>'
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96" width="{size}" height="{size}" '
+        f'role="img" aria-label={quoteattr(named)} fill="none" stroke="{color}" stroke-width="4" '
+        f'stroke-linecap="round" stroke-linejoin="round"><title>{escape(named)}</title>'
+        f"{shapes.format(color=color)}</svg>"
+    )
+
+
+def glyph_title(symbol_code: int) -> str:
+    """Return the words a glyph stands for, such as `an author: Read, Canon (an-author:XC)`."""
+    character, _ = decode_symbol(symbol_code)
+    return f"{CHARACTER_NAMES[character]}: {profile_of(symbol_code).meaning} ({symbol_name(symbol_code)})"
+
+
+def _check(color: str, size: int, title: str) -> None:
+    if not _COLOR.fullmatch(color):
+        raise InvalidInput(f"{color[:40]!r} is no colour for a glyph.", next_step="Give #rrggbb or a name.")
+    if not 1 <= size <= _LARGEST:
+        raise InvalidInput(f"{size!r} is no size for a glyph.", next_step=f"Give 1 to {_LARGEST} pixels.")
+    if _UNPRINTABLE.search(title):
+        raise InvalidInput(f"The title {title[:40]!r} holds a control character.")

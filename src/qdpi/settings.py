@@ -1,0 +1,172 @@
+"""Every setting, in one table: the fields of `Settings`.
+
+A setting's variable, help and secrecy stand in its field's metadata; `SETTINGS` lists them for the
+documentation and the command line. Wrong values are refused at the start, with a hint.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, NamedTuple, get_type_hints
+
+from qdpi.errors import InvalidSetting
+from qdpi.events import PageEventLayout
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+def _setting(
+    variable: str, help_text: str, default: Any = None, *, secret: bool = False, least: float = 0
+) -> Any:
+    metadata = {"variable": variable, "help": help_text, "secret": secret, "least": least}
+    return field(default=default, repr=not secret, metadata=metadata)
+
+
+def _default_data_dir() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "qdpi"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of a process. Secrets do not show in its repr."""
+
+    model: str | None = _setting(
+        "QDPI_MODEL",
+        "The language model: offline, local, ollama_chat/NAME, openai/NAME or anthropic/NAME. "
+        "Unset: what is configured, in the order Ollama, OpenAI, Anthropic, the small local model, offline.",
+    )
+    model_timeout: float = _setting(
+        "QDPI_MODEL_TIMEOUT", "The longest that one model call may take, in seconds.", 120.0, least=0.1
+    )
+    model_retries: int = _setting(
+        "QDPI_MODEL_RETRIES", "How often a failed model call is tried again before the run fails.", 2
+    )
+    concurrency: int = _setting(
+        "QDPI_CONCURRENCY", "How many model calls one generator has in flight.", 32, least=1
+    )
+    data_dir: Path = _setting("QDPI_DATA_DIR", "Where the embedded bus and store keep their files.")
+    book: Path | None = _setting(
+        "QDPI_BOOK", "The book to ingest on the first start instead of our own short one."
+    )
+    host: str = _setting("QDPI_HOST", "The address that the gateway listens on.", "127.0.0.1")
+    port: int = _setting("QDPI_PORT", "The port that the gateway listens on; 0 takes a free one.", 8000)
+    secret: str | None = _setting(
+        "QDPI_SECRET",
+        "Signs session ids, so that nobody reads another's journey. Several, separated by commas, rotate: "
+        "the first signs, all are taken.",
+        secret=True,
+    )
+    max_waiting: int = _setting("QDPI_MAX_WAITING", "How many presses of one journey may wait.", 32, least=1)
+    run_timeout: float = _setting(
+        "QDPI_RUN_TIMEOUT", "How long a direct run waits for its outcome before it answers 504, in seconds.", 120.0,
+        least=0.1,
+    )  # fmt: skip
+    page_events: PageEventLayout = _setting(
+        "QDPI_PAGE_EVENTS", "The layout of page events: keyed, section or page.", PageEventLayout.KEYED
+    )
+    log_level: str = _setting(
+        "QDPI_LOG_LEVEL", "The least severe log line written: debug, info, warning.", "info"
+    )
+    log_format: LogFormat = _setting(
+        "QDPI_LOG_FORMAT", "How log lines are written: json or console.", LogFormat.JSON
+    )
+    ollama_base_url: str | None = _setting("OLLAMA_BASE_URL", "Where Ollama answers.")
+    openai_api_key: str | None = _setting(
+        "OPENAI_API_KEY", "The key for OpenAI or a compatible server.", secret=True
+    )
+    openai_base_url: str | None = _setting("OPENAI_BASE_URL", "Where an OpenAI-compatible server answers.")
+    anthropic_api_key: str | None = _setting("ANTHROPIC_API_KEY", "The key for Anthropic.", secret=True)
+
+    def __post_init__(self) -> None:
+        if self.data_dir is None:
+            object.__setattr__(self, "data_dir", _default_data_dir())
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets that sign sessions, the signing one first; empty where sessions are open."""
+        return tuple(part for part in (self.secret or "").split(",") if part)
+
+
+class Setting(NamedTuple):
+    """A row of the table of settings."""
+
+    name: str
+    variable: str
+    kind: str
+    default: str
+    help: str
+    secret: bool
+
+
+def _kind(annotation: Any) -> type:
+    options = [
+        option for option in getattr(annotation, "__args__", (annotation,)) if option is not type(None)
+    ]
+    return options[0]  # type: ignore[no-any-return]
+
+
+def _rows() -> tuple[Setting, ...]:
+    hints = get_type_hints(Settings)
+    return tuple(
+        Setting(
+            name=f.name,
+            variable=f.metadata["variable"],
+            kind=_kind(hints[f.name]).__name__,
+            default="" if f.default is None else str(f.default),
+            help=f.metadata["help"],
+            secret=f.metadata["secret"],
+        )
+        for f in fields(Settings)
+    )
+
+
+SETTINGS: Final[tuple[Setting, ...]] = _rows()
+"""Every setting, in the order of the documentation."""
+
+
+def load_settings(environ: Mapping[str, str], **flags: Any) -> Settings:
+    """Read the settings from an environment; flags that are not None win. Empty variables count as unset.
+
+    Raises `InvalidSetting` with the variable, its value and what it may be.
+    """
+    _refuse_missing_adapters(environ)
+    hints = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    for f in fields(Settings):
+        given = flags.get(f.name)
+        raw = given if given is not None else environ.get(f.metadata["variable"]) or None
+        if raw is not None:
+            values[f.name] = _parse(f.metadata, _kind(hints[f.name]), raw)
+    return Settings(**values)
+
+
+def _refuse_missing_adapters(environ: Mapping[str, str]) -> None:
+    for variable, what in (("KAFKA_BROKERS", "Kafka"), ("CASSANDRA_HOSTS", "Cassandra")):
+        if environ.get(variable):
+            raise InvalidSetting(
+                f"{variable} is set, and this version has no adapter for {what}.",
+                next_step=f"Unset {variable} to run on the embedded one.",
+            )
+
+
+def _parse(metadata: Mapping[str, Any], kind: type, raw: Any) -> Any:
+    shown = "***" if metadata["secret"] else repr(str(raw)[:80])
+    try:
+        value = kind(raw)
+    except ValueError as error:
+        allowed = (
+            f": one of {', '.join(kind)}" if issubclass(kind, StrEnum) else f", {kind.__name__} is wanted"
+        )
+        raise InvalidSetting(f"{metadata['variable']} is {shown}{allowed}.") from error
+    if isinstance(value, int | float) and not value >= metadata["least"]:
+        raise InvalidSetting(f"{metadata['variable']} is {shown}, which is under {metadata['least']}.")
+    return value

@@ -1,0 +1,33 @@
+"""The parts of a process, wired once by `qdpi.bootstrap` and passed to whoever works with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from qdpi.backoff import Backoff
+from qdpi.bus.port import EventBus
+from qdpi.bus.publisher import Publisher
+from qdpi.metrics import Metrics
+from qdpi.services.catalog import Catalog
+from qdpi.settings import Settings
+from qdpi.store.port import PageStore
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Settings, the ports, and what time and chance come from.
+
+    `now` returns the time in UTC; `new_id` a random id that nobody can guess.
+    """
+
+    settings: Settings
+    bus: EventBus
+    store: PageStore
+    publisher: Publisher
+    catalog: Catalog
+    metrics: Metrics
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    backoff: Backoff
