@@ -1,0 +1,193 @@
+"""The checks of a page that gate from the start: its form, and what it copies.
+
+Definitions and default bounds were measured on a canon of 710 pages. Bounds are a book's own: `calibrate`
+loosens those that the book's pages do not keep, and the result is stored with the book.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from qdpi.errors import InvalidInput
+from qdpi.retrieval.grams import COPY_GRAM, CanonGrams, longest_run
+from qdpi.retrieval.thresholds import Thresholds
+from qdpi.retrieval.words import FUNCTION_WORDS, cased_words, sentences, words
+
+__all__ = ["CanonGrams", "CheckResult", "Thresholds", "calibrate", "check_copy", "check_form", "measure_form"]
+
+TOLERATED = 0.02
+"""The share of a book's own pages that may break one bound before it is loosened for the book."""
+LOOSENED_TO = 0.99
+"""A loosened bound is kept by this share of the book's own pages."""
+
+_NON_PROSE = re.compile(r"[^\w\s.,;:!?'\"‘’“”„«»¿¡()\[\]—–‑\-…]|_")
+_BOILERPLATE = re.compile(
+    r"""
+    \bas\ an?\ (?:ai|a\.i\.|artificial\ intelligence|(?:large\ )?language\ model|(?:ai|virtual)\ assistant)\b
+    | \bi(?:'m|\ am)\ (?:just\ |only\ )?an?\ (?:ai|(?:large\ )?language\ model)\b
+    | \bi(?:'m|\ am)\ (?:sorry|afraid),?\ (?:but\ )?i\ (?:cannot|can't|am\ unable|am\ not\ able|'m\ unable)
+    | \bi\ (?:cannot|can't|will\ not|won't|am\ unable\ to|am\ not\ able\ to)\
+      (?:fulfill?|comply\ with|assist\ with|help\ with)\ (?:that|this|your|the|such)\b
+    | \b(?:my|your)\ (?:training\ data|knowledge\ cutoff|system\ prompt)\b
+    | \bi\ hope\ this\ (?:helps|meets\ your)\b
+    | \blet\ me\ know\ if\ you(?:'d|\ would)?\ (?:like|need|want|have\ any)\b
+    | \A\W*(?:sure|certainly|absolutely|of\ course)\W+here(?:'s|\ is|\ are)\b
+    | \A\W*here(?:'s|\ is)\ (?:the|a|an|your|my)\ (?:\w+\ ){0,2}
+      (?:page|story|continuation|version|rewrite|text)\b
+    | </?think> | <\|\w+\|> | \[/?inst\] | \[\[\ \#\#\ | \#\#\#\ (?:response|instruction)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check found: the verdict, a sentence for each broken bound, every measure."""
+
+    name: str
+    passed: bool
+    reasons: tuple[str, ...]
+    measures: dict[str, float]
+
+
+class _Bound(NamedTuple):
+    measure: str
+    side: Literal["min", "max"]
+    says: str
+
+    @property
+    def field(self) -> str:
+        return f"{self.side}_{self.measure}"
+
+    def of(self, thresholds: Thresholds) -> float:
+        return float(getattr(thresholds, self.field))
+
+    def reason(self, value: float, bound: float) -> str | None:
+        if bound <= value if self.side == "min" else value <= bound:
+            return None
+        side = "at least" if self.side == "min" else "at most"
+        return f"{self.says} is {value:.4g}; the bound is {side} {bound:.4g}."
+
+
+_FORM = (
+    _Bound("words", "min", "The number of words"),
+    _Bound("words", "max", "The number of words"),
+    _Bound("repeated_4grams", "max", "The share of repeated runs of four words"),
+    _Bound("zlib_ratio", "min", "The size after compression, as a share of the text's,"),
+    _Bound("sentence_repeats", "max", "The number of times that one sentence stands on the page"),
+    _Bound("non_prose", "max", "The share of characters that do not belong in prose"),
+    _Bound("capitals", "max", "The share of words in capitals"),
+    _Bound("function_words", "min", "The share of function words"),
+    _Bound("function_words", "max", "The share of function words"),
+    _Bound("known_bigrams", "min", "The share of pairs of words that the book knows"),
+)
+_COPY = (
+    _Bound("shared_8grams", "max", "The share of runs of eight words taken from the book or the prompt"),
+    _Bound("copied_run", "max", "The longest run of words taken from the book or the prompt"),
+)
+
+
+def _repeated(grams: Sequence[tuple[str, ...]]) -> float:
+    return 1.0 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def _share(count: int, total: int) -> float:
+    return count / total if total else 0.0
+
+
+def measure_form(text: str, grams: CanonGrams, *, held_out: bool = False) -> dict[str, float]:
+    """The measures of a page's form, by the names of the bounds; `held_out` as in CanonGrams."""
+    text = unicodedata.normalize("NFC", text)
+    page, raw = words(text), text.encode("utf-8", "surrogatepass")
+    cased = cased_words(text)
+    standing = Counter(" ".join(words(sentence)) for sentence in sentences(text))
+    return {
+        "words": float(len(page)),
+        "repeated_4grams": _repeated(list(zip(page, page[1:], page[2:], page[3:], strict=False))),
+        "zlib_ratio": _share(len(zlib.compress(raw)), len(raw)),
+        "sentence_repeats": float(max(standing.values(), default=0)),
+        "non_prose": _share(len(_NON_PROSE.findall(text)), len(text)),
+        "capitals": _share(sum(len(word) > 1 and word.isupper() for word in cased), len(cased)),
+        "function_words": _share(sum(word in FUNCTION_WORDS for word in page), len(page)),
+        "known_bigrams": grams.known_bigrams(page, held_out=held_out),
+    }
+
+
+def _judge(
+    name: str,
+    measures: dict[str, float],
+    bounds: Iterable[_Bound],
+    thresholds: Thresholds,
+    also: tuple[str, ...] = (),
+) -> CheckResult:
+    found = (bound.reason(measures[bound.measure], bound.of(thresholds)) for bound in bounds)
+    reasons = (*(reason for reason in found if reason), *also)
+    return CheckResult(name, not reasons, reasons, measures)
+
+
+def check_form(text: str, thresholds: Thresholds, grams: CanonGrams, *, held_out: bool = False) -> CheckResult:
+    """Whether a page reads as prose of this book: length, loops, noise, lists, an assistant's phrases.
+
+    `held_out` says that the text is itself a page of the canon behind `grams`.
+    """
+    phrases = [match.group().strip() for match in _BOILERPLATE.finditer(text.replace("’", "'"))]
+    measures = measure_form(text, grams, held_out=held_out) | {"boilerplate": float(len(phrases))}
+    also = tuple(f'The page speaks as an assistant: "{phrase}"; no such phrase may stand.' for phrase in phrases)
+    return _judge("form", measures, _FORM, thresholds, also[:3])
+
+
+def check_copy(
+    text: str,
+    thresholds: Thresholds,
+    grams: CanonGrams,
+    *,
+    extra: Sequence[str] = (),
+    held_out: bool = False,
+) -> CheckResult:
+    """Whether a page is its own: what it shares word for word with the canon and with the `extra` texts.
+
+    `extra` are texts the model was shown beside the canon (few-shot turns, a generated locus). A page
+    of fewer than eight words shares nothing by this measure; its length is a matter of form.
+    """
+    flags = grams.copied(words(text), extra=extra, held_out=held_out)
+    run = longest_run(flags)
+    measures = {
+        "shared_8grams": _share(int(flags.sum()), len(flags)),
+        "copied_run": float(run + COPY_GRAM - 1 if run else 0),
+    }
+    return _judge("copy", measures, _COPY, thresholds)
+
+
+def calibrate(pages: Iterable[str], grams: CanonGrams | None = None) -> Thresholds:
+    """The bounds for one book, from its own pages, each measured against the rest of the book.
+
+    A bound of form that more than 2 % of the pages break is loosened to the value that 99 % of them
+    keep; no bound is ever tightened. The copy bounds stay: they say how much a new page may take,
+    which is no matter of a book's style. Raises InvalidInput for a book without pages.
+    """
+    texts = list(pages)
+    if not texts:
+        raise InvalidInput("A book without pages has no form to calibrate the checks on.")
+    known = grams or CanonGrams.build(texts)
+    rows = [measure_form(text, known, held_out=True) for text in texts]
+    fitted = {bound.field: _fitted(bound, [row[bound.measure] for row in rows]) for bound in _FORM}
+    return replace(Thresholds(), **fitted)  # type: ignore[arg-type]  # fields keep their types
+
+
+def _fitted(bound: _Bound, measured: list[float]) -> int | float:
+    default: int | float = getattr(Thresholds(), bound.field)
+    values = np.array(measured)
+    lower = bound.side == "min"
+    broken = float((values < default).mean() if lower else (values > default).mean())
+    if broken <= TOLERATED:
+        return default
+    share = 1 - LOOSENED_TO if lower else LOOSENED_TO
+    return type(default)(np.quantile(values, share, method="lower" if lower else "higher"))

@@ -1,0 +1,107 @@
+"""How a page is cut into words, terms and sentences: one way, shared by readings, checks and the index."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|(?<!\n)\n\s*\n")
+_ABBREVIATION = re.compile(r"(?:^|\W)(?:(?i:mr|mrs|ms|dr|st|prof|jr|sr|vs|etc|e\.g|i\.e)|[A-HJ-Z])\.$")
+
+
+def _word_list(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+FUNCTION_WORDS = _word_list(
+    """
+    a about above across after against all along although am among an and any anyone anything are around as
+    at be because been before behind being below beneath beside between beyond both but by can can't cannot
+    could couldn't did didn't do does doesn't doing don't down during each either every everyone everything
+    for from had hadn't has hasn't have haven't having he he'd he's her hers herself him himself his how i
+    i'd i'll i'm i've if in inside into is isn't it it's its itself me might mine must my myself near
+    neither no nobody none nor not nothing of off on onto or our ours ourselves out outside over shall she
+    she'd she's should shouldn't since so some someone something than that that's the their theirs them
+    themselves then there there's these they they'd they're they've this those though through to toward
+    towards under until up upon us was wasn't we we'd we'll we're we've were weren't what when where whether
+    which while who whom whose why will with within without won't would wouldn't you you'd you'll you're
+    you've your yours yourself
+    """
+)
+"""English words that carry grammar and no matter: what `function words` means in a check."""
+
+COMMON_WORDS = _word_list(
+    """
+    again ago ah almost already also always another anybody away back become became come came could else
+    enough even ever everybody few get gets getting go goes going got hello hey here how however indeed
+    instead just keep kept know last least less let let's like made make makes many may maybe more most much
+    never next now often oh ok okay once one only other others own perhaps put quite rather really same said
+    saw say says see seem seemed seems still such take taken takes tell thing things think till together
+    told too took two very want wanted well went whatever who's without yeah yes yet
+    """
+)
+"""Words too common to tell one page from another, beside the function words."""
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in order, lower-case, NFC, with straight apostrophes and without punctuation."""
+    normal = unicodedata.normalize("NFC", text).lower().replace("’", "'")
+    return _WORD.findall(normal)
+
+
+def cased_words(text: str) -> list[str]:
+    """The words of a text in order as they are written."""
+    return _WORD.findall(text)
+
+
+def stem(word: str) -> str:
+    """A lower-case word without its possessive and plural ending.
+
+    Source: the S stemmer of D. Harman, "How effective is suffixing?", JASIS 42 (1991).
+    """
+    bare = word.removesuffix("'s")
+    if len(bare) <= 3:
+        return bare
+    if bare.endswith("ies") and not bare.endswith(("aies", "eies")):
+        return bare[:-3] + "y"
+    if bare.endswith("es") and not bare.endswith(("aes", "ees", "oes")):
+        return bare[:-1]
+    return bare[:-1] if bare.endswith("s") and not bare.endswith(("us", "ss")) else bare
+
+
+def is_content(word: str) -> bool:
+    """Whether a lower-case word tells what a text is about."""
+    return len(word) > 2 and word not in FUNCTION_WORDS and word not in COMMON_WORDS and not word.isdecimal()
+
+
+def content_terms(text: str) -> list[str]:
+    """The stems of the words that tell what a text is about, in order."""
+    return terms_of(words(text))
+
+
+def terms_of(lower: Iterable[str]) -> list[str]:
+    """The content terms among words as `words` gives them."""
+    return [stem(word) for word in lower if is_content(word)]
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text in order, white space collapsed; a blank line ends one as a full stop does."""
+    pieces: list[str] = []
+    start = 0
+    for match in _SENTENCE_END.finditer(text):
+        if _goes_on(text, match.start(), match.end()):
+            continue
+        pieces.append(text[start : match.end()])
+        start = match.end()
+    pieces.append(text[start:])
+    return [" ".join(piece.split()) for piece in pieces if _WORD.search(piece)]
+
+
+def _goes_on(text: str, start: int, end: int) -> bool:
+    """Whether the sentence goes on behind a stop: after "Dr.", and in "Why?" he asked."""
+    stop = text[start:end]
+    if stop == ".":
+        return _ABBREVIATION.search(text[max(0, end - 8) : end]) is not None
+    return not stop.isspace() and text[end + 1 : end + 2].islower()
