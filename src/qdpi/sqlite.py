@@ -1,0 +1,395 @@
+"""A SQLite file used from one event loop: one writing thread with group commit, a few reading threads.
+
+Durable means that the commit was fsynced. Works that wait together are committed together, so concurrent
+durable writes share one fsync; a lazy write never waits for the disk, and the next durable one makes it
+durable too (WAL, https://www.sqlite.org/wal.html). Any number of processes may open the same file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeVar
+
+from qdpi.errors import InvalidSetting, Unavailable
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+READERS: Final = 2
+MAX_BATCH: Final = 1_000
+"""How many works one transaction takes, so that none waits long behind many."""
+CHECKPOINT_PATIENCE: Final = 0.25
+"""Seconds the writer waits for readers, so that the WAL can begin again."""
+
+_NEXT_STEPS: Final = {
+    sqlite3.SQLITE_FULL: "Free some space on its disk; nothing was half-written, and writing goes on by itself.",
+    sqlite3.SQLITE_BUSY: "Another process holds it: end that one if it hangs; writing goes on by itself.",
+    sqlite3.SQLITE_LOCKED: "Another process holds it: end that one if it hangs; writing goes on by itself.",
+    sqlite3.SQLITE_READONLY: "Make the file and its directory writable for this user.",
+    sqlite3.SQLITE_PERM: "Make the file and its directory writable for this user.",
+    sqlite3.SQLITE_CANTOPEN: "Check that its directory is there and writable.",
+    sqlite3.SQLITE_IOERR: "Check the disk it is on; it is tried again by itself.",
+    sqlite3.SQLITE_NOMEM: "Free some memory; it is tried again by itself.",
+    sqlite3.SQLITE_CORRUPT: "Restore the file from a copy, or move it away to begin anew.",
+    sqlite3.SQLITE_NOTADB: "Move the file away, or give another QDPI_DATA_DIR.",
+}
+"""SQLite's primary result codes that say the file is away, not that a statement is wrong."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A work, whoever waits for it, and what came of it."""
+
+    work: Work[Any]
+    durable: bool
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: Exception | None = None
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Run the work and keep its result."""
+        try:
+            self.result = self.work(connection)
+        except StopIteration as error:  # no future takes it
+            raise RuntimeError("A work ended with StopIteration.") from error
+
+
+class _Inbox:
+    """Jobs on their way from the loop to threads, and their results on the way back; bounded."""
+
+    def __init__(self, limit: int, threads: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._room = asyncio.Semaphore(limit)
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._threads = threads
+        self._ended = False
+
+    async def submit(self, work: Work[Any], refusal: Callable[[], Exception], *, durable: bool) -> Any:
+        """Return what the work returns. A cancelled caller's work still runs."""
+        await self._room.acquire()
+        if self._ended:
+            self._room.release()
+            raise refusal()
+        job = _Job(work, durable, self._loop.create_future())
+        self._jobs.put(job)
+        return await job.future
+
+    def end(self) -> None:
+        """Take no more; the threads end when they have done what is here."""
+        self._ended = True
+        for _ in range(self._threads):
+            self._jobs.put(None)
+
+    def take(self) -> _Job | None:
+        """Wait for a job, None at the end."""
+        return self._jobs.get()
+
+    def take_waiting(self, limit: int) -> Iterator[_Job]:
+        """Give what waits already."""
+        for _ in range(limit):
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                return
+            if job is None:
+                self._jobs.put(None)
+                return
+            yield job
+
+    def settle(self, jobs: Sequence[_Job]) -> None:
+        """Tell the callers, from a thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and with it went whoever waited
+            self._loop.call_soon_threadsafe(self._tell, jobs)
+
+    def _tell(self, jobs: Sequence[_Job]) -> None:
+        for job in jobs:
+            self._room.release()
+            if job.future.done():
+                continue
+            if job.error is None:
+                job.future.set_result(job.result)
+            else:
+                job.future.set_exception(job.error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What an open database has."""
+
+    writes: _Inbox
+    reads: _Inbox
+    watch: _Inbox
+    threads: tuple[threading.Thread, ...]
+
+
+class Database:
+    """A SQLite file in WAL mode, for the event loop that opened it.
+
+    `schema` is a script of `CREATE … IF NOT EXISTS`; `version` is kept in `PRAGMA user_version`. `unavailable`
+    is raised, with its cause and the next step, while the file cannot be used: locked by another process for
+    longer than `busy_timeout` seconds, a full disk, an I/O error. The next call tries again by itself.
+    The WAL is kept to about `wal_bound` bytes, unless somebody reads one snapshot on and on.
+    Works run on threads of their own, never on the loop: they must not touch what belongs to it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        schema: str,
+        *,
+        unavailable: type[Unavailable],
+        max_pending: int = 10_000,
+        version: int = 1,
+        busy_timeout: float = 5.0,
+        wal_bound: int = 32 << 20,
+    ) -> None:
+        self.path = path
+        self._schema = schema
+        self._version = version
+        self._unavailable = unavailable
+        self._max_pending = max_pending
+        self._busy_timeout = busy_timeout
+        self._wal_bound = wal_bound
+        self._running: _Running | None = None
+
+    async def open(self) -> None:
+        """Create the directory and the file, apply the schema, start the threads. Idempotent.
+
+        Raises `InvalidSetting` where the file is of a newer version or no database at all.
+        """
+        if self._running is not None:
+            return
+        await asyncio.to_thread(self._prepare)
+        writes = _Inbox(self._max_pending, 1)
+        reads = _Inbox(self._max_pending, READERS)
+        watch = _Inbox(self._max_pending, 1)
+        threads = (
+            self._thread("write", self._serve_writes, writes),
+            *(self._thread(f"read-{n}", self._serve_reads, reads) for n in range(READERS)),
+            self._thread("watch", self._serve_reads, watch),
+        )
+        self._running = _Running(writes, reads, watch, threads)
+
+    async def close(self) -> None:
+        """Finish what was accepted, then let go of threads and connections. Idempotent."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        for inbox in (running.reads, running.watch, running.writes):
+            inbox.end()
+        # the writer last: the last connection to close cleans the WAL up, and a reading one may not
+        for thread in reversed(running.threads):
+            await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(self._connect_and_close)
+
+    async def write(self, work: Work[T], *, durable: bool = True) -> T:
+        """Run a work in a transaction and return its result once that is committed.
+
+        The work has a savepoint of its own: if it raises, it alone is undone and its caller gets the error.
+        It must not begin or end transactions. Waits for room where `max_pending` works wait already. A
+        cancelled caller's work still runs. Raises the `unavailable` error.
+        """
+        result: T = await self._open().writes.submit(work, self._closed, durable=durable)
+        return result
+
+    async def read(self, work: Work[T]) -> T:
+        """Run a work on a read-only connection, in one snapshot. Raises the `unavailable` error."""
+        result: T = await self._open().reads.submit(work, self._closed, durable=False)
+        return result
+
+    async def data_version(self) -> int:
+        """Return a number that differs from the last one if anybody, here or elsewhere, committed since.
+
+        Only to be compared with another one of the same opened `Database`.
+        """
+        version: int = await self._open().watch.submit(_data_version, self._closed, durable=False)
+        return version
+
+    def _open(self) -> _Running:
+        if self._running is None:
+            raise self._closed()
+        return self._running
+
+    def _closed(self) -> Unavailable:
+        return self._unavailable(f"{self.path} is not open.", next_step="Open it first.")
+
+    def _thread(self, name: str, serve: Callable[[_Inbox], None], inbox: _Inbox) -> threading.Thread:
+        # a daemon, so that a process that was never asked to close can still end
+        thread = threading.Thread(target=serve, args=(inbox,), name=f"{self.path.name}-{name}", daemon=True)
+        thread.start()
+        return thread
+
+    # connections
+
+    def _connect(self, *, writable: bool) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?mode={'rwc' if writable else 'ro'}"
+        connection = sqlite3.connect(uri, uri=True, timeout=self._busy_timeout, isolation_level=None)
+        if writable:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit = {self._wal_bound}")
+            connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _prepare(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.closing(self._connect(writable=True)) as connection:
+                self._enter_wal(connection)
+                self._apply_schema(connection)
+        except (sqlite3.Error, OSError) as error:
+            raise self._translate(error) from error
+
+    def _enter_wal(self, connection: sqlite3.Connection) -> None:
+        # Two processes that make the file at once: SQLite does not wait for this lock, so we do.
+        deadline = time.monotonic() + self._busy_timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+    def _apply_schema(self, connection: sqlite3.Connection) -> None:
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found > self._version:
+            raise InvalidSetting(
+                f"{self.path} is of version {found}, and this qdpi knows versions up to {self._version}.",
+                next_step="Upgrade qdpi, or give another QDPI_DATA_DIR.",
+            )
+        if found < self._version:
+            version = f"PRAGMA user_version = {self._version};"
+            connection.executescript(f"BEGIN IMMEDIATE; {self._schema}\n; {version} COMMIT;")
+
+    def _connect_and_close(self) -> None:
+        with contextlib.suppress(sqlite3.Error):  # only tidies up; the next opening does the same
+            self._connect(writable=True).close()
+
+    # the writing thread
+
+    def _serve_writes(self, inbox: _Inbox) -> None:
+        connection: sqlite3.Connection | None = None
+        wal_limit = self._wal_bound
+        while (first := inbox.take()) is not None:
+            batch = [first, *inbox.take_waiting(MAX_BATCH - 1)]
+            try:
+                connection = connection or self._connect(writable=True)
+                _commit(connection, batch)
+            except sqlite3.Error as error:
+                for job in batch:
+                    job.error = self._translate(error)
+                _let_go(connection)
+                connection = None
+            inbox.settle(batch)
+            if connection is not None and (size := self._wal_bytes()) > wal_limit:
+                wal_limit = self._wal_bound + (0 if self._begin_wal_again(connection) else size)
+        _let_go(connection)
+
+    def _wal_bytes(self) -> int:
+        try:
+            return self.path.with_name(self.path.name + "-wal").stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _begin_wal_again(self, connection: sqlite3.Connection) -> bool:
+        """Checkpoint and empty the WAL; tell whether no reader was in the way.
+
+        SQLite's own checkpoints, every 1,000 pages, never get to the end while there is always somebody
+        reading: https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files.
+        """
+        connection.execute(f"PRAGMA busy_timeout = {round(CHECKPOINT_PATIENCE * 1_000)}")
+        try:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error:  # nothing is lost, and the next commit meets the same fault and tells it
+            return False
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {round(self._busy_timeout * 1_000)}")
+        return not busy
+
+    # the reading threads
+
+    def _serve_reads(self, inbox: _Inbox) -> None:
+        connection: sqlite3.Connection | None = None
+        while (job := inbox.take()) is not None:
+            try:
+                connection = connection or self._connect(writable=False)
+                _look(connection, job)
+            except sqlite3.Error as error:
+                job.error = self._translate(error)
+                _let_go(connection)
+                connection = None
+            inbox.settle((job,))
+        _let_go(connection)
+
+    def _translate(self, error: sqlite3.Error | OSError) -> Exception:
+        if isinstance(error, OSError):
+            return self._unavailable(
+                f"{self.path} cannot be made: {error.strerror}.",
+                next_step="Give a QDPI_DATA_DIR that this user may write to.",
+            )
+        code = _primary_code(error)
+        if code == sqlite3.SQLITE_NOTADB:
+            return InvalidSetting(f"{self.path} is not a database.", next_step=_NEXT_STEPS[code])
+        return self._unavailable(f"{self.path} cannot be used: {error}.", next_step=_NEXT_STEPS.get(code))
+
+
+def _primary_code(error: BaseException) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _is_outage(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.Error) and _primary_code(error) in _NEXT_STEPS
+
+
+def _data_version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _let_go(connection: sqlite3.Connection | None) -> None:
+    """Close a connection, if there is one, rolling back what it has open."""
+    if connection is not None:
+        connection.close()
+
+
+def _commit(connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
+    """Run works in one transaction. Raises `sqlite3.Error` where the whole of it came to nothing."""
+    durable = any(job.durable for job in batch)
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    connection.execute("BEGIN IMMEDIATE")
+    for job in batch:
+        _run_in_savepoint(connection, job)
+    connection.execute("COMMIT")
+
+
+def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
+    connection.execute("SAVEPOINT work")
+    try:
+        job.run(connection)
+    except Exception as error:
+        if _is_outage(error):
+            raise
+        job.error = error
+        connection.execute("ROLLBACK TO work")
+    connection.execute("RELEASE work")
+
+
+def _look(connection: sqlite3.Connection, job: _Job) -> None:
+    """Run a work in one snapshot. Raises `sqlite3.Error` where the file cannot be read."""
+    connection.execute("BEGIN")
+    try:
+        job.run(connection)
+    except Exception as error:
+        if _is_outage(error):
+            raise
+        job.error = error
+    connection.execute("COMMIT")
