@@ -67,9 +67,7 @@ _MARKS: Final = {
 }
 
 
-def glyph_svg(
-    symbol_code: int, *, color: str = "currentColor", size: int = 96, title: str | None = None
-) -> str:
+def glyph_svg(symbol_code: int, *, color: str = "currentColor", size: int = 96, title: str | None = None) -> str:
     """Return a symbol's glyph as an SVG element, `size` pixels square.
 
     `color` is a CSS colour name, `currentColor`, `#rgb` or `#rrggbb`; `title` replaces the symbol's own name.
