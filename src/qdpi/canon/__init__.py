@@ -1,1 +1,59 @@
 """Reading books: the corpus layout, texts.json, a folder of Markdown."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Final
+
+from qdpi.canon.assembly import Progress
+from qdpi.canon.book import Book, CanonPage, Voice
+from qdpi.canon.corpus import is_corpus, read_corpus
+from qdpi.canon.markdown import is_markdown, read_markdown
+from qdpi.canon.texts_json import read_texts_json
+from qdpi.errors import BookRefused
+
+__all__ = ["Book", "CanonPage", "Progress", "Voice", "own_book", "read_book"]
+
+_CORPORA: Final = (".", "corpus", "gibsey-canon/corpus")
+_TEXTS: Final = ("texts.json", "src/assets/texts.json")
+_LAYOUTS: Final = (
+    "Give a corpus folder (pages/ with metadata/pages.json or index.json, or a folder that holds corpus/ or "
+    "gibsey-canon/corpus/), a texts.json file (or a folder that holds it, also as src/assets/texts.json), "
+    "or a folder of Markdown files with frontmatter."
+)
+
+
+def read_book(path: Path, *, progress: Progress | None = None) -> Book:
+    """Read the book at a path, in whichever of the three layouts it is.
+
+    `progress` is told (pages read, pages in all). Reads and decides; writes nothing. Raises `BookRefused`,
+    with every fault, for a book that breaks a rule, and for a path that holds no book.
+    """
+    try:
+        return _read(path, progress)
+    except OSError as error:
+        raise BookRefused(f"The book at {path} cannot be read: {error.strerror or error}.") from error
+
+
+def own_book() -> Book:
+    """Read the short book that ships inside the package."""
+    with as_file(files("qdpi") / "book" / "corpus") as root:
+        return read_book(root)
+
+
+def _read(path: Path, progress: Progress | None) -> Book:
+    if path.is_file() and path.suffix == ".json":
+        return read_texts_json(path, progress)
+    if not path.is_dir():
+        missing = "nothing" if not path.exists() else "neither a folder nor a .json file"
+        raise BookRefused(f"There is {missing} at {path}.", next_step=_LAYOUTS)
+    for corpus in (path / name for name in _CORPORA):
+        if is_corpus(corpus):
+            return read_corpus(corpus, progress)
+    for texts in (path / name for name in _TEXTS):
+        if texts.is_file():
+            return read_texts_json(texts, progress)
+    if is_markdown(path):
+        return read_markdown(path, progress)
+    raise BookRefused(f"There is no book in a known layout at {path}.", next_step=_LAYOUTS)

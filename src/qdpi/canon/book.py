@@ -1,0 +1,91 @@
+"""A book as it is read: its pages in ring order and its sixteen voices. Values only, no I/O."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class CanonPage:
+    """One page of the canon.
+
+    `page_id` is `S{section:02}-P{page_num:04}`; `page_num` counts the whole book from 1; `section` is 1..16
+    and `character`, 0..15, is the section's voice. `text` ends its lines with `\\n` alone.
+    """
+
+    page_id: str
+    section: int
+    page_num: int
+    title: str
+    text: str
+    character: int
+
+    @property
+    def text_hash(self) -> str:
+        """SHA-256 (hex) of the text and the title: another hash is another revision of the page."""
+        return _sha256(f"{self.text}\0{self.title}")
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How one of the sixteen characters sounds and looks.
+
+    `profile` describes the voice in a few sentences; `source` says whether it was written by the book's
+    author (`profile`) or measured on the section's own pages (`section`). `color` is `#rrggbb`.
+    `symbol_svg` is the author's own drawing, already held to shapes only, or None.
+    """
+
+    character: int
+    slug: str
+    name: str
+    profile: str
+    color: str
+    symbol_svg: str | None
+    source: Literal["profile", "section"]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A whole book that kept every rule: pages in ring order, one voice per character.
+
+    `notes` are remarks on what was left aside while reading; they are no part of the content.
+    """
+
+    book_id: str
+    title: str
+    author: str
+    pages: tuple[CanonPage, ...]
+    voices: tuple[Voice, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) over title, author, pages and voices: equal hashes are equal books."""
+        content = {
+            "title": self.title,
+            "author": self.author,
+            "pages": [(p.page_id, p.section, p.page_num, p.title, p.text, p.character) for p in self.pages],
+            "voices": [(v.character, v.slug, v.name, v.profile, v.color, v.symbol_svg, v.source) for v in self.voices],
+        }
+        return _sha256(json.dumps(content, sort_keys=True, separators=(",", ":")))
+
+
+def page_id_of(section: int, page_num: int) -> str:
+    """Return the id of a canon page, such as `S08-P0381`."""
+    return f"S{section:02}-P{page_num:04}"
+
+
+def book_id_of(title: str) -> str:
+    """Return a book's id: its title as a slug; a title without Latin letters gives `book-` and a hash."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain.replace("'", "")).strip("-")
+    return slug or f"book-{_sha256(title)[:12]}"
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

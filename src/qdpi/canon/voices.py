@@ -1,0 +1,113 @@
+"""The sixteen voices of a book: described by its author, or else measured on its pages."""
+
+from __future__ import annotations
+
+import colorsys
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from qdpi.canon.about import About
+from qdpi.canon.book import CanonPage, Voice
+from qdpi.canon.style import describe, sections_with, words_of
+from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
+
+MAX_PROFILE: Final = 1_200
+"""The most characters of a profile: it is part of every prompt in that voice."""
+_MOST: Final = 6
+"""The most items taken from a list: the first ones say what matters."""
+
+_PRINCIPLE: Final = re.compile(r"^(?:#+ *)?[0-9]{1,2}\. +([^\n*]{4,80}?)[ \t]*$", re.MULTILINE)
+_SUMMARIES: Final = ("narrative_function", "brief_summary", "role")
+_PATTERNS: Final = (("tone", "Tone"), ("narrative_style", "Manner"), ("linguistic_markers", "Language"))
+
+
+def voices_of(pages: Sequence[CanonPage], about: About) -> tuple[Voice, ...]:
+    """Return the voices of all sixteen characters, from 0 to 15."""
+    profiles = {character: profile_text(entry) for character, entry in about.profiles.items()}
+    lacking = [character for character in CHARACTER_MAP if not profiles.get(character)]
+    measured = _measured(pages, about, lacking) if lacking else {}
+    return tuple(
+        Voice(
+            character=character,
+            slug=slug,
+            name=CHARACTER_NAMES[character],
+            profile=measured.get(character) or profiles[character],
+            color=about.colors.get(character) or _own_color(character),
+            symbol_svg=about.drawings.get(character),
+            source="section" if character in measured else "profile",
+        )
+        for character, slug in CHARACTER_MAP.items()
+    )
+
+
+def profile_text(entry: Mapping[str, object]) -> str:
+    """Return a profile's entry as a few sentences; "" if it holds nothing on the voice.
+
+    Takes what bears on how the character speaks (`voice`, tone, manner, dialogue, traits, motifs) and leaves
+    plot and quotations: a quotation in a prompt comes back as a copy on the page.
+    """
+    patterns = entry.get("voice_patterns")
+    patterns = patterns if isinstance(patterns, dict) else {}
+    summary = next((entry[name] for name in _SUMMARIES if entry.get(name)), None)
+    parts = [
+        ("", entry.get("voice")),
+        ("", summary),
+        *((label, patterns.get(name)) for name, label in _PATTERNS),
+        ("Speech", entry.get("dialogue_patterns")),
+        ("Traits", entry.get("personality_traits")),
+        ("Motifs", entry.get("motifs")),
+    ]
+    sentences = [_sentence(label, "; ".join(_items(value))) for label, value in parts]
+    return _bounded(" ".join(sentence for sentence in sentences if sentence))
+
+
+def _measured(pages: Sequence[CanonPage], about: About, lacking: Iterable[int]) -> dict[int, str]:
+    texts = {c: [page.text for page in pages if page.character == c] for c in CHARACTER_MAP}
+    counts = {c: Counter(word for text in told for word in words_of(text)) for c, told in texts.items()}
+    spread = sections_with(counts)
+    return {
+        c: _bounded(" ".join(filter(None, (described, _principles(about.principles.get(c, ""))))))
+        for c in lacking
+        for described in (describe(texts[c], counts[c], spread, len(counts)),)
+    }
+
+
+def _principles(text: str) -> str:
+    """Return the headings of a character's first principles, where they are numbered headings."""
+    headings = _PRINCIPLE.findall(text)
+    return _sentence("Principles", "; ".join(headings[:_MOST])) if len(headings) >= 3 else ""
+
+
+def _items(value: object) -> list[str]:
+    """Flatten a profile's value to its first texts: a text, a list of texts, or an object of either."""
+    if isinstance(value, str):
+        return [" ".join(value.split())] if value.strip() else []
+    if isinstance(value, dict):
+        first = [item for item in value.values() if isinstance(item, str)]
+        nested = [item for item in value.values() if isinstance(item, list)]
+        return _items(first or (nested[0] if nested else []))
+    if isinstance(value, list):
+        return [" ".join(item.split()) for item in value if isinstance(item, str) and item.strip()][:_MOST]
+    return []
+
+
+def _sentence(label: str, words: str) -> str:
+    if not words:
+        return ""
+    ended = words if words[-1] in ".!?" else f"{words}."
+    return f"{label}: {ended}" if label else ended
+
+
+def _bounded(text: str) -> str:
+    """Cut a text at the last whole word that fits."""
+    if len(text) <= MAX_PROFILE:
+        return text
+    return f"{text[: MAX_PROFILE - 1].rsplit(' ', 1)[0]}…"
+
+
+def _own_color(character: int) -> str:
+    """Return a hue of the character's own, for a book without colours: sixteen steps round the circle."""
+    channels = colorsys.hls_to_rgb(character / 16, 0.62, 0.75)
+    return "#" + "".join(f"{round(channel * 255):02x}" for channel in channels)

@@ -1,0 +1,231 @@
+"""The three layouts, where they are found, and what they agree on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.canon import making
+
+from qdpi.canon import read_book
+from qdpi.canon.book import CanonPage, book_id_of
+from qdpi.errors import BookRefused
+from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
+
+
+def told(pages: tuple[CanonPage, ...]) -> list[tuple[str, int, int, str, str, int]]:
+    return [(p.page_id, p.section, p.page_num, p.title, p.text, p.character) for p in pages]
+
+
+def test_the_three_layouts_of_one_book_have_the_same_pages(tmp_path: Path) -> None:
+    corpus = read_book(making.corpus(tmp_path / "corpus").root)
+    texts = read_book(making.texts_json(tmp_path / "texts.json"))
+    markdown = read_book(making.markdown(tmp_path / "a-folder"))
+
+    assert told(corpus.pages) == told(texts.pages) == told(markdown.pages)
+    assert [p.page_id for p in corpus.pages[:3]] == ["S01-P0001", "S01-P0002", "S02-P0003"]
+    assert corpus.pages[-1].page_id == "S16-P0032"
+    assert [v.character for v in corpus.voices] == list(range(16))
+
+
+@pytest.mark.parametrize("inside", ["", "corpus", "gibsey-canon/corpus"])
+def test_a_corpus_is_found_in_its_folder_and_in_the_folders_above_it(tmp_path: Path, inside: str) -> None:
+    making.corpus(tmp_path / "given" / inside)
+
+    assert len(read_book(tmp_path / "given").pages) == 32
+
+
+@pytest.mark.parametrize("inside", ["texts.json", "src/assets/texts.json"])
+def test_a_texts_file_is_found_by_itself_and_in_a_given_folder(tmp_path: Path, inside: str) -> None:
+    path = making.texts_json(tmp_path / inside)
+
+    assert read_book(tmp_path) == read_book(path)
+
+
+def test_a_corpus_goes_before_a_texts_file(tmp_path: Path) -> None:
+    making.texts_json(tmp_path / "texts.json")
+    made = making.corpus(tmp_path)
+    made.put("index.json", json.dumps({"title": "From the corpus"}))
+
+    assert read_book(tmp_path).title == "From the corpus"
+
+
+def test_a_texts_file_may_name_its_title_and_author(tmp_path: Path) -> None:
+    path = tmp_path / "texts.json"
+    path.write_text(json.dumps({"title": "A Book", "author": "Somebody", "pages": making.rows()}))
+
+    book = read_book(path)
+
+    assert (book.book_id, book.title, book.author) == ("a-book", "A Book", "Somebody")
+
+
+def test_an_index_names_title_author_colours_and_folders(tmp_path: Path) -> None:
+    made = making.corpus(tmp_path)
+    index = {
+        "title": "The Ninth Door",
+        "author": "A. Writer",
+        "symbols": {"an-author": {"color": "#34FF78", "characterDir": "people/first"}},
+    }
+    made.put("index.json", json.dumps(index))
+    made.put("people/first/symbol.svg", '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>\n')
+
+    book = read_book(tmp_path)
+
+    assert (book.book_id, book.title, book.author) == ("the-ninth-door", "The Ninth Door", "A. Writer")
+    assert (book.voices[0].color, book.voices[1].color) == ("#34ff78", "#0a0b0c")
+    assert book.voices[0].symbol_svg == '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>'
+    assert book.voices[1].symbol_svg is None
+
+
+def test_a_corpus_may_have_an_index_alone(tmp_path: Path) -> None:
+    made = making.corpus(tmp_path)
+    (tmp_path / "metadata/pages.json").unlink()
+    symbols = {slug: {"title": c + 1, "pages": [1, 1]} for c, slug in CHARACTER_MAP.items()}
+    made.put("index.json", json.dumps({"symbols": symbols}))
+
+    book = read_book(tmp_path)
+
+    expected = [(making.page_id(row), row["text"], "page") for row in making.rows()]
+    assert [(p.page_id, p.text, p.title) for p in book.pages] == expected
+
+
+def test_a_section_given_in_words_is_that_of_the_character(tmp_path: Path) -> None:
+    rows = making.rows()
+    rows[4]["section"] = "Part One: The Entrance Way"
+
+    assert read_book(making.texts_json(tmp_path / "texts.json", rows)).pages[4].section == 3
+
+
+def test_pages_stand_in_the_order_of_their_global_numbers(tmp_path: Path) -> None:
+    backwards = making.rows()[::-1]
+
+    book = read_book(making.texts_json(tmp_path / "texts.json", backwards))
+
+    assert [p.page_num for p in book.pages] == list(range(1, 33))
+
+
+@pytest.mark.parametrize("name", ["old-natalie", "old-natalie-weissman", "Old Natalie Weissman", "OLD_NATALIE", 6])
+def test_a_character_is_known_by_slug_alias_display_name_and_number(tmp_path: Path, name: object) -> None:
+    rows = making.rows()
+    rows[12]["symbolId"] = name
+
+    assert read_book(making.texts_json(tmp_path / "texts.json", rows)).pages[12].character == 6
+
+
+def test_line_ends_and_surrounding_blank_lines_are_no_part_of_a_text(tmp_path: Path) -> None:
+    made = making.corpus(tmp_path)
+    made.page("001-page.md").write_bytes("\ufeff\r\n \r\n  One,\r\ntwo.  \rThree.\r\n\r\n".encode())
+
+    assert read_book(tmp_path).pages[0].text == "  One,\ntwo.  \nThree."
+
+
+def test_a_page_without_a_title_bears_its_characters_name(tmp_path: Path) -> None:
+    root = making.markdown(tmp_path / "book")
+    (root / "003-page.md").write_text("---\npage_id: S02-P0003\ncharacter: 1\n---\nA door.\n")
+
+    assert read_book(root).pages[2].title == CHARACTER_NAMES[1]
+
+
+def test_frontmatter_may_carry_the_text_and_keys_of_others(tmp_path: Path) -> None:
+    root = making.markdown(tmp_path / "a_small-book")
+    (root / "001-page.md").write_text(
+        "---\npage_id: S01-P0001\nsymbol_code: 0x00\ncharacter: an author\ntitle: 1984\nsection: 1\npage_num: 1\n"
+        "inputs:\n  motifs: [preface, identity]\n  constraints: { tense: present }\n"
+        "text: |\n  First line.\n\n  ---\n\n  Last line.\nedges:\n  next_within: S01-P0002\n---\n"
+    )
+
+    book = read_book(root)
+
+    assert book.title == "A Small Book"
+    assert (book.pages[0].title, book.pages[0].text) == ("1984", "First line.\n\n---\n\nLast line.")
+
+
+def test_a_rule_of_dashes_in_the_body_stays_in_the_text(tmp_path: Path) -> None:
+    root = making.markdown(tmp_path / "book")
+    (root / "001-page.md").write_text("---\npage_id: S01-P0001\ncharacter: 0\n---\nOne.\n\n---\n\nTwo.\n")
+
+    assert read_book(root).pages[0].text == "One.\n\n---\n\nTwo."
+
+
+def test_progress_counts_every_page(tmp_path: Path) -> None:
+    for path in (
+        making.corpus(tmp_path / "corpus").root,
+        making.texts_json(tmp_path / "texts.json"),
+        making.markdown(tmp_path / "md"),
+    ):
+        seen: list[tuple[int, int]] = []
+        read_book(path, progress=lambda done, whole, seen=seen: seen.append((done, whole)))  # type: ignore[misc]
+        assert seen == [(n, 32) for n in range(1, 33)]
+
+
+def test_reading_twice_gives_an_equal_book_and_a_changed_word_another_hash(tmp_path: Path) -> None:
+    made = making.corpus(tmp_path)
+    first, again = read_book(tmp_path), read_book(tmp_path)
+    made.page("007-page.md").write_text("A changed word.")
+    changed = read_book(tmp_path)
+
+    assert first == again
+    assert first.content_hash == again.content_hash != changed.content_hash
+    differing = [p.page_num for p, q in zip(first.pages, changed.pages, strict=True) if p.text_hash != q.text_hash]
+    assert differing == [7]
+
+
+def test_a_title_is_part_of_a_pages_hash() -> None:
+    page = CanonPage("S01-P0001", 1, 1, "A", "text", 0)
+
+    assert page.text_hash != CanonPage("S01-P0001", 1, 1, "B", "text", 0).text_hash
+    with pytest.raises(FrozenInstanceError):
+        page.text = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("title", "book_id"),
+    [("The Entrance Way", "the-entrance-way"), ("Café d'Été!", "cafe-dete"), ("  --  ", None), ("書", None)],
+)
+def test_a_book_id_is_the_slug_of_the_title(title: str, book_id: str | None) -> None:
+    assert book_id_of(title) == book_id if book_id else book_id_of(title).startswith("book-")
+
+
+@pytest.mark.parametrize("path", ["absent", "empty", "prose", "notes.txt"])
+def test_a_path_without_a_book_is_refused_with_the_three_layouts(tmp_path: Path, path: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "prose").mkdir()
+    (tmp_path / "prose" / "README.md").write_text("# No page\n")
+    (tmp_path / "notes.txt").write_text("no book")
+
+    with pytest.raises(BookRefused) as refused:
+        read_book(tmp_path / path)
+
+    assert str(tmp_path / path) in refused.value.detail
+    for layout in ("corpus folder", "texts.json", "Markdown"):
+        assert layout in str(refused.value)
+
+
+# What a page may hold: any characters but controls and surrogates, and something to see.
+prose = st.text(st.characters(exclude_categories=("Cc", "Cs"), include_characters="\n\t"), max_size=200).map(
+    lambda text: f"{text}."
+)
+
+
+def quoted(text: str) -> str:
+    """Write a text as a double-quoted YAML scalar."""
+    escaped = (f"\\U{ord(c):08x}" if c in '"\\' or not c.isascii() or ord(c) < 32 else c for c in text)
+    return f'"{"".join(escaped)}"'
+
+
+@settings(max_examples=25, deadline=None)
+@given(texts=st.lists(prose, min_size=4, max_size=4), in_frontmatter=st.booleans())
+def test_any_prose_comes_back_from_markdown_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str], in_frontmatter: bool
+) -> None:
+    root = making.markdown(tmp_path_factory.mktemp("book"))
+    for row, text in zip(making.rows(), texts, strict=False):
+        head = f"page_id: {making.page_id(row)}\ncharacter: {row['symbolId']}\n"
+        content = f"---\n{head}text: {quoted(text)}\n---\n" if in_frontmatter else f"---\n{head}---\n{text}"
+        (root / row["filename"]).write_bytes(content.encode())
+
+    assert [p.text.lstrip("\n \t") for p in read_book(root).pages[:4]] == [t.lstrip("\n \t") for t in texts]

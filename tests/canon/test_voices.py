@@ -1,0 +1,114 @@
+"""Voices: taken from a profile, measured where there is none, and coloured where nobody chose a colour."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.canon import making
+
+from qdpi.canon import read_book
+from qdpi.canon.style import describe, distinctive, sections_with, words_of
+from qdpi.canon.voices import MAX_PROFILE, profile_text
+
+
+def measured(*texts: str) -> str:
+    counts = Counter(word for text in texts for word in words_of(text))
+    return describe(texts, counts, sections_with({0: counts, 1: Counter()}), 2)
+
+
+def test_a_profile_gives_what_bears_on_the_voice_and_no_quotations() -> None:
+    entry = {
+        "name": "London Fox",
+        "voice": "Speaks in short commands",
+        "brief_summary": "A sceptic.",
+        "voice_patterns": {"tone": "Dry", "key_phrases": ["Never copied"], "narrative_style": "Reports"},
+        "dialogue_patterns": {"early": "Calm", "late": "Breathless", "signature_phrases": ["Nor this"]},
+        "personality_traits": {"core_traits": ["orderly", "doubting"]},
+        "motifs": ["glass", "wires"],
+        "key_quotes": ["And not this"],
+    }
+
+    assert profile_text(entry) == (
+        "Speaks in short commands. A sceptic. Tone: Dry. Manner: Reports. Speech: Calm; Breathless. "
+        "Traits: orderly; doubting. Motifs: glass; wires."
+    )
+
+
+@pytest.mark.parametrize("entry", [{}, {"name": "London Fox"}, {"voice": 3, "motifs": [1]}, {"voice": " "}])
+def test_a_profile_without_words_on_the_voice_is_empty(entry: dict[str, object]) -> None:
+    assert profile_text(entry) == ""
+
+
+def test_a_long_profile_ends_at_a_whole_word() -> None:
+    profile = profile_text({"voice": "wording " * 400})
+
+    assert len(profile) <= MAX_PROFILE
+    assert profile.endswith("wording…")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I was here. We had a door of our own.", "in the first person, in the past tense, in sentences of about 5"),
+        ("She is here. He has her key, and they are.", "third person, in the present tense"),
+        ("You are late. Your door is shut.", "second person, in the present tense"),
+        ("Rain. Stone.", "told without persons"),
+        ("He is here? Is she? They are.", ", often asking"),
+        ("“All of this is talk,” he said. “I know,” she said.", "third person, in the past tense"),
+        ("“All of this is talk,” he said. “I know,” she said.", ", much of it talk"),
+    ],
+)
+def test_a_section_is_described_by_what_can_be_counted(text: str, expected: str) -> None:
+    assert expected in measured(text)
+
+
+def test_words_of_ones_own_are_those_that_other_sections_lack() -> None:
+    own = Counter({"lantern": 3, "door": 9, "once": 1, "sea": 9, "door's": 9})
+    spread = sections_with({0: own, **{s: Counter({"door": 1}) for s in range(1, 16)}})
+
+    assert distinctive(own, spread, 16) == ("lantern", "door")
+
+
+def test_a_character_without_a_profile_is_measured_and_keeps_its_principles(tmp_path: Path) -> None:
+    made = making.corpus(tmp_path)
+    profiles = {"characters": {"london-fox": {"voice": "Dry."}, "judy-s-cargot": {"voice": "Jovial."}}}
+    made.put("metadata/character_profiles.json", json.dumps(profiles))
+    made.put("characters/old-natalie/first_principles.md", "# P\n\n1. Doors open\n2. Doors shut\n## 3. Doors wait\n")
+
+    book = read_book(tmp_path)
+
+    assert (book.voices[1].profile, book.voices[1].source) == ("Dry.", "profile")
+    assert book.voices[6].source == "section"
+    assert book.voices[6].profile.endswith("Principles: Doors open; Doors shut; Doors wait.")
+    note = "this profile has no section and was left aside"
+    assert book.notes == (f"metadata/character_profiles.json: judy-s-cargot: {note}",)
+
+
+def test_a_markdown_book_may_describe_its_voices_beside_its_pages(tmp_path: Path) -> None:
+    root = making.markdown(tmp_path / "book")
+    (root / "index.json").write_text(json.dumps({"title": "T", "symbols": {"princhetta": {"color": "#010203"}}}))
+    (root / "character_profiles.json").write_text(json.dumps({"characters": {"princhetta": {"voice": "Rides."}}}))
+
+    voice = read_book(root).voices[7]
+
+    assert (voice.profile, voice.source, voice.color) == ("Rides.", "profile", "#010203")
+
+
+def test_a_book_without_colours_has_sixteen_of_its_own(tmp_path: Path) -> None:
+    colors = [voice.color for voice in read_book(making.markdown(tmp_path / "book")).voices]
+
+    assert len(set(colors)) == 16
+    assert all(re.fullmatch("#[0-9a-f]{6}", color) for color in colors)
+
+
+def test_the_colour_of_most_of_a_sections_pages_is_the_characters(tmp_path: Path) -> None:
+    rows = making.rows()
+    rows[1]["section"] = rows[2]["section"] = 1
+    rows[2]["symbolId"] = "an-author"
+    rows[1]["color"] = "#FFB6C1"
+
+    assert read_book(making.texts_json(tmp_path / "texts.json", rows)).voices[0].color == "#0a0b0c"
