@@ -11,7 +11,8 @@ from typing import Final, TypeAlias, TypeVar
 from qdpi.canon.about import About, color_of
 from qdpi.canon.book import Book, book_id_of
 from qdpi.canon.characters import character_named
-from qdpi.canon.faults import Fault, RawPage, check_pages, refuse
+from qdpi.canon.faults import Fault, RawPage, refuse
+from qdpi.canon.ring import check_pages
 from qdpi.canon.voices import voices_of
 
 DEFAULT_TITLE: Final = "The Entrance Way"

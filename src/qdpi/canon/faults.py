@@ -1,4 +1,4 @@
-"""The rules of a page and of the ring. Pure: takes pages as they were found, gives pages and every fault."""
+"""Faults, and the rules of a single page. Pure: takes a page as it was found, says all that is wrong with it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Final, NoReturn
 
-from qdpi.canon.book import CanonPage, page_id_of
 from qdpi.canon.characters import character_named
 from qdpi.errors import BookRefused
-from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
+from qdpi.symbols import CHARACTER_NAMES
 
 MAX_TEXT: Final = 200_000
 """The most characters that a page's text may have."""
@@ -59,7 +57,7 @@ class RawPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class Reading:
     """What could be made out of a raw page; None for what could not."""
 
     raw: RawPage
@@ -72,6 +70,7 @@ class _Reading:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
+        """What is wrong with the page, each with its place."""
         return tuple(Fault(self.raw.file, self.raw.label, reason) for reason in self.reasons)
 
 
@@ -80,21 +79,6 @@ def refuse(path: Path, faults: Sequence[Fault]) -> NoReturn:
     listed = tuple(dict.fromkeys(str(fault) for fault in faults))
     number = "1 fault" if len(listed) == 1 else f"{len(listed)} faults"
     raise BookRefused(f"The book at {path} has {number}.", faults=listed)
-
-
-def check_pages(source: str, raws: Sequence[RawPage]) -> tuple[tuple[CanonPage, ...], tuple[Fault, ...]]:
-    """Return the pages in ring order and every fault of the pages and of the ring they make.
-
-    `source` is the file that the ring's own faults are booked on. With faults the pages are incomplete.
-    """
-    readings = [_read(raw) for raw in raws]
-    faults = [fault for reading in readings for fault in reading.faults]
-    faults += _duplicates(readings)
-    faults += _gaps(source, readings)
-    faults += _descents(readings)
-    faults += _empty_sections(source, readings)
-    pages = [page for reading in readings if (page := _page(reading))]
-    return tuple(sorted(pages, key=lambda page: page.page_num)), tuple(faults)
 
 
 def normal_text(text: str) -> str:
@@ -112,7 +96,8 @@ def control_character(text: str) -> str | None:
     return f"control character U+{ord(found.group()):04X} in line {line}"
 
 
-def _read(raw: RawPage) -> _Reading:
+def read_page(raw: RawPage) -> Reading:
+    """Make of a raw page what can be made of it, and say what is wrong with it."""
     claimed, number, id_reasons = _identity(raw)
     character, character_reasons = _character(raw.character)
     section, section_reasons = _section(raw.section, claimed, character)
@@ -120,21 +105,7 @@ def _read(raw: RawPage) -> _Reading:
     text = None if raw.text is None else normal_text(raw.text)
     text_reasons = () if text is None else tuple(_text_reasons(text))
     reasons = (*id_reasons, *character_reasons, *section_reasons, *title_reasons, *text_reasons)
-    return _Reading(raw, number, section, character, title, text, reasons)
-
-
-def _page(reading: _Reading) -> CanonPage | None:
-    match reading:
-        case _Reading(
-            number=int(number),
-            section=int(section),
-            character=int(character),
-            title=str(title),
-            text=str(text),
-            reasons=(),
-        ):
-            return CanonPage(page_id_of(section, number), section, number, title, text, character)
-    return None
+    return Reading(raw, number, section, character, title, text, reasons)
 
 
 def _whole(value: object) -> int | None:
@@ -209,43 +180,6 @@ def _text_reasons(text: str) -> Iterator[str]:
         yield f"the text has {len(text):,} characters, more than {MAX_TEXT:,}"
     if control := control_character(text):
         yield f"the text has {control}"
-
-
-def _duplicates(readings: Sequence[_Reading]) -> Iterator[Fault]:
-    first: dict[int, RawPage] = {}
-    for reading in readings:
-        if reading.number is None:
-            continue
-        earlier = first.setdefault(reading.number, reading.raw)
-        if earlier is not reading.raw:
-            reason = f"page number {reading.number} was taken by {earlier.file}: {earlier.label}"
-            yield Fault(reading.raw.file, reading.raw.label, f"duplicate id: {reason}")
-
-
-def _gaps(source: str, readings: Sequence[_Reading]) -> Iterator[Fault]:
-    numbers = sorted({r.number for r in readings if r.number is not None and 1 <= r.number <= MAX_PAGES})
-    for before, after in zip([0, *numbers], numbers, strict=False):
-        if after == before + 2:
-            yield Fault(source, f"P{before + 1:04}", "missing page: the ring has a gap here")
-        elif after > before + 2:
-            span = f"P{before + 1:04} to P{after - 1:04}"
-            yield Fault(source, span, f"{after - before - 1} missing pages: the ring has a gap here")
-
-
-def _descents(readings: Sequence[_Reading]) -> Iterator[Fault]:
-    placed = [(r.number, r.section, r.raw) for r in readings if r.number is not None and r.section is not None]
-    placed.sort(key=lambda place: place[0])
-    for (_, before, _), (_, section, raw) in pairwise(placed):
-        if section < before:
-            reason = f"section {section} comes after section {before}: sections ascend along the ring"
-            yield Fault(raw.file, raw.label, reason)
-
-
-def _empty_sections(source: str, readings: Sequence[_Reading]) -> Iterator[Fault]:
-    present = {reading.section for reading in readings}
-    for character, slug in CHARACTER_MAP.items():
-        if character + 1 not in present:
-            yield Fault(source, f"S{character + 1:02}", f"missing section: {slug} has no page")
 
 
 def _shown(value: object) -> str:
