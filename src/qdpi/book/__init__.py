@@ -1,0 +1,1 @@
+"""The project's own short book, in the corpus layout."""
