@@ -28,14 +28,20 @@ TOLERATED = 0.02
 LOOSENED_TO = 0.99
 """A loosened bound is kept by this share of the book's own pages."""
 
-_NON_PROSE = re.compile(r"[^\w\s.,;:!?'\"‘’“”„«»¿¡()\[\]—–‑\-…]|_")
+_NON_PROSE = re.compile(
+    r"""
+    [^\w\s.,;:!?'"‘’“”„«»¿¡()\[\]—–‑\-…] | _
+    | ^[ \t]*(?:[-–]|\d+[.)])[ \t]   # the mark of a list's item
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
 _BOILERPLATE = re.compile(
     r"""
     \bas\ an?\ (?:ai|a\.i\.|artificial\ intelligence|(?:large\ )?language\ model|(?:ai|virtual)\ assistant)\b
     | \bi(?:'m|\ am)\ (?:just\ |only\ )?an?\ (?:ai|(?:large\ )?language\ model)\b
     | \bi(?:'m|\ am)\ (?:sorry|afraid),?\ (?:but\ )?i\ (?:cannot|can't|am\ unable|am\ not\ able|'m\ unable)
-    | \bi\ (?:cannot|can't|will\ not|won't|am\ unable\ to|am\ not\ able\ to)\
-      (?:fulfill?|comply\ with|assist\ with|help\ with)\ (?:that|this|your|the|such)\b
+    | \bi\ (?:cannot|can't|will\ not|won't|am\ unable\ to|am\ not\ able\ to)
+      \ (?:fulfill?|comply\ with|assist\ with|help\ with)\ (?:that|this|your|the|such)\b
     | \b(?:my|your)\ (?:training\ data|knowledge\ cutoff|system\ prompt)\b
     | \bi\ hope\ this\ (?:helps|meets\ your)\b
     | \blet\ me\ know\ if\ you(?:'d|\ would)?\ (?:like|need|want|have\ any)\b
@@ -148,8 +154,8 @@ def check_copy(
     text: str,
     thresholds: Thresholds,
     grams: CanonGrams,
-    *,
     extra: Sequence[str] = (),
+    *,
     held_out: bool = False,
 ) -> CheckResult:
     """Whether a page is its own: what it shares word for word with the canon and with the `extra` texts.

@@ -63,7 +63,10 @@ def _load_wordllama(dim: int) -> Any:
     handlers, level = root.handlers[:], root.level
     import wordllama
 
-    root.handlers[:], root.level = handlers, level  # it calls logging.basicConfig when imported
+    # wordllama calls logging.basicConfig when imported; logging is the program's to set up
+    for added in [handler for handler in root.handlers if handler not in handlers]:
+        root.removeHandler(added)
+    root.setLevel(level)
     try:
         folder = Path(wordllama.__file__).parent
         return wordllama.WordLlama.load(cache_dir=folder, dim=dim, disable_download=True)

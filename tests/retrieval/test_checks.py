@@ -1,0 +1,216 @@
+"""The form and copy checks: what they pass, what they catch, and what they say about it."""
+
+from __future__ import annotations
+
+import json
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.retrieval.own_pages import LEDGER, LIGHTHOUSE, ORCHARD, OWN_PAGES
+
+from qdpi.errors import InvalidInput
+from qdpi.retrieval.checks import CanonGrams, CheckResult, Thresholds, calibrate, check_copy, check_form
+
+GRAMS = CanonGrams.build(OWN_PAGES)
+RNG = random.Random(7)
+WORDS = LIGHTHOUSE.split()
+DEGENERATE = {
+    "empty": "",
+    "white space": " \n\t ",
+    "too short": "The keeper climbed the stairs.",
+    "too long": "\n\n".join(OWN_PAGES * 2),
+    "one word repeated": "lamp " * 150,
+    "a loop": "He read the letter aloud to the glass. " * 15,
+    "a loop of a paragraph": (ORCHARD.split("\n\n")[0] + "\n\n") * 3,
+    "noise": " ".join("".join(RNG.choices("abcdefghijklmnopqrstuvwxyz", k=RNG.randint(2, 9))) for _ in range(150)),
+    "shuffled words": " ".join(RNG.sample(LEDGER.split(), len(LEDGER.split()))),
+    "a list": "\n".join(f"- {word}" for word in dict.fromkeys(WORDS)),
+    "a table": "\n".join(f"| {a} | {b} |" for a, b in pairwise(WORDS)),
+    "capitals": LIGHTHOUSE.upper(),
+    "another script": "光はどこへ行くのか。" * 60,
+    "emoji": " ".join(f"{word} 🙂" for word in WORDS),
+    "control characters": " ".join(f"{word}\x00" for word in WORDS),
+}
+BOILERPLATE = [
+    "As an AI language model, I have no harbour.",
+    "I’m sorry, but I can’t write that.",
+    "I cannot fulfill this request.",
+    "I am unable to comply with your wish.",
+    "I hope this helps!",
+    "Let me know if you'd like another version.",
+    "<think>The keeper should climb.</think>",
+    "[[ ## page_text ## ]]",
+    "<|im_end|>",
+]
+
+
+def form(text: str, thresholds: Thresholds | None = None) -> CheckResult:
+    return check_form(text, thresholds or Thresholds(), GRAMS)
+
+
+@pytest.mark.parametrize("page", OWN_PAGES, ids=["lighthouse", "orchard", "ledger"])
+def test_a_page_of_the_book_has_its_form(page: str) -> None:
+    result = form(page)
+    assert result == CheckResult("form", True, (), result.measures)
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_degenerate_text_has_no_form_and_the_reason_says_value_and_bound(name: str) -> None:
+    result = form(DEGENERATE[name])
+    assert not result.passed
+    assert result.reasons
+    assert all("bound" in reason and any(c.isdigit() for c in reason) for reason in result.reasons)
+
+
+@pytest.mark.parametrize(
+    ("name", "measure"),
+    [
+        ("too short", "number of words"),
+        ("too long", "number of words"),
+        ("a loop", "runs of four words"),
+        ("a loop", "one sentence stands"),
+        ("one word repeated", "compression"),
+        ("noise", "pairs of words"),
+        ("noise", "function words"),
+        ("shuffled words", "pairs of words"),
+        ("a list", "do not belong in prose"),
+        ("a table", "do not belong in prose"),
+        ("emoji", "do not belong in prose"),
+        ("capitals", "words in capitals"),
+    ],
+)
+def test_each_bound_catches_what_it_is_for(name: str, measure: str) -> None:
+    assert any(measure in reason for reason in form(DEGENERATE[name]).reasons)
+
+
+@pytest.mark.parametrize("phrase", BOILERPLATE)
+def test_an_assistants_phrase_is_caught_wherever_it_stands(phrase: str) -> None:
+    for text in (f"{phrase} {LIGHTHOUSE}", f"{LIGHTHOUSE}\n\n{phrase}"):
+        result = form(text)
+        assert not result.passed
+        assert any("speaks as an assistant" in reason for reason in result.reasons)
+
+
+@pytest.mark.parametrize("opening", ["Sure! Here's a page:", "Here is the next page of the story:"])
+def test_an_assistants_opening_is_caught_at_the_start_only(opening: str) -> None:
+    assert form(f"{opening} {LIGHTHOUSE}").measures["boilerplate"] == 1
+    assert form(f"{LIGHTHOUSE} {opening}").measures["boilerplate"] == 0
+
+
+@pytest.mark.parametrize("line", ["I cannot help it.", "As an author I lied.", "I am afraid I shall be late."])
+def test_a_characters_own_words_are_no_boilerplate(line: str) -> None:
+    assert form(f"{LIGHTHOUSE} {line}").passed
+
+
+def test_a_bound_itself_passes() -> None:
+    measured = form(LIGHTHOUSE).measures
+    at = Thresholds(min_words=int(measured["words"]), max_function_words=measured["function_words"])
+    assert form(LIGHTHOUSE, at).passed
+    assert not form(LIGHTHOUSE, Thresholds(min_words=int(measured["words"]) + 1)).passed
+
+
+def test_a_copied_page_is_caught_and_the_reasons_say_how_much() -> None:
+    result = check_copy(LEDGER, Thresholds(), GRAMS)
+    assert not result.passed
+    assert result.measures["shared_8grams"] == 1
+    assert result.measures["copied_run"] > 140
+    assert any("0.2" in reason for reason in result.reasons)
+    assert any("40" in reason for reason in result.reasons)
+
+
+def test_a_copy_is_caught_in_other_capitals_apostrophes_and_punctuation() -> None:
+    assert not check_copy(LEDGER.upper().replace(",", " —").replace("'", "’"), Thresholds(), GRAMS).passed
+
+
+def test_a_page_is_its_own_against_the_rest_of_its_book() -> None:
+    for page in OWN_PAGES:
+        assert check_copy(page, Thresholds(), GRAMS, held_out=True).measures == {"shared_8grams": 0, "copied_run": 0}
+        assert check_form(page, Thresholds(), GRAMS, held_out=True).measures["known_bigrams"] < 0.4
+
+
+def test_holding_out_a_page_is_the_same_as_a_book_without_it() -> None:
+    pages = [*OWN_PAGES, LEDGER[:300] + ORCHARD[-300:]]
+    grams = CanonGrams.build(pages)
+    for at, page in enumerate(pages):
+        rest = CanonGrams.build(pages[:at] + pages[at + 1 :])
+        assert check_copy(page, Thresholds(), grams, held_out=True) == check_copy(page, Thresholds(), rest)
+        assert check_form(page, Thresholds(), grams, held_out=True) == check_form(page, Thresholds(), rest)
+
+
+@pytest.mark.parametrize(("length", "passed"), [(40, True), (41, False)])
+def test_forty_copied_words_in_a_row_are_the_most(length: int, passed: bool) -> None:
+    own = " ".join(f"own{n}" for n in range(400))
+    result = check_copy(f"{own} {' '.join(LEDGER.split()[:length])} {own}", Thresholds(), GRAMS)
+    assert result.measures["copied_run"] == length
+    assert result.passed is passed
+
+
+def test_what_the_model_was_shown_beside_the_canon_counts_as_copied() -> None:
+    shown = " ".join(f"shown{n}" for n in range(100))
+    assert check_copy(shown, Thresholds(), GRAMS).passed
+    assert not check_copy(shown, Thresholds(), GRAMS, ["something else", shown]).passed
+
+
+def test_without_a_book_nothing_is_copied_and_no_pair_of_words_is_known() -> None:
+    grams = CanonGrams.build([])
+    assert check_copy(LEDGER, Thresholds(), grams).passed
+    assert check_form(LEDGER, Thresholds(), grams).measures["known_bigrams"] == 0
+
+
+@given(st.one_of(st.text(max_size=300), st.lists(st.sampled_from([*WORDS, "\ud800", "é", "🙂"])).map(" ".join)))
+@settings(deadline=None)
+def test_any_text_is_measured_alike_twice_and_within_range(text: str) -> None:
+    for result in (form(text), check_copy(text, Thresholds(), GRAMS, [text[:50]])):
+        assert all(value >= 0 for value in result.measures.values())
+        shares = result.measures.keys() - {"words", "sentence_repeats", "zlib_ratio", "copied_run", "boilerplate"}
+        assert all(result.measures[name] <= 1 for name in shares)
+        assert result.passed is not bool(result.reasons)
+    assert form(text) == form(text)
+
+
+@pytest.mark.parametrize("text", ["?" * 100_000, "\n" * 100_000, "a " * 50_000, '"' * 50_000 + "." * 50_000])
+def test_a_hundred_thousand_characters_are_checked(text: str) -> None:
+    assert not form(text).passed
+    assert check_copy(text, Thresholds(), GRAMS).measures["shared_8grams"] == 0
+
+
+def test_thresholds_come_back_from_their_json() -> None:
+    kept = Thresholds(min_words=20, min_known_bigrams=0.1)
+    assert Thresholds.from_dict(json.loads(json.dumps(kept.as_dict()))) == kept
+
+
+@pytest.mark.parametrize("change", [{"min_words": "60"}, {"min_words": 60.5}, {"max_capitals": True}, {"other": 1}])
+def test_stored_thresholds_of_another_shape_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput, match=next(iter(change))):
+        Thresholds.from_dict(Thresholds().as_dict() | change)
+
+
+def test_a_book_that_keeps_the_bounds_leaves_them_as_they_are() -> None:
+    assert calibrate([ORCHARD] * 3) == Thresholds()
+
+
+def test_a_bound_is_loosened_only_where_the_books_own_pages_need_it() -> None:
+    fitted = calibrate(OWN_PAGES)
+    assert fitted.min_known_bigrams < 0.4
+    assert fitted == Thresholds(min_known_bigrams=fitted.min_known_bigrams)
+    assert all(check_form(page, fitted, GRAMS, held_out=True).passed for page in OWN_PAGES)
+
+
+def test_a_book_of_short_pages_may_have_short_pages_and_still_not_copy() -> None:
+    fitted = calibrate([text[:120] for text in OWN_PAGES])
+    assert fitted.min_words < 30
+    assert isinstance(fitted.min_words, int)
+    assert (fitted.max_shared_8grams, fitted.max_copied_run) == (0.20, 40)
+
+
+def test_one_odd_page_in_a_hundred_loosens_nothing() -> None:
+    pages = [f"{page} {n}" for n in range(34) for page in OWN_PAGES]
+    assert calibrate([*pages, "Short."]).min_words == 60
+
+
+def test_a_book_without_pages_cannot_be_calibrated() -> None:
+    with pytest.raises(InvalidInput, match="without pages"):
+        calibrate([])

@@ -1,0 +1,187 @@
+"""A reading says what a page says and holds, from its text alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.retrieval.own_pages import LEDGER, LIGHTHOUSE, ORCHARD, OWN_PAGES
+
+from qdpi.errors import InvalidInput
+from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading, inverse_document_frequency, read_text
+from qdpi.retrieval.words import FUNCTION_WORDS, sentences
+
+ANY_WORD = [*LIGHTHOUSE.split(), "Dr.", "—", "שלום", "世界", "🙂", "\ud800"]
+ANY_PAGE = st.one_of(
+    st.text(max_size=400),
+    st.text(alphabet=".?!…'\"”’ \nAaé-", max_size=300),
+    st.lists(st.sampled_from([*LIGHTHOUSE.split(), "Dr.", "—", "שלום", "世界", "🙂", "\ud800"]), max_size=120).map(
+        " ".join
+    ),
+)
+LONG = {
+    "one word": "a" * 100_000,
+    "one character": "?" * 100_000,
+    "quotes, then stops": '"' * 50_000 + "." * 50_000,
+    "blank lines": "\n \n" * 33_000,
+    "names": "Ab of Cd-" * 11_000,
+    "emoji": "🙂" * 100_000,
+    "right to left": "שלום עולם? " * 9_000,
+}
+
+
+def assert_in_range(reading: Reading, text: str) -> None:
+    assert len(reading.summary) <= 300
+    assert len(reading.hooks) <= 3
+    assert len(reading.entities) <= 12
+    assert len(reading.motifs) <= 12
+    assert len(reading.anchors) <= 4
+    assert set(reading.scores) == {"novelty", "coherence"}
+    assert all(0 <= score <= 1 for score in reading.scores.values())
+    assert not FUNCTION_WORDS.intersection(reading.motifs)
+    flat = " ".join(text.split())
+    assert all(name in flat for name in reading.entities)
+    assert all(sentence.rstrip("…")[:200] in flat for sentence in (*reading.hooks, *reading.anchors))
+
+
+@given(ANY_PAGE)
+@settings(deadline=None)
+def test_any_text_is_read_alike_twice_and_within_its_bounds(text: str) -> None:
+    reading = read_text(text)
+    assert reading == read_text(text)
+    assert_in_range(reading, text)
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_hundred_thousand_characters_are_read(name: str) -> None:
+    assert_in_range(read_text(LONG[name]), LONG[name])
+
+
+@given(ANY_PAGE)
+@settings(deadline=None)
+def test_a_reading_comes_back_from_its_json(text: str) -> None:
+    reading = read_text(text)
+    assert Reading.from_dict(json.loads(json.dumps(reading.as_dict()))) == reading
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"summary": 3}, {"hooks": "one"}, {"anchors": [1]}, {"scores": {"novelty": "high"}}, {"extra": 1}],
+    ids=str,
+)
+def test_a_stored_row_that_is_no_reading_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput):
+        Reading.from_dict(read_text(LIGHTHOUSE).as_dict() | change)
+
+
+def test_a_stored_row_that_lacks_a_field_is_refused_by_its_name() -> None:
+    stored = read_text(LIGHTHOUSE).as_dict()
+    del stored["motifs"]
+    with pytest.raises(InvalidInput, match="motifs"):
+        Reading.from_dict(stored)
+
+
+def test_a_reading_says_which_extractor_made_it_and_keeps_the_version_it_was_stored_with() -> None:
+    assert read_text("").version == EXTRACTOR_VERSION
+    assert Reading.from_dict(read_text("").as_dict() | {"version": "text/0"}).version == "text/0"
+
+
+def test_an_empty_page_holds_nothing() -> None:
+    assert read_text(" \n ") == Reading("", (), (), (), (), {"novelty": 0.0, "coherence": 0.0})
+
+
+@pytest.mark.parametrize("page", OWN_PAGES, ids=["lighthouse", "orchard", "ledger"])
+def test_a_summary_is_whole_sentences_of_the_page_in_their_order(page: str) -> None:
+    summary = read_text(page).summary
+    whole = sentences(page)
+    assert summary
+    rest = summary
+    for sentence in whole:
+        rest = rest.removeprefix(sentence).lstrip()
+    assert rest == ""
+
+
+def test_a_page_of_one_endless_sentence_is_summed_up_by_its_beginning() -> None:
+    summary = read_text("the river carried lamps " * 60).summary
+    assert summary.endswith("…")
+    assert summary.startswith("the river carried lamps")
+
+
+def test_the_last_sentence_and_the_open_question_are_hooks() -> None:
+    hooks = read_text(LIGHTHOUSE).hooks
+    assert hooks[0] == "Where does a light go when nobody is looking for it?"
+    assert read_text(ORCHARD).hooks[0].endswith("she went in to light the stove.")
+    assert "Who opened it?" in read_text("Who opened it? The gate stood there. Rain fell on the hill.").hooks
+
+
+def test_names_are_found_and_beginnings_of_sentences_are_not() -> None:
+    assert {"Adair", "Port Ellory"} <= {name.removeprefix("Mrs. ") for name in read_text(LIGHTHOUSE).entities}
+    assert {"Hollin Mill"} <= set(read_text(ORCHARD).entities)
+    entities = read_text(LEDGER).entities
+    assert "Inspector Vale" in entities
+    assert not {"The", "Each", "At", "It", "Since", "His", "He"} & set(entities)
+
+
+def test_a_word_that_only_opens_sentences_is_no_name_until_it_stands_inside_one() -> None:
+    assert read_text("Lanterns burned. Lanterns went out.").entities == ()
+    assert read_text("Marguerite waited. We called Marguerite again.").entities == ("Marguerite",)
+
+
+def test_a_heading_in_capitals_names_nobody() -> None:
+    assert read_text("THE LAST DAY OF THE LONG FAIR\n\nnobody came.").entities == ()
+
+
+def test_motifs_are_what_a_page_repeats_and_names_are_not_among_them() -> None:
+    motifs = read_text("We built a kite. The kite tore. Tobias mended the kites, and we thanked Tobias.").motifs
+    assert motifs[0] == "kite"
+    assert "tobia" not in motifs
+    assert "tobias" not in motifs
+
+
+def test_weights_of_the_book_lift_its_rare_words_over_its_common_ones() -> None:
+    text = "The harbour and the violin."
+    idf = inverse_document_frequency(["harbour", "harbour violin", "harbour", "harbour"])
+    assert idf["violin"] > idf["harbour"]
+    assert read_text(text, idf=idf).motifs[0] == "violin"
+    assert read_text(text).motifs[0] == "harbour"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Who is there? The rain went on.", ("Who is there?",)),
+        ("Is it late? Yes, it is late.", ()),
+        ("Who built the tower? Masons built the tower for a king.", ()),
+        ("Who? What? When?", ("Who?", "What?", "When?")),
+        ("Why?! Nothing stirred.", ("Why?!",)),
+        ('"Why?" he asked. Nothing stirred.', ()),
+        ("A? B? C? D? E? F?", ("C?", "D?", "E?", "F?")),
+        ("Who? Who? Who?", ("Who?",)),
+    ],
+)
+def test_questions_that_the_page_does_not_answer_are_its_anchors(text: str, left: tuple[str, ...]) -> None:
+    assert read_text(text).anchors == left
+
+
+def test_the_question_answered_with_yes_is_no_anchor_of_the_whole_page() -> None:
+    assert "Was anybody else staying?" not in read_text(LIGHTHOUSE).anchors
+
+
+def test_a_page_that_repeats_itself_is_less_novel_and_more_coherent() -> None:
+    loop = read_text("The lamp burned in the tower. " * 20).scores
+    page = read_text(LEDGER).scores
+    assert loop["novelty"] < page["novelty"]
+    assert loop["coherence"] > page["coherence"]
+    assert loop["coherence"] == pytest.approx(1)
+
+
+def test_novelty_does_not_fall_with_length_alone() -> None:
+    short, long = " ".join(f"w{n}" for n in range(60)), " ".join(f"w{n}" for n in range(6_000))
+    assert read_text(short).scores["novelty"] == read_text(long).scores["novelty"] == 1
+
+
+def test_titles_initials_and_speech_do_not_end_a_sentence() -> None:
+    assert len(sentences("Dr. Hale met J. Ward. They spoke.")) == 2
+    assert len(sentences("“Why?” she asked. “No.” He left… and came back.")) == 3

@@ -1,0 +1,99 @@
+"""Readings, checks and search measured on the author's canon. None of its sentences stand here."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from qdpi.retrieval.checks import CanonGrams, Thresholds, calibrate, check_copy, check_form
+from qdpi.retrieval.index import Embedder, HybridRetriever, LexicalIndex, Passage, SemanticIndex
+from qdpi.retrieval.reading import inverse_document_frequency, read_text
+from qdpi.retrieval.signals import coherence_between
+
+pytestmark = pytest.mark.canon
+
+
+@pytest.fixture(scope="module")
+def texts(canon_passages: list[Passage]) -> list[str]:
+    return [passage.text for passage in canon_passages]
+
+
+@pytest.fixture(scope="module")
+def grams(texts: list[str]) -> CanonGrams:
+    return CanonGrams.build(texts)
+
+
+def test_the_canons_own_pages_keep_the_form_measured_for_it(texts: list[str], grams: CanonGrams) -> None:
+    passed = [check_form(text, Thresholds(), grams, held_out=True).passed for text in texts]
+    assert 0.91 <= sum(passed) / len(passed) <= 0.97
+
+
+def test_the_canon_is_no_copy_of_the_rest_of_itself(texts: list[str], grams: CanonGrams) -> None:
+    flagged = [not check_copy(text, Thresholds(), grams, held_out=True).passed for text in texts]
+    assert sum(flagged) / len(flagged) <= 0.006
+
+
+def test_every_copied_page_and_every_half_copied_one_is_caught(texts: list[str], grams: CanonGrams) -> None:
+    long = [text for text in texts if len(text.split()) >= 100]
+    halves = [
+        " ".join(a.split()[: len(a.split()) // 2] + b.split()[len(b.split()) // 2 :])
+        for a, b in zip(long, long[::-1], strict=True)
+    ]
+    assert not any(check_copy(text, Thresholds(), grams).passed for text in (*long, *halves))
+
+
+def test_degenerate_pages_made_of_the_canon_are_caught(texts: list[str], grams: CanonGrams) -> None:
+    rng = random.Random(11)
+    made = [spoil(text, rng) for text in rng.sample(texts, 200) for spoil in (looped, shuffled, garbled, listed)]
+    caught = sum(not check_form(text, Thresholds(), grams).passed for text in made)
+    assert caught / len(made) >= 0.97
+
+
+def looped(text: str, rng: random.Random) -> str:
+    start = rng.randrange(max(1, len(text.split()) - 12))
+    return " ".join(text.split()[start : start + 12] * 15)
+
+
+def shuffled(text: str, rng: random.Random) -> str:
+    words = text.split()
+    return " ".join(rng.sample(words, len(words)))
+
+
+def garbled(text: str, rng: random.Random) -> str:
+    return "".join(rng.choice("abcdefghijklmnop") if c.isalpha() and rng.random() < 0.4 else c for c in text)
+
+
+def listed(text: str, rng: random.Random) -> str:
+    return "\n".join(f"* {word}" for word in rng.sample(text.split(), min(80, len(text.split()))))
+
+
+def test_the_default_bounds_are_the_canons_own(texts: list[str], grams: CanonGrams) -> None:
+    assert calibrate(texts, grams) == Thresholds()
+
+
+def test_the_next_page_is_found_by_words_as_often_as_was_measured(canon_passages: list[Passage]) -> None:
+    embedder = Embedder()
+    hybrid = HybridRetriever(LexicalIndex.build(canon_passages), SemanticIndex.build(canon_passages, embedder))
+    shares = {semantic: next_in_top_5(hybrid, canon_passages, semantic=semantic) for semantic in (False, True)}
+    assert shares[False] >= 0.37
+    assert shares[True] >= 0.35
+
+
+def next_in_top_5(retriever: HybridRetriever, ring: list[Passage], *, semantic: bool) -> float:
+    found = 0
+    for page, following in zip(ring, [*ring[1:], ring[0]], strict=True):
+        hits = retriever.search(page.text, 5, exclude=[page.page_id], semantic=semantic)
+        found += following.page_id in {hit.page_id for hit in hits}
+    return found / len(ring)
+
+
+def test_every_page_has_a_reading_and_neighbours_cohere_more_than_strangers(texts: list[str]) -> None:
+    idf = inverse_document_frequency(texts)
+    readings = [read_text(text, idf=idf) for text in texts]
+    assert all(reading.summary and reading.hooks and reading.motifs for reading in readings)
+    assert all(0 < len(reading.summary) <= 300 for reading in readings)
+    half = len(readings) // 2
+    near = sum(map(coherence_between, readings, readings[1:])) / len(readings)
+    far = sum(map(coherence_between, readings, readings[half:])) / half
+    assert near > 4 * far

@@ -1,0 +1,45 @@
+"""Signals between pages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.retrieval.own_pages import LEDGER, LIGHTHOUSE
+
+from qdpi.retrieval.reading import read_text
+from qdpi.retrieval.signals import coherence_between, novelty_against
+
+TERMS = st.frozensets(st.sampled_from("abcdefgh"), max_size=8)
+
+
+@given(TERMS, st.lists(TERMS, max_size=7))
+def test_novelty_lies_between_nothing_new_and_all_new(terms: frozenset[str], recent: list[frozenset[str]]) -> None:
+    assert 0 <= novelty_against(terms, recent) <= 1
+
+
+def test_a_page_after_nothing_is_all_new() -> None:
+    assert novelty_against({"lamp"}, []) == 1
+
+
+def test_the_same_page_four_times_over_is_nothing_new() -> None:
+    assert novelty_against({"lamp", "bay"}, [{"lamp", "bay"}] * 4) == 0
+
+
+def test_entries_that_are_missing_count_as_no_overlap() -> None:
+    assert novelty_against({"lamp", "bay"}, [{"lamp", "bay"}]) == 0.75
+
+
+def test_only_the_four_pages_read_last_count() -> None:
+    assert novelty_against({"lamp"}, [{"lamp"}, {"a"}, {"b"}, {"c"}, {"d"}]) == 1
+
+
+def test_half_an_overlap_takes_half_of_an_entry() -> None:
+    assert novelty_against({"a", "b"}, [{"b", "c"}]) == pytest.approx(1 - (1 / 3) / 4)
+
+
+def test_coherence_is_whole_with_itself_symmetric_and_none_with_an_empty_page() -> None:
+    lighthouse, ledger, empty = read_text(LIGHTHOUSE), read_text(LEDGER), read_text("")
+    assert coherence_between(lighthouse, lighthouse) == pytest.approx(1)
+    assert coherence_between(lighthouse, ledger) == coherence_between(ledger, lighthouse) < 0.3
+    assert coherence_between(lighthouse, empty) == coherence_between(empty, empty) == 0
