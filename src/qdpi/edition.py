@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from qdpi.page_schema import Page
 from qdpi.retrieval.checks import CanonGrams, Thresholds
-from qdpi.retrieval.index import Embedder, HybridRetriever, LexicalIndex, Passage, SemanticIndex
+from qdpi.retrieval.index import HybridRetriever
 from qdpi.retrieval.reading import Reading
 from qdpi.ring import Ring
 from qdpi.store.port import CanonRevision, Voice
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Edition:
-    """A canon revision with its ring, pages, voices, readings (by page id) and retriever."""
+    """A canon revision with its ring, pages, voices, readings (by page id), retriever and checks."""
 
     revision: CanonRevision
     ring: Ring
@@ -25,11 +24,7 @@ class Edition:
     readings: Mapping[str, Reading]
     retriever: HybridRetriever
     thresholds: Thresholds
-
-    @cached_property
-    def grams(self) -> CanonGrams:
-        """The canon's n-grams, for the form and copy checks."""
-        return CanonGrams.build([page.text for page in self.pages.values()])
+    grams: CanonGrams
 
     def page(self, page_id: str) -> Page | None:
         """Return a canon page of this revision."""

@@ -48,6 +48,38 @@ class InvalidSession(InvalidInput):
     default_next_step = "Use 1 to 64 letters, digits, '-' or '_', or ask POST /api/v1/session for one."
 
 
+class Unauthorized(QdpiError):
+    """A session id that this server did not sign, where it signs them."""
+
+    code = "unauthorized"
+    status = 401
+    default_next_step = "Ask POST /api/v1/session for a session id and send it as it is."
+
+
+class ForbiddenOrigin(QdpiError):
+    """A browser's page of another site asks for what only our own may have."""
+
+    code = "forbidden_origin"
+    status = 403
+    default_next_step = "Open the page that this server itself serves at /."
+
+
+class NotJson(InvalidInput):
+    """A body that is not JSON."""
+
+    code = "not_json"
+    status = 400
+    default_next_step = "Send a JSON object with the header `content-type: application/json`."
+
+
+class BodyTooLarge(InvalidInput):
+    """A body above the limit."""
+
+    code = "body_too_large"
+    status = 413
+    default_next_step = "Send less than 1 MB."
+
+
 class MalformedEvent(InvalidInput):
     """Bytes on a topic that are not the event the topic carries."""
 
@@ -61,6 +93,14 @@ class UnknownPage(QdpiError, LookupError):
     code = "unknown_page"
     status = 404
     default_next_step = "Take a page id from GET /api/v1/canon or from your own journey."
+
+
+class UnknownSection(QdpiError, LookupError):
+    """A section that the book does not have."""
+
+    code = "unknown_section"
+    status = 404
+    default_next_step = "Give a section from 1 to 16."
 
 
 class InvalidSetting(QdpiError, ValueError):

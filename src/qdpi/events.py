@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from qdpi.errors import MalformedEvent
+from qdpi.errors import MalformedEvent, QdpiError
 from qdpi.page_schema import Edges, PageStatus, PolicyVerdict, Validation
 from qdpi.symbols import CHARACTER_MAP, Trajectory, decode_symbol, profile_of
 
@@ -92,6 +92,17 @@ class Fault(BaseModel):
     code: str
     detail: str
     next_step: str
+
+
+def fault_of(error: Exception) -> Fault:
+    """Return what an event says of an error; an unforeseen one is named by its type."""
+    if isinstance(error, QdpiError):
+        return Fault(code=error.code, detail=error.detail, next_step=error.next_step)
+    return Fault(
+        code="internal",
+        detail=f"{type(error).__name__} in this service.",
+        next_step=QdpiError.default_next_step,
+    )
 
 
 class RunEvent(Event):
@@ -354,7 +365,5 @@ def decode(model: type[E], value: bytes | None) -> E:
     try:
         return model.model_validate_json(value)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()[:5]
-        )
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()[:5])
         raise MalformedEvent(f"{value[:80]!r} is not a {model.__name__}: {faults}.") from error

@@ -79,9 +79,7 @@ def fold(state: JourneyState, event: PageDone | PageFailed) -> JourneyState:
     if event.seq <= state.seq:
         return state
     if event.seq != state.seq + 1:
-        raise SequenceGap(
-            f"Outcome {event.seq} cannot follow {state.seq}: read the journey's log from there."
-        )
+        raise SequenceGap(f"Outcome {event.seq} cannot follow {state.seq}: read the journey's log from there.")
     if isinstance(event, PageFailed):
         return state.model_copy(update={"seq": event.seq, "failures": state.failures + 1})
     return state.model_copy(
@@ -90,12 +88,9 @@ def fold(state: JourneyState, event: PageDone | PageFailed) -> JourneyState:
             "position": event.page_id,
             "pages": state.pages + 1,
             "departures": state.departures + opens_branch(event),
-            "returns": state.returns
-            + (event.branch_id in state.branches and event.trajectory is Trajectory.LOOP),
+            "returns": state.returns + (event.branch_id in state.branches and event.trajectory is Trajectory.LOOP),
             "branches": _branches_after(state, event),
-            "recent": (*state.recent, RecentLocus(page_id=event.locus, terms=event.locus_terms))[
-                -RECENT_LOCI:
-            ],
+            "recent": (*state.recent, RecentLocus(page_id=event.locus, terms=event.locus_terms))[-RECENT_LOCI:],
         }
     )
 

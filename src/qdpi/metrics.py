@@ -30,15 +30,14 @@ class Metrics:
         self.model_calls = Counter(
             "qdpi_model_calls", "Calls of a language model.", ["model", "phase", "result"], registry=r
         )
-        self.tokens = Counter(
-            "qdpi_model_tokens", "Tokens of model calls.", ["model", "direction"], registry=r
-        )
+        self.tokens = Counter("qdpi_model_tokens", "Tokens of model calls.", ["model", "direction"], registry=r)
         self.readings = Counter(
             "qdpi_locus_readings",
             "Readings of a locus: computed at a press, or found kept.",
             ["how"],
             registry=r,
         )
+        self.lost_deltas = Counter("qdpi_deltas_lost", "Pieces of text that the bus did not take.", registry=r)
         self.phase_seconds = Histogram(
             "qdpi_phase_seconds", "Time of each phase of a run.", ["phase"], buckets=_SECONDS, registry=r
         )
@@ -50,9 +49,7 @@ class Metrics:
         r = self.registry
         self.handled = Counter("qdpi_records_handled", "Records handled to their end.", ["group"], registry=r)
         self.retries = Counter("qdpi_retries", "Handlings tried again.", ["group", "cause"], registry=r)
-        self.dead_letters = Counter(
-            "qdpi_dead_letters", "Records sent to the dead letters.", ["group"], registry=r
-        )
+        self.dead_letters = Counter("qdpi_dead_letters", "Records sent to the dead letters.", ["group"], registry=r)
         self.lanes = Gauge("qdpi_lanes", "Keys that have work.", ["group"], registry=r)
         self.in_flight = Gauge("qdpi_in_flight", "Records fetched and not finished.", ["group"], registry=r)
         self.paused = Gauge("qdpi_paused_partitions", "Partitions paused.", ["group"], registry=r)

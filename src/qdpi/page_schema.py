@@ -191,22 +191,26 @@ class Page(Value):
     session_id: str | None = None
     seq: int | None = None
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
+    @property
     def char_hex(self) -> int:
         """The character, 0..15."""
         return decode_symbol(self.symbol_code)[0]
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
+    @property
     def behavior(self) -> int:
         """The behaviour, 0..15."""
         return decode_symbol(self.symbol_code)[1]
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
+    @property
     def orientation(self) -> str:
         """The behaviour's orientation: X, Y, A or Z."""
         return profile_of(self.symbol_code).orientation.value
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
+    @property
     def provenance(self) -> str:
         """The behaviour's provenance: C, P, U or S."""
         return profile_of(self.symbol_code).provenance.value

@@ -24,9 +24,7 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
-def _setting(
-    variable: str, help_text: str, default: Any = None, *, secret: bool = False, least: float = 0
-) -> Any:
+def _setting(variable: str, help_text: str, default: Any = None, *, secret: bool = False, least: float = 0) -> Any:
     metadata = {"variable": variable, "help": help_text, "secret": secret, "least": least}
     return field(default=default, repr=not secret, metadata=metadata)
 
@@ -50,13 +48,9 @@ class Settings:
     model_retries: int = _setting(
         "QDPI_MODEL_RETRIES", "How often a failed model call is tried again before the run fails.", 2
     )
-    concurrency: int = _setting(
-        "QDPI_CONCURRENCY", "How many model calls one generator has in flight.", 32, least=1
-    )
+    concurrency: int = _setting("QDPI_CONCURRENCY", "How many model calls one generator has in flight.", 32, least=1)
     data_dir: Path = _setting("QDPI_DATA_DIR", "Where the embedded bus and store keep their files.")
-    book: Path | None = _setting(
-        "QDPI_BOOK", "The book to ingest on the first start instead of our own short one."
-    )
+    book: Path | None = _setting("QDPI_BOOK", "The book to ingest on the first start instead of our own short one.")
     host: str = _setting("QDPI_HOST", "The address that the gateway listens on.", "127.0.0.1")
     port: int = _setting("QDPI_PORT", "The port that the gateway listens on; 0 takes a free one.", 8000)
     secret: str | None = _setting(
@@ -73,16 +67,10 @@ class Settings:
     page_events: PageEventLayout = _setting(
         "QDPI_PAGE_EVENTS", "The layout of page events: keyed, section or page.", PageEventLayout.KEYED
     )
-    log_level: str = _setting(
-        "QDPI_LOG_LEVEL", "The least severe log line written: debug, info, warning.", "info"
-    )
-    log_format: LogFormat = _setting(
-        "QDPI_LOG_FORMAT", "How log lines are written: json or console.", LogFormat.JSON
-    )
+    log_level: str = _setting("QDPI_LOG_LEVEL", "The least severe log line written: debug, info, warning.", "info")
+    log_format: LogFormat = _setting("QDPI_LOG_FORMAT", "How log lines are written: json or console.", LogFormat.JSON)
     ollama_base_url: str | None = _setting("OLLAMA_BASE_URL", "Where Ollama answers.")
-    openai_api_key: str | None = _setting(
-        "OPENAI_API_KEY", "The key for OpenAI or a compatible server.", secret=True
-    )
+    openai_api_key: str | None = _setting("OPENAI_API_KEY", "The key for OpenAI or a compatible server.", secret=True)
     openai_base_url: str | None = _setting("OPENAI_BASE_URL", "Where an OpenAI-compatible server answers.")
     anthropic_api_key: str | None = _setting("ANTHROPIC_API_KEY", "The key for Anthropic.", secret=True)
 
@@ -108,9 +96,7 @@ class Setting(NamedTuple):
 
 
 def _kind(annotation: Any) -> type:
-    options = [
-        option for option in getattr(annotation, "__args__", (annotation,)) if option is not type(None)
-    ]
+    options = [option for option in getattr(annotation, "__args__", (annotation,)) if option is not type(None)]
     return options[0]  # type: ignore[no-any-return]
 
 
@@ -163,9 +149,7 @@ def _parse(metadata: Mapping[str, Any], kind: type, raw: Any) -> Any:
     try:
         value = kind(raw)
     except ValueError as error:
-        allowed = (
-            f": one of {', '.join(kind)}" if issubclass(kind, StrEnum) else f", {kind.__name__} is wanted"
-        )
+        allowed = f": one of {', '.join(kind)}" if issubclass(kind, StrEnum) else f", {kind.__name__} is wanted"
         raise InvalidSetting(f"{metadata['variable']} is {shown}{allowed}.") from error
     if isinstance(value, int | float) and not value >= metadata["least"]:
         raise InvalidSetting(f"{metadata['variable']} is {shown}, which is under {metadata['least']}.")

@@ -137,7 +137,8 @@ class Database:
     is raised, with its cause and the next step, while the file cannot be used: locked by another process for
     longer than `busy_timeout` seconds, a full disk, an I/O error. The next call tries again by itself.
     The WAL is kept to about `wal_bound` bytes, unless somebody reads one snapshot on and on.
-    Works run on threads of their own, never on the loop: they must not touch what belongs to it.
+    Works run on threads of their own, never on the loop: they must not touch what belongs to it, nor return
+    what belongs to the connection (a cursor).
     """
 
     def __init__(

@@ -10,6 +10,7 @@ from qdpi.backoff import Backoff
 from qdpi.bus.port import EventBus
 from qdpi.bus.publisher import Publisher
 from qdpi.metrics import Metrics
+from qdpi.retrieval.index import Embedder
 from qdpi.services.catalog import Catalog
 from qdpi.settings import Settings
 from qdpi.store.port import PageStore
@@ -31,3 +32,4 @@ class System:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     backoff: Backoff
+    embedder: Embedder

@@ -10,21 +10,9 @@ from typing import Any
 
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import EventBus, Message, Record
-from qdpi.errors import QdpiError
-from qdpi.events import DeadLetter, Fault
+from qdpi.events import DeadLetter, fault_of
 from qdpi.identity import derived_id
 from qdpi.metrics import Metrics
-
-
-def fault_of(error: Exception) -> Fault:
-    """Return what an event says of an error; an unforeseen one is named by its type."""
-    if isinstance(error, QdpiError):
-        return Fault(code=error.code, detail=error.detail, next_step=error.next_step)
-    return Fault(
-        code="internal",
-        detail=f"{type(error).__name__} in this service.",
-        next_step=QdpiError.default_next_step,
-    )
 
 
 def dead_letter(bus: EventBus, *, group: str, now: Callable[[], datetime], metrics: Metrics) -> GiveUp:
@@ -48,9 +36,7 @@ def letter_of(record: Record, error: Exception, attempts: int, *, group: str, at
     """Return the dead letter of a record; its id is a function of the group and of the record's place."""
     body = _body(record.value)
     return DeadLetter(
-        event_id=derived_id(
-            "dead-letter", group, record.topic, str(record.partition.number), str(record.offset)
-        ),
+        event_id=derived_id("dead-letter", group, record.topic, str(record.partition.number), str(record.offset)),
         ts=at,
         session_id=_text(body.get("session_id")),
         press_id=_text(body.get("press_id") or body.get("event_id")),

@@ -1,0 +1,99 @@
+"""The one place where the parts are chosen and wired; nothing else imports an adapter."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from qdpi.backoff import Backoff
+from qdpi.bus.port import EventBus
+from qdpi.bus.publisher import Publisher
+from qdpi.language.port import LanguageModel
+from qdpi.metrics import Metrics
+from qdpi.retrieval.index import Embedder
+from qdpi.services.actors import ACTORS, Company
+from qdpi.services.catalog import Catalog
+from qdpi.services.ingest import Progress, ingest
+from qdpi.settings import Settings
+from qdpi.store.port import PageStore
+from qdpi.system import System
+
+
+def utc_now() -> datetime:
+    """Return the time in UTC."""
+    return datetime.now(UTC)
+
+
+def random_id() -> str:
+    """Return a random UUID, of 122 bits that nobody can guess."""
+    return str(uuid.uuid4())
+
+
+def build_bus(settings: Settings, now: Callable[[], datetime]) -> EventBus:
+    """Return the event bus that the settings name."""
+    from qdpi.bus.embedded import EmbeddedBus
+
+    return EmbeddedBus(settings.data_dir, now=now)
+
+
+def build_store(settings: Settings) -> PageStore:
+    """Return the page store that the settings name."""
+    from qdpi.store.embedded import EmbeddedPageStore
+
+    return EmbeddedPageStore(settings.data_dir)
+
+
+def build_system(
+    settings: Settings,
+    *,
+    bus: EventBus | None = None,
+    store: PageStore | None = None,
+    now: Callable[[], datetime] = utc_now,
+    new_id: Callable[[], str] = random_id,
+    backoff: Backoff | None = None,
+    embedder: Embedder | None = None,
+) -> System:
+    """Wire a system; a part that is given takes the place of the one the settings name."""
+    chosen_bus, chosen_store = bus or build_bus(settings, now), store or build_store(settings)
+    chosen_embedder = embedder or Embedder()
+    return System(
+        settings=settings,
+        bus=chosen_bus,
+        store=chosen_store,
+        publisher=Publisher(chosen_bus, settings.page_events),
+        catalog=Catalog(chosen_store, chosen_embedder),
+        metrics=Metrics(),
+        now=now,
+        new_id=new_id,
+        backoff=backoff or Backoff(),
+        embedder=chosen_embedder,
+    )
+
+
+@asynccontextmanager
+async def opened(system: System) -> AsyncIterator[System]:
+    """Open the bus and the store for a block."""
+    try:
+        await system.store.open()
+        await system.bus.open()
+        yield system
+    finally:
+        await system.bus.close()
+        await system.store.close()
+
+
+async def ensure_book(system: System, progress: Progress = lambda done, total: None) -> None:
+    """Ingest the settings' book, or the project's own, where there is none yet."""
+    if await system.store.canon() is not None:
+        return
+    from qdpi.canon import own_book, read_book
+
+    book = read_book(system.settings.book) if system.settings.book else own_book()
+    await ingest(system.store, book, system.embedder, now=system.now, progress=progress)
+
+
+def build_company(system: System, names: Iterable[str], model: LanguageModel) -> Company:
+    """Return the named actors, ready to work together."""
+    return Company(ACTORS[name](system, model) for name in names)

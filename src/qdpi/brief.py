@@ -1,0 +1,302 @@
+"""What a run tells its writer: the question it pursues, the passages it draws on, the words it is given.
+
+Pure functions of a profile, an edition and a standing. Each of the sixteen profiles changes what is done:
+its orientation decides what the page is made from, its provenance which passages are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from qdpi.edition import Edition
+from qdpi.page_schema import Page, PolicyVerdict, SourceUse
+from qdpi.placement import Standing
+from qdpi.policy import named_sections
+from qdpi.retrieval.index import LexicalIndex, Passage
+from qdpi.retrieval.reading import Reading
+from qdpi.symbols import CHARACTER_NAMES, Orientation, Profile, Provenance, Source, Trajectory
+
+PASSAGE_WORDS: Final = 60
+CUE_WORDS: Final = 140
+DEMO_WORDS: Final = 110
+
+_WANTED: Final = {Orientation.READ: 2, Orientation.INDEX: 4, Orientation.ASK: 3, Orientation.RECEIVE: 2}
+"""How many passages a page of each orientation draws on."""
+
+_LEADS: Final = {
+    Orientation.READ: "Reread the page closely: stay with its scene, and see in it what it passed over.",
+    Orientation.INDEX: "Make the page of what memory holds: let its recurring things and names return, changed.",
+    Orientation.ASK: "Pursue the question through the page, and end nearer to an answer or to a better question.",
+    Orientation.RECEIVE: "Receive freely: take up a loose thread of the page and let it lead.",
+}
+
+_LICENCES: Final = {
+    Provenance.CANON: "Hold to what the novel has said; contradict none of it.",
+    Provenance.PARALLEL: "Let matter of another section show through this one.",
+    Provenance.USER: "Serve the reader's words, within what the novel allows.",
+    Provenance.SYSTEM: "Follow the thread of this journey's own pages.",
+}
+
+_WAYS: Final = {
+    Trajectory.CONTINUE: "Go on from the page in its own section.",
+    Trajectory.LOOP: "Come back: end where the page to return to can begin.",
+    Trajectory.FORK: "Leave for the other section whose passage is given, and arrive there.",
+    Trajectory.DRIFT: "Drift away from the page, without a goal.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A passage that a page draws on, with how it was found."""
+
+    use: SourceUse
+    text: str
+
+    def excerpt(self) -> str:
+        """Return the passage's beginning."""
+        return first_words(self.text, PASSAGE_WORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """All that a writer is told of a run."""
+
+    profile: Profile
+    standing: Standing
+    locus: Page
+    reading: Reading
+    verdict: PolicyVerdict
+    words: str
+    question: str
+    sources: tuple[SourceText, ...]
+    target: str | None
+    destination: Page | None
+    """The canon page that the new page leads to, where its trajectory names one."""
+
+    @property
+    def mirror(self) -> str | None:
+        """The page of another section that a parallel page drew on."""
+        if self.profile.provenance is not Provenance.PARALLEL:
+            return None
+        return next((s.use.page_id for s in self.sources if s.use.kind == Source.PARALLEL), None)
+
+
+def question_of(profile: Profile, reading: Reading, words: str) -> str:
+    """Return what a page of this orientation seeks, which is also what passages are looked up by.
+
+    X asks by the page's own summary, Y by what memory holds of it, A by the reader's words or the page's
+    open question, Z by its loose threads.
+    """
+    if profile.orientation is Orientation.READ:
+        own = reading.summary
+    elif profile.orientation is Orientation.INDEX:
+        own = " ".join((*reading.entities, *reading.motifs))
+    elif profile.orientation is Orientation.ASK:
+        own = (reading.anchors or reading.hooks or (reading.summary,))[-1]
+    else:
+        own = " ".join(reading.hooks)
+    if words and (profile.orientation is Orientation.ASK or profile.provenance is Provenance.USER):
+        return words if profile.orientation is Orientation.ASK else f"{words} {own}"
+    return own
+
+
+def target_sections(profile: Profile, character: int, section: int, words: str) -> frozenset[int]:
+    """Return the sections that a departure or a parallel page may draw to; never the locus's own.
+
+    The reader's words come first where the profile serves them, then the voice's own section.
+    """
+    named = {s for s in named_sections(words) if s is not None} - {section}
+    if profile.provenance is Provenance.USER and named:
+        return frozenset(named)
+    if character + 1 != section:
+        return frozenset({character + 1})
+    return frozenset(range(1, 17)) - {section}
+
+
+def target_page(edition: Edition, sections: Iterable[int], question: str) -> str:
+    """Return the canon page of these sections that is nearest to a question; else the first there is."""
+    wanted = frozenset(sections)
+    hits = edition.retriever.search(question, 1, sections=wanted)
+    if hits:
+        return hits[0].page_id
+    return next(page_id for page_id in edition.ring.page_ids if edition.ring.section_of(page_id) in wanted)
+
+
+def find_sources(
+    edition: Edition, profile: Profile, standing: Standing, question: str, target: str | None, shelf: Sequence[Passage]
+) -> tuple[SourceText, ...]:
+    """Return the passages that a profile reads, in the order of its sources; at most its wanted number.
+
+    `shelf` holds the reader's own passages: saved pages (`vault`) and pages of the journey (`generated`).
+    """
+    found: list[SourceText] = []
+    seen = {standing.locus}
+    wanted = _WANTED[profile.orientation]
+    share = max(1, wanted // len(profile.sources))
+    for kind in profile.sources:
+        room = wanted - len(found) if kind is profile.sources[-1] else share
+        texts = _of_kind(kind, edition, standing, question, target, shelf, wanted)
+        fresh = [text for text in texts if text.use.page_id not in seen][:room]
+        found += fresh
+        seen.update(text.use.page_id for text in fresh)
+    return tuple(found)
+
+
+def _of_kind(
+    kind: Source,
+    edition: Edition,
+    standing: Standing,
+    question: str,
+    target: str | None,
+    shelf: Sequence[Passage],
+    wanted: int,
+) -> list[SourceText]:
+    if kind is Source.RING:
+        around = (edition.ring.step(standing.anchor, -1), edition.ring.step(standing.anchor))
+        return [_canon_source(edition, page_id, kind, 1.0, ("ring",)) for page_id in around]
+    if kind is Source.PARALLEL:
+        there = {edition.ring.section_of(target)} if target else set(range(1, 17)) - {standing.section}
+        return _search(edition, kind, question, wanted + 1, frozenset(there))
+    if kind is Source.CANON:
+        return _search(edition, kind, question, wanted + 1, None)
+    return _on_shelf(kind, question, shelf, wanted)
+
+
+def _search(
+    edition: Edition, kind: Source, question: str, count: int, sections: frozenset[int] | None
+) -> list[SourceText]:
+    hits = edition.retriever.search(question, count, sections=sections)
+    return [_canon_source(edition, hit.page_id, kind, hit.score, hit.via) for hit in hits]
+
+
+def _canon_source(edition: Edition, page_id: str, kind: Source, score: float, via: tuple[str, ...]) -> SourceText:
+    page = edition.pages[page_id]
+    use = SourceUse(
+        page_id=page_id, kind=kind, revision=page.revision, score=score, via=via, passage=first_words(page.text, 24)
+    )
+    return SourceText(use, page.text)
+
+
+def _on_shelf(kind: Source, question: str, shelf: Sequence[Passage], wanted: int) -> list[SourceText]:
+    shelf_kind = "vault" if kind is Source.VAULT else "generated"
+    texts = {passage.page_id: passage for passage in shelf if passage.kind == shelf_kind}
+    if not texts:
+        return []
+    hits = LexicalIndex.build(list(texts.values())).search(question, wanted)
+    # Where no word is shared, the newest are what the reader has in mind.
+    ranked = [(hit.page_id, hit.score, hit.via) for hit in hits] or [
+        (page_id, 0.0, ("newest",)) for page_id in list(texts)[-wanted:][::-1]
+    ]
+    return [
+        SourceText(
+            SourceUse(
+                page_id=page_id, kind=kind, revision=1, score=score, via=via,
+                passage=first_words(texts[page_id].text, 24),
+            ),
+            texts[page_id].text,
+        )
+        for page_id, score, via in ranked
+    ]  # fmt: skip
+
+
+def constraints_of(brief: Brief) -> list[str]:
+    """Return what a page must keep to, in sentences: its lead, its licence, its way, where it returns."""
+    lines = [
+        _LEADS[brief.profile.orientation],
+        _LICENCES[brief.profile.provenance],
+        _WAYS[brief.verdict.given],
+    ]
+    if brief.destination is not None:
+        lines.append(f"The page it leads to begins: {first_words(brief.destination.text, 30)}")
+    return lines
+
+
+def plan_of(brief: Brief, beats: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the plan as the policy and the index make it, with a model's beats where there are any."""
+    return {
+        "leads": brief.profile.orientation.name.lower(),
+        "trajectory": brief.verdict.given.value,
+        "pursues": brief.question,
+        "motifs": list(brief.reading.motifs[:6]),
+        "names": list(brief.reading.entities[:4]),
+        "beats": list(beats),
+    }
+
+
+def state_of(brief: Brief) -> dict[str, Any]:
+    """Return what X and Y say of the locus."""
+    reading = brief.reading
+    return {
+        "summary": reading.summary,
+        "hooks": list(reading.hooks),
+        "entities": list(reading.entities),
+        "motifs": list(reading.motifs),
+        "open questions": list(reading.anchors),
+    }
+
+
+def cue_of(brief: Brief) -> str:
+    """Return the prose that a model which only continues is given to continue.
+
+    X gives the page itself, Y what memory holds and the page's last words, A the question after the page,
+    Z the loose threads; a departure ends on the passage it leaves for, a return on where it leads.
+    """
+    parts = [*_cue_matter(brief)]
+    if brief.destination is not None and brief.verdict.given is not Trajectory.CONTINUE:
+        parts.append(first_words(brief.destination.text, PASSAGE_WORDS // 2))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _cue_matter(brief: Brief) -> Iterable[str]:
+    page, excerpts = brief.locus.text, [source.excerpt() for source in brief.sources[:2]]
+    if brief.profile.orientation is Orientation.READ:
+        return (*excerpts[:1], last_words(page, CUE_WORDS))
+    if brief.profile.orientation is Orientation.INDEX:
+        return (*excerpts, last_words(page, CUE_WORDS // 3))
+    if brief.profile.orientation is Orientation.ASK:
+        return (*excerpts[:1], last_words(page, CUE_WORDS // 2), brief.question)
+    return (*excerpts, brief.words, *brief.reading.hooks[:2])
+
+
+def demo_turns(edition: Edition, character: int, question: str, exclude: str) -> list[dict[str, str]]:
+    """Return one turn of the voice's own pages: a canon page as the cue, its true next page as the answer."""
+    own = edition.ring.pages_of(character + 1)
+    hits = edition.retriever.search(question, 3, sections={character + 1})
+    candidates = [hit.page_id for hit in hits] + [own[0]]
+    page_id = next((p for p in candidates if p not in {own[-1], exclude}), own[0])
+    following = edition.ring.step(page_id)
+    return [
+        {
+            "cue": last_words(edition.pages[page_id].text, DEMO_WORDS),
+            "page_text": first_words(edition.pages[following].text, DEMO_WORDS),
+        }
+    ]
+
+
+def voice_of(edition: Edition, character: int) -> dict[str, str]:
+    """Return a character's voice as a writer is told of it."""
+    voice = edition.voices[character]
+    return {"name": CHARACTER_NAMES[character], "manner": voice.profile}
+
+
+def first_words(text: str, count: int) -> str:
+    """Return a text's first `count` words, cut at the end of a sentence where one ends in their second half."""
+    words = text.split()
+    if len(words) <= count:
+        return " ".join(words)
+    cut = " ".join(words[:count])
+    end = max(cut.rfind(mark) for mark in ".!?")
+    return cut[: end + 1] if end > len(cut) // 2 else cut
+
+
+def last_words(text: str, count: int) -> str:
+    """Return a text's last `count` words, from the beginning of a sentence where one begins in their first half."""
+    words = text.split()
+    if len(words) <= count:
+        return " ".join(words)
+    cut = " ".join(words[-count:])
+    starts = [position for mark in (". ", "! ", "? ") if (position := cut.find(mark)) >= 0]
+    start = min(starts, default=-1)
+    return cut[start + 2 :] if 0 <= start < len(cut) // 2 else cut

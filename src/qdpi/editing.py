@@ -1,0 +1,144 @@
+"""From a book to an edition: canon pages with their edges and signals, their readings, and the book's bounds.
+
+Pure: the same book and the same earlier pages give the same revision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from qdpi.canon.book import Book
+from qdpi.edition import Edition
+from qdpi.page_schema import Edges, Page, Signals
+from qdpi.retrieval.checks import CanonGrams, Thresholds, calibrate
+from qdpi.retrieval.index import HybridRetriever, LexicalIndex, Passage, SemanticIndex
+from qdpi.retrieval.reading import Reading, read_text
+from qdpi.ring import Ring
+from qdpi.store.port import CanonRevision, Voice
+from qdpi.symbols import Trajectory, encode_symbol
+
+CANON_VERSION: Final = "canon/1"
+_READ_CANON: Final = 0
+_SAME_BOOK: Final = 0.5
+
+
+def canon_pages(
+    book: Book, readings: Mapping[str, Reading], revision: int, at: datetime, earlier: Mapping[str, Page]
+) -> list[Page]:
+    """Return a book's pages in ring order, each leading to the next and the last to the first.
+
+    A page whose text and title stand as in `earlier` keeps its revision number and its time; another gets
+    the next number.
+    """
+    following = [*book.pages[1:], book.pages[0]]
+    pages = []
+    for page, after in zip(book.pages, following, strict=True):
+        before = earlier.get(page.page_id)
+        unchanged = before is not None and (before.text, before.title) == (page.text, page.title)
+        pages.append(
+            Page(
+                page_id=page.page_id,
+                symbol_code=encode_symbol(page.character, _READ_CANON),
+                section=page.section,
+                page_num=page.page_num,
+                title=page.title,
+                trajectory=Trajectory.CONTINUE,
+                text=page.text,
+                created_at=before.created_at if before and unchanged else at,
+                author=book.author,
+                version=CANON_VERSION,
+                revision=before.revision + (not unchanged) if before else 1,
+                edges=Edges(next_within=after.page_id),
+                signals=signals_of(readings[page.page_id]),
+                canon_revision=revision,
+            )
+        )
+    return pages
+
+
+def signals_of(reading: Reading) -> Signals:
+    """Return what the index says of a page, from its reading."""
+    return Signals(
+        entities=reading.entities,
+        motifs=reading.motifs,
+        unresolved_anchors=reading.anchors,
+        novelty=reading.scores["novelty"],
+        coherence=reading.scores["coherence"],
+    )
+
+
+def revision_of(book: Book, revision: int, at: datetime, thresholds: Thresholds) -> CanonRevision:
+    """Return the record of a book as a revision of the canon."""
+    return CanonRevision(
+        revision=revision,
+        book_id=book.book_id,
+        title=book.title,
+        author=book.author,
+        content_hash=book.content_hash,
+        pages=len(book.pages),
+        created_at=at,
+        voices=tuple(
+            Voice(
+                character=voice.character,
+                slug=voice.slug,
+                name=voice.name,
+                profile=voice.profile,
+                color=voice.color,
+                symbol_svg=voice.symbol_svg,
+                source=voice.source,
+            )
+            for voice in book.voices
+        ),
+        thresholds_version=thresholds.version,
+        thresholds=thresholds.as_dict(),
+    )
+
+
+def thresholds_of(pages: Sequence[Page]) -> Thresholds:
+    """Return the bounds of the checks, loosened where the book's own pages need it."""
+    return calibrate([page.text for page in pages])
+
+
+def is_same_book(book: Book, earlier: Mapping[str, Page]) -> bool:
+    """Tell whether a book is a new edition of the earlier pages: over half of the smaller one stands unchanged."""
+    same = sum(
+        page.page_id in earlier and (earlier[page.page_id].text, earlier[page.page_id].title) == (page.text, page.title)
+        for page in book.pages
+    )
+    return same > _SAME_BOOK * min(len(book.pages), len(earlier))
+
+
+def assemble(
+    revision: CanonRevision,
+    pages: Sequence[Page],
+    readings: Mapping[str, Reading],
+    semantic: SemanticIndex | None = None,
+) -> Edition:
+    """Put an edition together from its stored parts."""
+    passages = passages_of(pages)
+    thresholds = Thresholds.from_dict(revision.thresholds)
+    return Edition(
+        revision=revision,
+        ring=Ring([(page.page_id, page.section) for page in pages]),
+        pages={page.page_id: page for page in pages},
+        voices={voice.character: voice for voice in revision.voices},
+        readings=readings,
+        retriever=HybridRetriever(LexicalIndex.build(passages), semantic),
+        thresholds=thresholds,
+        grams=CanonGrams.build([page.text for page in pages]),
+    )
+
+
+def passages_of(pages: Sequence[Page]) -> list[Passage]:
+    """Return canon pages as the index takes them."""
+    return [Passage(page_id=page.page_id, section=page.section, text=page.text, kind="canon") for page in pages]
+
+
+def edition_of(book: Book) -> Edition:
+    """Return a book as an edition in memory, without a store."""
+    at = datetime(1970, 1, 1, tzinfo=UTC)
+    readings = {page.page_id: read_text(page.text) for page in book.pages}
+    pages = canon_pages(book, readings, 1, at, {})
+    return assemble(revision_of(book, 1, at, thresholds_of(pages)), pages, readings)

@@ -1,0 +1,446 @@
+"""The run of the four phases, X, Y, A, Z, as a DSPy program.
+
+A run is prepared (X and Y of the locus, the policy's verdict, the sources), drafted (A and Z: at most two
+model calls block a press, and one rework), and finished (checked and bound). Only drafting waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import dspy
+
+from qdpi.brief import (
+    Brief,
+    constraints_of,
+    cue_of,
+    demo_turns,
+    find_sources,
+    plan_of,
+    question_of,
+    state_of,
+    target_page,
+    target_sections,
+    voice_of,
+)
+from qdpi.edition import Edition
+from qdpi.errors import UnknownPage
+from qdpi.events import Phase
+from qdpi.identity import sha256
+from qdpi.journey import JourneyState
+from qdpi.language.adapter import ProseAdapter
+from qdpi.language.port import LanguageModel
+from qdpi.language.writing import complete
+from qdpi.page_schema import Check, ModelCall, Page, Validation
+from qdpi.pipeline_signatures import (
+    AskSignature,
+    ContinueSignature,
+    IndexSignature,
+    ReadSignature,
+    ReceiveSignature,
+)
+from qdpi.placement import Binding, bind, stand
+from qdpi.policy import decide
+from qdpi.retrieval.checks import check_copy, check_form
+from qdpi.retrieval.index import Passage
+from qdpi.retrieval.reading import Reading, read_text
+from qdpi.situation import situation_of
+from qdpi.symbols import Provenance, Source, Trajectory, decode_symbol, profile_of
+
+PROGRAM_VERSION: Final = "qdpi/1"
+_SHELVED: Final = frozenset({Source.VAULT, Source.JOURNEY})
+SENTENCE_ENDS: Final = '.!?…"”’)'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one run is given: the symbol, the page pressed on, the journey so far, and the canon's edition.
+
+    `page_id` is that of the page to be written, `kept` the pressed page's reading where one is kept, and
+    `shelf` the reader's own passages, the oldest first.
+    """
+
+    page_id: str
+    symbol_code: int
+    pressed: Page
+    edition: Edition
+    state: JourneyState = JourneyState()
+    wish: Trajectory | None = None
+    words: str = ""
+    kept: Reading | None = None
+    shelf: Sequence[Passage] = ()
+
+
+@dataclass(slots=True)
+class Draft:
+    """What was written so far: the text, the plan, the calls made, and milliseconds by phase."""
+
+    text: str = ""
+    plan: dict[str, Any] = field(default_factory=dict)
+    calls: list[ModelCall] = field(default_factory=list)
+    milliseconds: dict[str, float] = field(default_factory=dict)
+    validation: Validation | None = None
+    reworked: bool = False
+    attempts: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A page, checked and bound."""
+
+    text: str
+    title: str
+    binding: Binding
+    validation: Validation
+
+
+class Progress(Protocol):
+    """Who watches a page being written."""
+
+    async def phase(self, phase: Phase) -> None:
+        """Hear of a new phase."""
+
+    async def begin(self) -> int:
+        """Give the number of a new attempt, whose text starts over."""
+
+    async def text(self, piece: str) -> None:
+        """Hear a piece of the attempt's text."""
+
+
+class Unwatched:
+    """Progress that nobody watches."""
+
+    def __init__(self) -> None:
+        self._attempts = 0
+
+    async def phase(self, phase: Phase) -> None:
+        """Hear of a new phase."""
+
+    async def begin(self) -> int:
+        """Give the number of a new attempt."""
+        self._attempts += 1
+        return self._attempts
+
+    async def text(self, piece: str) -> None:
+        """Hear a piece of text."""
+
+
+class ReadText(dspy.Module):
+    """X by extraction: the summary and hooks of `ReadSignature`, without a model."""
+
+    signature = ReadSignature
+
+    def forward(self, *, symbol_code: int, render: str, context: Mapping[str, Any], edges: Mapping[str, Any]) -> Any:
+        """Return a prediction with `summary` and `hooks`; a function of the render alone."""
+        reading = read_text(render)
+        return dspy.Prediction(summary=reading.summary, hooks=reading.hooks)
+
+
+class IndexText(dspy.Module):
+    """Y by extraction: the fields of `IndexSignature`, without a model."""
+
+    signature = IndexSignature
+
+    def forward(self, *, text: str) -> Any:
+        """Return a prediction with `entities`, `motifs`, `anchors` and `scores`; a function of the text alone."""
+        reading = read_text(text)
+        return dspy.Prediction(
+            entities=reading.entities, motifs=reading.motifs, anchors=reading.anchors, scores=reading.scores
+        )
+
+
+class QDPIProgram(dspy.Module):
+    """Reads a locus, indexes it, asks for a plan and receives a page.
+
+    Without an edition it reads the project's own short book, and without a model the offline writer
+    writes. `timeout` is that of one model call, in seconds; `timer` counts seconds.
+    """
+
+    def __init__(
+        self,
+        edition: Edition | None = None,
+        model: LanguageModel | None = None,
+        *,
+        timeout: float = 120.0,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        super().__init__()
+        self.read = ReadText()
+        self.index = IndexText()
+        self.ask = dspy.Predict(AskSignature)
+        self.receive = dspy.Predict(ReceiveSignature)
+        self.continue_prose = dspy.Predict(ContinueSignature)
+        self._edition, self._timeout, self._timer = edition, timeout, timer
+        self._model = model or _offline_writer()
+
+    @property
+    def model(self) -> LanguageModel:
+        """The model that writes."""
+        return self._model
+
+    def forward(
+        self, symbol_code: int, user_intent: str = "", locus_page: str | None = None, **options: Any
+    ) -> dspy.Prediction:
+        """Run one cycle on a journey of its own; see `aforward`. Not from within an event loop."""
+        return asyncio.run(self.aforward(symbol_code, user_intent, locus_page, **options))
+
+    async def aforward(
+        self,
+        symbol_code: int,
+        user_intent: str = "",
+        locus_page: str | None = None,
+        *,
+        trajectory: Trajectory | None = None,
+        progress: Progress | None = None,
+    ) -> dspy.Prediction:
+        """Run one cycle on a journey of its own, at a canon page or at the ring's first.
+
+        Returns a prediction with `plan`, `page_text`, `edges`, `validation`, `policy`, `sources`, `title`,
+        `return_to`. Raises `InvalidSymbol`, `UnknownPage`, `ModelFailed`.
+        """
+        edition = await self._library()
+        pressed = edition.page(locus_page or edition.ring.first)
+        if pressed is None:
+            raise UnknownPage(f"{str(locus_page)[:80]!r} is not a page of {edition.revision.title!r}.")
+        run = Run(
+            page_id="page",
+            symbol_code=symbol_code,
+            pressed=pressed,
+            edition=edition,
+            words=user_intent,
+            wish=trajectory,
+        )
+        brief = self.prepare(run)
+        draft = await self.draft(run, brief, Draft(), progress or Unwatched())
+        page = self.finish(run, brief, draft)
+        return dspy.Prediction(
+            plan=draft.plan,
+            page_text=page.text,
+            edges=page.binding.edges.model_dump(mode="json"),
+            validation=page.validation.model_dump(mode="json"),
+            policy=brief.verdict.model_dump(mode="json"),
+            sources=[source.use.model_dump(mode="json") for source in brief.sources],
+            title=page.title,
+            return_to=page.binding.return_to,
+        )
+
+    async def _library(self) -> Edition:
+        if self._edition is None:
+            self._edition = await asyncio.to_thread(_own_edition)
+        return self._edition
+
+    def prepare(self, run: Run) -> Brief:
+        """X, Y and the first half of A: read the locus, have the policy decide, find the sources."""
+        profile, edition = profile_of(run.symbol_code), run.edition
+        standing = stand(run.pressed, edition.ring, run.state.branches)
+        locus = run.pressed if standing.locus == run.pressed.page_id else edition.pages[standing.locus]
+        reading = edition.readings.get(locus.page_id) if locus.is_canon else run.kept
+        reading = reading or self.read_page(locus)
+        situation = situation_of(run.state, standing, reading)
+        verdict = decide(profile, situation, wish=run.wish, words=run.words, section=standing.section)
+        question = question_of(profile, reading, run.words)
+        target = _target(run, profile.provenance, verdict.given, standing.section, question)
+        destination = {Trajectory.FORK: target, Trajectory.LOOP: standing.return_to}.get(verdict.given)
+        return Brief(
+            profile=profile,
+            standing=standing,
+            locus=locus,
+            reading=reading,
+            verdict=verdict,
+            words=run.words,
+            question=question,
+            sources=find_sources(edition, profile, standing, question, target, run.shelf),
+            target=target,
+            destination=edition.pages[destination] if destination else None,
+        )
+
+    def read_page(self, page: Page) -> Reading:
+        """X and Y of a page, from its text alone."""
+        x = self.read(symbol_code=page.symbol_code, render=page.text, context={"title": page.title}, edges={})
+        y = self.index(text=page.text)
+        return Reading(
+            summary=x.summary, hooks=x.hooks, entities=y.entities, motifs=y.motifs, anchors=y.anchors, scores=y.scores
+        )
+
+    async def draft(self, run: Run, brief: Brief, draft: Draft, progress: Progress) -> Draft:
+        """The second half of A, and Z: plan where plan and model allow it, write, and rework once at most.
+
+        The draft is filled as it goes, so that what was written is there when the run is stopped.
+        """
+        draft.plan = plan_of(brief)
+        if brief.profile.plans and self._model.capabilities.plans:
+            await progress.phase(Phase.PLANNING)
+            beats = await self._call("ask", self.ask, self._ask_inputs(run, brief), draft, await progress.begin(), None)
+            draft.plan = plan_of(brief, [line.strip("-• ") for line in beats.splitlines() if line.strip()])
+        draft.text = await self._write(run, brief, draft, progress, ())
+        await progress.phase(Phase.CHECKING)
+        draft.validation = self._timed("check", draft, lambda: self.check(run, brief, draft.text))
+        if not draft.validation.passed:
+            reasons, draft.validation = draft.validation.reasons, None
+            draft.reworked = True
+            draft.text = await self._write(run, brief, draft, progress, reasons)
+        return draft
+
+    def finish(self, run: Run, brief: Brief, draft: Draft) -> Finished:
+        """Check what was written, and bind it."""
+        binding = bind(
+            run.page_id,
+            brief.standing,
+            brief.verdict.given,
+            run.edition.ring,
+            target=brief.target,
+            mirror=brief.mirror,
+        )
+        validation = draft.validation or self.check(run, brief, draft.text)
+        titled = brief.target if binding.edges.forks or brief.verdict.given is Trajectory.DRIFT else None
+        return Finished(
+            text=draft.text,
+            title=run.edition.pages[titled or run.edition.ring.resolve(brief.standing.anchor)].title,
+            binding=binding,
+            validation=validation.model_copy(update={"reworked": draft.reworked}),
+        )
+
+    def check(self, run: Run, brief: Brief, text: str) -> Validation:
+        """Check a text's form, and what it copies from the canon, its locus and its sources."""
+        thresholds, grams = run.edition.thresholds, run.edition.grams
+        shelf = [source.text for source in brief.sources if source.use.kind in _SHELVED]
+        extra = shelf if brief.locus.is_canon else [brief.locus.text, *shelf]
+        results = (check_form(text, thresholds, grams), check_copy(text, thresholds, grams, extra=extra))
+        return Validation(
+            passed=all(result.passed for result in results),
+            reasons=tuple(reason for result in results for reason in result.reasons),
+            checks=tuple(
+                Check(name=r.name, passed=r.passed, reasons=r.reasons, measures=dict(r.measures)) for r in results
+            ),
+            thresholds_version=thresholds.version,
+        )
+
+    async def _write(self, run: Run, brief: Brief, draft: Draft, progress: Progress, refused: Sequence[str]) -> str:
+        await progress.phase(Phase.WRITING)
+        attempt = await progress.begin()
+        heard: list[str] = []
+
+        async def hear(piece: str) -> None:
+            # An earlier draft stands until the first word of the new one: a stop between them keeps it.
+            heard.append(piece)
+            draft.text = "".join(heard)
+            await progress.text(piece)
+
+        if self._model.capabilities.plans:
+            inputs = self._receive_inputs(run, brief, draft.plan, refused)
+            text = await self._call("receive", self.receive, inputs, draft, attempt, hear)
+        else:
+            inputs = self._continue_inputs(run, brief, attempt)
+            text = await self._call("receive", self.continue_prose, inputs, draft, attempt, hear)
+        return text
+
+    async def _call(
+        self,
+        phase: str,
+        predict: dspy.Predict,
+        inputs: Mapping[str, Any],
+        draft: Draft,
+        attempt: int,
+        hear: Callable[[str], Awaitable[None]] | None,
+    ) -> str:
+        began = self._timer()
+        answer = await complete(self._model, predict, inputs, on_text=hear, timeout=self._timeout)
+        text = whole_sentences(answer.text) if answer.finish_reason == "length" else answer.text.strip()
+        milliseconds = round((self._timer() - began) * 1000, 3)
+        draft.milliseconds[phase] = draft.milliseconds.get(phase, 0.0) + milliseconds
+        draft.calls.append(
+            ModelCall(
+                phase=phase,
+                attempt=attempt,
+                model=self._model.name,
+                prompt_hash=sha256(_prompt(predict, inputs)),
+                output_hash=sha256(text),
+                prompt_tokens=answer.usage.prompt_tokens,
+                completion_tokens=answer.usage.completion_tokens,
+                finish_reason=answer.finish_reason,
+                milliseconds=milliseconds,
+            )
+        )
+        return text
+
+    def _timed(self, phase: str, draft: Draft, work: Callable[[], Validation]) -> Validation:
+        began = self._timer()
+        result = work()
+        draft.milliseconds[phase] = round((self._timer() - began) * 1000, 3)
+        return result
+
+    def _ask_inputs(self, run: Run, brief: Brief) -> dict[str, Any]:
+        return {
+            "state": state_of(brief),
+            "user_intent": brief.words,
+            "trajectory": brief.verdict.given,
+            "voice": voice_of(run.edition, decode_symbol(run.symbol_code)[0]),
+            "constraints": constraints_of(brief),
+            "sources": [source.excerpt() for source in brief.sources],
+        }
+
+    def _receive_inputs(
+        self, run: Run, brief: Brief, plan: Mapping[str, Any], refused: Sequence[str]
+    ) -> dict[str, Any]:
+        return {
+            "render": brief.locus.text,
+            "plan": plan,
+            "voice": voice_of(run.edition, decode_symbol(run.symbol_code)[0]),
+            "constraints": constraints_of(brief),
+            "sources": [source.excerpt() for source in brief.sources],
+            "edges": {"leads to": brief.destination.title} if brief.destination else {},
+            "validation": {"mend": list(refused)} if refused else {},
+        }
+
+    def _continue_inputs(self, run: Run, brief: Brief, attempt: int) -> dict[str, Any]:
+        character = decode_symbol(run.symbol_code)[0]
+        voice = voice_of(run.edition, character)
+        instructions = f"You are {voice['name']}, a voice of a novel. You continue its prose, and only its prose."
+        return {
+            "cue": cue_of(brief),
+            "demos": demo_turns(run.edition, character, brief.question, brief.locus.page_id),
+            "signature": ContinueSignature.with_instructions(instructions),
+        }
+
+
+def whole_sentences(text: str) -> str:
+    """Return a text that was cut off up to the end of its last whole sentence, if that keeps half of it."""
+    stripped = text.strip()
+    end = max((stripped.rfind(mark) for mark in ".!?…"), default=-1) + 1
+    while end < len(stripped) and stripped[end] in SENTENCE_ENDS:
+        end += 1
+    return stripped[:end] if end * 2 > len(stripped) else stripped
+
+
+def _target(run: Run, provenance: Provenance, given: Trajectory, section: int, question: str) -> str | None:
+    if given not in {Trajectory.FORK, Trajectory.DRIFT} and provenance is not Provenance.PARALLEL:
+        return None
+    profile = profile_of(run.symbol_code)
+    sections = target_sections(profile, decode_symbol(run.symbol_code)[0], section, run.words)
+    return target_page(run.edition, sections, question)
+
+
+def _prompt(predict: dspy.Predict, inputs: Mapping[str, Any]) -> str:
+    values = dict(inputs)
+    signature = values.pop("signature", predict.signature)
+    demos = values.pop("demos", predict.demos)
+    return json.dumps(ProseAdapter().format(signature, demos, values))
+
+
+def _offline_writer() -> LanguageModel:
+    from qdpi.language.offline import OfflineWriter
+
+    return OfflineWriter()
+
+
+def _own_edition() -> Edition:
+    from qdpi.canon import own_book
+    from qdpi.editing import edition_of
+
+    return edition_of(own_book())

@@ -1,0 +1,95 @@
+"""The catalog: editions of the canon, loaded once from the store and shared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from qdpi.editing import assemble, passages_of
+from qdpi.edition import Edition
+from qdpi.errors import NoBook
+from qdpi.page_schema import Page
+from qdpi.retrieval.index import Embedder, SemanticIndex, from_bytes
+from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading, read_text
+from qdpi.store.port import CanonRevision, Embedding, PageStore
+from qdpi.store.port import Reading as ReadingRow
+
+KEPT_EDITIONS: Final = 2
+"""The current edition, and the one that runs accepted before a switch still name."""
+
+
+class Catalog:
+    """Gives the current edition, and any revision that a run names. A finished ingest is seen at once."""
+
+    def __init__(self, store: PageStore, embedder: Embedder) -> None:
+        self._store, self._embedder = store, embedder
+        self._editions: OrderedDict[int, Edition] = OrderedDict()
+        self._loading = asyncio.Lock()
+
+    async def current(self) -> Edition:
+        """Return the current edition. Raises `NoBook`."""
+        record = await self._store.canon()
+        if record is None:
+            raise NoBook("There is no book in the store.")
+        return await self._edition(record)
+
+    async def edition(self, revision: int) -> Edition:
+        """Return an edition by its revision. Raises `NoBook`."""
+        if revision in self._editions:
+            self._editions.move_to_end(revision)
+            return self._editions[revision]
+        record = await self._store.canon(revision)
+        if record is None:
+            raise NoBook(f"There is no revision {revision} of the canon.")
+        return await self._edition(record)
+
+    async def _edition(self, record: CanonRevision) -> Edition:
+        async with self._loading:
+            if record.revision not in self._editions:
+                self._editions[record.revision] = await self._load(record)
+            while len(self._editions) > KEPT_EDITIONS:
+                self._editions.popitem(last=False)
+        self._editions.move_to_end(record.revision)
+        return self._editions[record.revision]
+
+    async def _load(self, record: CanonRevision) -> Edition:
+        pages = await self._store.canon_pages(record.revision)
+        keys = [(page.page_id, page.revision) for page in pages]
+        rows = await self._store.readings(keys, EXTRACTOR_VERSION)
+        readings = {page_id: Reading.from_dict(row.reading) for (page_id, _), row in rows.items()}
+        missing = [page for page in pages if page.page_id not in readings]
+        if missing:
+            computed = await asyncio.to_thread(lambda: [(page, read_text(page.text)) for page in missing])
+            await self._store.put_readings([reading_row(page, reading) for page, reading in computed])
+            readings |= {page.page_id: reading for page, reading in computed}
+        embeddings = [await self._store.embedding(page.page_id) for page in pages]
+        semantic = await asyncio.to_thread(semantic_index, pages, embeddings, self._embedder)
+        return await asyncio.to_thread(assemble, record, pages, readings, semantic)
+
+
+def reading_row(page: Page, reading: Reading) -> ReadingRow:
+    """Return a page's reading as it is kept."""
+    return ReadingRow(
+        page_id=page.page_id,
+        revision=page.revision,
+        extractor_version=reading.version,
+        reading=reading.as_dict(),
+    )
+
+
+def semantic_index(
+    pages: Sequence[Page], embeddings: Sequence[Embedding | None], embedder: Embedder
+) -> SemanticIndex | None:
+    """Return the index of the pages that have a vector of this embedder's; None where none has."""
+    kept = [
+        (page, from_bytes(row.embedding, row.dim))
+        for page, row in zip(pages, embeddings, strict=True)
+        if row is not None and row.model == embedder.version and row.revision == page.revision
+    ]
+    if not kept:
+        return None
+    return SemanticIndex(passages_of([page for page, _ in kept]), np.stack([vector for _, vector in kept]), embedder)

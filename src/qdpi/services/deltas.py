@@ -1,0 +1,111 @@
+"""The text of a run in flight, told piece by piece: lossy, never the truth."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from qdpi.bus.publisher import Publisher
+from qdpi.errors import Unavailable
+from qdpi.events import PageDelta, PageRequest, Phase
+from qdpi.identity import derived_id
+from qdpi.metrics import Metrics
+from qdpi.store.port import PageStore
+
+_PENDING: Final = 4_000
+
+
+class DeltaStream:
+    """Progress of a run, published as deltas by a task of its own, so that writing never waits for it.
+
+    Pieces that wait while one is published go out together. Use as an async context; leaving it publishes
+    what waits.
+    """
+
+    def __init__(
+        self,
+        request: PageRequest,
+        store: PageStore,
+        publisher: Publisher,
+        *,
+        now: Callable[[], datetime],
+        metrics: Metrics,
+    ) -> None:
+        self._request, self._store, self._publisher = request, store, publisher
+        self._now, self._metrics = now, metrics
+        self._pending: asyncio.Queue[tuple[int, Phase, str] | None] = asyncio.Queue(_PENDING)
+        self._phase, self._sent = Phase.READING, 0
+        self.attempt = 0
+        self._pump: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> DeltaStream:
+        self._pump = asyncio.get_running_loop().create_task(self._publish_all())
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._pump is None:
+            return
+        if exc_info[0] is not None:
+            self._pump.cancel()
+        else:
+            await self._pending.put(None)
+        await asyncio.gather(self._pump, return_exceptions=True)
+
+    async def begin(self) -> int:
+        """Claim the next attempt's number; its text starts over."""
+        self.attempt = await self._store.begin_attempt(self._request.session_id, self._request.request_id)
+        return self.attempt
+
+    async def phase(self, phase: Phase) -> None:
+        """Tell of a new phase."""
+        self._phase = phase
+        await self._pending.put((self.attempt, phase, ""))
+
+    async def text(self, piece: str) -> None:
+        """Tell a piece of the attempt's text."""
+        await self._pending.put((self.attempt, self._phase, piece))
+
+    async def _publish_all(self) -> None:
+        offsets: dict[int, int] = {}
+        ended = False
+        while not ended:
+            items = [await self._pending.get()]
+            while not self._pending.empty():
+                items.append(self._pending.get_nowait())
+            ended = items[-1] is None
+            for attempt, phase, text in _merged([item for item in items if item is not None]):
+                offset = offsets.get(attempt, 0)
+                offsets[attempt] = offset + len(text)
+                await self._publish(attempt, phase, text, offset)
+
+    async def _publish(self, attempt: int, phase: Phase, text: str, offset: int) -> None:
+        request = self._request
+        self._sent += 1
+        delta = PageDelta(
+            event_id=derived_id("delta", request.request_id, str(attempt), str(self._sent)),
+            ts=max(self._now(), request.ts),
+            session_id=request.session_id,
+            cause_id=request.event_id,
+            press_id=request.press_id,
+            request_id=request.request_id,
+            attempt=attempt,
+            offset=offset,
+            text=text,
+            phase=phase,
+        )
+        try:
+            await self._publisher.publish(delta)
+        except Unavailable:
+            self._metrics.lost_deltas.inc()
+
+
+def _merged(items: list[tuple[int, Phase, str]]) -> list[tuple[int, Phase, str]]:
+    merged: list[tuple[int, Phase, str]] = []
+    for attempt, phase, text in items:
+        if merged and merged[-1][:2] == (attempt, phase):
+            merged[-1] = (attempt, phase, merged[-1][2] + text)
+        else:
+            merged.append((attempt, phase, text))
+    return merged

@@ -1,0 +1,45 @@
+"""What is derived from a committed outcome, by whoever finds it; redone, it changes nothing."""
+
+from __future__ import annotations
+
+from qdpi.bus.middleware.dead_letter import send_letter
+from qdpi.bus.publisher import Publisher
+from qdpi.events import key_of
+from qdpi.outcome import Outcome, audit_of, dead_letter_of, log_entry, page_events
+from qdpi.services.together import together
+from qdpi.store.port import PageStore, Snapshot
+
+
+async def derive(outcome: Outcome, store: PageStore, publisher: Publisher) -> None:
+    """Write an outcome's projections, tell its reader, then tell everybody else; every time and key is its own.
+
+    The reader is told once what can be read is there: the page after its edges, the log's row and the
+    snapshot beside them. What others follow holds the offset, not the reader.
+    """
+    await together(
+        _write_page(outcome, store),
+        store.append_log([log_entry(outcome.event)]),
+        store.save_snapshot(snapshot_of(outcome)),
+    )
+    await publisher.publish(outcome.event)
+    letter = dead_letter_of(outcome)
+    if letter is not None:
+        await send_letter(publisher.bus, letter, key_of(outcome.request))
+    await together(*(publisher.publish(event) for event in (*page_events(outcome), audit_of(outcome))))
+
+
+async def _write_page(outcome: Outcome, store: PageStore) -> None:
+    if outcome.page is not None:
+        await store.link_page(outcome.page)
+        await store.put_page(outcome.page)
+
+
+def snapshot_of(outcome: Outcome) -> Snapshot:
+    """Return the journey's snapshot after an outcome."""
+    return Snapshot(
+        session_id=outcome.session_id,
+        seq=outcome.seq,
+        state=outcome.state,
+        last_event_ts=outcome.at,
+        cursor=outcome.event.event_id,
+    )

@@ -1,0 +1,130 @@
+"""The enricher: a press or an ask becomes a request for a page. It never answers one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from qdpi.bus.middleware.retry import GiveUp
+from qdpi.bus.port import Record
+from qdpi.bus.publisher import Publisher
+from qdpi.edition import Edition
+from qdpi.errors import UnknownPage
+from qdpi.events import Ask, Fault, Id, PageRequest, Press, Session, decode, fault_of
+from qdpi.identity import request_id
+from qdpi.page_schema import Page
+from qdpi.policy import Situation, choose
+from qdpi.services.catalog import Catalog
+from qdpi.store.port import PageStore
+from qdpi.symbols import Trajectory, decode_symbol, encode_symbol, profile_of
+
+ASK_USER = 10
+"""The behaviour of an ask without a symbol."""
+
+_SESSION: TypeAdapter[str] = TypeAdapter(Session)
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+
+
+class Enricher:
+    """Attaches to a press what its request must name: symbol, section, context, the canon's revision."""
+
+    def __init__(
+        self, store: PageStore, catalog: Catalog, publisher: Publisher, *, now: Callable[[], datetime]
+    ) -> None:
+        self._store, self._catalog, self._publisher, self._now = store, catalog, publisher, now
+
+    async def __call__(self, record: Record) -> None:
+        """Handle a record of `gibsey.ui.symbol` or `gibsey.ask`."""
+        press = decode(Ask, record.value) if record.topic == Ask.topic else decode(Press, record.value)
+        await self._publisher.publish(await self.enrich(press))
+
+    async def enrich(self, press: Press | Ask) -> PageRequest:
+        """Return the request of a press; one that must be refused carries an `error`."""
+        edition = await self._catalog.current()
+        request = PageRequest(
+            event_id=request_id(press.event_id),
+            ts=max(self._now(), press.ts),
+            session_id=press.session_id,
+            cause_id=press.event_id,
+            press_id=press.event_id,
+            request_id=request_id(press.event_id),
+            page_id=press.page_id,
+            user_intent=press.user_intent,
+            trajectory=press.trajectory if isinstance(press, Press) else None,
+            canon_revision=edition.revision.revision,
+        )
+        locus = await self._locus(press, edition)
+        if press.page_id and locus is None:
+            refusal = UnknownPage(f"{press.page_id!r} is no page of the canon and none of this journey.")
+            return request.model_copy(update={"error": fault_of(refusal)})
+        return request.model_copy(update=_about(press, locus, edition))
+
+    async def _locus(self, press: Press | Ask, edition: Edition) -> Page | None:
+        if press.page_id is None:
+            return None
+        page = edition.page(press.page_id) or await self._store.page(press.page_id)
+        return page if page and (page.is_canon or page.session_id == press.session_id) else None
+
+    def refuse_or(self, dead_letter: GiveUp) -> GiveUp:
+        """Return how a record ends that cannot be enriched.
+
+        Where its journey and press can be read it goes on as a request with an error, to be answered in
+        its turn; else it is a dead letter alone.
+        """
+
+        async def give_up(record: Record, error: Exception, attempts: int) -> None:
+            request = self._refusal(record, fault_of(error))
+            if request is None:
+                await dead_letter(record, error, attempts)
+            else:
+                await self._publisher.publish(request)
+
+        return give_up
+
+    def _refusal(self, record: Record, fault: Fault) -> PageRequest | None:
+        try:
+            body = json.loads(record.value or b"null")
+            session, press = _SESSION.validate_python(body["session_id"]), _ID.validate_python(body["event_id"])
+        except (ValueError, TypeError, KeyError, ValidationError):
+            return None
+        return PageRequest(
+            event_id=request_id(press),
+            ts=max(self._now(), record.taken_at),
+            session_id=session,
+            cause_id=press,
+            press_id=press,
+            request_id=request_id(press),
+            error=fault,
+        )
+
+
+def _about(press: Press | Ask, locus: Page | None, edition: Edition) -> dict[str, Any]:
+    section = locus.section if locus else None
+    context = context_of(locus, edition) if locus else ()
+    if isinstance(press, Press):
+        symbol: int | None = press.symbol_code
+    else:
+        symbol = encode_symbol(locus.char_hex, ASK_USER) if locus else None
+    about: dict[str, Any] = {"section": section, "context_ids": context, "symbol_code": symbol}
+    if symbol is not None:
+        about["char_hex"], about["behavior"] = decode_symbol(symbol)
+        about["trajectory_hint"] = hint_of(symbol, press, section)
+    return about
+
+
+def hint_of(symbol: int, press: Press | Ask, section: int | None) -> Trajectory:
+    """Return the trajectory that a press would be given on a fresh journey: a hint, no more."""
+    wish = press.trajectory if isinstance(press, Press) else None
+    return wish or choose(profile_of(symbol), Situation(), press.user_intent, section)[0]
+
+
+def context_of(locus: Page, edition: Edition) -> tuple[str, ...]:
+    """Return the pages before a locus: two of the ring before a canon page, the anchor of a generated one."""
+    if locus.placement is not None:
+        return (locus.placement.anchor,)
+    at = edition.ring.resolve(locus.page_id)
+    return (edition.ring.step(at, -1), edition.ring.step(at, -2))

@@ -1,0 +1,62 @@
+"""The indexer: reads a page (X and Y), gives it a vector and its row in the index of pages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from qdpi.bus.port import Record
+from qdpi.bus.publisher import Publisher
+from qdpi.errors import UnknownPage
+from qdpi.events import IndexUpdate, PageEvent, decode
+from qdpi.identity import derived_id
+from qdpi.page_schema import Page
+from qdpi.retrieval.index import Embedder
+from qdpi.retrieval.reading import read_text
+from qdpi.services.catalog import reading_row
+from qdpi.services.ingest import embeddings_of, index_row
+from qdpi.store.port import PageStore
+
+
+class Indexer:
+    """Indexes pages, so that a press never pays for what is a function of a page alone."""
+
+    def __init__(
+        self, store: PageStore, publisher: Publisher, embedder: Embedder, *, now: Callable[[], datetime]
+    ) -> None:
+        self._store, self._publisher, self._embedder, self._now = store, publisher, embedder, now
+
+    async def __call__(self, record: Record) -> None:
+        """Handle a record of `gibsey.index.update`."""
+        update = decode(IndexUpdate, record.value)
+        page = await self.index(update.page_id)
+        saved = any(entry.page_id == page.page_id for entry in await self._store.vault(update.session_id))
+        await self._publisher.publish(
+            PageEvent(
+                event_id=derived_id("page-indexed", page.page_id, str(page.revision)),
+                ts=max(self._now(), update.ts),
+                session_id=update.session_id,
+                cause_id=update.event_id,
+                page_id=page.page_id,
+                section=page.section,
+                symbol_code=page.symbol_code,
+                revision=page.revision,
+                change="indexed",
+                written=True,
+                linked=True,
+                indexed=True,
+                saved=saved,
+            )
+        )
+
+    async def index(self, page_id: str) -> Page:
+        """Index a page and return it. Raises `UnknownPage`."""
+        page = await self._store.page(page_id)
+        if page is None:
+            raise UnknownPage(f"{page_id!r} is not in the store.")
+        reading = await asyncio.to_thread(read_text, page.text)
+        await self._store.put_readings([reading_row(page, reading)])
+        await self._store.put_embeddings(await asyncio.to_thread(embeddings_of, [page], self._embedder))
+        await self._store.index_pages([index_row(page, self._embedder.version)])
+        return page

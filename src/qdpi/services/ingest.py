@@ -1,0 +1,129 @@
+"""Ingesting a book: a new revision of the canon, prepared whole and switched to in one write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from qdpi.canon.book import Book
+from qdpi.editing import canon_pages, is_same_book, revision_of, thresholds_of
+from qdpi.errors import BookRefused
+from qdpi.page_schema import Page
+from qdpi.retrieval.index import Embedder, to_bytes
+from qdpi.retrieval.reading import Reading, read_text
+from qdpi.services.catalog import reading_row
+from qdpi.store.port import CanonRevision, Embedding, IndexRow, PageStore
+from qdpi.symbols import CHARACTER_MAP
+
+CHUNK: Final = 500
+EXCERPT_CHARACTERS: Final = 200
+Progress = Callable[[int, int], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What an ingest did: the revision that stands now, and how many pages were new or changed, and dropped."""
+
+    revision: CanonRevision
+    written: int
+    dropped: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether a new revision was made."""
+        return bool(self.written or self.dropped)
+
+
+async def ingest(
+    store: PageStore,
+    book: Book,
+    embedder: Embedder,
+    *,
+    now: Callable[[], datetime],
+    replace: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Ingested:
+    """Make a book the canon's current revision. Ingesting the same book again changes nothing.
+
+    Raises `BookRefused` for another book over one that has journeys, without `replace`.
+    """
+    current = await store.canon()
+    if current and current.content_hash == book.content_hash:
+        return Ingested(current, written=0, dropped=0)
+    earlier = {page.page_id: page for page in await store.canon_pages(current.revision)} if current else {}
+    if current and not replace and not is_same_book(book, earlier) and await store.has_journeys():
+        raise BookRefused(
+            f"{book.title!r} is another book than {current.title!r}, which has journeys.",
+            next_step="Give --replace to put it in its place; pages already written stay readable.",
+        )
+    number = current.revision + 1 if current else 1
+    readings = await asyncio.to_thread(lambda: {page.page_id: read_text(page.text) for page in book.pages})
+    known = {**{p.page_id: p for p in await _newest(store, book, earlier)}, **earlier}
+    pages = canon_pages(book, readings, number, now(), known)
+    fresh = [page for page in pages if known.get(page.page_id) is None or known[page.page_id].revision != page.revision]
+    thresholds = await asyncio.to_thread(thresholds_of, pages)
+    record = revision_of(book, number, now(), thresholds)
+    await _prepare(store, record, pages, progress)
+    await _index(store, fresh, readings, embedder)
+    await store.switch_canon(record)
+    return Ingested(record, written=len(fresh), dropped=len(earlier.keys() - {page.page_id for page in pages}))
+
+
+async def _newest(store: PageStore, book: Book, earlier: dict[str, Page]) -> list[Page]:
+    # A page that an earlier revision dropped may come back: its numbers go on from where they stood.
+    if not earlier:
+        return []
+    back = [page.page_id for page in book.pages if page.page_id not in earlier]
+    found = [await store.page_revisions(page_id) for page_id in back]
+    return [revisions[-1] for revisions in found if revisions]
+
+
+async def _prepare(store: PageStore, record: CanonRevision, pages: Sequence[Page], progress: Progress) -> None:
+    progress(0, len(pages))
+    for position, chunk in _chunks(pages):
+        await store.put_canon(record.revision, position, chunk)
+        progress(position + len(chunk), len(pages))
+
+
+async def _index(store: PageStore, pages: Sequence[Page], readings: dict[str, Reading], embedder: Embedder) -> None:
+    for _, chunk in _chunks(pages):
+        await store.put_readings([reading_row(page, readings[page.page_id]) for page in chunk])
+        await store.put_embeddings(await asyncio.to_thread(embeddings_of, chunk, embedder))
+        await store.index_pages([index_row(page, embedder.version) for page in chunk])
+
+
+def embeddings_of(pages: Sequence[Page], embedder: Embedder) -> list[Embedding]:
+    """Return the vectors of pages."""
+    vectors = embedder.embed([page.text for page in pages])
+    return [
+        Embedding(
+            page_id=page.page_id,
+            revision=page.revision,
+            model=embedder.version,
+            dim=len(vector),
+            embedding=to_bytes(vector),
+        )
+        for page, vector in zip(pages, vectors, strict=True)
+    ]
+
+
+def index_row(page: Page, embeddings_ref: str) -> IndexRow:
+    """Return a page's row in the index of pages."""
+    return IndexRow(
+        character_id=CHARACTER_MAP[page.char_hex],
+        section=page.section,
+        page_id=page.page_id,
+        title=page.title,
+        excerpt=page.text[:EXCERPT_CHARACTERS],
+        embeddings_ref=f"{embeddings_ref}/{page.page_id}",
+        created_ts=page.created_at,
+        revision=page.revision,
+    )
+
+
+def _chunks(items: Sequence[T]) -> Iterator[tuple[int, Sequence[T]]]:
+    return ((start, items[start : start + CHUNK]) for start in range(0, len(items), CHUNK))

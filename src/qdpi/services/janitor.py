@@ -1,0 +1,44 @@
+"""The janitor: drops from the bus what has outlived its topic's retention."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+import structlog
+
+from qdpi.bus.port import EventBus
+from qdpi.errors import BusUnavailable
+
+log = structlog.get_logger()
+
+
+class Janitor:
+    """Trims the bus every `interval` seconds; never what a group has not committed."""
+
+    def __init__(self, bus: EventBus, *, now: Callable[[], datetime], interval: float = 60.0) -> None:
+        self._bus, self._now, self._interval = bus, now, interval
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask the janitor to end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Trim until `stop`. A bus that is away is trimmed at the next turn."""
+        while not self._stopping.is_set():
+            await self._trim()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._interval):
+                    await self._stopping.wait()
+
+    async def _trim(self) -> None:
+        try:
+            dropped = await self._bus.trim(self._now())
+        except BusUnavailable as error:
+            log.warning("janitor.stands", cause=error.detail)
+        else:
+            if dropped:
+                log.info("janitor.trimmed", records=dropped)

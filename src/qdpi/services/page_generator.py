@@ -1,0 +1,245 @@
+"""The page generator: answers each request of a journey once, in its turn.
+
+It owns journeys: it folds, has the program decide and write, commits the outcome, and derives the rest. If
+an outcome is there already, the model is not called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from qdpi.backoff import Backoff, patiently
+from qdpi.brief import Brief
+from qdpi.bus.middleware.retry import GiveUp
+from qdpi.bus.port import Record
+from qdpi.bus.publisher import Publisher
+from qdpi.conclusion import Written, conclude, fail
+from qdpi.edition import Edition
+from qdpi.errors import (
+    InvalidInput,
+    MalformedEvent,
+    ModelFailed,
+    NoBook,
+    RunStopped,
+    Unavailable,
+    UnknownPage,
+)
+from qdpi.events import Fault, PageDone, PageRequest, Phase, decode
+from qdpi.identity import page_id
+from qdpi.journey import JourneyState
+from qdpi.metrics import Metrics
+from qdpi.outcome import Outcome
+from qdpi.page_schema import Page, PageStatus
+from qdpi.program import Draft, QDPIProgram, Run
+from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading
+from qdpi.services.catalog import Catalog
+from qdpi.services.deltas import DeltaStream
+from qdpi.services.derivation import derive
+from qdpi.services.enricher import ASK_USER
+from qdpi.services.shelf import shelf_of
+from qdpi.services.stops import Stops
+from qdpi.store.port import Answered, Committed, Moved, PageStore
+from qdpi.symbols import encode_symbol, profile_of
+
+_ENDING: Final = (InvalidInput, ModelFailed, NoBook, RunStopped, UnknownPage)
+"""What ends a run as failed, in its turn."""
+
+log = structlog.get_logger()
+
+
+class PageGenerator:
+    """Answers requests. `slots` bounds the model calls in flight over all journeys."""
+
+    def __init__(
+        self,
+        store: PageStore,
+        catalog: Catalog,
+        publisher: Publisher,
+        program: QDPIProgram,
+        stops: Stops,
+        *,
+        now: Callable[[], datetime],
+        metrics: Metrics,
+        backoff: Backoff,
+        slots: asyncio.Semaphore,
+        retries: int,
+    ) -> None:
+        self._store, self._catalog, self._publisher, self._program = store, catalog, publisher, program
+        self._stops, self._now, self._metrics, self._backoff = stops, now, metrics, backoff
+        self._slots, self._retries = slots, retries
+
+    async def __call__(self, record: Record) -> None:
+        """Handle a record of `gibsey.generate.page.request`."""
+        request = decode(PageRequest, record.value)
+        with structlog.contextvars.bound_contextvars(
+            journey=request.session_id, press_id=request.press_id, request_id=request.request_id
+        ):
+            await self.answer(request)
+
+    def refuse_or(self, dead_letter: GiveUp) -> GiveUp:
+        """Return how a record ends that cannot be handled: a failed outcome where its request can be read."""
+
+        async def give_up(record: Record, error: Exception, attempts: int) -> None:
+            try:
+                request = decode(PageRequest, record.value)
+            except MalformedEvent:
+                await dead_letter(record, error, attempts)
+            else:
+                await self.answer(request, refused=error)
+
+        return give_up
+
+    async def answer(self, request: PageRequest, *, refused: Exception | None = None) -> None:
+        """Give a request its one outcome, or find it given, and derive all that follows from it.
+
+        With `refused` the outcome is that failure, without a run.
+        """
+        outcome = await self._store.outcome(request.session_id, request.request_id)
+        if outcome is not None:
+            self._metrics.adopted.inc()
+        else:
+            outcome = await self._conclude(request, refused)
+        final = outcome
+        await patiently(lambda: derive(final, self._store, self._publisher), self._backoff, on_wait=self._stands)
+
+    async def _conclude(self, request: PageRequest, refused: Exception | None) -> Outcome:
+        # Where the journey has moved on meanwhile, the state is folded again and all is decided again.
+        while True:
+            last = await self._store.last_outcome(request.session_id)
+            state = last.state if last else JourneyState()
+            outcome = await self._outcome_of(request, state, refused)
+            told = await self._commit(outcome, state.seq)
+            if isinstance(told, Committed):
+                self._count(request, outcome)
+                return outcome
+            if isinstance(told, Answered):
+                self._metrics.adopted.inc()
+                return told.outcome
+            log.info("generator.journey_moved", seq=state.seq, head=told.head)
+
+    async def _commit(self, outcome: Outcome, head: int) -> Committed | Answered | Moved:
+        session_id, request_id = outcome.session_id, outcome.request_id
+        return await patiently(
+            lambda: self._store.commit_outcome(session_id, request_id, head, outcome),
+            self._backoff,
+            on_wait=self._stands,
+        )
+
+    async def _outcome_of(self, request: PageRequest, state: JourneyState, refused: Exception | None) -> Outcome:
+        error: Exception | Fault | None = refused or request.error
+        draft = Draft()
+        if error is None:
+            try:
+                return conclude(request, state, await self._write(request, state, draft), self._at(request))
+            except _ENDING as ending:
+                error = ending
+        return fail(request, state, error, self._at(request), draft)
+
+    async def _write(self, request: PageRequest, state: JourneyState, draft: Draft) -> Written:
+        run = await self._prepared(request, state)
+        began = asyncio.get_running_loop().time()
+        brief = self._program.prepare(run)
+        draft.milliseconds["prepare"] = round((asyncio.get_running_loop().time() - began) * 1000, 3)
+        kept = run.kept is not None or brief.locus.page_id in run.edition.readings
+        self._metrics.readings.labels("kept" if kept else "computed").inc()
+        status = await self._draft(request, run, brief, draft)
+        page = self._program.finish(run, brief, draft)
+        return Written(run, brief, draft, page, status, self._program.model.name)
+
+    async def _prepared(self, request: PageRequest, state: JourneyState) -> Run:
+        edition = await self._edition(request)
+        pressed = await self._locus(request, state, edition)
+        symbol = request.symbol_code
+        if symbol is None:
+            symbol = encode_symbol(pressed.char_hex, ASK_USER)
+        return Run(
+            page_id=page_id(request.request_id),
+            symbol_code=symbol,
+            pressed=pressed,
+            edition=edition,
+            state=state,
+            wish=request.trajectory,
+            words=request.user_intent,
+            kept=await self._kept_reading(pressed),
+            shelf=await shelf_of(self._store, request.session_id, state.seq, profile_of(symbol)),
+        )
+
+    async def _edition(self, request: PageRequest) -> Edition:
+        if request.canon_revision is None:
+            return await self._catalog.current()
+        return await self._catalog.edition(request.canon_revision)
+
+    async def _locus(self, request: PageRequest, state: JourneyState, edition: Edition) -> Page:
+        wanted = request.page_id or state.position or edition.ring.first
+        page = edition.page(wanted) or await self._store.page(wanted)
+        if page is None or not (page.is_canon or page.session_id == request.session_id):
+            raise UnknownPage(f"{wanted!r} is no page of the canon and none of this journey.")
+        return page
+
+    async def _kept_reading(self, page: Page) -> Reading | None:
+        if page.is_canon:
+            return None
+        key = (page.page_id, page.revision)
+        row = (await self._store.readings([key], EXTRACTOR_VERSION)).get(key)
+        return Reading.from_dict(row.reading) if row else None
+
+    async def _draft(self, request: PageRequest, run: Run, brief: Brief, draft: Draft) -> PageStatus:
+        """Fill the draft until it is whole or its reader stops it. Raises `ModelFailed` or `RunStopped`."""
+        async with DeltaStream(request, self._store, self._publisher, now=self._now, metrics=self._metrics) as deltas:
+            writing = asyncio.ensure_future(self._attempts(run, brief, draft, deltas))
+            stopping = asyncio.ensure_future(self._stops.stopped(request.session_id, request.press_id))
+            try:
+                await asyncio.wait({writing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (writing, stopping):
+                    task.cancel()
+                await asyncio.gather(writing, stopping, return_exceptions=True)
+                draft.attempts = deltas.attempt
+        if not writing.cancelled():
+            writing.result()
+            return PageStatus.COMPLETE
+        if not draft.text.strip():
+            raise RunStopped("The run was stopped before it had any text.")
+        return PageStatus.STOPPED
+
+    async def _attempts(self, run: Run, brief: Brief, draft: Draft, deltas: DeltaStream) -> None:
+        for failures in range(1, self._retries + 2):
+            try:
+                async with self._slots:
+                    await self._program.draft(run, brief, draft, deltas)
+                await deltas.phase(Phase.BINDING)
+            except ModelFailed as error:
+                self._metrics.model_calls.labels(self._program.model.name, "any", error.code).inc()
+                draft.failures.append(error.detail)
+                log.warning("generator.model_failed", attempt=failures, cause=error.detail)
+                if failures > self._retries:
+                    raise
+                await self._backoff.wait(failures)
+            else:
+                return
+
+    def _at(self, request: PageRequest) -> datetime:
+        return max(self._now(), request.ts)
+
+    def _stands(self, error: Unavailable, tries: int) -> None:
+        log.warning("generator.stands", tries=tries, cause=error.detail)
+
+    def _count(self, request: PageRequest, outcome: Outcome) -> None:
+        event, metrics = outcome.event, self._metrics
+        trajectory = event.trajectory.value if isinstance(event, PageDone) else ""
+        metrics.outcomes.labels(event.topic.rpartition(".")[2], trajectory).inc()
+        metrics.press_seconds.observe(max(0.0, (outcome.at - request.ts).total_seconds()))
+        for call in outcome.receipt.calls:
+            metrics.model_calls.labels(call.model, call.phase, "ok").inc()
+            metrics.tokens.labels(call.model, "prompt").inc(call.prompt_tokens or 0)
+            metrics.tokens.labels(call.model, "completion").inc(call.completion_tokens or 0)
+        for phase, milliseconds in outcome.receipt.milliseconds.items():
+            metrics.phase_seconds.labels(phase).observe(milliseconds / 1000)
+        log.info(
+            "run.ended", outcome=event.topic, seq=event.seq, trajectory=trajectory, attempts=outcome.receipt.attempts
+        )

@@ -1,0 +1,84 @@
+"""The recorder: keeps the events log of each journey, and its vault."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from qdpi.bus.port import Record
+from qdpi.bus.publisher import Publisher
+from qdpi.events import (
+    TOPICS,
+    Ask,
+    Event,
+    PageDone,
+    PageEvent,
+    PageFailed,
+    PageRequest,
+    Press,
+    Stop,
+    VaultChange,
+    decode,
+)
+from qdpi.identity import derived_id
+from qdpi.outcome import log_entry
+from qdpi.store.port import PageStore, VaultEntry
+
+RECORDED: Final = (
+    Press.topic,
+    Ask.topic,
+    Stop.topic,
+    PageRequest.topic,
+    PageDone.topic,
+    PageFailed.topic,
+    VaultChange.topic,
+)
+"""The topics whose events are a journey's log."""
+
+
+class Recorder:
+    """Writes what happened in a journey where it can be read again; writing it twice changes nothing."""
+
+    def __init__(self, store: PageStore, publisher: Publisher) -> None:
+        self._store, self._publisher = store, publisher
+
+    async def __call__(self, record: Record) -> None:
+        """Handle a record of any of the `RECORDED` topics."""
+        event = decode(TOPICS[record.topic].model, record.value)
+        if isinstance(event, Event):
+            await self._store.append_log([log_entry(event)])
+        if isinstance(event, VaultChange):
+            await self._keep(event)
+
+    async def _keep(self, change: VaultChange) -> None:
+        if change.action == "unsaved":
+            await self._store.unsave(change.session_id, change.page_id, change.ts, change.event_id)
+        else:
+            await self._store.save(
+                VaultEntry(
+                    session_id=change.session_id,
+                    page_id=change.page_id,
+                    saved_at=change.ts,
+                    event_id=change.event_id,
+                    label=change.label,
+                    notes=change.notes,
+                )
+            )
+        page = await self._store.page(change.page_id)
+        if page is not None:
+            await self._publisher.publish(
+                PageEvent(
+                    event_id=derived_id("page-saved", change.event_id),
+                    ts=change.ts,
+                    session_id=change.session_id,
+                    cause_id=change.event_id,
+                    page_id=page.page_id,
+                    section=page.section,
+                    symbol_code=page.symbol_code,
+                    revision=page.revision,
+                    change="saved",
+                    written=True,
+                    linked=True,
+                    indexed=await self._store.embedding(page.page_id) is not None,
+                    saved=change.action != "unsaved",
+                )
+            )

@@ -1,0 +1,72 @@
+"""Stops: which runs their readers have stopped, known to every generator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import Final
+
+import structlog
+
+from qdpi.backoff import Backoff
+from qdpi.bus.port import EventBus, Record, Start
+from qdpi.errors import BusUnavailable, MalformedEvent
+from qdpi.events import Stop, decode
+
+REMEMBERED: Final = 10_000
+"""How many stops are kept in mind; their topic keeps them for an hour."""
+
+log = structlog.get_logger()
+
+
+class Stops:
+    """Follows the topic of stops from its beginning. A stop must name the journey that its press is of."""
+
+    def __init__(self, bus: EventBus, backoff: Backoff) -> None:
+        self._bus, self._backoff = bus, backoff
+        self._stopped: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._waiting: dict[tuple[str, str], asyncio.Event] = {}
+        self.caught_up = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follow the stops for ever; `caught_up` is set once those of the past are known."""
+        tries = 0
+        while True:
+            try:
+                await self._follow()
+            except BusUnavailable as error:
+                tries += 1
+                log.warning("stops.stands", tries=tries, cause=error.detail)
+                await self._backoff.wait(tries)
+
+    async def _follow(self) -> None:
+        async with self._bus.tap([Stop.topic], Start.LATEST) as live:
+            async for record in self._bus.scan(Stop.topic):
+                self._note(record)
+            self.caught_up.set()
+            async for record in live:
+                self._note(record)
+
+    def _note(self, record: Record) -> None:
+        try:
+            stop = decode(Stop, record.value)
+        except MalformedEvent as error:
+            log.warning("stops.malformed", cause=error.detail)
+            return
+        key = (stop.session_id, stop.press_id)
+        self._stopped[key] = None
+        if key in self._waiting:
+            self._waiting[key].set()
+        while len(self._stopped) > REMEMBERED:
+            self._stopped.popitem(last=False)
+
+    async def stopped(self, session_id: str, press_id: str) -> None:
+        """Return when a press is stopped, at once if it was before."""
+        key = (session_id, press_id)
+        if key in self._stopped:
+            return
+        event = self._waiting.setdefault(key, asyncio.Event())
+        try:
+            await event.wait()
+        finally:
+            self._waiting.pop(key, None)
