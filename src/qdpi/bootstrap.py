@@ -42,7 +42,7 @@ def build_store(settings: Settings) -> PageStore:
     """Return the page store that the settings name."""
     from qdpi.store.embedded import EmbeddedPageStore
 
-    return EmbeddedPageStore(settings.data_dir)
+    return EmbeddedPageStore(settings.data_dir / "store.db")
 
 
 def build_system(

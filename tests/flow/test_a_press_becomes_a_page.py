@@ -1,0 +1,16 @@
+import asyncio
+from pathlib import Path
+
+from qdpi.events import PageDone
+from qdpi.symbols import Trajectory
+from tests.support.flow import working
+
+
+async def test_a_press_is_answered_by_a_page_bound_to_the_ring(tmp_path: Path):
+    async with working(tmp_path) as flow, asyncio.timeout(30):
+        outcome = await flow.press("s1", "an-author:XC", "S01-P0002")
+        assert isinstance(outcome.event, PageDone)
+        assert outcome.event.trajectory is Trajectory.CONTINUE
+        assert outcome.event.edges.next_within == "S01-P0003"
+        assert outcome.page is not None
+        assert await flow.system.store.page(outcome.page.page_id) == outcome.page
