@@ -1,0 +1,99 @@
+"""The index: readings, vectors, and the reader's index of pages."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+
+from qdpi.identity import time_uuid
+from qdpi.sqlite import Database
+from qdpi.store.embedded.statements import OnDatabase, number, put, put_many, row, rows, upsert
+from qdpi.store.embedded.vectors import Vectors
+from qdpi.store.port import Embedding, IndexRow, Reading
+from qdpi.store.rows import as_json, time_of
+
+_READING = ("page_id", "revision", "extractor_version")
+
+
+class Index(OnDatabase):
+    """The verbs on the index."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._vectors: dict[tuple[str, int], Vectors] = {}
+
+    async def put_readings(self, readings: Sequence[Reading]) -> None:
+        """Store readings, each under its page, revision and extractor version."""
+        columns = [
+            {**reading.model_dump(exclude={"reading"}), "reading_json": as_json(reading.reading)}
+            for reading in readings
+        ]
+        statement = upsert("readings", (*_READING, "reading_json"), _READING)
+        await self._database.write(lambda c: put_many(c, statement, columns), durable=False)
+
+    async def readings(
+        self, pages: Collection[tuple[str, int]], extractor_version: str
+    ) -> Mapping[tuple[str, int], Reading]:
+        """Return the kept readings of (page id, revision) pairs."""
+        wanted = list(pages)
+
+        def read(connection: sqlite3.Connection) -> dict[tuple[str, int], Reading]:
+            kept = (_reading(connection, *page, extractor_version) for page in wanted)
+            return {(reading.page_id, reading.revision): reading for reading in kept if reading}
+
+        return await self._database.read(read)
+
+    async def put_embeddings(self, embeddings: Sequence[Embedding]) -> None:
+        """Store vectors; a lower revision never replaces a higher one."""
+
+        def store(connection: sqlite3.Connection) -> None:
+            change = number(connection, "SELECT max(change) FROM page_embeddings")
+            for place, embedding in enumerate(embeddings, start=1):
+                columns = embedding.model_dump() | {"change": change + place}
+                put(connection, "page_embeddings", columns, ["page_id"], version="revision")
+
+        await self._database.write(store, durable=False)
+
+    async def embedding(self, page_id: str) -> Embedding | None:
+        """Return a page's vector."""
+
+        def read(connection: sqlite3.Connection) -> Embedding | None:
+            found = row(connection, "SELECT * FROM page_embeddings WHERE page_id = ?", page_id)
+            return Embedding(**found) if found else None
+
+        return await self._database.read(read)
+
+    async def nearest(self, vector: bytes, model: str, k: int) -> list[tuple[str, float]]:
+        """Return the `k` pages whose vectors by `model` are nearest by cosine, with their similarity."""
+        kind = (model, len(vector) // 4)
+
+        def search(connection: sqlite3.Connection) -> list[tuple[str, float]]:
+            vectors = self._vectors.get(kind) or self._vectors.setdefault(kind, Vectors(*kind))
+            return vectors.nearest(connection, vector, k)
+
+        return await self._database.read(search)
+
+    async def index_pages(self, rows: Sequence[IndexRow]) -> None:
+        """Store rows of the index of pages; a lower revision never replaces a higher one."""
+        columns = [entry.model_dump() | {"created_ts": time_uuid(entry.created_ts, entry.page_id)} for entry in rows]
+        statement = upsert(
+            "pages_index", IndexRow.model_fields, ("character_id", "section", "page_id"), version="revision"
+        )
+        await self._database.write(lambda c: put_many(c, statement, columns), durable=False)
+
+    async def index(self, character_id: str, section: int) -> list[IndexRow]:
+        """Return the index of a character's pages in a section, by page id."""
+        sql = "SELECT * FROM pages_index WHERE character_id = ? AND section = ? ORDER BY page_id"
+
+        def read(connection: sqlite3.Connection) -> list[IndexRow]:
+            found = rows(connection, sql, character_id, section)
+            return [IndexRow(**entry | {"created_ts": time_of(entry["created_ts"])}) for entry in found]
+
+        return await self._database.read(read)
+
+
+def _reading(connection: sqlite3.Connection, page_id: str, revision: int, extractor_version: str) -> Reading | None:
+    sql = "SELECT * FROM readings WHERE page_id = ? AND revision = ? AND extractor_version = ?"
+    found = row(connection, sql, page_id, revision, extractor_version)
+    return Reading(**found, reading=json.loads(found["reading_json"])) if found else None

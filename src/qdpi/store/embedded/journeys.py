@@ -1,0 +1,134 @@
+"""What is derived from a journey's outcomes: the log, snapshots, section statistics."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
+
+from qdpi.identity import time_uuid
+from qdpi.journey import JourneyState
+from qdpi.outcome import LogEntry
+from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows
+from qdpi.store.port import SectionStatistics, Snapshot
+from qdpi.store.rows import microseconds, section_figures, time_of
+
+SNAPSHOTS_KEPT: Final = 50
+"""How many snapshots of a journey are kept; any other is a fold away."""
+
+_LOG = (
+    "INSERT INTO events_log (session_id, ts, event_id, type, payload_json, headers_json, at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_SNAPSHOT = (
+    "INSERT OR REPLACE INTO state_snapshots "
+    "(session_id, snapshot_ts, ui_state_json, last_event_ts, cursor, seq) "
+    "VALUES (:session_id, :snapshot_ts, :ui_state_json, :last_event_ts, :cursor, :seq)"
+)
+_FORGET = "DELETE FROM state_snapshots WHERE session_id = ? AND seq <= ?"
+_STATISTICS = (
+    "SELECT count(*) AS journeys, coalesce(sum(open_branches), 0) AS open_branches, "
+    "coalesce(sum(return_debt), 0) AS return_debt FROM section_counters WHERE section = ?"
+)
+
+
+class Journeys(OnDatabase):
+    """The verbs on the log, on snapshots and on section statistics."""
+
+    async def append_log(self, entries: Sequence[LogEntry]) -> None:
+        """Store rows of the events log; one that is there already stays as it is."""
+        values = [
+            (e.session_id, e.time_uuid, e.event_id, e.type, e.payload_json, e.headers_json, microseconds(e.ts))
+            for e in entries
+        ]
+        await self._database.write(lambda connection: put_many(connection, _LOG, values), durable=False)
+
+    async def log(self, session_id: str, *, limit: int = 10_000) -> list[LogEntry]:
+        """Return a journey's rows of the events log, in the order of time and event id."""
+        sql = "SELECT * FROM events_log WHERE session_id = ? ORDER BY at, event_id LIMIT ?"
+
+        def read(connection: sqlite3.Connection) -> list[LogEntry]:
+            found = rows(connection, sql, session_id, limit)
+            return [LogEntry.model_validate({**entry, "ts": time_of(entry["ts"])}) for entry in found]
+
+        return await self._database.read(read)
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Store a journey's snapshot and its section figures; the newest 50 snapshots are kept."""
+        stored = _snapshot_row(snapshot)
+
+        def save(connection: sqlite3.Connection) -> None:
+            newest = max(snapshot.seq, _newest_seq(connection, snapshot.session_id))
+            _save_figures(connection, snapshot, newest)
+            connection.execute(_SNAPSHOT, stored)
+            connection.execute(_FORGET, (snapshot.session_id, newest - SNAPSHOTS_KEPT))
+
+        await self._database.write(save, durable=False)
+
+    async def snapshot(self, session_id: str) -> Snapshot | None:
+        """Return a journey's newest snapshot."""
+        sql = "SELECT * FROM state_snapshots WHERE session_id = ? ORDER BY seq DESC LIMIT 1"
+
+        def read(connection: sqlite3.Connection) -> Snapshot | None:
+            found = row(connection, sql, session_id)
+            return _snapshot(found) if found else None
+
+        return await self._database.read(read)
+
+    async def section_statistics(self, section: int) -> SectionStatistics:
+        """Return the sums over the journeys that ever departed from a section."""
+
+        def read(connection: sqlite3.Connection) -> SectionStatistics:
+            found = row(connection, _STATISTICS, section) or {}
+            return SectionStatistics(section=section, **found)
+
+        return await self._database.read(read)
+
+
+def _snapshot_row(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "session_id": snapshot.session_id,
+        "snapshot_ts": time_uuid(snapshot.last_event_ts, str(snapshot.seq)),
+        "ui_state_json": snapshot.state.model_dump_json(),
+        "last_event_ts": time_uuid(snapshot.last_event_ts, snapshot.cursor),
+        "cursor": snapshot.cursor,
+        "seq": snapshot.seq,
+    }
+
+
+def _snapshot(stored: dict[str, Any]) -> Snapshot:
+    return Snapshot(
+        session_id=stored["session_id"],
+        seq=stored["seq"],
+        state=JourneyState.model_validate_json(stored["ui_state_json"]),
+        last_event_ts=time_of(stored["last_event_ts"]),
+        cursor=stored["cursor"],
+    )
+
+
+def _newest_seq(connection: sqlite3.Connection, session_id: str) -> int:
+    return number(connection, "SELECT max(seq) FROM state_snapshots WHERE session_id = ?", session_id)
+
+
+def _save_figures(connection: sqlite3.Connection, snapshot: Snapshot, newest: int) -> None:
+    """Write absolute figures, whatever the order in which snapshots come.
+
+    A section that the newest state does not name has closed there: its row says zero and stays, for the
+    journey did depart from it. An older snapshot can only add such a row.
+    """
+    figures = section_figures(snapshot.state)
+    if snapshot.seq < newest:
+        connection.executemany(
+            "INSERT INTO section_counters VALUES (?, ?, 0, 0, ?) ON CONFLICT DO NOTHING",
+            [(section, snapshot.session_id, newest) for section in figures],
+        )
+        return
+    connection.execute(
+        "UPDATE section_counters SET open_branches = 0, return_debt = 0, seq = ? WHERE session_id = ?",
+        (newest, snapshot.session_id),
+    )
+    connection.executemany(
+        "INSERT INTO section_counters VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "open_branches = excluded.open_branches, return_debt = excluded.return_debt, seq = excluded.seq",
+        [(section, snapshot.session_id, *figure, newest) for section, figure in figures.items()],
+    )

@@ -1,0 +1,64 @@
+"""Small builders of SQL, and the one shape in which the adapter's parts hold their database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from qdpi.sqlite import Database
+
+
+class OnDatabase:
+    """A part of the store: what it does, it does on the one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
+def upsert(table: str, columns: Iterable[str], key: Iterable[str], *, version: str | None = None) -> str:
+    """Return an insert of named parameters that replaces the row of the same key.
+
+    With a `version` column, only if the new row's version is not lower than the stored one's.
+    """
+    names, keys = list(columns), list(key)
+    values = ", ".join(f":{name}" for name in names)
+    others = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys)
+    guard = f" WHERE excluded.{version} >= {table}.{version}" if version else ""
+    insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"  # noqa: S608 - names of our own
+    return f"{insert} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {others}{guard}"
+
+
+def put(
+    connection: sqlite3.Connection,
+    table: str,
+    row: Mapping[str, Any],
+    key: Iterable[str],
+    *,
+    version: str | None = None,
+) -> bool:
+    """Upsert a row; tell whether it stands."""
+    return connection.execute(upsert(table, row, key, version=version), row).rowcount > 0
+
+
+def put_many(connection: sqlite3.Connection, statement: str, values: Iterable[Any]) -> None:
+    """Run a statement once for each row."""
+    connection.executemany(statement, values)
+
+
+def rows(connection: sqlite3.Connection, sql: str, *values: Any) -> Iterator[dict[str, Any]]:
+    """Give a query's rows by column name."""
+    cursor = connection.execute(sql, values)
+    names = [column[0] for column in cursor.description]
+    return (dict(zip(names, row, strict=True)) for row in cursor)
+
+
+def row(connection: sqlite3.Connection, sql: str, *values: Any) -> dict[str, Any] | None:
+    """Return a query's first row, None where there is none."""
+    return next(rows(connection, sql, *values), None)
+
+
+def number(connection: sqlite3.Connection, sql: str, *values: Any) -> int:
+    """Return the one number that a query gives, 0 where it gives none."""
+    found = connection.execute(sql, values).fetchone()
+    return int(found[0] or 0) if found else 0

@@ -1,0 +1,64 @@
+"""The vault: the pages that a reader saved. The newest change of a page stands."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from qdpi.identity import time_uuid
+from qdpi.store.embedded.statements import OnDatabase, row, rows
+from qdpi.store.port import VaultEntry
+from qdpi.store.rows import microseconds, time_of
+
+_CHANGE = (
+    "INSERT INTO vault (session_id, saved_ts, page_id, label, notes, event_id, at, removed) "
+    "VALUES (:session_id, :saved_ts, :page_id, :label, :notes, :event_id, :at, :removed)"
+)
+
+
+class Vault(OnDatabase):
+    """The verbs on the vault."""
+
+    async def save(self, entry: VaultEntry) -> None:
+        """Save a page in a vault, or relabel it: the newest change (by time, then event id) stands."""
+        change = _change(entry.session_id, entry.page_id, entry.saved_at, entry.event_id)
+        change |= {"label": entry.label, "notes": entry.notes}
+        await self._database.write(lambda connection: _apply(connection, change), durable=False)
+
+    async def unsave(self, session_id: str, page_id: str, at: datetime, event_id: str) -> None:
+        """Take a page out of a vault, unless a newer change saved it."""
+        change = _change(session_id, page_id, at, event_id) | {"removed": 1}
+        await self._database.write(lambda connection: _apply(connection, change), durable=False)
+
+    async def vault(self, session_id: str) -> list[VaultEntry]:
+        """Return what a reader saved, the oldest first."""
+        sql = "SELECT * FROM vault WHERE session_id = ? AND NOT removed ORDER BY at, event_id, page_id"
+
+        def read(connection: sqlite3.Connection) -> list[VaultEntry]:
+            found = rows(connection, sql, session_id)
+            return [VaultEntry(**entry, saved_at=time_of(entry["saved_ts"])) for entry in found]
+
+        return await self._database.read(read)
+
+
+def _change(session_id: str, page_id: str, at: datetime, event_id: str) -> dict[str, Any]:
+    return {
+        "session_id": session_id,
+        "saved_ts": time_uuid(at, event_id),
+        "page_id": page_id,
+        "label": "",
+        "notes": "",
+        "event_id": event_id,
+        "at": microseconds(at),
+        "removed": 0,
+    }
+
+
+def _apply(connection: sqlite3.Connection, change: dict[str, Any]) -> None:
+    key = (change["session_id"], change["page_id"])
+    stands = row(connection, "SELECT at, event_id FROM vault WHERE session_id = ? AND page_id = ?", *key)
+    if stands and (stands["at"], stands["event_id"]) > (change["at"], change["event_id"]):
+        return
+    connection.execute("DELETE FROM vault WHERE session_id = ? AND page_id = ?", key)
+    connection.execute(_CHANGE, change)

@@ -1,0 +1,180 @@
+"""The embedded page store keeps the port's contract, and what is its own."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.contract.page_store_suite import Connect, PageStoreSuite
+from tests.support import factories as make
+
+from qdpi.errors import StoreUnavailable
+from qdpi.store.embedded import EmbeddedPageStore
+from qdpi.store.port import PageStore
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "store.db"
+
+
+class TestEmbeddedPageStore(PageStoreSuite):
+    @pytest.fixture
+    async def connect(self, path: Path) -> AsyncIterator[Connect]:
+        clients: list[EmbeddedPageStore] = []
+
+        async def another() -> PageStore:
+            clients.append(EmbeddedPageStore(path, busy_timeout=20))
+            await clients[-1].open()
+            return clients[-1]
+
+        yield another
+        await asyncio.gather(*(client.close() for client in clients))
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[EmbeddedPageStore]:
+    opened = EmbeddedPageStore(path, busy_timeout=0.05)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+PLAN = {
+    "pages": "page_id char_hex behavior symbol_code section page_num title orientation provenance trajectory "
+    "return_to text created_at author version",
+    "page_edges": "page_id edge_type target_id created_at",
+    "page_embeddings": "page_id dim embedding",
+    "page_index_signals": "page_id entities motifs unresolved_anchors novelty coherence",
+    "section_counters": "section session_id open_branches return_debt",
+    "events_log": "session_id ts event_id type payload_json headers_json",
+    "state_snapshots": "session_id snapshot_ts ui_state_json last_event_ts cursor",
+    "pages_index": "character_id section page_id title excerpt embeddings_ref created_ts",
+    "vault": "session_id saved_ts page_id label notes",
+}
+
+
+def query(path: Path, sql: str) -> list[dict[str, object]]:
+    connection = sqlite3.connect(path)
+    connection.row_factory = sqlite3.Row
+    try:
+        return [dict(row) for row in connection.execute(sql)]
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("table", PLAN)
+async def test_a_table_of_the_plan_has_the_plans_columns(store: EmbeddedPageStore, path: Path, table: str) -> None:
+    columns = {row["name"] for row in query(path, f"PRAGMA table_info({table})")}
+    assert set(PLAN[table].split()) <= columns
+
+
+async def test_the_plans_columns_are_filled(store: EmbeddedPageStore, path: Path) -> None:
+    page = make.generated_page()
+    await store.put_canon(1, 0, make.ring(2))
+    await store.switch_canon(make.canon_revision(1, pages=2))
+    await store.link_page(page)
+    await store.put_page(page)
+    rows = query(path, "SELECT * FROM pages ORDER BY page_num")
+    assert [row["page_num"] for row in rows] == [None, 1, 2]
+    assert [row["trajectory"] for row in rows] == ["T0"] * 3
+    assert [row["text"] for row in rows] == [page.text, *(canon.text for canon in make.ring(2))]
+    edges = query(path, "SELECT * FROM page_edges ORDER BY page_id")
+    assert [(row["page_id"], row["edge_type"], row["target_id"]) for row in edges] == [
+        ("S01-P0001", "NEXT", "S01-P0002"),
+        ("S01-P0002", "NEXT", "S01-P0001"),
+        (page.page_id, "MIRROR", "S01-P0007"),
+        (page.page_id, "NEXT", "S01-P0002"),
+    ]
+    signals = query(path, "SELECT * FROM page_index_signals WHERE page_id = 'S01-P0001'")
+    assert signals[0]["entities"] == '["the stair","Ada"]'
+    assert signals[0]["novelty"] == 0.1 + 0.2
+
+
+async def test_the_newest_fifty_snapshots_of_a_journey_are_kept(store: EmbeddedPageStore, path: Path) -> None:
+    for seq in (*range(1, 71), 3):
+        await store.save_snapshot(make.snapshot("reader", seq))
+    await store.save_snapshot(make.snapshot("other", 1))
+    kept = query(path, "SELECT seq FROM state_snapshots WHERE session_id = 'reader' ORDER BY seq")
+    assert [row["seq"] for row in kept] == list(range(21, 71))
+
+
+async def test_a_book_of_many_chunks_is_prepared_and_switched_to_whole(store: EmbeddedPageStore) -> None:
+    pages = make.ring(2_500)
+    for start in range(0, len(pages), 1_000):
+        await store.put_canon(1, start, pages[start : start + 1_000])
+    await store.switch_canon(make.canon_revision(1, pages=2_500))
+    assert await store.canon_pages(1) == pages
+
+
+async def test_a_store_that_another_process_holds_is_unavailable_and_comes_back(
+    store: EmbeddedPageStore, path: Path
+) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    outcome = make.outcome()
+    with pytest.raises(StoreUnavailable, match=r"store\.db cannot be used: database is locked"):
+        await store.commit_outcome("reader", outcome.request_id, 0, outcome)
+    assert await store.last_outcome("reader") is None
+    other.close()
+    await store.commit_outcome("reader", outcome.request_id, 0, outcome)
+    assert await store.last_outcome("reader") == outcome
+
+
+async def test_a_store_that_is_closed_says_so(path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="is not open"):
+        await EmbeddedPageStore(path).ping()
+
+
+COMMIT_UNTIL_KILLED = """
+import asyncio, sys
+from pathlib import Path
+from qdpi.store.embedded import EmbeddedPageStore
+from tests.support import factories as make
+
+async def journey(store, session):
+    for seq in range(1, 10**9):
+        outcome = make.outcome(session, seq)
+        await store.commit_outcome(session, outcome.request_id, seq - 1, outcome)
+        print(session, seq, flush=True)
+
+async def main():
+    store = EmbeddedPageStore(Path(sys.argv[1]))
+    await store.open()
+    await asyncio.gather(*(journey(store, f"reader-{n}") for n in range(4)))
+
+asyncio.run(main())
+"""
+
+
+def test_every_outcome_acknowledged_before_a_kill_is_there_after_it(path: Path, pytestconfig) -> None:
+    """The power of a machine is not cut here: `kill -9` shows that nothing is kept in the process."""
+    root = pytestconfig.rootpath
+    environment = {"PYTHONPATH": f"{root / 'src'}:{root}"}
+    command = [sys.executable, "-c", COMMIT_UNTIL_KILLED, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(120)]
+        process.kill()
+        lines += process.stdout.readlines()
+    told = [re.fullmatch(r"(reader-\d) (\d+)\n", line) for line in lines]
+    acknowledged = {(match[1], int(match[2])) for match in told if match}
+    assert len(acknowledged) >= 120
+    kept = asyncio.run(all_seqs(path, [f"reader-{n}" for n in range(4)]))
+    assert acknowledged <= {(session, seq) for session, seqs in kept.items() for seq in seqs}
+    for seqs in kept.values():
+        assert seqs == list(range(1, len(seqs) + 1))
+
+
+async def all_seqs(path: Path, sessions: list[str]) -> dict[str, list[int]]:
+    store = EmbeddedPageStore(path)
+    await store.open()
+    kept = {session: [o.seq for o in await store.outcomes(session, limit=100_000)] for session in sessions}
+    await store.close()
+    return kept
