@@ -1,0 +1,179 @@
+"""The event bus of one machine: a SQLite file that any of its processes may open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from qdpi.bus.embedded import groups, log
+from qdpi.bus.embedded.arrivals import Arrivals
+from qdpi.bus.embedded.cursor import Cursor, read_on
+from qdpi.bus.embedded.lock import GroupLock
+from qdpi.bus.embedded.membership import EmbeddedMembership
+from qdpi.bus.embedded.publishing import Append, check_name, no_topic, page_topic, refuse_large
+from qdpi.bus.embedded.schema import SCHEMA, SCHEMA_VERSION
+from qdpi.bus.embedded.tap import READING, Tap
+from qdpi.bus.port import Lag, Membership, Message, Record, Start, TopicState
+from qdpi.errors import BusUnavailable, PublishUnknown
+from qdpi.events import TOPICS, TopicSpec
+from qdpi.sqlite import Database
+
+
+class EmbeddedBus:
+    """The event bus in `<directory>/bus.db` (see `EventBus`): one partition a topic, one holder a group.
+
+    A publish is on the disk when it returns where its topic is durable; else the disk follows, and the next
+    durable commit takes it along. `now` gives the time at which the bus takes a message.
+    """
+
+    def __init__(self, directory: Path, *, now: Callable[[], datetime]) -> None:
+        self._database = Database(directory / "bus.db", SCHEMA, version=SCHEMA_VERSION, unavailable=BusUnavailable)
+        self._locks = directory / "groups"
+        self._now = now
+        self._arrivals = Arrivals(self._database)
+        self._members: list[EmbeddedMembership] = []
+        self._taps: list[Tap] = []
+
+    async def open(self) -> None:
+        """Open the file, make the core topics that are not there, and the directory of the locks."""
+        await self._database.open()
+        await asyncio.to_thread(_make_directory, self._locks)
+        await self._database.write(partial(log.put_all, specs=TOPICS.values()), durable=False)
+
+    async def close(self) -> None:
+        """Leave all groups, end all taps, and finish what was being published."""
+        for member in self._members:
+            await member.leave()
+        self._members.clear()
+        for tap in self._taps:
+            tap.close()
+        await self._arrivals.close()
+        await self._database.close()
+
+    async def ping(self) -> None:
+        """Return when the file answers."""
+        await self._database.read(partial(log.ends, topics=()))
+
+    async def publish(self, message: Message) -> None:
+        """Write a message; raises `InvalidInput` for a topic that is not there and a value too large.
+
+        Page events' topics of the other layouts are made by publishing to them.
+        """
+        terms = await self._terms(message.topic)
+        refuse_large(message, terms.max_bytes)
+        offset = await self._append(message, durable=terms.durable)
+        self._arrivals.reach({message.topic: offset + 1})
+
+    async def join(self, group: str, topics: Iterable[str]) -> Membership:
+        """Join a group; the member takes it over in a fetch, as soon as nobody else holds it."""
+        check_name("group", group)
+        named = tuple(topics)
+        await self._database.write(partial(groups.register, group=group, topics=named), durable=False)
+        lock = GroupLock(self._locks / f"{group}.lock")
+        member = EmbeddedMembership(group, named, self._database, self._arrivals, lock)
+        self._members = [*(m for m in self._members if not m.has_left), member]
+        return member
+
+    @asynccontextmanager
+    async def tap(
+        self, topics: Iterable[str], start: Start, *, limit: int = 10_000
+    ) -> AsyncIterator[AsyncIterator[Record]]:
+        """Read topics, present and to come, from a position of one's own."""
+        named = tuple(topics)
+        positions: Mapping[str, int] = dict.fromkeys(named, 0)
+        if start is Start.LATEST:
+            positions = await self._database.read(partial(log.ends, topics=named))
+        tap = Tap(self._database, self._arrivals, Cursor(positions), limit)
+        self._taps.append(tap)
+        try:
+            yield tap
+        finally:
+            tap.close()
+            self._taps.remove(tap)
+
+    async def scan(self, topic: str) -> AsyncIterator[Record]:
+        """Read what a topic holds now; nothing where it is not there."""
+        end = (await self._database.read(partial(log.ends, topics=(topic,))))[topic]
+        cursor = Cursor({topic: 0})
+        while cursor.positions()[topic] < end:
+            for record in await read_on(self._database, cursor, READING):
+                if record.offset < end:
+                    yield record
+
+    async def topics(self) -> list[TopicState]:
+        """Return the bounds of every topic, by name."""
+        return await self._database.read(log.bounds)
+
+    async def lag(self, group: str) -> list[Lag]:
+        """Return how far a group is behind, a row for each topic it has joined, by name."""
+        return await self._database.read(partial(groups.lag, group=group))
+
+    async def create_topics(self, specs: Iterable[TopicSpec]) -> list[str]:
+        """Make the topics that are not there; one that was deleted goes on with its offsets."""
+        wanted = tuple(specs)
+        for spec in wanted:
+            check_name("topic", spec.name)
+        return await self._database.write(partial(log.create_all, specs=wanted))
+
+    async def delete_topics(self, names: Iterable[str]) -> list[str]:
+        """Delete topics and all they hold."""
+        return await self._database.write(partial(log.delete_all, names=tuple(names)))
+
+    async def trim(self, now: datetime) -> int:
+        """Drop expired records, and of compacted topics all but each key's newest, if every group read them."""
+        dropped = 0
+        for topic, retention, compact in await self._database.read(log.live_topics):
+            dropped += await self._drop_expired(topic, now - retention)
+            if compact:
+                dropped += await self._compact(topic)
+        return dropped
+
+    async def _terms(self, topic: str) -> log.Terms:
+        if spec := TOPICS.get(topic) or page_topic(topic):
+            return log.Terms(spec.durable, spec.max_bytes)
+        terms = await self._database.read(partial(log.terms, topic=topic))
+        if terms is None:
+            raise no_topic(topic)
+        return terms
+
+    async def _append(self, message: Message, *, durable: bool) -> int:
+        append = Append(message, self._now())
+        try:
+            offset = await self._database.write(append, durable=durable)
+        except BusUnavailable as error:
+            if append.written:
+                raise PublishUnknown(f"A record of {message.topic} may be lost. {error.detail}") from error
+            raise
+        if offset is None:
+            raise no_topic(message.topic)
+        return offset
+
+    async def _drop_expired(self, topic: str, before: datetime) -> int:
+        dropped = 0
+        work = partial(log.drop_expired, topic=topic, before=before)
+        while chunk := await self._database.write(work, durable=False):
+            dropped += chunk
+        return dropped
+
+    async def _compact(self, topic: str) -> int:
+        dropped = 0
+        while offsets := await self._database.read(partial(log.outdated, topic=topic)):
+            for start in range(0, len(offsets), log.TRIM_CHUNK):
+                chunk = offsets[start : start + log.TRIM_CHUNK]
+                work = partial(log.drop, topic=topic, offsets=chunk)
+                dropped += await self._database.write(work, durable=False)
+        return dropped
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BusUnavailable(
+            f"{path} cannot be made: {error.strerror}.",
+            next_step="Give a QDPI_DATA_DIR that this user may write to.",
+        ) from error

@@ -1,0 +1,100 @@
+"""Waking readers when the log has grown, whoever wrote to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Final
+
+from qdpi.bus.embedded import log
+from qdpi.errors import QdpiError
+from qdpi.sqlite import Database
+
+POLL_INTERVAL: Final = 0.010
+"""How often, in seconds, the file is asked whether another process wrote to it, while somebody waits."""
+
+
+class Arrivals:
+    """How far topics reach, as far as this process knows, and who waits for them to reach further.
+
+    What this process publishes is known at once; what others publish is looked for every `POLL_INTERVAL`
+    while anybody waits, and never otherwise.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ends: dict[str, int] = {}
+        self._waiting: dict[asyncio.Future[QdpiError | None], Callable[[], bool]] = {}
+        self._watch: asyncio.Task[None] | None = None
+        self._version: int | None = None
+
+    def reach(self, ends: Mapping[str, int]) -> None:
+        """Note the next offsets of topics; those that nobody here ever waited for are not kept."""
+        for topic in ends.keys() & self._ends.keys():
+            self._ends[topic] = max(ends[topic], self._ends[topic])
+        self.stir()
+
+    def beyond(self, positions: Mapping[str, int]) -> bool:
+        """Tell whether any topic is known to reach further than a position."""
+        return any(self._ends.get(topic, 0) > position for topic, position in positions.items())
+
+    def stir(self) -> None:
+        """Have everybody who waits look again."""
+        for waiting, ready in self._waiting.items():
+            if not waiting.done() and ready():
+                waiting.set_result(None)
+
+    async def wait(self, topics: Iterable[str], ready: Callable[[], bool], timeout: float | None) -> None:
+        """Wait until topics made `ready` true, or for `timeout` seconds. Raises `BusUnavailable`."""
+        self._follow(topics)
+        if ready():
+            return
+        waiting: asyncio.Future[QdpiError | None] = asyncio.get_running_loop().create_future()
+        self._waiting[waiting] = ready
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._look_on(), name="bus-arrivals")
+        try:
+            await asyncio.wait({waiting}, timeout=timeout)
+        finally:
+            del self._waiting[waiting]
+        if waiting.done() and (outage := waiting.result()) is not None:
+            raise outage
+
+    async def close(self) -> None:
+        """Stop looking. Whoever still waits looks once more."""
+        self.stir()
+        watch, self._watch = self._watch, None
+        self._version = None
+        if watch is not None:
+            watch.cancel()
+            await asyncio.wait({watch})
+
+    def _follow(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            if topic not in self._ends:
+                self._ends[topic] = 0
+                self._version = None
+
+    async def _look_on(self) -> None:
+        try:
+            while self._waiting:
+                await self._look()
+                await asyncio.sleep(POLL_INTERVAL)
+        except QdpiError as outage:
+            self._fail(outage)
+        self._watch = None
+
+    async def _look(self) -> None:
+        # The version first: what is committed after it was read shows as another version the next time.
+        version = await self._database.data_version()
+        if version == self._version:
+            return
+        self._version = version
+        self.reach(await self._database.read(partial(log.ends, topics=tuple(self._ends))))
+
+    def _fail(self, outage: QdpiError) -> None:
+        self._version = None
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(outage)

@@ -1,0 +1,63 @@
+"""Consumer groups in SQL: who may commit, and how far they have read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from sqlite3 import Connection
+
+from qdpi.bus.embedded.rows import moment_of, partition_of
+from qdpi.bus.port import Lag
+
+
+def register(connection: Connection, group: str, topics: Iterable[str]) -> None:
+    """Note that a group reads topics, from their first record on, so that nothing of them is trimmed."""
+    connection.executemany(
+        "INSERT INTO commits (consumer_group, topic, next) VALUES (?, ?, 0) ON CONFLICT DO NOTHING",
+        ((group, topic) for topic in topics),
+    )
+
+
+def take_over(connection: Connection, group: str) -> int:
+    """Raise a group's generation, which fences all who held it before, and return the new one."""
+    (generation,) = connection.execute(
+        "INSERT INTO consumer_groups (name, generation) VALUES (?, 1)"
+        " ON CONFLICT (name) DO UPDATE SET generation = generation + 1 RETURNING generation",
+        (group,),
+    ).fetchone()
+    return int(generation)
+
+
+def generation(connection: Connection, group: str) -> int:
+    """Return a group's generation, 0 where nobody ever held it."""
+    row = connection.execute("SELECT generation FROM consumer_groups WHERE name = ?", (group,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def committed(connection: Connection, group: str) -> dict[str, int]:
+    """Return the next offset to read of every topic that a group has joined."""
+    return dict(connection.execute("SELECT topic, next FROM commits WHERE consumer_group = ?", (group,)))
+
+
+def commit(connection: Connection, group: str, holder: int, offsets: Mapping[str, int]) -> None:
+    """Store the next offsets to read, none lower than it was; of an older generation: no effect."""
+    if generation(connection, group) != holder:
+        return
+    connection.executemany(
+        "UPDATE commits SET next = max(next, ?) WHERE consumer_group = ? AND topic = ?",
+        ((offset, group, topic) for topic, offset in offsets.items()),
+    )
+
+
+def lag(connection: Connection, group: str) -> list[Lag]:
+    """Return a row for every live topic that a group has joined."""
+    return [
+        Lag(partition_of(topic), records, None if since is None else moment_of(since))
+        for topic, records, since in connection.execute(
+            "SELECT topic,"
+            " (SELECT count(*) FROM records WHERE topic = commits.topic AND offset >= commits.next),"
+            " (SELECT taken_at FROM records WHERE topic = commits.topic AND offset >= commits.next"
+            "  ORDER BY offset LIMIT 1)"
+            " FROM commits JOIN topics ON name = topic AND live WHERE consumer_group = ? ORDER BY topic",
+            (group,),
+        )
+    ]

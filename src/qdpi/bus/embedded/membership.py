@@ -1,0 +1,149 @@
+"""A member of a group: it holds the group, or stands by until it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from sqlite3 import Connection
+from typing import Final
+
+from qdpi.bus.embedded import groups, log
+from qdpi.bus.embedded.arrivals import Arrivals
+from qdpi.bus.embedded.cursor import Cursor
+from qdpi.bus.embedded.lock import GroupLock
+from qdpi.bus.embedded.rows import ONLY, partition_of
+from qdpi.bus.port import Delivery, Partition
+from qdpi.errors import BusUnavailable
+from qdpi.sqlite import Database
+
+STANDBY_INTERVAL: Final = 0.020
+"""How often, in seconds, a member that stands by tries to take the group over."""
+
+
+@dataclass(slots=True)
+class _Tenure:
+    """What a member has while it holds its group: the generation it raised, and where it reads."""
+
+    generation: int
+    cursor: Cursor
+    paused: set[str] = field(default_factory=set)
+
+    def positions(self) -> dict[str, int]:
+        return self.cursor.positions(without=self.paused)
+
+
+class EmbeddedMembership:
+    """A member of a group on a machine where one member at a time consumes for it (see `Membership`)."""
+
+    def __init__(
+        self, group: str, topics: Iterable[str], database: Database, arrivals: Arrivals, lock: GroupLock
+    ) -> None:
+        self._group = group
+        self._topics = tuple(dict.fromkeys(topics))
+        self._database = database
+        self._arrivals = arrivals
+        self._lock = lock
+        self._tenure: _Tenure | None = None
+        self.has_left = False
+        """Whether it gave up its membership."""
+
+    async def fetch(self, limit: int, timeout: float) -> Delivery:
+        """Return records as soon as there are any, or what was lost to another holder, once."""
+        if self.has_left:
+            raise BusUnavailable(f"This member has left {self._group}.", next_step="Join again.")
+        now = asyncio.get_running_loop().time
+        deadline = now() + timeout
+        while True:
+            delivery = await self._look(limit)
+            remaining = deadline - now()
+            if delivery.records or delivery.revoked or remaining <= 0:
+                return delivery
+            await self._wait(remaining)
+            if self.has_left:
+                return Delivery()
+
+    async def pause(self, partitions: Collection[Partition]) -> None:
+        """Skip these partitions until they are resumed or the group is lost."""
+        if self._tenure is not None:
+            self._tenure.paused |= {partition.topic for partition in partitions}
+
+    async def resume(self, partitions: Collection[Partition]) -> None:
+        """Read these partitions again, from where the last fetch stopped."""
+        if self._tenure is not None:
+            self._tenure.paused -= {partition.topic for partition in partitions}
+            self._arrivals.stir()
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Store the next offsets to read, unless another member has taken over since."""
+        if self._tenure is None:
+            return
+        owned = {
+            topic: offset for (topic, number), offset in offsets.items() if number == ONLY and topic in self._topics
+        }
+        # Lazily: the offset goes into the same WAL as the messages that were published before it, and after
+        # them. A power cut keeps a prefix of that file, so the offset never survives without its effects.
+        await self._database.write(
+            partial(groups.commit, group=self._group, holder=self._tenure.generation, offsets=owned),
+            durable=False,
+        )
+
+    async def leave(self) -> None:
+        """Let go of the group at once."""
+        self.has_left = True
+        self._let_go()
+        self._arrivals.stir()
+
+    async def _look(self, limit: int) -> Delivery:
+        tenure = self._tenure or await self._take_over()
+        if tenure is None:
+            return Delivery()
+        reading = await self._database.read(partial(self._read, tenure=tenure, limit=limit))
+        if self._tenure is not tenure:
+            return Delivery()
+        if reading is None:
+            self._let_go()
+            return Delivery(revoked=tuple(map(partition_of, self._topics)))
+        tenure.cursor.advance(reading.reached)
+        return Delivery(reading.records)
+
+    def _read(self, connection: Connection, tenure: _Tenure, limit: int) -> log.Reading | None:
+        """Read on; None where another member holds the group now."""
+        if groups.generation(connection, self._group) != tenure.generation:
+            return None
+        return log.read(connection, tenure.positions(), limit)
+
+    async def _take_over(self) -> _Tenure | None:
+        if not self._lock.acquire():
+            return None
+        try:
+            tenure = await self._database.write(self._begin_tenure, durable=False)
+        except BaseException:
+            self._lock.release()
+            raise
+        if self.has_left:
+            return None
+        self._tenure = tenure
+        return tenure
+
+    def _begin_tenure(self, connection: Connection) -> _Tenure:
+        groups.register(connection, self._group, self._topics)
+        generation = groups.take_over(connection, self._group)
+        committed = groups.committed(connection, self._group)
+        return _Tenure(generation, Cursor({topic: committed[topic] for topic in self._topics}))
+
+    def _let_go(self) -> None:
+        self._tenure = None
+        self._lock.release()
+
+    async def _wait(self, timeout: float) -> None:
+        tenure = self._tenure
+        if tenure is None:
+            await asyncio.sleep(min(STANDBY_INTERVAL, timeout))
+            return
+
+        def ready() -> bool:
+            return self._tenure is not tenure or self._arrivals.beyond(tenure.positions())
+
+        await self._arrivals.wait(self._topics, ready, timeout)

@@ -1,0 +1,50 @@
+"""Reading topics without a group, from a position of one's own."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Final
+
+from qdpi.bus.embedded.arrivals import Arrivals
+from qdpi.bus.embedded.cursor import Cursor, read_on
+from qdpi.bus.port import Record
+from qdpi.sqlite import Database
+
+READING: Final = 256
+"""How many records are read from the log at once."""
+
+
+class Tap(AsyncIterator[Record]):
+    """Records from a cursor on, as they come, until it is closed.
+
+    What a slow reader has not taken waits in the log; in memory wait `limit` records at most.
+    """
+
+    def __init__(self, database: Database, arrivals: Arrivals, cursor: Cursor, limit: int) -> None:
+        self._database = database
+        self._arrivals = arrivals
+        self._cursor = cursor
+        self._limit = min(limit, READING)
+        self._read: deque[Record] = deque()
+        self._closed = False
+
+    async def __anext__(self) -> Record:
+        while not self._closed:
+            if self._read:
+                return self._read.popleft()
+            await self._read_on()
+        raise StopAsyncIteration
+
+    def close(self) -> None:
+        """End the iteration, wherever its reader waits."""
+        self._closed = True
+        self._arrivals.stir()
+
+    async def _read_on(self) -> None:
+        self._read += await read_on(self._database, self._cursor, self._limit)
+        if not self._read:
+            await self._arrivals.wait(self._cursor.positions(), self._is_ready, None)
+
+    def _is_ready(self) -> bool:
+        return self._closed or self._arrivals.beyond(self._cursor.positions())
