@@ -1,0 +1,44 @@
+"""Another process on the log.
+
+`child MODULE:FUNCTION ARGUMENT publish TOPIC COUNT` or `… hold GROUP TOPIC COUNT COMMIT`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from collections.abc import Awaitable, Callable
+
+from tests.contract.bus.rig import after, fetch
+
+from qdpi.bus.port import EventBus, Message
+
+
+async def publish_numbers(bus: EventBus, topic: str, count: str) -> None:
+    """Publish numbers from 0, and print each once it is acknowledged."""
+    for number in range(int(count)):
+        await bus.publish(Message(topic, b"key", b"%d" % number))
+        print(number, flush=True)  # noqa: T201
+
+
+async def hold(bus: EventBus, group: str, topic: str, count: str, commit: str) -> None:
+    """Fetch `count` records, commit the first of them, and stay a member until killed."""
+    member = await bus.join(group, [topic])
+    records = await fetch(member, int(count))
+    await member.commit(after(records[: int(commit)]))
+    print(f"holds {len(records)}, committed {commit}", flush=True)  # noqa: T201
+    while True:
+        await member.fetch(100, 1.0)
+
+
+async def main(factory: str, argument: str, command: str, *arguments: str) -> None:
+    module, _, function = factory.partition(":")
+    bus: EventBus = await getattr(importlib.import_module(module), function)(argument)
+    commands: dict[str, Callable[..., Awaitable[None]]] = {"publish": publish_numbers, "hold": hold}
+    await commands[command](bus, *arguments)
+    await bus.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,105 @@
+"""What holds between processes, and when one of them is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.contract.bus.rig import (
+    PATIENCE,
+    BusRig,
+    fetch,
+    fetch_until,
+    make_topic,
+    numbered,
+    publish,
+    scan,
+    take,
+    values,
+)
+
+from qdpi.bus.port import EventBus, Start
+
+_ROOT: Final = Path(__file__).parents[3]
+
+
+class ProcessesSuite:
+    """Other processes on the same log, killed with SIGKILL."""
+
+    async def test_what_another_process_publishes_is_seen_by_a_tap_and_a_member(
+        self, rig: BusRig, bus: EventBus, topic: str, group: str
+    ) -> None:
+        member = await bus.join(group, [topic])
+        async with bus.tap([topic], Start.LATEST) as tap, child(rig, "publish", topic, "20"):
+            assert values(await take(tap, 20)) == numbered(20)
+            assert values(await fetch(member, 20)) == numbered(20)
+
+    async def test_what_a_killed_member_had_not_committed_comes_to_the_next_and_nothing_else(
+        self, rig: BusRig, bus: EventBus, topic: str, group: str
+    ) -> None:
+        await publish(bus, topic, numbered(10))
+        async with child(rig, "hold", group, topic, "10", "4") as victim:
+            assert await line(victim) == "holds 10, committed 4"
+            standby = await bus.join(group, [topic])
+            waiting = asyncio.create_task(fetch_until(standby, b"last"))
+            await kill(victim)
+        await publish(bus, topic, [b"last"])
+        assert await waiting == numbered(6, start=4)
+
+    async def test_whatever_a_killed_publisher_saw_acknowledged_is_there(self, rig: BusRig, bus: EventBus) -> None:
+        for durable in (True, False):
+            topic = await make_topic(bus, durable=durable)
+            async with child(rig, "publish", topic, "1000000") as victim:
+                for _ in range(50):
+                    await line(victim)
+                await kill(victim)
+                acknowledged = 50 + len((await rest(victim)).split())
+            found = values(await scan(bus, topic))
+            assert found[:acknowledged] == numbered(acknowledged)
+            assert found == numbered(len(found))
+
+
+@asynccontextmanager
+async def child(rig: BusRig, *command: str) -> AsyncIterator[Process]:
+    """Run `tests.contract.bus.child` in a process of its own; it is killed at the end at the latest."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.contract.bus.child",
+        *rig.child(),
+        *command,
+        cwd=_ROOT,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT / "src"), str(_ROOT)])},
+        stdout=PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await rest(process)
+        await process.wait()
+
+
+async def line(process: Process) -> str:
+    assert process.stdout is not None
+    read = await asyncio.wait_for(process.stdout.readline(), PATIENCE)
+    return read.decode().strip()
+
+
+async def rest(process: Process) -> str:
+    """What it had still printed; only whole lines were acknowledged."""
+    assert process.stdout is not None
+    read = await asyncio.wait_for(process.stdout.read(), PATIENCE)
+    return read[: read.rfind(b"\n") + 1].decode()
+
+
+async def kill(process: Process) -> None:
+    process.kill()
+    await process.wait()

@@ -1,0 +1,95 @@
+"""What an adapter brings to the suite, and how the suite reads and writes through the port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final, Protocol
+from uuid import uuid4
+
+from qdpi.bus.port import Delivery, EventBus, Membership, Message, Partition, Record
+from qdpi.events import Press, TopicSpec
+
+PATIENCE: Final = 60.0
+"""Seconds after which a test that waits for something gives up. No test waits for time to pass."""
+
+
+class BusRig(Protocol):
+    """One log, and clients on it that each stand for a process of its own."""
+
+    async def client(self) -> EventBus:
+        """Open one more client on the log; the rig closes it."""
+        ...
+
+    async def cut_off(self, bus: EventBus) -> None:
+        """Have the others take a client for dead, without its leaving anything and without its knowing.
+
+        A crash, where the test does not use the client again; a zombie, where it does.
+        """
+        ...
+
+    def child(self) -> tuple[str, str]:
+        """Return the `module:function` that opens a client in another process, and its one argument."""
+        ...
+
+
+Client = Callable[[], Awaitable[EventBus]]
+
+
+async def make_topic(bus: EventBus, **terms: Any) -> str:
+    name = f"test.{uuid4().hex[:12]}"
+    await bus.create_topics([TopicSpec(name, Press, "session_id", 3_600, **terms)])
+    return name
+
+
+async def publish(bus: EventBus, topic: str, values: Iterable[bytes | None], key: bytes | None = b"key") -> None:
+    for value in values:
+        await bus.publish(Message(topic, key, value))
+
+
+def numbered(count: int, start: int = 0) -> list[bytes]:
+    return [b"%d" % n for n in range(start, start + count)]
+
+
+def values(records: Iterable[Record]) -> list[bytes | None]:
+    return [record.value for record in records]
+
+
+def after(records: Sequence[Record]) -> dict[Partition, int]:
+    """The offsets to commit once records are done."""
+    return {record.partition: record.offset + 1 for record in records}
+
+
+async def fetch(member: Membership, count: int, limit: int = 100) -> list[Record]:
+    """Fetch until `count` records are there; more come only with the last of them."""
+    records: list[Record] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(records) < count:
+            records += (await member.fetch(limit, 1.0)).records
+    return records
+
+
+async def fetch_until(member: Membership, last: bytes) -> list[bytes | None]:
+    """Fetch until a value comes, and return all values that came, that one left out."""
+    found: list[bytes | None] = []
+    async with asyncio.timeout(PATIENCE):
+        while last not in found:
+            found += values((await member.fetch(100, 1.0)).records)
+    return found[: found.index(last)]
+
+
+async def fetch_revocation(member: Membership) -> Delivery:
+    async with asyncio.timeout(PATIENCE):
+        while not (delivery := await member.fetch(100, 1.0)).revoked:
+            pass
+    return delivery
+
+
+async def take(tap: AsyncIterator[Record], count: int) -> list[Record]:
+    async with asyncio.timeout(PATIENCE):
+        return [await anext(tap) for _ in range(count)]
+
+
+async def scan(bus: EventBus, topic: str) -> list[Record]:
+    async with asyncio.timeout(PATIENCE):
+        return [record async for record in bus.scan(topic)]
