@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import dspy
@@ -50,7 +51,7 @@ from qdpi.retrieval.checks import check_copy, check_form
 from qdpi.retrieval.index import Passage
 from qdpi.retrieval.reading import Reading, read_text
 from qdpi.situation import situation_of
-from qdpi.symbols import Provenance, Source, Trajectory, decode_symbol, profile_of
+from qdpi.symbols import CHARACTER_NAMES, Provenance, Source, Trajectory, decode_symbol, profile_of
 
 PROGRAM_VERSION: Final = "qdpi/1"
 _SHELVED: Final = frozenset({Source.VAULT, Source.JOURNEY})
@@ -400,13 +401,19 @@ class QDPIProgram(dspy.Module):
 
     def _continue_inputs(self, run: Run, brief: Brief, attempt: int) -> dict[str, Any]:
         character = decode_symbol(run.symbol_code)[0]
-        voice = voice_of(run.edition, character)
-        instructions = f"You are {voice['name']}, a voice of a novel. You continue its prose, and only its prose."
         return {
             "cue": cue_of(brief),
             "demos": demo_turns(run.edition, character, brief.question, brief.locus.page_id),
-            "signature": ContinueSignature.with_instructions(instructions),
+            "signature": _continuing(CHARACTER_NAMES[character]),
         }
+
+
+@lru_cache(maxsize=len(CHARACTER_NAMES))
+def _continuing(name: str) -> type[ContinueSignature]:
+    # Making a signature costs more than the offline writer's whole page.
+    instructions = f"You are {name}, a voice of a novel. You continue its prose, and only its prose."
+    signature: type[ContinueSignature] = ContinueSignature.with_instructions(instructions)
+    return signature
 
 
 def whole_sentences(text: str) -> str:

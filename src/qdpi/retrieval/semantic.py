@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import threading
 from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,15 @@ class Embedder:
         self._model: Any = None
         self._loading = threading.Lock()
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The installed version of the vectors: a vector is comparable with those of the same version."""
         return importlib.metadata.version("wordllama")
+
+    @property
+    def model(self) -> str:
+        """The name that a stored vector bears: the model's and its version."""
+        return f"{self.name}@{self.version}"
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """One vector a text, shape [n, 256], of length 1, or all zero for a text without a word.

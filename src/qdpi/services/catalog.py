@@ -88,7 +88,7 @@ def semantic_index(
     kept = [
         (page, from_bytes(row.embedding, row.dim))
         for page, row in zip(pages, embeddings, strict=True)
-        if row is not None and row.model == embedder.version and row.revision == page.revision
+        if row is not None and row.model == embedder.model and row.revision == page.revision
     ]
     if not kept:
         return None

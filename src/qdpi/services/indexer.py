@@ -58,5 +58,5 @@ class Indexer:
         reading = await asyncio.to_thread(read_text, page.text)
         await self._store.put_readings([reading_row(page, reading)])
         await self._store.put_embeddings(await asyncio.to_thread(embeddings_of, [page], self._embedder))
-        await self._store.index_pages([index_row(page, self._embedder.version)])
+        await self._store.index_pages([index_row(page, self._embedder.model)])
         return page

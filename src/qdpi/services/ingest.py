@@ -93,7 +93,7 @@ async def _index(store: PageStore, pages: Sequence[Page], readings: dict[str, Re
     for _, chunk in _chunks(pages):
         await store.put_readings([reading_row(page, readings[page.page_id]) for page in chunk])
         await store.put_embeddings(await asyncio.to_thread(embeddings_of, chunk, embedder))
-        await store.index_pages([index_row(page, embedder.version) for page in chunk])
+        await store.index_pages([index_row(page, embedder.model) for page in chunk])
 
 
 def embeddings_of(pages: Sequence[Page], embedder: Embedder) -> list[Embedding]:
@@ -103,7 +103,7 @@ def embeddings_of(pages: Sequence[Page], embedder: Embedder) -> list[Embedding]:
         Embedding(
             page_id=page.page_id,
             revision=page.revision,
-            model=embedder.version,
+            model=embedder.model,
             dim=len(vector),
             embedding=to_bytes(vector),
         )
