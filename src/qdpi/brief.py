@@ -154,11 +154,12 @@ def _of_kind(
     wanted: int,
 ) -> list[SourceText]:
     if kind is Source.RING:
-        around = (edition.ring.step(standing.anchor, -1), edition.ring.step(standing.anchor))
+        around = (edition.ring.before(standing.anchor), edition.ring.after(standing.anchor))
         return [_canon_source(edition, page_id, kind, 1.0, ("ring",)) for page_id in around]
     if kind is Source.PARALLEL:
         there = {edition.ring.section_of(target)} if target else set(range(1, 17)) - {standing.section}
-        return _search(edition, kind, question, wanted + 1, frozenset(there))
+        found = _search(edition, kind, question, wanted + 1, frozenset(there))
+        return found or [_canon_source(edition, page_id, kind, 0.0, ("target",)) for page_id in (target,) if page_id]
     if kind is Source.CANON:
         return _search(edition, kind, question, wanted + 1, None)
     return _on_shelf(kind, question, shelf, wanted)

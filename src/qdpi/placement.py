@@ -90,13 +90,13 @@ def bind(
     """Bind a new page. `target` is the canon page of another section that a departure is drawn to.
 
     A departure from the ring returns to the page after its anchor; a T1 page returns to where its locus
-    does. Raises `ValueError` for a fork without a target.
+    does. Raises `ValueError` for a fork without a target in another section.
     """
-    following = ring.step(ring.resolve(standing.anchor))
+    following = ring.after(standing.anchor)
     return_to = standing.return_to if given is Trajectory.LOOP or standing.depth else following
     departs = given in {Trajectory.FORK, Trajectory.DRIFT}
-    if given is Trajectory.FORK and target is None:
-        raise ValueError(f"The fork {page_id} has no target: give it a canon page of another section.")
+    if given is Trajectory.FORK and (target is None or ring.section_of(target) == standing.section):
+        raise ValueError(f"The fork {page_id} leads to {target}: give it a canon page of another section.")
     return Binding(
         placement=Placement(
             locus=standing.pressed,

@@ -50,6 +50,14 @@ class Ring:
         """Return the page `count` steps further along the ring; negative counts go back."""
         return self.page_ids[(self.position(page_id) + count) % len(self.page_ids)]
 
+    def after(self, page_id: str) -> str:
+        """Return the ring page after an id, be it on the ring or dropped by a later revision."""
+        return self.step(page_id) if page_id in self else self.resolve(page_id)
+
+    def before(self, page_id: str) -> str:
+        """Return the ring page before an id, be it on the ring or dropped by a later revision."""
+        return self.step(self.resolve(page_id), -1)
+
     def pages_of(self, section: int) -> tuple[str, ...]:
         """Return the pages of a section, in order."""
         return tuple(page_id for page_id in self.page_ids if self._sections[page_id] == section)
