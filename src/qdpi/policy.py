@@ -23,11 +23,12 @@ MIN_NOVELTY: Final = 0.35
 """Below it the locus is what the journey has been reading: three of its last four loci alike."""
 
 _NEAREST: Final[dict[Trajectory, tuple[Trajectory, ...]]] = {
-    Trajectory.CONTINUE: (Trajectory.CONTINUE, Trajectory.LOOP),
-    Trajectory.LOOP: (Trajectory.LOOP, Trajectory.CONTINUE),
-    Trajectory.FORK: (Trajectory.FORK, Trajectory.CONTINUE, Trajectory.LOOP),
-    Trajectory.DRIFT: (Trajectory.DRIFT, Trajectory.FORK, Trajectory.CONTINUE, Trajectory.LOOP),
+    Trajectory.CONTINUE: (Trajectory.CONTINUE,),
+    Trajectory.LOOP: (Trajectory.LOOP,),
+    Trajectory.FORK: (Trajectory.FORK, Trajectory.CONTINUE),
+    Trajectory.DRIFT: (Trajectory.DRIFT, Trajectory.FORK, Trajectory.CONTINUE),
 }
+"""What a wish is answered with, in this order; a return is open wherever all of these are closed."""
 _DEPARTURES: Final = frozenset({Trajectory.FORK, Trajectory.DRIFT})
 _BACK: Final = re.compile(
     r"\b(back|return|returns|home|homeward|retrace|where (?:i|we) (?:was|were|began))\b", re.IGNORECASE
@@ -93,20 +94,29 @@ def decide(
             rule = chosen_by if candidate is desired else refusal_rule(reasons)
             return _verdict(wish, candidate, rule, reasons)
         reasons += [f"{rule}: {candidate.value} {why}" for rule, why in refusals]
-        if any(rule in _FORCING for rule, _ in refusals):
-            return _verdict(wish, Trajectory.LOOP, refusal_rule(reasons), reasons)
+        if refusals[0][0] in _FORCING:
+            break
     return _verdict(wish, Trajectory.LOOP, refusal_rule(reasons), reasons)
 
 
 _FORCING: Final = frozenset({"ttl", "unresolved-anchors"})
+"""The rules that leave only a return."""
 
 
 def refuse(candidate: Trajectory, profile: Profile, situation: Situation) -> Iterator[tuple[str, str]]:
-    """Yield (rule, why) for every rule that closes a trajectory in a situation; nothing where it is open."""
+    """Yield (rule, why) for every rule that closes a trajectory in a situation; nothing where it is open.
+
+    The rules that force a return come first.
+    """
     if candidate is not Trajectory.LOOP and require_return(situation.depth):
         yield (
             "ttl",
             f"is closed: depth {situation.depth} has reached {MAX_BRANCH_DEPTH}, so the next page returns",
+        )
+    if candidate in _DEPARTURES and situation.in_branch and situation.unresolved:
+        yield (
+            "unresolved-anchors",
+            f"waits: {situation.unresolved} open question(s) of this page are answered first",
         )
     if candidate not in profile.open:
         yield (
@@ -118,11 +128,6 @@ def refuse(candidate: Trajectory, profile: Profile, situation: Situation) -> Ite
 
 
 def _refuse_departure(situation: Situation) -> Iterator[tuple[str, str]]:
-    if situation.in_branch and situation.unresolved:
-        yield (
-            "unresolved-anchors",
-            f"waits: {situation.unresolved} open question(s) of this page are answered first",
-        )
     if not allow_fork(situation.open_branches, situation.return_debt):
         yield (
             "return-debt",
