@@ -6,6 +6,7 @@ the fold is `seq`, never a clock; folding an outcome again changes nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Final
 
@@ -67,7 +68,7 @@ class JourneyState(BaseModel):
 
     def digest(self) -> str:
         """Return a hash (SHA-256, hex) of the state; equal states have equal hashes."""
-        return sha256(self.model_dump_json())
+        return sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True))
 
 
 class SequenceGap(ValueError):
