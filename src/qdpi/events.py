@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
 from qdpi.errors import MalformedEvent, QdpiError
 from qdpi.page_schema import Edges, PageStatus, PolicyVerdict, Validation
@@ -23,7 +24,12 @@ INTENT_LIMIT: Final = 4_000
 
 
 def _utc(value: datetime) -> datetime:
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is no time between the years 1 and 9999 in UTC") from None
 
 
 Timestamp = Annotated[datetime, AfterValidator(_utc)]
@@ -199,15 +205,24 @@ class PageFailed(RunEvent):
     error: Fault
 
 
-class PageEvent(Event):
+class PageNews(Event):
+    """What is told of a page, with the ids of the run that it comes of, where it comes of one."""
+
+    page_id: PageId
+    revision: int = 1
+    press_id: str | None = None
+    request_id: str | None = None
+    seq: int | None = None
+    attempt: int | None = None
+
+
+class PageEvent(PageNews):
     """A page's whole status after a change; `change` is what changed."""
 
     topic: ClassVar[str] = "gibsey.page.events"
 
-    page_id: PageId
     section: int
     symbol_code: SymbolCode
-    revision: int = 1
     change: Literal["written", "linked", "indexed", "saved"]
     written: bool = False
     linked: bool = False
@@ -215,13 +230,10 @@ class PageEvent(Event):
     saved: bool = False
 
 
-class IndexUpdate(Event):
+class IndexUpdate(PageNews):
     """A page is to be read and indexed (again)."""
 
     topic: ClassVar[str] = "gibsey.index.update"
-
-    page_id: PageId
-    revision: int = 1
 
 
 class VaultChange(Event):
@@ -241,6 +253,8 @@ class Audit(RunEvent):
 
     topic: ClassVar[str] = "gibsey.audit"
 
+    seq: int | None = None
+    attempt: int | None = None
     step: str
     detail: dict[str, Any] = Field(default_factory=dict)
 
@@ -356,6 +370,15 @@ def headers_of(event: Event, traceparent: str | None = None) -> tuple[tuple[str,
     values["x-trajectory"] = getattr(event, "trajectory", None) or getattr(event, "trajectory_hint", None)
     values["traceparent"] = traceparent
     return tuple((name, str(value).encode()) for name, value in values.items() if value is not None)
+
+
+def body_of(value: bytes | None) -> dict[str, Any]:
+    """Return what can be read of any record's bytes as a JSON object, an empty one where it is none."""
+    try:
+        body = from_json(value or b"null")
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def decode(model: type[E], value: bytes | None) -> E:

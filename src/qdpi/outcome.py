@@ -113,15 +113,17 @@ def page_events(outcome: Outcome) -> list[Event]:
     page = outcome.page
     if page is None:
         return []
+    run = outcome.event.model_dump(include={"press_id", "request_id", "seq", "attempt"})
     written = PageEvent(
         event_id=derived_id("page-written", page.page_id, str(page.revision)),
         ts=outcome.at,
         session_id=outcome.session_id,
         cause_id=outcome.event.event_id,
         page_id=page.page_id,
+        revision=page.revision,
+        **run,
         section=page.section,
         symbol_code=page.symbol_code,
-        revision=page.revision,
         change="written",
         written=True,
         linked=True,
@@ -133,6 +135,7 @@ def page_events(outcome: Outcome) -> list[Event]:
         cause_id=outcome.event.event_id,
         page_id=page.page_id,
         revision=page.revision,
+        **run,
     )
     return [written, to_index]
 
@@ -147,9 +150,10 @@ def audit_of(outcome: Outcome) -> Audit:
         cause_id=outcome.event.event_id,
         press_id=outcome.event.press_id,
         request_id=outcome.request_id,
+        seq=outcome.seq,
+        attempt=outcome.event.attempt,
         step=outcome.event.topic,
         detail={
-            "seq": outcome.seq,
             "model_calls": len(receipt.calls),
             "milliseconds": receipt.milliseconds,
             "failures": list(receipt.failures),

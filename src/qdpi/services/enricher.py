@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -14,7 +13,7 @@ from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
 from qdpi.edition import Edition
 from qdpi.errors import UnknownPage
-from qdpi.events import Ask, Fault, Id, PageRequest, Press, Session, decode, fault_of
+from qdpi.events import Ask, Fault, Id, PageRequest, Press, Session, body_of, decode, fault_of
 from qdpi.identity import request_id
 from qdpi.page_schema import Page
 from qdpi.policy import Situation, choose
@@ -87,9 +86,9 @@ class Enricher:
 
     def _refusal(self, record: Record, fault: Fault) -> PageRequest | None:
         try:
-            body = json.loads(record.value or b"null")
+            body = body_of(record.value)
             session, press = _SESSION.validate_python(body["session_id"]), _ID.validate_python(body["event_id"])
-        except (ValueError, TypeError, KeyError, ValidationError):
+        except (KeyError, ValidationError):
             return None
         return PageRequest(
             event_id=request_id(press),

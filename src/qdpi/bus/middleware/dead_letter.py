@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import EventBus, Message, Record
-from qdpi.events import DeadLetter, fault_of
+from qdpi.events import DeadLetter, body_of, fault_of
 from qdpi.identity import derived_id
 from qdpi.metrics import Metrics
 
@@ -34,7 +33,7 @@ async def send_letter(bus: EventBus, letter: DeadLetter, key: bytes | None) -> N
 
 def letter_of(record: Record, error: Exception, attempts: int, *, group: str, at: datetime) -> DeadLetter:
     """Return the dead letter of a record; its id is a function of the group and of the record's place."""
-    body = _body(record.value)
+    body = body_of(record.value)
     return DeadLetter(
         event_id=derived_id("dead-letter", group, record.topic, str(record.partition.number), str(record.offset)),
         ts=at,
@@ -50,14 +49,6 @@ def letter_of(record: Record, error: Exception, attempts: int, *, group: str, at
         value_base64=_base64(record.value),
         headers_base64=tuple((name, base64.b64encode(value).decode()) for name, value in record.headers),
     )
-
-
-def _body(value: bytes | None) -> dict[str, Any]:
-    try:
-        body = json.loads(value or b"null")
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _text(value: Any) -> str | None:
