@@ -10,11 +10,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_type_hints
 
 from qdpi.errors import InvalidSetting
 from qdpi.events import PageEventLayout
+
+
+class LogLevel(StrEnum):
+    """The least severe log line written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 class LogFormat(StrEnum):
@@ -24,8 +34,16 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
-def _setting(variable: str, help_text: str, default: Any = None, *, secret: bool = False, least: float = 0) -> Any:
-    metadata = {"variable": variable, "help": help_text, "secret": secret, "least": least}
+def _setting(
+    variable: str,
+    help_text: str,
+    default: Any = None,
+    *,
+    secret: bool = False,
+    least: float = 0,
+    most: float = float("inf"),
+) -> Any:
+    metadata = {"variable": variable, "help": help_text, "secret": secret, "least": least, "most": most}
     return field(default=default, repr=not secret, metadata=metadata)
 
 
@@ -52,7 +70,7 @@ class Settings:
     data_dir: Path = _setting("QDPI_DATA_DIR", "Where the embedded bus and store keep their files.")
     book: Path | None = _setting("QDPI_BOOK", "The book to ingest on the first start instead of our own short one.")
     host: str = _setting("QDPI_HOST", "The address that the gateway listens on.", "127.0.0.1")
-    port: int = _setting("QDPI_PORT", "The port that the gateway listens on; 0 takes a free one.", 8000)
+    port: int = _setting("QDPI_PORT", "The port that the gateway listens on; 0 takes a free one.", 8000, most=65_535)
     secret: str | None = _setting(
         "QDPI_SECRET",
         "Signs session ids, so that nobody reads another's journey. Several, separated by commas, rotate: "
@@ -67,7 +85,9 @@ class Settings:
     page_events: PageEventLayout = _setting(
         "QDPI_PAGE_EVENTS", "The layout of page events: keyed, section or page.", PageEventLayout.KEYED
     )
-    log_level: str = _setting("QDPI_LOG_LEVEL", "The least severe log line written: debug, info, warning.", "info")
+    log_level: LogLevel = _setting(
+        "QDPI_LOG_LEVEL", "The least severe log line written: debug, info, warning or error.", LogLevel.INFO
+    )
     log_format: LogFormat = _setting("QDPI_LOG_FORMAT", "How log lines are written: json or console.", LogFormat.JSON)
     ollama_base_url: str | None = _setting("OLLAMA_BASE_URL", "Where Ollama answers.")
     openai_api_key: str | None = _setting("OPENAI_API_KEY", "The key for OpenAI or a compatible server.", secret=True)
@@ -151,6 +171,11 @@ def _parse(metadata: Mapping[str, Any], kind: type, raw: Any) -> Any:
     except ValueError as error:
         allowed = f": one of {', '.join(kind)}" if issubclass(kind, StrEnum) else f", {kind.__name__} is wanted"
         raise InvalidSetting(f"{metadata['variable']} is {shown}{allowed}.") from error
-    if isinstance(value, int | float) and not value >= metadata["least"]:
-        raise InvalidSetting(f"{metadata['variable']} is {shown}, which is under {metadata['least']}.")
+    if isinstance(value, int | float) and not metadata["least"] <= value <= metadata["most"]:
+        bounds = (
+            f"{metadata['least']} to {metadata['most']}"
+            if isfinite(metadata["most"])
+            else f"{metadata['least']} or more"
+        )
+        raise InvalidSetting(f"{metadata['variable']} is {shown}: {bounds} is wanted.")
     return value
