@@ -393,7 +393,8 @@ asyncio.run(main())
 
 def test_what_was_acknowledged_before_a_kill_is_there_after_it(path: Path) -> None:
     command = [sys.executable, "-c", COMMIT_UNTIL_KILLED, str(path), SCHEMA]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         acknowledged = [process.stdout.readline() for _ in range(200)]
         process.kill()

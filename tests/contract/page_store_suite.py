@@ -357,17 +357,30 @@ class PageStoreSuite:
         assert [p.revision for p in await store.page_revisions(first[0].page_id)] == [1]
         assert await store.page_revisions(dropped.page_id) == [dropped]
 
-    async def test_switching_again_and_an_older_switch_that_comes_late_change_nothing(self, store: PageStore) -> None:
+    async def test_switching_again_changes_nothing(self, store: PageStore) -> None:
         _, second = await self.two_revisions(store)
         await store.switch_canon(make.canon_revision(2))
         await store.switch_canon(make.canon_revision(1))
         assert await store.canon() == make.canon_revision(2)
         assert await store.page(second[1].page_id) == second[1]
 
+    async def test_of_two_preparations_the_higher_revision_stays_whichever_is_switched_last(
+        self, store: PageStore
+    ) -> None:
+        slow = [page.model_copy(update={"text": "slow", "revision": 2}) for page in make.ring(3)]
+        quick = [page.model_copy(update={"text": "quick", "revision": 3}) for page in make.ring(3)]
+        await store.put_canon(1, 0, slow)
+        await store.put_canon(2, 0, quick)
+        await store.switch_canon(make.canon_revision(2))
+        await store.switch_canon(make.canon_revision(1))
+        assert await store.canon() == make.canon_revision(2)
+        assert await store.page("S01-P0001") == quick[0]
+        assert await store.canon_pages(1) == slow
+
     async def test_a_revision_that_is_out_is_changed_by_nobody(self, store: PageStore) -> None:
         first, second = await self.two_revisions(store)
         late = [page.model_copy(update={"text": "late"}) for page in first]
-        await store.put_canon(1, 0, late)
+        await store.put_canon(1, 0, list(reversed(late)))
         await store.put_canon(3, 0, late)
         assert await store.canon_pages(1) == first
         assert await store.page(second[1].page_id) == second[1]
@@ -469,7 +482,7 @@ class PageStoreSuite:
             assert [page for page, _ in await client.nearest(vector(1, 0), "m", 2)] == ["b", "a"]
         await store.put_embeddings([make.embedding("a", vector(1, 0), model="new", revision=2)])
         for client in (store, other):
-            assert [page for page, _ in await client.nearest(vector(1, 0), "m", 2)] == ["b"]
+            assert [page for page, _ in await client.nearest(vector(0, 1), "m", 2)] == ["b"]
             assert [page for page, _ in await client.nearest(vector(1, 0), "new", 2)] == ["a"]
 
     async def test_the_index_of_pages_is_by_character_and_section(self, store: PageStore) -> None:

@@ -153,10 +153,9 @@ asyncio.run(main())
 """
 
 
-def test_every_outcome_acknowledged_before_a_kill_is_there_after_it(path: Path, pytestconfig) -> None:
+def test_every_outcome_acknowledged_before_a_kill_is_there_after_it(path: Path) -> None:
     """The power of a machine is not cut here: `kill -9` shows that nothing is kept in the process."""
-    root = pytestconfig.rootpath
-    environment = {"PYTHONPATH": f"{root / 'src'}:{root}"}
+    environment = {"PYTHONPATH": ":".join(sys.path)}
     command = [sys.executable, "-c", COMMIT_UNTIL_KILLED, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None

@@ -151,6 +151,7 @@ class PageStore(Protocol):
         """Store an outcome as `head + 1`, if the head is `head` and the request has no outcome yet.
 
         Durable when it returns. After an ambiguous answer the adapter reads again, serially, and tells.
+        Raises `ValueError` for an outcome that says another journey, request or seq than it is given.
         """
         ...
 
@@ -211,7 +212,7 @@ class PageStore(Protocol):
         ...
 
     async def section_statistics(self, section: int) -> SectionStatistics:
-        """Return the sums over a section; a section nobody has departed from is all zero."""
+        """Return the sums over the journeys that ever departed from a section; all zero where none did."""
         ...
 
     async def has_journeys(self) -> bool:
@@ -221,11 +222,17 @@ class PageStore(Protocol):
     # the canon
 
     async def put_canon(self, revision: int, position: int, pages: Sequence[Page]) -> None:
-        """Store canon pages of a revision that is being prepared: `pages[i]` stands at `position + i`."""
+        """Store canon pages of a revision that is being prepared: `pages[i]` stands at `position + i`.
+
+        Without effect on a revision that is out already, and on the text of a page revision that is.
+        """
         ...
 
     async def switch_canon(self, revision: CanonRevision) -> None:
-        """Make a prepared revision the current one, in one write."""
+        """Make a prepared revision the current one, in one write; the highest that is out is current.
+
+        Raises `BookRefused` where another book is out under that number, or pages of it are missing.
+        """
         ...
 
     async def canon(self, revision: int | None = None) -> CanonRevision | None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from qdpi.identity import time_uuid
 from qdpi.sqlite import Database
-from qdpi.store.embedded.statements import OnDatabase, number, put, put_many, row, rows, upsert
+from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows, upsert
 from qdpi.store.embedded.vectors import Vectors
 from qdpi.store.port import Embedding, IndexRow, Reading
 from qdpi.store.rows import as_json, time_of
@@ -47,11 +47,12 @@ class Index(OnDatabase):
     async def put_embeddings(self, embeddings: Sequence[Embedding]) -> None:
         """Store vectors; a lower revision never replaces a higher one."""
 
+        statement = upsert("page_embeddings", (*Embedding.model_fields, "change"), ("page_id",), version="revision")
+
         def store(connection: sqlite3.Connection) -> None:
-            change = number(connection, "SELECT max(change) FROM page_embeddings")
-            for place, embedding in enumerate(embeddings, start=1):
-                columns = embedding.model_dump() | {"change": change + place}
-                put(connection, "page_embeddings", columns, ["page_id"], version="revision")
+            first = 1 + number(connection, "SELECT max(change) FROM page_embeddings")
+            numbered = enumerate(embeddings, start=first)
+            put_many(connection, statement, (e.model_dump() | {"change": change} for change, e in numbered))
 
         await self._database.write(store, durable=False)
 
