@@ -245,6 +245,7 @@ class TestGroups:
     async def test_resuming_wakes_a_waiting_fetch(self, bus: EmbeddedBus) -> None:
         member = await bus.join("group", [Press.topic])
         await member.fetch(10, 0.05)
+        bus._database.data_version = never  # type: ignore[method-assign]
         await member.pause([Partition(Press.topic, 0)])
         await publish(bus, Press.topic, [b"value"])
         waiting = await a_waiting_fetch(bus, member)
@@ -256,6 +257,25 @@ class TestGroups:
         waiting = await a_waiting_fetch(bus, await bus.join("group", [Press.topic]))
         await publish(bus, Press.topic, [b"value"])
         assert values((await waiting).records) == [b"value"]
+
+    async def test_an_outage_reaches_whoever_waits_and_passes(self, bus: EmbeddedBus) -> None:
+        member = await bus.join("group", [Press.topic])
+        ask = bus._database.data_version
+        bus._database.data_version = away  # type: ignore[method-assign]
+        with pytest.raises(BusUnavailable, match="The disk is away"):
+            await asyncio.wait_for(member.fetch(10, 3_600.0), PATIENCE)
+        bus._database.data_version = ask  # type: ignore[method-assign]
+        await publish(bus, Press.topic, [b"value"])
+        assert values(await fetch(member, 1)) == [b"value"]
+
+    @pytest.mark.parametrize("limit", [0, -1])
+    async def test_a_limit_that_reads_nothing_is_refused(self, bus: EmbeddedBus, limit: int) -> None:
+        member = await bus.join("group", [Press.topic])
+        with pytest.raises(InvalidInput, match="reads nothing"):
+            await member.fetch(limit, 1.0)
+        async with bus.tap([Press.topic], Start.EARLIEST, limit=limit) as tap:
+            with pytest.raises(InvalidInput, match="reads nothing"):
+                await anext(tap)
 
     async def test_nobody_asks_the_file_anything_while_nobody_waits(self, bus: EmbeddedBus) -> None:
         member = await bus.join("group", [Press.topic])
@@ -278,6 +298,10 @@ async def never() -> int:
     """A file that does not say whether it changed."""
     await asyncio.Event().wait()
     raise AssertionError
+
+
+async def away() -> int:
+    raise BusUnavailable("The disk is away.")
 
 
 class TestGroupLock:
