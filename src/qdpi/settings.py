@@ -67,7 +67,10 @@ class Settings:
         "QDPI_MODEL_RETRIES", "How often a failed model call is tried again before the run fails.", 2
     )
     concurrency: int = _setting("QDPI_CONCURRENCY", "How many model calls one generator has in flight.", 32, least=1)
-    data_dir: Path = _setting("QDPI_DATA_DIR", "Where the embedded bus and store keep their files.")
+    data_dir: Path = _setting(
+        "QDPI_DATA_DIR",
+        "Where the embedded bus and store keep their files. Unset: qdpi under XDG_DATA_HOME or ~/.local/share.",
+    )
     book: Path | None = _setting("QDPI_BOOK", "The book to ingest on the first start instead of our own short one.")
     host: str = _setting("QDPI_HOST", "The address that the gateway listens on.", "127.0.0.1")
     port: int = _setting("QDPI_PORT", "The port that the gateway listens on; 0 takes a free one.", 8000, most=65_535)

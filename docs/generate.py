@@ -1,0 +1,179 @@
+"""Write the pages of the documentation that are made from the code: `make docs`.
+
+A test runs `pages()` and holds what is committed against it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+from qdpi.events import TOPICS, Press, TopicSpec, headers_of
+from qdpi.settings import SETTINGS
+
+HERE = Path(__file__).parent
+
+
+def pages() -> dict[str, str]:
+    """Return the generated pages, by file name."""
+    return {
+        "configuration.md": configuration(),
+        "events.md": events(),
+        "commands.md": commands(),
+        "http.md": routes(),
+    }
+
+
+def configuration() -> str:
+    """Return the page of the settings, from their table."""
+    rows = [
+        f"| `{s.variable}` | `--{s.name.replace('_', '-')}` | {s.kind} | {_default(s)} | {s.help} |" for s in SETTINGS
+    ]
+    return _page(
+        "Configuration",
+        "Every setting is an environment variable and a flag of the same name; a flag wins over its variable, and an "
+        "empty variable counts as unset. A wrong value is refused at the start, with the variable, its value and what "
+        "it may be. Secrets are never logged, printed or put into an event or a receipt.",
+        ["| variable | flag | kind | default | meaning |", "|---|---|---|---|---|", *rows],
+    )
+
+
+def _default(setting: Any) -> str:
+    return f"`{setting.default}`" if setting.default else "unset"
+
+
+def events() -> str:
+    """Return the page of the topics and events, from their models."""
+    return _page(
+        "Events and topics",
+        "Events are JSON. Fields that a reader does not know are kept and passed on. Every event carries `event_id`, "
+        "`ts` (ISO-8601, UTC), `session_id`, `schema_version` and `cause_id`, the event that led to it. Ids are UUIDv5 "
+        'in the namespace `192cdf3d-fe88-5266-aa81-ffac34bb38e6`, which is `uuid5(NAMESPACE_URL, "urn:gibsey:qdpi")`: '
+        "a request's is made from its press's `event_id`, a page's from its request's, so a repeat is the same thing "
+        "again. The headers are " + ", ".join(f"`{name}`" for name in _header_names()) + ", each where it can be told.",
+        [line for spec in TOPICS.values() for line in _topic(spec)],
+    )
+
+
+def _header_names() -> list[str]:
+    names = {
+        "x-character": "",
+        "x-section": "",
+        "x-symbol": "",
+        "x-orientation": "",
+        "x-provenance": "",
+        "x-trajectory": "",
+    }
+    press = Press.model_construct(event_id="e", session_id="s", symbol_code=0, page_id=None, trajectory=None)
+    names |= {name: "" for name, _ in headers_of(press, "00-0-0-01")}
+    return sorted(names)
+
+
+def _topic(spec: TopicSpec) -> Iterator[str]:
+    lines = (spec.model.__doc__ or "").strip().splitlines()
+    yield f"## `{spec.name}`"
+    yield ""
+    yield f"`{spec.model.__name__}`: " + " ".join(line.strip() for line in lines if line.strip())
+    yield ""
+    kept = f"kept {_duration(spec.retention)}" + (", compacted" if spec.compact else "")
+    durable = "an acknowledged publish is on the disk" if spec.durable else "can be derived again"
+    yield f"Key `{spec.key}`; {kept}; records up to {spec.max_bytes >> 20} MiB; {durable}."
+    yield ""
+    yield "| field | type | default |"
+    yield "|---|---|---|"
+    yield from (f"| `{name}` | {kind} | {default} |" for name, kind, default in _fields(spec.model))
+    yield ""
+
+
+def _fields(model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
+    schema = model.model_json_schema()
+    for name, about in schema["properties"].items():
+        default = "required" if name in schema.get("required", []) else f"`{about.get('default')!r}`"
+        yield name, _kind(about), default
+
+
+def _kind(about: dict[str, Any]) -> str:
+    if "anyOf" in about:
+        return " or ".join(_kind(option) for option in about["anyOf"])
+    if "$ref" in about:
+        return f"`{about['$ref'].rpartition('/')[2]}`"
+    if "enum" in about:
+        return " or ".join(f"`{value}`" for value in about["enum"])
+    kind = str(about.get("type", "any"))
+    return f"{kind} ({about['format']})" if "format" in about else kind
+
+
+def _duration(seconds: int) -> str:
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds % size == 0:
+            return f"{seconds // size} {unit}{'s' if seconds // size > 1 else ''}"
+    return f"{seconds} seconds"
+
+
+def commands() -> str:
+    """Return the page of the commands, from their own help."""
+    from qdpi.cli import main
+
+    context = click.Context(main, info_name="qdpi")
+    lines = ["```text", main.get_help(context), "```", ""]
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        if command is not None:
+            lines += _command(command, name, context)
+    return _page("Commands", "What `qdpi --help` and `qdpi COMMAND --help` print.", lines)
+
+
+def _command(command: click.Command, name: str, parent: click.Context) -> list[str]:
+    context = click.Context(command, info_name=name, parent=parent)
+    lines = [f"## `qdpi {name}`", "", "```text", command.get_help(context), "```", ""]
+    if isinstance(command, click.Group):
+        for part in command.list_commands(context):
+            inner = command.get_command(context, part)
+            if inner is not None:
+                lines += [line.replace("## `qdpi ", f"### `qdpi {name} ") for line in _command(inner, part, context)]
+    return lines
+
+
+def routes() -> str:
+    """Return the page of the HTTP paths, from the OpenAPI document."""
+    document = openapi()
+    rows = [
+        f"| `{method.upper()}` | `{path}` | {about.get('summary', '')} |"
+        for path, methods in document["paths"].items()
+        for method, about in methods.items()
+    ]
+    return _page(
+        "HTTP",
+        "The paths of the gateway. `/openapi.json` on a running one says the same in full, with bodies and answers. "
+        "Errors are RFC 9457 problem details: `code` for programs, `detail` for the value and the cause, `next_step` "
+        "for the person who can act.",
+        ["| method | path | what it does |", "|---|---|---|", *rows],
+    )
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document of the gateway; nothing is opened for it."""
+    import tempfile
+
+    from qdpi.bootstrap import build_system
+    from qdpi.gateway.app import create_app
+    from qdpi.settings import Settings
+
+    with tempfile.TemporaryDirectory() as folder:
+        return create_app(build_system(Settings(data_dir=Path(folder)))).openapi()
+
+
+def _page(title: str, about: str, lines: list[str]) -> str:
+    body = "\n".join(line.rstrip() for line in "\n".join(lines).splitlines())
+    return f"# {title}\n\n{about}\n\n{body.rstrip()}\n\n<!-- Made by docs/generate.py: `make docs`. -->\n"
+
+
+if __name__ == "__main__":
+    for file, text in pages().items():
+        (HERE / file).write_text(text, encoding="utf-8")
+        sys.stdout.write(f"wrote docs/{file}\n")
