@@ -1,1 +1,1 @@
-"""Language models: hosted, Ollama, in-process llama.cpp, offline."""
+"""Language models: hosted, Ollama, a small one in a process of its own, offline. Importing this imports none."""
