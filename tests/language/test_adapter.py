@@ -1,0 +1,87 @@
+"""How a signature is put to a model that answers in prose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dspy
+import pytest
+
+from qdpi.errors import InvalidInput
+from qdpi.language.adapter import ProseAdapter, rendered
+
+
+class Page(dspy.Signature):  # type: ignore[misc]
+    """You are an author."""
+
+    locus_text: str = dspy.InputField(desc="the page the reader stands on.")
+    sources: list[str] = dspy.InputField(desc="what may be drawn on")
+    plan: dict[str, Any] = dspy.InputField()
+    text: str = dspy.OutputField()
+
+
+class Two(dspy.Signature):  # type: ignore[misc]
+    """Two answers."""
+
+    question: str = dspy.InputField()
+    a: str = dspy.OutputField()
+    b: str = dspy.OutputField()
+
+
+def turns(demos: list[Any] | None = None, **inputs: Any) -> list[tuple[str, str]]:
+    messages = ProseAdapter().format(Page, demos or [], inputs)
+    return [(message["role"], message["content"]) for message in messages]
+
+
+def test_one_input_with_content_is_the_bare_last_turn() -> None:
+    assert turns(locus_text=" The lamp. ", sources=[], plan=None) == [
+        ("system", "You are an author."),
+        ("user", "The lamp."),
+    ]
+
+
+def test_several_inputs_are_sections_headed_by_name_and_description() -> None:
+    plan = {"trajectory": "T2", "beats": ["leave", "arrive"], "mood": "", "to": {"section": 3}}
+    _, (_, said) = turns(locus_text="The lamp.", sources=["A stair.", "A door."], plan=plan)
+    assert said == (
+        "Locus text (the page the reader stands on):\nThe lamp.\n\n"
+        "Sources (what may be drawn on):\n- A stair.\n- A door.\n\n"
+        "Plan:\ntrajectory: T2\nbeats: leave, arrive\nto: section: 3"
+    )
+
+
+def test_demos_are_earlier_turns_and_those_without_an_answer_are_left_out() -> None:
+    demos = [
+        {"locus_text": "One.", "text": " Two. "},
+        dspy.Example(locus_text="Three.", text="Four."),
+        {"locus_text": "Five."},
+    ]
+    assert turns(demos, locus_text="Six.")[1:] == [
+        ("user", "One."),
+        ("assistant", "Two."),
+        ("user", "Three."),
+        ("assistant", "Four."),
+        ("user", "Six."),
+    ]
+
+
+def test_inputs_without_any_content_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="locus_text"):
+        turns(locus_text="  ", sources=[], plan={})
+
+
+def test_the_whole_completion_is_the_one_output_field() -> None:
+    assert ProseAdapter().parse(Page, "```\nThe lamp.\n```") == {"text": "The lamp."}
+
+
+def test_a_signature_with_two_output_fields_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="has 2"):
+        ProseAdapter().parse(Two, "The lamp.")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, ""), (0, "0"), ([], ""), (["", "a"], "- a"), ({"a": {"b": [1, 2]}}, "a: b: 1, 2"), (" x ", "x")],
+)
+def test_values_read_as_text_and_never_as_their_repr(value: Any, text: str) -> None:
+    assert rendered(value) == text
