@@ -1,0 +1,87 @@
+"""What our DSPy engines share, and one over plain pieces of text. Imports DSPy; import it late."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from functools import wraps
+from typing import Any
+
+import dspy
+from dspy import lm15
+
+from qdpi.errors import QdpiError
+
+Stream = Callable[[Any, lm15.Request], AsyncIterator[Any]]
+
+
+class Carried(dspy.LMError):
+    """An error that is not DSPy's on its way through DSPy, which lets its own kind pass untouched."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__(type(failure).__name__)
+        self.failure = failure
+
+
+def carrying(stream: Stream) -> Stream:
+    """An engine's `stream` whose errors of ours come out of DSPy as they went in."""
+
+    @wraps(stream)
+    async def carried(self: Any, request: lm15.Request) -> AsyncIterator[Any]:
+        try:
+            async with aclosing(stream(self, request)) as events:  # type: ignore[type-var]
+                async for event in events:
+                    yield event
+        except QdpiError as failure:
+            raise Carried(failure) from None
+
+    return carried
+
+
+class AsyncOnly:
+    """The synchronous half that `dspy.LM` wants: our models write on an event loop only."""
+
+    def complete(self, request: lm15.Request) -> lm15.Response:
+        """Refuse."""
+        raise lm15.UnsupportedFeatureError("This model is asked with `await`: use acall, not a plain call.")
+
+
+class PieceEngine:
+    """An engine over a function from a request to its text in pieces."""
+
+    def __init__(self, pieces: Callable[[lm15.Request], AsyncIterator[str]]) -> None:
+        self._pieces = pieces
+
+    async def complete(self, request: lm15.Request) -> lm15.Response:
+        """The whole answer."""
+        return await lm15.amaterialize_response(self.stream(request), request)
+
+    @carrying
+    async def stream(self, request: lm15.Request) -> AsyncIterator[Any]:
+        """The answer as lm15's events."""
+        yield lm15.StreamStartEvent(model=request.model)
+        async with aclosing(self._pieces(request)) as pieces:  # type: ignore[type-var]
+            async for piece in pieces:
+                yield lm15.StreamDeltaEvent(lm15.TextDelta(piece))
+        yield lm15.StreamEndEvent(finish_reason="stop", usage=lm15.Usage())
+
+
+def bind(name: str, engine: Any, *, max_tokens: int | None = None) -> dspy.LM:
+    """`engine` as DSPy's language model: no cache, no retries (the program has its own), no history."""
+    return dspy.LM(name, engine=AsyncOnly(), async_engine=engine, cache=False, num_retries=0, max_tokens=max_tokens)
+
+
+def prompt_of(request: lm15.Request) -> str:
+    """All that a request says, turn by turn, as one text."""
+    return "\n\n".join([system_of(request), *(message.text or "" for message in request.messages)]).strip()
+
+
+def system_of(request: lm15.Request) -> str:
+    """The system line of a request."""
+    system = request.system or ""
+    return system if isinstance(system, str) else "".join(part.text for part in system)
+
+
+def last_turn_of(request: lm15.Request) -> str:
+    """What a request asks last."""
+    return request.messages[-1].text or ""

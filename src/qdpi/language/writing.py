@@ -1,0 +1,126 @@
+"""One call of a language model: streamed, bounded in time, its failures in our words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qdpi.errors import ModelEmpty, ModelTimeout, ModelUnreachable
+from qdpi.language.framework import load_dspy
+from qdpi.language.port import LanguageModel, Usage
+from qdpi.language.prose import ProseStream
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model answered."""
+
+    text: str
+    usage: Usage
+    finish_reason: str | None
+    """`stop` when it came to its end, `length` when it was cut off; None when the model does not say."""
+
+
+async def complete(
+    model: LanguageModel,
+    predict: Any,
+    inputs: Mapping[str, Any],
+    *,
+    on_text: Callable[[str], Awaitable[None]] | None,
+    timeout: float,
+    trace: list[Any] | None = None,
+) -> Completion:
+    """Have `model` answer `predict` (a `dspy.Predict` with one output field) in prose.
+
+    `on_text` is awaited with each piece, in order, and the pieces joined are the completion's text; while
+    it waits the model is not read. `timeout` is for the whole call in seconds, silence included, from
+    the moment the model has a place for it. `trace` is a list in which DSPy's optimisers collect calls.
+
+    Raises ModelUnreachable, ModelTimeout or ModelEmpty; whatever `on_text` raises passes through. A
+    cancelled call closes its connection.
+    """
+    failure: Exception
+    async with model.slot():
+        deadline = asyncio.timeout(timeout)
+        try:
+            async with deadline:
+                return await _answer(model, predict, inputs, on_text, trace)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            failure = ModelTimeout(f"{model.name} did not finish within {timeout:g} seconds.")
+        except load_dspy().DSPyError as error:
+            failure = _translated(error, model.name)
+    # Raised here, outside the handlers, so that no driver's message, which may quote a key, hangs on it.
+    raise failure
+
+
+async def _answer(
+    model: LanguageModel,
+    predict: Any,
+    inputs: Mapping[str, Any],
+    on_text: Callable[[str], Awaitable[None]] | None,
+    trace: list[Any] | None,
+) -> Completion:
+    from qdpi.language.adapter import ProseAdapter
+
+    dspy = load_dspy()
+    sink = _Sink(on_text)
+    # DSPy's own `streamify` does not close its stream when its reader leaves early, and runs it in a task
+    # group. What it binds underneath, this setting, sends each chunk from the engine's own loop.
+    bound = dspy.context(lm=model.lm, adapter=ProseAdapter(), send_stream=sink, disable_history=True, trace=trace)
+    with bound, dspy.track_usage() as spent:
+        await predict.acall(**inputs)
+    await sink.finish()
+    if not sink.pieces:
+        raise ModelEmpty(f"{model.name} answered without any prose.")
+    return Completion("".join(sink.pieces), _usage(spent.get_total_tokens()), sink.finish_reason)
+
+
+class _Sink:
+    """Takes DSPy's chunks as they come and gives their prose on; the engine waits meanwhile."""
+
+    def __init__(self, on_text: Callable[[str], Awaitable[None]] | None) -> None:
+        self._on_text = on_text
+        self._prose = ProseStream()
+        self.pieces: list[str] = []
+        self.finish_reason: str | None = None
+
+    async def send(self, chunk: Any) -> None:
+        from qdpi.language.engines import Carried
+
+        choice = chunk.choices[0]
+        self.finish_reason = choice.finish_reason or self.finish_reason
+        try:
+            await self._give(self._prose.feed(choice.delta.content or ""))
+        except Exception as error:
+            raise Carried(error) from error
+
+    async def finish(self) -> None:
+        await self._give(self._prose.finish())
+
+    async def _give(self, piece: str) -> None:
+        if piece:
+            self.pieces.append(piece)
+            if self._on_text is not None:
+                await self._on_text(piece)
+
+
+def _usage(by_model: Mapping[str, Mapping[str, Any]]) -> Usage:
+    counted = next(iter(by_model.values()), {})
+    return Usage(counted.get("prompt_tokens"), counted.get("completion_tokens"))
+
+
+def _translated(error: Exception, name: str) -> Exception:
+    from qdpi.language.engines import Carried
+
+    dspy = load_dspy()
+    if isinstance(error, Carried):
+        return error.failure
+    if isinstance(error, dspy.AdapterParseError):
+        return ModelEmpty(f"{name} answered without any prose.")
+    if isinstance(error, dspy.LMTimeoutError):
+        return ModelTimeout(f"{name} took too long: {error}")
+    return ModelUnreachable(f"{name} broke off: {error}")
