@@ -1,0 +1,58 @@
+"""Where a model is asked, and how its secrets stay there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from qdpi.errors import InvalidSetting
+
+Dialect = Literal["openai", "vllm", "ollama", "anthropic"]
+"""lm15's names for what a server speaks; `vllm` is any server that is like OpenAI's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address and a key. Neither the key nor a password in the address shows anywhere."""
+
+    dialect: Dialect
+    base_url: str | None = field(default=None, repr=False)
+    """None for the provider's own."""
+    api_key: str | None = field(default=None, repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be shown."""
+        if self.base_url is None:
+            return {"anthropic": "Anthropic", "openai": "OpenAI"}.get(self.dialect, self.dialect)
+        parts = urlsplit(self.base_url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this machine, which no proxy leads to."""
+        host = urlsplit(self.base_url or "").hostname or ""
+        return host in {"localhost", "::1"} or host.startswith("127.")
+
+    def scrub(self, text: str) -> str:
+        """`text` without this endpoint's secrets."""
+        for secret in self._secrets():
+            text = text.replace(secret, "[secret]")
+        return text
+
+    def _secrets(self) -> list[str]:
+        parts = urlsplit(self.base_url or "")
+        return [secret for secret in (self.api_key, parts.password, parts.query) if secret]
+
+
+def checked_url(setting: str, url: str) -> str:
+    """`url` without a trailing slash. Raises InvalidSetting when it is no http address."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+        raise InvalidSetting(
+            f"{setting} is {shown!r}, which is no address.",
+            next_step="Give one that begins with http:// or https://, such as http://127.0.0.1:11434.",
+        )
+    return url.strip().rstrip("/")

@@ -1,0 +1,106 @@
+"""Models of other people's and of Ollama: OpenAI, whatever speaks its protocol, Anthropic."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from qdpi.errors import ModelFailed
+from qdpi.language.endpoint import Endpoint
+from qdpi.language.framework import load_dspy
+from qdpi.language.per_loop import PerLoop
+from qdpi.language.port import Capabilities
+
+if TYPE_CHECKING:
+    import dspy
+
+    from qdpi.language.wire import Wire
+
+_CHECK_SECONDS = 5.0
+_CALLS_AT_ONCE = 64
+# Ollama's own default is 4,096 tokens, and it cuts longer prompts silently.
+_CONTEXT_TOKENS = {"openai": 128_000, "anthropic": 200_000, "vllm": 8_192, "ollama": 4_096}
+
+
+class HostedModel:
+    """A model at an endpoint. Nothing is asked of the server before the first call.
+
+    `kind` is the prefix of its name. With `model` None the server's first model is taken, asked for at
+    the first call and again after a failure.
+    """
+
+    def __init__(self, kind: str, endpoint: Endpoint, *, model: str | None, timeout: float) -> None:
+        self._kind = kind
+        self._endpoint = endpoint
+        self._model = model
+        self._timeout = timeout
+        self._slots = PerLoop(lambda: asyncio.Semaphore(_CALLS_AT_ONCE))
+
+    def __repr__(self) -> str:
+        return f"HostedModel({self.name!r} at {self._endpoint.shown})"
+
+    @property
+    def name(self) -> str:
+        """`kind/NAME`, or the kind alone while the server has not said."""
+        known = self._wire.model if "_wire" in self.__dict__ else self._model
+        return f"{self._kind}/{known}" if known else self._kind
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of the common models of its kind."""
+        return Capabilities(
+            plans=True,
+            structure=True,
+            context_tokens=_CONTEXT_TOKENS[self._endpoint.dialect],
+            streaming=True,
+        )
+
+    @cached_property
+    def lm(self) -> dspy.LM:
+        """The model as DSPy's."""
+        load_dspy()
+        from qdpi.language.engines import bind
+
+        return bind(self._kind, self._wire)
+
+    @cached_property
+    def _wire(self) -> Wire:
+        load_dspy()
+        from qdpi.language.wire import Wire
+
+        return Wire(self._locate, model=self._model, timeout=self._timeout)
+
+    async def _locate(self) -> Endpoint:
+        return self._endpoint
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """A place among the 64 calls it is given at once."""
+        async with self._slots.get():
+            yield
+
+    async def open(self) -> None:
+        """Nothing: the server is asked when it is needed."""
+
+    async def close(self) -> None:
+        """Close the running loop's connections."""
+        if "_wire" in self.__dict__:
+            await self._wire.aclose()
+
+    def health(self) -> str | None:
+        """What went wrong with the last call or check."""
+        return self._wire.trouble if "_wire" in self.__dict__ else None
+
+    async def check(self) -> str | None:
+        """Ask the server for its models."""
+        try:
+            async with asyncio.timeout(_CHECK_SECONDS):
+                await self._wire.look()
+        except ModelFailed as failure:
+            return failure.detail
+        except TimeoutError:
+            return f"{self._endpoint.shown} does not answer within {_CHECK_SECONDS:g} seconds."
+        return None

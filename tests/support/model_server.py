@@ -1,0 +1,162 @@
+"""A language model's server on a real socket: OpenAI's protocol, Ollama's and Anthropic's, and their failures."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+PAGE = ("The lamp ", "went out, ", "and the river ", "kept on talking.")
+
+
+@dataclass
+class Asked:
+    """A request as the server saw it."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+@dataclass
+class ModelServer:
+    """Answers in `mode`: ok, slow, error_500, unauthorised, empty, dies, never, garbage, drip, think.
+
+    `slow` waits for `release` before its last piece; `drip` sends pieces until the connection is gone
+    and then sets `hung_up`. `spoken` is set when a whole answer has been sent.
+    """
+
+    mode: str = "ok"
+    models: tuple[str, ...] = ("nomic-embed-text", "storyteller")
+    asked: list[Asked] = field(default_factory=list)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    spoken: asyncio.Event = field(default_factory=asyncio.Event)
+    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
+    url: str = ""
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, one request."""
+        try:
+            asked = await _read(reader)
+            self.asked.append(asked)
+            if asked.path.partition("?")[0].endswith("/models"):
+                await self._list(writer)
+            else:
+                await self._write(asked, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            self.hung_up.set()
+        finally:
+            writer.close()
+
+    async def _list(self, writer: asyncio.StreamWriter) -> None:
+        if self.mode == "never":
+            await self.release.wait()
+        body = {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]}
+        await _reply(writer, 200, body)
+
+    async def _write(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
+        self.started.set()
+        if self.mode == "never":
+            await self.release.wait()
+        elif self.mode == "error_500":
+            await _reply(writer, 500, {"error": {"message": "the kettle is broken"}})
+        elif self.mode == "unauthorised":
+            key = asked.headers.get("authorization") or asked.headers.get("x-api-key", "")
+            await _reply(writer, 401, {"error": {"message": f"Incorrect key {key.split()[-1]}"}})
+        elif self.mode == "garbage":
+            writer.write(_HEAD + b"data: {\xff\xfe not json \x00\n\ndata: <html>\n\n")
+            await writer.drain()
+        elif asked.path.endswith("/messages"):
+            await self._speak_anthropic(writer)
+        else:
+            await self._speak(writer)
+
+    async def _speak(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(_HEAD)
+        for number, piece in enumerate(self._pieces()):
+            if self.mode == "slow" and number == len(PAGE) - 1:
+                await self.release.wait()
+            await _event(writer, {"choices": [{"index": 0, "delta": {"content": piece}}]})
+            if self.mode == "dies" and number == 1:
+                return
+        while self.mode == "drip":
+            await _event(writer, {"choices": [{"index": 0, "delta": {"content": "drip "}}]})
+        await _event(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        await _event(writer, {"choices": [], "usage": {"prompt_tokens": 21, "completion_tokens": 9}})
+        writer.write(b"data: [DONE]\n\n")
+        await writer.drain()
+        self.spoken.set()
+
+    async def _speak_anthropic(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(_HEAD)
+        start = {"id": "m1", "type": "message", "role": "assistant", "model": "storyteller", "content": []}
+        await _event(writer, {"type": "message_start", "message": start | {"usage": {"input_tokens": 21}}})
+        block = {"type": "text", "text": ""}
+        await _event(writer, {"type": "content_block_start", "index": 0, "content_block": block})
+        for piece in self._pieces():
+            delta = {"type": "text_delta", "text": piece}
+            await _event(writer, {"type": "content_block_delta", "index": 0, "delta": delta})
+        await _event(writer, {"type": "content_block_stop", "index": 0})
+        ended, counted = {"stop_reason": "end_turn"}, {"input_tokens": 21, "output_tokens": 9}
+        await _event(writer, {"type": "message_delta", "delta": ended, "usage": counted})
+        await _event(writer, {"type": "message_stop"})
+
+    def _pieces(self) -> tuple[str, ...]:
+        if self.mode == "empty":
+            return (" \n", "")
+        if self.mode == "think":
+            return ("<thi", "nk>A lamp, I sup", "pose.</think>\n\n", *PAGE)
+        return PAGE
+
+
+_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+
+
+async def _read(reader: asyncio.StreamReader) -> Asked:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    first, *lines = head.strip().split("\r\n")
+    headers = {key.lower(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Asked(first.split()[1], headers, json.loads(body) if body else {})
+
+
+async def _reply(writer: asyncio.StreamWriter, status: int, body: dict[str, Any]) -> None:
+    payload = json.dumps(body).encode()
+    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    writer.write(f"{head}content-length: {len(payload)}\r\n\r\n".encode() + payload)
+    await writer.drain()
+
+
+async def _event(writer: asyncio.StreamWriter, data: dict[str, Any]) -> None:
+    name = f"event: {data['type']}\n" if "type" in data else ""
+    writer.write(f"{name}data: {json.dumps(data)}\n\n".encode())
+    await writer.drain()
+    await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def model_server(mode: str = "ok") -> AsyncIterator[ModelServer]:
+    """A server on a free loopback port while the context lasts."""
+    served = ModelServer(mode)
+    tasks: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(served.answer(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
+    host, port = listener.sockets[0].getsockname()
+    served.url = f"http://{host}:{port}"
+    try:
+        yield served
+    finally:
+        listener.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await listener.wait_closed()
