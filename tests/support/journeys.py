@@ -1,0 +1,128 @@
+"""Readers without a model: presses answered by the functions that the program uses, and by nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tests.support import factories
+
+from qdpi.events import PageDone, PageFailed
+from qdpi.identity import page_id
+from qdpi.journey import JourneyState, fold
+from qdpi.page_schema import Page, PolicyVerdict
+from qdpi.placement import Standing, bind, stand
+from qdpi.policy import Situation, decide
+from qdpi.retrieval.reading import Reading
+from qdpi.ring import Ring
+from qdpi.situation import situation_of, terms_of
+from qdpi.symbols import Trajectory, profile_of
+
+
+def ring_of(sizes: Sequence[int]) -> Ring:
+    """Return a ring of sections of these sizes, in order, from section 1."""
+    sections = [section for section, size in enumerate(sizes, start=1) for _ in range(size)]
+    return Ring([(factories.canon_id(n, section), section) for n, section in enumerate(sections, start=1)])
+
+
+def reading(*terms: str, questions: int = 0) -> Reading:
+    """Return the reading of a page that holds these motifs and leaves some questions open."""
+    return Reading(
+        summary="A page.",
+        hooks=(),
+        entities=(),
+        motifs=terms,
+        anchors=tuple(f"question {n}?" for n in range(questions)),
+        scores={"novelty": 1.0, "coherence": 1.0},
+    )
+
+
+def nothing_of_note(page: str) -> Reading:
+    """Return a reading that shares nothing with any other page's and leaves no question open."""
+    return reading(f"thing of {page}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a press led to, and what it was decided by."""
+
+    before: JourneyState
+    standing: Standing
+    situation: Situation
+    verdict: PolicyVerdict
+    page: Page
+    event: PageDone
+
+
+@dataclass
+class Reader:
+    """A journey on a ring: its pages, its events, and its state, which is always the fold of these."""
+
+    ring: Ring
+    session_id: str = "reader"
+    readings: Callable[[str], Reading] = nothing_of_note
+    state: JourneyState = field(default_factory=JourneyState)
+    pages: dict[str, Page] = field(default_factory=dict)
+    events: list[PageDone | PageFailed] = field(default_factory=list)
+
+    def page(self, wanted: str | None) -> Page:
+        """Return the page that a press is made on; without a name that is where the journey is."""
+        found = wanted or self.state.position or self.ring.first
+        if found in self.pages:
+            return self.pages[found]
+        number, section = int(found[-4:]), int(found[1:3])
+        return factories.canon_page(number, section=section)
+
+    def press(
+        self,
+        symbol: int,
+        on: str | None = None,
+        *,
+        wish: Trajectory | None = None,
+        words: str = "",
+        targets: Iterable[str] = (),
+    ) -> Answer:
+        """Answer a press as a run does. A departure goes to the first target outside the locus's section."""
+        pressed = self.page(on)
+        standing = stand(pressed, self.ring, self.state.branches)
+        read = self.readings(standing.locus)
+        situation = situation_of(self.state, standing, read)
+        verdict = decide(profile_of(symbol), situation, wish=wish, words=words, section=standing.section)
+        asked = factories.request(self.session_id, self.state.seq + 1, symbol_code=symbol, page_id=on, trajectory=wish)
+        target = next(
+            page for page in (*targets, *self.ring.page_ids) if self.ring.section_of(page) != standing.section
+        )
+        binding = bind(
+            page_id(asked.request_id),
+            standing,
+            verdict.given,
+            self.ring,
+            target=target,
+            mirror=target if profile_of(symbol).code.endswith("P") else None,
+        )
+        page = factories.generated_page(
+            asked,
+            seq=self.state.seq + 1,
+            section=binding.section,
+            trajectory=verdict.given,
+            return_to=binding.return_to,
+            edges=binding.edges,
+            placement=binding.placement,
+        )
+        event = factories.done(page, asked, seq=page.seq or 0).model_copy(
+            update={"locus_terms": terms_of(read), "policy": verdict}
+        )
+        answer = Answer(self.state, standing, situation, verdict, page, event)
+        self.pages[page.page_id] = page
+        self._take(event)
+        return answer
+
+    def fail(self) -> PageFailed:
+        """Let the next press fail."""
+        event = factories.failed(factories.request(self.session_id, self.state.seq + 1), seq=self.state.seq + 1)
+        self._take(event)
+        return event
+
+    def _take(self, event: PageDone | PageFailed) -> None:
+        self.events.append(event)
+        self.state = fold(self.state, event)
