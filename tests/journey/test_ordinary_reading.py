@@ -1,0 +1,66 @@
+"""A reader who goes through a book pressing symbols, without a wish and without a word."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from tests.support.journeys import Reader
+
+from qdpi.canon import own_book
+from qdpi.editing import edition_of
+from qdpi.edition import Edition
+from qdpi.symbols import Trajectory, profile_of
+
+
+@pytest.fixture(scope="module")
+def edition() -> Edition:
+    return edition_of(own_book())
+
+
+def reader_of(edition: Edition) -> Reader:
+    def read(page: str):
+        # What a generated page leaves open is its own text's business; here it is its return's.
+        return edition.readings[
+            page if page in edition.ring else reader.ring.resolve(reader.pages[page].return_to or "")
+        ]
+
+    reader = Reader(edition.ring, readings=read)
+    return reader
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_all_four_trajectories_occur_in_a_few_hundred_presses(edition, seed):
+    reader, chance = reader_of(edition), random.Random(seed)
+    page, given = edition.ring.first, Counter[Trajectory]()
+    for _ in range(300):
+        if chance.random() < 0.4:
+            page = edition.ring.step(page)
+            given[reader.press(chance.randrange(256), page).verdict.given] += 1
+        else:
+            given[reader.press(chance.randrange(256)).verdict.given] += 1
+    assert set(given) == set(Trajectory), given
+
+
+def test_a_reader_who_presses_every_symbol_in_turn_where_the_journey_is_comes_back_from_every_branch(edition):
+    reader = reader_of(edition)
+    given = Counter(reader.press(symbol).verdict.given for symbol in range(256))
+    assert given[Trajectory.FORK] == reader.state.departures > 0
+    assert given[Trajectory.LOOP] >= reader.state.returns == reader.state.departures - len(reader.state.branches)
+
+
+@pytest.mark.parametrize(
+    ("provenance", "expected"),
+    [
+        ("C", {Trajectory.CONTINUE, Trajectory.LOOP}),
+        ("P", {Trajectory.CONTINUE, Trajectory.LOOP, Trajectory.FORK}),
+        ("U", {Trajectory.CONTINUE, Trajectory.LOOP}),
+        ("S", set(Trajectory)),
+    ],
+)
+def test_each_provenance_alone_takes_the_reader_where_its_row_says(edition, provenance, expected):
+    reader = reader_of(edition)
+    symbols = [symbol for symbol in range(256) if profile_of(symbol).provenance == provenance]
+    given = {reader.press(symbol).verdict.given for symbol in symbols}
+    assert given == expected
