@@ -1,0 +1,93 @@
+"""The gateway as an ASGI app: its parts wired, its routes mounted, its hub run while it lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from qdpi import __version__
+from qdpi.gateway import events, health, journeys, reading, refusing, runs, streams, websocket
+from qdpi.gateway.context import Gateway
+from qdpi.gateway.hub import PING_SECONDS, QUEUE_LIMIT, Hub
+from qdpi.gateway.middleware import BodyLimit, Envelope
+from qdpi.gateway.readiness import Readiness
+from qdpi.gateway.sessions import Sessions
+from qdpi.gateway.waiting import Waiting
+from qdpi.system import System
+
+_ROUTERS = (
+    events.router,
+    streams.router,
+    websocket.router,
+    runs.router,
+    reading.router,
+    journeys.router,
+    health.router,
+)
+
+
+def create_app(
+    system: System,
+    *,
+    model_health: Callable[[], str | None] = lambda: None,
+    queue_limit: int = QUEUE_LIMIT,
+    ping_seconds: float = PING_SECONDS,
+) -> FastAPI:
+    """Return the gateway of a system whose bus and store the caller opens, and closes after it.
+
+    `model_health` tells None, or what is wrong with the language model; it is shown at /readyz. A stream
+    client may have `queue_limit` frames waiting and hears a sign of life every `ping_seconds`.
+    """
+    gateway = wire(system, model_health, queue_limit, ping_seconds)
+    app = FastAPI(
+        title="Gibsey QDPI",
+        version=__version__,
+        description="A novel that writes back: press a symbol on a page, and read a new one.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.gateway = gateway
+    for router in _ROUTERS:
+        app.include_router(router)
+    app.mount("/web", StaticFiles(packages=[("qdpi", "web")]), name="web")
+    refusing.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Envelope, gateway=gateway)
+    return app
+
+
+def wire(system: System, model_health: Callable[[], str | None], queue_limit: int, ping_seconds: float) -> Gateway:
+    """Return a gateway's parts."""
+    hub = Hub(
+        system.bus,
+        Waiting(system.settings.max_waiting),
+        backoff=system.backoff,
+        now=system.now,
+        queue_limit=queue_limit,
+        ping_seconds=ping_seconds,
+    )
+    return Gateway(
+        system=system,
+        hub=hub,
+        sessions=Sessions(system.settings.secrets, system.new_id),
+        readiness=Readiness(system, hub),
+        model_health=model_health,
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    hub: Hub = app.state.gateway.hub
+    tasks = [asyncio.create_task(hub.listen()), asyncio.create_task(hub.ping())]
+    try:
+        yield
+    finally:
+        hub.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,122 @@
+"""What clients send, and the small answers to it. Fields that are not known here are ignored."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from qdpi.errors import InvalidInput, InvalidSymbol
+from qdpi.events import INTENT_LIMIT
+from qdpi.symbols import Trajectory, parse_symbol
+
+
+def check_words(words: str) -> str:
+    """Return a reader's words as they are. Raises `InvalidInput` for too many, control characters and halves."""
+    if len(words) > INTENT_LIMIT:
+        raise InvalidInput(
+            f"user_intent has {len(words):,} characters, and {INTENT_LIMIT:,} may be sent.",
+            next_step="Say it in fewer words.",
+        )
+    for position, character in enumerate(words):
+        if unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t":
+            raise InvalidInput(
+                f"user_intent holds the control character U+{ord(character):04X} at position {position}; "
+                "of these only line feeds and tabs may stand in it.",
+                next_step="Take it out and send the words again.",
+            )
+    return words
+
+
+def _check_some_words(words: str) -> str:
+    if not words.strip():
+        raise InvalidInput("user_intent is empty, and an ask is made of words.", next_step="Ask something.")
+    return words
+
+
+def _read_symbol(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise InvalidSymbol(f"{value!r:.80} is not a symbol.")
+    return parse_symbol(value)
+
+
+def _check_printable(value: str) -> str:
+    if not value.isprintable():
+        raise InvalidInput(
+            f"{value!r:.80} holds characters that cannot be printed.", next_step="Use letters and digits."
+        )
+    return value
+
+
+SYMBOL_FORMS: dict[str, Any] = {
+    "anyOf": [{"type": "integer", "minimum": 0, "maximum": 255}, {"type": "string"}],
+    "examples": [0, "0x1F", "an-author:XC"],
+}
+Words = Annotated[str, AfterValidator(check_words), Field(json_schema_extra={"maxLength": INTENT_LIMIT})]
+SomeWords = Annotated[Words, AfterValidator(_check_some_words)]
+SymbolInput = Annotated[int, BeforeValidator(_read_symbol), WithJsonSchema(SYMBOL_FORMS)]
+GivenId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_check_printable)]
+
+
+class Body(BaseModel):
+    """Base of the bodies."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class PressBody(Body):
+    """A press of a symbol at a locus; `trajectory` is a wish. A repeated `client_request_id` is one press."""
+
+    session_id: str
+    symbol_code: SymbolInput
+    page_id: str | None = None
+    user_intent: Words | None = None
+    trajectory: Trajectory | None = None
+    client_request_id: GivenId | None = None
+
+
+class AskBody(Body):
+    """An ask in words at a locus."""
+
+    session_id: str
+    user_intent: SomeWords
+    page_id: str | None = None
+    client_request_id: GivenId | None = None
+
+
+class StopBody(Body):
+    """Stops the run of the press `event_id`."""
+
+    session_id: str
+    event_id: GivenId
+
+
+class RunBody(Body):
+    """A direct run; without a session it gets a journey of its own."""
+
+    session_id: str | None = None
+    page_id: str | None = None
+    user_intent: Words | None = None
+    client_request_id: GivenId | None = None
+
+
+class BranchBody(RunBody):
+    """A fork from a locus; without a symbol it is the locus's own character with Receive, Parallel."""
+
+    symbol_code: SymbolInput | None = None
+
+
+class Accepted(BaseModel):
+    """The event was taken: its id, and the id of the run it causes (of a stop: that it stops)."""
+
+    ok: bool = True
+    event_id: str
+    request_id: str
+
+
+class SessionIssued(BaseModel):
+    """A session id that nobody can guess, and whether this server takes only signed ones."""
+
+    session_id: str
+    signed: bool

@@ -1,0 +1,62 @@
+"""What every route is given: the gateway's parts, and the exchange it is part of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from qdpi.gateway.hub import Hub
+from qdpi.gateway.readiness import Readiness
+from qdpi.gateway.sessions import Sessions
+from qdpi.system import System
+
+VERSION: Final = "/api/v1"
+"""The prefix of every path that clients build on."""
+EXCHANGE: Final = "qdpi.exchange"
+"""Where an exchange stands in its ASGI scope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The parts of a gateway. `model_health` tells None, or what is wrong with the language model."""
+
+    system: System
+    hub: Hub
+    sessions: Sessions
+    readiness: Readiness
+    model_health: Callable[[], str | None]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request as the log tells of it; routes fill in the journey and the event."""
+
+    request_id: str
+    journey: str | None = None
+    event_id: str | None = None
+
+
+async def gateway_of(connection: HTTPConnection) -> Gateway:
+    """Return the gateway that a connection came to."""
+    gateway: Gateway = connection.app.state.gateway
+    return gateway
+
+
+async def exchange_of(connection: HTTPConnection) -> Exchange:
+    """Return the exchange that a connection is."""
+    exchange: Exchange = connection.scope[EXCHANGE]
+    return exchange
+
+
+def journey_of(gateway: Gateway, exchange: Exchange, session_id: str) -> str:
+    """Return the journey that a session id opens. Raises `InvalidSession` or `Unauthorized`."""
+    exchange.journey = gateway.sessions.journey(session_id)
+    return exchange.journey
+
+
+GatewayHere = Annotated[Gateway, Depends(gateway_of)]
+ExchangeHere = Annotated[Exchange, Depends(exchange_of)]

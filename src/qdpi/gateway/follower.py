@@ -1,0 +1,108 @@
+"""A journey as its follower sees it: each outcome once and in order, and the text of pages in flight."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from qdpi.backoff import Backoff, patiently
+from qdpi.errors import Unavailable
+from qdpi.gateway.frames import Frame, greeting_frame, outcome_frame
+from qdpi.gateway.hub import Hub
+from qdpi.gateway.subscription import Signal, Subscription
+from qdpi.outcome import Outcome
+from qdpi.store.port import PageStore
+
+BATCH: Final = 100
+REMEMBERED: Final = 64
+"""How many answered runs are remembered, so that no late piece of their text is passed on."""
+
+
+class Left(Exception):
+    """The follower went away while the store was waited for."""
+
+
+class Follower:
+    """Follows one journey after a seq: replays the store, then goes live, contiguously.
+
+    The subscription was made before the store is read, so what comes meanwhile waits in it. A gap sends
+    it back to the store.
+    """
+
+    def __init__(self, hub: Hub, store: PageStore, subscription: Subscription, backoff: Backoff) -> None:
+        self._hub, self._store, self._subscription, self._backoff = hub, store, subscription, backoff
+        self._journey = subscription.journey
+        self._seq = 0
+        self._answered: deque[str] = deque(maxlen=REMEMBERED)
+
+    async def greet(self, after: int | None) -> Frame:
+        """Return the first frame. Its id is the seq that the stream goes on after: by default the newest."""
+        head = await self._head()
+        self._seq = head if after is None else min(after, head)
+        return greeting_frame(self._seq, head)
+
+    async def frames(self) -> AsyncGenerator[Frame | None]:
+        """Yield the frames, and None where a sign of life is due; end when the subscription does."""
+        while (given := await self._subscription.get()) is not Signal.END:
+            if given is Signal.PING:
+                yield None
+            elif isinstance(given, Signal):
+                await patiently(self._head, self._backoff, on_wait=self._notice_leaving)
+                async for frame in self._replay(published=0):
+                    yield frame
+                for frame in self._pages_in_flight():
+                    yield frame
+            elif given.seq is None:
+                if given.request_id not in self._answered:
+                    yield given
+            else:
+                async for frame in self._pass_on(given, given.seq):
+                    yield frame
+
+    async def _head(self) -> int:
+        last = await self._store.last_outcome(self._journey)
+        return last.seq if last else 0
+
+    def _pages_in_flight(self) -> list[Frame]:
+        return [f for f in self._hub.join(self._subscription) if f.request_id not in self._answered]
+
+    async def _pass_on(self, frame: Frame, seq: int) -> AsyncGenerator[Frame]:
+        tries = 0
+        while seq > self._seq + 1:
+            async for missed in self._replay(published=seq):
+                yield missed
+            if seq > self._seq:  # the store's answer was older than the bus's
+                tries += 1
+                self._notice_leaving()
+                await self._backoff.wait(tries)
+        if seq == self._seq + 1:
+            yield self._passed(frame)
+
+    async def _replay(self, published: int) -> AsyncGenerator[Frame]:
+        """Yield the outcomes that follow. The newest waits until its page can be read, or is published."""
+        while batch := await patiently(self._following, self._backoff, on_wait=self._notice_leaving):
+            for outcome in batch:
+                newest = outcome is batch[-1] and len(batch) < BATCH
+                if newest and outcome.seq > published and not await self._readable(outcome):
+                    return
+                yield self._passed(outcome_frame(outcome.event))
+
+    async def _following(self) -> list[Outcome]:
+        return await self._store.outcomes(self._journey, after=self._seq, limit=BATCH)
+
+    async def _readable(self, outcome: Outcome) -> bool:
+        page = outcome.page
+        if page is None:
+            return True
+        stored = await patiently(lambda: self._store.page(page.page_id), self._backoff, on_wait=self._notice_leaving)
+        return stored is not None
+
+    def _passed(self, frame: Frame) -> Frame:
+        self._seq = frame.seq or self._seq
+        self._answered.append(frame.request_id or "")
+        return frame
+
+    def _notice_leaving(self, error: Unavailable | None = None, tries: int = 0) -> None:
+        if self._subscription.ended:
+            raise Left

@@ -1,0 +1,83 @@
+"""What streams carry: an event's name, its `seq` where it has one, and its JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from qdpi.events import PageDelta, PageDone, PageFailed
+
+STATUS: Final = "status"
+PING: Final = b": ping\n\n"
+RETRY: Final = b"retry: 1000\n"
+"""How long a browser waits before it comes back, in milliseconds."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One event of a stream. `data` is JSON on one line; `id` is the seq to come back with.
+
+    `seq` orders outcomes; `request_id` and `press_id` say which run it is of.
+    """
+
+    event: str
+    data: str
+    id: int | None = None
+    seq: int | None = None
+    request_id: str | None = None
+    press_id: str | None = None
+
+    @cached_property
+    def sse(self) -> bytes:
+        """The frame as a server-sent event."""
+        named = f"id: {self.id}\n" if self.id is not None else ""
+        return f"event: {self.event}\n{named}data: {self.data}\n\n".encode()
+
+    @cached_property
+    def text(self) -> str:
+        """The frame as a WebSocket message: JSON with event, id and data."""
+        number = "null" if self.id is None else self.id
+        return f'{{"event":"{self.event}","id":{number},"data":{self.data}}}'
+
+
+def outcome_frame(event: PageDone | PageFailed) -> Frame:
+    """Return an outcome as a frame, with its seq for an id."""
+    return Frame(
+        event=event.topic.removeprefix("gibsey."),
+        data=event.model_dump_json(),
+        id=event.seq,
+        seq=event.seq,
+        request_id=event.request_id,
+        press_id=event.press_id,
+    )
+
+
+def delta_frame(delta: PageDelta) -> Frame:
+    """Return a delta as a frame; one without text is the status that its run has a new phase."""
+    run, press = delta.request_id, delta.press_id
+    if not delta.text:
+        return status_frame(phase=delta.phase.value, attempt=delta.attempt, request_id=run, press_id=press)
+    data = delta.model_dump_json()
+    return Frame(event="generate.page.delta", data=data, request_id=run, press_id=press)
+
+
+def queued_frame(press_id: str, request_id: str) -> Frame:
+    """Return the status that a press was taken and waits its turn."""
+    return status_frame(phase="queued", event_id=press_id, press_id=press_id, request_id=request_id)
+
+
+def greeting_frame(seq: int, head: int) -> Frame:
+    """Return a stream's first frame: it goes on after `seq`, and the journey is at `head`."""
+    return Frame(event=STATUS, data=_one_line({"phase": "following", "seq": head, "after": seq}), id=seq)
+
+
+def status_frame(*, press_id: str, request_id: str, **facts: Any) -> Frame:
+    """Return a status without an id."""
+    told = {**facts, "press_id": press_id, "request_id": request_id}
+    return Frame(event=STATUS, data=_one_line(told), request_id=request_id, press_id=press_id)
+
+
+def _one_line(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, separators=(",", ":"))

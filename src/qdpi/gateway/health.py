@@ -1,0 +1,94 @@
+"""/healthz, /readyz, /metrics and the page at /."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
+from starlette.responses import JSONResponse
+
+from qdpi.errors import NoBook, StoreUnavailable
+from qdpi.gateway.context import Gateway, GatewayHere
+from qdpi.gateway.problems import MEDIA_TYPE, Problem, problem
+from qdpi.gateway.readiness import Part
+
+router = APIRouter(tags=["operations"])
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    ok: bool = True
+
+
+class Ready(BaseModel):
+    """The parts: the store and the bus must answer; the model and the book are shown, and are no reason."""
+
+    ready: bool
+    parts: dict[str, Part]
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def alive() -> Alive:
+    """Answer, whatever is away."""
+    return Alive()
+
+
+@router.get(
+    "/readyz",
+    summary="Do the store and the bus answer?",
+    response_model=Ready,
+    responses={
+        503: {
+            "description": "The store or the bus is away; `parts` says which and since when.",
+            "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+        }
+    },
+)
+async def ready(gateway: GatewayHere) -> Response:
+    """Ask the store and the bus."""
+    needed = await gateway.readiness.parts()
+    away = {name: part for name, part in needed.items() if not part.ok}
+    parts = needed | {"model": _model(gateway), "book": await _book(gateway, needed["store"])}
+    shown: dict[str, Any] = {name: part.model_dump(mode="json") for name, part in parts.items()}
+    if not away:
+        return JSONResponse({"ready": True, "parts": shown})
+    detail = " ".join(f"The {name} is away since {part.since}: {part.detail}" for name, part in away.items())
+    told = problem("not_ready", 503, detail, "It is waited for; nothing is lost.", ready=False, parts=shown)
+    return Response(told.model_dump_json(exclude_none=True), 503, media_type=MEDIA_TYPE)
+
+
+def _model(gateway: Gateway) -> Part:
+    trouble = gateway.model_health()
+    return Part(ok=trouble is None, detail=trouble)
+
+
+async def _book(gateway: Gateway, store: Part) -> Part:
+    if not store.ok:
+        return Part(ok=False, detail="The store is away.")
+    try:
+        revision = (await gateway.system.catalog.current()).revision
+    except (NoBook, StoreUnavailable) as error:
+        return Part(ok=False, detail=str(error))
+    return Part(ok=True, detail=f"{revision.title}, revision {revision.revision}")
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics in Prometheus' format",
+    response_class=Response,
+    responses={200: {"description": "The metrics.", "content": {"text/plain": {}}}},
+)
+async def metrics(gateway: GatewayHere) -> Response:
+    """Return the process's metrics."""
+    return Response(gateway.system.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/", summary="What this is", response_class=HTMLResponse)
+async def index() -> HTMLResponse:
+    """Return the page that says what this is and how to try it."""
+    return HTMLResponse(files("qdpi").joinpath("web", "index.html").read_bytes())

@@ -1,0 +1,159 @@
+"""The hub: one tap on the bus for the whole process, and what it tells to each journey's followers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from qdpi.backoff import Backoff
+from qdpi.bus.port import EventBus, Record, Start
+from qdpi.errors import BusUnavailable, MalformedEvent
+from qdpi.events import Ask, PageDelta, PageDone, PageFailed, Press, decode
+from qdpi.gateway.frames import Frame, delta_frame, outcome_frame, queued_frame
+from qdpi.gateway.running import RunningTexts
+from qdpi.gateway.subscription import Subscription
+from qdpi.gateway.waiting import Waiting
+from qdpi.identity import request_id
+
+TAPPED: Final = (Press, Ask, PageDelta, PageDone, PageFailed)
+QUEUE_LIMIT: Final = 256
+"""How many frames may wait for one client."""
+PING_SECONDS: Final = 15.0
+
+log = structlog.get_logger("qdpi.gateway")
+
+
+class Hub:
+    """Fans out what the bus carries, without ever waiting for a client.
+
+    `listen` is run as a task. While the bus is away `away_since` says since when; when it is back, every
+    follower reads the store again, so nothing is missed.
+    """
+
+    def __init__(
+        self,
+        bus: EventBus,
+        waiting: Waiting,
+        *,
+        backoff: Backoff,
+        now: Callable[[], datetime],
+        queue_limit: int = QUEUE_LIMIT,
+        ping_seconds: float = PING_SECONDS,
+    ) -> None:
+        self.waiting = waiting
+        self.running = RunningTexts()
+        self.away_since: datetime | None = now()
+        self.listening = asyncio.Event()
+        self._bus, self._backoff, self._now = bus, backoff, now
+        self._queue_limit, self._ping_seconds = queue_limit, ping_seconds
+        self._followers: dict[str, set[Subscription]] = {}
+        self._closed = False
+        self._taking = {
+            Press.topic: self._take_press,
+            Ask.topic: self._take_press,
+            PageDelta.topic: self._take_delta,
+            PageDone.topic: self._take_outcome,
+            PageFailed.topic: self._take_outcome,
+        }
+
+    @contextmanager
+    def subscribe(self, journey: str) -> Iterator[Subscription]:
+        """Follow a journey until the block is left."""
+        subscription = Subscription(journey, self._queue_limit)
+        if self._closed:
+            subscription.end()
+        followers = self._followers.setdefault(journey, set())
+        followers.add(subscription)
+        try:
+            yield subscription
+        finally:
+            followers.discard(subscription)
+            if not followers and self._followers.get(journey) is followers:
+                del self._followers[journey]
+
+    def close(self) -> None:
+        """End all streams, and begin none any more. Idempotent."""
+        self._closed = True
+        for follower in self._all():
+            follower.end()
+
+    def join(self, subscription: Subscription) -> list[Frame]:
+        """Let a follower go live; return what it needs to catch up with the pages in flight."""
+        subscription.go_live()
+        return [delta_frame(delta) for delta in self.running.of(subscription.journey)]
+
+    async def ping(self) -> None:
+        """Have all followers show, again and again, that they are alive."""
+        while True:
+            await asyncio.sleep(self._ping_seconds)
+            for follower in self._all():
+                follower.ping()
+
+    async def listen(self) -> None:
+        """Tap the bus for ever, and come back to it when it was away."""
+        tries = 0
+        while True:
+            try:
+                async with self._bus.tap([model.topic for model in TAPPED], Start.LATEST) as records:
+                    tries = 0
+                    self._came_back()
+                    async for record in records:
+                        self.take(record)
+                self._went_away("The bus was closed.")
+            except BusUnavailable as error:
+                self._went_away(error.detail)
+            tries += 1
+            await self._backoff.wait(tries)
+
+    def _came_back(self) -> None:
+        self.away_since = None
+        self.listening.set()
+        self.running.restart()
+        for follower in self._all():
+            follower.resync()
+
+    def _went_away(self, reason: str) -> None:
+        if self.away_since is None:
+            self.away_since = self._now()
+            log.warning("tap_lost", reason=reason)
+        self.listening.clear()
+
+    def take(self, record: Record) -> None:
+        """Tell a record to those who follow its journey. Bytes that are no event are left to others."""
+        try:
+            self._taking[record.topic](record)
+        except MalformedEvent as error:
+            log.warning("tap_skipped", topic=record.topic, offset=record.offset, reason=error.detail)
+        except Exception:
+            log.exception("tap_failed", topic=record.topic, offset=record.offset)
+
+    def _take_press(self, record: Record) -> None:
+        press = decode(Ask if record.topic == Ask.topic else Press, record.value)
+        self.waiting.add(press.session_id, press.event_id)
+        if not self.waiting.answered(press.event_id):
+            self._tell(press.session_id, queued_frame(press.event_id, request_id(press.event_id)))
+
+    def _take_delta(self, record: Record) -> None:
+        delta = decode(PageDelta, record.value)
+        if not self.waiting.answered(delta.press_id) and self.running.take(delta):
+            self._tell(delta.session_id, delta_frame(delta))
+
+    def _take_outcome(self, record: Record) -> None:
+        event: PageDone | PageFailed = (
+            decode(PageFailed, record.value) if record.topic == PageFailed.topic else decode(PageDone, record.value)
+        )
+        self.waiting.answer(event.session_id, event.press_id)
+        self.running.forget(event.request_id)
+        self._tell(event.session_id, outcome_frame(event))
+
+    def _tell(self, journey: str, frame: Frame) -> None:
+        for follower in self._followers.get(journey, ()):
+            follower.offer(frame)
+
+    def _all(self) -> list[Subscription]:
+        return [follower for followers in self._followers.values() for follower in followers]

@@ -1,0 +1,147 @@
+"""What surrounds every request: its id, its security headers, its log line, its body's limit."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from qdpi.errors import BodyTooLarge, QdpiError
+from qdpi.gateway.context import EXCHANGE, Exchange, Gateway
+from qdpi.gateway.problems import problem_response, refusal_of
+
+BODY_LIMIT: Final = 1 << 20
+"""The largest body, in bytes."""
+SECURITY_HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+}
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+log = structlog.get_logger("qdpi.gateway")
+
+
+class Envelope:
+    """Names each request, adds the headers, answers unforeseen errors as a problem, and logs one line."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self._app, self._gateway = app, gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request or a WebSocket."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        exchange = scope[EXCHANGE] = Exchange(self._request_id(scope))
+        sending = _Sending(send, exchange)
+        began = asyncio.get_running_loop().time()
+        try:
+            await self._app(scope, receive, sending)
+        except Exception:
+            log.exception("request_failed", request_id=exchange.request_id, event_id=exchange.event_id)
+            self._gateway.system.metrics.refused.labels(QdpiError.code).inc()
+            await _answer_unforeseen(scope, receive, sending, exchange)
+        finally:
+            milliseconds = (asyncio.get_running_loop().time() - began) * 1_000
+            self._log(scope, exchange, sending.status, milliseconds)
+
+    def _request_id(self, scope: Scope) -> str:
+        given = Headers(scope=scope).get("x-request-id", "")
+        return given if _REQUEST_ID.fullmatch(given) else self._gateway.system.new_id()
+
+    def _log(self, scope: Scope, exchange: Exchange, status: int | None, milliseconds: float) -> None:
+        facts: dict[str, Any] = {
+            "method": scope.get("method", "WEBSOCKET"),
+            "route": getattr(scope.get("route"), "path", None),
+            "status": status,
+            "ms": round(milliseconds, 1),
+            "request_id": exchange.request_id,
+        }
+        if exchange.journey is not None:
+            facts["journey"] = self._gateway.sessions.shown(exchange.journey)
+        if exchange.event_id is not None:
+            facts["event_id"] = exchange.event_id
+        log.info("request", **facts)
+
+
+class _Sending:
+    """A `send` that adds the headers to a response's start and remembers its status."""
+
+    def __init__(self, send: Send, exchange: Exchange) -> None:
+        self._send, self._exchange = send, exchange
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] in {"http.response.start", "websocket.http.response.start", "websocket.accept"}:
+            self.status = message.get("status", 101)
+            message.setdefault("headers", [])
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+            headers["x-request-id"] = self._exchange.request_id
+        await self._send(message)
+
+
+async def _answer_unforeseen(scope: Scope, receive: Receive, sending: _Sending, exchange: Exchange) -> None:
+    """Answer with a 500 problem, unless an answer has begun: then the connection ends where it is."""
+    if sending.status is not None or scope["type"] != "http":
+        return
+    members = {"event_id": exchange.event_id} if exchange.event_id else {}
+    error = QdpiError("Something went wrong here that nobody foresaw.")
+    refusal = refusal_of(error, request_id=exchange.request_id, **members)
+    await problem_response(refusal, exchange.request_id)(scope, receive, sending)
+
+
+class BodyLimit:
+    """Reads a body up to the limit before anybody else does; a larger one is refused while it comes."""
+
+    def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await self._read(scope, receive)
+        except BodyTooLarge as error:
+            await problem_response(refusal_of(error), scope[EXCHANGE].request_id)(scope, receive, send)
+            return
+        if body is not None:
+            await self._app(scope, _replaying(body, receive), send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+        """Return the body, None where the client left. Raises `BodyTooLarge`."""
+        declared = Headers(scope=scope).get("content-length", "0")
+        self._check(int(declared) if declared.isascii() and declared.isdigit() else 0)
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            self._check(len(body))
+            if not message.get("more_body", False):
+                return bytes(body)
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise BodyTooLarge(f"The body has {size:,} bytes or more, and {self._limit:,} may be sent.")
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives a body that was read, and then what comes."""
+    waiting = [body]
+
+    async def replay() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return replay

@@ -1,0 +1,171 @@
+"""Taking a press: its locus, its id, its place among those that wait, and the bus's acknowledgement."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from qdpi.errors import BusUnavailable, NoBook, PublishUnknown, TooManyWaiting, UnknownPage
+from qdpi.events import Ask, Event, Press, Stop
+from qdpi.gateway.bodies import Accepted, AskBody, PressBody, StopBody
+from qdpi.gateway.context import Exchange, Gateway
+from qdpi.gateway.problems import refusal_of
+from qdpi.identity import derived_id, press_id, request_id
+from qdpi.page_schema import Page
+from qdpi.tracing import continued
+
+_PAGE_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_NOTHING_TAKEN: Final = "Nothing was taken: send it again in a moment; see /readyz."
+_RETRY: Final = PublishUnknown.default_next_step
+_STOP_AGAIN: Final = "Send the same stop again: it is one event."
+_LOOK: Final = (
+    "Look for this event_id in the journey before you press again; with a client_request_id a retry is always safe."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A journey's event before it is made: where it goes, and the name its client gave it."""
+
+    journey: str
+    kind: str
+    client_request_id: str | None
+
+    def event_id(self, gateway: Gateway) -> str:
+        """Return its id: a random one, or the one that its client's name stands for."""
+        if self.client_request_id is None:
+            return gateway.system.new_id()
+        return press_id(self.journey, self.kind, self.client_request_id)
+
+
+async def press_of(gateway: Gateway, journey: str, body: PressBody, kind: str = "press") -> Press:
+    """Return the press that a body asks for. Raises `UnknownPage` where nobody of the journey can stand."""
+    await _check_locus(gateway, journey, body.page_id)
+    return Press(
+        event_id=Named(journey, kind, body.client_request_id).event_id(gateway),
+        ts=gateway.system.now(),
+        session_id=journey,
+        symbol_code=body.symbol_code,
+        page_id=body.page_id,
+        user_intent=body.user_intent or "",
+        trajectory=body.trajectory,
+        client_request_id=body.client_request_id,
+    )
+
+
+async def ask_of(gateway: Gateway, journey: str, body: AskBody) -> Ask:
+    """Return the ask that a body asks for. Raises `UnknownPage` where nobody of the journey can stand."""
+    await _check_locus(gateway, journey, body.page_id)
+    return Ask(
+        event_id=Named(journey, "ask", body.client_request_id).event_id(gateway),
+        ts=gateway.system.now(),
+        session_id=journey,
+        user_intent=body.user_intent,
+        page_id=body.page_id,
+        client_request_id=body.client_request_id,
+    )
+
+
+async def find_page(gateway: Gateway, page_id: str) -> Page:
+    """Return a page, canon as the current edition has it. Raises `UnknownPage`."""
+    if not _PAGE_ID.fullmatch(page_id):
+        raise UnknownPage(f"{page_id[:80]!r} is not a page id.")
+    page = await _canon_page(gateway, page_id) or await gateway.system.store.page(page_id)
+    if page is None:
+        raise UnknownPage(f"There is no page {page_id!r}.")
+    return page
+
+
+async def _canon_page(gateway: Gateway, page_id: str) -> Page | None:
+    try:
+        return (await gateway.system.catalog.current()).page(page_id)
+    except NoBook:
+        return None
+
+
+async def find_locus(gateway: Gateway, journey: str, page_id: str) -> Page:
+    """Return a page that a journey may stand on: of the book, or its own. Raises `UnknownPage`."""
+    try:
+        page = await find_page(gateway, page_id)
+    except UnknownPage:
+        last = await gateway.system.store.last_outcome(journey)
+        if last is None or last.page is None or last.page.page_id != page_id:
+            raise
+        return last.page  # committed, and not derived yet
+    if page.session_id not in {None, journey}:
+        raise UnknownPage(f"There is no page {page_id!r} in this journey.")
+    return page
+
+
+async def _check_locus(gateway: Gateway, journey: str, page_id: str | None) -> None:
+    if page_id is not None:
+        await find_locus(gateway, journey, page_id)
+
+
+async def accept(gateway: Gateway, exchange: Exchange, press: Press | Ask, parent: str | None) -> Accepted:
+    """Publish a press once. `parent` is the trace it belongs to. Raises what it is refused with."""
+    exchange.event_id = press.event_id
+    accepted = Accepted(event_id=press.event_id, request_id=request_id(press.event_id))
+    if await _is_answered(gateway, press):
+        return accepted
+    await _admit(gateway, press)
+    try:
+        await publish(gateway, press, parent, accepted, _RETRY if press.client_request_id else _LOOK)
+    except BaseException:
+        gateway.hub.waiting.discard(press.session_id, press.event_id)
+        raise
+    gateway.system.metrics.presses.labels("ask" if isinstance(press, Ask) else "press").inc()
+    return accepted
+
+
+async def _is_answered(gateway: Gateway, press: Press | Ask) -> bool:
+    if press.client_request_id is None:
+        return False
+    answer = await gateway.system.store.outcome(press.session_id, request_id(press.event_id))
+    return answer is not None
+
+
+async def _admit(gateway: Gateway, press: Press | Ask) -> None:
+    waiting = gateway.hub.waiting
+    if waiting.add(press.session_id, press.event_id):
+        return
+    await _forget_answered(gateway, press.session_id)
+    if not waiting.add(press.session_id, press.event_id):
+        raise TooManyWaiting(f"This journey has {waiting.limit} presses waiting, and may have no more.")
+
+
+async def _forget_answered(gateway: Gateway, journey: str) -> None:
+    """Take out what was answered unheard, while the bus was away."""
+    store, waiting = gateway.system.store, gateway.hub.waiting
+    last = await store.last_outcome(journey)
+    newest = max(0, last.seq - 2 * waiting.limit) if last else 0
+    for outcome in await store.outcomes(journey, after=newest):
+        waiting.answer(journey, outcome.event.press_id)
+
+
+async def publish(gateway: Gateway, event: Event, parent: str | None, accepted: Accepted, when_unknown: str) -> None:
+    """Publish an event. Raises a refusal that says whether it may have been taken, and what to do."""
+    try:
+        with continued(parent, event.event_id):
+            await gateway.system.publisher.publish(event)
+    except PublishUnknown as error:
+        unknown = PublishUnknown(error.detail, next_step=when_unknown)
+        raise refusal_of(unknown, event_id=accepted.event_id, request_id=accepted.request_id) from error
+    except BusUnavailable as error:
+        raise refusal_of(BusUnavailable(error.detail, next_step=_NOTHING_TAKEN)) from error
+
+
+async def stop(gateway: Gateway, exchange: Exchange, journey: str, body: StopBody, parent: str | None) -> Accepted:
+    """Publish the stop of a press; stopping it again is the same event."""
+    event = Stop(
+        event_id=derived_id("event", journey, "stop", body.event_id),
+        ts=gateway.system.now(),
+        session_id=journey,
+        cause_id=body.event_id,
+        press_id=body.event_id,
+    )
+    exchange.event_id = event.event_id
+    accepted = Accepted(event_id=event.event_id, request_id=request_id(body.event_id))
+    await publish(gateway, event, parent, accepted, _STOP_AGAIN)
+    return accepted

@@ -1,0 +1,61 @@
+"""Whether the store and the bus answer, and since when not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from pydantic import BaseModel
+
+from qdpi.errors import Unavailable
+from qdpi.gateway.hub import Hub
+from qdpi.system import System
+
+PING_SECONDS: Final = 2.0
+
+
+class Part(BaseModel):
+    """A part's health: `since` is when it was first found away."""
+
+    ok: bool
+    detail: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Asks the parts, and remembers since when each is away."""
+
+    system: System
+    hub: Hub
+    ping_seconds: float = PING_SECONDS
+    _away: dict[str, datetime] = field(default_factory=dict)
+
+    async def parts(self) -> dict[str, Part]:
+        """Return the health of the store and of the bus."""
+        store, bus = await asyncio.gather(
+            self._ask("store", self.system.store.ping), self._ask("bus", self.system.bus.ping)
+        )
+        return {"store": store, "bus": self._with_tap(bus)}
+
+    async def _ask(self, name: str, ping: Callable[[], Awaitable[None]]) -> Part:
+        try:
+            async with asyncio.timeout(self.ping_seconds):
+                await ping()
+        except Unavailable as error:
+            return self._part_away(name, error.detail)
+        except TimeoutError:
+            return self._part_away(name, f"The {name} did not answer within {self.ping_seconds:g} s.")
+        self._away.pop(name, None)
+        return Part(ok=True)
+
+    def _part_away(self, name: str, detail: str) -> Part:
+        return Part(ok=False, detail=detail, since=self._away.setdefault(name, self.system.now()))
+
+    def _with_tap(self, bus: Part) -> Part:
+        if bus.ok and self.hub.away_since is not None:
+            return Part(ok=False, detail="The streams' tap on the bus is not there.", since=self.hub.away_since)
+        return bus

@@ -1,0 +1,270 @@
+"""What can be read of pages and of the book: a page, its receipt, the symbols, the canon, its sections."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Path, Response
+from pydantic import BaseModel
+from starlette.responses import JSONResponse
+
+from qdpi.edition import Edition
+from qdpi.errors import NoBook, UnknownPage, UnknownSection
+from qdpi.gateway.bodies import SYMBOL_FORMS
+from qdpi.gateway.context import VERSION, GatewayHere
+from qdpi.gateway.presses import find_page
+from qdpi.gateway.problems import documented
+from qdpi.glyphs import glyph_svg
+from qdpi.page_schema import Receipt
+from qdpi.policy import MAX_OPEN_BRANCHES, MAX_RETURN_DEBT
+from qdpi.symbols import (
+    CHARACTER_MAP,
+    CHARACTER_NAMES,
+    Choice,
+    Orientation,
+    Provenance,
+    Source,
+    Trajectory,
+    decode_symbol,
+    parse_symbol,
+    profile_of,
+    symbol_name,
+)
+
+SVG_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+_PAGE_EXAMPLE: Final = {
+    "page_id": "S01-P0007",
+    "symbol_code": 0,
+    "char_hex": 0,
+    "behavior": 0,
+    "orientation": "X",
+    "provenance": "C",
+    "section": 1,
+    "page_num": 7,
+    "title": "…",
+    "trajectory": "T0",
+    "return_to": None,
+    "text": "…",
+    "edges": {"next_within": "S01-P0008", "loop_back_to": None, "forks": [], "mirrors": []},
+    "signals": {"entities": [], "motifs": [], "unresolved_anchors": [], "novelty": 1.0, "coherence": 1.0},
+    "validation": None,
+    "status": "complete",
+    "revision": 1,
+}
+
+router = APIRouter(prefix=VERSION)
+
+
+class SymbolEntry(BaseModel):
+    """One of the 256 symbols and its behaviour's profile; `color` is the character's, None without a book."""
+
+    code: int
+    hex: str
+    name: str
+    character: int
+    slug: str
+    display_name: str
+    behavior: int
+    behavior_code: str
+    orientation: Orientation
+    provenance: Provenance
+    meaning: str
+    plans: bool
+    sources: tuple[Source, ...]
+    open: tuple[Trajectory, ...]
+    choice: Choice
+    color: str | None
+    glyph: str
+
+
+class CanonPageEntry(BaseModel):
+    """A page of the ring."""
+
+    page_id: str
+    section: int
+    page_num: int | None
+    title: str
+
+
+class SectionEntry(BaseModel):
+    """A section of the book and the character whose voice it has."""
+
+    section: int
+    character: int
+    slug: str
+    name: str
+    color: str
+    pages: int
+    first_page: str
+
+
+class CanonShape(BaseModel):
+    """The book as it is now: its ring in order, and its sections."""
+
+    title: str
+    author: str
+    book_id: str
+    revision: int
+    content_hash: str
+    ring: tuple[CanonPageEntry, ...]
+    sections: tuple[SectionEntry, ...]
+
+
+class SectionFacts(SectionEntry):
+    """A section with the sums over all journeys, and the policy's limits for one journey."""
+
+    journeys: int
+    open_branches: int
+    return_debt: int
+    max_open_branches: int = MAX_OPEN_BRANCHES
+    max_return_debt: int = MAX_RETURN_DEBT
+
+
+@router.get(
+    "/page/{id}",
+    tags=["pages"],
+    summary="Read a page",
+    responses={
+        200: {"content": {"application/json": {"example": _PAGE_EXAMPLE}}, "description": "The page, flat."},
+        **documented(404, 503),
+    },
+)
+async def page(id: str, gateway: GatewayHere) -> dict[str, Any]:  # noqa: A002 (the path's word)
+    """Return a page with its edges, signals and validation."""
+    return (await find_page(gateway, id)).public()
+
+
+@router.get("/page/{id}/receipt", tags=["pages"], summary="Why a page is what it is", responses=documented(404, 503))
+async def receipt(id: str, gateway: GatewayHere) -> Receipt:  # noqa: A002 (the path's word)
+    """Return a generated page's receipt: policy, sources, hashes, model, tokens, time."""
+    written = await find_page(gateway, id)
+    if written.session_id is None or written.seq is None:
+        raise UnknownPage(
+            f"{id!r} is a page of the book: nobody was asked to write it, so it has no receipt.",
+            next_step="Ask for the receipt of a page that a press has written.",
+        )
+    outcomes = await gateway.system.store.outcomes(written.session_id, after=written.seq - 1, limit=1)
+    if not outcomes:
+        raise UnknownPage(f"The outcome that wrote {id!r} is not kept any more.")
+    return outcomes[0].receipt
+
+
+@router.get("/symbols", tags=["symbols"], summary="All 256 symbols", responses=documented(503))
+async def symbols(gateway: GatewayHere) -> tuple[SymbolEntry, ...]:
+    """Return every symbol: its character, its behaviour and what that does to a run."""
+    try:
+        voices = (await gateway.system.catalog.current()).voices
+    except NoBook:
+        voices = {}
+    colors = {character: voice.color for character, voice in voices.items()}
+    return tuple(symbol_entry(code, colors.get(code >> 4)) for code in range(256))
+
+
+def symbol_entry(code: int, color: str | None) -> SymbolEntry:
+    """Return a symbol as it is served."""
+    character, behavior = decode_symbol(code)
+    profile = profile_of(code)
+    return SymbolEntry(
+        code=code,
+        hex=f"0x{code:02X}",
+        name=symbol_name(code),
+        character=character,
+        slug=CHARACTER_MAP[character],
+        display_name=CHARACTER_NAMES[character],
+        behavior=behavior,
+        behavior_code=profile.code,
+        orientation=profile.orientation,
+        provenance=profile.provenance,
+        meaning=profile.meaning,
+        plans=profile.plans,
+        sources=profile.sources,
+        open=profile.open,
+        choice=profile.choice,
+        color=color,
+        glyph=f"/api/v1/symbols/{code}/glyph.svg",
+    )
+
+
+@router.get(
+    "/symbols/{code}/glyph.svg",
+    tags=["symbols"],
+    summary="A symbol's glyph",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/svg+xml": {}}, "description": "The glyph, drawn on 96 units."},
+        **documented(422),
+    },
+)
+async def glyph(code: Annotated[str, Path(json_schema_extra=SYMBOL_FORMS)]) -> Response:
+    """Return a symbol's glyph as SVG; it takes its colour from the text around it."""
+    headers = {"content-security-policy": SVG_POLICY, "cache-control": "public, max-age=86400"}
+    return Response(glyph_svg(parse_symbol(code)), media_type="image/svg+xml", headers=headers)
+
+
+@router.get(
+    "/canon",
+    tags=["canon"],
+    summary="The book's ring and sections",
+    response_model=CanonShape,
+    responses={304: {"description": "The client has this revision."}, **documented(503)},
+)
+async def canon(gateway: GatewayHere, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+    """Return the book as it is now. Its ETag changes with its revision."""
+    edition = await gateway.system.catalog.current()
+    etag = f'"{edition.revision.revision}-{edition.revision.content_hash[:16]}"'
+    headers = {"etag": etag, "cache-control": "no-cache"}
+    if if_none_match is not None and _matches(if_none_match, etag):
+        return Response(status_code=304, headers=headers)
+    return JSONResponse(canon_shape(edition).model_dump(mode="json"), headers=headers)
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    given = {part.strip().removeprefix("W/") for part in if_none_match.split(",")}
+    return etag in given or "*" in given
+
+
+def canon_shape(edition: Edition) -> CanonShape:
+    """Return an edition's ring and sections."""
+    revision = edition.revision
+    pages = (edition.pages[page_id] for page_id in edition.ring.page_ids)
+    return CanonShape(
+        title=revision.title,
+        author=revision.author,
+        book_id=revision.book_id,
+        revision=revision.revision,
+        content_hash=revision.content_hash,
+        ring=tuple(
+            CanonPageEntry(page_id=p.page_id, section=p.section, page_num=p.page_num, title=p.title) for p in pages
+        ),
+        sections=tuple(section_entry(edition, section) for section in range(1, 17)),
+    )
+
+
+def section_entry(edition: Edition, section: int) -> SectionEntry:
+    """Return a section, 1..16, of an edition."""
+    voice, pages = edition.voices[section - 1], edition.ring.pages_of(section)
+    return SectionEntry(
+        section=section,
+        character=voice.character,
+        slug=voice.slug,
+        name=voice.name,
+        color=voice.color,
+        pages=len(pages),
+        first_page=pages[0],
+    )
+
+
+@router.get(
+    "/pipeline/stats/section/{id}",
+    tags=["canon"],
+    summary="A section's statistics",
+    responses=documented(404, 503),
+)
+async def section_statistics(id: str, gateway: GatewayHere) -> SectionFacts:  # noqa: A002 (the path's word)
+    """Return a section's open branches and return debt (pages), summed over all journeys."""
+    section = int(id) if id.isascii() and id.isdigit() and len(id) <= 2 else 0
+    if not 1 <= section <= 16:
+        raise UnknownSection(f"There is no section {id!r:.80}.")
+    edition = await gateway.system.catalog.current()
+    sums = await gateway.system.store.section_statistics(section)
+    return SectionFacts(**section_entry(edition, section).model_dump(), **sums.model_dump(exclude={"section"}))

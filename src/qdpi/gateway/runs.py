@@ -1,0 +1,150 @@
+"""Direct runs: a press like any other, whose outcome is waited for and answered."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from fastapi import APIRouter
+
+from qdpi.backoff import patiently
+from qdpi.errors import InvalidInput, OutcomePending
+from qdpi.events import PageFailed, Press
+from qdpi.gateway import presses
+from qdpi.gateway.bodies import BranchBody, PressBody, RunBody
+from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, journey_of
+from qdpi.gateway.events import Traceparent
+from qdpi.gateway.problems import documented, refusal_of, refusal_of_fault
+from qdpi.gateway.subscription import Signal, Subscription
+from qdpi.identity import request_id
+from qdpi.outcome import Outcome
+from qdpi.symbols import Trajectory, decode_symbol, encode_symbol, parse_symbol
+
+RECEIVE_PARALLEL: Final = 0xD
+"""The behaviour of a branch whose symbol is not given: it forks by itself, and its licence has T2."""
+
+router = APIRouter(prefix=VERSION, tags=["runs"])
+_RESPONSES: Final = {
+    200: {
+        "description": "The page, flat, with its edges, signals and validation, its policy and its receipt.",
+        "content": {
+            "application/json": {
+                "example": {
+                    "page_id": "9b1d…",
+                    "symbol_code": 0,
+                    "section": 1,
+                    "title": "…",
+                    "trajectory": "T0",
+                    "return_to": "S01-P0002",
+                    "text": "…",
+                    "edges": {"next_within": "S01-P0002", "loop_back_to": None, "forks": [], "mirrors": []},
+                    "validation": {"passed": True, "style_ok": None, "continuity_score": None},
+                    "status": "complete",
+                    "policy": {"wished": None, "given": "T0", "rule": "canon-continues", "reasons": []},
+                    "locus": "S01-P0001",
+                    "seq": 1,
+                    "attempt": 1,
+                    "session_id": "…",
+                    "event_id": "…",
+                    "request_id": "…",
+                    "receipt": {"receipt_id": "…", "receipt_version": 1},
+                }
+            }
+        },
+    },
+    **documented(400, 401, 404, 409, 413, 422, 429, 502, 503, 504),
+}
+
+
+@router.post("/pipeline/run/symbol/{code}", summary="Run a symbol and wait for its page", responses=_RESPONSES)
+async def run_symbol(
+    code: str,
+    gateway: GatewayHere,
+    exchange: ExchangeHere,
+    body: RunBody | None = None,
+    traceparent: Traceparent = None,
+) -> dict[str, Any]:
+    """Run X, Y, A and Z. `code` is 0..255, 0x00..0xFF or a name; without a session the journey is new."""
+    given = body or RunBody()
+    session_id, journey = _journey(gateway, exchange, given)
+    press = await presses.press_of(gateway, journey, _press_body(given, session_id, parse_symbol(code)), kind="run")
+    return await _answer(gateway, exchange, session_id, press, traceparent)
+
+
+@router.post("/branch/{id}", summary="Branch from a locus and wait for its page", responses=_RESPONSES)
+async def branch(
+    id: str,  # noqa: A002 (the path's word)
+    gateway: GatewayHere,
+    exchange: ExchangeHere,
+    body: BranchBody | None = None,
+    traceparent: Traceparent = None,
+) -> dict[str, Any]:
+    """Wish for a fork (T2) at a locus. The policy may give another trajectory, and says why.
+
+    Without a `symbol_code` it is the locus's own character with Receive, Parallel.
+    """
+    given = body or BranchBody()
+    if given.page_id not in {None, id}:
+        raise InvalidInput(f"The body's page_id is {given.page_id!r:.80}, and the path names {id!r:.80}.")
+    session_id, journey = _journey(gateway, exchange, given)
+    locus = await presses.find_locus(gateway, journey, id)
+    symbol = given.symbol_code
+    if symbol is None:
+        symbol = encode_symbol(decode_symbol(locus.symbol_code)[0], RECEIVE_PARALLEL)
+    at_locus = given.model_copy(update={"page_id": id})
+    wished = _press_body(at_locus, session_id, symbol, Trajectory.FORK)
+    press = await presses.press_of(gateway, journey, wished, kind="branch")
+    return await _answer(gateway, exchange, session_id, press, traceparent)
+
+
+def _journey(gateway: Gateway, exchange: Exchange, body: RunBody) -> tuple[str, str]:
+    """Return the session id and the journey of a run, new ones where none is given."""
+    sessions = gateway.sessions
+    session_id = sessions.session_of(sessions.new_journey()) if body.session_id is None else body.session_id
+    return session_id, journey_of(gateway, exchange, session_id)
+
+
+def _press_body(body: RunBody, session_id: str, symbol: int, wish: Trajectory | None = None) -> PressBody:
+    return PressBody(
+        session_id=session_id,
+        symbol_code=symbol,
+        page_id=body.page_id,
+        user_intent=body.user_intent,
+        trajectory=wish,
+        client_request_id=body.client_request_id,
+    )
+
+
+async def _answer(
+    gateway: Gateway, exchange: Exchange, session_id: str, press: Press, parent: str | None
+) -> dict[str, Any]:
+    with gateway.hub.subscribe(press.session_id) as subscription:
+        await presses.accept(gateway, exchange, press, parent)
+        outcome = await _outcome(gateway, subscription, press)
+    if isinstance(outcome.event, PageFailed):
+        raise refusal_of_fault(outcome.event.error, event_id=press.event_id, seq=outcome.seq)
+    return {**outcome.public(), "session_id": session_id}
+
+
+async def _outcome(gateway: Gateway, subscription: Subscription, press: Press) -> Outcome:
+    """Wait for a press's outcome. Raises a refusal with code `outcome_pending` when it takes too long."""
+    timeout = gateway.system.settings.run_timeout
+    try:
+        async with asyncio.timeout(timeout):
+            return await _heard(gateway, subscription, press)
+    except TimeoutError as error:
+        pending = OutcomePending(f"Press {press.event_id} was not answered within {timeout:g} s.")
+        raise refusal_of(pending, event_id=press.event_id) from error
+
+
+async def _heard(gateway: Gateway, subscription: Subscription, press: Press) -> Outcome:
+    store, run = gateway.system.store, request_id(press.event_id)
+    while True:
+        given = await subscription.get()
+        if isinstance(given, Signal) or given.press_id == press.event_id:
+            outcome = await patiently(lambda: store.outcome(press.session_id, run), gateway.system.backoff)
+            if outcome is not None:
+                return outcome
+        if given is Signal.END:
+            pending = OutcomePending(f"This server stops before press {press.event_id} is answered.")
+            raise refusal_of(pending, event_id=press.event_id)

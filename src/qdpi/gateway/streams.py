@@ -1,0 +1,140 @@
+"""GET /event/stream: a journey as server-sent events (https://html.spec.whatwg.org/#server-sent-events).
+
+A raw ASGI response: a client costs its task, its queue and its socket, and nothing of a framework's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import Annotated, Final
+
+import structlog
+from fastapi import APIRouter, Header, Query, Response
+from starlette.types import Message, Receive, Scope, Send
+
+from qdpi.errors import InvalidInput
+from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, journey_of
+from qdpi.gateway.follower import Follower, Left
+from qdpi.gateway.frames import PING, RETRY
+from qdpi.gateway.problems import documented
+from qdpi.gateway.subscription import Subscription
+
+SEND_SECONDS: Final = 20.0
+"""How long a client may take to accept a piece before it is cut; it resumes by its Last-Event-ID."""
+_LARGEST_SEQ: Final = 2**53
+
+_HEADERS: Final = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+)
+_EXAMPLE: Final = (
+    'retry: 1000\nevent: status\nid: 0\ndata: {"phase":"following","seq":0,"after":0}\n\n'
+    'event: generate.page.delta\ndata: {"request_id":"…","attempt":1,"offset":0,"text":"The door"}\n\n'
+    'event: generate.page.done\nid: 1\ndata: {"seq":1,"page_id":"…","text":"The door…"}\n\n'
+)
+
+log = structlog.get_logger("qdpi.gateway")
+router = APIRouter(prefix=f"{VERSION}/event", tags=["streams"])
+
+
+@router.get(
+    "/stream",
+    summary="Follow a journey as server-sent events",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Frames `status`, `generate.page.delta`, `.done` and `.failed`; done and failed "
+            "carry `id: seq`. A new `attempt` in a delta means: start that page's text over.",
+            "content": {"text/event-stream": {"example": _EXAMPLE}},
+        },
+        **documented(401, 422, 503),
+    },
+)
+async def stream(
+    gateway: GatewayHere,
+    exchange: ExchangeHere,
+    session_id: Annotated[str, Query(description="The session whose journey is followed.")],
+    after: Annotated[
+        str | None, Query(description="The last seq that is known; 0 replays all. Default: from now on.")
+    ] = None,
+    last_event_id: Annotated[str | None, Header(description="As `after`, and before it.")] = None,
+) -> Response:
+    """Replay the outcomes after a seq, then go on live, each seq once and in order."""
+    journey = journey_of(gateway, exchange, session_id)
+    return EventStream(gateway, journey, seq_of(last_event_id, after))
+
+
+def seq_of(last_event_id: str | None, after: str | None) -> int | None:
+    """Return the seq that a client comes back with, None for from now on. Raises `InvalidInput`."""
+    for name, value in (("Last-Event-ID", last_event_id), ("after", after)):
+        if value is not None:
+            return parse_seq(name, value)
+    return None
+
+
+def parse_seq(name: str, value: str) -> int:
+    """Read a seq: a whole number from 0. Raises `InvalidInput`."""
+    if not (value.isascii() and value.isdigit() and len(value) <= 16 and int(value) <= _LARGEST_SEQ):
+        raise InvalidInput(
+            f"{name} is {value[:80]!r}, and a seq is a whole number from 0.",
+            next_step="Give the id of the last done or failed frame that you have, or 0 for all.",
+        )
+    return int(value)
+
+
+class EventStream(Response):
+    """One client's stream, from its greeting until it leaves, is cut or the server ends."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, gateway: Gateway, journey: str, after: int | None, send_seconds: float = SEND_SECONDS) -> None:
+        super().__init__()
+        self._gateway, self._journey, self._after = gateway, journey, after
+        self._send_seconds = send_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the stream."""
+        system, hub = self._gateway.system, self._gateway.hub
+        clients = system.metrics.streams.labels("sse")
+        with hub.subscribe(self._journey) as subscription, clients.track_inprogress():
+            follower = Follower(hub, system.store, subscription, system.backoff)
+            first = await follower.greet(self._after)
+            leaving = asyncio.create_task(_end_when_left(receive, subscription))
+            try:
+                await self._start(send, RETRY + first.sse)
+                await self._follow(send, follower)
+                await self._post(send, _body(b"", more=False))
+            except TimeoutError:
+                subscription.overflowed = True
+            except Left:
+                log.debug("stream_left", journey=self._gateway.sessions.shown(self._journey))
+            finally:
+                leaving.cancel()
+        if subscription.overflowed:
+            system.metrics.dropped.inc()
+            log.info("stream_cut", journey=self._gateway.sessions.shown(self._journey))
+
+    async def _start(self, send: Send, first: bytes) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+        await self._post(send, _body(first))
+
+    async def _follow(self, send: Send, follower: Follower) -> None:
+        async with aclosing(follower.frames()) as frames:
+            async for frame in frames:
+                await self._post(send, _body(frame.sse if frame else PING))
+
+    async def _post(self, send: Send, message: Message) -> None:
+        async with asyncio.timeout(self._send_seconds):
+            await send(message)
+
+
+def _body(body: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+async def _end_when_left(receive: Receive, subscription: Subscription) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    subscription.end()

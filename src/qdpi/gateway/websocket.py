@@ -1,0 +1,101 @@
+"""GET /event/ws: a journey over a WebSocket, the same frames as JSON `{event, id, data}`."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, WebSocket
+from starlette.websockets import WebSocketDisconnect
+
+from qdpi.errors import ForbiddenOrigin, InvalidInput, QdpiError
+from qdpi.gateway.context import VERSION, Exchange, Gateway, exchange_of, gateway_of, journey_of
+from qdpi.gateway.follower import Follower, Left
+from qdpi.gateway.problems import problem_response, refusal_of
+from qdpi.gateway.streams import SEND_SECONDS, seq_of
+from qdpi.gateway.subscription import Subscription
+
+GOING_AWAY: Final = 1001
+TRY_AGAIN_LATER: Final = 1013
+
+router = APIRouter(prefix=f"{VERSION}/event")
+
+
+@router.websocket("/ws")
+async def follow(websocket: WebSocket) -> None:
+    """Follow a journey: `?session_id=`, and `?after=` as in the stream of server-sent events."""
+    gateway, exchange = await gateway_of(websocket), await exchange_of(websocket)
+    try:
+        journey, after = _asked(websocket, gateway, exchange)
+        with gateway.hub.subscribe(journey) as subscription:
+            await _serve(websocket, gateway, subscription, after)
+    except QdpiError as error:
+        gateway.system.metrics.refused.labels(error.code).inc()
+        await websocket.send_denial_response(problem_response(refusal_of(error), exchange.request_id))
+
+
+def _asked(websocket: WebSocket, gateway: Gateway, exchange: Exchange) -> tuple[str, int | None]:
+    _check_origin(websocket)
+    session_id = websocket.query_params.get("session_id")
+    if session_id is None:
+        raise InvalidInput("session_id is missing.", next_step="Add ?session_id= to the address.")
+    journey = journey_of(gateway, exchange, session_id)
+    return journey, seq_of(websocket.headers.get("last-event-id"), websocket.query_params.get("after"))
+
+
+def _check_origin(websocket: WebSocket) -> None:
+    """Refuse the pages of other sites: browsers hold WebSockets to no same-origin rule of their own."""
+    origin = websocket.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != websocket.headers.get("host"):
+        raise ForbiddenOrigin(f"A page of {origin[:80]!r} asks to follow a journey here.")
+
+
+async def _serve(websocket: WebSocket, gateway: Gateway, subscription: Subscription, after: int | None) -> None:
+    system = gateway.system
+    follower = Follower(gateway.hub, system.store, subscription, system.backoff)
+    first = await follower.greet(after)
+    await websocket.accept()
+    leaving = asyncio.create_task(_end_when_left(websocket, subscription))
+    with system.metrics.streams.labels("websocket").track_inprogress():
+        try:
+            await _post(websocket, first.text)
+            await _follow(websocket, follower)
+        except TimeoutError:
+            subscription.overflowed = True
+        except (Left, WebSocketDisconnect):
+            subscription.end()
+        finally:
+            left = leaving.done()
+            leaving.cancel()
+    if subscription.overflowed:
+        system.metrics.dropped.inc()
+    if not left:
+        await _close(websocket, TRY_AGAIN_LATER if subscription.overflowed else GOING_AWAY)
+
+
+async def _follow(websocket: WebSocket, follower: Follower) -> None:
+    async with aclosing(follower.frames()) as frames:
+        async for frame in frames:
+            if frame is not None:  # the server's own pings keep a WebSocket alive
+                await _post(websocket, frame.text)
+
+
+async def _post(websocket: WebSocket, text: str) -> None:
+    async with asyncio.timeout(SEND_SECONDS):
+        await websocket.send_text(text)
+
+
+async def _close(websocket: WebSocket, code: int) -> None:
+    try:
+        async with asyncio.timeout(1):
+            await websocket.close(code)
+    except (TimeoutError, WebSocketDisconnect, RuntimeError):
+        return  # it does not read, or it has left: the server drops the connection
+
+
+async def _end_when_left(websocket: WebSocket, subscription: Subscription) -> None:
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass
+    subscription.end()

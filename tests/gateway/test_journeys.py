@@ -1,0 +1,162 @@
+"""GET /journey/{session_id} and its preview."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.gateway.test_presses import assert_problem
+from tests.support import factories
+from tests.support.house import House, house_in
+
+from qdpi.events import Fault
+from qdpi.journey import JourneyState, fold_all
+from qdpi.page_schema import Placement
+from qdpi.policy import MAX_BRANCH_DEPTH
+from qdpi.symbols import PROFILES, Trajectory
+
+FAULT = Fault(code="model_failed", detail="Nothing came.", next_step="Press again.")
+
+
+def departure(depth: int = 1, **placement: Any) -> dict[str, Any]:
+    """Return what makes a generated page a fork from the first page, or a page deeper in a branch."""
+    place = {"locus": factories.canon_id(1), "anchor": factories.canon_id(1), "anchor_section": 1}
+    return {"trajectory": Trajectory.FORK, "placement": Placement(depth=depth, **{**place, **placement})}
+
+
+async def fork(house: House, journey: str = "reader") -> str:
+    """Answer a press with a page that opens a branch; return the page's id."""
+    from qdpi.identity import page_id, request_id
+
+    press = await house.press(journey)
+    page = page_id(request_id(press))
+    await house.hand.answer(journey, press, **departure(branch_id=page))
+    return page
+
+
+async def test_a_journey_that_nobody_has_begun_is_empty(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        told = (await house.client.get("/api/v1/journey/reader")).json()
+        assert (told["session_id"], told["seq"], told["head"], told["position"]) == ("reader", 0, 0, None)
+        assert (told["ttl"], told["branches"], told["events"]) == (MAX_BRANCH_DEPTH, [], [])
+        assert told["state"] == JourneyState().model_dump(mode="json")
+
+
+async def test_a_journey_is_its_outcomes_in_order_and_the_state_folded_from_them(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        outcomes = [
+            await house.hand.answer("reader", await house.press()),
+            await house.hand.answer("reader", await house.press(), fault=FAULT),
+            await house.hand.answer("reader", await house.press()),
+        ]
+        told = (await house.client.get("/api/v1/journey/reader")).json()
+        assert [each["seq"] for each in told["events"]] == [1, 2, 3]
+        assert told["events"] == [outcome.event.model_dump(mode="json") for outcome in outcomes]
+        assert told["events"][1]["error"] == FAULT.model_dump()
+        folded = fold_all(outcome.event for outcome in outcomes)
+        assert told["state"] == folded.model_dump(mode="json")
+        assert told["digest"] == folded.digest()
+        assert (told["seq"], told["position"]) == (3, folded.position)
+        assert told["next_after"] is None
+
+
+async def test_open_branches_and_ttl_are_told(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        page = await fork(house)
+        told = (await house.client.get("/api/v1/journey/reader")).json()
+        assert told["ttl"] == MAX_BRANCH_DEPTH - 1
+        assert [(b["branch_id"], b["pages"], b["section"]) for b in told["branches"]] == [(page, 1, 1)]
+
+
+async def test_events_come_in_pages(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        for _ in range(5):
+            await house.hand.answer("reader", await house.press())
+        seen, after = [], 0
+        while after is not None:
+            answer = await house.client.get(f"/api/v1/journey/reader?after={after}&limit=2")
+            seen.append([each["seq"] for each in answer.json()["events"]])
+            assert answer.json()["seq"] == 5
+            after = answer.json()["next_after"]
+        assert seen == [[1, 2], [3, 4], [5]]
+
+
+async def test_a_past_moment_shows_the_state_and_the_events_up_to_it(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        outcomes = [await house.hand.answer("reader", await house.press()) for _ in range(4)]
+        for at in range(5):
+            told = (await house.client.get(f"/api/v1/journey/reader?at={at}")).json()
+            assert (told["seq"], told["head"]) == (at, 4)
+            assert [each["seq"] for each in told["events"]] == list(range(1, at + 1))
+            assert told["state"] == fold_all(o.event for o in outcomes[:at]).model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["at=x", "at=-1", "at=2", "at=1.0", "at=", "at=2026-11-22T00:00:00Z", "after=x", "after=-1",
+     "limit=0", "limit=1001", "limit=x", "at=99999999999999999999999"],
+)  # fmt: skip
+async def test_a_malformed_moment_is_refused(tmp_path: Path, query: str):
+    async with house_in(tmp_path) as house:
+        await house.hand.answer("reader", await house.press())
+        assert_problem(await house.client.get(f"/api/v1/journey/reader?{query}"), 422, "invalid_input")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/journey/{}", "/api/v1/journey/{}/preview"])
+async def test_with_a_secret_nobody_reads_anothers_journey(tmp_path: Path, path: str):
+    async with house_in(tmp_path, secret="s3cret") as house:
+        signed = (await house.client.post("/api/v1/session")).json()["session_id"]
+        assert (await house.client.get(path.format(signed))).status_code == 200
+        unsigned = signed.partition(".")[0]
+        assert_problem(await house.client.get(path.format(unsigned)), 401, "unauthorized")
+
+
+async def preview(house: House, query: str = "") -> Any:
+    answer = await house.client.get(f"/api/v1/journey/reader/preview{query}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_a_preview_says_what_each_behaviour_would_do_on_canon(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        told = await preview(house)
+        assert (told["page_id"], told["locus"], told["section"]) == ("S01-P0001", "S01-P0001", 1)
+        assert (told["ttl"], told["depth"], told["in_branch"]) == (MAX_BRANCH_DEPTH, 0, False)
+        assert [each["behavior"] for each in told["behaviours"]] == list(range(16))
+        given = {each["code"]: each["given"] for each in told["behaviours"]}
+        assert (given["XC"], given["ZP"], given["ZS"]) == ("T0", "T2", "T3")
+        for each, profile in zip(told["behaviours"], PROFILES, strict=True):
+            assert each["open"] == [t.value for t in profile.open]
+            assert {c["trajectory"] for c in each["closed"]} | set(each["open"]) == {"T0", "T1", "T2", "T3"}
+            assert all(c["rule"] == "licence" and profile.code in c["why"] for c in each["closed"])
+
+
+async def test_a_preview_names_the_rule_that_closes_a_trajectory(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        for _ in range(2):
+            await fork(house)
+        told = await preview(house, "?page_id=S01-P0001")
+        assert (told["open_branches"], told["return_debt"]) == (2, 2)
+        parallel = next(each for each in told["behaviours"] if each["code"] == "ZP")
+        assert parallel["given"] == "T0"
+        assert parallel["rule"] == "return-debt"
+        assert "return-debt" in {c["rule"] for c in parallel["closed"] if c["trajectory"] == "T2"}
+        assert parallel["open"] == ["T0", "T1"]
+
+
+async def test_a_preview_at_the_depth_limit_opens_only_the_way_back(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        page = await fork(house)
+        deep = departure(depth=MAX_BRANCH_DEPTH, branch_id=page)
+        await house.hand.answer("reader", await house.press(), **deep)
+        told = await preview(house)
+        assert (told["ttl"], told["in_branch"]) == (0, True)
+        assert {tuple(each["open"]) for each in told["behaviours"]} == {("T1",)}
+        assert {each["given"] for each in told["behaviours"]} == {"T1"}
+
+
+async def test_a_preview_at_an_unknown_locus_is_not_found(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        other = await fork(house, "another")
+        for page in ("S01-P0099", other, "..%2f"):
+            answer = await house.client.get(f"/api/v1/journey/reader/preview?page_id={page}")
+            assert_problem(answer, 404, "unknown_page")

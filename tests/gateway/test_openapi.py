@@ -1,0 +1,62 @@
+"""/openapi.json: every route described, its problems too."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.support.house import house_in
+
+ROUTES = {
+    "/api/v1/event/ui/symbol": "post",
+    "/api/v1/event/ask": "post",
+    "/api/v1/event/stop": "post",
+    "/api/v1/event/stream": "get",
+    "/api/v1/pipeline/run/symbol/{code}": "post",
+    "/api/v1/page/{id}": "get",
+    "/api/v1/page/{id}/receipt": "get",
+    "/api/v1/branch/{id}": "post",
+    "/api/v1/pipeline/stats/section/{id}": "get",
+    "/api/v1/symbols": "get",
+    "/api/v1/symbols/{code}/glyph.svg": "get",
+    "/api/v1/canon": "get",
+    "/api/v1/journey/{session_id}": "get",
+    "/api/v1/journey/{session_id}/preview": "get",
+    "/api/v1/session": "post",
+    "/healthz": "get",
+    "/readyz": "get",
+    "/metrics": "get",
+    "/": "get",
+}
+
+
+async def described(directory: Path) -> dict[str, Any]:
+    async with house_in(directory, book=False) as house:
+        told: dict[str, Any] = (await house.client.get("/openapi.json")).json()
+        return told
+
+
+async def test_every_route_is_described(tmp_path: Path):
+    paths = (await described(tmp_path))["paths"]
+    assert {path: next(iter(methods)) for path, methods in paths.items()} == ROUTES
+    for methods in paths.values():
+        for route in methods.values():
+            assert route["summary"]
+            assert route["description"]
+            ok = route["responses"]["200"]
+            assert ok.get("content"), route["summary"]
+
+
+async def test_problems_are_described_as_problem_details(tmp_path: Path):
+    paths = (await described(tmp_path))["paths"]
+    for path, method in ROUTES.items():
+        for status, response in paths[path][method]["responses"].items():
+            if status == "default" or int(status) >= 400:
+                content = response["content"]["application/problem+json"]
+                assert {"type", "title", "status", "detail", "next_step", "code"} <= set(
+                    content["schema"]["required"]
+                ), (path, status)
+
+
+async def test_pages_that_load_scripts_from_elsewhere_are_off(tmp_path: Path):
+    async with house_in(tmp_path, book=False) as house:
+        for path in ("/docs", "/redoc"):
+            assert (await house.client.get(path)).status_code == 404

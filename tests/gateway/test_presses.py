@@ -1,0 +1,331 @@
+"""POST /event/ui/symbol, /event/ask and /event/stop, field for field."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from tests.support.house import House, house_in, until
+
+from qdpi.bus.port import Message, Start
+from qdpi.bus.publisher import Publisher
+from qdpi.errors import BusUnavailable, PublishUnknown
+from qdpi.events import Ask, Press, Stop, decode
+from qdpi.identity import press_id, request_id
+from qdpi.symbols import Trajectory
+from qdpi.system import System
+
+PRESS = "/api/v1/event/ui/symbol"
+ASK = "/api/v1/event/ask"
+STOP = "/api/v1/event/stop"
+SMOKE: dict[str, Any] = {
+    "session_id": "00000000-0000-0000-0000-000000000001",
+    "symbol_code": 0,
+    "page_id": "S01-P0002",
+}
+
+
+def assert_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
+    told: dict[str, Any] = answer.json()
+    assert {"type", "title", "status", "detail", "next_step", "code"} <= told.keys()
+    assert (told["status"], told["code"]) == (status, code)
+    assert told["detail"].endswith(".")
+    assert told["next_step"]
+    assert "Traceback" not in answer.text
+    return told
+
+
+async def test_the_plans_smoke_press_is_taken_and_published_as_it_was_made(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        body = {**SMOKE, "user_intent": "a\tb\nc", "trajectory": "T1", "unknown": 1}
+        answer = await house.client.post(PRESS, json=body)
+        assert answer.status_code == 200
+        told = answer.json()
+        assert told == {
+            "ok": True,
+            "event_id": str(UUID(told["event_id"])),
+            "request_id": request_id(told["event_id"]),
+        }
+        press = await house.hand.presses.get()
+        assert isinstance(press, Press)
+        assert (press.event_id, press.session_id) == (told["event_id"], SMOKE["session_id"])
+        assert (press.symbol_code, press.page_id) == (0, "S01-P0002")
+        assert (press.user_intent, press.trajectory) == ("a\tb\nc", Trajectory.LOOP)
+        assert press.model_extra == {}
+
+
+async def test_a_press_without_a_locus_is_taken(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        await house.press()
+        press = await house.hand.presses.get()
+        assert (press.page_id, press.user_intent) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [(255, 255), ("255", 255), ("0x1F", 31), ("an-author:XC", 0), ("LONDON-FOX:zs", 31), ("london fox:zs", 31)],
+)
+async def test_a_symbol_is_taken_in_every_form(tmp_path: Path, given: object, code: int):
+    async with house_in(tmp_path) as house:
+        await house.press(symbol_code=given)
+        press = await house.hand.presses.get()
+        assert isinstance(press, Press)
+        assert press.symbol_code == code
+
+
+async def test_a_repeat_with_its_name_is_the_same_event(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        first = await house.press(client_request_id="once")
+        second = await house.press(client_request_id="once", symbol_code=9)
+        other = await house.press(client_request_id="twice")
+        assert first == second == press_id("reader", "press", "once")
+        assert other != first
+        assert len(house.hub.waiting.of("reader")) == 2
+
+
+async def test_a_repeat_of_an_answered_press_is_not_published_again(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        press = await house.press(client_request_id="once")
+        assert (await house.hand.presses.get()).event_id == press
+        await house.hand.answer("reader", press)
+        assert await house.press(client_request_id="once") == press
+        following = await house.press()
+        assert (await house.hand.presses.get()).event_id == following
+
+
+async def test_an_ask_is_published_as_an_ask(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        answer = await house.client.post(
+            ASK, json={"session_id": "reader", "user_intent": "Who lit it?", "client_request_id": "q"}
+        )
+        told = answer.json()
+        assert told == {"ok": True, "event_id": told["event_id"], "request_id": request_id(told["event_id"])}
+        ask = await house.hand.presses.get()
+        assert isinstance(ask, Ask)
+        assert (ask.user_intent, ask.page_id, ask.event_id) == ("Who lit it?", None, told["event_id"])
+        assert ask.event_id == press_id("reader", "ask", "q")
+
+
+async def test_a_stop_is_published_in_the_name_of_its_session(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        async with house.system.bus.tap([Stop.topic], Start.LATEST) as stops:
+            body = {"session_id": "reader", "event_id": "the-press"}
+            told = [(await house.client.post(STOP, json=body)).json() for _ in range(2)]
+            stop = decode(Stop, (await anext(stops)).value)
+        assert told[0] == told[1]
+        assert told[0] == {"ok": True, "event_id": stop.event_id, "request_id": request_id("the-press")}
+        assert (stop.session_id, stop.press_id, stop.cause_id) == ("reader", "the-press", "the-press")
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "says"),
+    [
+        ({"symbol_code": 256}, 422, "invalid_symbol", "256"),
+        ({"symbol_code": -1}, 422, "invalid_symbol", "-1"),
+        ({"symbol_code": "nobody:XC"}, 422, "invalid_symbol", "nobody:XC"),
+        ({"symbol_code": True}, 422, "invalid_symbol", "True"),
+        ({"symbol_code": 1.5}, 422, "invalid_symbol", "1.5"),
+        ({"symbol_code": None}, 422, "invalid_symbol", "None"),
+        ({"symbol_code": ...}, 422, "invalid_input", "symbol_code is missing"),
+        ({"session_id": ...}, 422, "invalid_input", "session_id is missing"),
+        ({"session_id": 5}, 422, "invalid_input", "session_id is 5"),
+        ({"session_id": "../x"}, 422, "invalid_session", "../x"),
+        ({"session_id": "a" * 65}, 422, "invalid_session", "a" * 65),
+        ({"page_id": "S01-P0099"}, 404, "unknown_page", "S01-P0099"),
+        ({"page_id": "../../etc/passwd"}, 404, "unknown_page", "../../etc/passwd"),
+        ({"page_id": ""}, 404, "unknown_page", "''"),
+        ({"page_id": 7}, 422, "invalid_input", "page_id is 7"),
+        ({"user_intent": "x" * 4_001}, 422, "invalid_input", "4,001 characters"),
+        ({"user_intent": "x" * 100_000}, 422, "invalid_input", "100,000 characters"),
+        ({"user_intent": "ring\x07"}, 422, "invalid_input", "U+0007 at position 4"),
+        ({"user_intent": "a\r\nb"}, 422, "invalid_input", "U+000D"),
+        ({"user_intent": "a\x00b"}, 422, "invalid_input", "U+0000"),
+        ({"user_intent": ["a"]}, 422, "invalid_input", "user_intent is ['a']"),
+        ({"trajectory": "T9"}, 422, "invalid_input", "trajectory is 'T9'"),
+        ({"client_request_id": ""}, 422, "invalid_input", "client_request_id is ''"),
+        ({"client_request_id": "x" * 129}, 422, "invalid_input", "client_request_id"),
+        ({"client_request_id": "a\nb"}, 422, "invalid_input", "printed"),
+    ],
+)
+async def test_a_press_that_cannot_be_used_is_refused_with_its_value_and_cause(
+    tmp_path: Path, change: dict[str, Any], status: int, code: str, says: str
+):
+    async with house_in(tmp_path) as house:
+        body = {name: value for name, value in {**SMOKE, **change}.items() if value is not ...}
+        told = assert_problem(await house.client.post(PRESS, json=body), status, code)
+        assert says in told["detail"]
+        assert house.hub.waiting.of(SMOKE["session_id"]) == set()
+
+
+@pytest.mark.parametrize(
+    ("content", "type_", "status", "code"),
+    [
+        (b"{", "application/json", 400, "not_json"),
+        (b"\xff\xfe", "application/json", 400, "not_json"),
+        (b"symbol_code=0", "application/x-www-form-urlencoded", 400, "not_json"),
+        (b'{"session_id": "a"}', "text/plain", 400, "not_json"),
+        (b"[" * 100_000, "application/json", 400, "not_json"),
+        (b"9" * 10_000, "application/json", 400, "not_json"),
+        (b"", "application/json", 422, "invalid_input"),
+        (b"[]", "application/json", 422, "invalid_input"),
+        (b"null", "application/json", 422, "invalid_input"),
+        (b'"press"', "application/json", 422, "invalid_input"),
+        (b'{"session_id": "a", "symbol_code": NaN}', "application/json", 422, "invalid_symbol"),
+        (b'{"session_id": "\\ud800", "symbol_code": 0}', "application/json", 422, None),
+        (b'{"session_id": "a", "symbol_code": 0, "user_intent": "\\ud800"}', "application/json", 422, None),
+        (b'{"session_id": "a", "symbol_code": "\\ud800:XC"}', "application/json", 422, "invalid_symbol"),
+    ],
+)
+async def test_a_body_that_is_no_json_object_is_refused(
+    tmp_path: Path, content: bytes, type_: str, status: int, code: str | None
+):
+    async with house_in(tmp_path) as house:
+        answer = await house.client.post(PRESS, content=content, headers={"content-type": type_})
+        assert_problem(answer, status, code or answer.json()["code"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        (ASK, {"session_id": "reader"}, "user_intent is missing"),
+        (ASK, {"session_id": "reader", "user_intent": " \n"}, "user_intent is empty"),
+        (ASK, {"session_id": "reader", "user_intent": None}, "user_intent is None"),
+        (STOP, {"session_id": "reader"}, "event_id is missing"),
+        (STOP, {"session_id": "reader", "event_id": ""}, "event_id is ''"),
+    ],
+)
+async def test_an_ask_and_a_stop_are_refused_alike(tmp_path: Path, path: str, body: dict[str, Any], says: str):
+    async with house_in(tmp_path) as house:
+        told = assert_problem(await house.client.post(path, json=body), 422, "invalid_input")
+        assert says in told["detail"]
+
+
+async def test_a_page_of_another_journey_is_no_locus_and_ones_own_is(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        page = (await house.hand.answer("reader", await house.press())).page
+        assert page is not None
+        other = await house.client.post(PRESS, json={**SMOKE, "page_id": page.page_id})
+        assert_problem(other, 404, "unknown_page")
+        await house.press("reader", page_id=page.page_id)
+
+
+async def test_a_page_that_is_committed_and_not_derived_yet_is_a_locus(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        outcome = await house.hand.commit("reader", await house.press(), derive=False)
+        assert outcome.page is not None
+        assert await house.system.store.page(outcome.page.page_id) is None
+        await house.press("reader", page_id=outcome.page.page_id)
+
+
+async def test_a_canon_page_that_a_revision_dropped_is_still_a_locus(tmp_path: Path):
+    from tests.support.house import put_book
+
+    async with house_in(tmp_path) as house:
+        await put_book(house.system, pages_a_section=2, revision=2)
+        await house.press(page_id="S16-P0048")
+
+
+async def test_a_journey_has_at_most_its_number_of_presses_waiting(tmp_path: Path):
+    async with house_in(tmp_path, max_waiting=2) as house:
+        first, second = await house.press(), await house.press(client_request_id="b")
+        for path in (PRESS, ASK):
+            refused = await house.client.post(
+                path, json={"session_id": "reader", "symbol_code": 0, "user_intent": "more"}
+            )
+            told = assert_problem(refused, 429, "too_many_waiting")
+            assert "2 presses waiting" in told["detail"]
+            assert refused.headers["retry-after"] == "1"
+        assert await house.press(client_request_id="b") == second
+        await house.press("another")
+        await house.hand.commit("reader", first)  # told to nobody: the store is asked before a refusal
+        await house.press()
+        assert_problem(
+            await house.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0}),
+            429,
+            "too_many_waiting",
+        )
+
+
+async def test_a_press_that_another_gateway_took_counts_too(tmp_path: Path):
+    async with house_in(tmp_path, max_waiting=1) as house, house_in(tmp_path, max_waiting=1) as other:
+        press = await other.press()
+        await until(lambda: press in house.hub.waiting.of("reader"))
+        refused = await house.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0})
+        assert_problem(refused, 429, "too_many_waiting")
+
+
+def failing_bus(error: Exception):
+    """Return a wrap of a system whose publishing fails."""
+
+    class Failing:
+        def __init__(self, bus: Any) -> None:
+            self._bus = bus
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._bus, name)
+
+        async def publish(self, message: Message) -> None:
+            raise error
+
+    def wrap(system: System) -> System:
+        bus: Any = Failing(system.bus)
+        return replace(system, bus=bus, publisher=Publisher(bus))
+
+    return wrap
+
+
+async def test_while_the_bus_is_away_a_press_is_refused_and_nothing_waits(tmp_path: Path):
+    async with house_in(tmp_path, wrap=failing_bus(BusUnavailable("The bus is away."))) as house:
+        answer = await house.client.post(PRESS, json=SMOKE)
+        told = assert_problem(answer, 503, "bus_unavailable")
+        assert "Nothing was taken" in told["next_step"]
+        assert "event_id" not in told
+        assert answer.headers["retry-after"] == "1"
+        assert house.hub.waiting.of(SMOKE["session_id"]) == set()
+
+
+async def test_an_unknown_acknowledgement_gives_the_event_id_and_says_whether_a_retry_is_safe(tmp_path: Path):
+    async with house_in(tmp_path, wrap=failing_bus(PublishUnknown("No answer."))) as house:
+        named = await house.client.post(PRESS, json={**SMOKE, "client_request_id": "c"})
+        told = assert_problem(named, 503, "publish_unknown")
+        assert told["event_id"] == press_id(SMOKE["session_id"], "press", "c")
+        assert told["request_id"] == request_id(told["event_id"])
+        assert "same client_request_id" in told["next_step"]
+        unnamed = assert_problem(await house.client.post(PRESS, json=SMOKE), 503, "publish_unknown")
+        assert str(UUID(unnamed["event_id"])) == unnamed["event_id"]
+        assert "before you press again" in unnamed["next_step"]
+
+
+async def test_a_trace_goes_on_from_the_client_to_the_bus(tmp_path: Path):
+    async with house_in(tmp_path) as house, house.system.bus.tap([Press.topic], Start.LATEST) as presses:
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        await house.client.post(PRESS, json=SMOKE, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+        record = await anext(presses)
+        assert f"-{trace}-" in (record.header("traceparent") or "")
+        assert record.key == SMOKE["session_id"].encode()
+
+
+async def signed_press(house: House, session_id: str) -> Any:
+    return await house.client.post(PRESS, json={**SMOKE, "session_id": session_id})
+
+
+async def test_with_a_secret_only_signed_sessions_are_taken_and_the_journey_alone_is_keyed(tmp_path: Path):
+    async with house_in(tmp_path, secret="s3cret") as house:
+        issued = (await house.client.post("/api/v1/session")).json()
+        assert issued["signed"] is True
+        journey = issued["session_id"].partition(".")[0]
+        assert (await signed_press(house, issued["session_id"])).status_code == 200
+        press = await house.hand.presses.get()
+        assert press.session_id == journey
+        for forged in (journey, f"{journey}.", "x", issued["session_id"] + "x"):
+            assert_problem(await signed_press(house, forged), 401, "unauthorized")
+
+
+async def test_without_a_secret_a_session_is_an_unguessable_well_formed_id(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        issued = [(await house.client.post("/api/v1/session")).json() for _ in range(2)]
+        assert [each["signed"] for each in issued] == [False, False]
+        assert issued[0]["session_id"] != issued[1]["session_id"]
+        assert (await signed_press(house, issued[0]["session_id"])).status_code == 200

@@ -1,0 +1,74 @@
+from tests.support.house import delta
+
+from qdpi.events import Phase
+from qdpi.gateway.running import RunningTexts
+
+
+def texts(running: RunningTexts, journey: str = "j") -> list[tuple[int, int, str]]:
+    return [(d.attempt, d.offset, d.text) for d in running.of(journey) if d.text]
+
+
+def test_pieces_join_into_one_text_at_offset_0():
+    running = RunningTexts()
+    assert running.take(delta("j", "p", "The ", 0))
+    assert running.take(delta("j", "p", "door", 4))
+    assert texts(running) == [(1, 0, "The door")]
+    assert texts(running, "another") == []
+
+
+def test_a_repeat_says_nothing_new():
+    running = RunningTexts()
+    running.take(delta("j", "p", "The ", 0))
+    running.take(delta("j", "p", "door", 4))
+    assert not running.take(delta("j", "p", "The ", 0))
+    assert not running.take(delta("j", "p", "door", 4))
+    assert texts(running) == [(1, 0, "The door")]
+
+
+def test_a_piece_after_a_lost_one_is_passed_on_and_kept_out_of_the_text():
+    running = RunningTexts()
+    running.take(delta("j", "p", "The ", 0))
+    assert running.take(delta("j", "p", " stood", 8))
+    assert texts(running) == [(1, 0, "The ")]
+
+
+def test_a_higher_attempt_starts_over_and_a_lower_one_is_dropped():
+    running = RunningTexts()
+    running.take(delta("j", "p", "The ", 0, attempt=1))
+    assert running.take(delta("j", "p", "A", 0, attempt=2))
+    assert not running.take(delta("j", "p", "door", 4, attempt=1))
+    assert not running.take(delta("j", "p", "", attempt=1, phase=Phase.CHECKING))
+    assert texts(running) == [(2, 0, "A")]
+
+
+def test_who_joins_hears_the_phase_before_the_text():
+    running = RunningTexts()
+    running.take(delta("j", "p", "", phase=Phase.READING))
+    running.take(delta("j", "p", "", phase=Phase.WRITING))
+    running.take(delta("j", "p", "The ", 0))
+    assert [(d.text, d.phase) for d in running.of("j")] == [("", Phase.WRITING), ("The ", Phase.WRITING)]
+
+
+def test_a_page_with_its_outcome_is_forgotten():
+    running = RunningTexts()
+    piece = delta("j", "p", "The ", 0)
+    running.take(piece)
+    running.forget(piece.request_id)
+    assert texts(running) == []
+
+
+def test_after_a_restart_attempts_are_still_known_and_texts_are_not():
+    running = RunningTexts()
+    running.take(delta("j", "p", "The ", 0, attempt=2))
+    running.restart()
+    assert texts(running) == []
+    assert not running.take(delta("j", "p", "The ", 0, attempt=1))
+
+
+def test_pages_and_characters_are_bounded():
+    running = RunningTexts(pages=2, characters=5)
+    for press in "abc":
+        running.take(delta("j", press, press, 0))
+    assert [text for _, _, text in texts(running)] == ["b", "c"]
+    assert running.take(delta("j", "c", "12345", 1))
+    assert [text for _, _, text in texts(running)] == ["b", "c"]

@@ -1,0 +1,160 @@
+"""POST /pipeline/run/symbol/{code} and /branch/{id}."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.gateway.test_presses import assert_problem
+from tests.support.house import house_in
+
+from qdpi.events import Fault, Press
+from qdpi.identity import press_id, request_id
+from qdpi.symbols import Trajectory
+
+RUN = "/api/v1/pipeline/run/symbol"
+BRANCH = "/api/v1/branch"
+
+
+async def test_a_run_answers_with_the_page_its_policy_and_its_receipt(tmp_path: Path):
+    async with house_in(tmp_path, answers=True) as house:
+        answer = await house.client.post(
+            f"{RUN}/0x00", json={"session_id": "reader", "page_id": "S01-P0002", "user_intent": "on"}
+        )
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        outcome = await house.system.store.outcome("reader", told["request_id"])
+        assert outcome is not None
+        assert told == outcome.public()
+        assert {"page_id", "text", "edges", "signals", "validation", "status", "revision"} <= told.keys()
+        assert {"policy", "receipt", "seq", "event_id", "locus", "attempt"} <= told.keys()
+        assert (told["session_id"], told["seq"]) == ("reader", 1)
+        assert told["request_id"] == request_id(told["event_id"])
+
+
+@pytest.mark.parametrize("body", [None, {}, {"user_intent": "on"}])
+async def test_without_a_session_a_run_gets_a_journey_of_its_own(tmp_path: Path, body: Any):
+    async with house_in(tmp_path, answers=True) as house:
+        first = (await house.client.post(f"{RUN}/an-author:XC", json=body)).json()
+        second = (await house.client.post(f"{RUN}/0", json=body)).json()
+        assert first["session_id"] != second["session_id"]
+        assert (first["seq"], second["seq"]) == (1, 1)
+
+
+async def test_a_fresh_journey_can_be_read_on_with_the_session_that_is_answered(tmp_path: Path):
+    async with house_in(tmp_path, answers=True, secret="s3cret") as house:
+        told = (await house.client.post(f"{RUN}/0")).json()
+        journey = await house.client.get(f"/api/v1/journey/{told['session_id']}")
+        assert journey.json()["position"] == told["page_id"]
+        assert "." in told["session_id"]
+
+
+@pytest.mark.parametrize("code", ["256", "nobody:XC", "-1", "0x100", "1.5"])
+async def test_a_run_of_no_symbol_is_refused(tmp_path: Path, code: str):
+    async with house_in(tmp_path) as house:
+        assert_problem(await house.client.post(f"{RUN}/{code}"), 422, "invalid_symbol")
+
+
+async def test_a_run_that_was_answered_is_answered_at_once_from_the_store(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        body = {"session_id": "reader", "client_request_id": "once"}
+        press = press_id("reader", "run", "once")
+        outcome = await house.hand.commit("reader", press)
+        answer = await house.client.post(f"{RUN}/0", json=body)
+        assert answer.json() == outcome.public()
+        assert house.hand.presses.empty()
+
+
+async def test_runs_of_one_journey_are_answered_each_with_its_own_page(tmp_path: Path):
+    async with house_in(tmp_path, answers=True) as house:
+        posts = [house.client.post(f"{RUN}/{code}", json={"session_id": "reader"}) for code in range(5)]
+        told = [answer.json() for answer in await asyncio.gather(*posts)]
+        assert sorted(each["seq"] for each in told) == [1, 2, 3, 4, 5]
+        assert len({each["page_id"] for each in told}) == 5
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("stopped", 409),
+        ("unknown_page", 404),
+        ("model_failed", 502),
+        ("model_timeout", 502),
+        ("something_new", 502),
+    ],
+)
+async def test_a_run_that_failed_answers_with_its_error_event_and_seq(tmp_path: Path, code: str, status: int):
+    async with house_in(tmp_path) as house:
+        posting = asyncio.create_task(house.client.post(f"{RUN}/0", json={"session_id": "reader"}))
+        press = await house.hand.presses.get()
+        fault = Fault(code=code, detail="It went wrong.", next_step="Press again.")
+        await house.hand.answer("reader", press.event_id, fault=fault)
+        told = assert_problem(await posting, status, code)
+        assert (told["detail"], told["next_step"]) == ("It went wrong.", "Press again.")
+        assert (told["event_id"], told["seq"]) == (press.event_id, 1)
+
+
+async def test_a_run_that_takes_too_long_answers_504_and_its_press_goes_on(tmp_path: Path):
+    async with house_in(tmp_path, run_timeout=0.1) as house:
+        body = {"session_id": "reader", "client_request_id": "slow"}
+        told = assert_problem(await house.client.post(f"{RUN}/0", json=body), 504, "outcome_pending")
+        press = await house.hand.presses.get()
+        assert told["event_id"] == press.event_id
+        await house.hand.answer("reader", press.event_id)
+        again = await house.client.post(f"{RUN}/0", json=body)
+        assert (again.status_code, again.json()["event_id"]) == (200, press.event_id)
+
+
+async def test_a_run_counts_among_the_presses_that_wait(tmp_path: Path):
+    async with house_in(tmp_path, max_waiting=1, run_timeout=0.1) as house:
+        assert (await house.client.post(f"{RUN}/0", json={"session_id": "reader"})).status_code == 504
+        refused = await house.client.post(f"{RUN}/0", json={"session_id": "reader"})
+        assert_problem(refused, 429, "too_many_waiting")
+
+
+async def branch_press(house: Any, path: str, body: Any) -> Press:
+    posting = asyncio.create_task(house.client.post(f"{BRANCH}/{path}", json=body))
+    press = await house.hand.presses.get()
+    await house.hand.answer(press.session_id, press.event_id)
+    answer = await posting
+    assert answer.status_code == 200, answer.text
+    assert isinstance(press, Press)
+    return press
+
+
+async def test_a_branch_without_a_symbol_is_the_loci_own_character_with_receive_parallel(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        press = await branch_press(house, "S08-P0022", None)
+        assert (press.symbol_code, press.page_id) == (0x7D, "S08-P0022")
+        assert press.trajectory is Trajectory.FORK
+
+
+async def test_a_branch_takes_the_symbol_that_is_given(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        press = await branch_press(house, "S08-P0022", {"symbol_code": "london-fox:XP", "user_intent": "away"})
+        assert (press.symbol_code, press.user_intent) == (0x11, "away")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("S01-P0099", {}, 404, "unknown_page"),
+        ("..%2F..%2Fetc", {}, 404, "not_found"),
+        ("S01-P0001", {"page_id": "S01-P0002"}, 422, "invalid_input"),
+        ("S01-P0001", {"symbol_code": 300}, 422, "invalid_symbol"),
+        ("S01-P0001", {"session_id": "a b"}, 422, "invalid_session"),
+    ],
+)
+async def test_a_branch_that_cannot_be_made_is_refused(
+    tmp_path: Path, path: str, body: dict[str, Any], status: int, code: str
+):
+    async with house_in(tmp_path) as house:
+        assert_problem(await house.client.post(f"{BRANCH}/{path}", json=body), status, code)
+
+
+async def test_a_branch_from_another_journeys_page_is_refused(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        page = (await house.hand.answer("reader", await house.press())).page
+        assert page is not None
+        answer = await house.client.post(f"{BRANCH}/{page.page_id}", json={"session_id": "other"})
+        assert_problem(answer, 404, "unknown_page")

@@ -1,0 +1,492 @@
+"""GET /event/stream on a real server: replay, order, resumption, running text, slow and leaving clients."""
+
+import asyncio
+import json
+import socket
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.gateway.test_presses import assert_problem
+from tests.support.house import (
+    PATIENCE,
+    Hand,
+    Listener,
+    Sent,
+    house_in,
+    listening,
+    served,
+    system_in,
+    until,
+)
+
+from qdpi.events import Fault, Phase
+from qdpi.identity import request_id
+
+DONE, FAILED, DELTA, STATUS = (
+    "generate.page.done",
+    "generate.page.failed",
+    "generate.page.delta",
+    "status",
+)
+FAULT = Fault(code="model_failed", detail="Nothing came.", next_step="Press again.")
+
+
+@pytest.fixture(autouse=True)
+async def _patience():
+    async with asyncio.timeout(PATIENCE):
+        yield
+
+
+async def outcomes(client: Listener, count: int) -> list[Sent]:
+    return [await next_outcome(client) for _ in range(count)]
+
+
+async def next_outcome(client: Listener) -> Sent:
+    while (frame := await client.next()).event not in {DONE, FAILED}:
+        pass
+    return frame
+
+
+async def test_the_first_frame_is_a_status_with_the_journeys_seq(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        async with listening(address, "reader") as client:
+            first = await client.next()
+            assert (first.event, first.id, first.data["seq"]) == (STATUS, "0", 0)
+            assert client.retry == "1000"
+            headers = client.response.headers
+            assert headers["content-type"] == "text/event-stream; charset=utf-8"
+            assert (headers["cache-control"], headers["x-accel-buffering"]) == ("no-store", "no")
+        hand = Hand(system)
+        for press in "ab":
+            await hand.answer("reader", press)
+        async with listening(address, "reader") as client:
+            first = await client.next()
+            assert (first.event, first.id, first.data["seq"]) == (STATUS, "2", 2)
+
+
+async def test_outcomes_carry_their_seq_as_id_and_the_event_as_data(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        async with listening(address, "reader") as client:
+            await client.next()
+            written = await hand.answer("reader", "a")
+            failed = await hand.answer("reader", "b", fault=FAULT)
+            first, second = await outcomes(client, 2)
+            assert (first.event, first.id) == (DONE, "1")
+            assert first.data == written.event.model_dump(mode="json")
+            assert {"edges", "validation", "policy", "return_to", "locus", "receipt_id"} <= first.data.keys()
+            assert (second.event, second.id) == (FAILED, "2")
+            assert second.data == failed.event.model_dump(mode="json")
+            assert second.data["error"] == FAULT.model_dump()
+
+
+async def test_neither_after_nor_last_event_id_means_from_now_on(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        await hand.answer("reader", "a")
+        async with listening(address, "reader") as client:
+            await client.next()
+            await hand.answer("reader", "b")
+            assert (await next_outcome(client)).id == "2"
+
+
+async def test_after_replays_what_follows_and_0_replays_all(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        for press in "abc":
+            await hand.answer("reader", press)
+        for after in range(4):
+            async with listening(address, "reader", after) as client:
+                await client.next()
+                replayed = await outcomes(client, 3 - after)
+                assert [frame.id for frame in replayed] == [str(seq) for seq in range(after + 1, 4)]
+
+
+async def test_last_event_id_wins_over_after(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        for press in "abc":
+            await hand.answer("reader", press)
+        async with listening(address, "reader", 0, last_event_id="2") as client:
+            assert (await client.next()).id == "2"
+            assert (await next_outcome(client)).id == "3"
+
+
+async def test_a_client_from_the_future_goes_on_from_the_newest(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        await hand.answer("reader", "a")
+        async with listening(address, "reader", 10) as client:
+            assert (await client.next()).id == "1"
+            await hand.answer("reader", "b")
+            assert (await next_outcome(client)).id == "2"
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", "", "٣", "9" * 30, "0x1"])
+async def test_a_malformed_seq_is_refused(tmp_path: Path, value: str):
+    async with house_in(tmp_path) as house:
+        stream = "/api/v1/event/stream"
+        asked = await house.client.get(stream, params={"session_id": "reader", "after": value})
+        assert_problem(asked, 422, "invalid_input")
+        header = {b"last-event-id": value.encode()}
+        resumed = await house.client.get(stream, params={"session_id": "reader"}, headers=header)
+        assert_problem(resumed, 422, "invalid_input")
+
+
+async def test_a_stream_without_a_session_or_with_anothers_is_refused(tmp_path: Path):
+    async with house_in(tmp_path, secret="s3cret") as house:
+        stream = "/api/v1/event/stream"
+        assert_problem(await house.client.get(stream), 422, "invalid_input")
+        unsigned = await house.client.get(stream, params={"session_id": "reader"})
+        assert_problem(unsigned, 401, "unauthorized")
+
+
+async def test_a_stream_tells_only_of_its_own_journey(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        async with listening(address, "reader") as client:
+            await client.next()
+            await hand.write("other", "x", "Not for you", 0)
+            await hand.answer("other", "x")
+            await hand.answer("reader", "a")
+            assert (await client.next()).data["session_id"] == "reader"
+
+
+async def test_a_press_is_told_as_queued_then_its_phases_then_its_text_then_its_page(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, app, _):
+        hand = Hand(system)
+        async with listening(address, "reader") as client, httpx.AsyncClient() as poster:
+            await client.next()
+            body = {"session_id": "reader", "symbol_code": 0}
+            posted = await poster.post(f"http://{address}/api/v1/event/ui/symbol", json=body)
+            press = posted.json()["event_id"]
+            queued = await client.next()
+            assert (queued.event, queued.id, queued.data["phase"]) == (STATUS, None, "queued")
+            assert (queued.data["event_id"], queued.data["request_id"]) == (press, request_id(press))
+            await hand.write("reader", press, "", 0, phase=Phase.PLANNING)
+            phase = await client.next()
+            assert (phase.event, phase.id) == (STATUS, None)
+            assert phase.data == {
+                "phase": "planning",
+                "attempt": 1,
+                "press_id": press,
+                "request_id": request_id(press),
+            }
+            await hand.write("reader", press, "The door", 0)
+            text = await client.next()
+            assert (text.event, text.id) == (DELTA, None)
+            assert (text.data["text"], text.data["offset"], text.data["attempt"]) == ("The door", 0, 1)
+            assert text.data["request_id"] == request_id(press)
+            await hand.answer("reader", press)
+            assert (await client.next()).event == DONE
+            assert app.state.gateway.hub.waiting.of("reader") == set()
+
+
+async def test_who_joins_in_the_middle_of_a_page_is_given_its_text_so_far(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        async with listening(address, "reader") as early, AsyncExitStack() as stack:
+            await early.next()
+            await hand.write("reader", "a", "", 0, phase=Phase.WRITING)
+            await hand.write("reader", "a", "The ", 0)
+            await hand.write("reader", "a", "door", 4)
+            await early.until(DELTA)
+            await early.until(DELTA)
+            late = await stack.enter_async_context(listening(address, "reader"))
+            assert (await late.next()).event == STATUS
+            assert (await late.next()).data["phase"] == "writing"
+            caught_up = await late.next()
+            assert (caught_up.event, caught_up.id) == (DELTA, None)
+            assert (caught_up.data["offset"], caught_up.data["text"]) == (0, "The door")
+            await hand.write("reader", "a", " stood", 8)
+            assert (await late.next()).data["text"] == " stood"
+            await hand.answer("reader", "a")
+            assert (await late.next()).event == DONE
+
+
+async def test_nothing_of_an_older_attempt_is_told_after_a_newer_one(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        async with listening(address, "reader") as client:
+            await client.next()
+            await hand.write("reader", "a", "The ", 0, attempt=1)
+            await hand.write("reader", "a", "A ", 0, attempt=2)
+            await hand.write("reader", "a", "door", 4, attempt=1)
+            await hand.write("reader", "a", "gate", 2, attempt=2)
+            await hand.answer("reader", "a")
+            await hand.write("reader", "a", " late", 6, attempt=2)
+            await hand.answer("reader", "b")
+            heard = [await client.next() for _ in range(5)]
+            assert [(f.event, f.data.get("attempt"), f.data["text"][:4]) for f in heard[:3]] == [
+                (DELTA, 1, "The "),
+                (DELTA, 2, "A "),
+                (DELTA, 2, "gate"),
+            ]
+            assert [f.id for f in heard[3:]] == ["1", "2"]
+
+
+async def test_outcomes_published_twice_and_out_of_order_are_told_once_and_in_order(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        async with listening(address, "reader") as client:
+            await client.next()
+            first = await hand.commit("reader", "a")
+            second = await hand.commit("reader", "b")
+            third = await hand.commit("reader", "c")
+            for outcome in (second, first, second, third, third):
+                await hand.tell(outcome)
+            await hand.answer("reader", "d")
+            assert [frame.id for frame in await outcomes(client, 4)] == ["1", "2", "3", "4"]
+
+
+async def test_an_outcome_whose_page_cannot_be_read_yet_waits_until_it_is_told(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        await hand.answer("reader", "a")
+        underived = await hand.commit("reader", "b", derive=False)
+        async with listening(address, "reader", 0) as client, httpx.AsyncClient() as reader:
+            await client.next()
+            assert (await next_outcome(client)).id == "1"
+            await hand.write("reader", "c", "on", 0)
+            assert (await client.next()).event == DELTA
+            await hand.derive(underived)
+            await hand.tell(underived)
+            told = await next_outcome(client)
+            assert told.id == "2"
+            page = await reader.get(f"http://{address}/api/v1/page/{told.data['page_id']}")
+            assert page.status_code == 200
+
+
+async def test_a_client_that_is_cut_after_every_frame_is_told_each_seq_once_and_in_order(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand, total = Hand(system), 8
+        told: list[str] = []
+        last_id: str | None = None
+
+        async def write() -> None:
+            for number in range(total):
+                press = f"press-{number}"
+                await hand.write("reader", press, "Some ", 0)
+                await hand.write("reader", press, "text", 5)
+                await hand.answer("reader", press, fault=FAULT if number % 3 == 1 else None)
+
+        frames_taken = 1
+        async with listening(address, "reader") as client:
+            last_id = (await client.next()).id
+        writing = asyncio.create_task(write())
+        while len(told) < total:
+            async with listening(address, "reader", last_event_id=last_id) as client:
+                for _ in range(frames_taken % 4 + 1):
+                    frame = await client.next()
+                    last_id = frame.id or last_id
+                    if frame.event in {DONE, FAILED}:
+                        told.append(frame.id or "")
+                    if len(told) == total:
+                        break
+            frames_taken += 1
+        await writing
+        assert told == [str(seq) for seq in range(1, total + 1)]
+
+
+async def test_a_client_cut_at_every_frame_of_a_replay_misses_nothing(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        for press in "abcd":
+            await hand.answer("reader", press)
+        for cut in range(1, 6):
+            async with listening(address, "reader", 0) as client:
+                before = [await client.next() for _ in range(cut)]
+            last_id = [frame.id for frame in before if frame.id is not None][-1]
+            ids = [frame.id for frame in before if frame.event == DONE]
+            async with listening(address, "reader", 0, last_event_id=last_id) as client:
+                await client.next()
+                ids += [frame.id for frame in await outcomes(client, 4 - len(ids))]
+            assert ids == ["1", "2", "3", "4"]
+
+
+async def test_any_gateway_serves_any_journey(tmp_path: Path):
+    async with AsyncExitStack() as stack:
+        systems = [await stack.enter_async_context(system_in(tmp_path)) for _ in range(2)]
+        addresses = [(await stack.enter_async_context(served(system)))[0] for system in systems]
+        hand = Hand(systems[0])
+        one = await stack.enter_async_context(listening(addresses[0], "reader"))
+        two = await stack.enter_async_context(listening(addresses[1], "reader"))
+        assert [(await one.next()).id, (await two.next()).id] == ["0", "0"]
+        poster = await stack.enter_async_context(httpx.AsyncClient())
+        body = {"session_id": "reader", "symbol_code": 0}
+        posted = await poster.post(f"http://{addresses[1]}/api/v1/event/ui/symbol", json=body)
+        press = posted.json()["event_id"]
+        assert (await one.next()).data["event_id"] == press
+        await hand.answer("reader", press)
+        first = await next_outcome(one)
+        assert (await next_outcome(two)).data == first.data
+        await Hand(systems[1]).answer("reader", "b")
+        resumed = await stack.enter_async_context(listening(addresses[1], "reader", last_event_id=first.id))
+        assert [(await next_outcome(resumed)).id, (await next_outcome(one)).id] == ["2", "2"]
+
+
+def slow_client(address: str, path: str) -> socket.socket:
+    """Ask for a stream, and read nothing of it."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    host, _, port = address.partition(":")
+    client.connect((host, int(port)))
+    client.sendall(f"GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n".encode())
+    client.setblocking(False)
+    return client
+
+
+async def test_a_slow_client_is_cut_and_others_are_told_all_without_waiting_for_it(tmp_path: Path):
+    async with (
+        system_in(tmp_path) as system,
+        served(system, queue_limit=16) as (address, app, _),
+        listening(address, "reader") as client,
+    ):
+        hub, hand = app.state.gateway.hub, Hand(system)
+        await client.next()
+        with slow_client(address, "/api/v1/event/stream?session_id=reader"):
+            await until(lambda: len(hub._followers["reader"]) == 2)
+            offset, piece = 0, "x" * 60_000
+            await hand.write("reader", "a", "begin", 0)
+            while len(hub._followers["reader"]) == 2:
+                press = f"big-{offset}"
+                await hand.write("reader", press, piece, 0)
+                assert (await client.until(DELTA)).data["text"]
+                offset += 1
+            await until(lambda: system.metrics.dropped._value.get())
+            await hand.answer("reader", "a")
+            assert (await next_outcome(client)).id == "1"
+        assert system.metrics.dropped._value.get() == 1
+
+
+async def test_a_client_that_leaves_is_forgotten(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, app, _):
+        async with listening(address, "reader") as client:
+            await client.next()
+            assert len(app.state.gateway.hub._followers["reader"]) == 1
+        await until(lambda: not app.state.gateway.hub._followers)
+        assert system.metrics.streams.labels("sse")._value.get() == 0
+
+
+async def test_a_quiet_stream_shows_that_it_is_alive(tmp_path: Path):
+    async with (
+        system_in(tmp_path) as system,
+        served(system, ping_seconds=0.01) as (address, _, _),
+        listening(address, "reader") as client,
+    ):
+        await client.next()
+        comments = (line async for line in client._lines if line.startswith(":"))
+        assert await anext(comments) == ": ping"
+        await comments.aclose()
+
+
+async def test_when_the_server_stops_open_streams_end_by_themselves(tmp_path: Path):
+    async with system_in(tmp_path) as system:
+        async with AsyncExitStack() as stack:
+            server = served(system)
+            address, _, running = await server.__aenter__()
+            clients = [await stack.enter_async_context(listening(address, f"reader-{n}")) for n in range(3)]
+            for client in clients:
+                await client.next()
+            running.should_exit = True
+            for client in clients:
+                assert await client.rest() == []
+            await server.__aexit__(None, None, None)
+        assert not running.server_state.connections
+
+
+class Interrupted:
+    """A bus whose taps end when they are told to, as when a broker is away."""
+
+    def __init__(self, bus: Any) -> None:
+        self._bus = bus
+        self.away = asyncio.Event()
+        self.back = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus, name)
+
+    def tap(self, *args: Any, **kwargs: Any) -> Any:
+        from contextlib import asynccontextmanager
+
+        from qdpi.errors import BusUnavailable
+
+        @asynccontextmanager
+        async def tapped():
+            if self.away.is_set():
+                await self.back.wait()
+            async with self._bus.tap(*args, **kwargs) as records:
+
+                async def until_away():
+                    reading = aiter(records)
+                    while True:
+                        coming = asyncio.ensure_future(anext(reading))
+                        leaving = asyncio.ensure_future(self.away.wait())
+                        try:
+                            await asyncio.wait({coming, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                            if self.away.is_set():
+                                raise BusUnavailable("The bus went away.")
+                            yield coming.result()
+                        finally:
+                            for task in (coming, leaving):
+                                task.cancel()
+                                with suppress(asyncio.CancelledError, StopAsyncIteration):
+                                    await task
+
+                yield until_away()
+
+        return tapped()
+
+
+async def test_what_was_told_while_the_bus_was_away_is_read_from_the_store(tmp_path: Path):
+    from dataclasses import replace
+
+    async with system_in(tmp_path) as whole:
+        bus: Any = Interrupted(whole.bus)
+        system, hand = replace(whole, bus=bus), Hand(whole)
+        async with served(system) as (address, app, _), listening(address, "reader") as client:
+            await client.next()
+            await hand.answer("reader", "a")
+            assert (await next_outcome(client)).id == "1"
+            bus.away.set()
+            await until(lambda: app.state.gateway.hub.away_since)
+            async with httpx.AsyncClient() as asker:
+                ready = await asker.get(f"http://{address}/readyz")
+                assert ready.status_code == 503
+                assert ready.json()["parts"]["bus"]["since"]
+            await hand.answer("reader", "b")
+            await hand.answer("reader", "c")
+            bus.away.clear()
+            bus.back.set()
+            assert [frame.id for frame in await outcomes(client, 2)] == ["2", "3"]
+            await hand.answer("reader", "d")
+            assert (await next_outcome(client)).id == "4"
+
+
+async def test_bytes_that_are_no_event_do_not_stop_the_streams(tmp_path: Path):
+    from qdpi.bus.port import Message
+
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        async with listening(address, "reader") as client:
+            await client.next()
+            for garbage in (b"", b"\xff", b"{}", b'{"session_id": 5}', None):
+                for topic in ("gibsey.generate.page.done", "gibsey.ui.symbol"):
+                    await system.bus.publish(Message(topic, b"reader", garbage))
+            await hand.answer("reader", "a")
+            assert (await next_outcome(client)).id == "1"
+
+
+def test_a_frame_is_one_line_of_json_whatever_the_text():
+    from tests.support.house import delta
+
+    from qdpi.gateway.frames import delta_frame
+
+    frame = delta_frame(delta("j", "p", "a\nb\r\nc\u2028d\x85"))
+    data = frame.sse.decode().split("\n")[1]
+    assert json.loads(data.removeprefix("data: "))["text"] == "a\nb\r\nc\u2028d\x85"
+    assert "\r" not in frame.sse.decode()
+    assert json.loads(frame.text)["data"]["text"] == "a\nb\r\nc\u2028d\x85"

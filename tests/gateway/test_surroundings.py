@@ -1,0 +1,154 @@
+"""What surrounds every request: ids, headers, limits, logs, and errors that nobody foresaw."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from tests.gateway.test_presses import assert_problem
+from tests.support.house import house_in
+
+from qdpi.gateway.middleware import BODY_LIMIT, SECURITY_HEADERS
+from qdpi.system import System
+
+PRESS = "/api/v1/event/ui/symbol"
+PATHS = ["/", "/healthz", "/api/v1/canon", "/api/v1/symbols/0/glyph.svg", "/nowhere", "/openapi.json",
+         "/api/v1/page/x", "/web/index.css"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_every_answer_has_a_request_id_and_the_security_headers(tmp_path: Path, path: str):
+    async with house_in(tmp_path) as house:
+        answer = await house.client.get(path)
+        assert answer.headers["x-request-id"]
+        assert SECURITY_HEADERS.keys() <= answer.headers.keys()
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_a_clients_own_request_id_is_kept_where_it_is_well_formed(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        kept = await house.client.get("/nowhere", headers={"x-request-id": "mine-1"})
+        assert kept.headers["x-request-id"] == "mine-1"
+        assert kept.json()["instance"] == "urn:gibsey:request:mine-1"
+        odd = await house.client.get("/healthz", headers={"x-request-id": "a b<"})
+        assert odd.headers["x-request-id"] != "a b<"
+
+
+async def test_a_path_or_a_method_that_is_not_here_is_a_problem(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        assert_problem(await house.client.get("/api/v1/nowhere"), 404, "not_found")
+        refused = await house.client.get(PRESS)
+        assert_problem(refused, 405, "method_not_allowed")
+        assert refused.headers["allow"] == "POST"
+
+
+async def test_pages_of_other_sites_are_given_no_leave(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        asked = {"origin": "https://elsewhere.example", "access-control-request-method": "POST"}
+        preflight = await house.client.options(PRESS, headers=asked)
+        assert preflight.status_code == 405
+        assert "access-control-allow-origin" not in preflight.headers
+
+
+async def chunks(count: int, size: int = 1 << 16) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b" " * size
+
+
+async def test_a_body_above_the_limit_is_refused_declared_or_not(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        for body in (b"x" * (BODY_LIMIT + 1), chunks(17)):
+            answer = await house.client.post(PRESS, content=body, headers={"content-type": "application/json"})
+            assert_problem(answer, 413, "body_too_large")
+
+
+async def test_a_body_is_refused_as_soon_as_it_is_too_large(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        received: list[int] = []
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            received.append(1)
+            return {"type": "http.request", "body": b"x" * (BODY_LIMIT // 2), "more_body": True}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope: dict[str, Any] = {
+            "type": "http", "method": "POST", "path": PRESS, "raw_path": PRESS.encode(), "headers": [],
+            "query_string": b"", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
+            "server": ("gateway", 80), "client": None, "root_path": "",
+        }  # fmt: skip
+        await house.app(scope, receive, send)
+        assert len(received) == 3
+        assert sent[0]["status"] == 413
+
+
+async def test_a_body_of_the_limit_itself_is_read(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        body = b'{"session_id": "reader", "symbol_code": 0}'.ljust(BODY_LIMIT)
+        answer = await house.client.post(PRESS, content=body, headers={"content-type": "application/json"})
+        assert answer.status_code == 200
+
+
+def breaking(system: System) -> System:
+    """Return a system whose publisher has a fault that nobody foresaw."""
+
+    class Broken:
+        async def publish(self, event: Any) -> None:
+            raise ZeroDivisionError("secret inside")
+
+    broken: Any = Broken()
+    return replace(system, publisher=broken)
+
+
+async def test_an_unforeseen_error_is_a_problem_with_its_ids_and_is_logged_once(tmp_path: Path):
+    async with house_in(tmp_path, wrap=breaking) as house:
+        with capture_logs() as logs:
+            answer = await house.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0})
+        told = assert_problem(answer, 500, "error")
+        assert "secret inside" not in answer.text
+        assert told["event_id"]
+        assert told["request_id"] == answer.headers["x-request-id"]
+        (logged,) = [line for line in logs if line["event"] == "request_failed"]
+        assert (logged["event_id"], logged["request_id"]) == (told["event_id"], told["request_id"])
+        assert house.hub.waiting.of("reader") == set()
+
+
+async def test_a_request_is_one_line_in_the_log_without_a_session_id_in_clear(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        with capture_logs() as logs:
+            press = await house.press("my-own-journey")
+            await house.client.get("/api/v1/journey/my-own-journey")
+            await house.client.get("/api/v1/journey/my-own-journey?at=x")
+        lines = [line for line in logs if line["event"] == "request"]
+        assert [(line["route"], line["status"], line["log_level"]) for line in lines] == [
+            (PRESS, 200, "info"),
+            ("/api/v1/journey/{session_id}", 200, "info"),
+            ("/api/v1/journey/{session_id}", 422, "info"),
+        ]
+        assert lines[0]["event_id"] == press
+        assert lines[0]["journey"] == lines[1]["journey"]
+        assert lines[0]["ms"] >= 0
+        assert "my-own-journey" not in str(logs)
+
+
+async def test_with_a_secret_the_log_names_the_journey_and_never_its_signature(tmp_path: Path):
+    async with house_in(tmp_path, secret="s3cret") as house:
+        signed = (await house.client.post("/api/v1/session")).json()["session_id"]
+        journey, _, signature = signed.partition(".")
+        with capture_logs() as logs:
+            await house.press(signed)
+        assert journey in str(logs)
+        assert signature not in str(logs)
+
+
+async def test_a_refusal_says_which_request_it_answers(tmp_path: Path):
+    async with house_in(tmp_path) as house, asyncio.timeout(10):
+        answer = await house.client.get("/api/v1/page/nothing")
+        assert answer.json()["instance"] == f"urn:gibsey:request:{answer.headers['x-request-id']}"

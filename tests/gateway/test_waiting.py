@@ -1,0 +1,42 @@
+from qdpi.gateway.waiting import Waiting
+
+
+def test_a_press_counts_once_however_often_it_is_heard_of():
+    waiting = Waiting(2)
+    assert [waiting.add("j", p) for p in ("a", "a", "b")] == [True, True, True]
+    assert waiting.of("j") == {"a", "b"}
+
+
+def test_a_full_journey_has_no_room_and_others_have():
+    waiting = Waiting(1)
+    assert waiting.add("j", "a")
+    assert not waiting.add("j", "b")
+    assert waiting.add("k", "b")
+
+
+def test_an_answer_makes_room_and_the_press_does_not_come_back():
+    waiting = Waiting(1)
+    waiting.add("j", "a")
+    waiting.answer("j", "a")
+    assert waiting.add("j", "a")
+    assert waiting.of("j") == set()
+    assert waiting.add("j", "b")
+
+
+def test_a_press_that_was_not_taken_makes_room_and_may_be_sent_again():
+    waiting = Waiting(1)
+    waiting.add("j", "a")
+    waiting.discard("j", "a")
+    assert waiting.of("j") == set()
+    assert waiting.add("j", "a")
+    assert waiting.of("j") == {"a"}
+
+
+def test_the_least_recent_journeys_and_answers_are_forgotten():
+    waiting = Waiting(1, journeys=2, answered=2)
+    for journey in "abc":
+        waiting.add(journey, f"press of {journey}")
+    assert [len(waiting.of(journey)) for journey in "abc"] == [0, 1, 1]
+    for press in ("x", "y", "z"):
+        waiting.answer("d", press)
+    assert [waiting.answered(press) for press in ("x", "y", "z")] == [False, True, True]
