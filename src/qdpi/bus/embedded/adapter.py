@@ -11,7 +11,7 @@ from pathlib import Path
 
 from qdpi.bus.embedded import groups, log
 from qdpi.bus.embedded.arrivals import Arrivals
-from qdpi.bus.embedded.cursor import Cursor, read_on
+from qdpi.bus.embedded.cursor import Cursor, check_limit, read_on
 from qdpi.bus.embedded.lock import GroupLock
 from qdpi.bus.embedded.membership import EmbeddedMembership
 from qdpi.bus.embedded.publishing import Append, check_name, no_topic, page_topic, refuse_large
@@ -87,7 +87,7 @@ class EmbeddedBus:
         positions: Mapping[str, int] = dict.fromkeys(named, 0)
         if start is Start.LATEST:
             positions = await self._database.read(partial(log.ends, topics=named))
-        tap = Tap(self._database, self._arrivals, Cursor(positions), limit)
+        tap = Tap(self._database, self._arrivals, Cursor(positions), check_limit(limit))
         self._taps.append(tap)
         try:
             yield tap

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 
 from qdpi.bus.embedded.rows import encode_headers, microseconds, partition_of, record_of
 from qdpi.bus.port import Message, Record, TopicState
-from qdpi.errors import InvalidInput
 from qdpi.events import TopicSpec
 
 MAX_READING_BYTES: Final = 8 << 20
@@ -109,8 +108,6 @@ def read(connection: Connection, positions: Mapping[str, int], limit: int) -> Re
 
     Where there are more topics with records than `limit`, the first in the order of `positions` are read.
     """
-    if limit < 1:
-        raise InvalidInput(f"A limit of {limit} records reads nothing.", next_step="Give 1 or more.")
     known = ends(connection, positions)
     ready = [topic for topic, position in positions.items() if known[topic] > position]
     records: list[Record] = []

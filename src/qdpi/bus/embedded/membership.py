@@ -11,7 +11,7 @@ from typing import Final
 
 from qdpi.bus.embedded import groups, log
 from qdpi.bus.embedded.arrivals import Arrivals
-from qdpi.bus.embedded.cursor import Cursor
+from qdpi.bus.embedded.cursor import Cursor, check_limit
 from qdpi.bus.embedded.lock import GroupLock
 from qdpi.bus.embedded.rows import ONLY, partition_of
 from qdpi.bus.port import Delivery, Partition
@@ -53,16 +53,19 @@ class EmbeddedMembership:
         """Return records as soon as there are any, or what was lost to another holder, once."""
         if self.has_left:
             raise BusUnavailable(f"This member has left {self._group}.", next_step="Join again.")
+        check_limit(limit)
         now = asyncio.get_running_loop().time
         deadline = now() + timeout
         while True:
-            delivery = await self._look(limit)
-            remaining = deadline - now()
-            if delivery.records or delivery.revoked or remaining <= 0:
-                return delivery
-            await self._wait(remaining)
+            if self._is_drained():
+                await self._wait(deadline - now())
             if self.has_left:
                 return Delivery()
+            delivery = await self._look(limit)
+            if delivery.records or delivery.revoked or now() >= deadline:
+                return delivery
+            if self._tenure is None:
+                await asyncio.sleep(min(STANDBY_INTERVAL, deadline - now()))
 
     async def pause(self, partitions: Collection[Partition]) -> None:
         """Skip these partitions until they are resumed or the group is lost."""
@@ -94,6 +97,10 @@ class EmbeddedMembership:
         self.has_left = True
         self._let_go()
         self._arrivals.stir()
+
+    def _is_drained(self) -> bool:
+        """Tell whether a look now would find nothing that this process knows of."""
+        return self._tenure is not None and not self._arrivals.beyond(self._tenure.positions())
 
     async def _look(self, limit: int) -> Delivery:
         tenure = self._tenure or await self._take_over()
@@ -139,11 +146,9 @@ class EmbeddedMembership:
 
     async def _wait(self, timeout: float) -> None:
         tenure = self._tenure
-        if tenure is None:
-            await asyncio.sleep(min(STANDBY_INTERVAL, timeout))
-            return
 
         def ready() -> bool:
-            return self._tenure is not tenure or self._arrivals.beyond(tenure.positions())
+            return self._tenure is not tenure or tenure is None or self._arrivals.beyond(tenure.positions())
 
-        await self._arrivals.wait(self._topics, ready, timeout)
+        if timeout > 0:
+            await self._arrivals.wait(self._topics, ready, timeout)

@@ -42,9 +42,9 @@ class Tap(AsyncIterator[Record]):
         self._arrivals.stir()
 
     async def _read_on(self) -> None:
-        self._read += await read_on(self._database, self._cursor, self._limit)
-        if not self._read:
-            await self._arrivals.wait(self._cursor.positions(), self._is_ready, None)
+        await self._arrivals.wait(self._cursor.positions(), self._is_ready, None)
+        if not self._closed:
+            self._read += await read_on(self._database, self._cursor, self._limit)
 
     def _is_ready(self) -> bool:
         return self._closed or self._arrivals.beyond(self._cursor.positions())
