@@ -16,7 +16,7 @@ from qdpi.retrieval.checks import CanonGrams, Thresholds, calibrate
 from qdpi.retrieval.index import HybridRetriever, LexicalIndex, Passage, SemanticIndex
 from qdpi.retrieval.reading import Reading, read_text
 from qdpi.ring import Ring
-from qdpi.store.port import CanonRevision, Voice
+from qdpi.store.port import CanonRevision
 from qdpi.symbols import Trajectory, encode_symbol
 
 CANON_VERSION: Final = "canon/1"
@@ -79,18 +79,7 @@ def revision_of(book: Book, revision: int, at: datetime, thresholds: Thresholds)
         content_hash=book.content_hash,
         pages=len(book.pages),
         created_at=at,
-        voices=tuple(
-            Voice(
-                character=voice.character,
-                slug=voice.slug,
-                name=voice.name,
-                profile=voice.profile,
-                color=voice.color,
-                symbol_svg=voice.symbol_svg,
-                source=voice.source,
-            )
-            for voice in book.voices
-        ),
+        voices=book.voices,
         thresholds_version=thresholds.version,
         thresholds=thresholds.as_dict(),
     )

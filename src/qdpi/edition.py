@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from qdpi.canon.book import Voice
 from qdpi.page_schema import Page
 from qdpi.retrieval.checks import CanonGrams, Thresholds
 from qdpi.retrieval.index import HybridRetriever
 from qdpi.retrieval.reading import Reading
 from qdpi.ring import Ring
-from qdpi.store.port import CanonRevision, Voice
+from qdpi.store.port import CanonRevision
 
 
 @dataclass(frozen=True, slots=True)

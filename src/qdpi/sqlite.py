@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -200,6 +201,16 @@ class Database:
         """
         result: T = await self._open().writes.submit(work, self._closed, durable=durable)
         return result
+
+    async def settle(self) -> None:
+        """Return when everything that was written before, lazily too, survives a power cut.
+
+        Raises the `unavailable` error.
+        """
+        try:
+            await asyncio.to_thread(_sync, Path(f"{self.path}-wal"))
+        except OSError as error:
+            raise self._unavailable(f"{self.path} cannot be brought to the disk: {error.strerror}.") from error
 
     async def read(self, work: Work[T]) -> T:
         """Run a work on a read-only connection, in one snapshot. Raises the `unavailable` error."""
@@ -394,3 +405,15 @@ def _look(connection: sqlite3.Connection, job: _Job) -> None:
             raise
         job.error = error
     connection.execute("COMMIT")
+
+
+def _sync(wal: Path) -> None:
+    # Where there is no log, a checkpoint has brought it all into the file, and synced that.
+    try:
+        descriptor = os.open(wal, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

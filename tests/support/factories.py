@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from qdpi.canon.book import Voice
 from qdpi.events import Fault, PageDone, PageFailed, PageRequest, headers_of
 from qdpi.identity import derived_id, page_id, request_id
 from qdpi.journey import Branch, JourneyState, fold
@@ -19,7 +20,7 @@ from qdpi.page_schema import (
     Signals,
     Validation,
 )
-from qdpi.store.port import CanonRevision, Embedding, IndexRow, Reading, Snapshot, VaultEntry, Voice
+from qdpi.store.port import CanonRevision, Embedding, IndexRow, Reading, Snapshot, VaultEntry
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, Trajectory, decode_symbol, encode_symbol
 
 BEGINNING = datetime(2026, 11, 1, 20, 15, 30, 123456, tzinfo=UTC)

@@ -45,8 +45,8 @@ class Voice:
     name: str
     profile: str
     color: str
-    symbol_svg: str | None
-    source: Literal["profile", "section"]
+    symbol_svg: str | None = None
+    source: Literal["profile", "section"] = "profile"
 
 
 @dataclass(frozen=True, slots=True)

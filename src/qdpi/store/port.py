@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from qdpi.canon.book import Voice
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
@@ -37,18 +38,6 @@ class Moved(Row):
     """The journey has moved on: its head is this seq, so the run must fold and decide again."""
 
     head: int
-
-
-class Voice(Row):
-    """A character's voice as a canon revision has it."""
-
-    character: int
-    slug: str
-    name: str
-    profile: str
-    color: str
-    symbol_svg: str | None = None
-    source: str = "profile"
 
 
 class CanonRevision(Row):
@@ -141,6 +130,10 @@ class PageStore(Protocol):
 
     async def ping(self) -> None:
         """Return when the store answers."""
+        ...
+
+    async def settle(self) -> None:
+        """Return when every write before this survives a power cut; a store that waits for that always does."""
         ...
 
     # the journey's own partition: only conditional writes

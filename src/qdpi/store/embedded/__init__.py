@@ -40,3 +40,7 @@ class EmbeddedPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
     async def ping(self) -> None:
         """Return when the file can be read."""
         await self._database.read(lambda connection: number(connection, "SELECT count(*) FROM canon_revisions"))
+
+    async def settle(self) -> None:
+        """Return when every write before this is on the disk."""
+        await self._database.settle()
