@@ -6,6 +6,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from typing import Any, Final
 
 from qdpi.canon.book import Voice
@@ -167,7 +168,7 @@ def _put_revision(connection: sqlite3.Connection, revision: CanonRevision) -> No
     thresholds = {"version": revision.thresholds_version, "thresholds_json": as_json(revision.thresholds)}
     put(connection, "check_thresholds", number_of | thresholds, ["revision"])
     for place, voice in enumerate(revision.voices):
-        columns = number_of | voice.model_dump(mode="json") | {"place": place}
+        columns = number_of | asdict(voice) | {"place": place}
         put(connection, "voices", columns, ["revision", "character"])
 
 
@@ -177,7 +178,8 @@ def _revision(connection: sqlite3.Connection, revision: int | None) -> CanonRevi
     found = row(connection, sql, wanted)
     if found is None:
         return None
-    voices = rows(connection, "SELECT * FROM voices WHERE revision = ? ORDER BY place", wanted)
+    columns = ", ".join(field.name for field in fields(Voice))
+    voices = rows(connection, f"SELECT {columns} FROM voices WHERE revision = ? ORDER BY place", wanted)  # noqa: S608
     return CanonRevision(
         **found,
         thresholds_version=found["version"],
