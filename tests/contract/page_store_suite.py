@@ -161,12 +161,13 @@ class PageStoreSuite:
         assert await store.log("nobody") == []
         assert await store.snapshot("nobody") is None
         assert await store.canon() is None
+        assert await store.canon_number() is None
         assert await store.canon(7) is None
         assert await store.canon_pages(7) == []
         assert await store.page_revisions("nothing") == []
         assert await store.readings([("nothing", 1)], "1") == {}
         assert await store.readings([], "1") == {}
-        assert await store.embedding("nothing") is None
+        assert await store.embeddings(["nothing"]) == {}
         assert await store.nearest(vector(1, 0), "m", 5) == []
         assert await store.index("an-author", 1) == []
         assert await store.vault("nobody") == []
@@ -345,6 +346,7 @@ class PageStoreSuite:
     async def test_a_new_revision_keeps_what_is_unchanged_and_what_it_drops(self, store: PageStore) -> None:
         first, second = await self.two_revisions(store)
         assert await store.canon() == make.canon_revision(2)
+        assert await store.canon_number() == 2
         assert await store.canon(1) == make.canon_revision(1)
         assert await store.canon_pages(1) == first
         assert await store.canon_pages(2) == second
@@ -472,12 +474,13 @@ class PageStoreSuite:
         self, store: PageStore, connect: Connect
     ) -> None:
         other = await connect()
-        await store.put_embeddings([make.embedding("a", vector(1, 0)), make.embedding("b", vector(0.8, 0.6))])
+        beside = make.embedding("b", vector(0.8, 0.6))
+        await store.put_embeddings([make.embedding("a", vector(1, 0)), beside])
         assert [page for page, _ in await other.nearest(vector(1, 0), "m", 2)] == ["a", "b"]
         newer = make.embedding("a", vector(0, 1), revision=2)
         await store.put_embeddings([newer])
         await store.put_embeddings([make.embedding("a", vector(1, 0))])
-        assert await store.embedding("a") == newer
+        assert await store.embeddings(["a", "b", "c"]) == {"a": newer, "b": beside}
         for client in (store, other):
             assert [page for page, _ in await client.nearest(vector(1, 0), "m", 2)] == ["b", "a"]
         await store.put_embeddings([make.embedding("a", vector(1, 0), model="new", revision=2)])

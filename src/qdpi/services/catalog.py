@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -32,29 +32,28 @@ class Catalog:
 
     async def current(self) -> Edition:
         """Return the current edition. Raises `NoBook`."""
-        record = await self._store.canon()
-        if record is None:
+        number = await self._store.canon_number()
+        if number is None:
             raise NoBook("There is no book in the store.")
-        return await self._edition(record)
+        return await self.edition(number)
 
     async def edition(self, revision: int) -> Edition:
         """Return an edition by its revision. Raises `NoBook`."""
+        if revision not in self._editions:
+            async with self._loading:
+                await self._keep(revision)
+        self._editions.move_to_end(revision)
+        return self._editions[revision]
+
+    async def _keep(self, revision: int) -> None:
         if revision in self._editions:
-            self._editions.move_to_end(revision)
-            return self._editions[revision]
+            return
         record = await self._store.canon(revision)
         if record is None:
             raise NoBook(f"There is no revision {revision} of the canon.")
-        return await self._edition(record)
-
-    async def _edition(self, record: CanonRevision) -> Edition:
-        async with self._loading:
-            if record.revision not in self._editions:
-                self._editions[record.revision] = await self._load(record)
-            while len(self._editions) > KEPT_EDITIONS:
-                self._editions.popitem(last=False)
-        self._editions.move_to_end(record.revision)
-        return self._editions[record.revision]
+        self._editions[revision] = await self._load(record)
+        while len(self._editions) > KEPT_EDITIONS:
+            self._editions.popitem(last=False)
 
     async def _load(self, record: CanonRevision) -> Edition:
         pages = await self._store.canon_pages(record.revision)
@@ -66,7 +65,7 @@ class Catalog:
             computed = await asyncio.to_thread(lambda: [(page, read_text(page.text)) for page in missing])
             await self._store.put_readings([reading_row(page, reading) for page, reading in computed])
             readings |= {page.page_id: reading for page, reading in computed}
-        embeddings = [await self._store.embedding(page.page_id) for page in pages]
+        embeddings = await self._store.embeddings([page.page_id for page in pages])
         semantic = await asyncio.to_thread(semantic_index, pages, embeddings, self._embedder)
         return await asyncio.to_thread(assemble, record, pages, readings, semantic)
 
@@ -82,13 +81,13 @@ def reading_row(page: Page, reading: Reading) -> ReadingRow:
 
 
 def semantic_index(
-    pages: Sequence[Page], embeddings: Sequence[Embedding | None], embedder: Embedder
+    pages: Sequence[Page], embeddings: Mapping[str, Embedding], embedder: Embedder
 ) -> SemanticIndex | None:
     """Return the index of the pages that have a vector of this embedder's; None where none has."""
     kept = [
         (page, from_bytes(row.embedding, row.dim))
-        for page, row in zip(pages, embeddings, strict=True)
-        if row is not None and row.model == embedder.model and row.revision == page.revision
+        for page in pages
+        if (row := embeddings.get(page.page_id)) and row.model == embedder.model and row.revision == page.revision
     ]
     if not kept:
         return None

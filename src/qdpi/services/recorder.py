@@ -78,7 +78,7 @@ class Recorder:
                     change="saved",
                     written=True,
                     linked=True,
-                    indexed=await self._store.embedding(page.page_id) is not None,
+                    indexed=page.page_id in await self._store.embeddings([page.page_id]),
                     saved=change.action != "unsaved",
                 )
             )

@@ -228,6 +228,10 @@ class PageStore(Protocol):
         """
         ...
 
+    async def canon_number(self) -> int | None:
+        """Return the number of the current revision: cheap enough to be asked at every press."""
+        ...
+
     async def canon(self, revision: int | None = None) -> CanonRevision | None:
         """Return a revision of the canon, by default the current one."""
         ...
@@ -256,8 +260,8 @@ class PageStore(Protocol):
         """Store vectors; a lower revision never replaces a higher one."""
         ...
 
-    async def embedding(self, page_id: str) -> Embedding | None:
-        """Return a page's vector."""
+    async def embeddings(self, page_ids: Collection[str]) -> Mapping[str, Embedding]:
+        """Return the vectors of pages, those that have one."""
         ...
 
     async def nearest(self, vector: bytes, model: str, k: int) -> list[tuple[str, float]]:

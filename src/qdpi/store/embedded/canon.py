@@ -84,6 +84,10 @@ class Canon(OnDatabase):
 
         await self._database.write(switch)
 
+    async def canon_number(self) -> int | None:
+        """Return the number of the current revision."""
+        return await self._database.read(_current) or None
+
     async def canon(self, revision: int | None = None) -> CanonRevision | None:
         """Return a revision of the canon, by default the current one."""
         return await self._database.read(lambda connection: _revision(connection, revision))

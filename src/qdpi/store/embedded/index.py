@@ -56,12 +56,14 @@ class Index(OnDatabase):
 
         await self._database.write(store, durable=False)
 
-    async def embedding(self, page_id: str) -> Embedding | None:
-        """Return a page's vector."""
+    async def embeddings(self, page_ids: Collection[str]) -> Mapping[str, Embedding]:
+        """Return the vectors of pages, those that have one."""
+        wanted = list(page_ids)
 
-        def read(connection: sqlite3.Connection) -> Embedding | None:
-            found = row(connection, "SELECT * FROM page_embeddings WHERE page_id = ?", page_id)
-            return Embedding(**found) if found else None
+        def read(connection: sqlite3.Connection) -> dict[str, Embedding]:
+            sql = "SELECT * FROM page_embeddings WHERE page_id = ?"
+            found = (row(connection, sql, page_id) for page_id in wanted)
+            return {kept["page_id"]: Embedding(**kept) for kept in found if kept}
 
         return await self._database.read(read)
 
