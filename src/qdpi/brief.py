@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from qdpi.edition import Edition
 from qdpi.page_schema import Page, PolicyVerdict, SourceUse
@@ -19,6 +19,7 @@ from qdpi.retrieval.reading import Reading
 from qdpi.symbols import CHARACTER_NAMES, Orientation, Profile, Provenance, Source, Trajectory
 
 PASSAGE_WORDS: Final = 60
+QUOTED_WORDS: Final = 24
 CUE_WORDS: Final = 140
 DEMO_WORDS: Final = 110
 
@@ -47,6 +48,13 @@ _WAYS: Final = {
 }
 
 
+class Shelved(NamedTuple):
+    """A page of the reader's own that a run may draw on: a saved one (VAULT) or one of the journey (JOURNEY)."""
+
+    kind: Source
+    page: Page
+
+
 @dataclass(frozen=True, slots=True)
 class SourceText:
     """A passage that a page draws on, with how it was found."""
@@ -67,6 +75,8 @@ class Brief:
     standing: Standing
     locus: Page
     reading: Reading
+    kept: bool
+    """Whether the locus's reading was there already, so that this press did not pay for it."""
     verdict: PolicyVerdict
     words: str
     question: str
@@ -97,9 +107,14 @@ def question_of(profile: Profile, reading: Reading, words: str) -> str:
         own = (reading.anchors or reading.hooks or (reading.summary,))[-1]
     else:
         own = " ".join(reading.hooks)
-    if words and (profile.orientation is Orientation.ASK or profile.provenance is Provenance.USER):
-        return words if profile.orientation is Orientation.ASK else f"{words} {own}"
-    return own
+    if not _asks_in_words(profile, words):
+        return own
+    return words if profile.orientation is Orientation.ASK else f"{words} {own}"
+
+
+def _asks_in_words(profile: Profile, words: str) -> bool:
+    serves_words = profile.orientation is Orientation.ASK or profile.provenance is Provenance.USER
+    return bool(words) and serves_words
 
 
 def target_sections(profile: Profile, character: int, section: int, words: str) -> frozenset[int]:
@@ -125,81 +140,86 @@ def target_page(edition: Edition, sections: Iterable[int], question: str) -> str
 
 
 def find_sources(
-    edition: Edition, profile: Profile, standing: Standing, question: str, target: str | None, shelf: Sequence[Passage]
+    edition: Edition,
+    profile: Profile,
+    standing: Standing,
+    question: str,
+    target: str | None,
+    shelf: Sequence[Shelved],
+    words: str,
 ) -> tuple[SourceText, ...]:
     """Return the passages that a profile reads, in the order of its sources; at most its wanted number.
 
-    `shelf` holds the reader's own passages: saved pages (`vault`) and pages of the journey (`generated`).
+    Where the question is in the reader's words, the canon is searched by meaning beside words.
     """
     found: list[SourceText] = []
     seen = {standing.locus}
     wanted = _WANTED[profile.orientation]
     share = max(1, wanted // len(profile.sources))
+    search = _Search(edition, standing, question, target, shelf, wanted + 1, _asks_in_words(profile, words))
     for kind in profile.sources:
         room = wanted - len(found) if kind is profile.sources[-1] else share
-        texts = _of_kind(kind, edition, standing, question, target, shelf, wanted)
-        fresh = [text for text in texts if text.use.page_id not in seen][:room]
+        fresh = [text for text in search.of_kind(kind) if text.use.page_id not in seen][:room]
         found += fresh
         seen.update(text.use.page_id for text in fresh)
     return tuple(found)
 
 
-def _of_kind(
-    kind: Source,
-    edition: Edition,
-    standing: Standing,
-    question: str,
-    target: str | None,
-    shelf: Sequence[Passage],
-    wanted: int,
-) -> list[SourceText]:
-    if kind is Source.RING:
-        around = (edition.ring.before(standing.anchor), edition.ring.after(standing.anchor))
-        return [_canon_source(edition, page_id, kind, 1.0, ("ring",)) for page_id in around]
-    if kind is Source.PARALLEL:
-        there = {edition.ring.section_of(target)} if target else set(range(1, 17)) - {standing.section}
-        found = _search(edition, kind, question, wanted + 1, frozenset(there))
-        return found or [_canon_source(edition, page_id, kind, 0.0, ("target",)) for page_id in (target,) if page_id]
-    if kind is Source.CANON:
-        return _search(edition, kind, question, wanted + 1, None)
-    return _on_shelf(kind, question, shelf, wanted)
+@dataclass(frozen=True, slots=True)
+class _Search:
+    edition: Edition
+    standing: Standing
+    question: str
+    target: str | None
+    shelf: Sequence[Shelved]
+    count: int
+    semantic: bool
+
+    def of_kind(self, kind: Source) -> list[SourceText]:
+        if kind is Source.RING:
+            ring, anchor = self.edition.ring, self.standing.anchor
+            around = (ring.before(anchor), ring.after(anchor))
+            return [self._canon_source(page_id, kind, 1.0, ("ring",)) for page_id in around]
+        if kind is Source.PARALLEL:
+            return self._parallel(self.target) if self.target else []
+        if kind is Source.CANON:
+            return self._canon(kind, None)
+        return self._on_shelf(kind)
+
+    def _parallel(self, target: str) -> list[SourceText]:
+        found = self._canon(Source.PARALLEL, frozenset({self.edition.ring.section_of(target)}))
+        return found or [self._canon_source(target, Source.PARALLEL, 0.0, ("target",))]
+
+    def _canon(self, kind: Source, sections: frozenset[int] | None) -> list[SourceText]:
+        hits = self.edition.retriever.search(self.question, self.count, sections=sections, semantic=self.semantic)
+        return [self._canon_source(hit.page_id, kind, hit.score, hit.via) for hit in hits]
+
+    def _canon_source(self, page_id: str, kind: Source, score: float, via: tuple[str, ...]) -> SourceText:
+        return _source(self.edition.pages[page_id], kind, score, via)
+
+    def _on_shelf(self, kind: Source) -> list[SourceText]:
+        pages = {shelved.page.page_id: shelved.page for shelved in self.shelf if shelved.kind is kind}
+        hits = LexicalIndex.build(map(_passage, pages.values())).search(self.question, self.count)
+        if hits:
+            return [_source(pages[hit.page_id], kind, hit.score, hit.via) for hit in hits]
+        # Where no word is shared, the newest are what the reader has in mind.
+        return [_source(page, kind, 0.0, ("newest",)) for page in list(pages.values())[: -self.count - 1 : -1]]
 
 
-def _search(
-    edition: Edition, kind: Source, question: str, count: int, sections: frozenset[int] | None
-) -> list[SourceText]:
-    hits = edition.retriever.search(question, count, sections=sections)
-    return [_canon_source(edition, hit.page_id, kind, hit.score, hit.via) for hit in hits]
+def _passage(page: Page) -> Passage:
+    return Passage(page_id=page.page_id, section=page.section, text=page.text, kind="generated")
 
 
-def _canon_source(edition: Edition, page_id: str, kind: Source, score: float, via: tuple[str, ...]) -> SourceText:
-    page = edition.pages[page_id]
+def _source(page: Page, kind: Source, score: float, via: tuple[str, ...]) -> SourceText:
     use = SourceUse(
-        page_id=page_id, kind=kind, revision=page.revision, score=score, via=via, passage=first_words(page.text, 24)
+        page_id=page.page_id,
+        kind=kind,
+        revision=page.revision,
+        score=score,
+        via=via,
+        passage=first_words(page.text, QUOTED_WORDS),
     )
     return SourceText(use, page.text)
-
-
-def _on_shelf(kind: Source, question: str, shelf: Sequence[Passage], wanted: int) -> list[SourceText]:
-    shelf_kind = "vault" if kind is Source.VAULT else "generated"
-    texts = {passage.page_id: passage for passage in shelf if passage.kind == shelf_kind}
-    if not texts:
-        return []
-    hits = LexicalIndex.build(list(texts.values())).search(question, wanted)
-    # Where no word is shared, the newest are what the reader has in mind.
-    ranked = [(hit.page_id, hit.score, hit.via) for hit in hits] or [
-        (page_id, 0.0, ("newest",)) for page_id in list(texts)[-wanted:][::-1]
-    ]
-    return [
-        SourceText(
-            SourceUse(
-                page_id=page_id, kind=kind, revision=1, score=score, via=via,
-                passage=first_words(texts[page_id].text, 24),
-            ),
-            texts[page_id].text,
-        )
-        for page_id, score, via in ranked
-    ]  # fmt: skip
 
 
 def constraints_of(brief: Brief) -> list[str]:
@@ -223,18 +243,6 @@ def plan_of(brief: Brief, beats: Sequence[str] = ()) -> dict[str, Any]:
         "motifs": list(brief.reading.motifs[:6]),
         "names": list(brief.reading.entities[:4]),
         "beats": list(beats),
-    }
-
-
-def state_of(brief: Brief) -> dict[str, Any]:
-    """Return what X and Y say of the locus."""
-    reading = brief.reading
-    return {
-        "summary": reading.summary,
-        "hooks": list(reading.hooks),
-        "entities": list(reading.entities),
-        "motifs": list(reading.motifs),
-        "open questions": list(reading.anchors),
     }
 
 

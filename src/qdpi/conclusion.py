@@ -14,7 +14,7 @@ from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus, Receipt
 from qdpi.policy import POLICY_VERSION
 from qdpi.program import PROGRAM_VERSION, Draft, Finished, Run
-from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
+from qdpi.retrieval.reading import EXTRACTOR_VERSION
 from qdpi.situation import terms_of
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, decode_symbol
 
@@ -40,18 +40,23 @@ def conclude(request: PageRequest, state: JourneyState, written: Written, at: da
             "profile": written.brief.profile.code,
             "plan": written.draft.plan,
             "policy": written.brief.verdict,
-            "locus_reading": "kept" if written.run.kept or written.brief.locus.is_canon else "computed",
+            "locus_reading": "kept" if written.brief.kept else "computed",
             "sources": tuple(source.use for source in written.brief.sources),
             "validation": written.page.validation,
         }
     )
     event = _done(request, state.seq + 1, written, receipt.receipt_id, at)
-    return Outcome(event=event, page=_page(event, written), receipt=receipt, state=fold(state, event), request=request)
+    return Outcome(
+        event=event,
+        page=_page(event, written),
+        reading=written.page.reading,
+        receipt=receipt,
+        state=fold(state, event),
+        request=request,
+    )
 
 
-def fail(
-    request: PageRequest, state: JourneyState, error: Exception | Fault, at: datetime, draft: Draft | None = None
-) -> Outcome:
+def fail(request: PageRequest, state: JourneyState, error: Exception | Fault, at: datetime, draft: Draft) -> Outcome:
     """Return the outcome of a run that ended without a page, as the journey's next."""
     fault = error if isinstance(error, Fault) else fault_of(error)
     event = PageFailed(
@@ -62,12 +67,12 @@ def fail(
         press_id=request.press_id,
         request_id=request.request_id,
         seq=state.seq + 1,
-        attempt=draft.attempts if draft else 0,
+        attempt=draft.attempts,
         symbol_code=request.symbol_code,
         locus=request.page_id,
         error=fault,
     )
-    receipt = _receipt(request, draft or Draft())
+    receipt = _receipt(request, draft)
     return Outcome(event=event, receipt=receipt, state=fold(state, event), request=request)
 
 
@@ -137,7 +142,7 @@ def _page(event: PageDone, written: Written) -> Page:
         version=PROGRAM_VERSION,
         status=event.status,
         edges=event.edges,
-        signals=signals_of(read_text(event.text)),
+        signals=signals_of(written.page.reading),
         validation=event.validation,
         placement=written.page.binding.placement,
         canon_revision=written.run.edition.revision.revision,

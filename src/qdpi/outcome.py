@@ -24,6 +24,7 @@ from qdpi.events import (
 from qdpi.identity import derived_id, time_uuid
 from qdpi.journey import JourneyState
 from qdpi.page_schema import Page, Receipt
+from qdpi.retrieval.reading import Reading
 
 GENERATOR_GROUP = "qdpi.page_generator"
 """The consumer group whose dead letters a failed outcome tells of."""
@@ -32,13 +33,15 @@ GENERATOR_GROUP = "qdpi.page_generator"
 class Outcome(BaseModel):
     """A run's end: `event` is what readers are told, `page` what was written (None where it failed).
 
-    `state` is the journey's after it; `request` is what was asked, kept for the dead letter of a failure.
+    `reading` is X and Y of that page, so that nobody reads it again; `state` is the journey's after it;
+    `request` is what was asked, kept for the dead letter of a failure.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     event: PageDone | PageFailed
     page: Page | None = None
+    reading: Reading | None = None
     receipt: Receipt
     state: JourneyState
     request: PageRequest

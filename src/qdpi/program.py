@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,13 +17,13 @@ import dspy
 
 from qdpi.brief import (
     Brief,
+    Shelved,
     constraints_of,
     cue_of,
     demo_turns,
     find_sources,
     plan_of,
     question_of,
-    state_of,
     target_page,
     target_sections,
     voice_of,
@@ -48,7 +47,6 @@ from qdpi.pipeline_signatures import (
 from qdpi.placement import Binding, bind, stand
 from qdpi.policy import decide
 from qdpi.retrieval.checks import check_copy, check_form
-from qdpi.retrieval.index import Passage
 from qdpi.retrieval.reading import Reading, read_text
 from qdpi.situation import situation_of
 from qdpi.symbols import CHARACTER_NAMES, Provenance, Source, Trajectory, decode_symbol, profile_of
@@ -63,7 +61,7 @@ class Run:
     """What one run is given: the symbol, the page pressed on, the journey so far, and the canon's edition.
 
     `page_id` is that of the page to be written, `kept` the pressed page's reading where one is kept, and
-    `shelf` the reader's own passages, the oldest first.
+    `shelf` the reader's own pages, the oldest first.
     """
 
     page_id: str
@@ -74,18 +72,23 @@ class Run:
     wish: Trajectory | None = None
     words: str = ""
     kept: Reading | None = None
-    shelf: Sequence[Passage] = ()
+    shelf: Sequence[Shelved] = ()
 
 
 @dataclass(slots=True)
 class Draft:
-    """What was written so far: the text, the plan, the calls made, and milliseconds by phase."""
+    """What was written so far: the text, the plan, the calls made, and milliseconds by phase.
+
+    `refused` has the reasons against an earlier text where there was one; `validation` is the verdict on the
+    last, None until it is whole. `attempts` is the number of the newest attempt, by whichever process.
+    """
 
     text: str = ""
     plan: dict[str, Any] = field(default_factory=dict)
     calls: list[ModelCall] = field(default_factory=list)
     milliseconds: dict[str, float] = field(default_factory=dict)
     validation: Validation | None = None
+    refused: tuple[str, ...] = ()
     reworked: bool = False
     attempts: int = 0
     failures: list[str] = field(default_factory=list)
@@ -93,10 +96,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A page, checked and bound."""
+    """A page, checked, read and bound."""
 
     text: str
     title: str
+    reading: Reading
     binding: Binding
     validation: Validation
 
@@ -132,35 +136,23 @@ class Unwatched:
         """Hear a piece of text."""
 
 
-class ReadText(dspy.Module):
-    """X by extraction: the summary and hooks of `ReadSignature`, without a model."""
+class Extract(dspy.Module):
+    """X or Y without a model: the output fields of its signature, as extraction found them on a page."""
 
-    signature = ReadSignature
+    def __init__(self, signature: type[dspy.Signature]) -> None:
+        super().__init__()
+        self.signature = signature
 
-    def forward(self, *, symbol_code: int, render: str, context: Mapping[str, Any], edges: Mapping[str, Any]) -> Any:
-        """Return a prediction with `summary` and `hooks`; a function of the render alone."""
-        reading = read_text(render)
-        return dspy.Prediction(summary=reading.summary, hooks=reading.hooks)
-
-
-class IndexText(dspy.Module):
-    """Y by extraction: the fields of `IndexSignature`, without a model."""
-
-    signature = IndexSignature
-
-    def forward(self, *, text: str) -> Any:
-        """Return a prediction with `entities`, `motifs`, `anchors` and `scores`; a function of the text alone."""
-        reading = read_text(text)
-        return dspy.Prediction(
-            entities=reading.entities, motifs=reading.motifs, anchors=reading.anchors, scores=reading.scores
-        )
+    def forward(self, *, reading: Reading) -> dspy.Prediction:
+        """Return a prediction with the signature's output fields."""
+        return dspy.Prediction(**{name: getattr(reading, name) for name in self.signature.output_fields})
 
 
 class QDPIProgram(dspy.Module):
     """Reads a locus, indexes it, asks for a plan and receives a page.
 
     Without an edition it reads the project's own short book, and without a model the offline writer
-    writes. `timeout` is that of one model call, in seconds; `timer` counts seconds.
+    writes. `timeout` is that of one model call, in seconds.
     """
 
     def __init__(
@@ -169,15 +161,14 @@ class QDPIProgram(dspy.Module):
         model: LanguageModel | None = None,
         *,
         timeout: float = 120.0,
-        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
-        self.read = ReadText()
-        self.index = IndexText()
+        self.read = Extract(ReadSignature)
+        self.index = Extract(IndexSignature)
         self.ask = dspy.Predict(AskSignature)
         self.receive = dspy.Predict(ReceiveSignature)
         self.continue_prose = dspy.Predict(ContinueSignature)
-        self._edition, self._timeout, self._timer = edition, timeout, timer
+        self._edition, self._timeout = edition, timeout
         self._model = model or _offline_writer()
 
     @property
@@ -218,7 +209,8 @@ class QDPIProgram(dspy.Module):
             wish=trajectory,
         )
         brief = self.prepare(run)
-        draft = await self.draft(run, brief, Draft(), progress or Unwatched())
+        draft = Draft()
+        await self.draft(run, brief, draft, progress or Unwatched())
         page = self.finish(run, brief, draft)
         return dspy.Prediction(
             plan=draft.plan,
@@ -241,8 +233,8 @@ class QDPIProgram(dspy.Module):
         profile, edition = profile_of(run.symbol_code), run.edition
         standing = stand(run.pressed, edition.ring, run.state.branches)
         locus = run.pressed if standing.locus == run.pressed.page_id else edition.pages[standing.locus]
-        reading = edition.readings.get(locus.page_id) if locus.is_canon else run.kept
-        reading = reading or self.read_page(locus)
+        kept = edition.readings.get(locus.page_id) if locus.is_canon else run.kept
+        reading = kept or read_text(locus.text)
         situation = situation_of(run.state, standing, reading)
         verdict = decide(profile, situation, wish=run.wish, words=run.words, section=standing.section)
         question = question_of(profile, reading, run.words)
@@ -253,43 +245,35 @@ class QDPIProgram(dspy.Module):
             standing=standing,
             locus=locus,
             reading=reading,
+            kept=kept is not None,
             verdict=verdict,
             words=run.words,
             question=question,
-            sources=find_sources(edition, profile, standing, question, target, run.shelf),
+            sources=find_sources(edition, profile, standing, question, target, run.shelf, run.words),
             target=target,
             destination=edition.pages[destination] if destination else None,
         )
 
-    def read_page(self, page: Page) -> Reading:
-        """X and Y of a page, from its text alone."""
-        x = self.read(symbol_code=page.symbol_code, render=page.text, context={"title": page.title}, edges={})
-        y = self.index(text=page.text)
-        return Reading(
-            summary=x.summary, hooks=x.hooks, entities=y.entities, motifs=y.motifs, anchors=y.anchors, scores=y.scores
-        )
-
-    async def draft(self, run: Run, brief: Brief, draft: Draft, progress: Progress) -> Draft:
+    async def draft(self, run: Run, brief: Brief, draft: Draft, progress: Progress) -> None:
         """The second half of A, and Z: plan where plan and model allow it, write, and rework once at most.
 
-        The draft is filled as it goes, so that what was written is there when the run is stopped.
+        The draft is filled as it goes, so that what was written is there when the run is stopped, and so
+        that whoever tries again after a `ModelFailed` goes on from the step that failed.
         """
-        draft.plan = plan_of(brief)
-        if brief.profile.plans and self._model.capabilities.plans:
-            await progress.phase(Phase.PLANNING)
-            beats = await self._call("ask", self.ask, self._ask_inputs(run, brief), draft, await progress.begin(), None)
-            draft.plan = plan_of(brief, [line.strip("-• ") for line in beats.splitlines() if line.strip()])
-        draft.text = await self._write(run, brief, draft, progress, ())
-        await progress.phase(Phase.CHECKING)
-        draft.validation = self._timed("check", draft, lambda: self.check(run, brief, draft.text))
-        if not draft.validation.passed:
-            reasons, draft.validation = draft.validation.reasons, None
-            draft.reworked = True
-            draft.text = await self._write(run, brief, draft, progress, reasons)
-        return draft
+        while draft.validation is None:
+            draft.attempts = await progress.begin()
+            if not draft.plan:
+                draft.plan = await self._plan(run, brief, draft, progress)
+            draft.text = await self._write(run, brief, draft, progress)
+            await progress.phase(Phase.CHECKING)
+            validation = self._timed("check", draft, lambda: self.check(run, brief, draft.text))
+            if validation.passed or draft.refused:
+                draft.validation = validation
+            else:
+                draft.refused = validation.reasons
 
     def finish(self, run: Run, brief: Brief, draft: Draft) -> Finished:
-        """Check what was written, and bind it."""
+        """Check what a stop left unchecked, read the new page once and for all, and bind it."""
         binding = bind(
             run.page_id,
             brief.standing,
@@ -303,6 +287,7 @@ class QDPIProgram(dspy.Module):
         return Finished(
             text=draft.text,
             title=run.edition.pages[titled or run.edition.ring.resolve(brief.standing.anchor)].title,
+            reading=read_text(draft.text),
             binding=binding,
             validation=validation.model_copy(update={"reworked": draft.reworked}),
         )
@@ -322,24 +307,28 @@ class QDPIProgram(dspy.Module):
             thresholds_version=thresholds.version,
         )
 
-    async def _write(self, run: Run, brief: Brief, draft: Draft, progress: Progress, refused: Sequence[str]) -> str:
+    async def _plan(self, run: Run, brief: Brief, draft: Draft, progress: Progress) -> dict[str, Any]:
+        if not (brief.profile.plans and self._model.capabilities.plans):
+            return plan_of(brief)
+        await progress.phase(Phase.PLANNING)
+        beats = await self._call("ask", self.ask, self._ask_inputs(run, brief), draft)
+        return plan_of(brief, [line.strip("-• ") for line in beats.splitlines() if line.strip()])
+
+    async def _write(self, run: Run, brief: Brief, draft: Draft, progress: Progress) -> str:
         await progress.phase(Phase.WRITING)
-        attempt = await progress.begin()
         heard: list[str] = []
 
         async def hear(piece: str) -> None:
             # An earlier draft stands until the first word of the new one: a stop between them keeps it.
             heard.append(piece)
-            draft.text = "".join(heard)
+            draft.text, draft.reworked = "".join(heard), bool(draft.refused)
             await progress.text(piece)
 
         if self._model.capabilities.plans:
-            inputs = self._receive_inputs(run, brief, draft.plan, refused)
-            text = await self._call("receive", self.receive, inputs, draft, attempt, hear)
-        else:
-            inputs = self._continue_inputs(run, brief, attempt)
-            text = await self._call("receive", self.continue_prose, inputs, draft, attempt, hear)
-        return text
+            inputs = self._receive_inputs(run, brief, draft)
+            return await self._call("receive", self.receive, inputs, draft, hear)
+        inputs = self._continue_inputs(run, brief)
+        return await self._call("receive", self.continue_prose, inputs, draft, hear)
 
     async def _call(
         self,
@@ -347,18 +336,18 @@ class QDPIProgram(dspy.Module):
         predict: dspy.Predict,
         inputs: Mapping[str, Any],
         draft: Draft,
-        attempt: int,
-        hear: Callable[[str], Awaitable[None]] | None,
+        hear: Callable[[str], Awaitable[None]] | None = None,
     ) -> str:
-        began = self._timer()
+        clock = asyncio.get_running_loop().time
+        began = clock()
         answer = await complete(self._model, predict, inputs, on_text=hear, timeout=self._timeout)
+        milliseconds = round((clock() - began) * 1000, 3)
         text = whole_sentences(answer.text) if answer.finish_reason == "length" else answer.text.strip()
-        milliseconds = round((self._timer() - began) * 1000, 3)
-        draft.milliseconds[phase] = draft.milliseconds.get(phase, 0.0) + milliseconds
+        draft.milliseconds[phase] = round(draft.milliseconds.get(phase, 0.0) + milliseconds, 3)
         draft.calls.append(
             ModelCall(
                 phase=phase,
-                attempt=attempt,
+                attempt=draft.attempts,
                 model=self._model.name,
                 prompt_hash=sha256(_prompt(predict, inputs)),
                 output_hash=sha256(text),
@@ -371,14 +360,16 @@ class QDPIProgram(dspy.Module):
         return text
 
     def _timed(self, phase: str, draft: Draft, work: Callable[[], Validation]) -> Validation:
-        began = self._timer()
+        clock = asyncio.get_running_loop().time
+        began = clock()
         result = work()
-        draft.milliseconds[phase] = round((self._timer() - began) * 1000, 3)
+        draft.milliseconds[phase] = round(draft.milliseconds.get(phase, 0.0) + (clock() - began) * 1000, 3)
         return result
 
     def _ask_inputs(self, run: Run, brief: Brief) -> dict[str, Any]:
+        x, y = self.read(reading=brief.reading), self.index(reading=brief.reading)
         return {
-            "state": state_of(brief),
+            "state": {**x.toDict(), **y.toDict()},
             "user_intent": brief.words,
             "trajectory": brief.verdict.given,
             "voice": voice_of(run.edition, decode_symbol(run.symbol_code)[0]),
@@ -386,20 +377,18 @@ class QDPIProgram(dspy.Module):
             "sources": [source.excerpt() for source in brief.sources],
         }
 
-    def _receive_inputs(
-        self, run: Run, brief: Brief, plan: Mapping[str, Any], refused: Sequence[str]
-    ) -> dict[str, Any]:
+    def _receive_inputs(self, run: Run, brief: Brief, draft: Draft) -> dict[str, Any]:
         return {
             "render": brief.locus.text,
-            "plan": plan,
+            "plan": draft.plan,
             "voice": voice_of(run.edition, decode_symbol(run.symbol_code)[0]),
             "constraints": constraints_of(brief),
             "sources": [source.excerpt() for source in brief.sources],
             "edges": {"leads to": brief.destination.title} if brief.destination else {},
-            "validation": {"mend": list(refused)} if refused else {},
+            "validation": {"mend": list(draft.refused)} if draft.refused else {},
         }
 
-    def _continue_inputs(self, run: Run, brief: Brief, attempt: int) -> dict[str, Any]:
+    def _continue_inputs(self, run: Run, brief: Brief) -> dict[str, Any]:
         character = decode_symbol(run.symbol_code)[0]
         return {
             "cue": cue_of(brief),

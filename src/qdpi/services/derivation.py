@@ -6,6 +6,7 @@ from qdpi.bus.middleware.dead_letter import send_letter
 from qdpi.bus.publisher import Publisher
 from qdpi.events import key_of
 from qdpi.outcome import Outcome, audit_of, dead_letter_of, log_entry, page_events
+from qdpi.services.catalog import reading_row
 from qdpi.services.together import together
 from qdpi.store.port import PageStore, Snapshot
 
@@ -18,6 +19,7 @@ async def derive(outcome: Outcome, store: PageStore, publisher: Publisher) -> No
     """
     await together(
         _write_page(outcome, store),
+        _keep_reading(outcome, store),
         store.append_log([log_entry(outcome.event)]),
         store.save_snapshot(snapshot_of(outcome)),
     )
@@ -32,6 +34,11 @@ async def _write_page(outcome: Outcome, store: PageStore) -> None:
     if outcome.page is not None:
         await store.link_page(outcome.page)
         await store.put_page(outcome.page)
+
+
+async def _keep_reading(outcome: Outcome, store: PageStore) -> None:
+    if outcome.page is not None and outcome.reading is not None:
+        await store.put_readings([reading_row(outcome.page, outcome.reading)])
 
 
 def snapshot_of(outcome: Outcome) -> Snapshot:

@@ -1,4 +1,4 @@
-"""The indexer: reads a page (X and Y), gives it a vector and its row in the index of pages."""
+"""The indexer: reads a page (X and Y) where that is not done, gives it a vector and its row in the index."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qdpi.events import IndexUpdate, PageEvent, decode
 from qdpi.identity import derived_id
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder
-from qdpi.retrieval.reading import read_text
+from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
 from qdpi.services.catalog import reading_row
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.store.port import PageStore
@@ -55,8 +55,13 @@ class Indexer:
         page = await self._store.page(page_id)
         if page is None:
             raise UnknownPage(f"{page_id!r} is not in the store.")
-        reading = await asyncio.to_thread(read_text, page.text)
-        await self._store.put_readings([reading_row(page, reading)])
+        await self._read(page)
         await self._store.put_embeddings(await asyncio.to_thread(embeddings_of, [page], self._embedder))
         await self._store.index_pages([index_row(page, self._embedder.model)])
         return page
+
+    async def _read(self, page: Page) -> None:
+        # What the generator read of its own page is kept already; a later extractor finds nothing and reads.
+        if not await self._store.readings([(page.page_id, page.revision)], EXTRACTOR_VERSION):
+            reading = await asyncio.to_thread(read_text, page.text)
+            await self._store.put_readings([reading_row(page, reading)])

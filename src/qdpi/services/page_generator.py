@@ -29,7 +29,7 @@ from qdpi.errors import (
     Unavailable,
     UnknownPage,
 )
-from qdpi.events import Fault, PageDone, PageRequest, Phase, decode
+from qdpi.events import PageDone, PageRequest, Phase, decode
 from qdpi.identity import page_id
 from qdpi.journey import JourneyState
 from qdpi.metrics import Metrics
@@ -90,29 +90,32 @@ class PageGenerator:
             except MalformedEvent:
                 await dead_letter(record, error, attempts)
             else:
-                await self.answer(request, refused=error)
+                await self.answer(request, refused=error, attempts=attempts)
 
         return give_up
 
-    async def answer(self, request: PageRequest, *, refused: Exception | None = None) -> None:
+    async def answer(self, request: PageRequest, *, refused: Exception | None = None, attempts: int = 0) -> None:
         """Give a request its one outcome, or find it given, and derive all that follows from it.
 
-        With `refused` the outcome is that failure, without a run.
+        With `refused` the outcome is that failure, after so many attempts, without another run.
         """
         outcome = await self._store.outcome(request.session_id, request.request_id)
         if outcome is not None:
             self._metrics.adopted.inc()
         else:
-            outcome = await self._conclude(request, refused)
+            outcome = await self._conclude(request, refused, attempts)
         final = outcome
         await patiently(lambda: derive(final, self._store, self._publisher), self._backoff, on_wait=self._stands)
 
-    async def _conclude(self, request: PageRequest, refused: Exception | None) -> Outcome:
+    async def _conclude(self, request: PageRequest, refused: Exception | None, attempts: int) -> Outcome:
         # Where the journey has moved on meanwhile, the state is folded again and all is decided again.
         while True:
             last = await self._store.last_outcome(request.session_id)
             state = last.state if last else JourneyState()
-            outcome = await self._outcome_of(request, state, refused)
+            if refused is None:
+                outcome = await self._run(request, state)
+            else:
+                outcome = fail(request, state, refused, self._at(request), Draft(attempts=attempts))
             told = await self._commit(outcome, state.seq)
             if isinstance(told, Committed):
                 self._count(request, outcome)
@@ -130,23 +133,21 @@ class PageGenerator:
             on_wait=self._stands,
         )
 
-    async def _outcome_of(self, request: PageRequest, state: JourneyState, refused: Exception | None) -> Outcome:
-        error: Exception | Fault | None = refused or request.error
+    async def _run(self, request: PageRequest, state: JourneyState) -> Outcome:
         draft = Draft()
-        if error is None:
-            try:
-                return conclude(request, state, await self._write(request, state, draft), self._at(request))
-            except _ENDING as ending:
-                error = ending
-        return fail(request, state, error, self._at(request), draft)
+        if request.error is not None:
+            return fail(request, state, request.error, self._at(request), draft)
+        try:
+            return conclude(request, state, await self._write(request, state, draft), self._at(request))
+        except _ENDING as ending:
+            return fail(request, state, ending, self._at(request), draft)
 
     async def _write(self, request: PageRequest, state: JourneyState, draft: Draft) -> Written:
         run = await self._prepared(request, state)
         began = asyncio.get_running_loop().time()
         brief = self._program.prepare(run)
         draft.milliseconds["prepare"] = round((asyncio.get_running_loop().time() - began) * 1000, 3)
-        kept = run.kept is not None or brief.locus.page_id in run.edition.readings
-        self._metrics.readings.labels("kept" if kept else "computed").inc()
+        self._metrics.readings.labels("kept" if brief.kept else "computed").inc()
         status = await self._draft(request, run, brief, draft)
         page = self._program.finish(run, brief, draft)
         return Written(run, brief, draft, page, status, self._program.model.name)
@@ -199,7 +200,6 @@ class PageGenerator:
                 for task in (writing, stopping):
                     task.cancel()
                 await asyncio.gather(writing, stopping, return_exceptions=True)
-                draft.attempts = deltas.attempt
         if not writing.cancelled():
             writing.result()
             return PageStatus.COMPLETE

@@ -1,30 +1,30 @@
-"""The reader's own passages that a run may draw on: saved pages, and pages of the journey."""
+"""The reader's own pages that a run may draw on: saved ones, and those of the journey."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
-from qdpi.page_schema import Page
-from qdpi.retrieval.index import Kind, Passage
+from qdpi.brief import Shelved
 from qdpi.store.port import PageStore
 from qdpi.symbols import Profile, Source
 
-KEPT: Final = 24
+KEPT: Final = 12
 """How many saved pages, and how many of the journey's own, a run may draw on: the newest."""
 
 
-async def shelf_of(store: PageStore, session_id: str, head: int, profile: Profile) -> list[Passage]:
-    """Return the passages that a profile may draw on, the oldest first; none where it reads none."""
-    shelf: list[Passage] = []
+async def shelf_of(store: PageStore, session_id: str, head: int, profile: Profile) -> list[Shelved]:
+    """Return the pages that a profile may draw on, the oldest first; none where it reads none.
+
+    `head` is the journey's seq so far. Another reader's page is never on the shelf, whatever a vault says.
+    """
+    shelf: list[Shelved] = []
     if Source.VAULT in profile.sources:
         entries = (await store.vault(session_id))[-KEPT:]
-        pages = [await store.page(entry.page_id) for entry in entries]
-        shelf += [_passage(page, "vault") for page in pages if page]
+        pages = await asyncio.gather(*(store.page(entry.page_id) for entry in entries))
+        own = [page for page in pages if page and (page.is_canon or page.session_id == session_id)]
+        shelf += [Shelved(Source.VAULT, page) for page in own]
     if Source.JOURNEY in profile.sources:
         outcomes = await store.outcomes(session_id, after=max(0, head - KEPT))
-        shelf += [_passage(outcome.page, "generated") for outcome in outcomes if outcome.page]
+        shelf += [Shelved(Source.JOURNEY, outcome.page) for outcome in outcomes if outcome.page]
     return shelf
-
-
-def _passage(page: Page, kind: Kind) -> Passage:
-    return Passage(page_id=page.page_id, section=page.section, text=page.text, kind=kind)
