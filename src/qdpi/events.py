@@ -7,6 +7,7 @@ where; `topic_of` is the one function that names the topic of a page event, what
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeVar
@@ -338,6 +339,9 @@ TOPICS: Final[dict[str, TopicSpec]] = {
 """Every core topic by its name."""
 
 
+_PAGE_TOPIC: Final = re.compile(r"gibsey\.page\.S\d\d\.[A-Za-z0-9-]+\.events")
+
+
 def topic_of(event: Event, layout: PageEventLayout = PageEventLayout.KEYED) -> str:
     """Return the topic that an event is published to; only page events heed the layout."""
     if not isinstance(event, PageEvent) or layout is PageEventLayout.KEYED:
@@ -347,6 +351,11 @@ def topic_of(event: Event, layout: PageEventLayout = PageEventLayout.KEYED) -> s
         return section
     page = event.page_id.removeprefix(f"S{event.section:02d}-")
     return f"{section}.{page}.events"
+
+
+def is_page_topic(name: str) -> bool:
+    """Tell whether a topic is one page's own, as the layout `page` names them."""
+    return _PAGE_TOPIC.fullmatch(name) is not None
 
 
 def key_of(event: Event) -> bytes:

@@ -1,4 +1,4 @@
-"""The janitor: drops from the bus what has outlived its topic's retention."""
+"""The janitor: drops from the bus what has outlived its topic's retention, and pages' topics that are idle."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ import structlog
 
 from qdpi.bus.port import EventBus
 from qdpi.errors import BusUnavailable
+from qdpi.events import is_page_topic
 
 log = structlog.get_logger()
 
 
 class Janitor:
-    """Trims the bus every `interval` seconds; never what a group has not committed."""
+    """Trims the bus every `interval` seconds; never what a group has not committed.
+
+    A single page's topic that holds nothing any more is deleted; publishing to it makes it again.
+    """
 
     def __init__(self, bus: EventBus, *, now: Callable[[], datetime], interval: float = 60.0) -> None:
         self._bus, self._now, self._interval = bus, now, interval
@@ -37,8 +41,14 @@ class Janitor:
     async def _trim(self) -> None:
         try:
             dropped = await self._bus.trim(self._now())
+            deleted = await self._bus.delete_topics(await self._idle())
         except BusUnavailable as error:
             log.warning("janitor.stands", cause=error.detail)
         else:
-            if dropped:
-                log.info("janitor.trimmed", records=dropped)
+            if dropped or deleted:
+                log.info("janitor.trimmed", records=dropped, topics=len(deleted))
+
+    async def _idle(self) -> list[str]:
+        states = await self._bus.topics()
+        busy = {state.partition.topic for state in states if state.next > state.first}
+        return sorted({state.partition.topic for state in states if is_page_topic(state.partition.topic)} - busy)
