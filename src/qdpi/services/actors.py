@@ -70,7 +70,12 @@ def page_generator(system: System, model: LanguageModel) -> Actor:
         await stops.caught_up.wait()
         await work()
 
-    return actor._replace(loops=(after_stops, stops.run, *others))
+    def stop() -> None:
+        actor.stop()
+        # Work that still waits for the stops of a bus that is away begins, and ends at once.
+        stops.caught_up.set()
+
+    return actor._replace(loops=(after_stops, stops.run, *others), stop=stop)
 
 
 def indexer(system: System, model: LanguageModel) -> Actor:

@@ -8,9 +8,9 @@ from typing import Final
 
 import structlog
 
-from qdpi.backoff import Backoff
+from qdpi.backoff import Backoff, patiently
 from qdpi.bus.port import EventBus, Record, Start
-from qdpi.errors import BusUnavailable, MalformedEvent
+from qdpi.errors import MalformedEvent, Unavailable
 from qdpi.events import Stop, decode
 
 REMEMBERED: Final = 10_000
@@ -30,14 +30,11 @@ class Stops:
 
     async def run(self) -> None:
         """Follow the stops for ever; `caught_up` is set once those of the past are known."""
-        tries = 0
         while True:
-            try:
-                await self._follow()
-            except BusUnavailable as error:
-                tries += 1
-                log.warning("stops.stands", tries=tries, cause=error.detail)
-                await self._backoff.wait(tries)
+            await patiently(self._follow, self._backoff, on_wait=self._stands)
+
+    def _stands(self, error: Unavailable, tries: int) -> None:
+        log.warning("stops.stands", tries=tries, cause=error.detail)
 
     async def _follow(self) -> None:
         async with self._bus.tap([Stop.topic], Start.LATEST) as live:
