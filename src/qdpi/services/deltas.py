@@ -49,9 +49,10 @@ class DeltaStream:
             return
         if exc_info[0] is not None:
             self._pump.cancel()
-        else:
-            await self._pending.put(None)
-        await asyncio.gather(self._pump, return_exceptions=True)
+            await asyncio.gather(self._pump, return_exceptions=True)
+            return
+        await self._pending.put(None)
+        await self._pump
 
     async def begin(self) -> int:
         """Claim the next attempt's number; its text starts over."""
