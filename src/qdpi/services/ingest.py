@@ -18,7 +18,7 @@ from qdpi.services.catalog import reading_row
 from qdpi.store.port import CanonRevision, Embedding, IndexRow, PageStore
 from qdpi.symbols import CHARACTER_MAP
 
-CHUNK: Final = 500
+CHUNK: Final = 100
 EXCERPT_CHARACTERS: Final = 200
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
@@ -60,6 +60,7 @@ async def ingest(
             f"{book.title!r} is another book than {current.title!r}, which has journeys.",
             next_step="Give --replace to put it in its place; pages already written stay readable.",
         )
+    progress(0, len(book.pages))
     number = current.revision + 1 if current else 1
     readings = await asyncio.to_thread(lambda: {page.page_id: read_text(page.text) for page in book.pages})
     known = {**{p.page_id: p for p in await _newest(store, book, earlier)}, **earlier}
@@ -67,9 +68,10 @@ async def ingest(
     fresh = [page for page in pages if known.get(page.page_id) is None or known[page.page_id].revision != page.revision]
     thresholds = await asyncio.to_thread(thresholds_of, pages)
     record = revision_of(book, number, now(), thresholds)
-    await _prepare(store, record, pages, progress)
-    await _index(store, fresh, readings, embedder)
+    await _index(store, fresh, readings, embedder, progress)
+    await _prepare(store, record, pages)
     await store.switch_canon(record)
+    progress(len(fresh), len(fresh))
     return Ingested(record, written=len(fresh), dropped=len(earlier.keys() - {page.page_id for page in pages}))
 
 
@@ -82,15 +84,16 @@ async def _newest(store: PageStore, book: Book, earlier: dict[str, Page]) -> lis
     return [revisions[-1] for revisions in found if revisions]
 
 
-async def _prepare(store: PageStore, record: CanonRevision, pages: Sequence[Page], progress: Progress) -> None:
-    progress(0, len(pages))
+async def _prepare(store: PageStore, record: CanonRevision, pages: Sequence[Page]) -> None:
     for position, chunk in _chunks(pages):
         await store.put_canon(record.revision, position, chunk)
-        progress(position + len(chunk), len(pages))
 
 
-async def _index(store: PageStore, pages: Sequence[Page], readings: dict[str, Reading], embedder: Embedder) -> None:
-    for _, chunk in _chunks(pages):
+async def _index(
+    store: PageStore, pages: Sequence[Page], readings: dict[str, Reading], embedder: Embedder, progress: Progress
+) -> None:
+    for done, chunk in _chunks(pages):
+        progress(done, len(pages))
         await store.put_readings([reading_row(page, readings[page.page_id]) for page in chunk])
         await store.put_embeddings(await asyncio.to_thread(embeddings_of, chunk, embedder))
         await store.index_pages([index_row(page, embedder.model) for page in chunk])
