@@ -342,7 +342,7 @@ def slow_client(address: str, path: str) -> socket.socket:
 async def test_a_slow_client_is_cut_and_others_are_told_all_without_waiting_for_it(tmp_path: Path):
     async with (
         system_in(tmp_path) as system,
-        served(system, queue_limit=16) as (address, app, _),
+        served(system, queue_limit=16) as (address, app, server),
         listening(address, "reader") as client,
     ):
         hub, hand = app.state.gateway.hub, Hand(system)
@@ -359,7 +359,10 @@ async def test_a_slow_client_is_cut_and_others_are_told_all_without_waiting_for_
             await until(lambda: system.metrics.dropped._value.get())
             await hand.answer("reader", "a")
             assert (await next_outcome(client)).id == "1"
-        assert system.metrics.dropped._value.get() == 1
+            assert system.metrics.dropped._value.get() == 1
+            server.drop_undrained()
+            server.drop_undrained()
+            await until(lambda: len(server.server_state.connections) == 1)
 
 
 async def test_a_client_that_leaves_is_forgotten(tmp_path: Path):
@@ -381,6 +384,18 @@ async def test_a_quiet_stream_shows_that_it_is_alive(tmp_path: Path):
         comments = (line async for line in client._lines if line.startswith(":"))
         assert await anext(comments) == ": ping"
         await comments.aclose()
+
+
+async def test_what_is_sent_goes_at_once(tmp_path: Path):
+    async with (
+        system_in(tmp_path) as system,
+        served(system) as (address, _, server),
+        listening(address, "reader") as client,
+    ):
+        await client.next()
+        (connection,) = server.server_state.connections
+        accepted = connection.transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_when_the_server_stops_open_streams_end_by_themselves(tmp_path: Path):

@@ -49,6 +49,7 @@ def create_app(
         description="A novel that writes back: press a symbol on a page, and read a new one.",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=_lifespan,
     )
     app.state.gateway = gateway

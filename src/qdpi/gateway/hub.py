@@ -107,6 +107,9 @@ class Hub:
                 self._went_away("The bus was closed.")
             except BusUnavailable as error:
                 self._went_away(error.detail)
+            except Exception as error:
+                log.exception("tap_failed")
+                self._went_away(repr(error))
             tries += 1
             await self._backoff.wait(tries)
 
@@ -130,18 +133,18 @@ class Hub:
         except MalformedEvent as error:
             log.warning("tap_skipped", topic=record.topic, offset=record.offset, reason=error.detail)
         except Exception:
-            log.exception("tap_failed", topic=record.topic, offset=record.offset)
+            log.exception("tap_record_failed", topic=record.topic, offset=record.offset)
 
     def _take_press(self, record: Record) -> None:
         press = decode(Ask if record.topic == Ask.topic else Press, record.value)
         self.waiting.add(press.session_id, press.event_id)
         if not self.waiting.answered(press.event_id):
-            self._tell(press.session_id, queued_frame(press.event_id, request_id(press.event_id)))
+            self._tell(press.session_id, lambda: queued_frame(press.event_id, request_id(press.event_id)))
 
     def _take_delta(self, record: Record) -> None:
         delta = decode(PageDelta, record.value)
         if not self.waiting.answered(delta.press_id) and self.running.take(delta):
-            self._tell(delta.session_id, delta_frame(delta))
+            self._tell(delta.session_id, lambda: delta_frame(delta))
 
     def _take_outcome(self, record: Record) -> None:
         event: PageDone | PageFailed = (
@@ -149,11 +152,14 @@ class Hub:
         )
         self.waiting.answer(event.session_id, event.press_id)
         self.running.forget(event.request_id)
-        self._tell(event.session_id, outcome_frame(event))
+        self._tell(event.session_id, lambda: outcome_frame(event))
 
-    def _tell(self, journey: str, frame: Frame) -> None:
-        for follower in self._followers.get(journey, ()):
-            follower.offer(frame)
+    def _tell(self, journey: str, make: Callable[[], Frame]) -> None:
+        followers = self._followers.get(journey)
+        if followers:
+            frame = make()
+            for follower in followers:
+                follower.offer(frame)
 
     def _all(self) -> list[Subscription]:
         return [follower for followers in self._followers.values() for follower in followers]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +13,7 @@ from qdpi.events import Ask, Event, Press, Stop
 from qdpi.gateway.bodies import Accepted, AskBody, PressBody, StopBody
 from qdpi.gateway.context import Exchange, Gateway
 from qdpi.gateway.problems import refusal_of
+from qdpi.gateway.waiting import Waiting
 from qdpi.identity import derived_id, press_id, request_id
 from qdpi.page_schema import Page
 from qdpi.tracing import continued
@@ -109,12 +112,8 @@ async def accept(gateway: Gateway, exchange: Exchange, press: Press | Ask, paren
     accepted = Accepted(event_id=press.event_id, request_id=request_id(press.event_id))
     if await _is_answered(gateway, press):
         return accepted
-    await _admit(gateway, press)
-    try:
+    with await _admitted(gateway, press):
         await publish(gateway, press, parent, accepted, _RETRY if press.client_request_id else _LOOK)
-    except BaseException:
-        gateway.hub.waiting.discard(press.session_id, press.event_id)
-        raise
     gateway.system.metrics.presses.labels("ask" if isinstance(press, Ask) else "press").inc()
     return accepted
 
@@ -126,13 +125,25 @@ async def _is_answered(gateway: Gateway, press: Press | Ask) -> bool:
     return answer is not None
 
 
-async def _admit(gateway: Gateway, press: Press | Ask) -> None:
+async def _admitted(gateway: Gateway, press: Press | Ask) -> AbstractContextManager[None]:
+    """Count a press among those that wait; what fails in the block that follows takes it out again."""
     waiting = gateway.hub.waiting
-    if waiting.add(press.session_id, press.event_id):
-        return
-    await _forget_answered(gateway, press.session_id)
+    if press.event_id in waiting.of(press.session_id):
+        return nullcontext()
     if not waiting.add(press.session_id, press.event_id):
-        raise TooManyWaiting(f"This journey has {waiting.limit} presses waiting, and may have no more.")
+        await _forget_answered(gateway, press.session_id)
+        if not waiting.add(press.session_id, press.event_id):
+            raise TooManyWaiting(f"This journey has {waiting.limit} presses waiting, and may have no more.")
+    return _counted(waiting, press)
+
+
+@contextmanager
+def _counted(waiting: Waiting, press: Press | Ask) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        waiting.discard(press.session_id, press.event_id)
+        raise
 
 
 async def _forget_answered(gateway: Gateway, journey: str) -> None:

@@ -10,8 +10,8 @@ from typing import Final
 from qdpi.events import PageDelta
 
 KEPT_PAGES: Final = 1_000
-KEPT_CHARACTERS: Final = 64_000
-"""The most of one page's text that is kept; a model's page is a tenth of it."""
+KEPT_CHARACTERS: Final = 16_000
+"""The most of one page's text that is kept; a page has a quarter of it."""
 
 
 @dataclass(slots=True)

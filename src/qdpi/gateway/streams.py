@@ -61,7 +61,11 @@ async def stream(
     ] = None,
     last_event_id: Annotated[str | None, Header(description="As `after`, and before it.")] = None,
 ) -> Response:
-    """Replay the outcomes after a seq, then go on live, each seq once and in order."""
+    """Replay the outcomes after a seq, then go on live, each seq once and in order.
+
+    The same frames as JSON `{event, id, data}` come over a WebSocket at `/api/v1/event/ws`, with the same
+    query.
+    """
     journey = journey_of(gateway, exchange, session_id)
     return EventStream(gateway, journey, seq_of(last_event_id, after))
 
