@@ -41,7 +41,7 @@ class Actor(NamedTuple):
 
 def enricher(system: System, model: LanguageModel) -> Actor:
     """Return the enricher."""
-    service = Enricher(system.store, system.catalog, system.publisher, now=system.now)
+    service = Enricher(system.store, system.catalog, system.publisher)
     return _worker(system, "enricher", (Press.topic, Ask.topic), service, service.refuse_or)
 
 

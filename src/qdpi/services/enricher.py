@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -31,22 +30,23 @@ _ID: TypeAdapter[str] = TypeAdapter(Id)
 class Enricher:
     """Attaches to a press what its request must name: symbol, section, context, the canon's revision."""
 
-    def __init__(
-        self, store: PageStore, catalog: Catalog, publisher: Publisher, *, now: Callable[[], datetime]
-    ) -> None:
-        self._store, self._catalog, self._publisher, self._now = store, catalog, publisher, now
+    def __init__(self, store: PageStore, catalog: Catalog, publisher: Publisher) -> None:
+        self._store, self._catalog, self._publisher = store, catalog, publisher
 
     async def __call__(self, record: Record) -> None:
         """Handle a record of `gibsey.ui.symbol` or `gibsey.ask`."""
         press = decode(Ask, record.value) if record.topic == Ask.topic else decode(Press, record.value)
-        await self._publisher.publish(await self.enrich(press))
+        await self._publisher.publish(await self.enrich(press, record.taken_at))
 
-    async def enrich(self, press: Press | Ask) -> PageRequest:
-        """Return the request of a press; one that must be refused carries an `error`."""
+    async def enrich(self, press: Press | Ask, taken_at: datetime) -> PageRequest:
+        """Return the request of a press; one that must be refused carries an `error`.
+
+        Its time is that at which the bus took the press, so that whoever makes it again makes the same event.
+        """
         edition = await self._catalog.current()
         request = PageRequest(
             event_id=request_id(press.event_id),
-            ts=max(self._now(), press.ts),
+            ts=max(taken_at, press.ts),
             session_id=press.session_id,
             cause_id=press.event_id,
             press_id=press.event_id,
@@ -92,7 +92,7 @@ class Enricher:
             return None
         return PageRequest(
             event_id=request_id(press),
-            ts=max(self._now(), record.taken_at),
+            ts=record.taken_at,
             session_id=session,
             cause_id=press,
             press_id=press,
