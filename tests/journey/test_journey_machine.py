@@ -221,9 +221,6 @@ class JourneyMachine(RuleBasedStateMachine):
 
 TestJourney = JourneyMachine.TestCase
 TestJourney.settings = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
     max_examples=60,
     stateful_step_count=40,
     suppress_health_check=[HealthCheck.too_slow],
