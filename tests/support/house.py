@@ -19,6 +19,7 @@ from tests.support import factories
 from qdpi.backoff import Backoff
 from qdpi.bootstrap import build_system, opened
 from qdpi.bus.port import Start
+from qdpi.canon.book import Voice
 from qdpi.events import Ask, Fault, PageDelta, PageDone, PageFailed, Phase, Press, decode
 from qdpi.gateway.app import create_app
 from qdpi.gateway.hub import Hub
@@ -28,7 +29,7 @@ from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome
 from qdpi.retrieval.thresholds import Thresholds
 from qdpi.settings import Settings
-from qdpi.store.port import Committed, Voice
+from qdpi.store.port import Committed
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 from qdpi.system import System
 
@@ -53,6 +54,8 @@ async def put_book(system: System, *, pages_a_section: int = 3, revision: int = 
             name=CHARACTER_NAMES[c],
             profile="Speaks plainly.",
             color=f"#0000{c:02x}",
+            symbol_svg=None,
+            source="profile",
         )
         for c in range(16)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
@@ -21,13 +22,22 @@ from qdpi.system import System
 
 _ROUTERS = (
     events.router,
-    streams.router,
     websocket.router,
     runs.router,
     reading.router,
     journeys.router,
     health.router,
 )
+
+
+class GatewayApp(FastAPI):
+    """The app, whose OpenAPI also tells of the stream that stands before its routes."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        document = super().openapi()
+        document["paths"][streams.PATH] = streams.description()
+        return document
 
 
 def create_app(
@@ -43,7 +53,7 @@ def create_app(
     client may have `queue_limit` frames waiting and hears a sign of life every `ping_seconds`.
     """
     gateway = wire(system, model_health, queue_limit, ping_seconds)
-    app = FastAPI(
+    app = GatewayApp(
         title="Gibsey QDPI",
         version=__version__,
         description="A novel that writes back: press a symbol on a page, and read a new one.",
@@ -58,6 +68,7 @@ def create_app(
     app.mount("/web", StaticFiles(packages=[("qdpi", "web")]), name="web")
     refusing.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(streams.StreamRoute, gateway=gateway)
     app.add_middleware(Envelope, gateway=gateway)
     return app
 

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from qdpi.errors import ForbiddenOrigin, InvalidInput, QdpiError
-from qdpi.gateway.context import VERSION, Exchange, Gateway, exchange_of, gateway_of, journey_of
+from qdpi.errors import ForbiddenOrigin, QdpiError
+from qdpi.gateway.context import VERSION, Gateway, exchange_of, gateway_of
 from qdpi.gateway.follower import Follower, Left
 from qdpi.gateway.problems import problem_response, refusal_of
-from qdpi.gateway.streams import SEND_SECONDS, seq_of
+from qdpi.gateway.streams import SEND_SECONDS, asked
 from qdpi.gateway.subscription import Subscription
 
 GOING_AWAY: Final = 1001
@@ -28,21 +28,13 @@ async def follow(websocket: WebSocket) -> None:
     """Follow a journey: `?session_id=`, and `?after=` as in the stream of server-sent events."""
     gateway, exchange = await gateway_of(websocket), await exchange_of(websocket)
     try:
-        journey, after = _asked(websocket, gateway, exchange)
+        _check_origin(websocket)
+        journey, after = asked(websocket.scope, gateway, exchange)
         with gateway.hub.subscribe(journey) as subscription:
             await _serve(websocket, gateway, subscription, after)
     except QdpiError as error:
         gateway.system.metrics.refused.labels(error.code).inc()
         await websocket.send_denial_response(problem_response(refusal_of(error), exchange.request_id))
-
-
-def _asked(websocket: WebSocket, gateway: Gateway, exchange: Exchange) -> tuple[str, int | None]:
-    _check_origin(websocket)
-    session_id = websocket.query_params.get("session_id")
-    if session_id is None:
-        raise InvalidInput("session_id is missing.", next_step="Add ?session_id= to the address.")
-    journey = journey_of(gateway, exchange, session_id)
-    return journey, seq_of(websocket.headers.get("last-event-id"), websocket.query_params.get("after"))
 
 
 def _check_origin(websocket: WebSocket) -> None:
