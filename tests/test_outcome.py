@@ -1,0 +1,131 @@
+"""All that is told of a run is a function of its committed outcome."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.support import factories
+
+from qdpi.events import Audit, IndexUpdate, PageDone, PageEvent, PageFailed, PageRequest, decode
+from qdpi.identity import time_uuid
+from qdpi.outcome import Outcome, audit_of, dead_letter_of, log_entry, page_events
+from qdpi.services.derivation import snapshot_of
+
+
+def stored(outcome: Outcome) -> Outcome:
+    """The outcome as whoever finds it later reads it."""
+    return Outcome.model_validate_json(outcome.model_dump_json())
+
+
+def stopped() -> Outcome:
+    outcome = factories.outcome(fails=True)
+    assert isinstance(outcome.event, PageFailed)
+    fault = outcome.event.error.model_copy(update={"code": "stopped"})
+    return outcome.model_copy(update={"event": outcome.event.model_copy(update={"error": fault})})
+
+
+@pytest.mark.parametrize("outcome", [factories.outcome(), factories.outcome(fails=True)], ids=["done", "failed"])
+def test_whoever_finds_an_outcome_derives_the_very_same_from_it(outcome):
+    found = stored(outcome)
+    assert found == outcome
+    assert found.model_dump_json() == outcome.model_dump_json()
+    for derive in (page_events, audit_of, dead_letter_of, snapshot_of):
+        assert derive(found) == derive(outcome)
+    assert log_entry(found.event) == log_entry(outcome.event)
+
+
+def test_an_outcome_names_its_journey_its_run_its_number_and_its_time():
+    outcome = factories.outcome("reader", 3)
+    assert (outcome.session_id, outcome.seq, outcome.at) == ("reader", 3, outcome.event.ts)
+    assert outcome.request_id == outcome.request.request_id
+
+
+def test_a_page_is_told_of_as_written_and_linked_and_asked_to_be_indexed():
+    outcome = factories.outcome("reader", 2)
+    page = outcome.page
+    assert page is not None
+    written, index = page_events(outcome)
+    assert isinstance(written, PageEvent)
+    assert isinstance(index, IndexUpdate)
+    assert (written.change, written.written, written.linked, written.indexed) == ("written", True, True, False)
+    assert (written.page_id, written.section, written.symbol_code) == (page.page_id, page.section, page.symbol_code)
+    assert index.page_id == page.page_id
+    for event in (written, index):
+        assert (event.ts, event.session_id, event.cause_id) == (outcome.at, "reader", outcome.event.event_id)
+
+
+def test_every_event_of_a_run_carries_its_press_its_run_its_number_and_its_attempt():
+    outcome = factories.outcome("reader", 2)
+    told = [outcome.event, *page_events(outcome), audit_of(outcome)]
+    run = {(event.press_id, event.request_id, event.seq, event.attempt) for event in told}  # type: ignore[attr-defined]
+    assert run == {(outcome.request.press_id, outcome.request_id, 2, 1)}
+    assert len({event.event_id for event in told}) == len(told)
+
+
+def test_a_failed_run_tells_of_no_page():
+    assert page_events(factories.outcome(fails=True)) == []
+
+
+@pytest.mark.parametrize(("fails", "topic"), [(False, PageDone.topic), (True, PageFailed.topic)])
+def test_the_audit_says_what_a_run_ended_in_and_what_it_cost(fails, topic):
+    outcome = factories.outcome(fails=fails)
+    audit = audit_of(outcome)
+    assert isinstance(audit, Audit)
+    assert (audit.step, audit.ts, audit.cause_id) == (topic, outcome.at, outcome.event.event_id)
+    assert audit.detail == {"model_calls": 1, "milliseconds": {"receive": 12.5}, "failures": []}
+
+
+def test_a_failed_run_has_one_dead_letter_with_its_request_as_it_would_be_published_again():
+    outcome = factories.outcome(fails=True)
+    letter = dead_letter_of(outcome)
+    assert letter is not None
+    key, value, headers = letter.original()
+    assert key == b"reader"
+    assert decode(PageRequest, value) == outcome.request
+    assert dict(headers)["x-event-id"] == outcome.request.event_id.encode()
+    assert (letter.source_topic, letter.group) == (PageRequest.topic, "qdpi.page_generator")
+    assert isinstance(outcome.event, PageFailed)
+    assert (letter.error, letter.attempts, letter.ts) == (outcome.event.error, outcome.event.attempt, outcome.at)
+    assert (letter.press_id, letter.session_id) == (outcome.request.press_id, "reader")
+    assert letter.event_id != factories.outcome(number=2, fails=True).event.event_id
+
+
+def test_a_page_and_a_run_that_its_reader_stopped_have_no_dead_letter():
+    assert dead_letter_of(factories.outcome()) is None
+    assert dead_letter_of(stopped()) is None
+
+
+def test_a_row_of_the_log_is_keyed_by_the_events_own_time_and_id():
+    event = factories.outcome("reader", 5).event
+    row = log_entry(event)
+    assert (row.session_id, row.ts, row.event_id, row.type) == ("reader", event.ts, event.event_id, event.topic)
+    assert row.time_uuid == time_uuid(event.ts, event.event_id)
+    assert decode(PageDone, row.payload_json.encode()) == event
+    assert json.loads(row.headers_json)["x-event-id"] == event.event_id
+
+
+def test_what_a_direct_run_answers_is_the_page_flat_with_its_policy_and_receipt_and_without_its_owner():
+    outcome = factories.outcome("reader", 1)
+    answer = outcome.public()
+    page = outcome.page
+    assert page is not None
+    assert {name: answer[name] for name in page.public()} == page.public()
+    assert (answer["event_id"], answer["request_id"]) == (outcome.request.press_id, outcome.request_id)
+    assert answer["policy"]["given"] == "T0"
+    assert answer["receipt"]["receipt_id"] == page.receipt_id
+    assert answer["edges"]["next_within"] == page.edges.next_within
+
+
+def test_what_a_failed_direct_run_answers_is_its_error_and_receipt():
+    answer = factories.outcome(fails=True).public()
+    assert answer["error"]["code"] == "model_failed"
+    assert answer["seq"] == 1
+    assert "text" not in answer
+
+
+def test_a_snapshot_is_the_state_after_the_outcome_keyed_by_its_number():
+    outcome = factories.outcome("reader", 4)
+    snapshot = snapshot_of(outcome)
+    assert (snapshot.session_id, snapshot.seq, snapshot.state) == ("reader", 4, outcome.state)
+    assert (snapshot.last_event_ts, snapshot.cursor) == (outcome.at, outcome.event.event_id)

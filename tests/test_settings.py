@@ -1,0 +1,112 @@
+"""The table of settings: what is read, what is refused and how, and what never shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qdpi.errors import InvalidSetting
+from qdpi.events import PageEventLayout
+from qdpi.settings import SETTINGS, LogFormat, LogLevel, Settings, load_settings
+
+SECRETS = {"secret": "first,second", "openai_api_key": "sk-openai", "anthropic_api_key": "sk-anthropic"}
+
+
+def test_without_any_variable_the_defaults_hold():
+    settings = load_settings({})
+    assert settings == Settings()
+    assert (settings.host, settings.port, settings.model, settings.secrets) == ("127.0.0.1", 8000, None, ())
+    assert settings.page_events is PageEventLayout.KEYED
+
+
+def test_every_setting_has_a_variable_of_its_own_and_a_sentence():
+    assert len({setting.variable for setting in SETTINGS}) == len(SETTINGS)
+    assert all(setting.help.endswith(".") for setting in SETTINGS)
+    assert {setting.name for setting in SETTINGS if setting.secret} == set(SECRETS)
+
+
+def test_each_variable_is_read_as_what_it_is():
+    settings = load_settings(
+        {
+            "QDPI_MODEL": "ollama_chat/llama3",
+            "QDPI_MODEL_TIMEOUT": "2.5",
+            "QDPI_PORT": "0",
+            "QDPI_DATA_DIR": "/somewhere/else",
+            "QDPI_PAGE_EVENTS": "section",
+            "QDPI_LOG_LEVEL": "debug",
+            "QDPI_LOG_FORMAT": "console",
+            "OLLAMA_BASE_URL": "http://localhost:11434",
+        }
+    )
+    assert (settings.model, settings.model_timeout, settings.port) == ("ollama_chat/llama3", 2.5, 0)
+    assert settings.data_dir == Path("/somewhere/else")
+    assert settings.page_events is PageEventLayout.SECTION
+    assert (settings.log_level, settings.log_format) == (LogLevel.DEBUG, LogFormat.CONSOLE)
+    assert settings.ollama_base_url == "http://localhost:11434"
+
+
+def test_an_empty_variable_counts_as_unset():
+    assert load_settings({setting.variable: "" for setting in SETTINGS}) == Settings()
+    assert load_settings({"KAFKA_BROKERS": "", "CASSANDRA_HOSTS": ""}) == Settings()
+
+
+def test_a_flag_wins_over_its_variable_and_a_flag_not_given_does_not():
+    assert load_settings({"QDPI_PORT": "9000"}, port=7000).port == 7000
+    assert load_settings({"QDPI_PORT": "9000"}, port=None).port == 9000
+    assert load_settings({"QDPI_PORT": "9000"}, port=0).port == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "hint"),
+    [
+        ("QDPI_PORT", "eight", "int is wanted"),
+        ("QDPI_PORT", "-1", "0 to 65535 is wanted"),
+        ("QDPI_PORT", "65536", "0 to 65535 is wanted"),
+        ("QDPI_PORT", "80.5", "int is wanted"),
+        ("QDPI_MODEL_TIMEOUT", "soon", "float is wanted"),
+        ("QDPI_MODEL_TIMEOUT", "0", "0.1 or more is wanted"),
+        ("QDPI_MODEL_TIMEOUT", "nan", "0.1 or more is wanted"),
+        ("QDPI_MODEL_RETRIES", "-1", "0 or more is wanted"),
+        ("QDPI_CONCURRENCY", "0", "1 or more is wanted"),
+        ("QDPI_MAX_WAITING", "0", "1 or more is wanted"),
+        ("QDPI_RUN_TIMEOUT", "-5", "0.1 or more is wanted"),
+        ("QDPI_PAGE_EVENTS", "topic", "one of keyed, section, page"),
+        ("QDPI_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+        ("QDPI_LOG_FORMAT", "xml", "one of json, console"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_variable_the_value_and_a_hint(variable, value, hint):
+    with pytest.raises(InvalidSetting) as refusal:
+        load_settings({variable: value})
+    assert str(refusal.value).startswith(f"{variable} is {value!r}")
+    assert hint in str(refusal.value)
+    assert refusal.value.next_step
+
+
+def test_a_wrong_flag_is_refused_like_its_variable():
+    with pytest.raises(InvalidSetting, match="QDPI_PORT is '70000'"):
+        load_settings({}, port=70_000)
+
+
+@pytest.mark.parametrize(("variable", "what"), [("KAFKA_BROKERS", "Kafka"), ("CASSANDRA_HOSTS", "Cassandra")])
+def test_a_service_that_this_version_cannot_reach_is_refused_rather_than_ignored(variable, what):
+    with pytest.raises(InvalidSetting, match=f"{variable} is set.*no adapter for {what}.*Unset {variable}"):
+        load_settings({variable: "localhost:9092"})
+
+
+def test_secrets_show_neither_in_a_repr_nor_in_an_error():
+    settings = load_settings(
+        {"QDPI_SECRET": "first,second", "OPENAI_API_KEY": "sk-openai", "ANTHROPIC_API_KEY": "sk-anthropic"}
+    )
+    assert {name: getattr(settings, name) for name in SECRETS} == SECRETS
+    for shown in (repr(settings), str(settings)):
+        assert not any(part in shown for value in SECRETS.values() for part in value.split(","))
+    with pytest.raises(InvalidSetting) as refusal:
+        load_settings({"QDPI_SECRET": "first,second", "QDPI_PORT": "x"})
+    assert "first" not in str(refusal.value)
+
+
+def test_several_secrets_rotate_the_first_signs():
+    assert load_settings({"QDPI_SECRET": "new,old"}).secrets == ("new", "old")
+    assert load_settings({"QDPI_SECRET": ",new,"}).secrets == ("new",)
