@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from qdpi.bootstrap import build_system, ensure_book, opened
+from qdpi.settings import Settings
+
+NewHouse = Callable[[], Path]
+"""Makes a data directory with the project's own book in it."""
+Say = Callable[[str], None]
+"""Shows a text whether or not output is captured."""
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with the project's own book, to be copied."""
+    directory = tmp_path_factory.mktemp("furnished")
+
+    async def furnish() -> None:
+        async with opened(build_system(Settings(data_dir=directory))) as system:
+            await ensure_book(system)
+
+    asyncio.run(furnish())
+    return directory
+
+
+@pytest.fixture
+def new_house(furnished: Path, tmp_path: Path) -> NewHouse:
+    """Return a function that makes a data directory of its own."""
+    made = 0
+
+    def make() -> Path:
+        nonlocal made
+        made += 1
+        return Path(shutil.copytree(furnished, tmp_path / f"house-{made}"))
+
+    return make
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    """Return a function that shows what a run came to."""
+
+    def show(text: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{text}\n")
+
+    return show

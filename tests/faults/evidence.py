@@ -1,0 +1,89 @@
+"""Gathering, through the ports, what the checker is given; and waiting until all work is done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from tests.faults.checker import History, Stream
+
+from qdpi.bus.port import EventBus
+from qdpi.events import DeadLetter, PageDone, PageFailed, decode
+from qdpi.identity import page_id, request_id
+from qdpi.outcome import Outcome
+from qdpi.store.port import PageStore
+
+PATIENCE: Final = 120.0
+"""Seconds after which a test that waits for something gives up."""
+GROUPS: Final = ("qdpi.enricher", "qdpi.page_generator", "qdpi.indexer", "qdpi.recorder")
+"""The groups in the order in which work flows through them."""
+_LOOK_AGAIN: Final = 0.02
+
+
+async def settled(bus: EventBus) -> None:
+    """Wait until every group has committed all that there is, in the order in which work flows."""
+    async with asyncio.timeout(PATIENCE):
+        for group in GROUPS:
+            while any(lag.records for lag in await bus.lag(group)):  # noqa: ASYNC110 (no bus tells of commits)
+                await asyncio.sleep(_LOOK_AGAIN)
+
+
+async def history_of(
+    store: PageStore,
+    bus: EventBus,
+    presses: Mapping[str, Iterable[str]],
+    *,
+    generated: Collection[str] = (),
+    streams: Iterable[Stream] = (),
+) -> History:
+    """Return what a store and a bus hold of these presses, each journey's in their order.
+
+    `generated` are the ids of generated pages of which a row or an edge is known to be there, besides
+    those that the presses lead to.
+    """
+    pressed = {journey: tuple(events) for journey, events in presses.items()}
+    names = {*generated, *(page_id(request_id(event)) for events in pressed.values() for event in events)}
+    found = {name: await store.page(name) for name in names}
+    edges = {name: await store.edges(name) for name in names}
+    snapshots = {journey: await store.snapshot(journey) for journey in pressed}
+    return History(
+        ring=await _ring(store),
+        presses=pressed,
+        outcomes={journey: await _outcomes(store, journey) for journey in pressed},
+        pages=tuple(page for page in found.values() if page),
+        edges={name: linked for name, linked in edges.items() if linked},
+        indexed=set(await store.embeddings(names)),
+        log={journey: tuple(await store.log(journey, limit=1_000_000)) for journey in pressed},
+        snapshots={journey: snapshot for journey, snapshot in snapshots.items() if snapshot},
+        told=tuple(await _told(bus)),
+        letters=tuple([decode(DeadLetter, record.value) async for record in bus.scan(DeadLetter.topic)]),
+        streams=tuple(streams),
+    )
+
+
+def generated_pages(directory: Path) -> set[str]:
+    """Return the ids of all generated pages of which the embedded store has a row or an edge."""
+    with closing(sqlite3.connect(directory / "store.db")) as connection:
+        pages = connection.execute("SELECT page_id, extra_json FROM pages").fetchall()
+        linked = connection.execute("SELECT page_id FROM page_index_signals").fetchall()
+    canon = {page for page, extra in pages if json.loads(extra)["placement"] is None}
+    return ({page for page, _ in pages} | {page for (page,) in linked}) - canon
+
+
+async def _ring(store: PageStore) -> set[str]:
+    canon = await store.canon()
+    return {page.page_id for page in await store.canon_pages(canon.revision)} if canon else set()
+
+
+async def _outcomes(store: PageStore, journey: str) -> tuple[Outcome, ...]:
+    return tuple(await store.outcomes(journey, limit=1_000_000))
+
+
+async def _told(bus: EventBus) -> list[PageDone | PageFailed]:
+    done = [decode(PageDone, record.value) async for record in bus.scan(PageDone.topic)]
+    return [*done, *[decode(PageFailed, record.value) async for record in bus.scan(PageFailed.topic)]]

@@ -1,0 +1,125 @@
+"""A process that has imported everything once and forks workers from it, so that a life costs little.
+
+It has one thread and no event loop when it forks. It reads orders, one JSON object a line, from standard
+input (`{"directory": …, "die_after": LABEL or null}`) and tells on standard output what becomes of each
+worker: `{"pid": …, "event": "born" | "ready" | "ended" | "dead", …}`. It ends with its standard input, and
+its workers with it. Processes are real, and so is their death.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import select
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, Final
+
+from tests.faults.worker_process import quiet, tell, work
+from tests.faults.wrapping import die_after, nothing
+
+from qdpi.language.framework import load_dspy
+from qdpi.language.offline import OfflineWriter
+from qdpi.retrieval.index import Embedder
+
+SINGLE_THREADED: Final = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "RAYON_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""The environment in which no library starts a thread when it is imported or used."""
+
+
+def main() -> None:
+    """Import, then fork by order until standard input ends."""
+    quiet()
+    embedder = _warmed()
+    _refuse_threads()
+    heard, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(wake)
+    tell({"event": "nursery"})
+    alive: set[int] = set()
+    buffer = b""
+    while True:
+        readable, _, _ = select.select([0, heard], [], [])
+        if heard in readable:
+            os.read(heard, 4_096)
+            _reap(alive)
+        if 0 in readable:
+            given = os.read(0, 65_536)
+            if not given:
+                break
+            *orders, buffer = (buffer + given).split(b"\n")
+            for order in orders:
+                alive.add(_fork(json.loads(order), embedder, (heard, wake)))
+    for pid in alive:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _warmed() -> Embedder:
+    """Load whatever loads on first use."""
+    import qdpi.program  # noqa: F401 (loaded once, here)
+
+    load_dspy()
+    _ = OfflineWriter().lm
+    embedder = Embedder()
+    embedder.embed(["A lamp on a stair."])
+    return embedder
+
+
+def _refuse_threads() -> None:
+    tasks = Path("/proc/self/task")
+    if tasks.is_dir() and len(list(tasks.iterdir())) > 1:
+        raise RuntimeError("A process with threads must not fork: set SINGLE_THREADED in its environment.")
+
+
+def _reap(alive: set[int]) -> None:
+    while alive:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        alive.discard(pid)
+        tell({"event": "dead", "pid": pid, "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None})
+
+
+def _fork(order: dict[str, Any], embedder: Embedder, pipe: tuple[int, int]) -> int:
+    pid = os.fork()
+    if pid:
+        tell({"event": "born", "pid": pid, "order": order["order"]})
+        return pid
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for descriptor in (0, *pipe):
+            os.close(descriptor)
+        _live(order, embedder)
+        code = 0
+    except BaseException:  # nothing of the parent's may run in the child
+        traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _live(order: dict[str, Any], embedder: Embedder) -> None:
+    pid = os.getpid()
+    plan = die_after(order["die_after"]) if order["die_after"] else nothing
+    calls = asyncio.run(
+        work(
+            Path(order["directory"]),
+            plan=plan,
+            embedder=embedder,
+            on_ready=lambda: tell({"event": "ready", "pid": pid}),
+        )
+    )
+    tell({"event": "ended", "pid": pid, "calls": calls})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""A worker is killed right after each of the port calls that answering presses takes; another takes over."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from tests.faults.checker import Violation, tally, violations
+from tests.faults.conftest import NewHouse, Say
+from tests.faults.evidence import generated_pages, history_of, settled
+from tests.faults.lives import Life, Nursery, nursery
+
+from qdpi.bootstrap import build_system, opened, utc_now
+from qdpi.events import PageDelta, Press
+from qdpi.identity import derived_id
+from qdpi.settings import Settings
+from qdpi.symbols import parse_symbol
+
+SEED = 3
+AT_ONCE = 4
+"""How many deaths are under way at a time."""
+LIVES = 3
+"""In how many lives a call is waited for."""
+BUNDLED = re.compile(rf"\.(fetch|commit)#|^bus\.publish {re.escape(PageDelta.topic)}#")
+"""The calls whose number depends on how records, offsets and pieces of text came to be taken together."""
+
+
+class Death(NamedTuple):
+    """What came of a worker that was to die after a call."""
+
+    after: str
+    died: bool
+    found: list[Violation]
+    presses: int
+    outcomes: int
+
+
+def presses() -> list[Press]:
+    """Two presses of one journey, the second in a reader's words, and one of another that must be refused."""
+    return [
+        _press("amber", 1, "an-author:XC", "S01-P0001"),
+        _press("amber", 2, "an-author:AU", None, "What did the lamp show?"),
+        _press("birch", 1, "an-author:XC", "S01-P9999"),
+    ]
+
+
+def _press(journey: str, number: int, symbol: str, page: str | None, words: str = "") -> Press:
+    return Press(
+        event_id=derived_id("death-at-every-call", journey, str(number)),
+        ts=utc_now(),
+        session_id=journey,
+        symbol_code=parse_symbol(symbol),
+        page_id=page,
+        user_intent=words,
+    )
+
+
+@pytest.mark.slow
+async def test_death_after_any_port_call_loses_doubles_and_swaps_nothing(new_house: NewHouse, say: Say):
+    async with nursery() as lives:
+        calls = await _calls_of_a_whole_life(lives, new_house())
+        assert len(calls) > 40, "the dry run saw too few calls to be the handling of three presses"
+        order = random.Random(SEED).sample(calls, len(calls))
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(label: str) -> Death:
+            async with room:
+                death = await _death(lives, new_house(), label)
+                # how records are bundled is a matter of timing: a call that this life did not make, another may
+                for _ in range(LIVES - 1):
+                    death = death if death.died or death.found else await _death(lives, new_house(), label)
+                return death
+
+        deaths = await asyncio.gather(*(one(label) for label in order))
+    say(_told(deaths))
+    assert {death.after: death.found for death in deaths if death.found} == {}
+    assert [death.after for death in deaths if not death.died and not BUNDLED.search(death.after)] == []
+
+
+async def _calls_of_a_whole_life(lives: Nursery, house: Path) -> list[str]:
+    worker = await lives.worker(house)
+    death = await _answer(house, worker, "")
+    assert not death.found
+    assert await worker.end(signal.SIGTERM) is None
+    return worker.calls
+
+
+async def _death(lives: Nursery, house: Path, label: str) -> Death:
+    victim = await lives.worker(house, die_after=label)
+    heir = await lives.worker(house)
+    try:
+        return await _answer(house, victim, label)
+    finally:
+        await victim.end(signal.SIGKILL)
+        await heir.end(signal.SIGKILL)
+
+
+async def _answer(house: Path, victim: Life, label: str) -> Death:
+    async with opened(build_system(Settings(data_dir=house))) as system:
+        events = presses()
+        for event in events:
+            await system.publisher.publish(event)
+        await settled(system.bus)
+        journeys = _by_journey(events)
+        history = await history_of(system.store, system.bus, journeys, generated=generated_pages(house))
+    counted = tally(history, 0)
+    return Death(label, victim.dead.done(), violations(history), counted.presses, counted.outcomes)
+
+
+def _by_journey(events: Iterable[Press]) -> dict[str, list[str]]:
+    journeys: dict[str, list[str]] = {}
+    for event in events:
+        journeys.setdefault(event.session_id, []).append(event.event_id)
+    return journeys
+
+
+def _told(deaths: list[Death]) -> str:
+    died = sum(death.died for death in deaths)
+    broken = sum(len(death.found) for death in deaths)
+    return (
+        f"seed {SEED}: {len(deaths)} calls, {died} deaths, {sum(d.presses for d in deaths)} presses, "
+        f"{sum(d.outcomes for d in deaths)} outcomes, {broken} violations"
+    )

@@ -1,0 +1,97 @@
+"""All actors at work in a process of their own, over ports that a plan makes go wrong.
+
+`python -m tests.faults.worker_process --data-dir D [--die-after LABEL]`, where LABEL names a call and its
+number among those of its name (`store.commit_outcome#2`). Prints `ready` once it polls, works until SIGTERM,
+and then prints the labels of what it called as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from tests.faults.wrapping import Plan, Witness, die_after, nothing, witnessed_bus, witnessed_store
+
+from qdpi.bootstrap import build_bus, build_company, build_store, build_system, ensure_book, opened, utc_now
+from qdpi.language.offline import OfflineWriter
+from qdpi.language.port import LanguageModel
+from qdpi.retrieval.index import Embedder
+from qdpi.settings import Settings
+
+ACTORS = ("enricher", "page_generator", "indexer", "recorder")
+
+
+async def work(
+    directory: Path,
+    *,
+    plan: Plan = nothing,
+    on_ready: Callable[[], None] = lambda: None,
+    embedder: Embedder | None = None,
+    model: LanguageModel | None = None,
+) -> list[str]:
+    """Work until SIGTERM and return the labels of the calls made; `on_ready` is called once all have polled.
+
+    The book is there and read before calls are counted: they are those that handle events.
+    """
+    settings, witness = Settings(data_dir=directory), Witness(plan, _all_polled(on_ready))
+    system = build_system(
+        settings,
+        bus=witnessed_bus(build_bus(settings, utc_now), witness),
+        store=witnessed_store(build_store(settings), witness),
+        embedder=embedder,
+    )
+    async with opened(system):
+        await ensure_book(system)
+        await system.catalog.current()
+        witness.begin()
+        company = build_company(system, ACTORS, model or OfflineWriter())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, company.stop)
+        await company.run()
+    return [call.label for call in witness.calls]
+
+
+def _all_polled(on_ready: Callable[[], None]) -> Callable[[str], None]:
+    waited_for = {f"qdpi.{name}.fetch" for name in ACTORS}
+
+    def polled(name: str) -> None:
+        if name in waited_for:
+            waited_for.remove(name)
+            if not waited_for:
+                on_ready()
+
+    return polled
+
+
+def quiet() -> None:
+    """Have errors alone logged, and to standard error."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(40),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def tell(message: object) -> None:
+    """Write a message for the parent, on one line."""
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Work as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--die-after", help="the label of the call after which to die")
+    given = parser.parse_args()
+    quiet()
+    plan = die_after(given.die_after) if given.die_after else nothing
+    tell(asyncio.run(work(given.data_dir, plan=plan, on_ready=lambda: tell("ready"))))
+
+
+if __name__ == "__main__":
+    main()

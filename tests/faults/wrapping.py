@@ -1,0 +1,176 @@
+"""The ports with a witness around them: every call is counted, and may be made to go wrong.
+
+A plan is asked before and after each call. It may raise (before: nothing was done; after: it was done and
+the answer got lost), wait, or end the process. The product knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from inspect import iscoroutinefunction
+from typing import Any, Final, NamedTuple, TypeVar, cast
+
+from qdpi.bus.port import Delivery, EventBus, Membership, Message, Record, Start
+from qdpi.store.port import PageStore
+
+T = TypeVar("T")
+
+
+class Call(NamedTuple):
+    """A call of a port: its number among all, its name, and its number among those of its name, from 1.
+
+    Both are 0 where nothing is handled by it: opening, polling without a record, looking after figures.
+    """
+
+    number: int
+    name: str
+    occurrence: int
+
+    @property
+    def label(self) -> str:
+        """The call as a test names it."""
+        return f"{self.name}#{self.occurrence}"
+
+
+class Moment(StrEnum):
+    """When a plan is asked."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+Plan = Callable[[Call, Moment], Awaitable[None]]
+
+IDLE: Final = frozenset({"open", "close", "ping", "join", "leave", "pause", "resume", "lag", "topics", "trim"})
+"""The methods that handle no event."""
+
+
+async def nothing(call: Call, moment: Moment) -> None:
+    """Let every call be."""
+
+
+def die_after(label: str) -> Plan:
+    """Return the plan to be killed right after the call of this label has been done."""
+
+    async def plan(call: Call, moment: Moment) -> None:
+        if moment is Moment.AFTER and call.label == label:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return plan
+
+
+class Witness:
+    """Counts the calls of all ports of a process from `begin` on, and asks the plan about each.
+
+    `on_polled` hears the name of each fetch that came back.
+    """
+
+    def __init__(self, plan: Plan = nothing, on_polled: Callable[[str], None] = lambda name: None) -> None:
+        self.calls: list[Call] = []
+        self._plan, self._on_polled = plan, on_polled
+        self._counts: Counter[str] = Counter()
+        self._counting = False
+
+    def begin(self) -> None:
+        """Count and ask from here on."""
+        self._counting = True
+
+    async def see(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Do a counted call."""
+        call = self._count(name)
+        await self._ask(call, Moment.BEFORE)
+        result = await work()
+        await self._ask(call, Moment.AFTER)
+        return result
+
+    async def see_idle(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Do a call that is not counted; the plan is asked before it alone."""
+        await self._ask(Call(0, name, 0), Moment.BEFORE)
+        return await work()
+
+    async def see_fetch(self, name: str, work: Callable[[], Awaitable[Delivery]]) -> Delivery:
+        """Do a fetch, which is counted once it has brought records."""
+        delivery = await self.see_idle(name, work)
+        self._on_polled(name)
+        if delivery.records:
+            await self._ask(self._count(name), Moment.AFTER)
+        return delivery
+
+    def _count(self, name: str) -> Call:
+        if not self._counting:
+            return Call(0, name, 0)
+        self._counts[name] += 1
+        call = Call(len(self.calls) + 1, name, self._counts[name])
+        self.calls.append(call)
+        return call
+
+    async def _ask(self, call: Call, moment: Moment) -> None:
+        if self._counting:
+            await self._plan(call, moment)
+
+
+class _Witnessed:
+    """Passes every method of a port on, coroutines through the witness."""
+
+    def __init__(self, inner: Any, part: str, witness: Witness) -> None:
+        self._inner, self._part, self._witness = inner, part, witness
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._inner, name)
+        if not iscoroutinefunction(attribute):
+            return attribute
+        see = self._witness.see_idle if name in IDLE else self._witness.see
+
+        async def witnessed(*args: Any, **kwargs: Any) -> Any:
+            return await see(f"{self._part}.{name}", lambda: attribute(*args, **kwargs))
+
+        return witnessed
+
+
+class _WitnessedMembership(_Witnessed):
+    async def fetch(self, limit: int, timeout: float) -> Delivery:
+        return await self._witness.see_fetch(f"{self._part}.fetch", lambda: self._inner.fetch(limit, timeout))
+
+
+class _WitnessedBus(_Witnessed):
+    async def publish(self, message: Message) -> None:
+        await self._witness.see(f"bus.publish {message.topic}", lambda: self._inner.publish(message))
+
+    async def join(self, group: str, topics: Iterable[str]) -> Membership:
+        member = await self._witness.see_idle("bus.join", lambda: self._inner.join(group, topics))
+        return cast("Membership", _WitnessedMembership(member, group, self._witness))
+
+    @asynccontextmanager
+    async def tap(
+        self, topics: Iterable[str], start: Start, *, limit: int = 10_000
+    ) -> AsyncIterator[AsyncIterator[Record]]:
+        async with self._inner.tap(topics, start, limit=limit) as records:
+            yield self._tapped(records)
+
+    async def scan(self, topic: str) -> AsyncIterator[Record]:
+        async for record in self._tapped(self._inner.scan(topic)):
+            yield record
+
+    async def _tapped(self, records: AsyncIterator[Record]) -> AsyncIterator[Record]:
+        async for record in records:
+            await self._witness.see_idle("bus.tap", _no_work)
+            yield record
+
+
+async def _no_work() -> None:
+    pass
+
+
+def witnessed_store(store: PageStore, witness: Witness) -> PageStore:
+    """Return a store whose every call the witness sees."""
+    return cast("PageStore", _Witnessed(store, "store", witness))
+
+
+def witnessed_bus(bus: EventBus, witness: Witness) -> EventBus:
+    """Return a bus whose every call, and every call of its memberships, the witness sees."""
+    return cast("EventBus", _WitnessedBus(bus, "bus", witness))
