@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from qdpi.events import DeadLetter, PageDone, PageFailed
+from qdpi.identity import request_id
 from qdpi.journey import JourneyState, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome, dead_letter_of
 from qdpi.page_schema import Edges, Page
@@ -70,7 +71,8 @@ class History:
     """All that is held against each other. `presses` are the event ids of each journey in their order.
 
     `outcomes` are a journey's as its partition holds them; `pages` the generated page rows, `edges` the
-    stored edges of generated pages; `told` and `letters` what the bus carried, repeats included.
+    stored edges of generated pages; `told` and `letters` what the bus carried, repeats included. `repeated`
+    are the presses that their client sent again: the log may show each arrival.
     """
 
     ring: Collection[str]
@@ -84,6 +86,7 @@ class History:
     told: tuple[PageDone | PageFailed, ...] = ()
     letters: tuple[DeadLetter, ...] = ()
     streams: tuple[Stream, ...] = ()
+    repeated: Collection[str] = ()
 
     def all_outcomes(self) -> Iterator[Outcome]:
         """Every outcome of every journey."""
@@ -187,8 +190,9 @@ def _folded(outcomes: Iterable[Outcome], seq: int) -> str | None:
 def _log(history: History) -> Iterator[Violation]:
     for journey in history.presses.keys() | history.log.keys():
         rows = Counter(entry.event_id for entry in history.log.get(journey, ()))
+        arrivals = {*history.repeated, *map(request_id, history.repeated)}
         for event in rows:
-            if rows[event] > 1:
+            if rows[event] > 1 and event not in arrivals:
                 yield Violation(Broken.LOG_DOUBLED, journey, event)
         for outcome in history.outcomes.get(journey, ()):
             for event in _logged(outcome):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Final
 from tests.faults.checker import History, Stream
 
 from qdpi.bus.port import EventBus
-from qdpi.events import DeadLetter, PageDone, PageFailed, decode
+from qdpi.events import DeadLetter, PageDone, PageFailed, Press, decode
 from qdpi.identity import page_id, request_id
 from qdpi.outcome import Outcome
 from qdpi.store.port import PageStore
@@ -63,6 +64,7 @@ async def history_of(
         told=tuple(await _told(bus)),
         letters=tuple([decode(DeadLetter, record.value) async for record in bus.scan(DeadLetter.topic)]),
         streams=tuple(streams),
+        repeated=await _repeated(bus),
     )
 
 
@@ -87,3 +89,8 @@ async def _outcomes(store: PageStore, journey: str) -> tuple[Outcome, ...]:
 async def _told(bus: EventBus) -> list[PageDone | PageFailed]:
     done = [decode(PageDone, record.value) async for record in bus.scan(PageDone.topic)]
     return [*done, *[decode(PageFailed, record.value) async for record in bus.scan(PageFailed.topic)]]
+
+
+async def _repeated(bus: EventBus) -> set[str]:
+    taken = Counter([record.header("x-event-id") async for record in bus.scan(Press.topic)])
+    return {event for event, times in taken.items() if event and times > 1}

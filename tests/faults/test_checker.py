@@ -272,6 +272,11 @@ def test_published_repeats_of_the_same_outcome_are_no_violation():
     assert violations(replace(history, told=history.told * 2, letters=history.letters * 2)) == []
 
 
+def test_a_press_that_its_client_sent_again_may_stand_in_the_log_for_each_arrival():
+    history = a_doubled_row_of_the_log(good())
+    assert violations(replace(history, repeated=history.presses["amber"][:1])) == []
+
+
 def test_the_table_counts_what_was_lost_doubled_and_swapped():
     good_row, bad_row = tally(good(), kills=3), tally(a_swap_of_two_presses(a_lost_press(good())), kills=0)
     assert good_row == (3, 5, 5, 0, 0, 0, 6, 0)

@@ -1,0 +1,96 @@
+"""The whole product, killed with SIGKILL at random moments while readers press and follow."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+
+import httpx
+import pytest
+from tests.faults.checker import table, tally, violations
+from tests.faults.conftest import NewHouse, Say
+from tests.faults.evidence import generated_pages, history_of, settled
+from tests.faults.readers import Reader
+from tests.faults.running import Running
+
+from qdpi.bootstrap import build_system, opened
+from qdpi.settings import Settings
+
+SEED = 9
+JOURNEYS, PRESSES, KILLS = 12, 200, 10
+MOST_DELAY = 0.05
+"""A kill comes up to so many seconds after the step that it was drawn for."""
+PATIENCE = 300.0
+
+
+class Progress:
+    """How many presses were taken and outcomes seen, and who waits for so many."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._changed = asyncio.Event()
+
+    def step(self) -> None:
+        self._steps += 1
+        self._changed.set()
+
+    async def reach(self, steps: int) -> None:
+        while self._steps < steps:
+            self._changed.clear()
+            await self._changed.wait()
+
+
+@pytest.mark.slow
+async def test_kills_at_random_moments_lose_double_and_swap_nothing(new_house: NewHouse, say: Say):
+    chance, progress, product = random.Random(SEED), Progress(), Running(new_house())
+    await product.start()
+    async with httpx.AsyncClient(base_url=product.url, timeout=30.0) as client:
+        readers = [
+            Reader(client, f"journey-{n}", presses, random.Random(chance.random()), progress.step)
+            for n, presses in enumerate(_shares(PRESSES, JOURNEYS))
+        ]
+        try:
+            async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+                tasks.create_task(_kill(product, progress, chance))
+                for reader in readers:
+                    tasks.create_task(reader.read())
+            await _settled(product)
+        finally:
+            code = await product.end(signal.SIGTERM)
+    async with opened(build_system(Settings(data_dir=product.directory))) as system:
+        history = await history_of(
+            system.store,
+            system.bus,
+            {reader.journey: reader.pressed for reader in readers},
+            generated=generated_pages(product.directory),
+            streams=[reader.stream for reader in readers],
+        )
+    kills = product.lives - 1
+    say(f"seed {SEED}, {_of_readers(readers)}\n{table([tally(history, kills)])}")
+    assert violations(history) == []
+    assert (kills, sum(map(len, history.outcomes.values()))) == (KILLS, PRESSES)
+    assert code == 0
+
+
+async def _kill(product: Running, progress: Progress, chance: random.Random) -> None:
+    steps = 2 * PRESSES  # each press is taken once and answered once
+    for step in sorted(chance.sample(range(1, steps - KILLS), KILLS)):
+        await progress.reach(step)
+        await asyncio.sleep(chance.random() * MOST_DELAY)
+        assert await product.end(signal.SIGKILL) == -signal.SIGKILL
+        await product.start()
+
+
+async def _settled(product: Running) -> None:
+    async with opened(build_system(Settings(data_dir=product.directory))) as system:
+        await settled(system.bus)
+
+
+def _shares(total: int, parts: int) -> list[int]:
+    return [total // parts + (n < total % parts) for n in range(parts)]
+
+
+def _of_readers(readers: list[Reader]) -> str:
+    connections, retries = sum(r.connections for r in readers), sum(r.retries for r in readers)
+    return f"{len(readers)} readers, {connections} stream connections, {retries} presses sent again"
