@@ -67,6 +67,14 @@ class SourceText:
         return first_words(self.text, PASSAGE_WORDS)
 
 
+_OWN: Final = {
+    Provenance.PARALLEL: Source.PARALLEL,
+    Provenance.USER: Source.VAULT,
+    Provenance.SYSTEM: Source.JOURNEY,
+}
+"""The source that each provenance adds to the canon."""
+
+
 @dataclass(frozen=True, slots=True)
 class Brief:
     """All that a writer is told of a run."""
@@ -227,7 +235,7 @@ def constraints_of(brief: Brief) -> list[str]:
     lines = [
         _LEADS[brief.profile.orientation],
         _LICENCES[brief.profile.provenance],
-        _WAYS[brief.verdict.given],
+        way_of(brief.verdict.given),
     ]
     if brief.destination is not None:
         lines.append(f"The page it leads to begins: {first_words(brief.destination.text, 30)}")
@@ -250,23 +258,35 @@ def cue_of(brief: Brief) -> str:
     """Return the prose that a model which only continues is given to continue.
 
     X gives the page itself, Y what memory holds and the page's last words, A the question after the page,
-    Z the loose threads; a departure ends on the passage it leaves for, a return on where it leads.
+    Z the loose threads; a fork ends on the passage it leaves for, a return on where it leads.
     """
     parts = [*_cue_matter(brief)]
-    if brief.destination is not None and brief.verdict.given is not Trajectory.CONTINUE:
+    if brief.destination is not None:
         parts.append(first_words(brief.destination.text, PASSAGE_WORDS // 2))
     return "\n\n".join(part for part in parts if part)
 
 
 def _cue_matter(brief: Brief) -> Iterable[str]:
-    page, excerpts = brief.locus.text, [source.excerpt() for source in brief.sources[:2]]
+    page = brief.locus.text
     if brief.profile.orientation is Orientation.READ:
-        return (*excerpts[:1], last_words(page, CUE_WORDS))
+        return (*_excerpts(brief, 2, PASSAGE_WORDS // 2), last_words(page, CUE_WORDS))
     if brief.profile.orientation is Orientation.INDEX:
-        return (*excerpts, last_words(page, CUE_WORDS // 3))
+        return (*_excerpts(brief, 4, PASSAGE_WORDS // 2), last_words(page, CUE_WORDS // 3))
     if brief.profile.orientation is Orientation.ASK:
-        return (*excerpts[:1], last_words(page, CUE_WORDS // 2), brief.question)
-    return (*excerpts, brief.words, *brief.reading.hooks[:2])
+        return (*_excerpts(brief, 2, PASSAGE_WORDS // 2), last_words(page, CUE_WORDS // 2), brief.question)
+    return (*_excerpts(brief, 2, PASSAGE_WORDS), brief.words, *brief.reading.hooks[:2])
+
+
+def _excerpts(brief: Brief, count: int, words: int) -> list[str]:
+    # What the provenance itself brings comes first: a short cue has no room for all.
+    own = _OWN.get(brief.profile.provenance)
+    ranked = sorted(brief.sources, key=lambda source: source.use.kind != own)
+    return [first_words(source.text, words) for source in ranked[:count]]
+
+
+def way_of(given: Trajectory) -> str:
+    """Return a trajectory as a model is told of it."""
+    return f"{given.value}: {_WAYS[given]}"
 
 
 def demo_turns(edition: Edition, character: int, question: str, exclude: str) -> list[dict[str, str]]:

@@ -27,6 +27,7 @@ from qdpi.brief import (
     target_page,
     target_sections,
     voice_of,
+    way_of,
 )
 from qdpi.edition import Edition
 from qdpi.errors import UnknownPage
@@ -393,14 +394,14 @@ class QDPIProgram(dspy.Module):
         return {
             "cue": cue_of(brief),
             "demos": demo_turns(run.edition, character, brief.question, brief.locus.page_id),
-            "signature": _continuing(CHARACTER_NAMES[character]),
+            "signature": _continuing(CHARACTER_NAMES[character], brief.verdict.given),
         }
 
 
-@lru_cache(maxsize=len(CHARACTER_NAMES))
-def _continuing(name: str) -> type[ContinueSignature]:
+@lru_cache(maxsize=len(CHARACTER_NAMES) * len(Trajectory))
+def _continuing(name: str, given: Trajectory) -> type[ContinueSignature]:
     # Making a signature costs more than the offline writer's whole page.
-    instructions = f"You are {name}, a voice of a novel. You continue its prose, and only its prose."
+    instructions = f"You are {name}, a voice of a novel. You continue its prose, and only its prose. {way_of(given)}"
     signature: type[ContinueSignature] = ContinueSignature.with_instructions(instructions)
     return signature
 
