@@ -1,9 +1,10 @@
 import asyncio
 from pathlib import Path
 
+from tests.support.flow import working
+
 from qdpi.events import PageDone
 from qdpi.symbols import Trajectory
-from tests.support.flow import working
 
 
 async def test_a_press_is_answered_by_a_page_bound_to_the_ring(tmp_path: Path):

@@ -3,31 +3,90 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
+from qdpi.backoff import Backoff
 from qdpi.bootstrap import build_company, build_system, ensure_book, opened, random_id, utc_now
-from qdpi.bus.port import Start
-from qdpi.events import Ask, PageDone, PageFailed, Press, Stop, decode
+from qdpi.bus.port import EventBus, Record, Start
+from qdpi.events import (
+    TOPICS,
+    Ask,
+    DeadLetter,
+    Event,
+    PageDone,
+    PageEvent,
+    PageFailed,
+    Press,
+    Stop,
+    VaultChange,
+    decode,
+)
 from qdpi.identity import request_id
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
 from qdpi.outcome import Outcome
+from qdpi.services.actors import group_of
 from qdpi.settings import Settings
 from qdpi.symbols import Trajectory, parse_symbol
 from qdpi.system import System
 
 ACTORS = ("enricher", "page_generator", "indexer", "recorder")
+E = TypeVar("E", bound=Event | DeadLetter)
+
+
+class Told:
+    """Follows what a bus tells from its beginning, one topic after another as it comes."""
+
+    def __init__(self, bus: EventBus) -> None:
+        self._bus = bus
+        self._grown = asyncio.Condition()
+        self.records: list[Record] = []
+
+    async def follow(self) -> None:
+        """Follow for ever."""
+        async with self._bus.tap(TOPICS, Start.EARLIEST) as records:
+            async for record in records:
+                async with self._grown:
+                    self.records.append(record)
+                    self._grown.notify_all()
+
+    def all(self, model: type[E]) -> list[E]:
+        """Return what was told so far on a model's topic."""
+        return [decode(model, record.value) for record in self.records if record.topic == model.topic]
+
+    async def until(self, model: type[E], wanted: Callable[[E], bool] = lambda event: True, count: int = 1) -> list[E]:
+        """Wait for so many events that are wanted, and return all of them."""
+        found: list[E] = []
+        seen = 0
+        while True:
+            async with self._grown:
+                await self._grown.wait_for(lambda: len(self.records) > seen)  # noqa: B023
+                fresh, seen = self.records[seen:], len(self.records)
+            events = [decode(model, record.value) for record in fresh if record.topic == model.topic]
+            found += [event for event in events if wanted(event)]
+            if len(found) >= count:
+                return found
 
 
 class Flow:
     """Presses symbols on a system and waits for what they lead to."""
 
-    def __init__(self, system: System) -> None:
-        self.system = system
+    def __init__(self, system: System, told: Told) -> None:
+        self.system, self.told = system, told
+        self._ended: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
-    async def send(self, event: Press | Ask | Stop) -> str:
+    async def hear(self) -> None:
+        """Hear for ever whose presses were answered."""
+        async with self.system.bus.tap([PageDone.topic, PageFailed.topic], Start.EARLIEST) as told:
+            async for record in told:
+                model: type[PageDone | PageFailed] = PageDone if record.topic == PageDone.topic else PageFailed
+                self._ended[decode(model, record.value).press_id].set()
+
+    async def send(self, event: Press | Ask | Stop | VaultChange) -> str:
         """Publish an event and return its id."""
         await self.system.publisher.publish(event)
         return event.event_id
@@ -54,11 +113,7 @@ class Flow:
 
     async def outcome_of(self, session: str, press: str) -> Outcome:
         """Wait until a press has its outcome and its reader was told."""
-        async with self.system.bus.tap([PageDone.topic, PageFailed.topic], Start.EARLIEST) as told:
-            async for record in told:
-                model = PageDone if record.topic == PageDone.topic else PageFailed
-                if decode(model, record.value).press_id == press:  # type: ignore[arg-type]
-                    break
+        await self._ended[press].wait()
         outcome = await self.system.store.outcome(session, request_id(press))
         assert outcome is not None
         return outcome
@@ -77,6 +132,33 @@ class Flow:
         await self.send(event)
         return await self.outcome_of(session, event.event_id)
 
+    async def ask(self, session: str, words: str, page: str | None = None) -> Outcome:
+        """Ask in words and wait for the outcome."""
+        event = Ask(event_id=random_id(), ts=utc_now(), session_id=session, user_intent=words, page_id=page)
+        await self.send(event)
+        return await self.outcome_of(session, event.event_id)
+
+    async def stop(self, session: str, press: str) -> str:
+        """Stop a press's run, without waiting for what comes of it."""
+        return await self.send(Stop(event_id=random_id(), ts=utc_now(), session_id=session, press_id=press))
+
+    async def save(self, session: str, page: str) -> None:
+        """Save a page in a vault, and wait until it is there."""
+        change = VaultChange(event_id=random_id(), ts=utc_now(), session_id=session, page_id=page, action="saved")
+        await self.send(change)
+        await self.told.until(PageEvent, lambda told: told.cause_id == change.event_id)
+
+    async def indexed(self, page: str) -> PageEvent:
+        """Wait until a page is indexed."""
+        (event,) = await self.told.until(PageEvent, lambda told: (told.page_id, told.change) == (page, "indexed"))
+        return event
+
+    async def all_read_by(self, actor: str) -> None:
+        """Wait until an actor has handled and committed all that there is for it."""
+        while any(lag.records for lag in await self.system.bus.lag(group_of(actor))):  # noqa: ASYNC110
+            # A bus tells nobody of a commit.
+            await asyncio.sleep(0.005)
+
 
 @asynccontextmanager
 async def working(
@@ -85,16 +167,26 @@ async def working(
     *,
     actors: tuple[str, ...] = ACTORS,
     wrap: Callable[[System], System] = lambda system: system,
+    backoff: Backoff | None = None,
     **settings: object,
 ) -> AsyncIterator[Flow]:
-    """Run a system with its actors in a directory, on the project's own book unless `book` is given."""
-    built = wrap(build_system(Settings(data_dir=directory, **settings)))  # type: ignore[arg-type]
+    """Run a system with its actors in a directory, on the project's own book unless `book` is given.
+
+    Leaving lets the actors finish what they have.
+    """
+    built = wrap(build_system(Settings(data_dir=directory, **settings), backoff=backoff))  # type: ignore[arg-type]
     async with opened(built) as system:
         await ensure_book(system)
+        told = Told(system.bus)
+        flow = Flow(system, told)
+        hearing = [asyncio.create_task(told.follow()), asyncio.create_task(flow.hear())]
         company = build_company(system, actors, model or OfflineWriter())
         working = asyncio.create_task(company.run())
         try:
-            yield Flow(system)
+            yield flow
         finally:
             company.stop()
             await working
+            for task in hearing:
+                task.cancel()
+            await asyncio.gather(*hearing, return_exceptions=True)
