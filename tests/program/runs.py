@@ -1,0 +1,81 @@
+"""Runs of the program without a system: an edition in memory, a shelf of the reader's own, any model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.support import factories
+from tests.support.replies import page_for
+
+from qdpi.brief import Brief, Shelved
+from qdpi.edition import Edition
+from qdpi.journey import JourneyState
+from qdpi.language.scripted import ScriptedModel
+from qdpi.page_schema import Page, Placement
+from qdpi.program import Draft, Finished, Progress, QDPIProgram, Run, Unwatched
+from qdpi.symbols import Source, Trajectory, encode_symbol
+
+LOCUS = "S05-P0014"
+CHARACTER = 1
+SAVED = "S13-P0040"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run that came to its end, and what its model was asked."""
+
+    run: Run
+    brief: Brief
+    draft: Draft
+    page: Finished
+    prompts: list[str]
+
+    @property
+    def kinds(self) -> set[str]:
+        return {source.use.kind for source in self.brief.sources}
+
+
+def own_page(name: str, **changes: object) -> Page:
+    """Return a page that the journey wrote."""
+    placement = Placement(locus=LOCUS, anchor=LOCUS, anchor_section=5, depth=1)
+    return factories.generated_page(
+        factories.request(), page_id=name, text=page_for(f"The letter, the well and the {name}."), placement=placement
+    ).model_copy(update=changes)
+
+
+def shelf(edition: Edition) -> list[Shelved]:
+    """Return a saved canon page and two pages of the journey."""
+    return [
+        Shelved(Source.VAULT, edition.pages[SAVED]),
+        Shelved(Source.JOURNEY, own_page("orchard")),
+        Shelved(Source.JOURNEY, own_page("staircase")),
+    ]
+
+
+async def run(
+    edition: Edition,
+    model: ScriptedModel,
+    behavior: int,
+    *,
+    words: str = "",
+    wish: Trajectory | None = None,
+    shelved: list[Shelved] | None = None,
+    pressed: Page | None = None,
+    state: JourneyState | None = None,
+    progress: Progress | None = None,
+) -> Ran:
+    """Run a behaviour once at the locus, in one character's voice."""
+    program = QDPIProgram(edition, model)
+    given = Run(
+        page_id="the-new-page",
+        symbol_code=encode_symbol(CHARACTER, behavior),
+        pressed=pressed or edition.pages[LOCUS],
+        edition=edition,
+        state=state or JourneyState(),
+        wish=wish,
+        words=words,
+        shelf=shelf(edition) if shelved is None else shelved,
+    )
+    brief, draft = program.prepare(given), Draft()
+    await program.draft(given, brief, draft, progress or Unwatched())
+    return Ran(given, brief, draft, program.finish(given, brief, draft), model.prompts)

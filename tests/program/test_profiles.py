@@ -1,0 +1,231 @@
+"""The table of sixteen, shown by what a run does: which phase leads, what is read, which ways are open."""
+
+from collections.abc import Callable
+
+import pytest
+from tests.program.runs import LOCUS, SAVED, run
+from tests.support.replies import PLAN, continuer, is_plan, writer
+
+from qdpi.brief import Shelved, first_words, last_words
+from qdpi.edition import Edition
+from qdpi.language.scripted import ScriptedModel
+from qdpi.symbols import PROFILES, Orientation, Profile, Provenance, Source, Trajectory
+
+# code: model calls of a capable model, kinds of passages, trajectories that the licence opens, way without a wish
+TABLE = {
+    "XC": (1, "ring", "T0 T1", "T0"),
+    "XP": (1, "parallel", "T0 T1 T2", "T2"),
+    "XU": (1, "ring vault", "T0 T1 T2", "T0"),
+    "XS": (1, "ring journey", "T0 T1 T2", "T2"),
+    "YC": (1, "canon", "T0 T1", "T0"),
+    "YP": (1, "parallel canon", "T0 T1 T2", "T2"),
+    "YU": (1, "canon vault journey", "T0 T1 T2", "T0"),
+    "YS": (1, "canon journey", "T0 T1 T2", "T2"),
+    "AC": (2, "ring canon", "T0 T1", "T0"),
+    "AP": (2, "parallel ring", "T0 T1 T2", "T2"),
+    "AU": (2, "canon vault", "T0 T1 T2", "T0"),
+    "AS": (2, "canon ring journey", "T0 T1 T2", "T2"),
+    "ZC": (2, "canon ring", "T0 T1", "T0"),
+    "ZP": (2, "parallel", "T0 T1 T2", "T2"),
+    "ZU": (2, "vault canon", "T0 T1 T2", "T0"),
+    "ZS": (2, "journey canon", "T0 T1 T2 T3", "T3"),
+}
+LEADS = {
+    Orientation.READ: "Reread the page closely",
+    Orientation.INDEX: "Make the page of what memory holds",
+    Orientation.ASK: "Pursue the question",
+    Orientation.RECEIVE: "Receive freely",
+}
+every_profile = pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.code)
+Model = Callable[[], ScriptedModel]
+MODELS: dict[str, Model] = {"a capable model": writer, "a model that only continues": continuer}
+every_model = pytest.mark.parametrize("model", [pytest.param(make, id=name) for name, make in MODELS.items()])
+
+
+def of(*provenances: Provenance) -> pytest.MarkDecorator:
+    chosen = [profile for profile in PROFILES if profile.provenance in provenances]
+    return pytest.mark.parametrize("profile", chosen, ids=lambda profile: profile.code)
+
+
+def test_the_table_has_every_behaviour() -> None:
+    assert list(TABLE) == [profile.code for profile in PROFILES]
+
+
+@every_profile
+async def test_a_capable_model_is_called_once_for_x_and_y_and_twice_for_a_and_z(
+    profile: Profile, edition: Edition
+) -> None:
+    ran = await run(edition, writer(), profile.behavior)
+    calls = TABLE[profile.code][0]
+    assert [call.phase for call in ran.draft.calls] == ["ask", "receive"][-calls:]
+    assert [is_plan(prompt) for prompt in ran.prompts] == [True, False][-calls:]
+
+
+@every_profile
+async def test_a_model_that_only_continues_is_called_once(profile: Profile, edition: Edition) -> None:
+    ran = await run(edition, continuer(), profile.behavior)
+    assert [call.phase for call in ran.draft.calls] == ["receive"]
+
+
+@every_profile
+async def test_the_plan_a_model_made_is_what_the_page_is_written_by(profile: Profile, edition: Edition) -> None:
+    ran = await run(edition, writer(), profile.behavior)
+    beats = PLAN.splitlines() if profile.plans else []
+    assert ran.draft.plan["beats"] == beats
+    assert all(beat in ran.prompts[-1] for beat in beats)
+    assert ran.draft.plan["leads"] == profile.orientation.name.lower()
+
+
+@every_profile
+async def test_a_capable_writer_is_told_what_leads(profile: Profile, edition: Edition) -> None:
+    ran = await run(edition, writer(), profile.behavior)
+    told = {orientation for orientation, sentence in LEADS.items() if sentence in ran.prompts[-1]}
+    assert told == {profile.orientation}
+
+
+@every_profile
+@every_model
+async def test_a_run_reads_the_kinds_of_passages_that_its_row_names(
+    profile: Profile, model: Model, edition: Edition
+) -> None:
+    ran = await run(edition, model(), profile.behavior)
+    assert ran.kinds == set(TABLE[profile.code][1].split()) == {kind.value for kind in profile.sources}
+
+
+@every_profile
+@every_model
+async def test_what_was_read_is_in_the_prompt(profile: Profile, model: Model, edition: Edition) -> None:
+    ran = await run(edition, model(), profile.behavior)
+    begins = [first_words(source.text, 30) for source in ran.brief.sources]
+    own = {Provenance.PARALLEL: "parallel", Provenance.USER: "vault", Provenance.SYSTEM: "journey"}
+    its_own = [b for b, s in zip(begins, ran.brief.sources, strict=True) if s.use.kind == own.get(profile.provenance)]
+    shown = [begin for begin in begins if begin in ran.prompts[-1]]
+    assert shown if model is continuer else shown == begins
+    assert set(its_own[:1]) <= set(shown)
+
+
+@every_profile
+async def test_a_page_that_continues_grows_from_what_leads(profile: Profile, edition: Edition) -> None:
+    ran = await run(edition, continuer(), profile.behavior, wish=Trajectory.CONTINUE)
+    prompt, locus = ran.prompts[-1], edition.pages[LOCUS]
+    reading = edition.readings[LOCUS]
+    if profile.orientation is Orientation.READ:
+        assert last_words(locus.text, 140) in prompt
+    elif profile.orientation is Orientation.INDEX:
+        assert sum(first_words(source.text, 30) in prompt for source in ran.brief.sources) >= 3
+        assert ran.brief.question == " ".join((*reading.entities, *reading.motifs))
+        assert last_words(locus.text, 140) not in prompt
+    elif profile.orientation is Orientation.ASK:
+        assert prompt.endswith(ran.brief.question)
+        assert ran.brief.question in (*reading.anchors, *reading.hooks)
+    else:
+        assert all(hook in prompt for hook in reading.hooks[:2])
+        assert last_words(locus.text, 140) not in prompt
+
+
+@every_profile
+@every_model
+async def test_without_a_wish_a_row_takes_its_own_way(profile: Profile, model: Model, edition: Edition) -> None:
+    ran = await run(edition, model(), profile.behavior)
+    assert ran.brief.verdict.given == TABLE[profile.code][3]
+
+
+@every_profile
+@pytest.mark.parametrize("wish", Trajectory)
+async def test_a_wish_within_the_licence_is_given_and_one_outside_is_answered_with_the_nearest(
+    profile: Profile, wish: Trajectory, edition: Edition
+) -> None:
+    ran = await run(edition, continuer(), profile.behavior, wish=wish)
+    verdict, open_ways = ran.brief.verdict, TABLE[profile.code][2].split()
+    assert verdict.wished is wish
+    if wish in open_ways:
+        assert (verdict.given, verdict.rule) == (wish, "wish")
+    else:
+        nearest = {"T2": "T0", "T3": "T2" if "T2" in open_ways else "T0"}[wish]
+        assert (verdict.given, verdict.rule) == (nearest, "licence")
+        assert profile.code in verdict.reasons[0]
+
+
+@of(Provenance.CANON)
+async def test_a_canon_row_reads_nothing_but_canon(profile: Profile, edition: Edition) -> None:
+    ran = await run(edition, writer(), profile.behavior, words="away to Princhetta, and to my saved page")
+    assert all(source.use.page_id in edition.pages for source in ran.brief.sources)
+    assert ran.page.binding.section == edition.ring.section_of(LOCUS)
+    assert not ran.page.binding.edges.forks
+
+
+@of(Provenance.PARALLEL)
+async def test_a_parallel_row_draws_on_another_section_and_says_so_by_a_mirror(
+    profile: Profile, edition: Edition
+) -> None:
+    ran = await run(edition, writer(), profile.behavior)
+    drawn = [source.use.page_id for source in ran.brief.sources if source.use.kind == "parallel"]
+    assert ran.page.binding.edges.mirrors == tuple(drawn[:1])
+    assert {edition.ring.section_of(page) for page in drawn} == {2}, "the voice's own section"
+
+
+@of(Provenance.CANON, Provenance.USER, Provenance.SYSTEM)
+async def test_no_other_row_has_a_mirror(profile: Profile, edition: Edition) -> None:
+    assert not (await run(edition, writer(), profile.behavior)).page.binding.edges.mirrors
+
+
+@of(Provenance.PARALLEL)
+async def test_a_voice_in_its_own_section_is_drawn_to_another(profile: Profile, edition: Edition) -> None:
+    at_home = edition.pages[edition.ring.pages_of(2)[0]]
+    ran = await run(edition, writer(), profile.behavior, pressed=at_home)
+    (mirror,) = ran.page.binding.edges.mirrors
+    assert edition.ring.section_of(mirror) != 2
+
+
+@of(Provenance.USER)
+async def test_a_user_row_hears_the_readers_words_and_reads_their_vault(profile: Profile, edition: Edition) -> None:
+    words = "who keeps the violet ink"
+    ran = await run(edition, writer(), profile.behavior, words=words)
+    assert SAVED in {source.use.page_id for source in ran.brief.sources if source.use.kind == "vault"}
+    assert words in ran.brief.question
+    assert words in ran.prompts[-1]
+
+
+@of(Provenance.USER)
+@pytest.mark.parametrize(
+    ("words", "given", "section"),
+    [
+        ("take me back", "T1", 5),
+        ("go on, then", "T0", 5),
+        ("what does Princhetta say?", "T2", 8),
+        ("elsewhere", "T2", 2),
+    ],
+)
+async def test_a_user_row_follows_the_words(
+    profile: Profile, words: str, given: str, section: int, edition: Edition
+) -> None:
+    ran = await run(edition, writer(), profile.behavior, words=words)
+    assert (ran.brief.verdict.given, ran.brief.verdict.rule) == (given, "words")
+    assert ran.page.binding.section == section
+
+
+@of(Provenance.SYSTEM)
+async def test_a_system_row_reads_the_journeys_own_pages(profile: Profile, edition: Edition) -> None:
+    ran = await run(edition, writer(), profile.behavior)
+    assert {source.use.page_id for source in ran.brief.sources if source.use.kind == "journey"} <= {
+        "orchard",
+        "staircase",
+    }
+    assert ran.brief.verdict.rule == "signals"
+
+
+@every_profile
+async def test_an_empty_shelf_leaves_the_canon_to_read(profile: Profile, edition: Edition) -> None:
+    ran = await run(edition, continuer(), profile.behavior, shelved=[])
+    assert ran.brief.sources
+    assert ran.kinds <= {Source.RING, Source.CANON, Source.PARALLEL}
+
+
+@every_model
+@pytest.mark.parametrize("words", ["", "who keeps the violet ink"])
+@pytest.mark.parametrize("shelved", [None, []], ids=["with a shelf", "with an empty shelf"])
+async def test_no_two_rows_ask_the_same(
+    model: Model, words: str, shelved: list[Shelved] | None, edition: Edition
+) -> None:
+    prompts = [(await run(edition, model(), p.behavior, words=words, shelved=shelved)).prompts[-1] for p in PROFILES]
+    assert len(set(prompts)) == len(PROFILES)
