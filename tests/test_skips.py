@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.skips import LISTED, allowed_reasons, unlisted
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(directory: Path, *, allowed: str, reason: str) -> subprocess.CompletedProcess[str]:
+    """Run a test that skips for a reason, where only some reasons are allowed."""
+    (directory / "allowed.txt").write_text(allowed, encoding="utf-8")
+    (directory / "test_it.py").write_text(
+        f"import pytest\ndef test_a():\n    pytest.skip({reason!r})\ndef test_b():\n    pass\n", encoding="utf-8"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "tests.support.skips", "-c", "none.ini", "--rootdir", ".", "."]
+    return subprocess.run(
+        [*command, "--allowed-skips", "allowed.txt"],
+        cwd=directory,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    (tmp_path / "none.ini").write_text("[pytest]\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_a_skip_that_is_not_listed_fails_the_run_and_is_named(directory: Path):
+    ended = run(directory, allowed="# comments are no reasons\nthe canon\n", reason="no network today")
+
+    assert ended.returncode == 1
+    assert "no network today (list it in allowed.txt, or have it run)" in ended.stdout
+    assert "1 passed, 1 skipped" in ended.stdout.splitlines()[-1]
+
+
+def test_a_listed_skip_passes(directory: Path):
+    ended = run(directory, allowed="the c.non\n", reason="the canon is not here")
+
+    assert ended.returncode == 0
+    assert "not allowed" not in ended.stdout
+
+
+def test_an_empty_list_allows_nothing():
+    assert unlisted(["b", "a", "b"], allowed_reasons("\n# a\n")) == ["a", "b"]
+
+
+def test_the_list_of_the_project_allows_the_absent_canon_alone():
+    allowed = allowed_reasons(LISTED.read_text(encoding="utf-8"))
+
+    assert unlisted(["Skipped: the author's canon is not here: set QDPI_CANON to its folder"], allowed) == []
+    assert unlisted(["no wheels of the small model"], allowed) == ["no wheels of the small model"]
