@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support import factories
+from tests.support.flow import working
+
+from qdpi.bus.middleware.dead_letter import letter_of
+from qdpi.bus.port import Partition, Record
+from qdpi.bus.publisher import message_of
+from qdpi.conclusion import fail
+from qdpi.errors import InvalidInput, MalformedEvent, ModelEmpty, UnknownPage
+from qdpi.events import Ask, DeadLetter, PageDone, PageFailed, PageRequest, Press, decode, fault_of
+from qdpi.identity import press_id
+from qdpi.journey import JourneyState
+from qdpi.language.scripted import ScriptedModel
+from qdpi.outcome import dead_letter_of
+from qdpi.program import Draft
+from qdpi.replaying import message_for, pressed_again, request_of
+from qdpi.symbols import Trajectory
+
+PAGE = "She went on up the stair, and the lamp went with her. " * 12
+
+
+def letter_for(request: PageRequest) -> DeadLetter:
+    letter = dead_letter_of(fail(request, JourneyState(), ModelEmpty("It wrote nothing."), factories.at(5), Draft()))
+    assert letter is not None
+    return letter
+
+
+def stray_letter(value: bytes, group: str = "qdpi.indexer", topic: str = "gibsey.index.update") -> DeadLetter:
+    record = Record(Partition(topic, 0), 7, b"key", value, (("x-event-id", b"e7"),), factories.at(3))
+    return letter_of(record, MalformedEvent("It is no event."), 1, group=group, at=factories.at(4))
+
+
+def test_a_failed_run_is_pressed_again_with_what_its_request_asked():
+    request = factories.request(symbol_code=0x2D, user_intent="the lamp", trajectory=Trajectory.FORK)
+    letter = letter_for(request)
+
+    press = pressed_again(letter, request, factories.at(60))
+
+    assert isinstance(press, Press)
+    assert (press.symbol_code, press.page_id) == (0x2D, request.page_id)
+    assert (press.user_intent, press.trajectory) == ("the lamp", Trajectory.FORK)
+    assert press.session_id == request.session_id
+    assert press.replays == request.press_id
+    assert press.cause_id == letter.event_id
+    assert press.event_id == press_id(request.session_id, "replay", letter.event_id)
+
+
+def test_replaying_again_later_is_the_same_event():
+    request = factories.request()
+    letter = letter_for(request)
+
+    assert (
+        pressed_again(letter, request, factories.at(60)).event_id
+        == pressed_again(letter, request, factories.at(600)).event_id
+    )
+
+
+def test_a_replay_is_never_before_its_letter():
+    request = factories.request()
+    letter = letter_for(request)
+
+    assert pressed_again(letter, request, factories.at(-60)).ts == letter.ts
+
+
+def test_a_refused_request_is_replayed_from_its_press():
+    press = Press(
+        event_id="p1",
+        ts=factories.at(0),
+        session_id="reader",
+        symbol_code=7,
+        page_id="S01-P0099",
+        client_request_id="c",
+    )
+    refused = factories.request(
+        press_id="p1", symbol_code=None, page_id="S01-P0099", error=fault_of(UnknownPage("It is gone."))
+    )
+
+    again = pressed_again(letter_for(refused), refused, factories.at(60), press)
+
+    assert isinstance(again, Press)
+    assert (again.symbol_code, again.page_id, again.replays) == (7, "S01-P0099", "p1")
+    assert again.client_request_id is None
+
+
+def test_an_ask_without_a_locus_is_asked_again():
+    ask = Ask(event_id="a1", ts=factories.at(0), session_id="reader", user_intent="who lit it?")
+    request = factories.request(press_id="a1", symbol_code=None, page_id=None, user_intent="who lit it?")
+
+    again = pressed_again(letter_for(request), request, factories.at(60), ask)
+
+    assert isinstance(again, Ask)
+    assert (again.user_intent, again.page_id, again.replays) == ("who lit it?", None, "a1")
+
+
+def test_a_press_that_nobody_knows_any_more_cannot_be_replayed():
+    request = factories.request(symbol_code=None)
+
+    with pytest.raises(InvalidInput, match="press again"):
+        pressed_again(letter_for(request), request, factories.at(60))
+
+
+@pytest.mark.parametrize("value", [b"{}", b"\xff\xfe", b"", b'{"truncated": '])
+def test_another_consumers_record_is_sent_again_as_it_was(value: bytes):
+    letter = stray_letter(value)
+
+    assert request_of(letter) is None
+    assert message_for(letter, factories.at(60)) == (
+        "gibsey.index.update",
+        b"key",
+        value,
+        (("x-event-id", b"e7"),),
+    )
+
+
+def test_bytes_that_are_no_request_are_sent_again_as_they_were():
+    letter = stray_letter(b"no request", "qdpi.page_generator", PageRequest.topic)
+
+    message = message_for(letter, factories.at(60))
+
+    assert (message.topic, message.value) == (PageRequest.topic, b"no request")
+
+
+async def test_a_replayed_run_is_answered_once_at_its_journeys_end(tmp_path: Path):
+    replies = iter([ModelEmpty("It wrote nothing.")])
+    model = ScriptedModel(lambda prompt: next(replies, PAGE))
+    async with working(tmp_path, model, model_retries=0) as flow:
+        failed = await flow.press("alice", "an-author:XC", "S01-P0001")
+        between = await flow.press("alice", "an-author:XC", "S01-P0002")
+        (letter,) = await flow.told.until(DeadLetter)
+        message = message_for(letter, flow.system.now())
+        replay = decode(Press, message.value)
+        for _ in range(2):
+            await flow.system.bus.publish(message)
+        again = await flow.outcome_of("alice", replay.event_id)
+        await flow.all_read_by("enricher")
+        await flow.all_read_by("page_generator")
+        outcomes = await flow.system.store.outcomes("alice")
+
+    assert isinstance(failed.event, PageFailed)
+    assert isinstance(between.event, PageDone)
+    assert isinstance(again.event, PageDone)
+    assert again.event.locus == "S01-P0001"
+    assert [outcome.event.press_id for outcome in outcomes] == [
+        failed.event.press_id,
+        between.event.press_id,
+        replay.event_id,
+    ]
+
+
+def test_a_replay_goes_to_the_topic_and_key_of_a_press():
+    request = factories.request()
+    letter = letter_for(request)
+
+    message = message_for(letter, factories.at(60))
+
+    assert message == message_of(pressed_again(letter, request, factories.at(60)))
+    assert (message.topic, message.key) == (Press.topic, b"reader")
