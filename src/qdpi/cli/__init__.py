@@ -1,0 +1,101 @@
+"""The command line. Each command is a file that is imported when it runs, and imports what it needs then."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final, NamedTuple
+
+import click
+
+from qdpi import __version__
+
+
+class Entry(NamedTuple):
+    """A command's place: its module, its name in there, and what it does in a few words."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+COMMANDS: Final[dict[str, Entry]] = {
+    "run": Entry("run", "run", "Everything in one process: book, workers and gateway."),
+    "serve": Entry("serve", "serve", "The gateway alone."),
+    "worker": Entry("worker", "worker", "Some of the workers, by name."),
+    "ingest-canon": Entry("ingest_canon", "ingest_canon", "Make a book the canon."),
+    "run-symbol": Entry("run_symbol", "run_symbol", "Run one symbol at a page, here and now."),
+    "reindex-page": Entry("reindex_page", "reindex_page", "Read and index pages again."),
+    "kafka-topics": Entry("kafka_topics", "kafka_topics", "Create and list the topics of the bus."),
+    "tail": Entry("tail", "tail", "Follow the events on the bus."),
+    "dlq": Entry("dlq", "dlq", "Dead letters: list, show and replay them."),
+    "doctor": Entry("doctor", "doctor", "Check this machine and say what to mend."),
+}
+"""Every command, in the order of the help."""
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is asked for, and lists them all without importing any."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands' names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        entry = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"qdpi.cli.{entry.module}"), entry.attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with what they do."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="`qdpi COMMAND --help` says more of each. Settings are environment variables, with flags of the same names.",
+)
+@click.version_option(__version__, prog_name="qdpi")
+def cli() -> None:
+    """A novel that writes back: press a symbol on a page and read a new one, in a character's voice."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; what goes wrong is one sentence on standard error.
+
+    0 is done; 1 failed; 2 misused; 130 interrupted.
+    """
+    arguments = sys.argv[1:] if args is None else list(args)
+    try:
+        given = cli.main(arguments, prog_name="qdpi", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except BrokenPipeError:
+        _leave_pipe()
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except Exception as error:
+        return _told(error, arguments)
+    return given if isinstance(given, int) else 0
+
+
+def _told(error: Exception, arguments: Sequence[str]) -> int:
+    from qdpi.cli.telling import exit_code_of, tell
+
+    tell(error, os.environ, arguments)
+    return exit_code_of(error)
+
+
+def _leave_pipe() -> None:
+    # Nobody reads any more: what Python flushes when it ends must find somewhere to go.
+    nowhere: Any = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

@@ -1,0 +1,94 @@
+"""`qdpi dlq`: the records that could not be handled."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from qdpi.cli.options import json_option, settings_options
+from qdpi.settings import Settings
+
+
+@click.group()
+def dlq() -> None:
+    """Dead letters: the records that could not be handled, and the runs that failed."""
+
+
+@dlq.command("list")
+@json_option
+@settings_options("data_dir")
+def list_letters(as_json: bool, settings: Settings) -> None:
+    """List the dead letters, the oldest first."""
+    from qdpi.cli.answering import answer
+    from qdpi.cli.letters import letters_told
+
+    answer(asyncio.run(_list(settings)), letters_told, as_json)
+
+
+@dlq.command("show")
+@click.argument("letter_id", metavar="ID")
+@json_option
+@settings_options("data_dir")
+def show_letter(letter_id: str, as_json: bool, settings: Settings) -> None:
+    """Show a dead letter whole, with the original record. ID may be the beginning of an id."""
+    from qdpi.cli.answering import answer
+    from qdpi.cli.letters import letter_told
+
+    answer(asyncio.run(_show(letter_id, settings)), letter_told, as_json)
+
+
+@dlq.command("replay")
+@click.argument("letter_id", metavar="ID")
+@json_option
+@settings_options("data_dir")
+def replay_letter(letter_id: str, as_json: bool, settings: Settings) -> None:
+    """Try a dead letter again. ID may be the beginning of an id.
+
+    A run that failed becomes a new press at the end of its journey, one and the same however often it is
+    replayed; any other record is published again as it was.
+    """
+    from qdpi.cli.answering import answer
+
+    answer(asyncio.run(_replay(letter_id, settings)), _replayed, as_json)
+
+
+async def _list(settings: Settings) -> list[dict[str, Any]]:
+    from qdpi.bootstrap import build_system
+    from qdpi.cli.letters import read_letters, summary_of
+    from qdpi.cli.opening import bus_open
+
+    async with bus_open(build_system(settings)) as system:
+        return [summary_of(letter) for letter in (await read_letters(system.bus)).values()]
+
+
+async def _show(letter_id: str, settings: Settings) -> dict[str, Any]:
+    from qdpi.bootstrap import build_system
+    from qdpi.cli.letters import find_letter, whole
+    from qdpi.cli.opening import bus_open
+
+    async with bus_open(build_system(settings)) as system:
+        return whole(await find_letter(system.bus, letter_id))
+
+
+async def _replay(letter_id: str, settings: Settings) -> dict[str, Any]:
+    from qdpi.bootstrap import build_system
+    from qdpi.cli.letters import find_letter, find_press
+    from qdpi.cli.opening import bus_open
+    from qdpi.replaying import message_for, request_of
+
+    async with bus_open(build_system(settings)) as system:
+        letter = await find_letter(system.bus, letter_id)
+        request = request_of(letter)
+        lacking = request is not None and request.symbol_code is None
+        press = await find_press(system.bus, request.press_id) if request is not None and lacking else None
+        message = message_for(letter, system.now(), press)
+        await system.bus.publish(message)
+    event_id = dict(message.headers).get("x-event-id", b"").decode()
+    return {"letter": letter.event_id, "topic": message.topic, "event_id": event_id or None, "new_press": bool(request)}
+
+
+def _replayed(done: dict[str, Any]) -> str:
+    what = "Pressed again" if done["new_press"] else "Published again"
+    return f"{what} on {done['topic']} as event {done['event_id'] or 'of no id'}."

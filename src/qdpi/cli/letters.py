@@ -1,0 +1,120 @@
+"""Reading the dead letters of a bus, and telling of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import structlog
+
+from qdpi.bus.port import EventBus
+from qdpi.cli.answering import table
+from qdpi.errors import InvalidInput, MalformedEvent
+from qdpi.events import Ask, DeadLetter, Press, decode
+
+log = structlog.get_logger()
+
+
+async def read_letters(bus: EventBus) -> dict[str, DeadLetter]:
+    """Return the dead letters by their ids, the oldest first; one that was sent twice is one."""
+    letters: dict[str, DeadLetter] = {}
+    async for record in bus.scan(DeadLetter.topic):
+        try:
+            letter = decode(DeadLetter, record.value)
+        except MalformedEvent as error:
+            log.warning("dlq.malformed", offset=record.offset, cause=error.detail)
+        else:
+            letters[letter.event_id] = letter
+    return letters
+
+
+async def find_letter(bus: EventBus, letter_id: str) -> DeadLetter:
+    """Return the letter whose id is, or alone begins with, this one. Raises `InvalidInput`."""
+    letters = await read_letters(bus)
+    found = [letter for known, letter in letters.items() if letter_id and known.startswith(letter_id)]
+    if letter_id in letters:
+        return letters[letter_id]
+    if len(found) != 1:
+        how_many = "No dead letter has" if not found else f"{len(found)} dead letters have"
+        raise InvalidInput(f"{how_many} an id like {letter_id!r:.80}.", next_step="`qdpi dlq list` shows them all.")
+    return found[0]
+
+
+async def find_press(bus: EventBus, press_id: str) -> Press | Ask | None:
+    """Return a press or an ask that the bus still holds, None where it is gone."""
+    model: type[Press] | type[Ask]
+    for model in (Press, Ask):
+        async for record in bus.scan(model.topic):
+            if record.header("x-event-id") == press_id:
+                return decode(model, record.value)
+    return None
+
+
+def summary_of(letter: DeadLetter) -> dict[str, Any]:
+    """Return what the list says of a letter."""
+    fields = {"event_id", "ts", "session_id", "press_id", "group", "source_topic", "attempts", "error"}
+    return letter.model_dump(mode="json", include=fields)
+
+
+def whole(letter: DeadLetter) -> dict[str, Any]:
+    """Return a letter with its original record made readable: text where the bytes are text, else Base64."""
+    key, value, headers = letter.original()
+    told = letter.model_dump(mode="json", exclude={"key_base64", "value_base64", "headers_base64"})
+    return {
+        **told,
+        "original": {
+            "key": _readable(key),
+            "value": _readable(value),
+            "headers": {name: _readable(raw) for name, raw in headers},
+        },
+    }
+
+
+def _readable(raw: bytes | None) -> Any:
+    if raw is None:
+        return None
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(raw).decode()}
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def letters_told(letters: list[dict[str, Any]]) -> str:
+    """Return the list of letters as a table."""
+    if not letters:
+        return "No dead letters."
+    rows = [
+        (
+            letter["event_id"],
+            letter["ts"][:19],
+            letter["group"],
+            letter["error"]["code"],
+            letter["error"]["detail"][:60],
+        )
+        for letter in letters
+    ]
+    return "\n".join(table(("id", "time", "group", "code", "what"), rows))
+
+
+def letter_told(letter: dict[str, Any]) -> str:
+    """Return a whole letter as lines."""
+    original = letter["original"]
+    facts = {
+        "id": letter["event_id"],
+        "time": letter["ts"],
+        "group": letter["group"],
+        "error": f"{letter['error']['code']}: {letter['error']['detail']} {letter['error']['next_step']}",
+        "attempts": letter["attempts"],
+        "from": f"{letter['source_topic']}, partition {letter['source_partition']}, offset {letter['source_offset']}",
+        "journey": letter["session_id"],
+        "press": letter["press_id"],
+        "key": original["key"],
+        "headers": json.dumps(original["headers"], ensure_ascii=False),
+        "value": json.dumps(original["value"], ensure_ascii=False, indent=2),
+    }
+    return "\n".join(f"{name:9} {fact}" for name, fact in facts.items())

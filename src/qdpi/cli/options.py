@@ -1,0 +1,76 @@
+"""The flags that commands share, made from the one table of settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, TypeVar
+
+import click
+
+from qdpi.settings import SETTINGS, Setting, Settings, load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+LOGS: Final = ("log_level", "log_format")
+MODEL: Final = (
+    "model",
+    "model_timeout",
+    "ollama_base_url",
+    "openai_api_key",
+    "openai_base_url",
+    "anthropic_api_key",
+)
+ALL: Final = tuple(setting.name for setting in SETTINGS)
+_METAVARS: Final = {"int": "NUMBER", "float": "SECONDS", "Path": "PATH"}
+
+
+def setting_flags(*names: str) -> Callable[[F], F]:
+    """Give a command a flag for each named setting, and for the logs; the function gets what was given, or None."""
+
+    def decorate(function: F) -> F:
+        for setting in reversed([row for row in SETTINGS if row.name in {*names, *LOGS}]):
+            function = _flag(setting)(function)
+        return function
+
+    return decorate
+
+
+def settings_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command flags for settings, and its function the `settings` they and the environment come to.
+
+    Logging is set up before the function runs. Raises `InvalidSetting`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @setting_flags(*names)
+        @wraps(function)
+        def with_settings(*args: Any, **kwargs: Any) -> Any:
+            flags = {name: kwargs.pop(name) for name in ALL if name in kwargs}
+            return function(*args, settings=settings_of(flags), **kwargs)
+
+        return with_settings
+
+    return decorate
+
+
+def settings_of(flags: dict[str, Any]) -> Settings:
+    """Return the settings that flags and the environment come to, with logging set up. Raises `InvalidSetting`."""
+    from qdpi.logs import configure_logs
+
+    settings = load_settings(os.environ, **flags)
+    configure_logs(settings)
+    return settings
+
+
+def _flag(setting: Setting) -> Callable[[F], F]:
+    default = f", default {setting.default}" if setting.default and not setting.secret else ""
+    return click.option(
+        f"--{setting.name.replace('_', '-')}",
+        setting.name,
+        metavar=_METAVARS.get(setting.kind, "TEXT"),
+        help=f"{setting.help}  [{setting.variable}{default}]",
+    )
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")

@@ -1,0 +1,86 @@
+"""Records of the bus as a person or a script reads them, whatever bytes they hold."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from qdpi.bus.port import EventBus, Record
+from qdpi.cli.telling import printable
+from qdpi.errors import InvalidInput
+from qdpi.events import TOPICS, PageDelta
+
+_TOLD: Final = (
+    "symbol_code",
+    "page_id",
+    "trajectory",
+    "trajectory_hint",
+    "user_intent",
+    "seq",
+    "status",
+    "change",
+    "step",
+    "action",
+    "text",
+    "error",
+)
+"""The fields that a line tells of, where an event has them."""
+_LONGEST: Final = 60
+
+
+async def known_topics(bus: EventBus, wanted: Sequence[str]) -> list[str]:
+    """Return the topics to follow: the wanted ones, or all but the deltas. Raises `InvalidInput` for an unknown one."""
+    there = {state.partition.topic for state in await bus.topics()} | set(TOPICS)
+    unknown = [name for name in wanted if name not in there]
+    if unknown:
+        raise InvalidInput(f"There is no topic {unknown[0]!r:.80}.", next_step=f"There are {', '.join(sorted(there))}.")
+    return list(wanted) or sorted(there - {PageDelta.topic})
+
+
+def record_of(record: Record) -> dict[str, Any]:
+    """Return a record as JSON: its place, key and headers, and its value, or its bytes where that is not JSON."""
+    return {
+        "topic": record.topic,
+        "partition": record.partition.number,
+        "offset": record.offset,
+        "taken_at": record.taken_at.isoformat(),
+        "key": None if record.key is None else record.key.decode(errors="replace"),
+        "headers": {name: value.decode(errors="replace") for name, value in record.headers},
+        **_value(record.value),
+    }
+
+
+def _value(raw: bytes | None) -> dict[str, Any]:
+    try:
+        return {"value": None if raw is None else json.loads(raw)}
+    except ValueError:
+        return {"value": None, "value_base64": base64.b64encode(raw or b"").decode()}
+
+
+def session_of(event: dict[str, Any]) -> str | None:
+    """Return the journey that a record is of, None where it does not say."""
+    value = event["value"]
+    session = value.get("session_id") if isinstance(value, dict) else None
+    return session if isinstance(session, str) else None
+
+
+def record_line(event: dict[str, Any]) -> str:
+    """Return a record as one line: time, topic, place, journey, and what it is about."""
+    value = event["value"]
+    about = _about(value) if isinstance(value, dict) else "no event: see --json"
+    at = event["taken_at"][11:23]
+    return f"{at} {event['topic']} @{event['offset']} {_shown(session_of(event) or event['key'])} {about}".rstrip()
+
+
+def _about(value: dict[str, Any]) -> str:
+    told = ((name, value[name]) for name in _TOLD if value.get(name) not in (None, ""))
+    return " ".join(f"{name}={_shown(given)}" for name, given in told)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        value = value.get("code") or value.get("detail")
+    text = printable(" ".join(str(value).split()))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

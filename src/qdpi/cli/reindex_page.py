@@ -1,0 +1,46 @@
+"""`qdpi reindex-page`: X, Y, vector and index row of pages, computed again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from qdpi.cli.options import json_option, settings_options
+from qdpi.settings import Settings
+
+
+@click.command()
+@click.argument("page_ids", nargs=-1, metavar="[PAGE_ID...]")
+@click.option("--all", "whole_book", is_flag=True, help="Every page of the book.")
+@json_option
+@settings_options("data_dir")
+def reindex_page(page_ids: tuple[str, ...], whole_book: bool, as_json: bool, settings: Settings) -> None:
+    """Read pages again and keep what the index says of them: canon pages and generated ones by their id."""
+    from qdpi.cli.answering import answer
+
+    if bool(page_ids) == whole_book:
+        raise click.UsageError("Give the ids of pages, or --all for every page of the book.")
+    answer(asyncio.run(_reindex(page_ids, settings)), _told, as_json)
+
+
+async def _reindex(page_ids: tuple[str, ...], settings: Settings) -> dict[str, Any]:
+    from qdpi.bootstrap import build_system
+    from qdpi.cli.opening import store_open
+    from qdpi.cli.telling import progress_line
+    from qdpi.services.indexer import Indexer
+
+    progress = progress_line("Indexing")
+    async with store_open(build_system(settings)) as system:
+        indexer = Indexer(system.store, system.publisher, system.embedder, now=system.now)
+        wanted = page_ids or (await system.catalog.current()).ring.page_ids
+        for done, page_id in enumerate(wanted, start=1):
+            await indexer.index(page_id)
+            progress(done, len(wanted))
+    return {"indexed": list(wanted)}
+
+
+def _told(done: dict[str, Any]) -> str:
+    count = len(done["indexed"])
+    return f"{count} page{'s' * (count != 1)} indexed."

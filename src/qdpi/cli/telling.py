@@ -1,0 +1,122 @@
+"""What a person is told when a command fails: a sentence with the next step, never a secret."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import click
+
+from qdpi.errors import BookRefused, InvalidInput, InvalidSetting, QdpiError
+from qdpi.settings import SETTINGS
+
+_MISUSED: Final = (InvalidInput, InvalidSetting)
+_HIDDEN: Final = "***"
+
+
+def exit_code_of(error: Exception) -> int:
+    """Return a command's exit code: 2 for what was given wrongly, 1 for what failed."""
+    cause = cause_of(error)
+    if isinstance(cause, click.ClickException):
+        return cause.exit_code
+    return 2 if isinstance(cause, _MISUSED) else 1
+
+
+def tell(error: Exception, environ: Mapping[str, str], arguments: Sequence[str]) -> None:
+    """Write to standard error what went wrong, without the secrets of this environment and command line."""
+    cause = cause_of(error)
+    hidden = tuple(secrets_of(environ, arguments))
+    if isinstance(cause, click.exceptions.NoArgsIsHelpError):
+        cause.show()
+        return
+    if isinstance(cause, click.ClickException):
+        click.echo(without(_usage(cause), hidden), err=True)
+        return
+    for line in _lines(cause):
+        click.echo(without(line, hidden), err=True)
+    if not isinstance(cause, QdpiError) and environ.get("QDPI_LOG_LEVEL", "").lower() == "debug":
+        click.echo(without("".join(traceback.format_exception(error)), hidden), err=True)
+
+
+def cause_of(error: Exception) -> Exception:
+    """Return the one error of a group that holds one, else the error itself."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _usage(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f" See `{context.command_path} --help`." if context else ""
+    return f"qdpi: {error.format_message()}{hint}"
+
+
+def _lines(error: Exception) -> Iterator[str]:
+    if isinstance(error, BookRefused) and error.faults:
+        yield f"qdpi: {error.detail}"
+        yield from (f"  {fault}" for fault in error.faults)
+        yield error.next_step
+    elif isinstance(error, QdpiError):
+        yield f"qdpi: {error}"
+    else:
+        detail = " ".join(str(error).split())[:300]
+        yield (
+            f"qdpi: Something went wrong that nobody foresaw ({type(error).__name__}: {detail}). "
+            "The log is above, on standard error; with QDPI_LOG_LEVEL=debug it shows where this arose."
+        )
+
+
+def secrets_of(environ: Mapping[str, str], arguments: Sequence[str]) -> Iterator[str]:
+    """Give every secret that the environment or the command line holds."""
+    for setting in SETTINGS:
+        if setting.secret:
+            flag = f"--{setting.name.replace('_', '-')}"
+            yield from _parts(environ.get(setting.variable, ""))
+            for before, argument in zip(("", *arguments), arguments, strict=False):
+                name, equals, value = argument.partition("=")
+                yield from _parts(argument if before == flag else value if name == flag and equals else "")
+
+
+def _parts(secret: str) -> Iterator[str]:
+    if secret:
+        yield secret
+        yield from (part for part in secret.split(",") if part)
+
+
+def without(text: str, hidden: Sequence[str]) -> str:
+    """Return a text with every secret in it hidden, the longest first."""
+    for secret in sorted(hidden, key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    return text
+
+
+def note(line: str) -> None:
+    """Write a remark to standard error, which a script that reads the answer does not read."""
+    click.echo(line, err=True)
+
+
+def progress_line(what: str, every: int = 100) -> _Progress:
+    """Return a progress that tells of every so many things done, and of the last, on standard error."""
+    return _Progress(what, every)
+
+
+class _Progress:
+    def __init__(self, what: str, every: int) -> None:
+        self._what, self._every, self._told = what, every, -1
+
+    def __call__(self, done: int, total: int) -> None:
+        """Hear how many are done."""
+        step = total if done >= total else done - done % self._every
+        if step > self._told and step:
+            self._told = step
+            note(f"{self._what}: {done} of {total}")
+            sys.stderr.flush()
+
+
+def printable(text: str) -> str:
+    """Return a text that cannot steer a terminal: other characters than printable ones and line feeds go."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}" for character in text
+    )

@@ -1,0 +1,400 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Call
+from tests.support import factories
+
+from qdpi.book import __file__ as book_file
+from qdpi.bootstrap import utc_now
+from qdpi.bus.embedded import EmbeddedBus
+from qdpi.bus.middleware.dead_letter import letter_of
+from qdpi.bus.port import Message, Partition, Record
+from qdpi.conclusion import fail
+from qdpi.errors import MalformedEvent, ModelEmpty
+from qdpi.events import TOPICS, DeadLetter, Press, decode
+from qdpi.journey import JourneyState
+from qdpi.outcome import dead_letter_of
+from qdpi.program import Draft
+
+BOOK = Path(book_file).parent / "corpus"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def in_bus(data: Path, *messages: Message) -> list[Record]:
+    """Publish messages on the bus of a data directory; return all that its core topics hold then."""
+
+    async def work() -> list[Record]:
+        bus = EmbeddedBus(data, now=utc_now)
+        await bus.open()
+        try:
+            for message in messages:
+                await bus.publish(message)
+            return [record for topic in TOPICS for record in [r async for r in bus.scan(topic)]]
+        finally:
+            await bus.close()
+
+    return asyncio.run(work())
+
+
+# ingest-canon
+
+
+def test_a_book_is_ingested_and_its_ring_walked(qdpi: Call):
+    code, out, err = qdpi("ingest-canon", BOOK, "--json")
+
+    done = json.loads(out)
+    assert code == 0
+    assert done["changed"]
+    assert done["ring_closed"]
+    assert done["pages"] == done["next_edges"] == done["written"]
+    assert f"Reading: {done['pages']} of {done['pages']}" in err
+
+
+def test_the_same_book_again_changes_nothing(qdpi: Call):
+    qdpi("ingest-canon", BOOK)
+
+    code, out, _ = qdpi("ingest-canon", BOOK)
+
+    assert code == 0
+    assert "unchanged, revision 1" in out
+    assert "the ring is closed" in out
+
+
+@pytest.mark.canon
+def test_the_authors_canon_has_710_pages_on_a_closed_ring(qdpi: Call, canon: Path):
+    done = json.loads(qdpi("ingest-canon", canon, "--json").out)
+
+    assert (done["pages"], done["next_edges"], done["ring_closed"]) == (710, 710, True)
+
+
+def test_a_path_without_a_book_is_refused(qdpi: Call, tmp_path: Path):
+    code, out, err = qdpi("ingest-canon", tmp_path / "nowhere")
+
+    assert (code, out) == (1, "")
+    assert "There is nothing at" in err
+
+
+def test_a_broken_book_is_refused_with_every_fault_and_nothing_is_written(qdpi: Call, tmp_path: Path):
+    qdpi("ingest-canon", BOOK)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "a.md").write_text("---\npage_id: S01-P0001\ncharacter: an-author\ntitle: A\n---\n", encoding="utf-8")
+    (broken / "b.md").write_text("---\npage_id: S99-P0002\ncharacter: nobody\ntitle: B\n---\nb\n", encoding="utf-8")
+
+    code, out, err = qdpi("ingest-canon", broken)
+
+    assert (code, out) == (1, "")
+    assert "a.md" in err
+    assert "b.md" in err
+    assert "nothing was written" in err
+    assert json.loads(qdpi("ingest-canon", BOOK, "--json").out)["revision"] == 1
+
+
+# run-symbol
+
+
+def test_a_symbol_is_run_without_a_bus_and_its_page_printed(qdpi: Call, data: Path):
+    code, out, _ = qdpi("run-symbol", "an-author:XC", "--page", "S01-P0002")
+
+    assert code == 0
+    assert "symbol      an-author:XC (0x00) at S01-P0002" in out
+    assert "trajectory  T0" in out
+    assert "next_within S01-P0003" in out
+    assert "written by  offline" in out
+    assert not (data / "bus.db").exists()
+
+
+def test_a_runs_whole_prediction_is_json(qdpi: Call):
+    told = json.loads(qdpi("run-symbol", "0x0D", "--trajectory", "t2", "--intent", "the lamp", "--json").out)
+
+    assert told["policy"]["wished"] == "T2"
+    assert told["page_text"]
+    assert told.keys() >= {"plan", "page_text", "edges", "validation", "policy", "sources", "title", "return_to"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("999",), 2, "999"),
+        (("0x1G",), 2, "0x1G"),
+        (("nobody:XC",), 2, "nobody:XC"),
+        (("0", "--page", "../../etc/passwd"), 1, "etc/passwd"),
+        (("0", "--page", "S01-P9999"), 1, "S01-P9999"),
+        (("0", "--intent", "a\x07b"), 2, "U+0007"),
+        (("0", "--intent", "a" * 100_000), 2, "100,000"),
+        (("0", "--trajectory", "T9"), 2, "T9"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_cannot_be_run_is_refused_in_one_sentence(qdpi: Call, words: tuple[str, ...], code: int, says: str):
+    refused = qdpi("run-symbol", *words)
+
+    last = refused.err.splitlines()[-1]
+    assert (refused.code, refused.out) == (code, "")
+    assert last.startswith("qdpi: ")
+    assert says in last
+    assert len(last) < 400
+
+
+# reindex-page
+
+
+def test_pages_are_indexed_again_by_id_or_all(qdpi: Call):
+    pages = json.loads(qdpi("ingest-canon", BOOK, "--json").out)["pages"]
+
+    assert qdpi("reindex-page", "S01-P0001", "S01-P0002").out == "2 pages indexed.\n"
+    assert len(json.loads(qdpi("reindex-page", "--all", "--json").out)["indexed"]) == pages
+
+
+def test_to_index_nothing_or_an_unknown_page_is_refused(qdpi: Call):
+    qdpi("ingest-canon", BOOK)
+
+    assert qdpi("reindex-page").code == 2
+    assert qdpi("reindex-page", "S01-P0001", "--all").code == 2
+    unknown = qdpi("reindex-page", "S01-P9999")
+    assert unknown.code == 1
+    assert "S01-P9999" in unknown.err
+
+
+def test_without_a_book_it_says_how_to_get_one(qdpi: Call):
+    code, _, err = qdpi("reindex-page", "--all")
+
+    assert code == 1
+    assert "ingest-canon" in err
+
+
+# kafka-topics, tail
+
+
+def test_the_core_topics_are_listed_with_their_offsets(qdpi: Call, data: Path):
+    in_bus(data, Message(Press.topic, b"s1", b"{}"), Message(Press.topic, b"s1", b"{}"))
+
+    listed = {row["topic"]: row for row in json.loads(qdpi("kafka-topics", "--json").out)["topics"]}
+
+    assert listed.keys() == TOPICS.keys()
+    assert (listed[Press.topic]["first"], listed[Press.topic]["next"]) == (0, 2)
+    assert "gibsey.dlq" in qdpi("kafka-topics", "--list").out
+
+
+def test_tail_follows_a_journey_from_the_start(data: Path):
+    in_bus(
+        data,
+        Message(Press.topic, b"s1", b'{"session_id": "s1", "symbol_code": 0, "user_intent": "\\u001b[31m"}'),
+        Message(Press.topic, b"s2", b'{"session_id": "s2"}'),
+        Message(Press.topic, b"s1", b"\xff not json"),
+    )
+
+    mine = tail_lines(2, "--from-start", "--session", "s1", "--json", until=1)
+    all_of_them = tail_lines(3, "--from-start", until=3)
+
+    assert [json.loads(line)["value"]["session_id"] for line in mine] == ["s1"]
+    assert "symbol_code=0" in all_of_them[0]
+    assert "\x1b" not in "".join(all_of_them)
+    assert "no event" in all_of_them[2]
+
+
+def tail_lines(count: int, *args: str, until: int) -> list[str]:
+    """Run `qdpi tail` until it has told of so many events, and interrupt it."""
+    command = [sys.executable, "-m", "qdpi", "tail", *args]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        lines = [child.stdout.readline() for _ in range(until)]
+        child.send_signal(2)
+        _, err = child.communicate(timeout=60)
+        assert (child.returncode, err.strip()) == (130, "")
+    return lines
+
+
+def test_to_tail_an_unknown_topic_or_a_malformed_session_is_misuse(qdpi: Call):
+    assert qdpi("tail", "--topic", "gibsey.nope").code == 2
+    assert qdpi("tail", "--session", "../x").code == 2
+
+
+# worker, settings, doctor
+
+
+def test_an_unknown_worker_is_refused_with_the_list_of_them(qdpi: Call):
+    code, _, err = qdpi("worker", "enricher", "writer")
+
+    assert code == 2
+    assert "'writer'" in err
+    assert "page_generator" in err
+
+
+def test_a_worker_that_needs_a_book_says_so(qdpi: Call):
+    code, _, err = qdpi("worker", "page_generator")
+
+    assert code == 1
+    assert "There is no book" in err
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--port", "abc"), "QDPI_PORT is 'abc'"),
+        (("--port", "99999"), "65535"),
+        (("--host", "no.such.host.invalid"), "QDPI_HOST"),
+        (("--model", "gpt"), "QDPI_MODEL is 'gpt'"),
+        (("--log-level", "loud"), "QDPI_LOG_LEVEL"),
+        (("--page-events", "random"), "keyed, section, page"),
+        (("--model-timeout", "-1"), "QDPI_MODEL_TIMEOUT"),
+        (("--concurrency", "0"), "QDPI_CONCURRENCY"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_refused_at_the_start(qdpi: Call, flags: tuple[str, ...], says: str):
+    code, out, err = qdpi("run", *flags)
+
+    assert (code, out) == (2, "")
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_a_secret_that_stands_where_a_number_should_is_not_told(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("QDPI_SECRET", "hushhush")
+
+    assert "hushhush" not in qdpi("run", "--port", "hushhush").err
+
+
+def test_a_data_directory_that_cannot_be_is_one_sentence(qdpi: Call, tmp_path: Path):
+    (tmp_path / "file").write_text("no directory", encoding="utf-8")
+
+    code, _, err = qdpi("kafka-topics", "--data-dir", tmp_path / "file" / "data")
+
+    assert code == 1
+    assert err.count("\n") == 1
+    assert str(tmp_path / "file") in err
+
+
+def test_the_doctor_finds_all_well_with_a_book(qdpi: Call):
+    qdpi("ingest-canon", BOOK)
+
+    code, out, _ = qdpi("doctor", "--port", "0", "--json")
+
+    health = {finding["what"]: finding["health"] for finding in json.loads(out)}
+    assert code == 0
+    assert health.keys() == {"python", "settings", "data", "store", "book", "bus", "model", "wheels", "port"}
+    assert "fail" not in health.values()
+    assert health["book"] == "ok"
+
+
+def test_the_doctor_names_what_failed_and_what_to_do(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("QDPI_MODEL", "openai/some-model")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
+
+    code, out, _ = qdpi("doctor", "--port", "0")
+
+    lines = {line.split()[1]: line for line in out.splitlines()}
+    assert code == 1
+    assert lines["model"].startswith("fail")
+    assert "QDPI_MODEL" in lines["model"]
+    assert lines["book"].startswith("warn")
+
+
+def test_the_doctor_tells_of_a_setting_that_cannot_be_used(qdpi: Call):
+    code, out, _ = qdpi("doctor", "--model-timeout", "soon")
+
+    assert code == 1
+    assert "fail settings QDPI_MODEL_TIMEOUT is 'soon'" in out
+
+
+def test_the_doctor_tells_of_a_disk_that_takes_nothing(qdpi: Call, tmp_path: Path):
+    (tmp_path / "file").write_text("no directory", encoding="utf-8")
+
+    code, out, _ = qdpi("doctor", "--data-dir", tmp_path / "file", "--port", "0")
+
+    assert code == 1
+    assert "fail data" in out
+
+
+def test_a_reader_who_leaves_the_pipe_is_no_error():
+    run = subprocess.run(
+        f"{sys.executable} -m qdpi kafka-topics | true", shell=True, capture_output=True, text=True, check=True
+    )
+
+    assert run.stderr == ""
+
+
+# dlq
+
+
+def letters(data: Path) -> None:
+    """Put on the bus of a data directory a run that failed, and a record that nobody could read."""
+    run = dead_letter_of(
+        fail(factories.request("alice"), JourneyState(), ModelEmpty("Nothing."), factories.at(5), Draft())
+    )
+    record = Record(
+        Partition("gibsey.index.update", 0), 7, b"key", b"\xff\xfe", (("x-event-id", b"e7"),), factories.at(3)
+    )
+    stray = letter_of(record, MalformedEvent("No event."), 1, group="qdpi.indexer", at=factories.at(4))
+    assert run is not None
+    in_bus(
+        data,
+        Message(DeadLetter.topic, b"alice", run.encode()),
+        Message(DeadLetter.topic, b"key", stray.encode()),
+        Message(DeadLetter.topic, b"key", stray.encode()),
+        Message(DeadLetter.topic, b"key", b"\x00 no letter"),
+    )
+
+
+def test_dead_letters_are_listed_once_each(qdpi: Call, data: Path):
+    letters(data)
+
+    listed = json.loads(qdpi("dlq", "list", "--json").out)
+
+    assert [(letter["group"], letter["error"]["code"]) for letter in listed] == [
+        ("qdpi.page_generator", "model_empty"),
+        ("qdpi.indexer", "malformed_event"),
+    ]
+    assert listed[0]["event_id"] in qdpi("dlq", "list").out
+
+
+def test_a_letter_is_shown_whole_with_its_original_bytes(qdpi: Call, data: Path):
+    letters(data)
+    run, stray = (letter["event_id"] for letter in json.loads(qdpi("dlq", "list", "--json").out))
+
+    assert json.loads(qdpi("dlq", "show", run, "--json").out)["original"]["value"]["session_id"] == "alice"
+    assert json.loads(qdpi("dlq", "show", stray, "--json").out)["original"]["value"] == {"base64": "//4="}
+    assert "model_empty" in qdpi("dlq", "show", run[:12]).out
+
+
+def test_a_failed_run_is_replayed_as_one_press_however_often(qdpi: Call, data: Path):
+    letters(data)
+    run = json.loads(qdpi("dlq", "list", "--json").out)[0]["event_id"]
+
+    told = [json.loads(qdpi("dlq", "replay", run, "--json").out) for _ in range(2)]
+
+    presses = [decode(Press, record.value) for record in in_bus(data) if record.topic == Press.topic]
+    assert told[0] == told[1]
+    assert told[0]["new_press"]
+    assert {press.event_id for press in presses} == {told[0]["event_id"]}
+    assert presses[0].replays == factories.request("alice").press_id
+
+
+def test_another_consumers_record_is_published_again_as_it_was(qdpi: Call, data: Path):
+    letters(data)
+    stray = json.loads(qdpi("dlq", "list", "--json").out)[1]["event_id"]
+
+    code, out, _ = qdpi("dlq", "replay", stray)
+
+    (again,) = [record for record in in_bus(data) if record.topic == "gibsey.index.update"]
+    assert code == 0
+    assert "gibsey.index.update" in out
+    assert (again.key, again.value, again.headers) == (b"key", b"\xff\xfe", (("x-event-id", b"e7"),))
+
+
+@pytest.mark.parametrize("command", ["show", "replay"])
+def test_a_letter_that_there_is_not_is_misuse(qdpi: Call, command: str):
+    code, out, err = qdpi("dlq", command, "nothing")
+
+    assert (code, out) == (2, "")
+    assert "`qdpi dlq list`" in err

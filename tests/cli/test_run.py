@@ -1,0 +1,130 @@
+"""`qdpi run`, `serve` and `worker` as processes of their own, with readers on their sockets."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import httpx
+import pytest
+from tests.cli.conftest import Process, Reader
+
+Start = Callable[..., Process]
+Opens = Callable[[str, str], Reader]
+
+
+def test_a_press_on_a_fresh_machine_becomes_a_page_and_the_process_ends_in_order(start: Start, reader: Opens):
+    process = start("run", "--port", "0")
+    url = process.url()
+    invited = process.line_with("curl -s -X POST")
+    alice = reader(url, "alice")
+
+    assert f"{url}/api/v1/event/ui/symbol" in invited
+    assert httpx.get(f"{url}/readyz").json()["ready"]
+    press = alice.press("an-author:XC")
+    (done,) = alice.answers(1)
+    code, err = process.end()
+
+    assert done["press_id"] == press
+    assert done["text"]
+    assert done["model"] == "offline"
+    assert code == 0
+    assert "Traceback" not in err
+
+
+def test_it_ends_promptly_on_interrupt_though_a_reader_listens(start: Start, reader: Opens):
+    process = start("run", "--port", "0")
+    alice = reader(process.url(), "alice")
+
+    with alice.client.stream("GET", "/api/v1/event/stream", params={"session_id": "alice"}) as stream:
+        assert next(stream.iter_lines())
+        code, _ = process.end(signal.SIGINT)
+
+    assert code == 0
+
+
+def test_a_second_run_on_the_same_port_is_refused_in_one_sentence(start: Start, tmp_path):
+    port = start("run", "--port", "0").url().rpartition(":")[2]
+
+    code, err = start("run", "--port", port, "--data-dir", str(tmp_path / "another")).error_after()
+
+    assert code == 1
+    assert err.count("\n") == 1
+    assert f"Port {port} of 127.0.0.1 is taken" in err
+    assert "QDPI_PORT" in err
+    assert not (tmp_path / "another").exists()
+
+
+def test_a_second_run_on_the_same_data_takes_over_when_the_first_is_killed(start: Start, reader: Opens):
+    first = start("run", "--port", "0")
+    reader(first.url(), "alice").press()
+    second = start("run", "--port", "0")
+    alice = reader(second.url(), "alice")
+    alice.answers(1)
+
+    first.end(signal.SIGKILL)
+    press = alice.press()
+
+    assert [done["seq"] for done in alice.answers(2)] == [1, 2]
+    assert alice.answers(2)[1]["press_id"] == press
+    assert second.end()[0] == 0
+
+
+def test_presses_taken_before_a_kill_are_answered_in_order_by_the_next_run(start: Start, reader: Opens):
+    first = start("run", "--port", "0")
+    alice = reader(first.url(), "alice")
+    presses = [alice.press(symbol) for symbol in range(6)]
+    first.end(signal.SIGKILL)
+
+    again = start("run", "--port", "0")
+    answered = reader(again.url(), "alice").answers(6)
+
+    assert [done["press_id"] for done in answered] == presses
+    assert [done["seq"] for done in answered] == [1, 2, 3, 4, 5, 6]
+    assert again.end()[0] == 0
+
+
+def test_a_gateway_and_workers_in_processes_of_their_own_answer_a_press(start: Start, reader: Opens, qdpi):
+    assert qdpi("run-symbol", "0").code == 0  # brings the book
+    gateway = start("serve", "--port", "0")
+    workers = [start("worker", "enricher", "recorder"), start("worker", "page_generator", "indexer", "janitor")]
+    alice = reader(gateway.url(), "alice")
+
+    press = alice.press()
+    (done,) = alice.answers(1)
+
+    assert done["press_id"] == press
+    assert [process.end()[0] for process in (*workers, gateway)] == [0, 0, 0]
+
+
+def test_a_gateway_without_a_book_answers_and_says_so(start: Start):
+    gateway = start("serve", "--port", "0")
+    url = gateway.url()
+
+    assert not httpx.get(f"{url}/readyz").json()["parts"]["book"]["ok"]
+    assert httpx.get(f"{url}/api/v1/canon").status_code == 503
+    assert gateway.end()[0] == 0
+
+
+def test_a_secret_is_told_nowhere_and_sessions_are_signed(start: Start, monkeypatch: pytest.MonkeyPatch):
+    process = start("run", "--port", "0", "--log-level", "debug", QDPI_SECRET="hushhush")
+    url = process.url()
+    how = process.line_with("S=")
+
+    session = httpx.post(f"{url}/api/v1/session").json()
+    unsigned = httpx.post(f"{url}/api/v1/event/ui/symbol", json={"session_id": "alice", "symbol_code": 0})
+    code, err = process.end()
+
+    assert "api/v1/session" in how
+    assert session["signed"]
+    assert unsigned.status_code == 401
+    assert code == 0
+    assert "hushhush" not in err
+
+
+def test_a_book_that_is_refused_ends_the_first_start_with_its_faults(start: Start, tmp_path):
+    code, err = start("run", "--port", "0", QDPI_BOOK=str(tmp_path / "nowhere")).error_after()
+
+    assert code == 1
+    assert "There is nothing at" in err
+    assert "Traceback" not in err
