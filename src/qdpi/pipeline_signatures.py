@@ -20,6 +20,7 @@ class ReadSignature(dspy.Signature):
     context: dict[str, Any] = dspy.InputField(desc="its section, its title and whose voice it is in")
     edges: dict[str, Any] = dspy.InputField(desc="where the page leads")
     summary: str = dspy.OutputField(desc="two sentences, present tense")
+    hooks: list[str] = dspy.OutputField(desc="sentences that a next page could take up, at most three")
 
 
 class IndexSignature(dspy.Signature):
