@@ -1,10 +1,20 @@
+import numpy as np
 import pytest
 
 from qdpi.canon import own_book
-from qdpi.editing import edition_of
+from qdpi.editing import assemble, edition_of, passages_of
 from qdpi.edition import Edition
+from qdpi.retrieval.index import Embedder, SemanticIndex
 
 
 @pytest.fixture(scope="session")
 def edition() -> Edition:
     return edition_of(own_book())
+
+
+@pytest.fixture(scope="session")
+def semantic(edition: Edition) -> Edition:
+    """The same edition with vectors beside words."""
+    pages, embedder = list(edition.pages.values()), Embedder()
+    vectors = np.asarray(embedder.embed([page.text for page in pages]))
+    return assemble(edition.revision, pages, edition.readings, SemanticIndex(passages_of(pages), vectors, embedder))

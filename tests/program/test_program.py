@@ -1,0 +1,316 @@
+"""The program: one cycle from a locus to a page that is checked, bound and accounted for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import dspy
+import pytest
+from tests.program.runs import LOCUS, own_page, run
+from tests.support.measured import MeasuredModel
+from tests.support.replies import DEGENERATE, PLAN, continuer, is_plan, page_for, writer
+
+from qdpi.edition import Edition
+from qdpi.errors import InvalidSymbol, ModelEmpty, ModelFailed, ModelUnreachable, UnknownPage
+from qdpi.events import Phase
+from qdpi.identity import sha256
+from qdpi.language.scripted import Reply
+from qdpi.program import Draft, QDPIProgram, Run, Unwatched, whole_sentences
+from qdpi.retrieval.reading import read_text
+from qdpi.symbols import Trajectory, parse_symbol
+
+XC, YC, AC, ZC = 0, 4, 8, 12
+
+
+class Watcher(Unwatched):
+    """Progress, as one list of what was heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[str, object]] = []
+
+    async def begin(self) -> int:
+        attempt = await super().begin()
+        self.heard.append(("attempt", attempt))
+        return attempt
+
+    async def phase(self, phase: Phase) -> None:
+        self.heard.append(("phase", phase.value))
+
+    async def text(self, piece: str) -> None:
+        self.heard.append(("text", piece))
+
+    @property
+    def steps(self) -> list[tuple[str, object]]:
+        """What was heard, with each run of pieces as one."""
+        steps: list[tuple[str, object]] = []
+        for what, value in self.heard:
+            if what == "text" and steps and steps[-1][0] == "text":
+                steps[-1] = (what, f"{steps[-1][1]}{value}")
+            else:
+                steps.append((what, value))
+        return steps
+
+
+def in_turn(*replies: Reply) -> Iterator[Reply]:
+    return iter(replies)
+
+
+# the plan's call
+
+
+def test_the_plans_call_needs_no_arguments_but_a_symbol() -> None:
+    program = QDPIProgram()
+    said = program(0x10)
+    assert isinstance(said, dspy.Prediction)
+    assert said.validation["passed"]
+    assert said.edges["next_within"] == "S01-P0002"
+    assert said.plan["trajectory"] == "T0"
+    assert len(said.page_text.split()) >= 60
+    assert said.return_to == "S01-P0002"
+
+
+async def test_the_call_is_the_same_awaited() -> None:
+    program = QDPIProgram()
+    said = await program.acall(0x1D, user_intent="where is the lamp", locus_page="S05-P0014")
+    again = await program.aforward(0x1D, "where is the lamp", "S05-P0014")
+    assert said.toDict() == again.toDict()
+    assert said.edges["mirrors"]
+    assert {source["kind"] for source in said.sources} == {"parallel"}
+
+
+def test_the_call_takes_a_trajectory_as_a_wish() -> None:
+    said = QDPIProgram().forward(parse_symbol("princhetta:ZC"), locus_page="S05-P0014", trajectory=Trajectory.LOOP)
+    assert said.policy["given"] == "T1"
+    assert said.edges["loop_back_to"] == said.return_to == "S05-P0014"
+
+
+@pytest.mark.parametrize("symbol", [-1, 256])
+def test_a_symbol_that_is_none_is_refused(symbol: int) -> None:
+    with pytest.raises(InvalidSymbol):
+        QDPIProgram().forward(symbol)
+
+
+def test_a_page_that_is_none_is_refused_with_what_was_given() -> None:
+    with pytest.raises(UnknownPage, match=r"'\.\./etc/passwd'"):
+        QDPIProgram().forward(0, locus_page="../etc/passwd")
+
+
+def test_a_program_saves_and_loads_as_json(tmp_path: object) -> None:
+    path = f"{tmp_path}/program.json"
+    QDPIProgram().save(path)
+    loaded = QDPIProgram()
+    loaded.load(path)
+    assert {name for name, _ in loaded.named_predictors()} == {"ask", "receive", "continue_prose"}
+
+
+# streaming
+
+
+async def test_a_page_is_heard_in_order_and_is_the_text_that_was_heard(edition: Edition) -> None:
+    watcher = Watcher()
+    ran = await run(edition, writer(), ZC, progress=watcher)
+    assert watcher.steps == [
+        ("attempt", 1),
+        ("phase", "planning"),
+        ("phase", "writing"),
+        ("text", ran.page.text),
+        ("phase", "checking"),
+    ]
+    assert sum(what == "text" for what, _ in watcher.heard) > 10
+
+
+async def test_no_plan_is_told_where_none_is_made(edition: Edition) -> None:
+    watcher = Watcher()
+    await run(edition, continuer(), ZC, progress=watcher)
+    assert ("phase", "planning") not in watcher.heard
+
+
+# checks and the one rework
+
+
+async def test_a_page_that_passes_is_not_reworked(edition: Edition) -> None:
+    ran = await run(edition, writer(), XC)
+    assert ran.page.validation.passed
+    assert not ran.page.validation.reworked
+    assert len(ran.prompts) == 1
+
+
+async def test_a_page_that_fails_is_reworked_once_with_the_reasons_given(edition: Edition) -> None:
+    replies, watcher = in_turn(DEGENERATE, "page"), Watcher()
+    model = writer(lambda prompt: page_for(prompt) if next(replies) == "page" else DEGENERATE)
+    ran = await run(edition, model, XC, progress=watcher)
+    first, second = ran.prompts
+    assert ran.draft.refused
+    assert all(reason in second and reason not in first for reason in ran.draft.refused)
+    assert ran.page.validation.passed
+    assert ran.page.validation.reworked
+    assert [step for step in watcher.steps if step[0] == "attempt"] == [("attempt", 1), ("attempt", 2)]
+    assert watcher.steps[-2] == ("text", ran.page.text)
+
+
+async def test_a_page_that_fails_twice_is_given_as_it_is_and_says_so(edition: Edition) -> None:
+    ran = await run(edition, writer(lambda prompt: DEGENERATE), XC)
+    assert len(ran.prompts) == 2
+    assert ran.page.text == DEGENERATE.strip()
+    assert not ran.page.validation.passed
+    assert ran.page.validation.reasons
+    assert ran.page.validation.reworked
+    assert [call.attempt for call in ran.draft.calls] == [1, 2]
+
+
+async def test_a_plan_is_made_once_whatever_becomes_of_the_page(edition: Edition) -> None:
+    ran = await run(edition, writer(lambda prompt: PLAN if is_plan(prompt) else DEGENERATE), ZC)
+    assert [call.phase for call in ran.draft.calls] == ["ask", "receive", "receive"]
+
+
+@pytest.mark.parametrize("behavior", [XC, ZC])
+async def test_text_copied_from_the_canon_is_caught(behavior: int, edition: Edition) -> None:
+    copied = edition.pages["S13-P0041"].text
+    ran = await run(edition, continuer(lambda prompt: copied), behavior)
+    assert {check.name: check.passed for check in ran.page.validation.checks}["copy"] is False
+    assert len(ran.prompts) == 2
+
+
+async def test_text_copied_from_the_generated_locus_is_caught(edition: Edition) -> None:
+    locus = own_page("locus")
+    ran = await run(edition, continuer(lambda prompt: locus.text), XC, pressed=locus)
+    assert {check.name: check.passed for check in ran.page.validation.checks}["copy"] is False
+
+
+async def test_the_checks_name_the_thresholds_they_held_to(edition: Edition) -> None:
+    validation = (await run(edition, writer(), XC)).page.validation
+    assert validation.thresholds_version == edition.thresholds.version
+    assert [check.name for check in validation.checks] == ["form", "copy"]
+
+
+# what models do
+
+
+@pytest.mark.parametrize("plan", ["{not json", "no " * 5_000, "1.\n\n\n2.", "As an AI, I cannot plan."])
+async def test_a_plan_that_is_nonsense_breaks_nothing(plan: str, edition: Edition) -> None:
+    ran = await run(edition, writer(lambda prompt: plan if is_plan(prompt) else page_for(prompt)), AC)
+    assert ran.page.validation.passed
+    assert all(ran.draft.plan["beats"])
+
+
+async def test_a_page_cut_off_at_the_limit_of_tokens_ends_at_a_sentence(edition: Edition) -> None:
+    model = MeasuredModel(lambda prompt: page_for(prompt) + " And then she", finish_reason="length")
+    ran = await run(edition, model, XC)
+    assert ran.page.text == page_for(ran.prompts[0]).strip()
+    assert ran.draft.calls[0].finish_reason == "length"
+
+
+@pytest.mark.parametrize(
+    ("cut", "whole"),
+    [
+        ("One is whole here. The other is n", "One is whole here."),
+        ("“One is whole.” The other", "“One is whole.”"),
+        ("Short. But this one never comes to an end", "Short. But this one never comes to an end"),
+        ("no sentence at all", "no sentence at all"),
+        ("", ""),
+    ],
+)
+def test_a_cut_text_loses_its_last_part_only_where_half_is_left(cut: str, whole: str) -> None:
+    assert whole_sentences(cut) == whole
+
+
+async def test_a_model_that_says_nothing_fails(edition: Edition) -> None:
+    with pytest.raises(ModelEmpty):
+        await run(edition, writer(lambda prompt: ""), XC)
+
+
+async def test_a_model_that_hangs_fails_after_its_time(edition: Edition) -> None:
+    async def silence() -> AsyncIterator[str]:
+        await asyncio.Event().wait()
+        yield "never"
+
+    model = writer(lambda prompt: silence())
+    program = QDPIProgram(edition, model, timeout=0.05)
+    with pytest.raises(ModelFailed, match=r"0\.05 seconds"):
+        await program.aforward(0)
+
+
+async def test_whoever_tries_again_goes_on_from_the_step_that_failed(edition: Edition) -> None:
+    replies = in_turn(PLAN, ModelUnreachable("It is away."), DEGENERATE, ModelUnreachable("Again."), "page")
+
+    def reply(prompt: str) -> Reply:
+        said = next(replies)
+        return page_for(prompt) if said == "page" else said
+
+    model = writer(reply)
+    program, draft = QDPIProgram(edition, model), Draft()
+    given = Run(page_id="new", symbol_code=0x1C, pressed=edition.pages[LOCUS], edition=edition)
+    brief, progress = program.prepare(given), Unwatched()
+    for _ in range(2):
+        with pytest.raises(ModelUnreachable):
+            await program.draft(given, brief, draft, progress)
+    await program.draft(given, brief, draft, progress)
+    page = program.finish(given, brief, draft)
+    assert [is_plan(prompt) for prompt in model.prompts] == [True, False, False, False, False]
+    assert all(reason in model.prompts[-1] for reason in draft.refused)
+    assert page.validation.passed
+    assert page.validation.reworked
+    assert draft.attempts == 4
+
+
+# receipts
+
+
+async def test_a_call_is_accounted_for_with_hashes_tokens_and_time(edition: Edition) -> None:
+    model = MeasuredModel(page_for, prompt_tokens=321, completion_tokens=123)
+    ran = await run(edition, model, XC)
+    (call,) = ran.draft.calls
+    assert call.output_hash == sha256(ran.page.text)
+    assert (call.prompt_tokens, call.completion_tokens) == (321, 123)
+    assert (call.phase, call.attempt, call.model, call.finish_reason) == ("receive", 1, "measured", "stop")
+    assert call.milliseconds >= 0
+    assert set(ran.draft.milliseconds) == {"receive", "check"}
+
+
+async def test_equal_prompts_have_equal_hashes_and_other_prompts_others(edition: Edition) -> None:
+    first, again, other = [(await run(edition, writer(), b)).draft.calls[-1] for b in (XC, XC, YC)]
+    assert first.prompt_hash == again.prompt_hash != other.prompt_hash
+    assert len(first.prompt_hash) == 64
+
+
+async def test_sources_say_which_passage_was_read_and_how_it_was_found(edition: Edition) -> None:
+    ran = await run(edition, writer(), AC)
+    for source in ran.brief.sources:
+        assert source.text.split()[:8] == source.use.passage.split()[:8]
+        assert source.use.via
+        assert source.use.revision == 1
+        assert source.use.page_id != LOCUS
+
+
+async def test_an_ask_in_words_is_searched_by_meaning_too(edition: Edition, semantic: Edition) -> None:
+    words = "who looks after the timepieces"
+    plain, meant = [(await run(e, writer(), 10, words=words)).brief.sources for e in (edition, semantic)]
+    assert {via for source in plain for via in source.use.via} <= {"lexical", "ring", "newest"}
+    assert "semantic" in {via for source in meant for via in source.use.via}
+
+
+# readings
+
+
+async def test_the_reading_of_a_canon_page_is_the_kept_one(edition: Edition) -> None:
+    ran = await run(edition, writer(), XC)
+    assert ran.brief.reading is edition.readings[LOCUS]
+    assert ran.brief.kept
+
+
+async def test_a_generated_locus_is_read_at_the_press_only_where_nothing_was_kept(edition: Edition) -> None:
+    ran = await run(edition, writer(), XC, pressed=own_page("locus"))
+    assert ran.brief.reading == read_text(ran.brief.locus.text)
+    assert not ran.brief.kept
+
+
+async def test_x_and_y_give_the_output_fields_of_their_signatures(edition: Edition) -> None:
+    program, reading = QDPIProgram(edition, writer()), edition.readings[LOCUS]
+    x, y = program.read(reading=reading), program.index(reading=reading)
+    assert x.toDict() == {"summary": reading.summary, "hooks": reading.hooks}
+    assert set(y.toDict()) == {"entities", "motifs", "anchors", "scores"}
+
+
+async def test_the_new_page_is_read_once_with_its_own_text(edition: Edition) -> None:
+    ran = await run(edition, writer(), XC)
+    assert ran.page.reading == read_text(ran.page.text)

@@ -1,0 +1,43 @@
+"""A scripted model that counts tokens, and may end at their limit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from functools import cached_property
+from typing import Any
+
+import dspy
+from dspy import lm15
+
+from qdpi.language.engines import PieceEngine, bind
+from qdpi.language.scripted import Reply, ScriptedModel
+
+
+class MeasuredModel(ScriptedModel):
+    """As `ScriptedModel`, with the figures that a hosted model gives at the end of its answer."""
+
+    def __init__(
+        self,
+        replies: Callable[[str], Reply],
+        *,
+        finish_reason: str = "stop",
+        prompt_tokens: int = 0,
+        completion_tokens: int = 0,
+    ) -> None:
+        super().__init__(replies, name="measured")
+        usage = lm15.Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens)
+        self._end = lm15.StreamEndEvent(finish_reason=finish_reason, usage=usage)
+
+    @cached_property
+    def lm(self) -> dspy.LM:
+        return bind(self.name, _Ending(self._pieces, self._end))
+
+
+class _Ending(PieceEngine):
+    def __init__(self, pieces: Callable[[lm15.Request], AsyncIterator[str]], end: Any) -> None:
+        super().__init__(pieces)
+        self._end = end
+
+    async def stream(self, request: lm15.Request) -> AsyncIterator[Any]:
+        async for event in super().stream(request):
+            yield self._end if event.type == "end" else event
