@@ -282,6 +282,15 @@ def test_a_dropped_return_of_a_closed_branch_is_where_its_pages_count_from(reade
     assert (standing.locus, standing.section) == ("S02-P0005", 2)
 
 
+def test_a_tree_keeps_its_return_when_a_later_revision_puts_a_page_before_it(reader):
+    reader.ring = without(AFTER_A)
+    departure = reader.press(ZP, A, wish=T2, targets=[ELSEWHERE]).page
+    reader.ring = RING
+    page = reader.press(ZC, departure.page_id, wish=T0).page
+    assert departure.return_to == page.return_to == "S01-P0004"
+    assert page.edges.next_within == AFTER_A
+
+
 # What every binding keeps
 
 

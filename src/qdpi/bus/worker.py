@@ -47,17 +47,27 @@ class Watermark:
         return self.committable != before
 
 
+async def _settled() -> None:
+    """Nothing a handler does outlives the process but through the bus itself."""
+
+
 @dataclass(slots=True, eq=False)
 class _Lane:
     records: deque[Record] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
+    fenced: bool = False
+    """Whether its record under way is not ours any more, so that however its handler ends counts for nothing."""
 
 
 class Worker:
     """Consumes topics as a member of a group and hands every record to a handler, in order per key.
 
-    At most `max_in_flight` records are fetched and unfinished; above it partitions pause and polling goes
-    on. A bus that is away is waited for. One worker runs once.
+    At most `max_in_flight` records are fetched and unfinished (and one more of each partition not heard of
+    before); above it partitions pause and polling goes on. A bus that is away is waited for. One worker runs
+    once.
+
+    Offsets are committed every `commit_interval` seconds, after `settle` has returned: by then what the
+    finished handlers wrote elsewhere must survive a power cut as the offset will.
     """
 
     def __init__(
@@ -68,13 +78,17 @@ class Worker:
         handler: Handler,
         *,
         backoff: Backoff,
+        settle: Callable[[], Awaitable[None]] = _settled,
         max_in_flight: int = 1_000,
         fetch_timeout: float = 0.2,
+        commit_interval: float = 0.1,
     ) -> None:
         self.group = group
         self.in_flight = 0
         self._bus, self._topics, self._handler, self._backoff = bus, tuple(topics), handler, backoff
+        self._settle, self._commit_interval = settle, commit_interval
         self._max_in_flight, self._fetch_timeout = max_in_flight, fetch_timeout
+        self._committed_at = float("-inf")
         self._lanes: dict[object, _Lane] = {}
         self._watermarks: dict[Partition, Watermark] = {}
         self._dirty: set[Partition] = set()
@@ -97,33 +111,49 @@ class Worker:
         self._stopping = True
 
     async def run(self) -> None:
-        """Work until `stop`, or until a handler fails, whose exception it raises. Cancelling drops lanes."""
+        """Work until `stop`, or until a handler fails, whose exception it raises. Cancelling drops lanes.
+
+        What was begun before `stop` is finished and committed, also where the bus has to be waited for.
+        """
         membership = await patiently(self._join, self._backoff, on_wait=self._stands)
+        if membership is None:
+            return
         try:
             while not self._stopping:
                 await patiently(lambda: self._step(membership), self._backoff, on_wait=self._stands)
             await self._drain(membership)
         finally:
             await self._drop(lambda record: True)
-            await membership.leave()
+            await self._leave(membership)
 
-    async def _join(self) -> Membership:
-        return await self._bus.join(self.group, self._topics)
+    async def _join(self) -> Membership | None:
+        return None if self._stopping else await self._bus.join(self.group, self._topics)
+
+    async def _leave(self, membership: Membership) -> None:
+        try:
+            await membership.leave()
+        except Unavailable as error:
+            log.warning("worker.left_unheard", group=self.group, cause=error.detail)
 
     def _stands(self, error: Unavailable, tries: int) -> None:
         log.warning("worker.stands", group=self.group, tries=tries, cause=error.detail)
 
     async def _step(self, membership: Membership) -> None:
+        if self._stopping:
+            return
         await self._balance(membership)
         await self._take(membership, self._max_in_flight - self.in_flight, self._fetch_timeout)
-        await self._commit(membership)
+        if asyncio.get_running_loop().time() >= self._committed_at + self._commit_interval:
+            await self._commit(membership)
 
     async def _take(self, membership: Membership, room: int, timeout: float) -> None:
         delivery = await membership.fetch(max(1, room), timeout)
         if delivery.revoked:
             await self._fence(delivery.revoked)
         for record in delivery.records:
-            self._admit(record)
+            self._watermarks.setdefault(record.partition, Watermark())
+            if not self._stopping:
+                self._admit(record)
         if self._failure:
             raise self._failure
 
@@ -137,7 +167,7 @@ class Worker:
             self._paused = set()
 
     def _admit(self, record: Record) -> None:
-        self._watermarks.setdefault(record.partition, Watermark()).begin(record.offset)
+        self._watermarks[record.partition].begin(record.offset)
         self.in_flight += 1
         key = record.partition if record.key is None else record.key
         if key in self._lanes:
@@ -154,7 +184,10 @@ class Worker:
             try:
                 await self._handler(lane.records[0])
             except Exception as error:
-                self._failure = self._failure or error
+                if not lane.fenced:
+                    self._failure = self._failure or error
+                return
+            if lane.fenced:
                 return
             self._finish(lane.records.popleft())
         del self._lanes[key]
@@ -168,7 +201,9 @@ class Worker:
         marks = {partition: self._watermarks[partition].committable for partition in self._dirty}
         offsets = {partition: mark for partition, mark in marks.items() if mark is not None}
         if offsets:
+            await self._settle()
             await membership.commit(offsets)
+            self._committed_at = asyncio.get_running_loop().time()
         # A lane may have finished during the await: what moved meanwhile stays to be committed.
         self._dirty = {p for p in self._dirty if self._watermarks[p].committable != offsets.get(p)}
 
@@ -182,18 +217,23 @@ class Worker:
 
     async def _drop(self, fenced: Callable[[Record], bool]) -> None:
         cancelled: list[asyncio.Task[None]] = []
+        reopened: dict[object, deque[Record]] = {}
         for key, lane in list(self._lanes.items()):
             kept = deque(record for record in lane.records if not fenced(record))
             self.in_flight -= len(lane.records) - len(kept)
             if lane.task and fenced(lane.records[0]):
+                lane.fenced = True
                 lane.task.cancel()
                 cancelled.append(lane.task)
                 del self._lanes[key]
                 if kept:
-                    self._open_lane(key, kept)
+                    reopened[key] = kept
             else:
                 lane.records = kept
+        # A key's next handler waits for the cancelled one to end: a lane handles one record at a time.
         await asyncio.gather(*cancelled, return_exceptions=True)
+        for key, kept in reopened.items():
+            self._open_lane(key, kept)
 
     async def _drain(self, membership: Membership) -> None:
         # Polling goes on while lanes finish: it is the sign of life that keeps their partitions ours.

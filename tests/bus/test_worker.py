@@ -1,0 +1,503 @@
+"""The key-ordered worker: lanes, the contiguous watermark, and what becomes of work in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.bus.scripted import HERE, PATIENCE, THERE, Gates, ScriptedBus, ScriptedMembership, record, worker_of
+
+from qdpi.bus.port import Record
+from qdpi.bus.worker import Watermark, Worker
+
+
+@pytest.fixture
+def bus() -> ScriptedBus:
+    return ScriptedBus()
+
+
+@pytest.fixture
+def member(bus: ScriptedBus) -> ScriptedMembership:
+    return bus.membership
+
+
+@pytest.fixture
+def gates() -> Gates:
+    return Gates()
+
+
+@asynccontextmanager
+async def working(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:
+    """Run a worker for a block, which must end as a stop ends it."""
+    task = asyncio.create_task(worker.run())
+    try:
+        yield task
+        worker.stop()
+        async with asyncio.timeout(PATIENCE):
+            await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def failing(worker: Worker) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await worker.run()
+
+
+# Lanes
+
+
+async def test_records_of_one_key_are_handled_one_at_a_time_in_their_order(bus, member, gates):
+    records = [record(n) for n in range(4)]
+    member.give(*records)
+    async with working(worker_of(bus, gates)) as _:
+        for count, each in enumerate(records, start=1):
+            await gates.until(lambda count=count: len(gates.begun) == count)
+            await member.calls(2)
+            assert gates.begun == records[:count]
+            gates.let(each)
+        await gates.until(lambda: gates.ended == records)
+
+
+async def test_a_key_that_is_slow_keeps_no_other_waiting(bus, member, gates):
+    slow, others = record(0, b"slow"), [record(n, b"%d" % (n % 3)) for n in range(1, 30)]
+    member.give(slow, *others)
+    gates.let(*others)
+    async with working(worker_of(bus, gates)):
+        await gates.until(lambda: len(gates.ended) == len(others))
+        assert gates.begun[0] == slow
+        assert slow not in gates.ended
+        for key in (b"0", b"1", b"2"):
+            assert [r.offset for r in gates.ended if r.key == key] == [r.offset for r in others if r.key == key]
+        gates.let(slow)
+
+
+async def test_a_key_has_one_lane_over_all_its_topics(bus, member, gates):
+    press, ask = record(0, b"reader", HERE), record(0, b"reader", THERE)
+    member.give(press, ask)
+    async with working(worker_of(bus, gates)):
+        await gates.until(lambda: gates.begun == [press])
+        await member.calls(2)
+        assert gates.begun == [press]
+        gates.let_all()
+        await gates.until(lambda: gates.ended == [press, ask])
+
+
+async def test_records_without_a_key_keep_the_order_of_their_partition(bus, member, gates):
+    here, there = [record(n, None) for n in range(2)], [record(n, None, THERE) for n in range(2)]
+    member.give(*here, *there)
+    async with working(worker_of(bus, gates)):
+        await gates.until(lambda: gates.begun == [here[0], there[0]])
+        gates.let(there[0])
+        await gates.until(lambda: there[1] in gates.begun)
+        assert here[1] not in gates.begun
+        gates.let_all()
+
+
+async def test_it_tells_how_many_keys_have_work_and_how_much_is_in_flight(bus, member, gates):
+    worker = worker_of(bus, gates)
+    member.give(record(0, b"a"), record(1, b"a"), record(2, b"b"))
+    async with working(worker):
+        await gates.until(lambda: len(gates.begun) == 2)
+        assert (worker.lanes, worker.in_flight) == (2, 3)
+        gates.let_all()
+        await member.until(lambda: worker.in_flight == 0)
+        assert worker.lanes == 0
+
+
+# Commits
+
+
+async def test_a_finished_record_above_an_unfinished_one_is_not_committed(bus, member, gates):
+    records = [record(n, b"%d" % n) for n in range(3)]
+    member.give(*records)
+    async with working(worker_of(bus, gates)):
+        gates.let(*records[1:])
+        await gates.until(lambda: len(gates.ended) == 2)
+        await member.calls(3)
+        assert member.committed == {}
+        gates.let(records[0])
+        await member.until(lambda: member.committed == {HERE: 3})
+
+
+async def test_each_partition_is_committed_by_itself_up_to_its_own_first_unfinished_record(bus, member, gates):
+    here, there = [record(n, b"h%d" % n) for n in range(7, 10)], [record(n, b"t%d" % n, THERE) for n in range(3)]
+    member.give(*here, *there)
+    async with working(worker_of(bus, gates)):
+        gates.let(here[0], here[2], *there)
+        await member.until(lambda: member.committed == {HERE: 8, THERE: 3})
+        gates.let(here[1])
+        await member.until(lambda: member.committed == {HERE: 10, THERE: 3})
+
+
+@given(
+    offsets=st.lists(st.integers(0, 1_000), unique=True, min_size=1, max_size=12).map(sorted),
+    chance=st.randoms(use_true_random=False),
+)
+def test_the_watermark_is_after_the_highest_offset_below_which_all_is_finished(offsets, chance):
+    watermark, finished = Watermark(), set[int]()
+    for offset in offsets:
+        watermark.begin(offset)
+    for offset in chance.sample(offsets, len(offsets)):
+        before = watermark.committable
+        finished.add(offset)
+        moved = watermark.finish(offset)
+        done = [o for n, o in enumerate(offsets) if finished.issuperset(offsets[: n + 1])]
+        assert watermark.committable == (done[-1] + 1 if done else None)
+        assert moved is (watermark.committable != before)
+
+
+async def test_offsets_wait_for_what_the_handlers_wrote_elsewhere_to_settle(bus, member, gates):
+    settled = asyncio.Event()
+    asked = list[int]()
+
+    async def settle() -> None:
+        asked.append(len(gates.ended))
+        await settled.wait()
+
+    member.give(record(0))
+    gates.let_all()
+    async with working(worker_of(bus, gates, settle=settle)):
+        await gates.until(lambda: len(gates.ended) == 1)
+        await member.until(lambda: bool(asked))
+        assert (asked, member.committed) == ([1], {})
+        settled.set()
+        await member.until(lambda: member.committed == {HERE: 1})
+
+
+async def test_commits_are_spaced_and_the_last_one_is_made_when_the_worker_stops(bus, member, gates):
+    gates.let_all()
+    member.give(record(0))
+    async with working(worker_of(bus, gates, commit_interval=1e9)):
+        await member.until(lambda: member.committed == {HERE: 1})
+        member.give(record(1), record(2))
+        await gates.until(lambda: len(gates.ended) == 3)
+        await member.calls(5)
+        assert member.committed == {HERE: 1}
+    assert member.committed == {HERE: 3}
+
+
+# The bound
+
+
+async def test_at_the_bound_partitions_pause_and_polling_goes_on_until_half_of_it_is_done(bus, member, gates):
+    worker = worker_of(bus, gates, max_in_flight=4)
+    records = [record(n, b"%d" % n) for n in range(10)]
+    member.give(*records)
+    async with working(worker):
+        await member.until(lambda: member.paused == {HERE})
+        await member.calls(5)
+        assert (gates.begun, worker.in_flight, worker.paused) == (records[:4], 4, 1)
+        gates.let(records[0])
+        await member.calls(5)
+        assert member.paused == {HERE}
+        gates.let(records[1])
+        await member.until(lambda: not member.paused)
+        gates.let_all()
+        await member.until(lambda: member.committed == {HERE: 10})
+        assert worker.paused == 0
+
+
+async def test_above_the_bound_a_partition_not_heard_of_before_gives_one_record_and_pauses_too(bus, member, gates):
+    worker = worker_of(bus, gates, max_in_flight=2)
+    member.give(*(record(n, b"%d" % n) for n in range(2)))
+    async with working(worker):
+        await member.until(lambda: member.paused == {HERE})
+        member.give(*(record(n, b"t%d" % n, THERE) for n in range(5)))
+        await member.until(lambda: member.paused == {HERE, THERE})
+        await member.calls(3)
+        assert worker.in_flight == 3
+        gates.let_all()
+        await member.until(lambda: member.committed == {HERE: 2, THERE: 5})
+
+
+# Revocation
+
+
+async def test_a_revoked_partition_cancels_the_running_handler_drops_what_waits_and_commits_nothing_of_it(
+    bus, member, gates
+):
+    worker = worker_of(bus, gates)
+    running, waiting, kept = record(0, b"a"), record(1, b"a"), record(0, b"b", THERE)
+    member.give(running, waiting, kept)
+    async with working(worker):
+        await gates.until(lambda: len(gates.begun) == 2)
+        member.revoke(HERE)
+        await member.until(lambda: gates.cancelled == [running])
+        gates.let_all()
+        await member.until(lambda: member.committed == {THERE: 1})
+        assert (gates.begun, worker.in_flight) == ([running, kept], 0)
+
+
+async def test_what_was_finished_of_a_revoked_partition_is_not_committed_any_more(bus, member, gates):
+    finished, unfinished = record(1, b"a"), record(0, b"b")
+    member.give(unfinished, finished)
+    async with working(worker_of(bus, gates)):
+        gates.let(finished)
+        await gates.until(lambda: gates.ended == [finished])
+        member.revoke(HERE)
+        await member.until(lambda: gates.cancelled == [unfinished])
+        await member.calls(3)
+    assert member.committed == {}
+
+
+async def test_a_partition_that_comes_back_is_handled_and_committed_from_where_it_is_given_again(bus, member, gates):
+    first = [record(n, b"a") for n in range(5, 8)]
+    member.give(*first)
+    async with working(worker_of(bus, gates)):
+        await gates.until(lambda: gates.begun == first[:1])
+        member.revoke(HERE)
+        await member.until(lambda: gates.cancelled == first[:1])
+        member.give(*(record(n, b"a") for n in range(3, 6)))
+        gates.let_all()
+        await member.until(lambda: member.committed == {HERE: 6})
+        assert [r.offset for r in gates.ended] == [3, 4, 5]
+
+
+async def test_a_paused_partition_that_is_revoked_at_the_bound_makes_room_again(bus, member, gates):
+    worker = worker_of(bus, gates, max_in_flight=2)
+    member.give(record(0, b"a"), record(1, b"b"))
+    async with working(worker):
+        await member.until(lambda: member.paused == {HERE})
+        member.revoke(HERE)
+        await member.until(lambda: worker.in_flight == worker.paused == 0)
+        gates.let_all()
+        member.give(record(0, b"c", THERE))
+        await member.until(lambda: member.committed == {THERE: 1})
+
+
+async def test_a_keys_next_record_waits_until_the_cancelled_handler_has_really_ended(bus, member):
+    revoked, kept = record(0, b"reader", HERE), record(0, b"reader", THERE)
+    running, cancelled, tidied, seen = asyncio.Event(), asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def handler(each: Record) -> None:
+        seen.append(f"begins {each.topic}")
+        if each == revoked:
+            try:
+                running.set()
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+                await tidied.wait()
+                seen.append(f"tidied {each.topic}")
+
+    member.give(revoked, kept)
+    async with working(worker_of(bus, handler)), asyncio.timeout(PATIENCE):
+        await running.wait()
+        member.revoke(HERE)
+        await cancelled.wait()
+        tidied.set()
+        await member.until(lambda: member.committed == {THERE: 1})
+    assert seen == ["begins here", "tidied here", "begins there"]
+
+
+async def ends_anyway() -> None:
+    """A handler's end that swallows its cancellation."""
+
+
+async def breaks() -> None:
+    raise RuntimeError("The connection was cut by the cancellation.")
+
+
+@pytest.mark.parametrize("end", [ends_anyway, breaks])
+async def test_however_a_fenced_handler_ends_it_commits_nothing_and_stops_nobody(
+    bus, member, end: Callable[[], Awaitable[None]]
+):
+    begun = list[Record]()
+    running = asyncio.Event()
+
+    async def handler(each: Record) -> None:
+        begun.append(each)
+        if len(begun) == 1:
+            try:
+                running.set()
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                await end()
+
+    worker = worker_of(bus, handler)
+    member.give(record(4, b"a"), record(5, b"a"))
+    async with working(worker):
+        await asyncio.wait_for(running.wait(), PATIENCE)
+        member.revoke(HERE)
+        await member.until(lambda: worker.in_flight == 0)
+        await member.calls(2)
+        assert member.committed == {}
+        member.give(record(4, b"a"))
+        await member.until(lambda: member.committed == {HERE: 5})
+    assert [r.offset for r in begun] == [4, 4]
+
+
+# Ends
+
+
+async def test_a_stop_finishes_what_was_taken_commits_it_and_leaves(bus, member, gates):
+    worker = worker_of(bus, gates)
+    records = [record(n, b"a") for n in range(3)]
+    member.give(*records)
+    async with working(worker) as task:
+        await gates.until(lambda: len(gates.begun) == 1)
+        worker.stop()
+        await member.calls(2)
+        assert not task.done()
+        gates.let_all()
+        await asyncio.wait_for(asyncio.shield(task), PATIENCE)
+        assert gates.ended == records
+        assert (member.committed, member.has_left) == ({HERE: 3}, True)
+
+
+async def test_a_stopping_worker_takes_nothing_more_and_goes_on_polling(bus, member, gates):
+    worker = worker_of(bus, gates)
+    taken = record(0, b"a")
+    member.give(taken)
+    async with working(worker):
+        await gates.until(lambda: gates.begun == [taken])
+        worker.stop()
+        member.give(record(1, b"b"), record(0, b"c", THERE), record(1, b"c", THERE))
+        await member.until(lambda: member.paused == {HERE, THERE})
+        await member.calls(3)
+        gates.let_all()
+    assert gates.begun == [taken]
+    assert member.committed == {HERE: 1}
+
+
+async def test_a_partition_that_is_revoked_while_the_worker_stops_is_fenced_too(bus, member, gates):
+    worker = worker_of(bus, gates)
+    member.give(record(0, b"a"))
+    async with working(worker):
+        await gates.until(lambda: len(gates.begun) == 1)
+        worker.stop()
+        member.revoke(HERE)
+    assert len(gates.cancelled) == 1
+    assert (member.committed, member.has_left) == ({}, True)
+
+
+async def test_a_failing_handler_stops_the_worker_with_its_error_and_cancels_the_other_lanes(bus, member, gates):
+    async def handler(each: Record) -> None:
+        if each.key == b"bad":
+            await gates.until(lambda: len(gates.begun) == 1)
+            raise RuntimeError("This handler is broken.")
+        await gates(each)
+
+    member.give(record(0, b"bad"), record(1, b"bad"), record(2, b"good"))
+    with pytest.raises(RuntimeError, match="broken"):
+        await failing(worker_of(bus, handler))
+    assert [r.offset for r in gates.cancelled] == [2]
+    assert (member.committed, member.has_left) == ({}, True)
+
+
+async def test_a_failure_among_what_a_stop_waits_for_is_raised_too(bus, member, gates):
+    async def handler(each: Record) -> None:
+        await gates(each)
+        raise RuntimeError("This handler is broken.")
+
+    worker = worker_of(bus, handler)
+    member.give(record(0))
+    task = asyncio.create_task(failing(worker))
+    await gates.until(lambda: len(gates.begun) == 1)
+    worker.stop()
+    gates.let_all()
+    with pytest.raises(RuntimeError, match="broken"):
+        await task
+    assert member.committed == {}
+
+
+async def test_cancelling_drops_the_lanes_and_leaves(bus, member, gates):
+    task = asyncio.create_task(worker_of(bus, gates).run())
+    member.give(record(0, b"a"), record(1, b"b"))
+    await gates.until(lambda: len(gates.begun) == 2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(gates.cancelled) == 2
+    assert (member.committed, member.has_left) == ({}, True)
+
+
+# A bus that is away
+
+
+async def test_a_bus_that_is_away_at_the_start_is_waited_for(gates):
+    bus = ScriptedBus(refusals=5)
+    bus.membership.give(record(0))
+    gates.let_all()
+    async with working(worker_of(bus, gates)):
+        await bus.membership.until(lambda: bus.membership.committed == {HERE: 1})
+    assert bus.joined == [("readers", ("here", "there"))]
+
+
+@pytest.mark.parametrize("call", ["fetch", "commit", "pause", "resume"])
+async def test_a_bus_that_goes_away_at_any_call_is_waited_for_and_nothing_is_lost_or_done_twice(
+    bus, member, gates, call
+):
+    worker = worker_of(bus, gates, max_in_flight=2)
+    records = [record(n, b"%d" % n) for n in range(6)]
+    member.away.add(call)
+    member.give(*records)
+    async with working(worker):
+        if call in {"fetch", "commit"}:
+            gates.let_all()
+        if call == "resume":
+            await member.until(lambda: member.paused == {HERE})
+            gates.let_all()
+        await member.until(lambda: member.refused >= 3)
+        member.away.clear()
+        gates.let_all()
+        await member.until(lambda: member.committed == {HERE: 6})
+    assert gates.ended == records
+
+
+async def test_a_worker_that_is_stopped_while_the_bus_is_away_at_the_start_ends(gates):
+    bus = ScriptedBus(refusals=1_000_000)
+    worker = worker_of(bus, gates)
+    bus.on_refusal = worker.stop
+    await failing(worker)
+    assert bus.joined == []
+
+
+async def test_a_worker_with_nothing_to_finish_ends_when_stopped_while_the_bus_is_away(bus, member, gates):
+    worker = worker_of(bus, gates)
+    member.away |= {"fetch", "leave"}
+    task = asyncio.create_task(failing(worker))
+    await member.until(lambda: member.refused >= 2)
+    worker.stop()
+    await task
+    assert member.has_left
+
+
+async def test_a_bus_that_is_away_when_a_worker_leaves_hides_no_failure_of_its_handler(bus, member):
+    async def handler(each: Record) -> None:
+        raise RuntimeError("This handler is broken.")
+
+    member.away.add("leave")
+    member.give(record(0))
+    with pytest.raises(RuntimeError, match="broken"):
+        await failing(worker_of(bus, handler))
+
+
+async def test_what_was_finished_before_a_stop_is_committed_when_the_bus_is_back(bus, member, gates):
+    worker = worker_of(bus, gates)
+    member.give(record(0))
+    gates.let_all()
+    member.away.add("commit")
+    async with working(worker):
+        await member.until(lambda: member.refused >= 1)
+        worker.stop()
+        await member.until(lambda: member.refused >= 4)
+        assert not member.has_left
+        member.away.clear()
+    assert member.committed == {HERE: 1}
+
+
+async def test_an_error_of_the_bus_that_is_no_outage_ends_the_worker(bus, member, gates):
+    async def fetch(limit: int, timeout: float):
+        raise ValueError("The adapter is broken.")
+
+    member.fetch = fetch
+    with pytest.raises(ValueError, match="adapter"):
+        await failing(worker_of(bus, gates))
+    assert member.has_left
