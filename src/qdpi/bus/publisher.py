@@ -23,6 +23,4 @@ class Publisher:
 
 def message_of(event: Event, layout: PageEventLayout = PageEventLayout.KEYED) -> Message:
     """Return an event as the message that carries it."""
-    return Message(
-        topic_of(event, layout), key_of(event), event.encode(), headers_of(event, current_traceparent())
-    )
+    return Message(topic_of(event, layout), key_of(event), event.encode(), headers_of(event, current_traceparent()))
