@@ -1,0 +1,284 @@
+"""Poison is not outage: bounded tries for what fails, patience for what is away, and a dead letter in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import structlog
+from tests.bus.scripted import AT_ONCE, HERE, ScriptedBus, record
+
+from qdpi.backoff import Backoff, patiently
+from qdpi.bus.middleware.dead_letter import dead_letter, letter_of, send_letter
+from qdpi.bus.middleware.observe import observe
+from qdpi.bus.middleware.retry import retry
+from qdpi.bus.port import Record
+from qdpi.errors import BusUnavailable, InvalidInput, MalformedEvent, ModelFailed, StoreUnavailable
+from qdpi.events import DeadLetter, decode
+from qdpi.metrics import Metrics
+from qdpi.tracing import current_traceparent
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+class Failing:
+    """A handler that raises what it is told, call by call, and then succeeds."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.calls = 0
+
+    async def __call__(self, record: Record) -> None:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+class Ending:
+    """An end of records that cannot be handled, which fails first as it is told."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.tries = 0
+        self.ended: list[tuple[Record, Exception, int]] = []
+
+    async def __call__(self, record: Record, error: Exception, attempts: int) -> None:
+        self.tries += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        self.ended.append((record, error, attempts))
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+def retried(metrics: Metrics, cause: str) -> float:
+    return metrics.registry.get_sample_value("qdpi_retries_total", {"group": "readers", "cause": cause}) or 0.0
+
+
+def wrapped(handler: Failing, ending: Ending, metrics: Metrics) -> Callable[[Record], Awaitable[None]]:
+    return retry(handler, ending, group="readers", backoff=AT_ONCE, metrics=metrics, attempts=4)
+
+
+# Retries
+
+
+async def test_what_succeeds_is_tried_once(metrics):
+    handler, ending = Failing(), Ending()
+    await wrapped(handler, ending, metrics)(record(0))
+    assert (handler.calls, ending.ended) == (1, [])
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+async def test_what_fails_is_tried_again_until_it_succeeds(metrics, failures):
+    handler, ending = Failing(*[RuntimeError("broken")] * failures), Ending()
+    await wrapped(handler, ending, metrics)(record(0))
+    assert (handler.calls, ending.ended) == (failures + 1, [])
+    assert retried(metrics, "RuntimeError") == failures
+
+
+async def test_poison_is_given_up_after_a_bounded_number_of_tries_with_its_last_error(metrics):
+    errors = [ModelFailed(f"try {n}") for n in range(10)]
+    handler, ending = Failing(*errors), Ending()
+    await wrapped(handler, ending, metrics)(record(7))
+    assert handler.calls == 4
+    assert ending.ended == [(record(7), errors[3], 4)]
+
+
+@pytest.mark.parametrize("error", [InvalidInput("bad"), MalformedEvent("bad")])
+async def test_bad_input_is_tried_once(metrics, error):
+    handler, ending = Failing(error, error), Ending()
+    await wrapped(handler, ending, metrics)(record(0))
+    assert (handler.calls, ending.ended) == (1, [(record(0), error, 1)])
+
+
+async def test_a_part_that_is_away_is_waited_for_however_long_and_costs_no_try(metrics):
+    away = [StoreUnavailable("away"), BusUnavailable("away")] * 50
+    handler, ending = Failing(*away, RuntimeError("broken"), *away, RuntimeError("broken")), Ending()
+    await wrapped(handler, ending, metrics)(record(0))
+    assert (handler.calls, ending.ended) == (203, [])
+    assert (retried(metrics, "store_unavailable"), retried(metrics, "bus_unavailable")) == (100, 100)
+
+
+async def test_giving_up_is_itself_tried_again_while_a_part_is_away(metrics):
+    handler = Failing(InvalidInput("bad"))
+    ending = Ending(*[BusUnavailable("away")] * 9)
+    await wrapped(handler, ending, metrics)(record(0))
+    assert (handler.calls, ending.tries, len(ending.ended)) == (1, 10, 1)
+
+
+async def test_an_end_that_fails_for_good_reaches_the_worker(metrics):
+    handler, ending = Failing(InvalidInput("bad")), Ending(RuntimeError("no dead letter could be made"))
+    with pytest.raises(RuntimeError, match="no dead letter"):
+        await wrapped(handler, ending, metrics)(record(0))
+
+
+async def test_a_cancelled_handler_is_not_tried_again(metrics):
+    running, calls = asyncio.Event(), list[Record]()
+
+    async def handler(each: Record) -> None:
+        calls.append(each)
+        running.set()
+        await asyncio.Event().wait()
+
+    ending = Ending()
+    handle = retry(handler, ending, group="readers", backoff=AT_ONCE, metrics=metrics)
+    task = asyncio.ensure_future(handle(record(0)))
+    await running.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (len(calls), ending.tries) == (1, 0)
+
+
+# Backoff
+
+
+def test_delays_grow_to_a_bound_and_are_drawn_from_their_upper_half():
+    longest = Backoff(first=0.05, factor=2, most=5, chance=lambda: 1.0)
+    shortest = Backoff(first=0.05, factor=2, most=5, chance=lambda: 0.0)
+    assert [longest.delay(n) for n in (1, 2, 3, 4)] == [0.05, 0.1, 0.2, 0.4]
+    assert [longest.delay(n) for n in (8, 100, 10_000)] == [5.0, 5.0, 5.0]
+    assert all(shortest.delay(n) == longest.delay(n) / 2 for n in range(1, 20))
+
+
+async def test_patience_hears_of_every_wait_and_passes_other_errors_on():
+    waits = list[tuple[str, int]]()
+    answers: list[Exception | str] = [BusUnavailable("one"), StoreUnavailable("two"), "here"]
+
+    async def attempt() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert await patiently(attempt, AT_ONCE, on_wait=lambda error, tries: waits.append((error.detail, tries))) == "here"
+    assert waits == [("one", 1), ("two", 2)]
+    answers = [BusUnavailable("away"), ValueError("broken")]
+    with pytest.raises(ValueError, match="broken"):
+        await patiently(attempt, AT_ONCE)
+
+
+# Dead letters
+
+PRESS = b'{"event_id":"press-1","session_id":"reader","symbol_code":300}'
+
+
+def original(value: bytes | None, key: bytes | None = b"reader") -> Record:
+    headers = (("x-event-id", b"press-1"), ("x-odd", b"\xff\x00"), ("x-odd", b""))
+    return Record(HERE, 41, key, value, headers, NOW)
+
+
+def letter(value: bytes | None, **options: bytes | None) -> DeadLetter:
+    return letter_of(original(value, **options), MalformedEvent("bad"), 3, group="readers", at=NOW)
+
+
+def test_a_dead_letter_holds_the_original_bytes_the_error_the_place_and_the_tries():
+    made = letter(PRESS)
+    assert made.original() == (b"reader", PRESS, original(PRESS).headers)
+    assert (made.group, made.source_topic, made.source_partition, made.source_offset) == ("readers", "here", 0, 41)
+    assert (made.attempts, made.ts, made.error.code, made.error.detail) == (3, NOW, "malformed_event", "bad")
+    assert (made.session_id, made.press_id) == ("reader", "press-1")
+    assert decode(DeadLetter, made.encode()) == made
+
+
+def test_a_dead_letters_press_is_the_one_its_record_names_else_the_record_itself():
+    assert letter(b'{"event_id":"request","press_id":"press"}').press_id == "press"
+    assert letter(b'{"event_id":"press"}').press_id == "press"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, b"", b"\xff\xfe", b'{"session_id":', b"[" * 100_000, b'"text"', b"7", b"[1]", rb'{"session_id":"\ud800"}',
+     b'{"session_id":7,"event_id":{"a":1}}', b'{"event_id":"\x00"}'],
+    ids=range(11),
+)  # fmt: skip
+def test_any_bytes_at_all_have_a_dead_letter_that_gives_them_back(value):
+    made = letter(value, key=None)
+    assert decode(DeadLetter, made.encode()).original() == (None, value, original(value).headers)
+    assert (made.session_id, made.press_id) == (None, None)
+
+
+def test_an_id_in_the_bytes_is_cut_to_a_bound():
+    made = letter(json.dumps({"event_id": "x" * 10_000, "session_id": "y" * 10_000}).encode())
+    assert made.press_id is not None
+    assert made.session_id is not None
+    assert (len(made.press_id), len(made.session_id)) == (128, 128)
+
+
+def test_a_record_has_one_dead_letter_a_group_however_often_it_is_made():
+    def id_of(at: Record, group: str = "readers", attempts: int = 1) -> str:
+        return letter_of(at, RuntimeError("any"), attempts, group=group, at=NOW).event_id
+
+    assert id_of(record(1)) == id_of(record(1, value=b"other"), attempts=9)
+    others = [id_of(record(1), group="others"), id_of(record(2)), id_of(record(1, partition=HERE._replace(number=1)))]
+    assert len({id_of(record(1)), *others}) == 4
+
+
+async def test_giving_up_publishes_the_dead_letter_under_the_original_key_and_counts_it(metrics):
+    bus = ScriptedBus()
+    await dead_letter(bus, group="readers", now=lambda: NOW, metrics=metrics)(original(PRESS), InvalidInput("bad"), 1)
+    (message,) = bus.published
+    assert (message.topic, message.key) == ("gibsey.dlq", b"reader")
+    sent = decode(DeadLetter, message.value)
+    assert base64.b64decode(sent.value_base64 or "") == PRESS
+    assert dict(message.headers) == {"x-event-id": sent.event_id.encode()}
+    assert metrics.registry.get_sample_value("qdpi_dead_letters_total", {"group": "readers"}) == 1
+
+
+async def test_a_dead_letter_that_the_bus_did_not_take_is_not_counted(metrics):
+    give_up = dead_letter(ScriptedBus(refusals=1), group="readers", now=lambda: NOW, metrics=metrics)
+    with pytest.raises(BusUnavailable):
+        await give_up(original(PRESS), InvalidInput("bad"), 1)
+    assert not metrics.registry.get_sample_value("qdpi_dead_letters_total", {"group": "readers"})
+
+
+async def test_a_dead_letter_is_never_older_than_its_record(metrics):
+    bus = ScriptedBus()
+    early = NOW - timedelta(hours=1)
+    await dead_letter(bus, group="readers", now=lambda: early, metrics=metrics)(original(PRESS), InvalidInput("bad"), 1)
+    assert decode(DeadLetter, bus.published[0].value).ts == NOW
+
+
+async def test_a_record_without_a_key_has_a_dead_letter_without_one():
+    bus = ScriptedBus()
+    await send_letter(bus, letter(PRESS, key=None), None)
+    assert bus.published[0].key is None
+
+
+# What can be seen
+
+
+async def test_a_handled_record_is_counted_and_one_that_failed_is_not(metrics):
+    handle = observe(Failing(RuntimeError("broken")), group="readers", metrics=metrics)
+    with pytest.raises(RuntimeError):
+        await handle(record(0))
+    await handle(record(0))
+    assert metrics.registry.get_sample_value("qdpi_records_handled_total", {"group": "readers"}) == 1
+
+
+async def test_a_handler_runs_in_its_records_trace_and_its_log_lines_carry_the_events_id(metrics):
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    seen = list[tuple[str | None, dict[str, object]]]()
+
+    async def handler(each: Record) -> None:
+        seen.append((current_traceparent(), structlog.contextvars.get_contextvars()))
+
+    headers = (("x-event-id", b"press-1"), ("traceparent", f"00-{trace}-b7ad6b7169203331-01".encode()))
+    handle = observe(handler, group="readers", metrics=metrics)
+    await handle(record(0)._replace(headers=headers))
+    await handle(record(0)._replace(headers=headers))
+    (first, fields), (second, _) = seen
+    assert first is not None
+    assert first == second
+    assert first.startswith(f"00-{trace}-")
+    assert not first.endswith("b7ad6b7169203331-01")
+    assert fields == {"group": "readers", "topic": "here", "event_id": "press-1"}
+    assert current_traceparent() is None
+    assert structlog.contextvars.get_contextvars() == {}
