@@ -149,6 +149,7 @@ class _WitnessedBus(_Witnessed):
     async def tap(
         self, topics: Iterable[str], start: Start, *, limit: int = 10_000
     ) -> AsyncIterator[AsyncIterator[Record]]:
+        await self._witness.see_idle("bus.tap", _no_work)
         async with self._inner.tap(topics, start, limit=limit) as records:
             yield self._tapped(records)
 
@@ -158,7 +159,7 @@ class _WitnessedBus(_Witnessed):
 
     async def _tapped(self, records: AsyncIterator[Record]) -> AsyncIterator[Record]:
         async for record in records:
-            await self._witness.see_idle("bus.tap", _no_work)
+            await self._witness.see_idle("bus.read_on", _no_work)
             yield record
 
 
