@@ -168,6 +168,7 @@ class Gates:
                 await self._gates.setdefault(record.value, asyncio.Event()).wait()
         except asyncio.CancelledError:
             self.cancelled.append(record)
+            self._moved.set()
             raise
         self.ended.append(record)
         self._moved.set()
@@ -184,7 +185,7 @@ class Gates:
             gate.set()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Return once something holds, looking whenever a record begins or ends."""
+        """Return once something holds, looking whenever a record begins, ends or is cancelled."""
         async with asyncio.timeout(PATIENCE):
             while not holds():
                 self._moved.clear()
