@@ -35,8 +35,8 @@ from qdpi.events import Phase
 from qdpi.identity import sha256
 from qdpi.journey import JourneyState
 from qdpi.language.adapter import ProseAdapter
-from qdpi.language.port import LanguageModel
-from qdpi.language.writing import complete
+from qdpi.language.port import LanguageModel, Usage
+from qdpi.language.writing import Completion, complete
 from qdpi.page_schema import Check, ModelCall, Page, Validation
 from qdpi.pipeline_signatures import (
     AskSignature,
@@ -55,6 +55,8 @@ from qdpi.symbols import CHARACTER_NAMES, Provenance, Source, Trajectory, decode
 PROGRAM_VERSION: Final = "qdpi/1"
 _SHELVED: Final = frozenset({Source.VAULT, Source.JOURNEY})
 SENTENCE_ENDS: Final = '.!?…"”’)'
+STOPPED: Final = "stopped"
+"""The `finish_reason` of a call that its reader's stop broke off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +149,10 @@ class Extract(dspy.Module):
     def forward(self, *, reading: Reading) -> dspy.Prediction:
         """Return a prediction with the signature's output fields."""
         return dspy.Prediction(**{name: getattr(reading, name) for name in self.signature.output_fields})
+
+
+async def _unheard(piece: str) -> None:
+    pass
 
 
 class QDPIProgram(dspy.Module):
@@ -337,12 +343,26 @@ class QDPIProgram(dspy.Module):
         predict: dspy.Predict,
         inputs: Mapping[str, Any],
         draft: Draft,
-        hear: Callable[[str], Awaitable[None]] | None = None,
+        hear: Callable[[str], Awaitable[None]] = _unheard,
     ) -> str:
         clock = asyncio.get_running_loop().time
-        began = clock()
-        answer = await complete(self._model, predict, inputs, on_text=hear, timeout=self._timeout)
-        milliseconds = round((clock() - began) * 1000, 3)
+        began, said = clock(), list[str]()
+
+        async def keep(piece: str) -> None:
+            said.append(piece)
+            await hear(piece)
+
+        def account(answer: Completion) -> str:
+            return self._account(phase, draft, _prompt(predict, inputs), answer, (clock() - began) * 1000)
+
+        try:
+            return account(await complete(self._model, predict, inputs, on_text=keep, timeout=self._timeout))
+        except asyncio.CancelledError:
+            # What a stopped call was given and gave belongs on the receipt of what it leaves.
+            account(Completion("".join(said), Usage(None, None), STOPPED))
+            raise
+
+    def _account(self, phase: str, draft: Draft, prompt: str, answer: Completion, milliseconds: float) -> str:
         text = whole_sentences(answer.text) if answer.finish_reason == "length" else answer.text.strip()
         draft.milliseconds[phase] = round(draft.milliseconds.get(phase, 0.0) + milliseconds, 3)
         draft.calls.append(
@@ -350,12 +370,12 @@ class QDPIProgram(dspy.Module):
                 phase=phase,
                 attempt=draft.attempts,
                 model=self._model.name,
-                prompt_hash=sha256(_prompt(predict, inputs)),
+                prompt_hash=sha256(prompt),
                 output_hash=sha256(text),
                 prompt_tokens=answer.usage.prompt_tokens,
                 completion_tokens=answer.usage.completion_tokens,
                 finish_reason=answer.finish_reason,
-                milliseconds=milliseconds,
+                milliseconds=round(milliseconds, 3),
             )
         )
         return text

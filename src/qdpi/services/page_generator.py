@@ -35,7 +35,7 @@ from qdpi.journey import JourneyState
 from qdpi.metrics import Metrics
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus
-from qdpi.program import Draft, QDPIProgram, Run
+from qdpi.program import STOPPED, Draft, QDPIProgram, Run
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading
 from qdpi.services.catalog import Catalog
 from qdpi.services.deltas import DeltaStream
@@ -235,7 +235,8 @@ class PageGenerator:
         metrics.outcomes.labels(event.topic.rpartition(".")[2], trajectory).inc()
         metrics.press_seconds.observe(max(0.0, (outcome.at - request.ts).total_seconds()))
         for call in outcome.receipt.calls:
-            metrics.model_calls.labels(call.model, call.phase, "ok").inc()
+            result = STOPPED if call.finish_reason == STOPPED else "ok"
+            metrics.model_calls.labels(call.model, call.phase, result).inc()
             metrics.tokens.labels(call.model, "prompt").inc(call.prompt_tokens or 0)
             metrics.tokens.labels(call.model, "completion").inc(call.completion_tokens or 0)
         for phase, milliseconds in outcome.receipt.milliseconds.items():
