@@ -23,6 +23,7 @@ from qdpi.events import (
     Press,
     Stop,
     VaultChange,
+    body_of,
     decode,
 )
 from qdpi.identity import request_id
@@ -44,6 +45,7 @@ class Told:
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
         self._grown = asyncio.Condition()
+        self._ended: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.records: list[Record] = []
 
     async def follow(self) -> None:
@@ -53,6 +55,12 @@ class Told:
                 async with self._grown:
                     self.records.append(record)
                     self._grown.notify_all()
+                if record.topic in {PageDone.topic, PageFailed.topic}:
+                    self._ended[str(body_of(record.value)["press_id"])].set()
+
+    async def end_of(self, press: str) -> None:
+        """Wait until the outcome of a press was told."""
+        await self._ended[press].wait()
 
     def all(self, model: type[E]) -> list[E]:
         """Return what was told so far on a model's topic."""
@@ -77,14 +85,6 @@ class Flow:
 
     def __init__(self, system: System, told: Told) -> None:
         self.system, self.told = system, told
-        self._ended: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-
-    async def hear(self) -> None:
-        """Hear for ever whose presses were answered."""
-        async with self.system.bus.tap([PageDone.topic, PageFailed.topic], Start.EARLIEST) as told:
-            async for record in told:
-                model: type[PageDone | PageFailed] = PageDone if record.topic == PageDone.topic else PageFailed
-                self._ended[decode(model, record.value).press_id].set()
 
     async def send(self, event: Press | Ask | Stop | VaultChange) -> str:
         """Publish an event and return its id."""
@@ -113,7 +113,7 @@ class Flow:
 
     async def outcome_of(self, session: str, press: str) -> Outcome:
         """Wait until a press has its outcome and its reader was told."""
-        await self._ended[press].wait()
+        await self.told.end_of(press)
         outcome = await self.system.store.outcome(session, request_id(press))
         assert outcome is not None
         return outcome
@@ -178,15 +178,13 @@ async def working(
     async with opened(built) as system:
         await ensure_book(system)
         told = Told(system.bus)
-        flow = Flow(system, told)
-        hearing = [asyncio.create_task(told.follow()), asyncio.create_task(flow.hear())]
+        hearing = asyncio.create_task(told.follow())
         company = build_company(system, actors, model or OfflineWriter())
         working = asyncio.create_task(company.run())
         try:
-            yield flow
+            yield Flow(system, told)
         finally:
             company.stop()
             await working
-            for task in hearing:
-                task.cancel()
-            await asyncio.gather(*hearing, return_exceptions=True)
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)

@@ -1,0 +1,194 @@
+"""From a press to everything that follows it, topic by topic and table by table."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.support.flow import working
+from tests.support.replies import writer
+
+from qdpi.bus.publisher import message_of
+from qdpi.events import (
+    Audit,
+    IndexUpdate,
+    PageDelta,
+    PageDone,
+    PageEvent,
+    PageEventLayout,
+    PageRequest,
+    Press,
+    decode,
+    headers_of,
+)
+from qdpi.identity import page_id, request_id
+from qdpi.outcome import log_entry
+from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
+from qdpi.symbols import CHARACTER_MAP
+
+
+async def test_a_press_leads_to_a_request_to_a_page_and_to_all_that_is_derived(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        store = flow.system.store
+        press = flow.press_event("s", "princhetta:AP", "S05-P0014", words="who crosses here?")
+        await flow.send(press)
+        outcome = await flow.outcome_of("s", press.event_id)
+        (request,) = flow.told.all(PageRequest)
+        assert (request.press_id, request.cause_id) == (press.event_id, press.event_id)
+        assert request.request_id == request_id(press.event_id)
+        assert (request.char_hex, request.behavior, request.section) == (7, 9, 5)
+        assert request.context_ids == ("S04-P0013", "S04-P0012")
+        assert (request.trajectory_hint, request.canon_revision) == ("T2", 1)
+        assert request.user_intent == "who crosses here?"
+
+        done = outcome.event
+        assert isinstance(done, PageDone)
+        assert done.cause_id == request.event_id
+        assert (done.press_id, done.request_id, done.seq) == (press.event_id, request.request_id, 1)
+        assert done.page_id == page_id(request.request_id)
+        assert press.ts <= request.ts <= done.ts
+
+        page = outcome.page
+        assert page is not None
+        assert await store.page(page.page_id) == page
+        assert (await store.edges(page.page_id), await store.signals(page.page_id)) == (page.edges, page.signals)
+        key = (page.page_id, 1)
+        kept = (await store.readings([key], EXTRACTOR_VERSION))[key]
+        assert kept.reading == read_text(page.text).as_dict()
+
+        snapshot = await store.snapshot("s")
+        assert snapshot is not None
+        assert (snapshot.seq, snapshot.state, snapshot.cursor) == (1, outcome.state, done.event_id)
+        statistics = await store.section_statistics(5)
+        assert (statistics.open_branches, statistics.return_debt) == (1, 1)
+
+        indexed = await flow.indexed(page.page_id)
+        assert (indexed.written, indexed.linked, indexed.indexed, indexed.saved) == (True, True, True, False)
+        assert (await store.embeddings([page.page_id]))[page.page_id].revision == 1
+        assert page.page_id in {row.page_id for row in await store.index(CHARACTER_MAP[7], page.section)}
+
+        (audit,) = await flow.told.until(Audit)
+        assert (audit.step, audit.seq, audit.detail["model_calls"]) == (done.topic, 1, 2)
+        (update,) = flow.told.all(IndexUpdate)
+        assert (update.page_id, update.press_id) == (page.page_id, press.event_id)
+        written, *_ = flow.told.all(PageEvent)
+        assert (written.change, written.written, written.linked, written.indexed) == ("written", True, True, False)
+
+        await flow.all_read_by("recorder")
+        rows = {row.event_id: row for row in await store.log("s")}
+        assert [rows[event.event_id] for event in (press, request, done)] == [
+            log_entry(event) for event in (press, request, done)
+        ]
+
+
+async def test_the_text_comes_in_pieces_whose_offsets_join_it(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
+        deltas = flow.told.all(PageDelta)
+    text = ""
+    for delta in deltas:
+        assert (delta.request_id, delta.attempt, delta.offset) == (outcome.request_id, 1, len(text))
+        text += delta.text
+    assert outcome.page is not None
+    assert text == outcome.page.text
+    phases = list(dict.fromkeys(delta.phase.value for delta in deltas))
+    assert phases == ["planning", "writing", "checking", "binding"]
+
+
+async def test_every_message_bears_its_key_and_headers(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
+        done = outcome.event
+        assert isinstance(done, PageDone)
+        await flow.indexed(done.page_id)
+        records = list(flow.told.records)
+    for record in records:
+        by_page = record.topic in {PageEvent.topic, IndexUpdate.topic}
+        assert record.key == (done.page_id if by_page else "s").encode()
+        assert record.header("x-event-id")
+    (record,) = [record for record in records if record.topic == PageDone.topic]
+    names = {name: value.decode() for name, value in headers_of(done)}
+    assert names == {
+        "x-event-id": done.event_id,
+        "x-section": "8",
+        "x-character": "princhetta",
+        "x-symbol": str(done.symbol_code),
+        "x-orientation": "A",
+        "x-provenance": "P",
+        "x-trajectory": "T2",
+    }
+    assert {name: record.header(name) for name in names} == names
+    assert record.header("traceparent")
+
+
+async def test_what_was_told_is_what_was_committed(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
+        assert flow.told.all(PageDone) == [outcome.event]
+
+
+async def test_a_repeated_press_has_one_outcome_which_is_told_again(tmp_path: Path) -> None:
+    model = writer()
+    async with asyncio.timeout(60), working(tmp_path, model) as flow:
+        press = flow.press_event("s", "london-fox:XC", "S05-P0014")
+        for _ in range(3):
+            await flow.send(press)
+        told = await flow.told.until(PageDone, count=3)
+        assert told[0] == told[1] == told[2]
+        assert len(model.prompts) == 1
+        assert len(await flow.system.store.outcomes("s")) == 1
+        assert flow.system.metrics.adopted._value.get() == 2
+
+
+@pytest.mark.parametrize("layout", PageEventLayout)
+async def test_page_events_go_where_their_layout_says(layout: PageEventLayout, tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer(), page_events=layout) as flow:
+        outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
+        assert outcome.page is not None
+        await flow.all_read_by("indexer")
+        topic = {
+            PageEventLayout.KEYED: "gibsey.page.events",
+            PageEventLayout.SECTION: "gibsey.page.S08",
+            PageEventLayout.PAGE: f"gibsey.page.S08.{outcome.page.page_id}.events",
+        }[layout]
+        changes = [decode(PageEvent, record.value).change async for record in flow.system.bus.scan(topic)]
+        assert changes == ["written", "indexed"]
+
+
+async def test_a_press_that_is_known_in_a_later_version_keeps_its_unknown_fields(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        press = Press.model_validate({**flow.press_event("s", "london-fox:XC").model_dump(), "mood": "blue"})
+        assert b'"mood":"blue"' in (message_of(press).value or b"")
+        await flow.send(press)
+        await flow.outcome_of("s", press.event_id)
+        await flow.all_read_by("recorder")
+        logged = [row for row in await flow.system.store.log("s") if row.event_id == press.event_id]
+        assert '"mood":"blue"' in logged[0].payload_json
+
+
+async def test_readings_of_loci_are_kept_ones_once_the_page_is_there(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        for _ in range(4):
+            outcome = await flow.press("s", "london-fox:XC")
+            assert outcome.receipt.locus_reading == "kept"
+        samples = {
+            sample.labels["how"]: sample.value
+            for metric in flow.system.metrics.readings.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_total")
+        }
+        assert samples == {"kept": 4.0}
+
+
+async def test_a_receipt_is_complete(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        receipt = (await flow.press("s", "princhetta:AP", "S05-P0014")).receipt
+    assert (receipt.model, receipt.profile, receipt.canon_revision) == ("scripted", "AP", 1)
+    assert receipt.attempts == 1
+    assert receipt.failures == ()
+    assert [call.phase for call in receipt.calls] == ["ask", "receive"]
+    assert {source.kind for source in receipt.sources} == {"parallel", "ring"}
+    assert receipt.plan["beats"]
+    assert receipt.validation is not None
+    assert receipt.policy is not None
+    assert set(receipt.milliseconds) == {"prepare", "ask", "receive", "check"}
+    assert all(version for version in (receipt.program_version, receipt.policy_version, receipt.extractor_version))

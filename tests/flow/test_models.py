@@ -1,0 +1,164 @@
+"""Models that fail: bounded tries, then a failed outcome in its turn and one dead letter."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.support.flow import working
+from tests.support.replies import PLAN, breaking_off, is_plan, page_for, writer
+
+from qdpi.backoff import Backoff
+from qdpi.errors import ModelUnreachable
+from qdpi.events import DeadLetter, PageDelta, PageDone, PageFailed, PageRequest
+from qdpi.language.scripted import Reply
+
+LOCUS = "S05-P0014"
+AWAY = ModelUnreachable("The model at its address is away.")
+BRISK = Backoff(first=0.001, most=0.002)
+
+
+async def silence() -> AsyncIterator[str]:
+    await asyncio.Event().wait()
+    yield "never"
+
+
+async def test_a_model_that_recovers_in_time_writes_the_page_and_the_receipt_says_so(tmp_path: Path) -> None:
+    replies = iter([AWAY, AWAY])
+    model = writer(lambda prompt: next(replies, None) or page_for(prompt))
+    async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=2) as flow:
+        outcome = await flow.press("s", "london-fox:XC", LOCUS)
+    assert isinstance(outcome.event, PageDone)
+    assert (outcome.event.attempt, outcome.receipt.attempts) == (3, 3)
+    assert outcome.receipt.failures == (AWAY.detail, AWAY.detail)
+
+
+async def test_a_model_that_stays_away_fails_the_press_once_and_the_next_is_answered(tmp_path: Path) -> None:
+    replies = iter([AWAY] * 3)
+    model = writer(lambda prompt: next(replies, None) or page_for(prompt))
+    async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=2) as flow:
+        failed = await flow.press("s", "london-fox:XC", LOCUS)
+        assert len(model.prompts) == 3
+        done = await flow.press("s", "london-fox:XC", LOCUS)
+        await flow.told.until(DeadLetter)
+    assert isinstance(failed.event, PageFailed)
+    assert (failed.event.error.code, failed.event.error.detail) == ("model_unreachable", AWAY.detail)
+    assert (failed.seq, failed.event.attempt, failed.page) == (1, 3, None)
+    assert len(failed.receipt.failures) == 3
+    assert (done.seq, done.state.failures, done.state.pages) == (2, 1, 1)
+
+
+async def test_the_dead_letter_has_the_original_bytes_key_and_headers(tmp_path: Path) -> None:
+    model = writer(lambda prompt: AWAY)
+    async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=1) as flow:
+        failed = await flow.press("s", "london-fox:XC", LOCUS, words="with words")
+        (letter,) = await flow.told.until(DeadLetter)
+        (request,) = [record for record in flow.told.records if record.topic == PageRequest.topic]
+    key, value, headers = letter.original()
+    assert (key, value) == (request.key, request.value)
+    assert dict(headers).items() <= dict(request.headers).items()
+    assert dict(request.headers).keys() - dict(headers).keys() <= {"traceparent"}
+    assert (letter.source_topic, letter.group, letter.attempts) == (PageRequest.topic, "qdpi.page_generator", 2)
+    assert letter.error == failed.event.error  # type: ignore[union-attr]
+    assert (letter.session_id, letter.press_id) == ("s", failed.event.press_id)
+
+
+async def test_a_redelivered_failure_is_not_run_again_and_its_letter_is_the_same(tmp_path: Path) -> None:
+    model = writer(lambda prompt: AWAY)
+    async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=0) as flow:
+        press = flow.press_event("s", "london-fox:XC", LOCUS)
+        await flow.send(press)
+        await flow.send(press)
+        first, second = await flow.told.until(DeadLetter, count=2)
+    assert first == second
+    assert len(model.prompts) == 1
+
+
+async def test_a_model_that_dies_in_mid_sentence_starts_the_text_over(tmp_path: Path) -> None:
+    replies = iter([True])
+
+    def reply(prompt: str) -> Reply:
+        return breaking_off(page_for(prompt), AWAY) if next(replies, False) else page_for(prompt)
+
+    async with asyncio.timeout(60), working(tmp_path, writer(reply), backoff=BRISK) as flow:
+        outcome = await flow.press("s", "london-fox:XC", LOCUS)
+        deltas = flow.told.all(PageDelta)
+    assert outcome.page is not None
+    texts: dict[int, str] = {}
+    for delta in deltas:
+        text = texts.get(delta.attempt, "")
+        assert delta.offset == len(text)
+        texts[delta.attempt] = text + delta.text
+    assert list(texts) == [1, 2]
+    assert texts[2] == outcome.page.text
+    assert 0 < len(texts[1]) < len(texts[2])
+    assert texts[2].startswith(texts[1])
+
+
+@pytest.mark.parametrize("nothing", ["", "   \n ", "<think>only thoughts</think>"])
+async def test_a_model_that_says_nothing_fails_the_press(nothing: str, tmp_path: Path) -> None:
+    model = writer(lambda prompt: nothing)
+    async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=1) as flow:
+        outcome = await flow.press("s", "london-fox:XC", LOCUS)
+    assert isinstance(outcome.event, PageFailed)
+    assert outcome.event.error.code == "model_empty"
+    assert len(model.prompts) == 2
+
+
+async def test_a_model_that_hangs_fails_the_press(tmp_path: Path) -> None:
+    model = writer(lambda prompt: silence())
+    async with (
+        asyncio.timeout(60),
+        working(tmp_path, model, backoff=BRISK, model_retries=0, model_timeout=0.1) as flow,
+    ):
+        outcome = await flow.press("s", "london-fox:XC", LOCUS)
+    assert isinstance(outcome.event, PageFailed)
+    assert outcome.event.error.code == "model_timeout"
+
+
+async def test_a_plan_that_was_made_is_not_paid_for_again(tmp_path: Path) -> None:
+    replies = iter([AWAY])
+
+    def reply(prompt: str) -> Reply:
+        return PLAN if is_plan(prompt) else (next(replies, None) or page_for(prompt))
+
+    model = writer(reply)
+    async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK) as flow:
+        outcome = await flow.press("s", "london-fox:AC", LOCUS)
+    assert [is_plan(prompt) for prompt in model.prompts] == [True, False, False]
+    assert [call.attempt for call in outcome.receipt.calls] == [1, 2]
+
+
+async def test_a_page_that_fails_its_checks_is_committed_and_says_so(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer(lambda prompt: "the lamp " * 120)) as flow:
+        outcome = await flow.press("s", "london-fox:XC", LOCUS)
+    assert isinstance(outcome.event, PageDone)
+    assert outcome.event.status == "complete"
+    assert outcome.event.validation.passed is False
+    assert outcome.event.validation.reasons
+    assert outcome.event.validation.reworked
+    assert outcome.page is not None
+    assert outcome.page.validation == outcome.receipt.validation == outcome.event.validation
+
+
+async def test_an_error_that_nobody_foresaw_fails_the_press_after_bounded_tries(tmp_path: Path) -> None:
+    def reply(prompt: str) -> Reply:
+        raise ZeroDivisionError
+
+    model = writer(reply)
+    async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=0) as flow:
+        outcome = await flow.press("s", "london-fox:XC", LOCUS)
+        after = await flow.press("s", "london-fox:XC", "S99-P9999")
+        await flow.told.until(DeadLetter)
+    assert isinstance(outcome.event, PageFailed)
+    assert (outcome.seq, after.seq) == (1, 2)
+    assert "ZeroDivisionError" not in outcome.event.error.next_step
+
+
+async def test_the_offline_writer_labels_every_page(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path) as flow:
+        outcome = await flow.press("s", "london-fox:XC", LOCUS)
+    assert outcome.page is not None
+    assert isinstance(outcome.event, PageDone)
+    labels = (outcome.event.model, outcome.page.model, outcome.page.author, outcome.receipt.model)
+    assert set(labels) == {"offline"}

@@ -1,0 +1,153 @@
+"""Order per journey, concurrency between journeys, and where a press without a page stands."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from tests.support.flow import working
+from tests.support.replies import Held, page_for, writer
+
+from qdpi.events import PageDone, PageFailed
+from qdpi.language.scripted import Reply
+from qdpi.outcome import Outcome
+
+LOCUS = "S05-P0014"
+
+
+def done(outcome: Outcome) -> PageDone:
+    assert isinstance(outcome.event, PageDone)
+    return outcome.event
+
+
+async def test_a_new_journeys_press_without_a_page_begins_at_the_rings_first(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        assert done(await flow.press("s", "london-fox:XC")).locus == "S01-P0001"
+
+
+async def test_an_ask_without_symbol_and_page_is_ask_user_in_the_locus_voice(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        first = done(await flow.ask("s", "what is the violet ink for?"))
+        assert (first.symbol_code, first.locus, first.character_id) == (0x0A, "S01-P0001", "an-author")
+        page = done(await flow.press("s", "princhetta:XC", LOCUS))
+        second = done(await flow.ask("s", "and who keeps it?"))
+        assert (second.symbol_code, second.locus, second.character_id) == (0x7A, page.page_id, "princhetta")
+
+
+async def test_an_ask_at_a_page_is_in_that_pages_voice_and_says_the_words(tmp_path: Path) -> None:
+    model = writer()
+    async with asyncio.timeout(60), working(tmp_path, model) as flow:
+        asked = done(await flow.ask("s", "what is the violet ink for?", LOCUS))
+    assert (asked.symbol_code, asked.locus) == (0x4A, LOCUS)
+    assert all("what is the violet ink for?" in prompt for prompt in model.prompts)
+
+
+async def test_a_press_made_while_a_run_is_in_flight_stands_on_the_page_that_run_writes(tmp_path: Path) -> None:
+    held = Held()
+    replies = iter([held])
+    async with asyncio.timeout(60), working(tmp_path, writer(lambda p: next(replies, page_for)(p))) as flow:
+        first, second = flow.press_event("s", "london-fox:XC", LOCUS), flow.press_event("s", "london-fox:XC")
+        await flow.send(first)
+        await held.begun.wait()
+        await flow.send(second)
+        held.let_go.set()
+        page = done(await flow.outcome_of("s", first.event_id)).page_id
+        assert done(await flow.outcome_of("s", second.event_id)).locus == page
+
+
+async def test_presses_made_at_once_are_answered_in_their_order(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        presses = [flow.press_event("s", "london-fox:XC") for _ in range(12)]
+        for press in presses:
+            await flow.send(press)
+        told = await flow.told.until(PageDone, count=12)
+    assert [event.press_id for event in told] == [press.event_id for press in presses]
+    assert [event.seq for event in told] == list(range(1, 13))
+    assert [event.locus for event in told[1:]] == [event.page_id for event in told[:-1]]
+
+
+async def test_a_slow_journey_holds_up_no_other(tmp_path: Path) -> None:
+    held = Held()
+
+    def reply(prompt: str) -> Reply:
+        return held(prompt) if "slowly" in prompt else page_for(prompt)
+
+    async with asyncio.timeout(60), working(tmp_path, writer(reply)) as flow:
+        slow = flow.press_event("slow", "london-fox:XU", LOCUS, words="slowly")
+        await flow.send(slow)
+        await held.begun.wait()
+        for number in range(3):
+            for journey in ("a", "b", "c"):
+                assert done(await flow.press(journey, "london-fox:XC")).seq == number + 1
+        assert await flow.system.store.last_outcome("slow") is None
+        held.let_go.set()
+        assert done(await flow.outcome_of("slow", slow.event_id)).seq == 1
+
+
+async def test_many_journeys_write_at_once_up_to_the_slots(tmp_path: Path) -> None:
+    writing, most, full, go = 0, 0, asyncio.Event(), asyncio.Event()
+
+    async def reply(prompt: str) -> AsyncIterator[str]:
+        nonlocal writing, most
+        writing += 1
+        most = max(most, writing)
+        if writing == 4:
+            full.set()
+        await go.wait()
+        writing -= 1
+        yield page_for(prompt)
+
+    async with asyncio.timeout(60), working(tmp_path, writer(reply), concurrency=4) as flow:
+        presses = [flow.press_event(f"s{n}", "london-fox:XC") for n in range(10)]
+        for press in presses:
+            await flow.send(press)
+        await full.wait()
+        go.set()
+        for press in presses:
+            assert done(await flow.outcome_of(press.session_id, press.event_id)).seq == 1
+    assert most == 4
+
+
+async def test_a_press_on_an_unknown_page_fails_in_its_turn_and_the_next_is_answered(tmp_path: Path) -> None:
+    model = writer()
+    async with asyncio.timeout(60), working(tmp_path, model) as flow:
+        presses = [
+            flow.press_event("s", "london-fox:XC", LOCUS),
+            flow.press_event("s", "london-fox:XC", "S99-P9999"),
+            flow.press_event("s", "london-fox:XC"),
+        ]
+        for press in presses:
+            await flow.send(press)
+        first, refused, last = [await flow.outcome_of("s", press.event_id) for press in presses]
+    assert isinstance(refused.event, PageFailed)
+    assert (refused.event.error.code, refused.seq) == ("unknown_page", 2)
+    assert "S99-P9999" in refused.event.error.detail
+    assert refused.event.error.next_step
+    assert (done(last).seq, done(last).locus) == (3, done(first).page_id)
+    assert len(model.prompts) == 2
+
+
+async def test_another_readers_page_is_refused_as_an_unknown_one(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        theirs = done(await flow.press("theirs", "london-fox:XC", LOCUS)).page_id
+        refused = await flow.press("mine", "london-fox:XC", theirs)
+    assert isinstance(refused.event, PageFailed)
+    assert refused.event.error.code == "unknown_page"
+
+
+async def test_a_readers_vault_never_shows_another_readers_page(tmp_path: Path) -> None:
+    model = writer()
+    async with asyncio.timeout(60), working(tmp_path, model) as flow:
+        theirs = done(await flow.press("theirs", "london-fox:XC", LOCUS))
+        await flow.save("mine", theirs.page_id)
+        await flow.save("mine", "S13-P0040")
+        outcome = await flow.press("mine", "london-fox:YU", LOCUS)
+    used = {source.page_id for source in outcome.receipt.sources}
+    assert "S13-P0040" in used
+    assert theirs.page_id not in used
+
+
+async def test_the_journeys_own_pages_are_drawn_on(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        pages = {done(await flow.press("s", "london-fox:XC", LOCUS)).page_id for _ in range(3)}
+        outcome = await flow.press("s", "london-fox:ZS", "S13-P0040")
+    assert pages & {source.page_id for source in outcome.receipt.sources if source.kind == "journey"}

@@ -1,0 +1,142 @@
+"""A reader stops a run: before it begins, in mid-text, while it waits, after its end, and not another's."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.support.flow import working
+from tests.support.replies import DEGENERATE, Held, page_for, writer
+
+from qdpi.backoff import Backoff
+from qdpi.errors import ModelUnreachable
+from qdpi.events import DeadLetter, PageDone, PageFailed, Stop
+from qdpi.identity import sha256
+from qdpi.language.scripted import Reply
+from qdpi.outcome import Outcome
+from qdpi.page_schema import PageStatus
+
+LOCUS = "S05-P0014"
+
+
+def stopped_without_text(outcome: Outcome) -> bool:
+    return isinstance(outcome.event, PageFailed) and outcome.event.error.code == "stopped"
+
+
+async def test_a_run_stopped_before_it_begins_fails_as_stopped_in_its_turn_without_a_call(tmp_path: Path) -> None:
+    held = Held()
+    replies = iter([held])
+    model = writer(lambda prompt: next(replies, page_for)(prompt))
+    async with asyncio.timeout(60), working(tmp_path, model) as flow:
+        first, second, third = [flow.press_event("s", "london-fox:XC") for _ in range(3)]
+        await flow.send(first)
+        await held.begun.wait()
+        await flow.send(second)
+        await flow.stop("s", second.event_id)
+        await flow.send(third)
+        await flow.told.until(Stop)
+        held.let_go.set()
+        outcomes = [await flow.outcome_of("s", press.event_id) for press in (first, second, third)]
+        assert not flow.told.all(DeadLetter)
+    assert [outcome.seq for outcome in outcomes] == [1, 2, 3]
+    assert [stopped_without_text(outcome) for outcome in outcomes] == [False, True, False]
+    assert len(model.prompts) == 2
+
+
+async def test_a_stop_that_comes_before_its_press_is_heeded(tmp_path: Path) -> None:
+    model = writer()
+    async with asyncio.timeout(60), working(tmp_path, model, actors=()) as flow:
+        press = flow.press_event("s", "london-fox:XC", LOCUS)
+        await flow.stop("s", press.event_id)
+        await flow.send(press)
+    async with asyncio.timeout(60), working(tmp_path, model) as flow:
+        assert stopped_without_text(await flow.outcome_of("s", press.event_id))
+    assert model.prompts == []
+
+
+async def test_a_run_stopped_in_mid_text_keeps_the_text_so_far_and_says_so(tmp_path: Path) -> None:
+    held = Held()
+    async with asyncio.timeout(60), working(tmp_path, writer(held)) as flow:
+        press = flow.press_event("s", "london-fox:XC", LOCUS)
+        await flow.send(press)
+        await held.begun.wait()
+        await flow.stop("s", press.event_id)
+        outcome = await flow.outcome_of("s", press.event_id)
+    done, page = outcome.event, outcome.page
+    assert isinstance(done, PageDone)
+    assert page is not None
+    assert done.text == page.text == held.text
+    assert done.status is page.status is PageStatus.STOPPED
+    assert done.edges.next_within == "S05-P0015"
+    assert done.validation.passed is False
+    (call,) = outcome.receipt.calls
+    assert (call.finish_reason, call.output_hash) == ("stopped", sha256(held.text))
+
+
+async def test_a_run_stopped_while_its_model_is_waited_for_fails_as_stopped(tmp_path: Path) -> None:
+    tried = asyncio.Event()
+
+    def reply(prompt: str) -> Reply:
+        tried.set()
+        return ModelUnreachable("It is away.")
+
+    slow = Backoff(first=3_600, most=3_600)
+    async with asyncio.timeout(60), working(tmp_path, writer(reply), backoff=slow) as flow:
+        press = flow.press_event("s", "london-fox:XC", LOCUS)
+        await flow.send(press)
+        await tried.wait()
+        await flow.stop("s", press.event_id)
+        outcome = await flow.outcome_of("s", press.event_id)
+    assert stopped_without_text(outcome)
+
+
+async def test_a_run_stopped_before_its_rework_has_a_word_keeps_the_first_draft(tmp_path: Path) -> None:
+    reworking, never = asyncio.Event(), asyncio.Event()
+
+    def reply(prompt: str) -> Reply:
+        if not model.prompts[1:]:
+            return DEGENERATE
+        reworking.set()
+        return waiting()
+
+    async def waiting() -> AsyncIterator[str]:
+        await never.wait()
+        yield "never"
+
+    model = writer(reply)
+    async with asyncio.timeout(60), working(tmp_path, model) as flow:
+        press = flow.press_event("s", "london-fox:XC", LOCUS)
+        await flow.send(press)
+        await reworking.wait()
+        await flow.stop("s", press.event_id)
+        outcome = await flow.outcome_of("s", press.event_id)
+    assert isinstance(outcome.event, PageDone)
+    assert outcome.event.text == DEGENERATE.strip()
+    assert outcome.event.status is PageStatus.STOPPED
+    assert not outcome.event.validation.passed
+    assert not outcome.event.validation.reworked
+
+
+async def test_a_stop_after_the_end_changes_nothing(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        before = await flow.press("s", "london-fox:XC", LOCUS)
+        await flow.stop("s", before.event.press_id)
+        await flow.told.until(Stop)
+        after = await flow.press("s", "london-fox:XC")
+        assert await flow.system.store.outcome("s", before.request_id) == before
+    assert isinstance(after.event, PageDone)
+
+
+@pytest.mark.parametrize("session", ["another", "S"])
+async def test_a_stop_from_another_journey_is_ignored(session: str, tmp_path: Path) -> None:
+    held = Held()
+    async with asyncio.timeout(60), working(tmp_path, writer(held)) as flow:
+        press = flow.press_event("s", "london-fox:XC", LOCUS)
+        await flow.send(press)
+        await held.begun.wait()
+        await flow.stop(session, press.event_id)
+        await flow.told.until(Stop)
+        held.let_go.set()
+        outcome = await flow.outcome_of("s", press.event_id)
+    assert isinstance(outcome.event, PageDone)
+    assert outcome.event.status is PageStatus.COMPLETE
