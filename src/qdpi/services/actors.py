@@ -122,6 +122,7 @@ def _worker(
         topics,
         observe(handler, group=group, metrics=system.metrics),
         backoff=system.backoff,
+        settle=system.store.settle,
     )
 
     async def figures() -> None:
