@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from qdpi.bootstrap import build_system, ensure_book, opened
 from qdpi.settings import Settings
@@ -15,6 +17,14 @@ NewHouse = Callable[[], Path]
 """Makes a data directory with the project's own book in it."""
 Say = Callable[[str], None]
 """Shows a text whether or not output is captured."""
+
+
+@pytest.fixture(autouse=True)
+def _few_logs() -> Iterator[None]:
+    """Log nothing of the faults that are planted: their tracebacks take longer than the tests."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
