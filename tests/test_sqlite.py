@@ -307,6 +307,23 @@ async def test_when_writing_fails_the_whole_batch_fails_nothing_is_half_written_
     assert await db.read(lambda c: c.execute("PRAGMA integrity_check").fetchone()[0]) == "ok"
 
 
+async def test_a_ping_tells_of_a_disk_that_takes_no_writes_until_it_does_again(db: Database) -> None:
+    await db.write(insert("before"))
+    with no_file_larger_than(0):
+        await db.ping()  # nobody has met the fault yet
+        with pytest.raises(StoreUnavailable):
+            await db.write(insert("lost"))
+        with pytest.raises(StoreUnavailable):
+            await db.ping()
+    version = await db.data_version()
+    await db.ping()
+    assert await db.data_version() != version, "the ping after a failed write is a write"
+    version = await db.data_version()
+    await db.ping()
+    assert await db.data_version() == version, "the ping after that is not"
+    assert await db.read(words) == ["before"]
+
+
 async def test_a_full_disk_says_so_and_undoes_what_it_interrupted(db: Database) -> None:
     def fill(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA max_page_count = 8")

@@ -161,6 +161,7 @@ class Database:
         self._busy_timeout = busy_timeout
         self._wal_bound = wal_bound
         self._running: _Running | None = None
+        self._write_failed = False
 
     async def open(self) -> None:
         """Create the directory and the file, apply the schema, start the threads. Idempotent.
@@ -216,6 +217,16 @@ class Database:
         """Run a work on a read-only connection, in one snapshot. Raises the `unavailable` error."""
         result: T = await self._open().reads.submit(work, self._closed, durable=False)
         return result
+
+    async def ping(self) -> None:
+        """Return when the file can be read and, where a write has failed, be written to again.
+
+        Raises the `unavailable` error. As long as writing goes well this writes nothing.
+        """
+        await self.read(lambda connection: connection.execute("SELECT count(*) FROM sqlite_schema").fetchone())
+        if self._write_failed:
+            await self.write(self._write_a_page, durable=False)
+            self._write_failed = False
 
     async def data_version(self) -> int:
         """Return a number that differs from the last one if anybody, here or elsewhere, committed since.
@@ -283,6 +294,10 @@ class Database:
             version = f"PRAGMA user_version = {self._version};"
             connection.executescript(f"BEGIN IMMEDIATE; {self._schema}\n; {version} COMMIT;")
 
+    def _write_a_page(self, connection: sqlite3.Connection) -> None:
+        # the least that is a write: the version that is there already, into the file's first page
+        connection.execute(f"PRAGMA user_version = {self._version}")
+
     def _connect_and_close(self) -> None:
         with contextlib.suppress(sqlite3.Error):  # only tidies up; the next opening does the same
             self._connect(writable=True).close()
@@ -300,6 +315,7 @@ class Database:
             except sqlite3.Error as error:
                 for job in batch:
                     job.error = self._translate(error)
+                self._write_failed = True
                 _let_go(connection)
                 connection = None
             inbox.settle(batch)

@@ -55,8 +55,8 @@ class EmbeddedBus:
         await self._database.close()
 
     async def ping(self) -> None:
-        """Return when the file answers."""
-        await self._database.read(partial(log.ends, topics=()))
+        """Return when the file can be read, and written to where that had failed."""
+        await self._database.ping()
 
     async def publish(self, message: Message) -> None:
         """Write a message; raises `InvalidInput` for a topic that is not there and a value too large.

@@ -12,7 +12,6 @@ from qdpi.store.embedded.journeys import Journeys
 from qdpi.store.embedded.outcomes import Outcomes
 from qdpi.store.embedded.pages import Pages
 from qdpi.store.embedded.schema import SCHEMA, VERSION
-from qdpi.store.embedded.statements import number
 from qdpi.store.embedded.vault import Vault
 
 
@@ -38,8 +37,8 @@ class EmbeddedPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
         await self._database.close()
 
     async def ping(self) -> None:
-        """Return when the file can be read."""
-        await self._database.read(lambda connection: number(connection, "SELECT count(*) FROM canon_revisions"))
+        """Return when the file can be read, and written to where that had failed."""
+        await self._database.ping()
 
     async def settle(self) -> None:
         """Return when every write before this is on the disk."""
