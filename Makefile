@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format types bench lock local-model clean
+.PHONY: help run test lint format types docs bench lock local-model clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ format: .venv/dev ## bring all files into the one style
 
 types: .venv/dev ## check all types, strictly
 	@$(BIN)/mypy
+
+docs: .venv/dev ## write the pages of docs/ that are made from the code
+	@$(BIN)/python docs/generate.py
 
 bench: .venv/dev ## measure ingest, presses, retrieval, cold start and memory on this machine
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -117,12 +117,12 @@ def _duration(seconds: int) -> str:
 
 def commands() -> str:
     """Return the page of the commands, from their own help."""
-    from qdpi.cli import main
+    from qdpi.cli import cli
 
-    context = click.Context(main, info_name="qdpi")
-    lines = ["```text", main.get_help(context), "```", ""]
-    for name in main.list_commands(context):
-        command = main.get_command(context, name)
+    context = click.Context(cli, info_name="qdpi", terminal_width=90)
+    lines = ["```text", cli.get_help(context), "```", ""]
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
         if command is not None:
             lines += _command(command, name, context)
     return _page("Commands", "What `qdpi --help` and `qdpi COMMAND --help` print.", lines)
@@ -141,12 +141,12 @@ def _command(command: click.Command, name: str, parent: click.Context) -> list[s
 
 def routes() -> str:
     """Return the page of the HTTP paths, from the OpenAPI document."""
-    document = openapi()
     rows = [
         f"| `{method.upper()}` | `{path}` | {about.get('summary', '')} |"
-        for path, methods in document["paths"].items()
+        for path, methods in openapi()["paths"].items()
         for method, about in methods.items()
     ]
+    rows.append("| WebSocket | `/api/v1/event/ws` | The same frames as the stream, as JSON `{event, id, data}` |")
     return _page(
         "HTTP",
         "The paths of the gateway. `/openapi.json` on a running one says the same in full, with bodies and answers. "

@@ -1,0 +1,80 @@
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+from qdpi.cli import cli
+from qdpi.events import TOPICS
+from qdpi.settings import SETTINGS
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+WRITTEN = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_generated_pages_say_what_the_code_says(generate: ModuleType):
+    for name, text in generate.pages().items():
+        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, f"docs/{name} is old: run `make docs`"
+
+
+def test_every_setting_is_documented():
+    assert [s.variable for s in SETTINGS if f"`{s.variable}`" not in WRITTEN] == []
+
+
+def test_every_topic_event_and_field_is_documented():
+    for spec in TOPICS.values():
+        assert f"`{spec.name}`" in WRITTEN
+        assert f"`{spec.model.__name__}`" in WRITTEN
+        assert [name for name in spec.model.model_fields if f"`{name}`" not in WRITTEN] == []
+
+
+def test_every_command_is_documented():
+    names = cli.list_commands(click.Context(cli))
+    assert len(names) >= 10
+    assert [name for name in names if f"`qdpi {name}`" not in WRITTEN] == []
+
+
+def test_every_route_is_documented(generate: ModuleType):
+    paths = generate.openapi()["paths"]
+    assert "/api/v1/event/ui/symbol" in paths
+    assert [path for path in paths if f"`{path}`" not in WRITTEN] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_to_one(page: Path):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_of_the_project_that_a_page_names_is_there(page: Path):
+    named = re.findall(
+        r"`((?:src|tests|docs|benchmarks|requirements)/[\w./-]+\.(?:py|md|txt))`", page.read_text("utf-8")
+    )
+    assert [name for name in named if not (ROOT / name).exists() and "NAME" not in name] == []
+
+
+def test_every_make_target_that_is_named_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {word for call in re.findall(r"`make ([a-z -]+?)`", WRITTEN) for word in call.split()}
+    assert named
+    assert named - targets == set()
+
+
+def test_every_subcommand_that_a_page_runs_exists():
+    commands = set(cli.list_commands(click.Context(cli)))
+    named = set(re.findall(r"(?:^\$ |`)qdpi ([a-z][a-z-]+)", WRITTEN, re.MULTILINE))
+    assert named - commands == set()
