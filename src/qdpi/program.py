@@ -334,7 +334,7 @@ class QDPIProgram(dspy.Module):
         if self._model.capabilities.plans:
             inputs = self._receive_inputs(run, brief, draft)
             return await self._call("receive", self.receive, inputs, draft, hear)
-        inputs = self._continue_inputs(run, brief)
+        inputs = self._continue_inputs(run, brief, draft)
         return await self._call("receive", self.continue_prose, inputs, draft, hear)
 
     async def _call(
@@ -409,20 +409,22 @@ class QDPIProgram(dspy.Module):
             "validation": {"mend": list(draft.refused)} if draft.refused else {},
         }
 
-    def _continue_inputs(self, run: Run, brief: Brief) -> dict[str, Any]:
+    def _continue_inputs(self, run: Run, brief: Brief, draft: Draft) -> dict[str, Any]:
         character = decode_symbol(run.symbol_code)[0]
         return {
             "cue": cue_of(brief),
             "demos": demo_turns(run.edition, character, brief.question, brief.locus.page_id),
-            "signature": _continuing(CHARACTER_NAMES[character], brief.verdict.given),
+            "signature": _continuing(CHARACTER_NAMES[character], brief.verdict.given, draft.refused),
         }
 
 
 @lru_cache(maxsize=len(CHARACTER_NAMES) * len(Trajectory))
-def _continuing(name: str, given: Trajectory) -> type[ContinueSignature]:
+def _continuing(name: str, given: Trajectory, refused: tuple[str, ...]) -> type[ContinueSignature]:
     # Making a signature costs more than the offline writer's whole page.
-    instructions = f"You are {name}, a voice of a novel. You continue its prose, and only its prose. {way_of(given)}"
-    signature: type[ContinueSignature] = ContinueSignature.with_instructions(instructions)
+    lines = [f"You are {name}, a voice of a novel. You continue its prose, and only its prose.", way_of(given)]
+    if refused:
+        lines.append(f"An earlier draft was refused, to be mended: {' '.join(refused)}")
+    signature: type[ContinueSignature] = ContinueSignature.with_instructions(" ".join(lines))
     return signature
 
 

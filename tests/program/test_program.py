@@ -1,7 +1,7 @@
 """The program: one cycle from a locus to a page that is checked, bound and accounted for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import dspy
 import pytest
@@ -13,12 +13,13 @@ from qdpi.edition import Edition
 from qdpi.errors import InvalidSymbol, ModelEmpty, ModelFailed, ModelUnreachable, UnknownPage
 from qdpi.events import Phase
 from qdpi.identity import sha256
-from qdpi.language.scripted import Reply
+from qdpi.language.scripted import Reply, ScriptedModel
 from qdpi.program import Draft, QDPIProgram, Run, Unwatched, whole_sentences
 from qdpi.retrieval.reading import read_text
 from qdpi.symbols import Trajectory, parse_symbol
 
 XC, YC, AC, ZC = 0, 4, 8, 12
+Make = Callable[[Callable[[str], Reply]], ScriptedModel]
 
 
 class Watcher(Unwatched):
@@ -135,9 +136,10 @@ async def test_a_page_that_passes_is_not_reworked(edition: Edition) -> None:
     assert len(ran.prompts) == 1
 
 
-async def test_a_page_that_fails_is_reworked_once_with_the_reasons_given(edition: Edition) -> None:
+@pytest.mark.parametrize("make", [writer, continuer])
+async def test_a_page_that_fails_is_reworked_once_with_the_reasons_given(make: Make, edition: Edition) -> None:
     replies, watcher = in_turn(DEGENERATE, "page"), Watcher()
-    model = writer(lambda prompt: page_for(prompt) if next(replies) == "page" else DEGENERATE)
+    model = make(lambda prompt: page_for(prompt) if next(replies) == "page" else DEGENERATE)
     ran = await run(edition, model, XC, progress=watcher)
     first, second = ran.prompts
     assert ran.draft.refused
