@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Process, Reader
+
+from qdpi.cli.listening import PortTaken, address_of, listen
+from qdpi.cli.serving import side_by_side, work_until
+from qdpi.cli.trying import session_of
+from qdpi.errors import InvalidSetting, QdpiError
+from qdpi.services.actors import Actor, Company
+from qdpi.settings import Settings
+
+
+def settings(directory: Path, **changes: object) -> Settings:
+    return Settings(data_dir=directory, **changes)  # type: ignore[arg-type]
+
+
+def test_a_port_is_taken_from_the_moment_it_is_listened_on(tmp_path: Path):
+    with listen(settings(tmp_path, port=0)) as first:
+        port = first.getsockname()[1]
+
+        assert address_of(first) == f"http://127.0.0.1:{port}"
+        with pytest.raises(PortTaken, match=f"Port {port} of 127.0.0.1 is taken"):
+            listen(settings(tmp_path, port=port))
+
+
+def test_an_address_for_everybody_is_told_as_this_machines_own(tmp_path: Path):
+    with listen(settings(tmp_path, host="0.0.0.0", port=0)) as listening:
+        assert address_of(listening).startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "a" * 70 + ".invalid", ""])
+def test_an_address_that_is_not_ours_is_a_setting_to_mend(tmp_path: Path, host: str):
+    with pytest.raises(InvalidSetting, match="QDPI_HOST"):
+        listen(settings(tmp_path, host=host, port=0))
+
+
+def test_the_invitation_gets_a_signed_session_where_sessions_are_signed(tmp_path: Path):
+    assert session_of(settings(tmp_path), "http://x") == "S=first-journey"
+    assert "http://x/api/v1/session" in session_of(settings(tmp_path, secret="s"), "http://x")
+
+
+async def test_workers_that_do_not_finish_in_time_are_dropped():
+    stopping, dropped, asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def stuck() -> None:
+        stopping.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            dropped.set()
+
+    await work_until(stopping, Company([Actor("stuck", (stuck,), asked.set)]), seconds=0.01)
+
+    assert asked.is_set()
+    assert dropped.is_set()
+
+
+async def test_workers_that_finish_are_waited_for():
+    stopping, asked, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def orderly() -> None:
+        stopping.set()
+        await asked.wait()
+        finished.set()
+
+    await work_until(stopping, Company([Actor("orderly", (orderly,), asked.set)]))
+
+    assert finished.is_set()
+
+
+async def test_a_worker_that_fails_is_told():
+    async def broken() -> None:
+        raise QdpiError("It broke.")
+
+    with pytest.raises(QdpiError, match="It broke"):
+        await work_until(asyncio.Event(), Company([Actor("broken", (broken,), lambda: None)]))
+
+
+async def test_when_one_side_fails_the_other_is_ended_in_order_and_the_failure_told():
+    stopping, ended = asyncio.Event(), asyncio.Event()
+
+    async def failing() -> None:
+        raise QdpiError("It broke.")
+
+    async def orderly() -> None:
+        await stopping.wait()
+        ended.set()
+
+    with pytest.raises(QdpiError, match="It broke"):
+        await side_by_side(stopping, failing(), orderly())
+    assert ended.is_set()
+
+
+def test_a_second_signal_ends_a_run_that_waits_for_a_silent_model_at_once(
+    start: Callable[..., Process], reader: Callable[[str, str], Reader]
+):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        model = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        process = start("run", "--port", "0", "--model", "openai/silent", "--openai-base-url", model)
+        url = process.url()
+        reader(url, "alice").press()
+        asked, _ = silent.accept()
+        with asked:
+            process.child.terminate()
+            until_refused(url)
+
+            assert process.child.poll() is None
+            assert process.end()[0] == 128 + 15
+
+
+def until_refused(url: str) -> None:
+    """Knock until nobody answers any more: then the first signal was heard."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=60).close()
+        except ConnectionRefusedError:
+            return
