@@ -1,0 +1,83 @@
+"""A disk that takes no more: writing past a size fails for the whole product, as the kernel tells it."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import httpx
+import pytest
+from tests.faults.checker import violations
+from tests.faults.conftest import NewHouse
+from tests.faults.evidence import generated_pages, history_of, settled
+from tests.faults.running import Running
+
+from qdpi.bootstrap import build_system, opened
+from qdpi.events import Press, decode
+from qdpi.identity import press_id
+from qdpi.settings import Settings
+
+BEFORE, DURING = 6, 4
+"""How many presses are sent just before the disk is full, and while it is."""
+
+
+@contextmanager
+def full_disk(product: Running, more: int) -> Iterator[None]:
+    """Let no file of the product grow past `more` bytes above its largest, or be written there."""
+    largest = max(file.stat().st_size for file in product.directory.glob("*.db-wal"))
+    limit = largest + more if more else 0
+    resource.prlimit(product.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        resource.prlimit(product.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+async def press(client: httpx.AsyncClient, number: int) -> httpx.Response:
+    body = {"session_id": "amber", "symbol_code": 0, "client_request_id": f"{number}"}
+    return await client.post("/api/v1/event/ui/symbol", json=body)
+
+
+async def parts_away(client: httpx.AsyncClient) -> set[str]:
+    answer = await client.get("/readyz")
+    return {name for name, part in answer.json()["parts"].items() if not part["ok"]}
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process's files")
+async def test_a_full_disk_is_told_halves_nothing_and_work_goes_on_when_there_is_room(new_house: NewHouse):
+    product = Running(new_house())
+    await product.start()
+    async with httpx.AsyncClient(base_url=product.url, timeout=60.0) as client:
+        try:
+            for number in range(BEFORE):
+                assert (await press(client, number)).status_code == 200
+            with full_disk(product, 6_000):  # one page and a half: what is written breaks off in the middle
+                answers = [await press(client, BEFORE + number) for number in range(DURING)]
+                assert answers[-1].status_code == 503
+            with full_disk(product, 0):
+                refused = await press(client, BEFORE + DURING - 1)
+                assert refused.status_code == 503
+                assert refused.json()["code"] in {"bus_unavailable", "publish_unknown"}
+                assert "cannot be used" in refused.json()["detail"]
+                assert "bus" in await parts_away(client)
+                assert (await client.get("/api/v1/journey/amber")).status_code == 200, "what is there can be read"
+            for number in range(BEFORE + DURING):
+                assert (await press(client, number)).status_code == 200
+            async with opened(build_system(Settings(data_dir=product.directory))) as system, asyncio.timeout(120):
+                await settled(system.bus)
+            assert await parts_away(client) == set()
+        finally:
+            assert await product.end(signal.SIGTERM) == 0
+    async with opened(build_system(Settings(data_dir=product.directory))) as system:
+        taken = [decode(Press, record.value).event_id async for record in system.bus.scan(Press.topic)]
+        pressed = {"amber": dict.fromkeys(taken)}  # in the order in which the disk let them in
+        history = await history_of(system.store, system.bus, pressed, generated=generated_pages(product.directory))
+    assert set(taken) == {press_id("amber", "press", f"{number}") for number in range(BEFORE + DURING)}
+    assert violations(history) == []
+    for name in ("bus.db", "store.db"):
+        with closing(sqlite3.connect(product.directory / name)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
