@@ -20,12 +20,16 @@ from qdpi.settings import LogFormat, Settings
 def configure_logs(settings: Settings) -> None:
     """Set up logging for this process. Raises `InvalidSetting` for a level that there is not."""
     hide = () if settings.secrets else (_hash_journey,)
+    # Tracebacks without the frames' variables: those hold readers' words, and cost more than the work itself.
     renderer = (
         structlog.processors.JSONRenderer()
         if settings.log_format is LogFormat.JSON
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
-    exceptions = () if settings.log_format is LogFormat.CONSOLE else (structlog.processors.dict_tracebacks,)
+    frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    exceptions = () if settings.log_format is LogFormat.CONSOLE else (structlog.processors.ExceptionRenderer(frames),)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

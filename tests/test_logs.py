@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from qdpi.logs import configure_logs
+from qdpi.settings import LogFormat, Settings
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def refuse(words: str) -> None:
+    raise ValueError(f"{len(words)} characters are too many.")
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_a_traceback_in_the_log_names_lines_and_never_what_variables_held(
+    log_format: LogFormat, capsys: pytest.CaptureFixture[str]
+):
+    configure_logs(Settings(log_format=log_format))
+    words = "-".join(("whispered", "by", "a", "reader"))
+    try:
+        refuse(words)
+    except ValueError:
+        structlog.get_logger().exception("handler.gave_up")
+    told = capsys.readouterr().err
+    assert "21 characters are too many." in told
+    assert "test_logs.py" in told
+    assert words not in told
