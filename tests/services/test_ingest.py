@@ -1,0 +1,283 @@
+"""Ingesting a book, and the catalog that reads it back."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from tests.support import factories
+from tests.support.books import another, changed, without
+
+from qdpi.bootstrap import build_system, opened
+from qdpi.canon import own_book, read_book
+from qdpi.canon.book import Book
+from qdpi.errors import BookRefused, NoBook
+from qdpi.page_schema import Page
+from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
+from qdpi.services.catalog import Catalog
+from qdpi.services.ingest import Ingested, ingest
+from qdpi.settings import Settings
+from qdpi.store.port import Committed
+from qdpi.system import System
+
+CHANGED = "S05-P0014"
+
+
+@pytest.fixture
+async def system(tmp_path: Path) -> AsyncIterator[System]:
+    async with opened(build_system(Settings(data_dir=tmp_path))) as system:
+        yield system
+
+
+async def take_in(system: System, book: Book, *, replace: bool = False, at: datetime | None = None) -> Ingested:
+    return await ingest(system.store, book, system.embedder, now=lambda: at or factories.at(0), replace=replace)
+
+
+async def begin_a_journey(system: System) -> None:
+    outcome = factories.outcome()
+    assert isinstance(await system.store.commit_outcome("reader", outcome.request_id, 0, outcome), Committed)
+
+
+async def all_of(system: System, revision: int) -> list[Page]:
+    return await system.store.canon_pages(revision)
+
+
+def check_ring(pages: list[Page]) -> None:
+    assert [after.page_id for after in [*pages[1:], pages[0]]] == [page.edges.next_within for page in pages]
+    for page in pages:
+        assert page.edges.typed() == (("NEXT", page.edges.next_within),)
+        assert (page.behavior, page.orientation, page.provenance, page.trajectory) == (0, "X", "C", "T0")
+        assert page.char_hex == page.section - 1
+        assert page.is_canon
+
+
+async def test_every_page_is_stored_with_its_symbol_and_the_ring_is_closed(system: System) -> None:
+    taken = await take_in(system, own_book())
+    pages = await all_of(system, 1)
+    assert (taken.revision.revision, taken.written, taken.dropped, taken.changed) == (1, 53, 0, True)
+    assert [page.text for page in pages] == [page.text for page in own_book().pages]
+    check_ring(pages)
+    for page in pages:
+        assert await system.store.page(page.page_id) == page
+        assert await system.store.edges(page.page_id) == page.edges
+        assert await system.store.signals(page.page_id) == page.signals
+
+
+async def test_what_the_index_knows_of_every_page_is_kept(system: System) -> None:
+    await take_in(system, own_book())
+    pages = await all_of(system, 1)
+    readings = await system.store.readings([(page.page_id, 1) for page in pages], EXTRACTOR_VERSION)
+    vectors = await system.store.embeddings([page.page_id for page in pages])
+    assert {key[0]: row.reading for key, row in readings.items()} == {
+        page.page_id: read_text(page.text).as_dict() for page in pages
+    }
+    assert {vectors[page.page_id].model for page in pages} == {system.embedder.model}
+
+
+async def test_ingesting_again_changes_nothing(system: System) -> None:
+    first = await take_in(system, own_book())
+    again = await take_in(system, own_book(), at=factories.at(1_000))
+    assert again == Ingested(first.revision, written=0, dropped=0)
+    assert not again.changed
+    assert await system.store.canon() == first.revision
+
+
+async def test_a_changed_page_is_updated_and_its_old_text_kept_as_a_revision(system: System) -> None:
+    await take_in(system, own_book())
+    before = {page.page_id: page for page in await all_of(system, 1)}
+    taken = await take_in(system, changed(own_book(), CHANGED, "All is other."), at=factories.at(1_000))
+    assert (taken.revision.revision, taken.written, taken.dropped) == (2, 1, 0)
+    after = {page.page_id: page for page in await all_of(system, 2)}
+    new = after[CHANGED]
+    assert (new.revision, new.text, new.created_at) == (2, "All is other.", factories.at(1_000))
+    assert [page.text for page in await system.store.page_revisions(CHANGED)] == [before[CHANGED].text, new.text]
+    assert await system.store.page(CHANGED) == new
+    same = before.keys() - {CHANGED}
+    assert {(after[p].revision, after[p].created_at) for p in same} == {(1, factories.at(0))}
+    assert {page.page_id: page for page in await all_of(system, 1)} == before
+
+
+async def test_a_dropped_page_stays_readable_and_the_ring_closes_over_it(system: System) -> None:
+    await take_in(system, own_book())
+    taken = await take_in(system, without(own_book(), CHANGED))
+    assert (taken.written, taken.dropped) == (0, 1)
+    check_ring(await all_of(system, 2))
+    assert await system.store.page(CHANGED) is not None
+
+
+async def test_a_page_that_comes_back_goes_on_in_its_numbers(system: System) -> None:
+    await take_in(system, own_book())
+    await take_in(system, without(own_book(), CHANGED))
+    taken = await take_in(system, changed(own_book(), CHANGED, "I am back."))
+    assert [page.revision for page in await system.store.page_revisions(CHANGED)] == [1, 2]
+    assert (taken.written, taken.dropped) == (1, 0)
+
+
+async def test_another_book_over_one_with_journeys_is_refused_without_replace(system: System) -> None:
+    first = await take_in(system, own_book())
+    await begin_a_journey(system)
+    with pytest.raises(BookRefused, match=r"'Another Book' is another book than 'The Spare Hour'.*--replace"):
+        await take_in(system, another(own_book()))
+    assert await system.store.canon() == first.revision
+    taken = await take_in(system, another(own_book()), replace=True)
+    assert (taken.revision.title, taken.written) == ("Another Book", 53)
+
+
+async def test_another_book_over_one_without_journeys_is_taken(system: System) -> None:
+    await take_in(system, own_book())
+    assert (await take_in(system, another(own_book()))).revision.revision == 2
+
+
+async def test_a_new_edition_of_a_book_with_journeys_is_taken(system: System) -> None:
+    await take_in(system, own_book())
+    await begin_a_journey(system)
+    assert (await take_in(system, changed(own_book(), CHANGED, "All is other."))).written == 1
+
+
+async def test_progress_is_told_from_nothing_to_all(system: System) -> None:
+    told: list[tuple[int, int]] = []
+    await ingest(
+        system.store,
+        own_book(),
+        system.embedder,
+        now=system.now,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert (told[0], told[-1]) == ((0, 53), (53, 53))
+    assert all(before <= after for before, after in pairwise(told))
+
+
+# the catalog
+
+
+async def test_without_a_book_the_catalog_says_what_to_do(system: System) -> None:
+    with pytest.raises(NoBook, match="qdpi ingest-canon"):
+        await system.catalog.current()
+    with pytest.raises(NoBook, match="revision 7"):
+        await system.catalog.edition(7)
+
+
+async def test_a_running_catalog_sees_a_finished_ingest_and_still_gives_the_old_revision(system: System) -> None:
+    await take_in(system, own_book())
+    before = await system.catalog.current()
+    assert await system.catalog.current() is before
+    await take_in(system, changed(own_book(), CHANGED, "All is other."))
+    after = await system.catalog.current()
+    assert (before.revision.revision, after.revision.revision) == (1, 2)
+    assert after.pages[CHANGED].text == "All is other."
+    assert await system.catalog.edition(1) is before
+
+
+async def test_an_edition_is_loaded_once_however_many_ask_for_it(system: System) -> None:
+    await take_in(system, own_book())
+    editions = await asyncio.gather(*(system.catalog.current() for _ in range(8)))
+    assert all(edition is editions[0] for edition in editions)
+
+
+async def test_an_old_edition_is_read_again_after_newer_ones_took_its_place(system: System) -> None:
+    for number in range(4):
+        await take_in(system, changed(own_book(), CHANGED, f"Text number {number}."))
+        await system.catalog.current()
+    assert (await system.catalog.edition(1)).pages[CHANGED].text == "Text number 0."
+    assert (await system.catalog.current()).pages[CHANGED].text == "Text number 3."
+
+
+class WithoutReadings:
+    """A store that has lost its readings, and counts what is put back."""
+
+    def __init__(self, system: System) -> None:
+        self._store, self.put, self.kept = system.store, 0, {}  # type: ignore[var-annotated]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    async def readings(self, pages, extractor_version):
+        return {key: self.kept[key] for key in pages if key in self.kept}
+
+    async def put_readings(self, readings) -> None:
+        self.put += len(readings)
+        self.kept |= {(row.page_id, row.revision): row for row in readings}
+
+
+async def test_a_store_whose_readings_are_missing_is_read_for_once(system: System) -> None:
+    await take_in(system, own_book())
+    store = WithoutReadings(system)
+    first = await Catalog(store, system.embedder).current()  # type: ignore[arg-type]
+    assert store.put == 53
+    second = await Catalog(store, system.embedder).current()  # type: ignore[arg-type]
+    assert store.put == 53
+    assert first.readings == second.readings == (await system.catalog.current()).readings
+
+
+# dying in the middle
+
+DYING = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from qdpi.bootstrap import build_system, opened
+from qdpi.canon import own_book
+from qdpi.services.ingest import ingest
+from qdpi.settings import Settings
+from tests.support.books import changed
+
+class Dying:
+    def __init__(self, store, verb):
+        self._store, self._verb = store, verb
+    def __getattr__(self, name):
+        if name != self._verb:
+            return getattr(self._store, name)
+        async def die(*arguments):
+            if name != "switch_canon":
+                await getattr(self._store, name)(*arguments)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return die
+
+async def main():
+    async with opened(build_system(Settings(data_dir=Path(sys.argv[1])))) as system:
+        book = changed(own_book(), "S05-P0014", "A text that never came out.")
+        await ingest(Dying(system.store, sys.argv[2]), book, system.embedder, now=system.now)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("verb", ["put_readings", "put_embeddings", "index_pages", "put_canon", "switch_canon"])
+async def test_a_process_killed_in_mid_ingest_leaves_the_old_canon_whole(verb: str, tmp_path: Path) -> None:
+    async with opened(build_system(Settings(data_dir=tmp_path))) as system:
+        first = await take_in(system, own_book())
+        before = await all_of(system, 1)
+    root = Path(__file__).parents[2]
+    dying = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", DYING, str(tmp_path), verb, env={**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"}
+    )
+    assert await dying.wait() == -signal.SIGKILL
+    async with opened(build_system(Settings(data_dir=tmp_path))) as system:
+        assert await system.store.canon() == first.revision
+        assert await all_of(system, 1) == before
+        assert await system.store.page(CHANGED) == next(page for page in before if page.page_id == CHANGED)
+        assert (await system.catalog.current()).readings[CHANGED] == read_text(own_book().pages[13].text)
+        taken = await take_in(system, changed(own_book(), CHANGED, "What came out instead."))
+        assert (taken.revision.revision, taken.written) == (2, 1)
+        edition = await system.catalog.current()
+        assert edition.pages[CHANGED].text == "What came out instead."
+        assert edition.readings[CHANGED] == read_text("What came out instead.")
+        assert [page.revision for page in await system.store.page_revisions(CHANGED)] == [1, 2]
+
+
+# the author's canon
+
+
+@pytest.mark.canon
+async def test_the_authors_canon_has_710_pages_710_edges_and_a_closed_ring(canon: Path, system: System) -> None:
+    book = read_book(canon)
+    taken = await take_in(system, book)
+    pages = await all_of(system, 1)
+    assert (taken.written, len(pages), len({page.edges.next_within for page in pages})) == (710, 710, 710)
+    check_ring(pages)
+    assert not (await take_in(system, book)).changed
+    assert len((await system.catalog.current()).ring) == 710
