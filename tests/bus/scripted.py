@@ -70,6 +70,7 @@ class ScriptedMembership:
         await asyncio.sleep(0)
         self._answer("fetch")
         revoked, self.revoked = self.revoked, ()
+        self.paused -= set(revoked)
         ready = [r for r in self.waiting if r.partition not in self.paused][:limit]
         self.waiting = deque(r for r in self.waiting if r not in ready)
         return Delivery(ready, revoked)

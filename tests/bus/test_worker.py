@@ -195,7 +195,7 @@ async def test_at_the_bound_partitions_pause_and_polling_goes_on_until_half_of_i
         assert (gates.begun, worker.in_flight, worker.paused) == (records[:4], 4, 1)
         gates.let(records[0])
         await member.calls(5)
-        assert member.paused == {HERE}
+        assert (member.paused, gates.begun) == ({HERE}, records[:4])
         gates.let(records[1])
         await member.until(lambda: not member.paused)
         gates.let_all()
@@ -246,6 +246,33 @@ async def test_what_was_finished_of_a_revoked_partition_is_not_committed_any_mor
     assert member.committed == {}
 
 
+async def test_what_was_finished_and_not_yet_committed_when_its_partition_was_revoked_stays_uncommitted(
+    bus, member, gates
+):
+    gates.let_all()
+    member.give(record(0, b"a", THERE))
+    async with working(worker_of(bus, gates, commit_interval=1e9)):
+        await member.until(lambda: member.committed == {THERE: 1})
+        member.give(record(0, b"a", HERE))
+        await gates.until(lambda: len(gates.ended) == 2)
+        member.revoke(HERE)
+        await member.calls(3)
+    assert member.committed == {THERE: 1}
+
+
+async def test_a_record_of_a_revoked_partition_that_waits_behind_another_topics_is_dropped(bus, member, gates):
+    running, dropped = record(0, b"reader", THERE), record(0, b"reader", HERE)
+    member.give(running, dropped)
+    async with working(worker_of(bus, gates)):
+        await gates.until(lambda: gates.begun == [running])
+        member.revoke(HERE)
+        await member.until(lambda: not member.revoked)
+        await member.calls(3)
+        gates.let_all()
+        await member.until(lambda: member.committed == {THERE: 1})
+    assert gates.ended == [running]
+
+
 async def test_a_partition_that_comes_back_is_handled_and_committed_from_where_it_is_given_again(bus, member, gates):
     first = [record(n, b"a") for n in range(5, 8)]
     member.give(*first)
@@ -253,10 +280,10 @@ async def test_a_partition_that_comes_back_is_handled_and_committed_from_where_i
         await gates.until(lambda: gates.begun == first[:1])
         member.revoke(HERE)
         await member.until(lambda: gates.cancelled == first[:1])
-        member.give(*(record(n, b"a") for n in range(3, 6)))
+        member.give(record(3, b"a"), record(4, b"a"))
         gates.let_all()
-        await member.until(lambda: member.committed == {HERE: 6})
-        assert [r.offset for r in gates.ended] == [3, 4, 5]
+        await member.until(lambda: member.committed == {HERE: 5})
+        assert [r.offset for r in gates.ended] == [3, 4]
 
 
 async def test_a_paused_partition_that_is_revoked_at_the_bound_makes_room_again(bus, member, gates):
@@ -269,6 +296,21 @@ async def test_a_paused_partition_that_is_revoked_at_the_bound_makes_room_again(
         gates.let_all()
         member.give(record(0, b"c", THERE))
         await member.until(lambda: member.committed == {THERE: 1})
+
+
+async def test_a_partition_that_comes_back_at_the_bound_is_paused_again(bus, member, gates):
+    worker = worker_of(bus, gates, max_in_flight=4)
+    member.give(record(0, b"h"), *(record(n, b"t%d" % n, THERE) for n in range(3)))
+    async with working(worker):
+        await member.until(lambda: member.paused == {HERE, THERE})
+        member.revoke(HERE)
+        await member.until(lambda: worker.in_flight == 3)
+        member.give(*(record(n, b"h") for n in range(3)))
+        await member.until(lambda: member.paused == {HERE, THERE})
+        await member.calls(5)
+        assert worker.in_flight == 4
+        gates.let_all()
+        await member.until(lambda: member.committed == {HERE: 3, THERE: 3})
 
 
 async def test_a_keys_next_record_waits_until_the_cancelled_handler_has_really_ended(bus, member):
