@@ -1,25 +1,21 @@
 """Structured logs: one line an event on standard error, as JSON or for a person.
 
-Lines carry `journey`, `press_id`, `request_id` and `event_id` where they are known. Where session ids are
-capabilities anybody may hold (no `QDPI_SECRET`), a journey is named by a hash of its id.
+Lines carry `journey`, `press_id`, `request_id` and `event_id` where they are known; `System.shown` says how a
+journey is named.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
-from typing import Any
 
 import structlog
 
-from qdpi.identity import sha256
 from qdpi.settings import LogFormat, Settings
 
 
 def configure_logs(settings: Settings) -> None:
     """Set up logging for this process. Raises `InvalidSetting` for a level that there is not."""
-    hide = () if settings.secrets else (_hash_journey,)
     # Tracebacks without the frames' variables: those hold readers' words, and cost more than the work itself.
     renderer = (
         structlog.processors.JSONRenderer()
@@ -33,7 +29,6 @@ def configure_logs(settings: Settings) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
-            *hide,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *exceptions,
@@ -43,9 +38,3 @@ def configure_logs(settings: Settings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-
-
-def _hash_journey(logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    if "journey" in line:
-        line["journey"] = sha256(str(line["journey"]))[:16]
-    return line

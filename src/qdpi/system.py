@@ -9,6 +9,7 @@ from datetime import datetime
 from qdpi.backoff import Backoff
 from qdpi.bus.port import EventBus
 from qdpi.bus.publisher import Publisher
+from qdpi.identity import sha256
 from qdpi.metrics import Metrics
 from qdpi.retrieval.index import Embedder
 from qdpi.services.catalog import Catalog
@@ -33,3 +34,7 @@ class System:
     new_id: Callable[[], str]
     backoff: Backoff
     embedder: Embedder
+
+    def shown(self, journey: str) -> str:
+        """Return a journey as logs name it: by its hash where its id alone would open it."""
+        return journey if self.settings.secrets else f"sha256:{sha256(journey)[:12]}"

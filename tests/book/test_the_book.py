@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import zlib
 from collections import Counter
@@ -270,12 +269,10 @@ def test_the_last_page_leads_back_to_the_first():
     assert last.rstrip().endswith("?")
 
 
-def test_no_run_of_eight_words_stands_in_the_authors_canon():
-    given = os.environ.get("QDPI_CANON")
-    if not given:
-        pytest.skip("QDPI_CANON is unset: give it the folder of the author's canon")
-    sources = [file for file in sorted(Path(given).rglob("*")) if file.suffix in {".md", ".json", ".txt"}]
-    assert sources, "QDPI_CANON holds no text"
-    canon = {gram for file in sources for gram in grams(file.read_text(encoding="utf-8"), 8)}
-    shared = {gram for text in TEXTS.values() for gram in grams(text, 8)} & canon
+@pytest.mark.canon
+def test_no_run_of_eight_words_stands_in_the_authors_canon(canon: Path):
+    sources = [file for file in sorted(canon.rglob("*")) if file.suffix in {".md", ".json", ".txt"}]
+    assert sources, "the canon's folder holds no text"
+    theirs = {gram for file in sources for gram in grams(file.read_text(encoding="utf-8"), 8)}
+    shared = {gram for text in TEXTS.values() for gram in grams(text, 8)} & theirs
     assert sorted(" ".join(gram) for gram in shared) == []

@@ -56,8 +56,3 @@ def test_secrets_rotate_the_first_signs_and_all_are_taken():
     assert old.session_of("j") != new.session_of("j")
     with pytest.raises(Unauthorized):
         old.journey(new.session_of("j"))
-
-
-def test_a_log_names_a_journey_only_where_its_id_alone_opens_nothing():
-    assert Sessions(("secret",), numbered()).shown("a-journey") == "a-journey"
-    assert "a-journey" not in Sessions((), numbered()).shown("a-journey")

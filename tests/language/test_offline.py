@@ -7,7 +7,7 @@ import sys
 
 import dspy
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qdpi.language.offline import OfflineWriter
@@ -51,6 +51,7 @@ def test_every_page_without_matter_passes_them_too(seed: int) -> None:
 
 
 @settings(deadline=None)
+@example(2494)
 @given(st.integers(min_value=0, max_value=10_000))
 def test_a_page_made_of_its_own_pages_copies_little_of_them(seed: int) -> None:
     first = page(LOCUS, str(seed))

@@ -63,7 +63,7 @@ class Envelope:
             "request_id": exchange.request_id,
         }
         if exchange.journey is not None:
-            facts["journey"] = self._gateway.sessions.shown(exchange.journey)
+            facts["journey"] = self._gateway.system.shown(exchange.journey)
         if exchange.event_id is not None:
             facts["event_id"] = exchange.event_id
         log.info("request", **facts)

@@ -146,12 +146,12 @@ class EventStream:
             except TimeoutError:
                 subscription.overflowed = True
             except Left:
-                log.debug("stream_left", journey=self._gateway.sessions.shown(self._journey))
+                log.debug("stream_left", journey=self._gateway.system.shown(self._journey))
             finally:
                 leaving.cancel()
         if subscription.overflowed:
             system.metrics.dropped.inc()
-            log.info("stream_cut", journey=self._gateway.sessions.shown(self._journey))
+            log.info("stream_cut", journey=self._gateway.system.shown(self._journey))
 
     async def _start(self, send: Send, first: bytes) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})

@@ -155,7 +155,7 @@ def compose(prompt: str, given: str) -> Iterator[str]:
     """
     chance = random.Random(hashlib.sha256(prompt.encode("utf-8", "replace")).digest())  # noqa: S311
     found = _TRAJECTORY.findall(given) or _TRAJECTORY.findall(prompt) or ["T0"]
-    for position, sentence in enumerate(_sentences(chance, _nouns(given, chance), found[-1])):
+    for position, sentence in enumerate(_sentences(chance, given, found[-1])):
         yield _break(chance, position) + sentence
 
 
@@ -165,12 +165,13 @@ def _break(chance: random.Random, position: int) -> str:
     return "\n\n" if position % 4 == 0 or chance.random() < 0.1 else " "
 
 
-def _sentences(chance: random.Random, nouns: Iterator[str], trajectory: str) -> Iterator[str]:
+def _sentences(chance: random.Random, given: str, trajectory: str) -> Iterator[str]:
+    nouns = _nouns(given, chance)
     enough = chance.randint(_FEWEST_WORDS, _MOST_WORDS)
     sentence = _filled(chance.choice(_BEGINNINGS[trajectory]), nouns)
     words = len(sentence.split())
     yield sentence
-    for frame in _frames(chance):
+    for frame in _frames(chance, given):
         if words >= enough:
             break
         sentence = _filled(frame, nouns)
@@ -179,11 +180,13 @@ def _sentences(chance: random.Random, nouns: Iterator[str], trajectory: str) -> 
     yield _filled(chance.choice(_ENDINGS[trajectory]), nouns)
 
 
-def _frames(chance: random.Random) -> Iterator[str]:
-    """Shapes of sentences, none of whose parts comes twice."""
+def _frames(chance: random.Random, given: str) -> Iterator[str]:
+    """Shapes of sentences, none of whose parts comes twice; parts that the given text has come last."""
     parts = [list(part) for part in (_OPENINGS, _CORES, _TAILS, _ASIDES)]
+    spoken = given.lower()
     for part in parts:
         chance.shuffle(part)
+        part.sort(key=lambda piece: not _is_in(piece, spoken))
     openings, cores, tails, asides = parts
     while openings and cores and tails and asides:
         shape = chance.choice(("opening", "tail", "both", "tail", "both", "aside"))
@@ -195,6 +198,10 @@ def _frames(chance: random.Random) -> Iterator[str]:
             yield f"{cores.pop()}, {tails.pop()}"
         else:
             yield f"{openings.pop()}, {cores.pop()}, {tails.pop()}"
+
+
+def _is_in(frame: str, spoken: str) -> bool:
+    return all(words.strip().lower() in spoken for words in re.split(r"\{[a-d]\}", frame))
 
 
 def _filled(frame: str, nouns: Iterator[str]) -> str:

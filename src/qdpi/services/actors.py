@@ -62,6 +62,7 @@ def page_generator(system: System, model: LanguageModel) -> Actor:
         backoff=system.backoff,
         slots=asyncio.Semaphore(settings.concurrency),
         retries=settings.model_retries,
+        shown=system.shown,
     )
     actor = _worker(system, "page_generator", (PageRequest.topic,), service, service.refuse_or)
     work, *others = actor.loops
@@ -80,7 +81,7 @@ def page_generator(system: System, model: LanguageModel) -> Actor:
 
 def indexer(system: System, model: LanguageModel) -> Actor:
     """Return the indexer."""
-    service = Indexer(system.store, system.publisher, system.embedder, now=system.now)
+    service = Indexer(system.store, system.publisher, system.embedder)
     return _worker(system, "indexer", (IndexUpdate.topic,), service)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime
 
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
@@ -22,10 +20,8 @@ from qdpi.store.port import PageStore
 class Indexer:
     """Indexes pages, so that a press never pays for what is a function of a page alone."""
 
-    def __init__(
-        self, store: PageStore, publisher: Publisher, embedder: Embedder, *, now: Callable[[], datetime]
-    ) -> None:
-        self._store, self._publisher, self._embedder, self._now = store, publisher, embedder, now
+    def __init__(self, store: PageStore, publisher: Publisher, embedder: Embedder) -> None:
+        self._store, self._publisher, self._embedder = store, publisher, embedder
 
     async def __call__(self, record: Record) -> None:
         """Handle a record of `gibsey.index.update`."""
@@ -35,7 +31,7 @@ class Indexer:
         await self._publisher.publish(
             PageEvent(
                 event_id=derived_id("page-indexed", page.page_id, str(page.revision)),
-                ts=max(self._now(), update.ts),
+                ts=max(record.taken_at, update.ts),
                 session_id=update.session_id,
                 cause_id=update.event_id,
                 page_id=page.page_id,

@@ -53,7 +53,10 @@ log = structlog.get_logger()
 
 
 class PageGenerator:
-    """Answers requests. `slots` bounds the model calls in flight over all journeys."""
+    """Answers requests.
+
+    `slots` bounds the model calls in flight over all journeys; `shown` says how a log names a journey.
+    """
 
     def __init__(
         self,
@@ -68,16 +71,17 @@ class PageGenerator:
         backoff: Backoff,
         slots: asyncio.Semaphore,
         retries: int,
+        shown: Callable[[str], str],
     ) -> None:
         self._store, self._catalog, self._publisher, self._program = store, catalog, publisher, program
         self._stops, self._now, self._metrics, self._backoff = stops, now, metrics, backoff
-        self._slots, self._retries = slots, retries
+        self._slots, self._retries, self._shown = slots, retries, shown
 
     async def __call__(self, record: Record) -> None:
         """Handle a record of `gibsey.generate.page.request`."""
         request = decode(PageRequest, record.value)
         with structlog.contextvars.bound_contextvars(
-            journey=request.session_id, press_id=request.press_id, request_id=request.request_id
+            journey=self._shown(request.session_id), press_id=request.press_id, request_id=request.request_id
         ):
             await self.answer(request)
 
