@@ -35,6 +35,7 @@ class Indexer:
                 session_id=update.session_id,
                 cause_id=update.event_id,
                 page_id=page.page_id,
+                **update.model_dump(include={"press_id", "request_id", "seq", "attempt"}),
                 section=page.section,
                 symbol_code=page.symbol_code,
                 revision=page.revision,
@@ -46,18 +47,16 @@ class Indexer:
             )
         )
 
-    async def index(self, page_id: str) -> Page:
-        """Index a page and return it. Raises `UnknownPage`."""
+    async def index(self, page_id: str, *, again: bool = False) -> Page:
+        """Index a page and return it; with `again` it is read also where a reading is kept. Raises `UnknownPage`."""
         page = await self._store.page(page_id)
         if page is None:
             raise UnknownPage(f"{page_id!r} is not in the store.")
-        await self._read(page)
+        # What the generator read of its own page is kept already; a later extractor finds nothing and reads.
+        kept = await self._store.readings([(page.page_id, page.revision)], EXTRACTOR_VERSION)
+        if again or not kept:
+            reading = await asyncio.to_thread(read_text, page.text)
+            await self._store.put_readings([reading_row(page, reading)])
         await self._store.put_embeddings(await asyncio.to_thread(embeddings_of, [page], self._embedder))
         await self._store.index_pages([index_row(page, self._embedder.model)])
         return page
-
-    async def _read(self, page: Page) -> None:
-        # What the generator read of its own page is kept already; a later extractor finds nothing and reads.
-        if not await self._store.readings([(page.page_id, page.revision)], EXTRACTOR_VERSION):
-            reading = await asyncio.to_thread(read_text, page.text)
-            await self._store.put_readings([reading_row(page, reading)])
