@@ -63,6 +63,7 @@ async def test_a_press_leads_to_a_request_to_a_page_and_to_all_that_is_derived(t
 
         indexed = await flow.indexed(page.page_id)
         assert (indexed.written, indexed.linked, indexed.indexed, indexed.saved) == (True, True, True, False)
+        assert (indexed.press_id, indexed.request_id, indexed.seq) == (press.event_id, request.request_id, 1)
         assert (await store.embeddings([page.page_id]))[page.page_id].revision == 1
         assert page.page_id in {row.page_id for row in await store.index(CHARACTER_MAP[7], page.section)}
 

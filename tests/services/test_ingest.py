@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support import factories
 from tests.support.books import another, changed, without
+from tests.support.flow import EMBEDDER
 
 from qdpi.bootstrap import build_system, opened
 from qdpi.canon import own_book, read_book
@@ -30,7 +31,7 @@ CHANGED = "S05-P0014"
 
 @pytest.fixture
 async def system(tmp_path: Path) -> AsyncIterator[System]:
-    async with opened(build_system(Settings(data_dir=tmp_path))) as system:
+    async with opened(build_system(Settings(data_dir=tmp_path), embedder=EMBEDDER)) as system:
         yield system
 
 
@@ -248,7 +249,7 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("verb", ["put_readings", "put_embeddings", "index_pages", "put_canon", "switch_canon"])
 async def test_a_process_killed_in_mid_ingest_leaves_the_old_canon_whole(verb: str, tmp_path: Path) -> None:
-    async with opened(build_system(Settings(data_dir=tmp_path))) as system:
+    async with opened(build_system(Settings(data_dir=tmp_path), embedder=EMBEDDER)) as system:
         first = await take_in(system, own_book())
         before = await all_of(system, 1)
     root = Path(__file__).parents[2]
@@ -256,7 +257,7 @@ async def test_a_process_killed_in_mid_ingest_leaves_the_old_canon_whole(verb: s
         sys.executable, "-c", DYING, str(tmp_path), verb, env={**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"}
     )
     assert await dying.wait() == -signal.SIGKILL
-    async with opened(build_system(Settings(data_dir=tmp_path))) as system:
+    async with opened(build_system(Settings(data_dir=tmp_path), embedder=EMBEDDER)) as system:
         assert await system.store.canon() == first.revision
         assert await all_of(system, 1) == before
         assert await system.store.page(CHANGED) == next(page for page in before if page.page_id == CHANGED)

@@ -30,12 +30,15 @@ from qdpi.identity import request_id
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
 from qdpi.outcome import Outcome
+from qdpi.retrieval.index import Embedder
 from qdpi.services.actors import group_of
 from qdpi.settings import Settings
 from qdpi.symbols import Trajectory, parse_symbol
 from qdpi.system import System
 
 ACTORS = ("enricher", "page_generator", "indexer", "recorder")
+EMBEDDER = Embedder()
+"""One for all tests: it loads its vectors at the first text."""
 E = TypeVar("E", bound=Event | DeadLetter)
 
 
@@ -174,7 +177,8 @@ async def working(
 
     Leaving lets the actors finish what they have.
     """
-    built = wrap(build_system(Settings(data_dir=directory, **settings), backoff=backoff))  # type: ignore[arg-type]
+    given = Settings(data_dir=directory, **settings)  # type: ignore[arg-type]
+    built = wrap(build_system(given, backoff=backoff, embedder=EMBEDDER))
     async with opened(built) as system:
         await ensure_book(system)
         told = Told(system.bus)

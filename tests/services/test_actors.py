@@ -1,0 +1,85 @@
+"""The actors at work together: asked to end they end, whatever is away; one that fails ends all."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qdpi.backoff import Backoff
+from qdpi.bootstrap import build_company, build_system, opened
+from qdpi.errors import BusUnavailable
+from qdpi.language.offline import OfflineWriter
+from qdpi.services.actors import ACTORS, Actor, Company, group_of
+from qdpi.settings import Settings
+
+
+class Away:
+    """A bus that answers nothing; `asked` is set when somebody asks."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        def ask(*arguments: Any, **options: Any) -> Any:
+            self.asked.set()
+            raise BusUnavailable("The bus is away.")
+
+        return ask
+
+
+@pytest.mark.parametrize("name", ACTORS)
+async def test_an_actor_can_be_ended_while_its_bus_is_away(name: str, tmp_path: Path) -> None:
+    built = build_system(Settings(data_dir=tmp_path), backoff=Backoff(first=0.001, most=0.001))
+    away = Away()
+    async with asyncio.timeout(20), opened(built) as system:
+        company = build_company(replace(system, bus=away), [name], OfflineWriter())
+        working = asyncio.create_task(company.run())
+        await away.asked.wait()
+        company.stop()
+        await working
+
+
+def test_an_actors_group_is_named_after_it() -> None:
+    assert group_of("page_generator") == "qdpi.page_generator"
+    assert list(ACTORS) == ["enricher", "page_generator", "indexer", "recorder", "janitor"]
+
+
+async def test_an_actor_that_fails_ends_all_and_its_error_is_raised() -> None:
+    ended = asyncio.Event()
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    company = Company([Actor("one", (work,), lambda: None), Actor("other", (fail,), lambda: None)])
+    with pytest.raises(ZeroDivisionError):
+        await company.run()
+    assert ended.is_set()
+
+
+async def test_the_company_ends_when_all_work_has_ended_and_takes_side_loops_along() -> None:
+    stopped, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        await stopped.wait()
+
+    async def figures() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    company = Company([Actor("one", (work, figures), stopped.set)])
+    working = asyncio.create_task(company.run())
+    await asyncio.sleep(0)
+    company.stop()
+    async with asyncio.timeout(10):
+        await working
+    assert ended.is_set()

@@ -1,0 +1,132 @@
+"""The stream of deltas: pieces merged, offsets that count the attempt's own text, losses without harm."""
+
+import asyncio
+
+import pytest
+from tests.support import factories
+
+from qdpi.errors import BusUnavailable
+from qdpi.events import PageDelta, Phase
+from qdpi.metrics import Metrics
+from qdpi.services.deltas import DeltaStream
+
+
+class Bus:
+    """Keeps what is published; may be held, and may refuse."""
+
+    def __init__(self) -> None:
+        self.deltas: list[PageDelta] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.first = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def publish(self, delta: PageDelta) -> None:
+        self.first.set()
+        await self.open.wait()
+        if self.error:
+            raise self.error
+        self.deltas.append(delta)
+
+
+class Attempts:
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+
+    async def begin_attempt(self, session_id: str, request_id: str) -> int:
+        self.number += 1
+        return self.number
+
+
+def stream(bus: Bus, metrics: Metrics | None = None, attempts: Attempts | None = None) -> DeltaStream:
+    return DeltaStream(
+        factories.request(),
+        attempts or Attempts(),  # type: ignore[arg-type]
+        bus,  # type: ignore[arg-type]
+        now=lambda: factories.at(2),
+        metrics=metrics or Metrics(),
+    )
+
+
+def told(bus: Bus) -> list[tuple[int, str, int, str]]:
+    return [(delta.attempt, delta.phase.value, delta.offset, delta.text) for delta in bus.deltas]
+
+
+async def test_pieces_that_wait_go_out_together_and_offsets_count_the_text_before(bus_held: Bus) -> None:
+    async with stream(bus_held) as deltas:
+        await deltas.begin()
+        await deltas.phase(Phase.WRITING)
+        await bus_held.first.wait()
+        for piece in ("The ", "lamp ", "was ", "lit."):
+            await deltas.text(piece)
+        bus_held.open.set()
+    assert told(bus_held) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp was lit.")]
+
+
+async def test_a_new_attempt_starts_at_offset_zero() -> None:
+    bus = Bus()
+    async with stream(bus) as deltas:
+        for text in ("The lamp", "A door"):
+            await deltas.begin()
+            await deltas.phase(Phase.WRITING)
+            await deltas.text(text)
+            await deltas.text(", and more")
+    texts = {attempt: "".join(text for a, _, _, text in told(bus) if a == attempt) for attempt in (1, 2)}
+    assert texts == {1: "The lamp, and more", 2: "A door, and more"}
+    assert next(delta.offset for delta in bus.deltas if delta.attempt == 2) == 0
+
+
+async def test_attempts_of_another_process_are_counted_on() -> None:
+    bus = Bus()
+    async with stream(bus, attempts=Attempts(4)) as deltas:
+        assert await deltas.begin() == 5
+
+
+async def test_every_delta_has_an_id_of_its_own_and_is_not_before_its_cause() -> None:
+    bus = Bus()
+    async with stream(bus) as deltas:
+        await deltas.begin()
+        for phase in Phase:
+            await deltas.phase(phase)
+            await deltas.text(phase.value)
+    request = factories.request()
+    assert len({delta.event_id for delta in bus.deltas}) == len(bus.deltas)
+    assert {(delta.ts, delta.cause_id, delta.press_id) for delta in bus.deltas} == {
+        (factories.at(2), request.event_id, request.press_id)
+    }
+
+
+async def test_a_bus_that_is_away_costs_deltas_and_nothing_else() -> None:
+    bus, metrics = Bus(), Metrics()
+    bus.error = BusUnavailable("It is away.")
+    async with stream(bus, metrics) as deltas:
+        await deltas.begin()
+        await deltas.text("The lamp")
+    assert metrics.lost_deltas._value.get() == 1
+
+
+async def test_an_error_that_nobody_foresaw_is_not_swallowed() -> None:
+    bus = Bus()
+    bus.error = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        async with stream(bus) as deltas:
+            await deltas.text("The lamp")
+
+
+async def test_a_run_that_fails_leaves_what_waits_unsaid(bus_held: Bus) -> None:
+    async def failing() -> None:
+        async with stream(bus_held) as deltas:
+            await deltas.text("The lamp")
+            await bus_held.first.wait()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await failing()
+    assert bus_held.deltas == []
+
+
+@pytest.fixture
+def bus_held() -> Bus:
+    bus = Bus()
+    bus.open.clear()
+    return bus

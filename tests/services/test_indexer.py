@@ -1,0 +1,81 @@
+"""The indexer: what is a function of a page alone is made once, and told the same however often it is asked."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.support import factories
+from tests.support.flow import EMBEDDER
+
+from qdpi.bootstrap import build_system, opened
+from qdpi.bus.port import Partition, Record
+from qdpi.errors import UnknownPage
+from qdpi.events import IndexUpdate, PageEvent, decode
+from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
+from qdpi.services.indexer import Indexer
+from qdpi.settings import Settings
+from qdpi.store.port import Reading
+from qdpi.system import System
+
+PAGE = factories.generated_page()
+KEY = (PAGE.page_id, PAGE.revision)
+STALE = {"summary": "stale"}
+
+
+@pytest.fixture
+async def system(tmp_path: Path) -> AsyncIterator[System]:
+    async with opened(build_system(Settings(data_dir=tmp_path), embedder=EMBEDDER)) as system:
+        await system.store.put_page(PAGE)
+        yield system
+
+
+@pytest.fixture
+def indexer(system: System) -> Indexer:
+    return Indexer(system.store, system.publisher, system.embedder)
+
+
+def update(page: str = PAGE.page_id) -> Record:
+    event = IndexUpdate(event_id="u", ts=factories.at(1), session_id="reader", page_id=page, press_id="p", seq=1)
+    return Record(Partition(event.topic, 0), 0, page.encode(), event.encode(), (), factories.at(2))
+
+
+async def reading(system: System) -> object:
+    return (await system.store.readings([KEY], EXTRACTOR_VERSION))[KEY].reading
+
+
+async def test_a_page_gets_its_reading_its_vector_and_its_row(indexer: Indexer, system: System) -> None:
+    await indexer(update())
+    assert await reading(system) == read_text(PAGE.text).as_dict()
+    assert (await system.store.embeddings([PAGE.page_id]))[PAGE.page_id].model == EMBEDDER.model
+    (row,) = await system.store.index("an-author", 1)
+    assert (row.page_id, row.title, row.excerpt) == (PAGE.page_id, PAGE.title, PAGE.text[:200])
+
+
+async def test_its_followers_hear_the_same_however_often_it_is_delivered(indexer: Indexer, system: System) -> None:
+    for _ in range(3):
+        await indexer(update())
+    told = {r.value for r in [r async for r in system.bus.scan(PageEvent.topic)]}
+    (event,) = [decode(PageEvent, value) for value in told]
+    assert (event.change, event.indexed, event.ts) == ("indexed", True, factories.at(2))
+    assert (event.press_id, event.seq, event.cause_id) == ("p", 1, "u")
+
+
+async def test_a_kept_reading_is_not_made_again_unless_it_is_asked_for(indexer: Indexer, system: System) -> None:
+    kept = Reading(page_id=KEY[0], revision=KEY[1], extractor_version=EXTRACTOR_VERSION, reading=STALE)
+    await system.store.put_readings([kept])
+    await indexer(update())
+    assert await reading(system) == STALE
+    await indexer.index(PAGE.page_id, again=True)
+    assert await reading(system) == read_text(PAGE.text).as_dict()
+
+
+async def test_a_saved_page_is_told_of_as_saved(indexer: Indexer, system: System) -> None:
+    await system.store.save(factories.vault_entry(PAGE.page_id))
+    await indexer(update())
+    (record,) = [r async for r in system.bus.scan(PageEvent.topic)]
+    assert decode(PageEvent, record.value).saved
+
+
+async def test_a_page_that_is_nowhere_is_an_error(indexer: Indexer) -> None:
+    with pytest.raises(UnknownPage, match="'gone'"):
+        await indexer(update("gone"))

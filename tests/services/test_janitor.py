@@ -1,0 +1,111 @@
+"""The janitor: trims what has outlived its topic, and deletes a page's own topic once it holds nothing."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+from tests.support import factories
+
+from qdpi.bus.embedded import EmbeddedBus
+from qdpi.bus.port import TopicState
+from qdpi.bus.publisher import Publisher
+from qdpi.errors import BusUnavailable
+from qdpi.events import PageEvent, PageEventLayout, is_page_topic, topic_of
+from qdpi.services.janitor import Janitor
+
+
+def page_event(page: str, symbol: int = 0) -> PageEvent:
+    return PageEvent(
+        event_id=page,
+        ts=factories.at(0),
+        session_id="s",
+        page_id=page,
+        section=1,
+        symbol_code=symbol,
+        change="written",
+    )
+
+
+async def sweep_once(bus: EmbeddedBus, days: float) -> None:
+    """Let a janitor sweep once, some days after the test began."""
+    janitor = Janitor(bus, now=lambda: factories.at(0) + timedelta(days=days))
+    working = asyncio.create_task(janitor.run())
+    await asyncio.sleep(0)
+    janitor.stop()
+    await working
+
+
+async def names(bus: EmbeddedBus) -> set[str]:
+    return {state.partition.topic for state in await bus.topics()}
+
+
+async def test_a_pages_topic_is_deleted_once_it_is_idle_and_publishing_makes_it_again(tmp_path: Path) -> None:
+    bus = EmbeddedBus(tmp_path, now=lambda: factories.at(0))
+    await bus.open()
+    try:
+        publisher = Publisher(bus, PageEventLayout.PAGE)
+        event = page_event("S01-P0007")
+        await publisher.publish(event)
+        core = await names(bus) - {"gibsey.page.S01.P0007.events"}
+        await sweep_once(bus, days=1)
+        assert "gibsey.page.S01.P0007.events" in await names(bus)
+        await sweep_once(bus, days=8)
+        assert await names(bus) == core
+        await publisher.publish(event)
+        (record,) = [r async for r in bus.scan("gibsey.page.S01.P0007.events")]
+        assert record.value == event.encode()
+    finally:
+        await bus.close()
+
+
+async def test_no_other_topic_is_deleted_however_empty(tmp_path: Path) -> None:
+    bus = EmbeddedBus(tmp_path, now=lambda: factories.at(0))
+    await bus.open()
+    try:
+        await Publisher(bus, PageEventLayout.SECTION).publish(page_event("S01-P0007"))
+        before = await names(bus)
+        await sweep_once(bus, days=400)
+        assert await names(bus) == before
+        assert "gibsey.page.S01" in before
+    finally:
+        await bus.close()
+
+
+def test_a_pages_own_topic_is_known_by_its_name() -> None:
+    generated = "8f3b5a52-0000-5000-8000-000000000000"
+    for page in ("S01-P0007", generated):
+        event = page_event(page)
+        assert is_page_topic(topic_of(event, PageEventLayout.PAGE))
+        assert not is_page_topic(topic_of(event, PageEventLayout.SECTION))
+        assert not is_page_topic(topic_of(event))
+
+
+class AwayOnce:
+    """A bus that is away at the first trim."""
+
+    def __init__(self) -> None:
+        self.trims = 0
+        self.back = asyncio.Event()
+
+    async def trim(self, now: object) -> int:
+        self.trims += 1
+        if self.trims == 1:
+            raise BusUnavailable("It is away.")
+        self.back.set()
+        return 0
+
+    async def topics(self) -> list[TopicState]:
+        return []
+
+    async def delete_topics(self, wanted: object) -> list[str]:
+        return []
+
+
+async def test_a_bus_that_is_away_is_trimmed_at_the_next_turn() -> None:
+    bus = AwayOnce()
+    janitor = Janitor(bus, now=lambda: factories.at(0), interval=0.001)  # type: ignore[arg-type]
+    async with asyncio.timeout(10):
+        working = asyncio.create_task(janitor.run())
+        await bus.back.wait()
+        janitor.stop()
+        await working

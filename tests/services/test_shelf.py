@@ -1,0 +1,82 @@
+"""The shelf: which of a reader's own pages a run may draw on, and how many."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.support import factories
+
+from qdpi.bootstrap import build_store
+from qdpi.journey import JourneyState
+from qdpi.services.shelf import KEPT, shelf_of
+from qdpi.settings import Settings
+from qdpi.store.port import Committed, PageStore
+from qdpi.symbols import PROFILES, Source, profile_of
+
+XC, XU, XS, YU = profile_of(0), profile_of(2), profile_of(3), profile_of(6)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[PageStore]:
+    store = build_store(Settings(data_dir=tmp_path))
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def save(store: PageStore, count: int) -> list[str]:
+    pages = factories.ring(count)
+    await store.put_canon(1, 0, pages)
+    await store.switch_canon(factories.canon_revision(1, count))
+    for number, page in enumerate(pages):
+        await store.save(factories.vault_entry(page.page_id, number))
+    return [page.page_id for page in pages]
+
+
+async def write(store: PageStore, count: int) -> list[str]:
+    state, pages = JourneyState(), []
+    for seq in range(1, count + 1):
+        outcome = factories.outcome(seq=seq, before=state)
+        told = await store.commit_outcome("reader", outcome.request_id, seq - 1, outcome)
+        assert isinstance(told, Committed)
+        assert outcome.page is not None
+        state = outcome.state
+        pages.append(outcome.page.page_id)
+    return pages
+
+
+async def test_a_profile_finds_only_what_it_reads(store: PageStore) -> None:
+    await save(store, 2)
+    await write(store, 2)
+    for profile in PROFILES:
+        kinds = {shelved.kind for shelved in await shelf_of(store, "reader", 2, profile)}
+        assert kinds == set(profile.sources) & {Source.VAULT, Source.JOURNEY}
+
+
+async def test_the_newest_saved_pages_are_on_the_shelf_the_oldest_first(store: PageStore) -> None:
+    saved = await save(store, KEPT + 3)
+    assert [shelved.page.page_id for shelved in await shelf_of(store, "reader", 0, XU)] == saved[3:]
+
+
+async def test_the_journeys_newest_pages_are_on_the_shelf_the_oldest_first(store: PageStore) -> None:
+    written = await write(store, KEPT + 3)
+    assert [shelved.page.page_id for shelved in await shelf_of(store, "reader", KEPT + 3, XS)] == written[3:]
+
+
+async def test_another_journeys_shelf_is_another(store: PageStore) -> None:
+    await save(store, 2)
+    await write(store, 2)
+    assert await shelf_of(store, "somebody", 0, YU) == []
+
+
+async def test_a_saved_page_that_is_gone_or_another_readers_is_left_out(store: PageStore) -> None:
+    await store.put_page(factories.generated_page(page_id="theirs", session_id="somebody"))
+    await store.put_page(factories.generated_page(page_id="mine"))
+    for number, page in enumerate(("gone", "theirs", "mine")):
+        await store.save(factories.vault_entry(page, number))
+    assert [shelved.page.page_id for shelved in await shelf_of(store, "reader", 0, XU)] == ["mine"]
+
+
+async def test_a_profile_of_the_canon_reads_nothing(store: PageStore) -> None:
+    await save(store, 1)
+    assert await shelf_of(store, "reader", 0, XC) == []
