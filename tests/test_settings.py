@@ -110,3 +110,9 @@ def test_secrets_show_neither_in_a_repr_nor_in_an_error():
 def test_several_secrets_rotate_the_first_signs():
     assert load_settings({"QDPI_SECRET": "new,old"}).secrets == ("new", "old")
     assert load_settings({"QDPI_SECRET": ",new,"}).secrets == ("new",)
+
+
+@pytest.mark.parametrize("secret", [",", " , ", ",,"])
+def test_a_secret_that_holds_none_is_refused_and_opens_nothing(secret: str):
+    with pytest.raises(InvalidSetting, match="QDPI_SECRET"):
+        load_settings({"QDPI_SECRET": secret})

@@ -100,11 +100,13 @@ class Settings:
     def __post_init__(self) -> None:
         if self.data_dir is None:
             object.__setattr__(self, "data_dir", _default_data_dir())
+        if self.secret is not None and not self.secrets:
+            raise InvalidSetting("QDPI_SECRET is ***, which holds no secret.", next_step="Unset it, or give a secret.")
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """The secrets that sign sessions, the signing one first; empty where sessions are open."""
-        return tuple(part for part in (self.secret or "").split(",") if part)
+        return tuple(part.strip() for part in (self.secret or "").split(",") if part.strip())
 
 
 class Setting(NamedTuple):

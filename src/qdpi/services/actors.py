@@ -76,7 +76,11 @@ def page_generator(system: System, model: LanguageModel) -> Actor:
         # Work that still waits for the stops of a bus that is away begins, and ends at once.
         stops.caught_up.set()
 
-    return actor._replace(loops=(after_stops, stops.run, *others), stop=stop)
+    async def warm() -> None:
+        # The first ask in words would load the vectors on the event loop, for half a second.
+        await asyncio.to_thread(system.embedder.embed, [""])
+
+    return actor._replace(loops=(after_stops, stops.run, warm, *others), stop=stop)
 
 
 def indexer(system: System, model: LanguageModel) -> Actor:

@@ -7,7 +7,7 @@ an outcome is there already, the model is not called.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
@@ -103,23 +103,33 @@ class PageGenerator:
 
         With `refused` the outcome is that failure, after so many attempts, without another run.
         """
-        outcome = await self._store.outcome(request.session_id, request.request_id)
-        if outcome is not None:
+        known, last = await asyncio.gather(
+            self._store.outcome(request.session_id, request.request_id), self._store.last_outcome(request.session_id)
+        )
+        if known is not None:
             self._metrics.adopted.inc()
+            outcome = known
+        elif refused is not None:
+            outcome = await self._conclude(
+                request,
+                last,
+                lambda state: _ready(fail(request, state, refused, self._at(request), Draft(attempts=attempts))),
+            )
         else:
-            outcome = await self._conclude(request, refused, attempts)
-        final = outcome
-        await patiently(lambda: derive(final, self._store, self._publisher), self._backoff, on_wait=self._stands)
+            # Leaving the deltas waits for what is still to be told: by then the outcome is committed.
+            async with DeltaStream(
+                request, self._store, self._publisher, now=self._now, metrics=self._metrics
+            ) as deltas:
+                outcome = await self._conclude(request, last, lambda state: self._run(request, state, deltas))
+        await patiently(lambda: derive(outcome, self._store, self._publisher), self._backoff, on_wait=self._stands)
 
-    async def _conclude(self, request: PageRequest, refused: Exception | None, attempts: int) -> Outcome:
+    async def _conclude(
+        self, request: PageRequest, last: Outcome | None, end: Callable[[JourneyState], Awaitable[Outcome]]
+    ) -> Outcome:
         # Where the journey has moved on meanwhile, the state is folded again and all is decided again.
         while True:
-            last = await self._store.last_outcome(request.session_id)
             state = last.state if last else JourneyState()
-            if refused is None:
-                outcome = await self._run(request, state)
-            else:
-                outcome = fail(request, state, refused, self._at(request), Draft(attempts=attempts))
+            outcome = await end(state)
             told = await self._commit(outcome, state.seq)
             if isinstance(told, Committed):
                 self._count(request, outcome)
@@ -128,6 +138,7 @@ class PageGenerator:
                 self._metrics.adopted.inc()
                 return told.outcome
             log.info("generator.journey_moved", seq=state.seq, head=told.head)
+            last = await self._store.last_outcome(request.session_id)
 
     async def _commit(self, outcome: Outcome, head: int) -> Committed | Answered | Moved:
         session_id, request_id = outcome.session_id, outcome.request_id
@@ -137,22 +148,22 @@ class PageGenerator:
             on_wait=self._stands,
         )
 
-    async def _run(self, request: PageRequest, state: JourneyState) -> Outcome:
+    async def _run(self, request: PageRequest, state: JourneyState, deltas: DeltaStream) -> Outcome:
         draft = Draft()
         if request.error is not None:
             return fail(request, state, request.error, self._at(request), draft)
         try:
-            return conclude(request, state, await self._write(request, state, draft), self._at(request))
+            return conclude(request, state, await self._write(request, state, draft, deltas), self._at(request))
         except _ENDING as ending:
             return fail(request, state, ending, self._at(request), draft)
 
-    async def _write(self, request: PageRequest, state: JourneyState, draft: Draft) -> Written:
+    async def _write(self, request: PageRequest, state: JourneyState, draft: Draft, deltas: DeltaStream) -> Written:
         run = await self._prepared(request, state)
         began = asyncio.get_running_loop().time()
         brief = self._program.prepare(run)
         draft.milliseconds["prepare"] = round((asyncio.get_running_loop().time() - began) * 1000, 3)
         self._metrics.readings.labels("kept" if brief.kept else "computed").inc()
-        status = await self._draft(request, run, brief, draft)
+        status = await self._draft(request, run, brief, draft, deltas)
         page = self._program.finish(run, brief, draft)
         return Written(run, brief, draft, page, status, self._program.model.name)
 
@@ -193,17 +204,18 @@ class PageGenerator:
         row = (await self._store.readings([key], EXTRACTOR_VERSION)).get(key)
         return Reading.from_dict(row.reading) if row else None
 
-    async def _draft(self, request: PageRequest, run: Run, brief: Brief, draft: Draft) -> PageStatus:
+    async def _draft(
+        self, request: PageRequest, run: Run, brief: Brief, draft: Draft, deltas: DeltaStream
+    ) -> PageStatus:
         """Fill the draft until it is whole or its reader stops it. Raises `ModelFailed` or `RunStopped`."""
-        async with DeltaStream(request, self._store, self._publisher, now=self._now, metrics=self._metrics) as deltas:
-            writing = asyncio.ensure_future(self._attempts(run, brief, draft, deltas))
-            stopping = asyncio.ensure_future(self._stops.stopped(request.session_id, request.press_id))
-            try:
-                await asyncio.wait({writing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (writing, stopping):
-                    task.cancel()
-                await asyncio.gather(writing, stopping, return_exceptions=True)
+        writing = asyncio.ensure_future(self._attempts(run, brief, draft, deltas))
+        stopping = asyncio.ensure_future(self._stops.stopped(request.session_id, request.press_id))
+        try:
+            await asyncio.wait({writing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (writing, stopping):
+                task.cancel()
+            await asyncio.gather(writing, stopping, return_exceptions=True)
         if not writing.cancelled():
             writing.result()
             return PageStatus.COMPLETE
@@ -248,3 +260,7 @@ class PageGenerator:
         log.info(
             "run.ended", outcome=event.topic, seq=event.seq, trajectory=trajectory, attempts=outcome.receipt.attempts
         )
+
+
+async def _ready(outcome: Outcome) -> Outcome:
+    return outcome

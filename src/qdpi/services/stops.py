@@ -20,10 +20,13 @@ log = structlog.get_logger()
 
 
 class Stops:
-    """Follows the topic of stops from its beginning. A stop must name the journey that its press is of."""
+    """Follows the topic of stops from its beginning. A stop must name the journey that its press is of.
 
-    def __init__(self, bus: EventBus, backoff: Backoff) -> None:
-        self._bus, self._backoff = bus, backoff
+    The newest `remembered` stops are kept in mind.
+    """
+
+    def __init__(self, bus: EventBus, backoff: Backoff, *, remembered: int = REMEMBERED) -> None:
+        self._bus, self._backoff, self._remembered = bus, backoff, remembered
         self._stopped: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._waiting: dict[tuple[str, str], asyncio.Event] = {}
         self.caught_up = asyncio.Event()
@@ -54,7 +57,7 @@ class Stops:
         self._stopped[key] = None
         if key in self._waiting:
             self._waiting[key].set()
-        while len(self._stopped) > REMEMBERED:
+        while len(self._stopped) > self._remembered:
             self._stopped.popitem(last=False)
 
     async def stopped(self, session_id: str, press_id: str) -> None:

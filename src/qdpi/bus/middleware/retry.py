@@ -32,8 +32,9 @@ def retry(
             try:
                 return await patiently(lambda: handler(record), backoff, on_wait=waits)
             except Exception as error:
-                if attempt == attempts or isinstance(error, InvalidInput):
-                    log.exception("handler.gave_up", group=group, attempts=attempt)
+                refused = isinstance(error, InvalidInput)
+                if attempt == attempts or refused:
+                    log.error("handler.gave_up", group=group, attempts=attempt, cause=str(error), exc_info=not refused)
                     return await patiently(_ending(record, error, attempt), backoff, on_wait=waits)
                 metrics.retries.labels(group, type(error).__name__).inc()
                 log.warning("handler.retries", group=group, attempt=attempt, exc_info=error)
