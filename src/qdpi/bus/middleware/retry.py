@@ -34,7 +34,7 @@ def retry(
             except Exception as error:
                 refused = isinstance(error, InvalidInput)
                 if attempt == attempts or refused:
-                    log.error("handler.gave_up", group=group, attempts=attempt, cause=str(error), exc_info=not refused)
+                    log.error("handler.gave_up", group=group, attempts=attempt, cause=str(error), exc_info=not refused)  # noqa: TRY400
                     return await patiently(_ending(record, error, attempt), backoff, on_wait=waits)
                 metrics.retries.labels(group, type(error).__name__).inc()
                 log.warning("handler.retries", group=group, attempt=attempt, exc_info=error)
