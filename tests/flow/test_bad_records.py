@@ -1,0 +1,48 @@
+"""Bytes on a topic that are no event: they go to the dead letters as they were, and work goes on."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.support.flow import working
+from tests.support.replies import writer
+
+from qdpi.bus.port import Message
+from qdpi.events import Ask, DeadLetter, IndexUpdate, PageDone, PageFailed, PageRequest, Press, VaultChange
+
+GARBAGE = [b"", b"\xff\xfe\x00", b"{", b"null", b"[]", b'{"session_id": "s"}', b'{"event_id": 1}', b"9" * 5_000]
+GROUPS = {
+    Press.topic: "qdpi.enricher",
+    Ask.topic: "qdpi.enricher",
+    PageRequest.topic: "qdpi.page_generator",
+    IndexUpdate.topic: "qdpi.indexer",
+    VaultChange.topic: "qdpi.recorder",
+}
+
+
+@pytest.mark.parametrize("topic", GROUPS)
+async def test_what_is_no_event_is_a_dead_letter_with_its_bytes_and_the_next_press_is_answered(
+    topic: str, tmp_path: Path
+) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        for value in GARBAGE:
+            await flow.system.bus.publish(Message(topic, b"s", value, (("x-odd", b"\xff"),)))
+        outcome = await flow.press("s", "london-fox:XC", "S05-P0014")
+        letters = await flow.told.until(DeadLetter, lambda letter: letter.group == GROUPS[topic], count=len(GARBAGE))
+    assert isinstance(outcome.event, PageDone)
+    assert outcome.seq == 1
+    assert [letter.original() for letter in letters] == [(b"s", value, (("x-odd", b"\xff"),)) for value in GARBAGE]
+    assert {letter.source_topic for letter in letters} == {topic}
+    assert {(letter.attempts, letter.error.code) for letter in letters} == {(1, "malformed_event")}
+
+
+async def test_a_press_that_cannot_be_but_can_be_traced_is_answered_as_failed(tmp_path: Path) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        press = flow.press_event("s", "london-fox:XC", "S05-P0014")
+        wrong = press.encode().replace(b'"symbol_code":16', b'"symbol_code":4711')
+        assert wrong != press.encode()
+        await flow.system.bus.publish(Message(Press.topic, b"s", wrong))
+        outcome = await flow.outcome_of("s", press.event_id)
+    assert isinstance(outcome.event, PageFailed)
+    assert outcome.event.error.code == "malformed_event"
+    assert "symbol_code" in outcome.event.error.detail
