@@ -14,6 +14,7 @@ from tests.support import factories
 
 from qdpi.errors import MalformedEvent, ModelTimeout
 from qdpi.events import (
+    ABOUT_HEADERS,
     TOPICS,
     Ask,
     Audit,
@@ -141,6 +142,19 @@ def test_a_wish_stands_in_the_header_before_a_hint_and_what_is_unknown_is_left_o
     assert dict(headers_of(asked))["x-trajectory"] == b"T2"
     stop = Stop(event_id="e", ts=factories.at(0), session_id="reader", press_id="p")
     assert headers_of(stop) == (("x-event-id", b"e"),)
+
+
+def test_what_an_event_does_not_tell_its_headers_tell_of_what_it_is_about():
+    asked = factories.request(symbol_code=0x2F, section=3, trajectory_hint=Trajectory.DRIFT)
+    index = IndexUpdate(event_id="e", ts=factories.at(0), session_id="reader", page_id="S01-P0001")
+    told = dict(headers_of(index, about=asked))
+    assert set(told) == {"x-event-id", *ABOUT_HEADERS}
+    assert (told["x-event-id"], told["x-symbol"], told["x-section"]) == (b"e", b"47", b"3")
+
+
+def test_the_section_of_a_canon_locus_is_in_the_headers_of_a_press():
+    assert dict(headers_of(press(page_id="S08-P0381")))["x-section"] == b"8"
+    assert "x-section" not in dict(headers_of(press(page_id=None)))
 
 
 # Reading bytes

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import from_json
 
 from qdpi.errors import MalformedEvent, QdpiError
-from qdpi.page_schema import Edges, PageStatus, PolicyVerdict, Validation
+from qdpi.page_schema import Edges, Page, PageStatus, PolicyVerdict, Validation
 from qdpi.symbols import CHARACTER_MAP, Trajectory, decode_symbol, profile_of
 
 SCHEMA_VERSION: Final = 1
@@ -364,10 +364,26 @@ def key_of(event: Event) -> bytes:
     return str(getattr(event, name)).encode()
 
 
-def headers_of(event: Event, traceparent: str | None = None) -> tuple[tuple[str, bytes], ...]:
-    """Return the headers of an event: what can be told of its symbol, section and trajectory, and its id."""
-    symbol = getattr(event, "symbol_code", None)
-    values: dict[str, Any] = {"x-event-id": event.event_id, "x-section": getattr(event, "section", None)}
+ABOUT_HEADERS: Final = ("x-character", "x-section", "x-symbol", "x-orientation", "x-provenance", "x-trajectory")
+"""The headers that tell of an event's symbol, section and trajectory."""
+
+
+def headers_of(
+    event: Event, traceparent: str | None = None, about: Event | Page | None = None
+) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers of an event: its id, and what can be told of its symbol, section and trajectory.
+
+    `about` is what the event is of, a page or a request, and tells what the event itself does not. The
+    section of a canon page stands in its id.
+    """
+
+    def told(*names: str) -> Any:
+        values = (getattr(one, name, None) for one in (event, about) for name in names)
+        return next((value for value in values if value is not None), None)
+
+    section = told("section") or _section_of(told("page_id", "locus"))
+    values: dict[str, Any] = {"x-event-id": event.event_id, "x-section": section}
+    symbol = told("symbol_code")
     if symbol is not None:
         profile = profile_of(symbol)
         values |= {
@@ -376,9 +392,16 @@ def headers_of(event: Event, traceparent: str | None = None) -> tuple[tuple[str,
             "x-orientation": profile.orientation.value,
             "x-provenance": profile.provenance.value,
         }
-    values["x-trajectory"] = getattr(event, "trajectory", None) or getattr(event, "trajectory_hint", None)
-    values["traceparent"] = traceparent
+    values |= {"x-trajectory": told("trajectory", "trajectory_hint"), "traceparent": traceparent}
     return tuple((name, str(value).encode()) for name, value in values.items() if value is not None)
+
+
+_CANON_ID: Final = re.compile(r"S(\d\d)-P\d{4}")
+
+
+def _section_of(page_id: str | None) -> int | None:
+    found = _CANON_ID.fullmatch(page_id or "")
+    return int(found[1]) if found else None
 
 
 def body_of(value: bytes | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from qdpi.bus.port import EventBus, Message
 from qdpi.events import Event, PageEventLayout, headers_of, key_of, topic_of
+from qdpi.page_schema import Page
 from qdpi.tracing import current_traceparent
 
 
@@ -16,11 +17,17 @@ class Publisher:
     bus: EventBus
     layout: PageEventLayout = PageEventLayout.KEYED
 
-    async def publish(self, event: Event) -> None:
-        """Publish an event and await its acknowledgement. Raises `BusUnavailable` or `PublishUnknown`."""
-        await self.bus.publish(message_of(event, self.layout))
+    async def publish(self, event: Event, about: Event | Page | None = None) -> None:
+        """Publish an event and await its acknowledgement; `about` is what it is of, for its headers.
+
+        Raises `BusUnavailable` or `PublishUnknown`.
+        """
+        await self.bus.publish(message_of(event, self.layout, about))
 
 
-def message_of(event: Event, layout: PageEventLayout = PageEventLayout.KEYED) -> Message:
+def message_of(
+    event: Event, layout: PageEventLayout = PageEventLayout.KEYED, about: Event | Page | None = None
+) -> Message:
     """Return an event as the message that carries it."""
-    return Message(topic_of(event, layout), key_of(event), event.encode(), headers_of(event, current_traceparent()))
+    headers = headers_of(event, current_traceparent(), about)
+    return Message(topic_of(event, layout), key_of(event), event.encode(), headers)

@@ -23,11 +23,12 @@ async def derive(outcome: Outcome, store: PageStore, publisher: Publisher) -> No
         store.append_log([log_entry(outcome.event)]),
         store.save_snapshot(snapshot_of(outcome)),
     )
-    await publisher.publish(outcome.event)
+    about = outcome.page or outcome.request
+    await publisher.publish(outcome.event, about)
     letter = dead_letter_of(outcome)
     if letter is not None:
         await send_letter(publisher.bus, letter, key_of(outcome.request))
-    await together(*(publisher.publish(event) for event in (*page_events(outcome), audit_of(outcome))))
+    await together(*(publisher.publish(event, about) for event in (*page_events(outcome), audit_of(outcome))))
 
 
 async def _write_page(outcome: Outcome, store: PageStore) -> None:

@@ -44,7 +44,8 @@ class Indexer:
                 linked=True,
                 indexed=True,
                 saved=saved,
-            )
+            ),
+            about=page,
         )
 
     async def index(self, page_id: str, *, again: bool = False) -> Page:

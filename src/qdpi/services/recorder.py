@@ -80,5 +80,6 @@ class Recorder:
                     linked=True,
                     indexed=page.page_id in await self._store.embeddings([page.page_id]),
                     saved=change.action != "unsaved",
-                )
+                ),
+                about=page,
             )

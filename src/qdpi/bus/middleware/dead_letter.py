@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from qdpi.bus.middleware.retry import GiveUp
-from qdpi.bus.port import EventBus, Message, Record
-from qdpi.events import DeadLetter, body_of, fault_of
+from qdpi.bus.port import EventBus, Headers, Message, Record
+from qdpi.events import ABOUT_HEADERS, DeadLetter, body_of, fault_of
 from qdpi.identity import derived_id
 from qdpi.metrics import Metrics
+from qdpi.tracing import current_traceparent
 
 
 def dead_letter(bus: EventBus, *, group: str, now: Callable[[], datetime], metrics: Metrics) -> GiveUp:
@@ -26,9 +27,16 @@ def dead_letter(bus: EventBus, *, group: str, now: Callable[[], datetime], metri
 
 
 async def send_letter(bus: EventBus, letter: DeadLetter, key: bytes | None) -> None:
-    """Publish a dead letter under the original key."""
-    headers = (("x-event-id", letter.event_id.encode()),)
+    """Publish a dead letter under the original key, with what the original's headers tell of its symbol."""
+    _, _, original = letter.original()
+    told = tuple(header for header in original if header[0] in ABOUT_HEADERS)
+    headers = (("x-event-id", letter.event_id.encode()), *told, *_trace(original))
     await bus.publish(Message(DeadLetter.topic, key, letter.encode(), headers))
+
+
+def _trace(original: Headers) -> Headers:
+    current = current_traceparent()
+    return (("traceparent", current.encode()),) if current else tuple(h for h in original if h[0] == "traceparent")
 
 
 def letter_of(record: Record, error: Exception, attempts: int, *, group: str, at: datetime) -> DeadLetter:
