@@ -92,7 +92,8 @@ async def test_the_text_comes_in_pieces_whose_offsets_join_it(tmp_path: Path) ->
     assert outcome.page is not None
     assert text == outcome.page.text
     phases = list(dict.fromkeys(delta.phase.value for delta in deltas))
-    assert phases == ["planning", "writing", "checking", "binding"]
+    assert [phase for phase in ("planning", "writing", "checking", "binding") if phase in phases] == phases
+    assert phases[-1] == "binding"
 
 
 async def test_every_message_bears_its_key_and_headers(tmp_path: Path) -> None:
@@ -145,6 +146,7 @@ async def test_page_events_go_where_their_layout_says(layout: PageEventLayout, t
     async with asyncio.timeout(60), working(tmp_path, writer(), page_events=layout) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         assert outcome.page is not None
+        await flow.told.until(IndexUpdate)
         await flow.all_read_by("indexer")
         topic = {
             PageEventLayout.KEYED: "gibsey.page.events",

@@ -38,13 +38,16 @@ class Attempts:
         return self.number
 
 
-def stream(bus: Bus, metrics: Metrics | None = None, attempts: Attempts | None = None) -> DeltaStream:
+def stream(
+    bus: Bus, metrics: Metrics | None = None, attempts: Attempts | None = None, *, pace: float = 0.001
+) -> DeltaStream:
     return DeltaStream(
         factories.request(),
         attempts or Attempts(),  # type: ignore[arg-type]
         bus,  # type: ignore[arg-type]
         now=lambda: factories.at(2),
         metrics=metrics or Metrics(),
+        pace=pace,
     )
 
 
@@ -61,6 +64,32 @@ async def test_pieces_that_wait_go_out_together_and_offsets_count_the_text_befor
             await deltas.text(piece)
         bus_held.open.set()
     assert told(bus_held) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp was lit.")]
+
+
+async def test_pieces_that_come_within_the_pace_go_out_together_and_leaving_does_not_wait_for_it() -> None:
+    bus = Bus()
+    async with asyncio.timeout(30), stream(bus, pace=3_600.0) as deltas:
+        await deltas.begin()
+        await deltas.phase(Phase.WRITING)
+        await bus.first.wait()
+        for piece in ("The ", "lamp"):
+            await deltas.text(piece)
+            await asyncio.sleep(0)
+        assert told(bus) == [(1, "writing", 0, "")]
+    assert told(bus) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp")]
+
+
+async def test_a_phase_that_is_over_before_it_could_be_told_is_left_out(bus_held: Bus) -> None:
+    async with stream(bus_held) as deltas:
+        await deltas.begin()
+        await deltas.phase(Phase.PLANNING)
+        await bus_held.first.wait()
+        await deltas.phase(Phase.WRITING)
+        await deltas.text("The lamp")
+        await deltas.phase(Phase.CHECKING)
+        await deltas.phase(Phase.BINDING)
+        bus_held.open.set()
+    assert told(bus_held) == [(1, "planning", 0, ""), (1, "writing", 0, "The lamp"), (1, "binding", 8, "")]
 
 
 async def test_a_new_attempt_starts_at_offset_zero() -> None:

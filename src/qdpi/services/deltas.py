@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -14,14 +15,16 @@ from qdpi.identity import derived_id
 from qdpi.metrics import Metrics
 from qdpi.store.port import PageStore
 
+PACE: Final = 0.02
+"""The least time between two publishings of a run, in seconds: finer steps nobody sees, and each costs a write."""
 _PENDING: Final = 4_000
 
 
 class DeltaStream:
     """Progress of a run, published as deltas by a task of its own, so that writing never waits for it.
 
-    Pieces that wait while one is published go out together. Use as an async context; leaving it publishes
-    what waits.
+    Pieces that come within `pace` seconds go out together. Use as an async context; leaving it publishes at
+    once what waits.
     """
 
     def __init__(
@@ -32,9 +35,11 @@ class DeltaStream:
         *,
         now: Callable[[], datetime],
         metrics: Metrics,
+        pace: float = PACE,
     ) -> None:
         self._request, self._store, self._publisher = request, store, publisher
-        self._now, self._metrics = now, metrics
+        self._now, self._metrics, self._pace = now, metrics, pace
+        self._leaving = asyncio.Event()
         self._pending: asyncio.Queue[tuple[int, Phase, str] | None] = asyncio.Queue(_PENDING)
         self._phase, self._sent = Phase.READING, 0
         self.attempt = 0
@@ -51,6 +56,7 @@ class DeltaStream:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
             return
+        self._leaving.set()
         await self._pending.put(None)
         await self._pump
 
@@ -80,6 +86,12 @@ class DeltaStream:
                 offset = offsets.get(attempt, 0)
                 offsets[attempt] = offset + len(text)
                 await self._publish(attempt, phase, text, offset)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pace):
+                await self._leaving.wait()
 
     async def _publish(self, attempt: int, phase: Phase, text: str, offset: int) -> None:
         request = self._request
@@ -103,10 +115,11 @@ class DeltaStream:
 
 
 def _merged(items: list[tuple[int, Phase, str]]) -> list[tuple[int, Phase, str]]:
+    """Join the pieces of each phase; a phase without text that is over already is left out."""
     merged: list[tuple[int, Phase, str]] = []
     for attempt, phase, text in items:
         if merged and merged[-1][:2] == (attempt, phase):
             merged[-1] = (attempt, phase, merged[-1][2] + text)
         else:
             merged.append((attempt, phase, text))
-    return merged
+    return [item for item in merged[:-1] if item[2]] + merged[-1:]
