@@ -269,6 +269,16 @@ class PageStoreSuite:
         assert await store.log("reader") == [early, *rows]
         assert await store.log("reader", limit=3) == [early, *rows[:2]]
 
+    async def test_an_event_that_comes_again_with_another_time_or_body_is_logged_once_as_it_first_was(
+        self, store: PageStore
+    ) -> None:
+        first = make.log_row(event_id="e-1")
+        await store.append_log([first])
+        await store.append_log([make.log_row(event_id="e-1", ts=make.at(5), payload_json="another"), first])
+        await store.append_log([make.log_row("yours", event_id="e-1", ts=make.at(5))])
+        assert await store.log("reader") == [first]
+        assert len(await store.log("yours")) == 1
+
     async def test_a_log_is_one_journeys_own(self, store: PageStore) -> None:
         await store.append_log([make.log_row("mine"), make.log_row("yours")])
         assert await store.log("mine") == [make.log_row("mine")]

@@ -175,7 +175,7 @@ class PageStore(Protocol):
         ...
 
     async def append_log(self, entries: Sequence[LogEntry]) -> None:
-        """Store rows of the events log."""
+        """Store rows of the events log, each event once: a repeat with another time or body changes nothing."""
         ...
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:

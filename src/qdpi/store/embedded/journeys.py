@@ -18,7 +18,8 @@ SNAPSHOTS_KEPT: Final = 50
 
 _LOG = (
     "INSERT INTO events_log (session_id, ts, event_id, type, payload_json, headers_json, at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    "SELECT :session_id, :ts, :event_id, :type, :payload_json, :headers_json, :at "
+    "WHERE NOT EXISTS (SELECT 1 FROM events_log WHERE session_id = :session_id AND event_id = :event_id)"
 )
 _SNAPSHOT = (
     "INSERT OR REPLACE INTO state_snapshots "
@@ -36,11 +37,8 @@ class Journeys(OnDatabase):
     """The verbs on the log, on snapshots and on section statistics."""
 
     async def append_log(self, entries: Sequence[LogEntry]) -> None:
-        """Store rows of the events log; one that is there already stays as it is."""
-        values = [
-            (e.session_id, e.time_uuid, e.event_id, e.type, e.payload_json, e.headers_json, microseconds(e.ts))
-            for e in entries
-        ]
+        """Store rows of the events log; an event that is there already stays as it is, whatever its time."""
+        values = [{**e.model_dump(), "ts": e.time_uuid, "at": microseconds(e.ts)} for e in entries]
         await self._database.write(lambda connection: put_many(connection, _LOG, values), durable=False)
 
     async def log(self, session_id: str, *, limit: int = 10_000) -> list[LogEntry]:

@@ -94,6 +94,7 @@ CREATE TABLE IF NOT EXISTS events_log (
   PRIMARY KEY (session_id, ts, event_id)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS events_log_by_time ON events_log (session_id, at, event_id);
+CREATE INDEX IF NOT EXISTS events_log_by_event ON events_log (session_id, event_id);
 
 CREATE TABLE IF NOT EXISTS state_snapshots (
   session_id    TEXT NOT NULL,
