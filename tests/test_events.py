@@ -160,6 +160,12 @@ def test_the_section_of_a_canon_locus_is_in_the_headers_of_a_press():
 # Reading bytes
 
 
+def test_a_press_whose_page_and_intent_are_null_is_one_without_them():
+    given = decode(Press, b'{"event_id":"e","ts":"2026-11-01T20:00:00Z","session_id":"s","symbol_code":0,'
+                   b'"page_id":null,"user_intent":null}')  # fmt: skip
+    assert (given.page_id, given.user_intent) == (None, "")
+
+
 def test_unknown_fields_are_kept_through_decoding_and_encoding_again_at_every_depth():
     asked = factories.request()
     done = factories.done(factories.generated_page(asked), asked, seq=1)

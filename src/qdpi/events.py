@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from qdpi.errors import MalformedEvent, QdpiError
@@ -35,7 +35,9 @@ def _utc(value: datetime) -> datetime:
 
 Timestamp = Annotated[datetime, AfterValidator(_utc)]
 Session = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-PageId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+PageNoIntent = Annotated[Intent, BeforeValidator(lambda given: "" if given is None else given)]
+"""An intent that may be left out: null is none."""
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 SymbolCode = Annotated[int, Field(ge=0, le=255)]
 Intent = Annotated[str, Field(max_length=INTENT_LIMIT)]
 Id = Annotated[str, Field(min_length=1, max_length=128)]
@@ -66,7 +68,7 @@ class Press(Event):
 
     symbol_code: SymbolCode
     page_id: PageId | None = None
-    user_intent: Intent = ""
+    user_intent: NoIntent = ""
     trajectory: Trajectory | None = None
     client_request_id: str | None = None
     replays: str | None = None

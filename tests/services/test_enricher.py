@@ -56,6 +56,12 @@ async def test_a_request_says_all_that_is_known_of_its_press(enricher: Enricher)
     assert request.error is None
 
 
+async def test_fields_that_only_others_know_go_along_and_none_of_ours_can_be_set_by_them(enricher: Enricher) -> None:
+    request = await enrich(enricher, press(page="S05-P0014", device={"kind": "lamp"}, section=9, error={"code": "x"}))
+    assert request.model_extra == {"device": {"kind": "lamp"}}
+    assert (request.section, request.error) == (5, None)
+
+
 async def test_the_context_of_the_rings_first_page_goes_around_it(enricher: Enricher) -> None:
     assert (await enrich(enricher, press(page="S01-P0001"))).context_ids == ("S16-P0053", "S16-P0052")
 

@@ -45,6 +45,7 @@ class Enricher:
         """
         edition = await self._catalog.current()
         request = PageRequest(
+            **_unknown(press),
             event_id=request_id(press.event_id),
             ts=max(taken_at, press.ts),
             session_id=press.session_id,
@@ -99,6 +100,11 @@ class Enricher:
             request_id=request_id(press),
             error=fault,
         )
+
+
+def _unknown(press: Press | Ask) -> dict[str, Any]:
+    """Return the fields of a press that only others know: its request passes them on."""
+    return {name: value for name, value in (press.model_extra or {}).items() if name not in PageRequest.model_fields}
 
 
 def _about(press: Press | Ask, locus: Page | None, edition: Edition) -> dict[str, Any]:
