@@ -35,11 +35,11 @@ def _utc(value: datetime) -> datetime:
 
 Timestamp = Annotated[datetime, AfterValidator(_utc)]
 Session = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-PageNoIntent = Annotated[Intent, BeforeValidator(lambda given: "" if given is None else given)]
-"""An intent that may be left out: null is none."""
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+PageId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 SymbolCode = Annotated[int, Field(ge=0, le=255)]
 Intent = Annotated[str, Field(max_length=INTENT_LIMIT)]
+AnyIntent = Annotated[Intent, BeforeValidator(lambda given: "" if given is None else given)]
+"""An intent that may be left out: null is none."""
 Id = Annotated[str, Field(min_length=1, max_length=128)]
 E = TypeVar("E", bound=BaseModel)
 
@@ -68,7 +68,7 @@ class Press(Event):
 
     symbol_code: SymbolCode
     page_id: PageId | None = None
-    user_intent: NoIntent = ""
+    user_intent: AnyIntent = ""
     trajectory: Trajectory | None = None
     client_request_id: str | None = None
     replays: str | None = None
