@@ -123,6 +123,29 @@ async def test_a_server_that_accepts_and_never_answers_ends_in_a_timeout() -> No
         await model.close()
 
 
+async def test_a_server_that_was_silent_for_a_whole_call_is_in_trouble_until_it_answers() -> None:
+    async with model_server("never") as server:
+        endpoint = Endpoint("vllm", f"{server.url}/v1")
+        model = HostedModel("openai", endpoint, model="storyteller", timeout=0.2)
+        with pytest.raises(ModelTimeout):
+            await write(model, timeout=0.2)
+        assert "was silent" in (model.health() or "")
+        server.mode = "ok"
+        await write(model)
+        assert model.health() is None
+        await model.close()
+
+
+async def test_what_a_provider_says_is_one_line() -> None:
+    async with model_server("unauthorised") as server:
+        model = hosted(server)
+        with pytest.raises(ModelUnreachable) as refused:
+            await write(model)
+        await model.close()
+    assert "\n" not in refused.value.detail
+    assert refused.value.detail.endswith("HTTP 401)")
+
+
 async def test_a_server_that_falls_silent_in_mid_sentence_ends_in_a_timeout() -> None:
     async with model_server("slow") as server:
         model = hosted(server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -57,11 +58,17 @@ class Wire:
     async def stream(self, request: lm15.Request) -> AsyncIterator[Any]:
         """The answer as lm15's events. Raises ModelUnreachable or ModelTimeout."""
         endpoint = await self._locate()
+        clock = asyncio.get_running_loop().time
         failure: Exception
+        heard = clock()
         try:
             async with aclosing(self._events(endpoint, request)) as events:
                 async for event in events:
                     yield event
+                    heard = clock()
+        except asyncio.CancelledError:
+            self._given_up(endpoint, clock() - heard)
+            raise
         except Exception as error:  # whatever a server's odd answer makes of lm15
             failure = error
         else:
@@ -113,9 +120,15 @@ class Wire:
             known[endpoint] = _provider(endpoint, self._timeout)
         return known[endpoint]
 
+    def _given_up(self, endpoint: Endpoint, silence: float) -> None:
+        """Note a server that was silent for most of a call's time; a reader who stops a call is no trouble."""
+        if silence > self._timeout / 2:
+            self.trouble = f"{endpoint.shown} was silent for {silence:.1f} s, and the call was given up."
+
     def _fail(self, endpoint: Endpoint, error: Exception) -> NoReturn:
         self._found = None  # a server may come back with another model
-        cause = endpoint.scrub(str(error) or type(error).__name__)
+        # The advice that lm15 adds on further lines is for who programs with it.
+        cause = endpoint.scrub(str(error).strip().partition("\n")[0] or type(error).__name__)
         self.trouble = f"{endpoint.shown} does not write: {cause}"
         kind: type[ModelFailed] = ModelTimeout if isinstance(error, lm15.TimeoutError) else ModelUnreachable
         raise kind(self.trouble)
