@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from qdpi.backoff import Backoff
 from qdpi.bus.port import EventBus
 from qdpi.bus.publisher import Publisher
+from qdpi.catalog import Catalog
 from qdpi.language.port import LanguageModel
 from qdpi.metrics import Metrics
 from qdpi.retrieval.index import Embedder
 from qdpi.services.actors import ACTORS, Company
-from qdpi.services.catalog import Catalog
 from qdpi.services.ingest import Progress, ingest
 from qdpi.settings import Settings
 from qdpi.store.port import PageStore

@@ -9,10 +9,10 @@ from datetime import datetime
 from qdpi.backoff import Backoff
 from qdpi.bus.port import EventBus
 from qdpi.bus.publisher import Publisher
+from qdpi.catalog import Catalog
 from qdpi.identity import sha256
 from qdpi.metrics import Metrics
 from qdpi.retrieval.index import Embedder
-from qdpi.services.catalog import Catalog
 from qdpi.settings import Settings
 from qdpi.store.port import PageStore
 

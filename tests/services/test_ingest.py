@@ -17,10 +17,10 @@ from tests.support.flow import EMBEDDER
 from qdpi.bootstrap import build_system, opened
 from qdpi.canon import own_book, read_book
 from qdpi.canon.book import Book
+from qdpi.catalog import Catalog
 from qdpi.errors import BookRefused, NoBook
 from qdpi.page_schema import Page
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
-from qdpi.services.catalog import Catalog
 from qdpi.services.ingest import Ingested, ingest
 from qdpi.settings import Settings
 from qdpi.store.port import Committed

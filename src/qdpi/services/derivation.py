@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from qdpi.bus.middleware.dead_letter import send_letter
 from qdpi.bus.publisher import Publisher
+from qdpi.catalog import reading_row
 from qdpi.events import key_of
 from qdpi.outcome import Outcome, audit_of, dead_letter_of, log_entry, page_events
-from qdpi.services.catalog import reading_row
 from qdpi.services.together import together
 from qdpi.store.port import PageStore, Snapshot
 

@@ -10,13 +10,13 @@ from pydantic import TypeAdapter, ValidationError
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
+from qdpi.catalog import Catalog
 from qdpi.edition import Edition
 from qdpi.errors import UnknownPage
 from qdpi.events import Ask, Fault, Id, PageRequest, Press, Session, body_of, decode, fault_of
 from qdpi.identity import request_id
 from qdpi.page_schema import Page
 from qdpi.policy import Situation, choose
-from qdpi.services.catalog import Catalog
 from qdpi.store.port import PageStore
 from qdpi.symbols import Trajectory, decode_symbol, encode_symbol, profile_of
 

@@ -6,13 +6,13 @@ import asyncio
 
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
+from qdpi.catalog import reading_row
 from qdpi.errors import UnknownPage
 from qdpi.events import IndexUpdate, PageEvent, decode
 from qdpi.identity import derived_id
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
-from qdpi.services.catalog import reading_row
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.store.port import PageStore
 

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from qdpi.canon.book import Book
+from qdpi.catalog import reading_row
 from qdpi.editing import canon_pages, is_same_book, revision_of, thresholds_of
 from qdpi.errors import BookRefused
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder, to_bytes
 from qdpi.retrieval.reading import Reading, read_text
-from qdpi.services.catalog import reading_row
 from qdpi.store.port import CanonRevision, Embedding, IndexRow, PageStore
 from qdpi.symbols import CHARACTER_MAP
 

@@ -18,6 +18,7 @@ from qdpi.brief import Brief
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
+from qdpi.catalog import Catalog
 from qdpi.conclusion import Written, conclude, fail
 from qdpi.edition import Edition
 from qdpi.errors import (
@@ -37,7 +38,6 @@ from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus
 from qdpi.program import STOPPED, Draft, QDPIProgram, Run
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading
-from qdpi.services.catalog import Catalog
 from qdpi.services.deltas import DeltaStream
 from qdpi.services.derivation import derive
 from qdpi.services.enricher import ASK_USER
