@@ -1,7 +1,9 @@
 """GET /journey/{session_id} and its preview."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.gateway.test_presses import assert_problem
@@ -90,9 +92,21 @@ async def test_a_past_moment_shows_the_state_and_the_events_up_to_it(tmp_path: P
             assert told["state"] == fold_all(o.event for o in outcomes[:at]).model_dump(mode="json")
 
 
+async def test_a_past_moment_may_be_a_time(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        first, second = [
+            (await house.hand.answer("reader", await house.press(), at=factories.at(n))).at for n in (1, 2)
+        ]
+        past = {first - timedelta(seconds=1): 0, first: 1, second: 2, second + timedelta(days=1): 2}
+        for moment, seq in past.items():
+            for at in (moment.isoformat(), quote(moment.isoformat()), f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"):
+                told = (await house.client.get(f"/api/v1/journey/reader?at={at}")).json()
+                assert (told["seq"], told["head"]) == (seq, 2)
+
+
 @pytest.mark.parametrize(
     "query",
-    ["at=x", "at=-1", "at=2", "at=1.0", "at=", "at=2026-11-22T00:00:00Z", "after=x", "after=-1",
+    ["at=x", "at=-1", "at=2", "at=1.0", "at=", "at=2026-13-22T00:00:00Z", "after=x", "after=-1",
      "limit=0", "limit=1001", "limit=x", "at=99999999999999999999999"],
 )  # fmt: skip
 async def test_a_malformed_moment_is_refused(tmp_path: Path, query: str):

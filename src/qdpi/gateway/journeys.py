@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -86,13 +87,13 @@ async def journey(
     exchange: ExchangeHere,
     after: Annotated[str, Query(description="Only events with a higher seq.")] = "0",
     limit: Annotated[int, Query(ge=1, le=MOST_EVENTS, description="How many events at most.")] = 200,
-    at: Annotated[str | None, Query(description="A seq: the journey as it stood after it.")] = None,
+    at: Annotated[str | None, Query(description="A seq or a time (ISO-8601): the journey as it stood then.")] = None,
 ) -> JourneyView:
-    """Return the journey as it stands, or as it stood after outcome `at`."""
+    """Return the journey as it stands, or as it stood after outcome `at` or at that time."""
     name = journey_of(gateway, exchange, session_id)
     first = parse_seq("after", after)
     head, newest = await _head(gateway, name)
-    seq = head if at is None else _past_seq(at, head)
+    seq = head if at is None else await _past_seq(gateway, name, at, head)
     state = await _state(gateway, name, seq, newest)
     wanted = min(limit, max(0, seq - first))
     outcomes = await gateway.system.store.outcomes(name, after=first, limit=wanted) if wanted else []
@@ -159,13 +160,37 @@ async def _head(gateway: Gateway, name: str) -> tuple[int, Outcome | None]:
     return (newest.seq if newest else 0), newest
 
 
-def _past_seq(at: str, head: int) -> int:
+async def _past_seq(gateway: Gateway, name: str, at: str, head: int) -> int:
+    moment = _moment(at)
+    if moment is not None:
+        return await _seq_at(gateway, name, moment, head)
     seq = parse_seq("at", at)
     if seq > head:
         raise InvalidInput(
             f"at is {seq}, and this journey has {head} outcomes.", next_step=f"Give a seq from 0 to {head}."
         )
     return seq
+
+
+def _moment(at: str) -> datetime | None:
+    """Read a time, None where it is none; without a zone it is UTC. A plus sign may have come as a space."""
+    if at.isdigit():
+        return None
+    try:
+        moment = datetime.fromisoformat(at.replace(" ", "+"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+async def _seq_at(gateway: Gateway, name: str, moment: datetime, head: int) -> int:
+    """Return the seq of the last outcome at a moment, 0 before the first: times rise with the seq."""
+    low, high = 0, head
+    while low < high:
+        middle = (low + high + 1) // 2
+        (outcome,) = await gateway.system.store.outcomes(name, after=middle - 1, limit=1)
+        low, high = (middle, high) if outcome.at <= moment else (low, middle - 1)
+    return low
 
 
 async def _state(gateway: Gateway, name: str, seq: int, newest: Outcome | None) -> JourneyState:
