@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from qdpi.brief import Brief
+from qdpi.draft import Draft, Finished, Run
 from qdpi.editing import signals_of
 from qdpi.events import Fault, PageDone, PageFailed, PageRequest, fault_of
 from qdpi.identity import derived_id
@@ -13,7 +14,7 @@ from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus, Receipt
 from qdpi.policy import POLICY_VERSION
-from qdpi.program import PROGRAM_VERSION, Draft, Finished, Run
+from qdpi.program import PROGRAM_VERSION
 from qdpi.retrieval.reading import EXTRACTOR_VERSION
 from qdpi.situation import terms_of
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, decode_symbol

@@ -208,6 +208,9 @@ class PageFailed(RunEvent):
     error: Fault
 
 
+PageChange = Literal["written", "linked", "indexed", "saved"]
+
+
 class PageNews(Event):
     """What is told of a page, with the ids of the run that it comes of, where it comes of one."""
 
@@ -226,7 +229,7 @@ class PageEvent(PageNews):
 
     section: int
     symbol_code: SymbolCode
-    change: Literal["written", "linked", "indexed", "saved"]
+    change: PageChange
     written: bool = False
     linked: bool = False
     indexed: bool = False

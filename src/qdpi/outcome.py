@@ -14,6 +14,7 @@ from qdpi.events import (
     DeadLetter,
     Event,
     IndexUpdate,
+    PageChange,
     PageDone,
     PageEvent,
     PageFailed,
@@ -111,26 +112,46 @@ def log_entry(event: Event) -> LogEntry:
     )
 
 
+def page_event(
+    page: Page,
+    cause: Event,
+    change: PageChange,
+    at: datetime,
+    occasion: str,
+    *,
+    indexed: bool = False,
+    saved: bool = False,
+) -> PageEvent:
+    """Return a stored page's status after a change, which `occasion` tells from others of its kind."""
+    return PageEvent(
+        event_id=derived_id(f"page-{change}", page.page_id, occasion),
+        ts=max(at, cause.ts),
+        session_id=cause.session_id,
+        cause_id=cause.event_id,
+        **run_of(cause),
+        page_id=page.page_id,
+        revision=page.revision,
+        section=page.section,
+        symbol_code=page.symbol_code,
+        change=change,
+        written=True,
+        linked=True,
+        indexed=indexed,
+        saved=saved,
+    )
+
+
+def run_of(event: Event) -> dict[str, Any]:
+    """Return what an event says of the run it belongs to; nothing for one that belongs to none."""
+    return event.model_dump(include={"press_id", "request_id", "seq", "attempt"})
+
+
 def page_events(outcome: Outcome) -> list[Event]:
     """Return what the page's own followers are told of an outcome: its status, and that it wants indexing."""
     page = outcome.page
     if page is None:
         return []
-    run = outcome.event.model_dump(include={"press_id", "request_id", "seq", "attempt"})
-    written = PageEvent(
-        event_id=derived_id("page-written", page.page_id, str(page.revision)),
-        ts=outcome.at,
-        session_id=outcome.session_id,
-        cause_id=outcome.event.event_id,
-        page_id=page.page_id,
-        revision=page.revision,
-        **run,
-        section=page.section,
-        symbol_code=page.symbol_code,
-        change="written",
-        written=True,
-        linked=True,
-    )
+    written = page_event(page, outcome.event, "written", outcome.at, str(page.revision))
     to_index = IndexUpdate(
         event_id=derived_id("index-update", page.page_id, str(page.revision)),
         ts=outcome.at,
@@ -138,7 +159,7 @@ def page_events(outcome: Outcome) -> list[Event]:
         cause_id=outcome.event.event_id,
         page_id=page.page_id,
         revision=page.revision,
-        **run,
+        **run_of(outcome.event),
     )
     return [written, to_index]
 

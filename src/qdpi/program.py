@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import dspy
 
 from qdpi.brief import (
     Brief,
-    Shelved,
     constraints_of,
     cue_of,
     demo_turns,
@@ -29,15 +27,15 @@ from qdpi.brief import (
     voice_of,
     way_of,
 )
+from qdpi.draft import Draft, Finished, Progress, Run, Unwatched
 from qdpi.edition import Edition
 from qdpi.errors import UnknownPage
 from qdpi.events import Phase
 from qdpi.identity import sha256
-from qdpi.journey import JourneyState
 from qdpi.language.adapter import ProseAdapter
 from qdpi.language.port import LanguageModel, Usage
 from qdpi.language.writing import Completion, complete
-from qdpi.page_schema import Check, ModelCall, Page, Validation
+from qdpi.page_schema import Check, ModelCall, Validation
 from qdpi.pipeline_signatures import (
     AskSignature,
     ContinueSignature,
@@ -45,7 +43,7 @@ from qdpi.pipeline_signatures import (
     ReadSignature,
     ReceiveSignature,
 )
-from qdpi.placement import Binding, bind, stand
+from qdpi.placement import bind, stand
 from qdpi.policy import decide
 from qdpi.retrieval.checks import check_copy, check_form
 from qdpi.retrieval.reading import Reading, read_text
@@ -57,86 +55,6 @@ _SHELVED: Final = frozenset({Source.VAULT, Source.JOURNEY})
 SENTENCE_ENDS: Final = '.!?…"”’)'
 STOPPED: Final = "stopped"
 """The `finish_reason` of a call that its reader's stop broke off."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What one run is given: the symbol, the page pressed on, the journey so far, and the canon's edition.
-
-    `page_id` is that of the page to be written, `kept` the pressed page's reading where one is kept, and
-    `shelf` the reader's own pages, the oldest first.
-    """
-
-    page_id: str
-    symbol_code: int
-    pressed: Page
-    edition: Edition
-    state: JourneyState = JourneyState()
-    wish: Trajectory | None = None
-    words: str = ""
-    kept: Reading | None = None
-    shelf: Sequence[Shelved] = ()
-
-
-@dataclass(slots=True)
-class Draft:
-    """What was written so far: the text, the plan, the calls made, and milliseconds by phase.
-
-    `refused` has the reasons against an earlier text where there was one; `validation` is the verdict on the
-    last, None until it is whole. `attempts` is the number of the newest attempt, by whichever process.
-    """
-
-    text: str = ""
-    plan: dict[str, Any] = field(default_factory=dict)
-    calls: list[ModelCall] = field(default_factory=list)
-    milliseconds: dict[str, float] = field(default_factory=dict)
-    validation: Validation | None = None
-    refused: tuple[str, ...] = ()
-    reworked: bool = False
-    attempts: int = 0
-    failures: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A page, checked, read and bound."""
-
-    text: str
-    title: str
-    reading: Reading
-    binding: Binding
-    validation: Validation
-
-
-class Progress(Protocol):
-    """Who watches a page being written."""
-
-    async def phase(self, phase: Phase) -> None:
-        """Hear of a new phase."""
-
-    async def begin(self) -> int:
-        """Give the number of a new attempt, whose text starts over."""
-
-    async def text(self, piece: str) -> None:
-        """Hear a piece of the attempt's text."""
-
-
-class Unwatched:
-    """Progress that nobody watches."""
-
-    def __init__(self) -> None:
-        self._attempts = 0
-
-    async def phase(self, phase: Phase) -> None:
-        """Hear of a new phase."""
-
-    async def begin(self) -> int:
-        """Give the number of a new attempt."""
-        self._attempts += 1
-        return self._attempts
-
-    async def text(self, piece: str) -> None:
-        """Hear a piece of text."""
 
 
 class Extract(dspy.Module):

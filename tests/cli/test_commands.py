@@ -16,11 +16,11 @@ from qdpi.bus.embedded import EmbeddedBus
 from qdpi.bus.middleware.dead_letter import letter_of
 from qdpi.bus.port import Message, Partition, Record
 from qdpi.conclusion import fail
+from qdpi.draft import Draft
 from qdpi.errors import MalformedEvent, ModelEmpty
 from qdpi.events import TOPICS, DeadLetter, Press, decode
 from qdpi.journey import JourneyState
 from qdpi.outcome import dead_letter_of
-from qdpi.program import Draft
 
 BOOK = Path(book_file).parent / "corpus"
 

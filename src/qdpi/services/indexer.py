@@ -8,8 +8,8 @@ from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
 from qdpi.catalog import reading_row
 from qdpi.errors import UnknownPage
-from qdpi.events import IndexUpdate, PageEvent, decode
-from qdpi.identity import derived_id
+from qdpi.events import IndexUpdate, decode
+from qdpi.outcome import page_event
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
@@ -29,22 +29,7 @@ class Indexer:
         page = await self.index(update.page_id)
         saved = any(entry.page_id == page.page_id for entry in await self._store.vault(update.session_id))
         await self._publisher.publish(
-            PageEvent(
-                event_id=derived_id("page-indexed", page.page_id, str(page.revision)),
-                ts=max(record.taken_at, update.ts),
-                session_id=update.session_id,
-                cause_id=update.event_id,
-                page_id=page.page_id,
-                **update.model_dump(include={"press_id", "request_id", "seq", "attempt"}),
-                section=page.section,
-                symbol_code=page.symbol_code,
-                revision=page.revision,
-                change="indexed",
-                written=True,
-                linked=True,
-                indexed=True,
-                saved=saved,
-            ),
+            page_event(page, update, "indexed", record.taken_at, str(page.revision), indexed=True, saved=saved),
             about=page,
         )
 

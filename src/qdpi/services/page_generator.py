@@ -20,6 +20,7 @@ from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
 from qdpi.catalog import Catalog
 from qdpi.conclusion import Written, conclude, fail
+from qdpi.draft import Draft, Run
 from qdpi.edition import Edition
 from qdpi.errors import (
     InvalidInput,
@@ -36,7 +37,7 @@ from qdpi.journey import JourneyState
 from qdpi.metrics import Metrics
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus
-from qdpi.program import STOPPED, Draft, QDPIProgram, Run
+from qdpi.program import STOPPED, QDPIProgram
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading
 from qdpi.services.deltas import DeltaStream
 from qdpi.services.derivation import derive

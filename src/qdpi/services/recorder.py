@@ -11,7 +11,6 @@ from qdpi.events import (
     Ask,
     Event,
     PageDone,
-    PageEvent,
     PageFailed,
     PageRequest,
     Press,
@@ -19,8 +18,7 @@ from qdpi.events import (
     VaultChange,
     decode,
 )
-from qdpi.identity import derived_id
-from qdpi.outcome import log_entry
+from qdpi.outcome import log_entry, page_event
 from qdpi.store.port import PageStore, VaultEntry
 
 RECORDED: Final = (
@@ -65,21 +63,7 @@ class Recorder:
             )
         page = await self._store.page(change.page_id)
         if page is not None:
-            await self._publisher.publish(
-                PageEvent(
-                    event_id=derived_id("page-saved", change.event_id),
-                    ts=change.ts,
-                    session_id=change.session_id,
-                    cause_id=change.event_id,
-                    page_id=page.page_id,
-                    section=page.section,
-                    symbol_code=page.symbol_code,
-                    revision=page.revision,
-                    change="saved",
-                    written=True,
-                    linked=True,
-                    indexed=page.page_id in await self._store.embeddings([page.page_id]),
-                    saved=change.action != "unsaved",
-                ),
-                about=page,
-            )
+            indexed = page.page_id in await self._store.embeddings([page.page_id])
+            saved = change.action != "unsaved"
+            told = page_event(page, change, "saved", change.ts, change.event_id, indexed=indexed, saved=saved)
+            await self._publisher.publish(told, about=page)
