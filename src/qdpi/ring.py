@@ -23,6 +23,13 @@ class Ring:
     def _positions(self) -> dict[str, int]:
         return {page_id: position for position, page_id in enumerate(self.page_ids)}
 
+    @cached_property
+    def _by_section(self) -> dict[int, tuple[str, ...]]:
+        found: dict[int, list[str]] = {}
+        for page_id in self.page_ids:
+            found.setdefault(self._sections[page_id], []).append(page_id)
+        return {section: tuple(pages) for section, pages in found.items()}
+
     def __contains__(self, page_id: object) -> bool:
         return page_id in self._sections
 
@@ -60,7 +67,7 @@ class Ring:
 
     def pages_of(self, section: int) -> tuple[str, ...]:
         """Return the pages of a section, in order."""
-        return tuple(page_id for page_id in self.page_ids if self._sections[page_id] == section)
+        return self._by_section.get(section, ())
 
     def resolve(self, page_id: str) -> str:
         """Return the page itself, or, where a later revision dropped it, the next ring page that is there.

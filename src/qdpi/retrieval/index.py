@@ -25,7 +25,7 @@ __all__ = [
 
 RRF_K = 60
 DEPTH = 50
-"""How deep each ranking is read before fusion, where `k` asks for no more."""
+"""How deep rankings are read before they are fused, where `k` asks for no more."""
 
 
 def fuse(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
@@ -64,8 +64,9 @@ class HybridRetriever:
         Words alone find a page's neighbours best; `semantic` adds vectors, for asks that put a page
         in other words. Without a semantic index words are all there is, and each hit's `via` says so.
         """
-        depth = max(k, DEPTH)
-        rankings = [self._lexical.search(query, depth, sections=sections, exclude=exclude)]
+        indexes: list[Retriever] = [self._lexical]
         if semantic and self._semantic is not None:
-            rankings.append(self._semantic.search(query, depth, sections=sections, exclude=exclude))
+            indexes.append(self._semantic)
+        depth = k if len(indexes) == 1 else max(k, DEPTH)
+        rankings = [index.search(query, depth, sections=sections, exclude=exclude) for index in indexes]
         return reserve_canon(fuse(rankings), k)
