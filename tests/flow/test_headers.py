@@ -12,6 +12,7 @@ from qdpi.events import (
     Audit,
     DeadLetter,
     IndexUpdate,
+    PageDelta,
     PageDone,
     PageEvent,
     PageFailed,
@@ -19,7 +20,7 @@ from qdpi.events import (
     Press,
 )
 
-_DERIVED = {PageRequest.topic, PageDone.topic, PageEvent.topic, IndexUpdate.topic, Audit.topic}
+_DERIVED = {PageRequest.topic, PageDelta.topic, PageDone.topic, PageEvent.topic, IndexUpdate.topic, Audit.topic}
 
 
 async def test_every_event_of_a_run_tells_its_symbol_section_trajectory_id_and_trace(tmp_path: Path) -> None:

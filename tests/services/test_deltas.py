@@ -21,7 +21,7 @@ class Bus:
         self.first = asyncio.Event()
         self.error: Exception | None = None
 
-    async def publish(self, delta: PageDelta) -> None:
+    async def publish(self, delta: PageDelta, about: object = None) -> None:
         self.first.set()
         await self.open.wait()
         if self.error:

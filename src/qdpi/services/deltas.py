@@ -109,7 +109,7 @@ class DeltaStream:
             phase=phase,
         )
         try:
-            await self._publisher.publish(delta)
+            await self._publisher.publish(delta, about=request)
         except Unavailable:
             self._metrics.lost_deltas.inc()
 
