@@ -1,6 +1,7 @@
 """Ingesting a book, and the catalog that reads it back."""
 
 import asyncio
+import dataclasses
 import os
 import signal
 import sys
@@ -83,8 +84,7 @@ async def test_what_the_index_knows_of_every_page_is_kept(system: System) -> Non
 async def test_ingesting_again_changes_nothing(system: System) -> None:
     first = await take_in(system, own_book())
     again = await take_in(system, own_book(), at=factories.at(1_000))
-    assert again == Ingested(first.revision, written=0, dropped=0)
-    assert not again.changed
+    assert again == Ingested(first.revision, written=0, dropped=0, changed=False)
     assert await system.store.canon() == first.revision
 
 
@@ -101,6 +101,12 @@ async def test_a_changed_page_is_updated_and_its_old_text_kept_as_a_revision(sys
     same = before.keys() - {CHANGED}
     assert {(after[p].revision, after[p].created_at) for p in same} == {(1, factories.at(0))}
     assert {page.page_id: page for page in await all_of(system, 1)} == before
+
+
+async def test_a_book_of_the_same_pages_under_another_title_is_a_change(system: System) -> None:
+    await take_in(system, own_book())
+    taken = await take_in(system, dataclasses.replace(own_book(), title="The Spared Hour"))
+    assert (taken.revision.revision, taken.written, taken.dropped, taken.changed) == (2, 0, 0, True)
 
 
 async def test_a_dropped_page_stays_readable_and_the_ring_closes_over_it(system: System) -> None:

@@ -26,16 +26,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What an ingest did: the revision that stands now, and how many pages were new or changed, and dropped."""
+    """What an ingest did: the revision that stands now, and how many pages were new or changed, and dropped.
+
+    `changed` tells whether a new revision was made, be it only for other voices or another title.
+    """
 
     revision: CanonRevision
     written: int
     dropped: int
-
-    @property
-    def changed(self) -> bool:
-        """Whether a new revision was made."""
-        return bool(self.written or self.dropped)
+    changed: bool
 
 
 async def ingest(
@@ -53,7 +52,7 @@ async def ingest(
     """
     current = await store.canon()
     if current and current.content_hash == book.content_hash:
-        return Ingested(current, written=0, dropped=0)
+        return Ingested(current, written=0, dropped=0, changed=False)
     earlier = {page.page_id: page for page in await store.canon_pages(current.revision)} if current else {}
     if current and not replace and not is_same_book(book, earlier) and await store.has_journeys():
         raise BookRefused(
@@ -72,7 +71,8 @@ async def ingest(
     await _prepare(store, record, pages)
     await store.switch_canon(record)
     progress(len(fresh), len(fresh))
-    return Ingested(record, written=len(fresh), dropped=len(earlier.keys() - {page.page_id for page in pages}))
+    dropped = len(earlier.keys() - {page.page_id for page in pages})
+    return Ingested(record, written=len(fresh), dropped=dropped, changed=True)
 
 
 async def _newest(store: PageStore, book: Book, earlier: dict[str, Page]) -> list[Page]:
