@@ -14,7 +14,7 @@ from qdpi.language.choose import OPENAI_MODEL, choose_model
 from qdpi.language.local import LocalModel
 from qdpi.language.port import LanguageModel
 
-OLLAMA, KEY, URL, CLAUDE = "http://127.0.0.1:11434", "sk-openai-key", "http://127.0.0.1:1/v1", "sk-ant-key"
+OLLAMA, KEY, URL, ANTHROPIC = "http://127.0.0.1:11434", "sk-openai-key", "http://127.0.0.1:1/v1", "sk-ant-key"
 NOTHING = dict.fromkeys(("model", "ollama_base_url", "openai_api_key", "openai_base_url", "anthropic_api_key"))
 
 
@@ -29,23 +29,23 @@ async def chosen(**given: Any) -> LanguageModel:
         ({"model": "ollama_chat/llama3.2:3b"}, "ollama_chat/llama3.2:3b"),
         ({"model": "openai/gpt-x", "openai_api_key": KEY}, "openai/gpt-x"),
         ({"model": "openai/org/model", "openai_base_url": URL}, "openai/org/model"),
-        ({"model": "anthropic/claude-x", "anthropic_api_key": CLAUDE}, "anthropic/claude-x"),
+        ({"model": "anthropic/model-x", "anthropic_api_key": ANTHROPIC}, "anthropic/model-x"),
         (
-            {"ollama_base_url": OLLAMA, "openai_api_key": KEY, "anthropic_api_key": CLAUDE},
+            {"ollama_base_url": OLLAMA, "openai_api_key": KEY, "anthropic_api_key": ANTHROPIC},
             "ollama_chat",
         ),
-        ({"openai_api_key": KEY, "anthropic_api_key": CLAUDE}, f"openai/{OPENAI_MODEL}"),
-        ({"openai_base_url": URL, "anthropic_api_key": CLAUDE}, "openai"),
+        ({"openai_api_key": KEY, "anthropic_api_key": ANTHROPIC}, f"openai/{OPENAI_MODEL}"),
+        ({"openai_base_url": URL, "anthropic_api_key": ANTHROPIC}, "openai"),
         ({"openai_api_key": KEY, "openai_base_url": URL}, "openai"),
-        ({"anthropic_api_key": CLAUDE}, "anthropic"),
-        ({"model": " ", "ollama_base_url": "", "anthropic_api_key": CLAUDE}, "anthropic"),
+        ({"anthropic_api_key": ANTHROPIC}, "anthropic"),
+        ({"model": " ", "ollama_base_url": "", "anthropic_api_key": ANTHROPIC}, "anthropic"),
     ],
 )
 async def test_the_named_model_else_the_first_that_is_configured(given: dict[str, str], name: str) -> None:
     model = await chosen(**given)
     assert model.name == name
     assert model.health() is None
-    assert not [secret for secret in (KEY, CLAUDE) if secret in repr(model) + str(vars(model))]
+    assert not [secret for secret in (KEY, ANTHROPIC) if secret in repr(model) + str(vars(model))]
 
 
 @pytest.mark.parametrize(("weights", "name"), [(Path("w.gguf"), "local/smollm2-135m-instruct"), (None, "offline")])
@@ -74,7 +74,7 @@ async def test_the_small_model_is_found_by_its_wheels() -> None:
 )
 async def test_any_other_name_is_refused_with_the_names_there_are(model: str) -> None:
     with pytest.raises(InvalidSetting, match="ollama_chat/NAME, openai/NAME or anthropic/NAME"):
-        await chosen(model=model, openai_api_key=KEY, anthropic_api_key=CLAUDE)
+        await chosen(model=model, openai_api_key=KEY, anthropic_api_key=ANTHROPIC)
 
 
 @pytest.mark.parametrize(
