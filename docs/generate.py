@@ -119,7 +119,7 @@ def commands() -> str:
     """Return the page of the commands, from their own help."""
     from qdpi.cli import cli
 
-    context = click.Context(cli, info_name="qdpi", terminal_width=90)
+    context = click.Context(cli, info_name="qdpi", terminal_width=90, **cli.context_settings)
     lines = ["```text", cli.get_help(context), "```", ""]
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
