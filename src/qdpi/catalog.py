@@ -11,7 +11,7 @@ import numpy as np
 
 from qdpi.editing import assemble, passages_of
 from qdpi.edition import Edition
-from qdpi.errors import NoBook
+from qdpi.errors import NoBook, UnknownPage
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder, SemanticIndex, from_bytes
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading, read_text
@@ -68,6 +68,17 @@ class Catalog:
         embeddings = await self._store.embeddings([page.page_id for page in pages])
         semantic = await asyncio.to_thread(semantic_index, pages, embeddings, self._embedder)
         return await asyncio.to_thread(assemble, record, pages, readings, semantic)
+
+
+async def find_locus(edition: Edition, store: PageStore, page_id: str, session_id: str) -> Page:
+    """Return a page that a journey may stand on: of the edition, of an earlier one, or its own.
+
+    Raises `UnknownPage`.
+    """
+    page = edition.page(page_id) or await store.page(page_id)
+    if page is None or not page.is_open_to(session_id):
+        raise UnknownPage(f"{page_id!r} is no page of the canon and none of this journey.")
+    return page
 
 
 def reading_row(page: Page, reading: Reading) -> ReadingRow:

@@ -220,6 +220,10 @@ class Page(Value):
         """Whether the page is one of the book's own."""
         return self.placement is None
 
+    def is_open_to(self, session_id: str) -> bool:
+        """Tell whether a journey may stand on the page: the book's are everybody's, others their journey's alone."""
+        return self.is_canon or self.session_id == session_id
+
     def public(self) -> dict[str, Any]:
         """Return the page as JSON for anybody: without the session that owns it."""
         return self.model_dump(mode="json", exclude={"session_id"})

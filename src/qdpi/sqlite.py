@@ -401,25 +401,27 @@ def _commit(connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
 
 def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
     connection.execute("SAVEPOINT work")
+    if not _try(connection, job):
+        connection.execute("ROLLBACK TO work")
+    connection.execute("RELEASE work")
+
+
+def _try(connection: sqlite3.Connection, job: _Job) -> bool:
+    """Run a work and tell whether it came through; its error is the job's. Raises `sqlite3.Error` for an outage."""
     try:
         job.run(connection)
     except Exception as error:
         if _is_outage(error):
             raise
         job.error = error
-        connection.execute("ROLLBACK TO work")
-    connection.execute("RELEASE work")
+        return False
+    return True
 
 
 def _look(connection: sqlite3.Connection, job: _Job) -> None:
     """Run a work in one snapshot. Raises `sqlite3.Error` where the file cannot be read."""
     connection.execute("BEGIN")
-    try:
-        job.run(connection)
-    except Exception as error:
-        if _is_outage(error):
-            raise
-        job.error = error
+    _try(connection, job)
     connection.execute("COMMIT")
 
 

@@ -96,7 +96,7 @@ async def find_locus(gateway: Gateway, journey: str, page_id: str) -> Page:
         if last is None or last.page is None or last.page.page_id != page_id:
             raise
         return last.page  # committed, and not derived yet
-    if page.session_id not in {None, journey}:
+    if not page.is_open_to(journey):
         raise UnknownPage(f"There is no page {page_id!r} in this journey.")
     return page
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
-from qdpi.catalog import Catalog
+from qdpi.catalog import Catalog, find_locus
 from qdpi.edition import Edition
 from qdpi.errors import UnknownPage
 from qdpi.events import Ask, Fault, Id, PageRequest, Press, Session, body_of, decode, fault_of
@@ -57,17 +57,16 @@ class Enricher:
             trajectory=press.trajectory if isinstance(press, Press) else None,
             canon_revision=edition.revision.revision,
         )
-        locus = await self._locus(press, edition)
-        if press.page_id and locus is None:
-            refusal = UnknownPage(f"{press.page_id!r} is no page of the canon and none of this journey.")
+        try:
+            locus = await self._locus(press, edition)
+        except UnknownPage as refusal:
             return request.model_copy(update={"error": fault_of(refusal)})
         return request.model_copy(update=_about(press, locus, edition))
 
     async def _locus(self, press: Press | Ask, edition: Edition) -> Page | None:
         if press.page_id is None:
             return None
-        page = edition.page(press.page_id) or await self._store.page(press.page_id)
-        return page if page and (page.is_canon or page.session_id == press.session_id) else None
+        return await find_locus(edition, self._store, press.page_id, press.session_id)
 
     def refuse_or(self, dead_letter: GiveUp) -> GiveUp:
         """Return how a record ends that cannot be enriched.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -18,7 +19,7 @@ from qdpi.brief import Brief
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
-from qdpi.catalog import Catalog
+from qdpi.catalog import Catalog, find_locus
 from qdpi.conclusion import Written, conclude, fail
 from qdpi.draft import Draft, Run
 from qdpi.edition import Edition
@@ -110,18 +111,13 @@ class PageGenerator:
         if known is not None:
             self._metrics.adopted.inc()
             outcome = known
-        elif refused is not None:
-            outcome = await self._conclude(
-                request,
-                last,
-                lambda state: _ready(fail(request, state, refused, self._at(request), Draft(attempts=attempts))),
-            )
         else:
             # Leaving the deltas waits for what is still to be told: by then the outcome is committed.
             async with DeltaStream(
                 request, self._store, self._publisher, now=self._now, metrics=self._metrics
             ) as deltas:
-                outcome = await self._conclude(request, last, lambda state: self._run(request, state, deltas))
+                ending = partial(self._run, request, deltas=deltas, refused=refused, attempts=attempts)
+                outcome = await self._conclude(request, last, ending)
         await patiently(lambda: derive(outcome, self._store, self._publisher), self._backoff, on_wait=self._stands)
 
     async def _conclude(
@@ -149,10 +145,18 @@ class PageGenerator:
             on_wait=self._stands,
         )
 
-    async def _run(self, request: PageRequest, state: JourneyState, deltas: DeltaStream) -> Outcome:
-        draft = Draft()
-        if request.error is not None:
-            return fail(request, state, request.error, self._at(request), draft)
+    async def _run(
+        self,
+        request: PageRequest,
+        state: JourneyState,
+        *,
+        deltas: DeltaStream,
+        refused: Exception | None,
+        attempts: int,
+    ) -> Outcome:
+        draft = Draft(attempts=attempts)
+        if error := refused or request.error:
+            return fail(request, state, error, self._at(request), draft)
         try:
             return conclude(request, state, await self._write(request, state, draft, deltas), self._at(request))
         except _ENDING as ending:
@@ -170,7 +174,8 @@ class PageGenerator:
 
     async def _prepared(self, request: PageRequest, state: JourneyState) -> Run:
         edition = await self._edition(request)
-        pressed = await self._locus(request, state, edition)
+        wanted = request.page_id or state.position or edition.ring.first
+        pressed = await find_locus(edition, self._store, wanted, request.session_id)
         symbol = request.symbol_code
         if symbol is None:
             symbol = encode_symbol(pressed.char_hex, ASK_USER)
@@ -190,13 +195,6 @@ class PageGenerator:
         if request.canon_revision is None:
             return await self._catalog.current()
         return await self._catalog.edition(request.canon_revision)
-
-    async def _locus(self, request: PageRequest, state: JourneyState, edition: Edition) -> Page:
-        wanted = request.page_id or state.position or edition.ring.first
-        page = edition.page(wanted) or await self._store.page(wanted)
-        if page is None or not (page.is_canon or page.session_id == request.session_id):
-            raise UnknownPage(f"{wanted!r} is no page of the canon and none of this journey.")
-        return page
 
     async def _kept_reading(self, page: Page) -> Reading | None:
         if page.is_canon:
@@ -261,7 +259,3 @@ class PageGenerator:
         log.info(
             "run.ended", outcome=event.topic, seq=event.seq, trajectory=trajectory, attempts=outcome.receipt.attempts
         )
-
-
-async def _ready(outcome: Outcome) -> Outcome:
-    return outcome

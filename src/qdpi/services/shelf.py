@@ -22,7 +22,7 @@ async def shelf_of(store: PageStore, session_id: str, head: int, profile: Profil
     if Source.VAULT in profile.sources:
         entries = (await store.vault(session_id))[-KEPT:]
         pages = await asyncio.gather(*(store.page(entry.page_id) for entry in entries))
-        own = [page for page in pages if page and (page.is_canon or page.session_id == session_id)]
+        own = [page for page in pages if page and page.is_open_to(session_id)]
         shelf += [Shelved(Source.VAULT, page) for page in own]
     if Source.JOURNEY in profile.sources:
         outcomes = await store.outcomes(session_id, after=max(0, head - KEPT))
