@@ -27,8 +27,11 @@ AT_ONCE = 4
 """How many deaths are under way at a time."""
 LIVES = 3
 """In how many lives a call is waited for."""
-BUNDLED = re.compile(rf"\.(fetch|commit)#|^bus\.publish {re.escape(PageDelta.topic)}#")
-"""The calls whose number depends on how records, offsets and pieces of text came to be taken together."""
+BUNDLED = re.compile(rf"\.(fetch|commit|settle)#|^bus\.publish {re.escape(PageDelta.topic)}#")
+"""The calls whose number depends on how records, offsets and pieces of text came to be taken together.
+
+A store settles once before every commit of offsets, so as often as those come.
+"""
 
 
 class Death(NamedTuple):
@@ -81,6 +84,11 @@ async def test_death_after_any_port_call_loses_doubles_and_swaps_nothing(new_hou
     say(_told(deaths))
     assert {death.after: death.found for death in deaths if death.found} == {}
     assert [death.after for death in deaths if not death.died and not BUNDLED.search(death.after)] == []
+    assert {_kind(call) for call in calls} == {_kind(death.after) for death in deaths if death.died}
+
+
+def _kind(call: str) -> str:
+    return call.partition("#")[0]
 
 
 async def _calls_of_a_whole_life(lives: Nursery, house: Path) -> list[str]:
