@@ -34,6 +34,29 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
+class KafkaGroups(StrEnum):
+    """The protocol of Kafka's consumer groups: the classic one, or KIP-848's."""
+
+    CLASSIC = "classic"
+    CONSUMER = "consumer"
+
+
+class KafkaSecurity(StrEnum):
+    """How brokers are spoken to."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+
+class Switch(StrEnum):
+    """Off or on."""
+
+    OFF = "off"
+    ON = "on"
+
+
 def _setting(
     variable: str,
     help_text: str,
@@ -92,6 +115,63 @@ class Settings:
         "QDPI_LOG_LEVEL", "The least severe log line written: debug, info, warning or error.", LogLevel.INFO
     )
     log_format: LogFormat = _setting("QDPI_LOG_FORMAT", "How log lines are written: json or console.", LogFormat.JSON)
+    kafka_brokers: str | None = _setting(
+        "KAFKA_BROKERS", "Kafka's brokers, host:port, separated by commas. Unset: the embedded bus."
+    )
+    kafka_prefix: str = _setting(
+        "KAFKA_PREFIX", "Stands before the names of all topics and groups, so that several systems share a cluster.", ""
+    )
+    kafka_partitions: int = _setting(
+        "KAFKA_PARTITIONS", "How many partitions a topic is created with: the most workers of a kind that share it.",
+        12, least=1,
+    )  # fmt: skip
+    kafka_replication: int | None = _setting(
+        "KAFKA_REPLICATION", "On how many brokers a created topic is kept. Unset: the brokers' own default.", least=1
+    )
+    kafka_groups: KafkaGroups = _setting(
+        "KAFKA_GROUPS", "The protocol of consumer groups: classic, or consumer (KIP-848).", KafkaGroups.CLASSIC
+    )
+    kafka_session_timeout: float = _setting(
+        "KAFKA_SESSION_TIMEOUT",
+        "After how many silent seconds a worker counts as dead and others take over (classic groups). Brokers refuse "
+        "less than their group.min.session.timeout.ms, 6 s where nobody changed it.",
+        6.0, least=0.5, most=300,
+    )  # fmt: skip
+    kafka_security: KafkaSecurity = _setting(
+        "KAFKA_SECURITY", "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.", KafkaSecurity.PLAINTEXT
+    )
+    kafka_sasl_mechanism: str = _setting("KAFKA_SASL_MECHANISM", "The SASL mechanism.", "SCRAM-SHA-512")
+    kafka_username: str | None = _setting("KAFKA_USERNAME", "The user, for SASL.")
+    kafka_password: str | None = _setting("KAFKA_PASSWORD", "The password, for SASL.", secret=True)
+    kafka_ca: Path | None = _setting("KAFKA_CA", "Certificates (PEM) that brokers' own are held against, for TLS.")
+    kafka_certificate: Path | None = _setting("KAFKA_CERTIFICATE", "Our certificate (PEM), where brokers ask for one.")
+    kafka_key: Path | None = _setting("KAFKA_KEY", "The key (PEM) of our certificate.")
+    cassandra_hosts: str | None = _setting(
+        "CASSANDRA_HOSTS", "Cassandra's nodes, host or host:port, separated by commas. Unset: the embedded store."
+    )
+    cassandra_keyspace: str = _setting("CASSANDRA_KEYSPACE", "The keyspace.", "gibsey")
+    cassandra_replication: str = _setting(
+        "CASSANDRA_REPLICATION",
+        "How the keyspace is replicated where we create it: a number, or datacenter:number, separated by commas.",
+        "1",
+    )
+    cassandra_datacenter: str | None = _setting(
+        "CASSANDRA_DATACENTER", "Whose nodes are asked and make up a quorum. Unset: that of the first node reached."
+    )
+    cassandra_timeout: float = _setting(
+        "CASSANDRA_TIMEOUT", "The longest that one request may take, in seconds.", 5.0, least=0.1
+    )
+    cassandra_in_flight: int = _setting(
+        "CASSANDRA_IN_FLIGHT", "How many requests a process has in flight.", 64, least=1, most=4_096
+    )
+    cassandra_username: str | None = _setting("CASSANDRA_USERNAME", "The user.")
+    cassandra_password: str | None = _setting("CASSANDRA_PASSWORD", "The password.", secret=True)
+    cassandra_tls: Switch = _setting("CASSANDRA_TLS", "Whether nodes are spoken to over TLS: on or off.", Switch.OFF)
+    cassandra_ca: Path | None = _setting(
+        "CASSANDRA_CA", "Certificates (PEM) that nodes' own are held against. Unset: this machine's."
+    )
+    cassandra_certificate: Path | None = _setting("CASSANDRA_CERTIFICATE", "Our certificate (PEM), where nodes ask.")
+    cassandra_key: Path | None = _setting("CASSANDRA_KEY", "The key (PEM) of our certificate.")
     ollama_base_url: str | None = _setting("OLLAMA_BASE_URL", "Where Ollama answers.")
     openai_api_key: str | None = _setting("OPENAI_API_KEY", "The key for OpenAI or a compatible server.", secret=True)
     openai_base_url: str | None = _setting("OPENAI_BASE_URL", "Where an OpenAI-compatible server answers.")
@@ -149,7 +229,6 @@ def load_settings(environ: Mapping[str, str], **flags: Any) -> Settings:
 
     Raises `InvalidSetting` with the variable, its value and what it may be.
     """
-    _refuse_missing_adapters(environ)
     hints = get_type_hints(Settings)
     values: dict[str, Any] = {}
     for f in fields(Settings):
@@ -158,15 +237,6 @@ def load_settings(environ: Mapping[str, str], **flags: Any) -> Settings:
         if raw is not None:
             values[f.name] = _parse(f.metadata, _kind(hints[f.name]), raw)
     return Settings(**values)
-
-
-def _refuse_missing_adapters(environ: Mapping[str, str]) -> None:
-    for variable, what in (("KAFKA_BROKERS", "Kafka"), ("CASSANDRA_HOSTS", "Cassandra")):
-        if environ.get(variable):
-            raise InvalidSetting(
-                f"{variable} is set, and this version has no adapter for {what}.",
-                next_step=f"Unset {variable} to run on the embedded one.",
-            )
 
 
 def _parse(metadata: Mapping[str, Any], kind: type, raw: Any) -> Any:
