@@ -269,6 +269,15 @@ class PageStoreSuite:
         assert await store.log("reader") == [early, *rows]
         assert await store.log("reader", limit=3) == [early, *rows[:2]]
 
+    async def test_the_log_is_read_from_any_time_on(self, store: PageStore) -> None:
+        times = [1, 2, 2, 2, 3]
+        rows = [make.log_row(event_id=f"e-{n}", ts=make.at(second)) for n, second in enumerate(times)]
+        await store.append_log(rows)
+        assert await store.log("reader", since=make.at(2)) == rows[1:]
+        assert await store.log("reader", since=make.at(2), limit=3) == rows[1:4]
+        assert await store.log("reader", since=make.at(2.000001)) == rows[4:]
+        assert await store.log("reader", since=make.at(4)) == []
+
     async def test_an_event_that_comes_again_with_another_time_or_body_is_logged_once_as_it_first_was(
         self, store: PageStore
     ) -> None:

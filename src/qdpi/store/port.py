@@ -196,8 +196,8 @@ class PageStore(Protocol):
         """Return the stored signals of a page, None where none were ever stored."""
         ...
 
-    async def log(self, session_id: str, *, limit: int = 10_000) -> list[LogEntry]:
-        """Return a journey's rows of the events log, in the order of time and event id."""
+    async def log(self, session_id: str, *, since: datetime | None = None, limit: int = 10_000) -> list[LogEntry]:
+        """Return a journey's rows of the events log, from the time `since` on, in the order of time and event id."""
         ...
 
     async def snapshot(self, session_id: str) -> Snapshot | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from qdpi.identity import time_uuid
@@ -15,6 +16,7 @@ from qdpi.store.rows import microseconds, section_figures, time_of
 
 SNAPSHOTS_KEPT: Final = 50
 """How many snapshots of a journey are kept; any other is a fold away."""
+_EARLIEST: Final = microseconds(datetime.min.replace(tzinfo=UTC))
 
 _LOG = (
     "INSERT INTO events_log (session_id, ts, event_id, type, payload_json, headers_json, at) "
@@ -41,12 +43,13 @@ class Journeys(OnDatabase):
         values = [{**e.model_dump(), "ts": e.time_uuid, "at": microseconds(e.ts)} for e in entries]
         await self._database.write(lambda connection: put_many(connection, _LOG, values), durable=False)
 
-    async def log(self, session_id: str, *, limit: int = 10_000) -> list[LogEntry]:
-        """Return a journey's rows of the events log, in the order of time and event id."""
-        sql = "SELECT * FROM events_log WHERE session_id = ? ORDER BY at, event_id LIMIT ?"
+    async def log(self, session_id: str, *, since: datetime | None = None, limit: int = 10_000) -> list[LogEntry]:
+        """Return a journey's rows of the events log, from the time `since` on, in the order of time and event id."""
+        sql = "SELECT * FROM events_log WHERE session_id = ? AND at >= ? ORDER BY at, event_id LIMIT ?"
+        first = microseconds(since) if since else _EARLIEST
 
         def read(connection: sqlite3.Connection) -> list[LogEntry]:
-            found = rows(connection, sql, session_id, limit)
+            found = rows(connection, sql, session_id, first, limit)
             return [LogEntry.model_validate({**entry, "ts": time_of(entry["ts"])}) for entry in found]
 
         return await self._database.read(read)
