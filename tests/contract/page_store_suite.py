@@ -332,6 +332,13 @@ class PageStoreSuite:
         await store.save_snapshot(opened)
         assert await store.section_statistics(2) == figures(2, 1, 0, 0)
 
+    async def test_a_journeys_figures_are_its_own_with_a_zero_for_what_came_back(self, store: PageStore) -> None:
+        await store.save_snapshot(make.snapshot("one", 1, make.branch(2, pages=1)))
+        await store.save_snapshot(make.snapshot("one", 2, make.branch(5, pages=3)))
+        await store.save_snapshot(make.snapshot("two", 1, make.branch(2, pages=4)))
+        assert await store.section_figures("one") == {2: (0, 0), 5: (1, 3)}
+        assert await store.section_figures("nobody") == {}
+
     # the canon
 
     async def test_a_canon_is_invisible_until_it_is_switched_to(self, store: PageStore) -> None:
@@ -516,6 +523,8 @@ class PageStoreSuite:
         found = await store.index("an-author", 1)
         assert found == [make.index_row("a", title="newer", revision=2), make.index_row("b")]
         assert await store.index("an-author", 2) == [make.index_row("c", section=2)]
+        assert await store.index_row("an-author", 1, "a") == make.index_row("a", title="newer", revision=2)
+        assert await store.index_row("an-author", 2, "a") is None
 
     # the vault
 

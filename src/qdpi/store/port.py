@@ -16,6 +16,7 @@ from qdpi.canon.book import Voice
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
+from qdpi.store.rows import SectionFigures
 
 
 class Row(BaseModel):
@@ -208,6 +209,10 @@ class PageStore(Protocol):
         """Return the sums over the journeys that ever departed from a section; all zero where none did."""
         ...
 
+    async def section_figures(self, session_id: str) -> Mapping[int, SectionFigures]:
+        """Return a journey's figures by section: of every section that it ever departed from, zeros included."""
+        ...
+
     async def has_journeys(self) -> bool:
         """Tell whether any journey has an outcome."""
         ...
@@ -274,6 +279,10 @@ class PageStore(Protocol):
 
     async def index(self, character_id: str, section: int) -> list[IndexRow]:
         """Return the index of a character's pages in a section, by page id."""
+        ...
+
+    async def index_row(self, character_id: str, section: int, page_id: str) -> IndexRow | None:
+        """Return one page's row of that index, None where there is none."""
         ...
 
     # the vault

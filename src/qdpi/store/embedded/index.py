@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from qdpi.identity import time_uuid
 from qdpi.sqlite import Database
@@ -90,10 +91,23 @@ class Index(OnDatabase):
         sql = "SELECT * FROM pages_index WHERE character_id = ? AND section = ? ORDER BY page_id"
 
         def read(connection: sqlite3.Connection) -> list[IndexRow]:
-            found = rows(connection, sql, character_id, section)
-            return [IndexRow(**entry | {"created_ts": time_of(entry["created_ts"])}) for entry in found]
+            return [_index_row(found) for found in rows(connection, sql, character_id, section)]
 
         return await self._database.read(read)
+
+    async def index_row(self, character_id: str, section: int, page_id: str) -> IndexRow | None:
+        """Return one page's row of that index, None where there is none."""
+        sql = "SELECT * FROM pages_index WHERE character_id = ? AND section = ? AND page_id = ?"
+
+        def read(connection: sqlite3.Connection) -> IndexRow | None:
+            found = row(connection, sql, character_id, section, page_id)
+            return _index_row(found) if found else None
+
+        return await self._database.read(read)
+
+
+def _index_row(stored: dict[str, Any]) -> IndexRow:
+    return IndexRow(**stored | {"created_ts": time_of(stored["created_ts"])})
 
 
 def _reading(connection: sqlite3.Connection, page_id: str, revision: int, extractor_version: str) -> Reading | None:

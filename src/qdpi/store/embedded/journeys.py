@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
 from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows
 from qdpi.store.port import SectionStatistics, Snapshot
-from qdpi.store.rows import microseconds, section_figures, time_of
+from qdpi.store.rows import SectionFigures, microseconds, section_figures, time_of
 
 SNAPSHOTS_KEPT: Final = 50
 """How many snapshots of a journey are kept; any other is a fold away."""
@@ -82,6 +82,16 @@ class Journeys(OnDatabase):
         def read(connection: sqlite3.Connection) -> SectionStatistics:
             found = row(connection, _STATISTICS, section) or {}
             return SectionStatistics(section=section, **found)
+
+        return await self._database.read(read)
+
+    async def section_figures(self, session_id: str) -> Mapping[int, SectionFigures]:
+        """Return a journey's figures by section: of every section that it ever departed from."""
+        sql = "SELECT section, open_branches, return_debt FROM section_counters WHERE session_id = ? ORDER BY section"
+
+        def read(connection: sqlite3.Connection) -> dict[int, SectionFigures]:
+            found = connection.execute(sql, (session_id,))
+            return {section: SectionFigures(*figures) for section, *figures in found}
 
         return await self._database.read(read)
 
