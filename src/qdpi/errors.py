@@ -56,6 +56,13 @@ class Unauthorized(QdpiError):
     default_next_step = "Ask POST /api/v1/session for a session id and send it as it is."
 
 
+class SessionExpired(Unauthorized):
+    """A signed session id whose time is over."""
+
+    code = "session_expired"
+    default_next_step = "Ask POST /api/v1/session for a new one; before its time is over, send it the old one."
+
+
 class ForbiddenOrigin(QdpiError):
     """A browser's page of another site asks for what only our own may have."""
 
@@ -130,12 +137,36 @@ class NoBook(QdpiError):
     default_next_step = "Run `qdpi ingest-canon PATH`, or `qdpi run`, which brings a short book of its own."
 
 
-class TooManyWaiting(QdpiError):
-    """A journey has as many presses waiting as it may have."""
+class TooMany(QdpiError):
+    """A limit was reached. `retry_after` says after how many whole seconds it is worth trying again."""
+
+    code = "too_many"
+    status = 429
+
+    def __init__(self, detail: str, *, retry_after: int = 1, next_step: str | None = None) -> None:
+        super().__init__(detail, next_step=next_step)
+        self.retry_after = retry_after
+
+
+class TooManyWaiting(TooMany):
+    """A journey, or an address, has as many presses waiting as it may have."""
 
     code = "too_many_waiting"
-    status = 429
     default_next_step = "Wait for an answer before pressing again."
+
+
+class TooManyStreams(TooMany):
+    """A journey, or an address, has as many streams open as it may have."""
+
+    code = "too_many_streams"
+    default_next_step = "Close a stream before opening another."
+
+
+class TooManyRequests(TooMany):
+    """A journey, or an address, has made as many requests as it may in a minute."""
+
+    code = "too_many_requests"
+    default_next_step = "Wait as long as Retry-After says."
 
 
 class OutcomePending(QdpiError):
@@ -205,3 +236,16 @@ class RunStopped(QdpiError):
     code = "stopped"
     status = 409
     default_next_step = "Press again to have the page written."
+
+
+class ServicesFailed(QdpiError):
+    """A server that we run on this machine cannot be fetched, started or found."""
+
+    code = "services_failed"
+    default_next_step = "Look at `qdpi services status` and `qdpi services logs`."
+
+
+class ToolMissing(ServicesFailed):
+    """A program that the servers need is not on this machine."""
+
+    code = "tool_missing"

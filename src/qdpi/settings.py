@@ -10,9 +10,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from ipaddress import ip_network
 from math import isfinite
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_type_hints
+from urllib.parse import urlsplit
 
 from qdpi.errors import InvalidSetting
 from qdpi.events import PageEventLayout
@@ -103,7 +105,38 @@ class Settings:
         "the first signs, all are taken.",
         secret=True,
     )
+    session_days: float = _setting(
+        "QDPI_SESSION_DAYS",
+        "For how many days a signed session id opens its journey; before that it can be changed for a new one. 0: for "
+        "ever.",
+        365.0, most=36_500,
+    )  # fmt: skip
     max_waiting: int = _setting("QDPI_MAX_WAITING", "How many presses of one journey may wait.", 32, least=1)
+    max_streams: int = _setting("QDPI_MAX_STREAMS", "How many streams of one journey may be open.", 1_000, least=1)
+    max_requests: int = _setting(
+        "QDPI_MAX_REQUESTS", "How many requests a minute may be made of one journey.", 12_000, least=1
+    )
+    address_waiting: int = _setting(
+        "QDPI_ADDRESS_WAITING",
+        "How many presses from one address may wait. A school may have one address: lower the limits of addresses "
+        "where the gateway faces strangers.",
+        20_000, least=1,
+    )  # fmt: skip
+    address_streams: int = _setting(
+        "QDPI_ADDRESS_STREAMS", "How many streams from one address may be open.", 10_000, least=1
+    )
+    address_requests: int = _setting(
+        "QDPI_ADDRESS_REQUESTS", "How many requests a minute may come from one address.", 60_000, least=1
+    )
+    cors_origins: str | None = _setting(
+        "QDPI_CORS_ORIGINS",
+        "The origins whose pages may use this gateway, such as https://book.example, separated by commas; * is all. "
+        "Unset: only the page that it serves itself.",
+    )
+    trusted_proxies: str | None = _setting(
+        "QDPI_TRUSTED_PROXIES",
+        "The addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas. Unset: nobody's.",
+    )
     run_timeout: float = _setting(
         "QDPI_RUN_TIMEOUT", "How long a direct run waits for its outcome before it answers 504, in seconds.", 120.0,
         least=0.1,
@@ -182,11 +215,48 @@ class Settings:
             object.__setattr__(self, "data_dir", _default_data_dir())
         if self.secret is not None and not self.secrets:
             raise InvalidSetting("QDPI_SECRET is ***, which holds no secret.", next_step="Unset it, or give a secret.")
+        _check_origins(self.origins)
+        _check_networks(self.proxies)
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """The secrets that sign sessions, the signing one first; empty where sessions are open."""
-        return tuple(part.strip() for part in (self.secret or "").split(",") if part.strip())
+        return _parts(self.secret)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of other sites whose pages may use the gateway."""
+        return _parts(self.cors_origins)
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """The addresses and networks of the proxies that are believed."""
+        return _parts(self.trusted_proxies)
+
+
+def _parts(listed: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (listed or "").split(",") if part.strip())
+
+
+def _check_origins(origins: tuple[str, ...]) -> None:
+    for origin in origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in {"http", "https"}):
+            raise InvalidSetting(
+                f"QDPI_CORS_ORIGINS names {origin[:80]!r}, which is no origin.",
+                next_step="Give scheme, host and port alone, as https://book.example.",
+            )
+
+
+def _check_networks(proxies: tuple[str, ...]) -> None:
+    for proxy in proxies:
+        try:
+            ip_network(proxy)
+        except ValueError as error:
+            raise InvalidSetting(
+                f"QDPI_TRUSTED_PROXIES names {proxy[:80]!r}: {error}.",
+                next_step="Give addresses such as 10.0.0.1 or networks such as 10.0.0.0/8.",
+            ) from error
 
 
 class Setting(NamedTuple):

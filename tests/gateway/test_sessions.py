@@ -1,7 +1,16 @@
-import pytest
+"""Session ids: what opens a journey, and what does not."""
 
-from qdpi.errors import InvalidSession, Unauthorized
-from qdpi.gateway.sessions import Sessions
+from datetime import timedelta
+
+import pytest
+from tests.support import factories
+
+from qdpi.errors import InvalidSession, SessionExpired, Unauthorized
+from qdpi.gateway.sessions import Sessions as SignedSessions
+
+
+def Sessions(secrets: tuple[str, ...], new_id, days: float = 0, seconds: float = 0) -> SignedSessions:  # noqa: N802
+    return SignedSessions(secrets, new_id, lambda: factories.at(seconds), days)
 
 
 def numbered():
@@ -43,6 +52,14 @@ def test_a_signed_id_opens_its_journey_and_holds_only_url_safe_characters():
     lambda signed: "",
     lambda signed: "é" + signed,
     lambda signed: signed + "\ud800",
+    lambda signed: signed.replace(".0.", "."),
+    lambda signed: signed.replace(".0.", ".99999999999."),
+    lambda signed: signed.replace(".0.", ".00."),
+    lambda signed: signed.replace(".0.", ".-1."),
+    lambda signed: signed.replace(".0.", ".٣."),
+    lambda signed: signed.replace(".0.", "." + "9" * 5_000 + "."),
+    lambda signed: signed + ".",
+    lambda signed: signed * 2,
 ])  # fmt: skip
 def test_an_unsigned_or_forged_id_is_unauthorized(forge):
     sessions = Sessions(("secret",), numbered())
@@ -56,3 +73,44 @@ def test_secrets_rotate_the_first_signs_and_all_are_taken():
     assert old.session_of("j") != new.session_of("j")
     with pytest.raises(Unauthorized):
         old.journey(new.session_of("j"))
+
+
+DAY = 86_400
+
+
+def test_a_signed_id_opens_its_journey_until_its_time_is_over():
+    signed = Sessions(("s",), numbered(), days=2).session_of("j")
+    assert Sessions(("s",), numbered(), days=2, seconds=2 * DAY - 1).journey(signed) == "j"
+    with pytest.raises(SessionExpired, match="over at"):
+        Sessions(("s",), numbered(), days=2, seconds=2 * DAY).journey(signed)
+
+
+def test_the_time_stands_in_the_id_whatever_the_setting_says_now():
+    signed = Sessions(("s",), numbered(), days=2).session_of("j")
+    with pytest.raises(SessionExpired):
+        Sessions(("s",), numbered(), days=365, seconds=3 * DAY).journey(signed)
+    for_ever = Sessions(("s",), numbered(), days=0).session_of("j")
+    assert Sessions(("s",), numbered(), days=1, seconds=3_650 * DAY).journey(for_ever) == "j"
+
+
+def test_nobody_gives_an_id_more_time():
+    sessions = Sessions(("s",), numbered(), days=2)
+    journey, expires, signature = sessions.session_of("j").split(".")
+    for later in (str(int(expires) + DAY), "0"):
+        with pytest.raises(Unauthorized, match="not signed"):
+            sessions.journey(f"{journey}.{later}.{signature}")
+
+
+def test_an_expired_id_with_a_forged_signature_does_not_say_that_it_was_good_once():
+    late = Sessions(("s",), numbered(), days=1, seconds=5 * DAY)
+    forged = Sessions(("other",), numbered(), days=1).session_of("j")
+    with pytest.raises(Unauthorized, match="not signed") as refused:
+        late.journey(forged)
+    assert not isinstance(refused.value, SessionExpired)
+
+
+def test_an_id_says_until_when_it_is_good():
+    sessions = Sessions(("s",), numbered(), days=2)
+    assert sessions.expires_at(sessions.session_of("j")) == factories.at(0).replace(microsecond=0) + timedelta(days=2)
+    assert Sessions(("s",), numbered()).expires_at(Sessions(("s",), numbered()).session_of("j")) is None
+    assert Sessions((), numbered(), days=2).expires_at("j") is None

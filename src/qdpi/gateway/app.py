@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from qdpi import __version__
 from qdpi.gateway import events, health, journeys, reading, refusing, runs, streams, websocket
 from qdpi.gateway.context import Gateway
 from qdpi.gateway.hub import PING_SECONDS, QUEUE_LIMIT, Hub
-from qdpi.gateway.middleware import BodyLimit, Envelope
+from qdpi.gateway.limits import Limits
+from qdpi.gateway.middleware import Admission, BodyLimit, Envelope
 from qdpi.gateway.readiness import Readiness
 from qdpi.gateway.sessions import Sessions
 from qdpi.gateway.waiting import Waiting
@@ -28,6 +31,13 @@ _ROUTERS = (
     journeys.router,
     health.router,
 )
+CORS: Final[dict[str, Any]] = {
+    "allow_methods": ["GET", "POST", "DELETE"],
+    "allow_headers": ["content-type", "last-event-id", "traceparent", "x-request-id"],
+    "expose_headers": ["etag", "retry-after", "x-request-id"],
+    "max_age": 600,
+}
+"""What pages of the origins in QDPI_CORS_ORIGINS may do. There are no cookies, so none are allowed."""
 
 
 class GatewayApp(FastAPI):
@@ -46,13 +56,15 @@ def create_app(
     model_health: Callable[[], str | None] = lambda: None,
     queue_limit: int = QUEUE_LIMIT,
     ping_seconds: float = PING_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """Return the gateway of a system whose bus and store the caller opens, and closes after it.
 
     `model_health` tells None, or what is wrong with the language model; it is shown at /readyz. A stream
-    client may have `queue_limit` frames waiting and hears a sign of life every `ping_seconds`.
+    client may have `queue_limit` frames waiting and hears a sign of life every `ping_seconds`. The limits of
+    requests a minute go by `clock`, in seconds.
     """
-    gateway = wire(system, model_health, queue_limit, ping_seconds)
+    gateway = wire(system, model_health, queue_limit, ping_seconds, clock)
     app = GatewayApp(
         title="Gibsey QDPI",
         version=__version__,
@@ -69,15 +81,25 @@ def create_app(
     refusing.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(streams.StreamRoute, gateway=gateway)
+    app.add_middleware(Admission, gateway=gateway)
+    if system.settings.origins:
+        app.add_middleware(CORSMiddleware, allow_origins=system.settings.origins, **CORS)
     app.add_middleware(Envelope, gateway=gateway)
     return app
 
 
-def wire(system: System, model_health: Callable[[], str | None], queue_limit: int, ping_seconds: float) -> Gateway:
+def wire(
+    system: System,
+    model_health: Callable[[], str | None],
+    queue_limit: int,
+    ping_seconds: float,
+    clock: Callable[[], float],
+) -> Gateway:
     """Return a gateway's parts."""
+    settings = system.settings
     hub = Hub(
         system.bus,
-        Waiting(system.settings.max_waiting),
+        Waiting(settings.max_waiting),
         backoff=system.backoff,
         now=system.now,
         queue_limit=queue_limit,
@@ -86,7 +108,8 @@ def wire(system: System, model_health: Callable[[], str | None], queue_limit: in
     return Gateway(
         system=system,
         hub=hub,
-        sessions=Sessions(system.settings.secrets, system.new_id),
+        sessions=Sessions(settings.secrets, system.new_id, system.now, settings.session_days),
+        limits=Limits(settings, clock),
         readiness=Readiness(system, hub),
         model_health=model_health,
     )

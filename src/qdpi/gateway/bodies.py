@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -115,8 +116,15 @@ class Accepted(BaseModel):
     request_id: str
 
 
+class SessionBody(Body):
+    """A session id that is still good, to be changed for a new one; without it a journey begins."""
+
+    session_id: str | None = None
+
+
 class SessionIssued(BaseModel):
-    """A session id that nobody can guess, and whether this server takes only signed ones."""
+    """A session id that nobody can guess, whether this server takes only signed ones, and until when this one."""
 
     session_id: str
     signed: bool
+    expires_at: datetime | None = None

@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from qdpi.gateway.hub import Hub
+from qdpi.gateway.limits import Limits
 from qdpi.gateway.readiness import Readiness
 from qdpi.gateway.sessions import Sessions
 from qdpi.system import System
@@ -27,15 +28,17 @@ class Gateway:
     system: System
     hub: Hub
     sessions: Sessions
+    limits: Limits
     readiness: Readiness
     model_health: Callable[[], str | None]
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request as the log tells of it; routes fill in the journey and the event."""
+    """One request as the log tells of it, and the address it came from; routes fill in the journey and the event."""
 
     request_id: str
+    address: str
     journey: str | None = None
     event_id: str | None = None
 
@@ -53,8 +56,12 @@ async def exchange_of(connection: HTTPConnection) -> Exchange:
 
 
 def journey_of(gateway: Gateway, exchange: Exchange, session_id: str) -> str:
-    """Return the journey that a session id opens. Raises `InvalidSession` or `Unauthorized`."""
+    """Return the journey that a session id opens, and count the request as one of its.
+
+    Raises `InvalidSession`, `Unauthorized` or `TooManyRequests`.
+    """
     exchange.journey = gateway.sessions.journey(session_id)
+    gateway.limits.request_of(exchange.journey)
     return exchange.journey
 
 

@@ -117,6 +117,7 @@ class Hub:
         self.away_since = None
         self.listening.set()
         self.running.restart()
+        self.waiting.forget_addresses()
         for follower in self._all():
             follower.resync()
 

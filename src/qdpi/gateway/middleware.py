@@ -10,8 +10,9 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qdpi.errors import BodyTooLarge, QdpiError
+from qdpi.errors import BodyTooLarge, QdpiError, TooManyRequests
 from qdpi.gateway.context import EXCHANGE, Exchange, Gateway
+from qdpi.gateway.limits import address_of
 from qdpi.gateway.problems import problem_response, refusal_of
 
 BODY_LIMIT: Final = 1 << 20
@@ -19,8 +20,12 @@ BODY_LIMIT: Final = 1 << 20
 SECURITY_HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
     "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 }
+OPERATIONS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+"""The paths that no limit of an address closes."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 log = structlog.get_logger("qdpi.gateway")
@@ -37,11 +42,12 @@ class Envelope:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        exchange = scope[EXCHANGE] = Exchange(self._request_id(scope))
+        exchange = scope[EXCHANGE] = Exchange(self._request_id(scope), address_of(scope))
         sending = _Sending(send, exchange)
         began = asyncio.get_running_loop().time()
         try:
-            await self._app(scope, receive, sending)
+            with structlog.contextvars.bound_contextvars(http_request_id=exchange.request_id):
+                await self._app(scope, receive, sending)
         except Exception:
             log.exception("request_failed", request_id=exchange.request_id, event_id=exchange.event_id)
             self._gateway.system.metrics.refused.labels(QdpiError.code).inc()
@@ -69,6 +75,27 @@ class Envelope:
         log.info("request", **facts)
 
 
+class Admission:
+    """Counts every request as one of its address; those that ask after the process's health are always answered."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self._app, self._gateway = app, gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request or a WebSocket."""
+        if scope["type"] == "lifespan" or scope["path"] in OPERATIONS:
+            await self._app(scope, receive, send)
+            return
+        exchange: Exchange = scope[EXCHANGE]
+        try:
+            self._gateway.limits.request_from(exchange.address)
+        except TooManyRequests as error:
+            self._gateway.system.metrics.refused.labels(error.code).inc()
+            await problem_response(refusal_of(error), exchange.request_id)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
 class _Sending:
     """A `send` that adds the headers to a response's start and remembers its status."""
 
@@ -83,6 +110,8 @@ class _Sending:
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
+            if self._exchange.journey is not None:
+                headers.setdefault("cache-control", "no-store")  # a journey is its reader's alone
             headers["x-request-id"] = self._exchange.request_id
         await self._send(message)
 

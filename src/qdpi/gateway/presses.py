@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
-from qdpi.errors import BusUnavailable, NoBook, PublishUnknown, TooManyWaiting, UnknownPage
+from qdpi.errors import BusUnavailable, NoBook, PublishUnknown, TooManyWaiting, Unauthorized, UnknownPage
 from qdpi.events import Ask, Event, Press, Stop
 from qdpi.gateway.bodies import Accepted, AskBody, PressBody, StopBody
-from qdpi.gateway.context import Exchange, Gateway
+from qdpi.gateway.context import Exchange, Gateway, journey_of
 from qdpi.gateway.problems import refusal_of
 from qdpi.gateway.waiting import Waiting
 from qdpi.identity import derived_id, press_id, request_id
@@ -80,6 +80,23 @@ async def find_page(gateway: Gateway, page_id: str) -> Page:
     return page
 
 
+async def page_for(gateway: Gateway, exchange: Exchange, page_id: str, session_id: str | None) -> Page:
+    """Return a page to whoever may read it: the book's to everybody, a journey's own to its session.
+
+    Where sessions are not signed, a journey's page is also given to whoever knows its id and names no session.
+    Raises `UnknownPage`, also for another journey's page, and `Unauthorized`.
+    """
+    if session_id is not None:
+        return await find_locus(gateway, journey_of(gateway, exchange, session_id), page_id)
+    page = await find_page(gateway, page_id)
+    if gateway.sessions.signed and not page.is_canon:
+        raise Unauthorized(
+            f"{page_id!r} is a page of a journey, and this request names none.",
+            next_step="Add ?session_id= with the journey's session id to the address.",
+        )
+    return page
+
+
 async def _canon_page(gateway: Gateway, page_id: str) -> Page | None:
     try:
         return (await gateway.system.catalog.current()).page(page_id)
@@ -112,7 +129,7 @@ async def accept(gateway: Gateway, exchange: Exchange, press: Press | Ask, paren
     accepted = Accepted(event_id=press.event_id, request_id=request_id(press.event_id))
     if await _is_answered(gateway, press):
         return accepted
-    with await _admitted(gateway, press):
+    with await _admitted(gateway, exchange.address, press):
         await publish(gateway, press, parent, accepted, _RETRY if press.client_request_id else _LOOK)
     gateway.system.metrics.presses.labels("ask" if isinstance(press, Ask) else "press").inc()
     return accepted
@@ -125,14 +142,16 @@ async def _is_answered(gateway: Gateway, press: Press | Ask) -> bool:
     return answer is not None
 
 
-async def _admitted(gateway: Gateway, press: Press | Ask) -> AbstractContextManager[None]:
+async def _admitted(gateway: Gateway, address: str, press: Press | Ask) -> AbstractContextManager[None]:
     """Count a press among those that wait; what fails in the block that follows takes it out again."""
-    waiting = gateway.hub.waiting
+    waiting, most = gateway.hub.waiting, gateway.system.settings.address_waiting
     if press.event_id in waiting.of(press.session_id):
         return nullcontext()
-    if not waiting.add(press.session_id, press.event_id):
+    if waiting.of_address(address) >= most:
+        raise TooManyWaiting(f"This address has {most:,} presses waiting, and may have no more.")
+    if not waiting.add(press.session_id, press.event_id, address):
         await _forget_answered(gateway, press.session_id)
-        if not waiting.add(press.session_id, press.event_id):
+        if not waiting.add(press.session_id, press.event_id, address):
             raise TooManyWaiting(f"This journey has {waiting.limit} presses waiting, and may have no more.")
     return _counted(waiting, press)
 

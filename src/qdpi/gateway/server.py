@@ -23,6 +23,7 @@ class GatewayServer(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI, *, host: str, port: int) -> None:
+        proxies = app.state.gateway.system.settings.proxies  # uvicorn by itself believes this whole machine
         config = uvicorn.Config(
             app,
             host=host,
@@ -32,6 +33,8 @@ class GatewayServer(uvicorn.Server):
             access_log=False,
             ws_max_size=_WEBSOCKET_BYTES,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
             server_header=False,
         )
         super().__init__(config)

@@ -1,7 +1,8 @@
 """Session ids: capabilities that open a journey.
 
-With a secret a session id is `JOURNEY.MAC`, an HMAC-SHA256 of the journey in URL-safe Base64; the journey
-alone is keyed, stored and logged. Without one every well-formed id opens the journey it names.
+With a secret a session id is `JOURNEY.EXPIRES.MAC`: the journey, the second since 1970 at which its time is
+over (0: never), and an HMAC-SHA256 of both in URL-safe Base64. The journey alone is keyed, stored and
+logged. Without a secret every well-formed id opens the journey it names.
 """
 
 from __future__ import annotations
@@ -11,21 +12,28 @@ import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from qdpi.errors import Unauthorized
+from qdpi.errors import SessionExpired, Unauthorized
 from qdpi.identity import check_session, sha256
 
 _PURPOSE: Final = b"gibsey session\0"
 _JOURNEY_DIGITS: Final = 40
+_NEVER: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Issues and opens session ids. The first secret signs, all are taken; `new_id` is unguessable."""
+    """Issues and opens session ids. The first secret signs, all are taken; `new_id` is unguessable.
+
+    A signed id is good for `days` after `now`, for ever with 0.
+    """
 
     secrets: Sequence[str]
     new_id: Callable[[], str]
+    now: Callable[[], datetime]
+    days: float = 0
 
     @property
     def signed(self) -> bool:
@@ -37,21 +45,49 @@ class Sessions:
         return sha256(f"{self.new_id()} {self.new_id()}")[:_JOURNEY_DIGITS]
 
     def session_of(self, journey: str) -> str:
-        """Return the session id that opens a journey."""
-        return f"{journey}.{mac(self.secrets[0], journey)}" if self.secrets else journey
+        """Return a session id that opens a journey."""
+        if not self.secrets:
+            return journey
+        over = self.now() + timedelta(days=self.days) if self.days else None
+        expires = int(over.timestamp()) if over else _NEVER
+        return f"{journey}.{expires}.{mac(self.secrets[0], journey, expires)}"
 
     def journey(self, session_id: str) -> str:
-        """Return the journey that a session id opens. Raises `InvalidSession` or `Unauthorized`."""
+        """Return the journey that a session id opens.
+
+        Raises `InvalidSession`, `Unauthorized`, or `SessionExpired` where it was good once.
+        """
         if not self.secrets:
             return check_session(session_id)
-        journey, _, given = session_id.rpartition(".")
-        expected = [mac(secret, journey) for secret in self.secrets]
+        journey, expires, given = _parts(session_id)
+        expected = [mac(secret, journey, expires) for secret in self.secrets]
         if not any(hmac.compare_digest(given.encode(errors="replace"), each.encode()) for each in expected):
             raise Unauthorized("This session id was not signed by this server.")
+        over = expiry_of(expires)
+        if over is not None and over <= self.now():
+            raise SessionExpired(f"The time of this session id was over at {over.isoformat()}.")
         return check_session(journey)
 
+    def expires_at(self, session_id: str) -> datetime | None:
+        """Return when the time of a session id that was issued here is over, None for never."""
+        return expiry_of(_parts(session_id)[1]) if self.secrets else None
 
-def mac(secret: str, journey: str) -> str:
-    """Return a journey's HMAC-SHA256 under a secret, in URL-safe Base64 without padding."""
-    digest = hmac.digest(secret.encode(), _PURPOSE + journey.encode(errors="replace"), hashlib.sha256)
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+def _parts(session_id: str) -> tuple[str, int, str]:
+    """Take a signed session id apart. What has another form comes out with a signature that fits nothing."""
+    journey, _, rest = session_id.partition(".")
+    expires, _, given = rest.partition(".")
+    if not (expires.isascii() and expires.isdigit() and len(expires) <= 12 and expires == str(int(expires))):
+        return journey, _NEVER, ""
+    return journey, int(expires), given
+
+
+def expiry_of(expires: int) -> datetime | None:
+    """Return the time of a second since 1970, None for 0."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=expires) if expires else None
+
+
+def mac(secret: str, journey: str, expires: int) -> str:
+    """Return the HMAC-SHA256 of a journey and an expiry under a secret, in URL-safe Base64 without padding."""
+    signed = _PURPOSE + f"{expires}\0".encode() + journey.encode(errors="replace")
+    return base64.urlsafe_b64encode(hmac.digest(secret.encode(), signed, hashlib.sha256)).decode().rstrip("=")

@@ -48,7 +48,7 @@ def description() -> dict[str, Any]:
         schema = {"type": kind}
         return {"name": name, "in": place, "description": says, "required": required, "schema": schema}
 
-    responses: dict[str, Any] = {str(status): told for status, told in documented(401, 422, 503).items()}
+    responses: dict[str, Any] = {str(status): told for status, told in documented(401, 422, 429, 503).items()}
     responses["200"] = {
         "description": "Frames `status`, `generate.page.delta`, `.done` and `.failed`; done and failed "
         "carry `id: seq`. A new `attempt` in a delta means: start that page's text over.",
@@ -88,7 +88,7 @@ class StreamRoute:
         exchange: Exchange = scope[EXCHANGE]
         try:
             journey, after = asked(scope, self._gateway, exchange)
-            await EventStream(self._gateway, journey, after)(receive, send)
+            await EventStream(self._gateway, journey, after, exchange.address)(receive, send)
         except QdpiError as error:
             self._gateway.system.metrics.refused.labels(error.code).inc()
             await problem_response(refusal_of(error), exchange.request_id)(scope, receive, send)
@@ -97,7 +97,7 @@ class StreamRoute:
 def asked(scope: Scope, gateway: Gateway, exchange: Exchange) -> tuple[str, int | None]:
     """Return the journey that a client asks to follow, and the seq it comes back with.
 
-    Raises `InvalidInput`, `InvalidSession` or `Unauthorized`.
+    Raises `InvalidInput`, `InvalidSession`, `Unauthorized` or `TooManyRequests`.
     """
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     session_id = query.get("session_id", [None])[-1]
@@ -128,14 +128,18 @@ def parse_seq(name: str, value: str) -> int:
 class EventStream:
     """One client's stream, from its greeting until it leaves, is cut or the server ends."""
 
-    def __init__(self, gateway: Gateway, journey: str, after: int | None) -> None:
-        self._gateway, self._journey, self._after = gateway, journey, after
+    def __init__(self, gateway: Gateway, journey: str, after: int | None, address: str) -> None:
+        self._gateway, self._journey, self._after, self._address = gateway, journey, after, address
 
     async def __call__(self, receive: Receive, send: Send) -> None:
-        """Serve the stream. Raises `StoreUnavailable` where it cannot begin."""
+        """Serve the stream. Raises `StoreUnavailable` or `TooManyStreams` where it cannot begin."""
         system, hub = self._gateway.system, self._gateway.hub
         clients = system.metrics.streams.labels("sse")
-        with hub.subscribe(self._journey) as subscription, clients.track_inprogress():
+        with (
+            self._gateway.limits.stream(self._address, self._journey),
+            hub.subscribe(self._journey) as subscription,
+            clients.track_inprogress(),
+        ):
             follower = Follower(hub, system.store, subscription, system.backoff)
             first = await follower.greet(self._after)
             leaving = asyncio.create_task(_end_when_left(receive, subscription))

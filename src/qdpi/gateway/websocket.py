@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import aclosing
 from typing import Final
 from urllib.parse import urlsplit
@@ -28,19 +29,21 @@ async def follow(websocket: WebSocket) -> None:
     """Follow a journey: `?session_id=`, and `?after=` as in the stream of server-sent events."""
     gateway, exchange = await gateway_of(websocket), await exchange_of(websocket)
     try:
-        _check_origin(websocket)
+        _check_origin(websocket, gateway.system.settings.origins)
         journey, after = asked(websocket.scope, gateway, exchange)
-        with gateway.hub.subscribe(journey) as subscription:
+        with gateway.limits.stream(exchange.address, journey), gateway.hub.subscribe(journey) as subscription:
             await _serve(websocket, gateway, subscription, after)
     except QdpiError as error:
         gateway.system.metrics.refused.labels(error.code).inc()
         await websocket.send_denial_response(problem_response(refusal_of(error), exchange.request_id))
 
 
-def _check_origin(websocket: WebSocket) -> None:
+def _check_origin(websocket: WebSocket, allowed: Collection[str]) -> None:
     """Refuse the pages of other sites: browsers hold WebSockets to no same-origin rule of their own."""
     origin = websocket.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != websocket.headers.get("host"):
+    if origin is None or origin in allowed or "*" in allowed:
+        return
+    if urlsplit(origin).netloc != websocket.headers.get("host"):
         raise ForbiddenOrigin(f"A page of {origin[:80]!r} asks to follow a journey here.")
 
 

@@ -1,0 +1,105 @@
+"""Limits of a gateway: requests a minute and open streams, of one journey and of one address."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+from starlette.types import Scope
+
+from qdpi.errors import TooManyRequests, TooManyStreams
+from qdpi.settings import Settings
+
+KEPT: Final = 50_000
+"""How many journeys and addresses are remembered; who is forgotten has its whole minute again."""
+MINUTE: Final = 60.0
+
+
+class Rate:
+    """At most `limit` a minute for each key: a bucket that holds `limit` and fills up again within a minute.
+
+    https://en.wikipedia.org/wiki/Token_bucket. Bounded in keys, the least recent forgotten first.
+    """
+
+    def __init__(self, limit: int, *, kept: int = KEPT) -> None:
+        self.limit = limit
+        self._kept = kept
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, key: str, now: float) -> float:
+        """Take one for a key at a time in seconds; return 0, or after how many seconds there is one again."""
+        left, since = self._buckets.get(key, (float(self.limit), now))
+        left = min(float(self.limit), left + max(0.0, now - since) * self.limit / MINUTE)
+        wait = 0.0 if left >= 1 else (1 - left) * MINUTE / self.limit
+        self._buckets[key] = (left if wait else left - 1, now)
+        self._buckets.move_to_end(key)
+        while len(self._buckets) > self._kept:
+            self._buckets.popitem(last=False)
+        return wait
+
+
+class Limits:
+    """Counts what journeys and addresses ask for. `clock` tells seconds that never go back."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._by_address, self._by_journey = Rate(settings.address_requests), Rate(settings.max_requests)
+        self._most_of_address, self._most_of_journey = settings.address_streams, settings.max_streams
+        self._streams_of_address: Counter[str] = Counter()
+        self._streams_of_journey: Counter[str] = Counter()
+
+    def request_from(self, address: str) -> None:
+        """Count a request from an address. Raises `TooManyRequests`."""
+        self._take(self._by_address, address, "This address")
+
+    def request_of(self, journey: str) -> None:
+        """Count a request of a journey. Raises `TooManyRequests`."""
+        self._take(self._by_journey, journey, "This journey")
+
+    def _take(self, rate: Rate, key: str, who: str) -> None:
+        wait = rate.take(key, self._clock())
+        if wait:
+            raise TooManyRequests(f"{who} may make {rate.limit:,} requests a minute.", retry_after=math.ceil(wait))
+
+    @contextmanager
+    def stream(self, address: str, journey: str) -> Iterator[None]:
+        """Count a stream while the block lasts. Raises `TooManyStreams`."""
+        if self._streams_of_address[address] >= self._most_of_address:
+            raise TooManyStreams(f"This address has {self._most_of_address:,} streams open, and may have no more.")
+        if self._streams_of_journey[journey] >= self._most_of_journey:
+            raise TooManyStreams(f"This journey has {self._most_of_journey:,} streams open, and may have no more.")
+        self._streams_of_address[address] += 1
+        self._streams_of_journey[journey] += 1
+        try:
+            yield
+        finally:
+            _give_back(self._streams_of_address, address)
+            _give_back(self._streams_of_journey, journey)
+
+
+def _give_back(counts: Counter[str], key: str) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
+
+
+def address_of(scope: Scope) -> str:
+    """Return whose address a connection comes from: of IPv6 the network (/64), which is one household's.
+
+    A connection without one, as through a Unix socket, is of this machine.
+    """
+    client = scope.get("client")
+    if not client:
+        return "local"
+    try:
+        address = ip_address(client[0])
+    except ValueError:
+        return str(client[0])[:64]
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped or ip_network((int(address), 64), strict=False))
+    return str(address)

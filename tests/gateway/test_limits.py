@@ -1,0 +1,176 @@
+"""Limits of journeys and addresses: what is refused, with 429 and Retry-After, and what never is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.gateway.test_presses import assert_problem
+from tests.support.house import PATIENCE, House, Listener, house_in, listening, served, system_in, until
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from qdpi.gateway.limits import Rate, address_of
+from qdpi.gateway.waiting import Waiting
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def house(directory: Path, clock: Clock | None = None, **changes: Any) -> Any:
+    return house_in(directory, app_options={"clock": clock or Clock()}, **changes)
+
+
+def limited(answer: httpx.Response, code: str = "too_many_requests") -> int:
+    told = assert_problem(answer, 429, code)
+    assert answer.headers["x-request-id"]
+    assert int(answer.headers["retry-after"]) == told["retry_after"] >= 1
+    return int(answer.headers["retry-after"])
+
+
+def test_a_rate_gives_its_limit_at_once_and_then_evenly():
+    rate = Rate(60)
+    assert [rate.take("a", 0) for _ in range(60)] == [0] * 60
+    assert rate.take("a", 0) == pytest.approx(1)
+    assert rate.take("a", 0.5) == pytest.approx(0.5)
+    assert rate.take("a", 1) == 0
+    assert rate.take("a", 1) > 0
+    assert rate.take("b", 1) == 0
+
+
+def test_a_rate_forgets_the_least_recent_of_too_many_keys():
+    rate = Rate(1, kept=2)
+    assert [rate.take(key, 0) for key in "aba"] == [0, 0, 60]
+    assert rate.take("c", 0) == 0
+    assert rate.take("a", 0) > 0
+    assert rate.take("b", 0) == 0
+
+
+@given(st.integers(1, 100), st.lists(st.floats(0, 30), min_size=1, max_size=200))
+def test_no_minute_sees_more_than_twice_the_limit_and_waiting_as_told_is_enough(limit: int, gaps: list[float]):
+    rate, now, taken = Rate(limit), 0.0, list[float]()
+    for gap in gaps:
+        now += gap
+        wait = rate.take("a", now)
+        if wait:
+            assert 0 < wait <= 60
+            assert Rate.take(rate, "a", now + wait * 1.000001 + 1e-9) == 0
+            now += wait * 1.000001 + 1e-9
+        taken.append(now)
+    assert max(sum(since <= t < since + 60 for t in taken) for since in taken) <= 2 * limit
+
+
+@pytest.mark.parametrize(
+    ("client", "address"),
+    [(("10.1.2.3", 1), "10.1.2.3"), (("2001:db8::1", 1), "2001:db8::/64"), (("2001:db8::ffff:1", 2), "2001:db8::/64"),
+     (("::ffff:10.1.2.3", 1), "10.1.2.3"), (None, "local"), (("testclient", 1), "testclient")],
+)  # fmt: skip
+def test_an_address_is_a_household(client: tuple[str, int] | None, address: str):
+    assert address_of({"type": "http", "client": client}) == address
+
+
+async def test_a_journey_may_make_so_many_requests_a_minute(tmp_path: Path):
+    clock = Clock()
+    async with house(tmp_path, clock, max_requests=3) as here:
+        for _ in range(3):
+            assert (await here.client.get("/api/v1/journey/reader")).status_code == 200
+        wait = limited(await here.client.get("/api/v1/journey/reader"))
+        limited(await press(here))
+        assert (await here.client.get("/api/v1/journey/another")).status_code == 200
+        clock.seconds += wait
+        assert (await press(here)).status_code == 200
+
+
+async def test_an_address_may_make_so_many_requests_a_minute_and_is_still_told_whether_the_process_lives(
+    tmp_path: Path,
+):
+    clock = Clock()
+    async with house(tmp_path, clock, address_requests=2) as here:
+        for path in ("/api/v1/canon", "/nowhere"):
+            assert (await here.client.get(path)).status_code != 429
+        wait = limited(await here.client.get("/api/v1/canon"))
+        limited(await press(here))
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert (await here.client.get(path)).status_code == 200
+        clock.seconds += wait
+        assert (await here.client.get("/api/v1/canon")).status_code == 200
+
+
+async def press(here: House, journey: str = "reader", **body: Any) -> httpx.Response:
+    return await here.client.post("/api/v1/event/ui/symbol", json={"session_id": journey, "symbol_code": 0, **body})
+
+
+async def test_an_address_may_have_so_many_presses_waiting_over_all_its_journeys(tmp_path: Path):
+    async with house(tmp_path, address_waiting=2) as here:
+        first = await here.press("a")
+        assert (await press(here, "b", client_request_id="again")).status_code == 200
+        limited(await press(here, "c"), "too_many_waiting")
+        assert (await press(here, "b", client_request_id="again")).status_code == 200
+        await here.hand.answer("a", first)
+        await until(lambda: here.hub.waiting.answered(first))
+        assert (await press(here, "c")).status_code == 200
+        limited(await press(here, "d"), "too_many_waiting")
+
+
+def test_what_waits_from_an_address_is_counted_once_and_given_back_whatever_becomes_of_it():
+    waiting = Waiting(2, journeys=2)
+    for _ in range(2):
+        waiting.add("j", "p", "here")
+    waiting.add("j", "q")
+    assert waiting.of_address("here") == 1
+    waiting.answer("j", "p")
+    waiting.discard("j", "p")
+    assert waiting.of_address("here") == 0
+    waiting.add("k", "r", "here")
+    waiting.add("l", "s", "here")
+    waiting.add("m", "t", "here")
+    assert waiting.of_address("here") == 2
+    waiting.forget_addresses()
+    waiting.answer("m", "t")
+    assert waiting.of_address("here") == 0
+
+
+@pytest.mark.parametrize("limit", ["max_streams", "address_streams"])
+async def test_only_so_many_streams_may_be_open_and_one_that_ends_makes_room(tmp_path: Path, limit: str):
+    async with system_in(tmp_path, **{limit: 2}) as system, served(system) as (address, app, _):
+        url, query = f"http://{address}/api/v1/event/stream", {"session_id": "reader", "after": "0"}
+        async with httpx.AsyncClient(timeout=PATIENCE) as client:
+            async with listening(address, "reader", 0), listening(address, "reader", 0) as second:
+                await second.next()
+                limited(await client.get(url, params=query), "too_many_streams")
+                with pytest.raises(InvalidStatus) as refused:
+                    await connect(f"ws://{address}/api/v1/event/ws?session_id=reader")
+                assert refused.value.response.status_code == 429
+                assert refused.value.response.headers["retry-after"] == "1"
+            hub = app.state.gateway.hub
+            await until(lambda: not hub._followers)
+            async with client.stream("GET", url, params=query) as again:
+                assert again.status_code == 200
+                assert (await Listener(again).next()).event == "status"
+
+
+async def test_a_proxy_is_believed_only_where_it_is_trusted(tmp_path: Path):
+    spoofed = [{"x-forwarded-for": f"203.0.113.{n}"} for n in range(4)]
+    for trusted, refusals in ((None, 2), ("127.0.0.1", 0), ("10.0.0.0/8", 2)):
+        async with (
+            system_in(tmp_path / str(trusted).replace("/", "_"), address_requests=2, trusted_proxies=trusted) as system,
+            served(system, clock=Clock()) as (address, _, _),
+            httpx.AsyncClient(timeout=PATIENCE) as client,
+        ):
+            answers = [await client.get(f"http://{address}/api/v1/canon", headers=headers) for headers in spoofed]
+            assert [answer.status_code for answer in answers].count(429) == refusals
+
+
+async def test_at_the_defaults_500_journeys_of_one_address_are_not_in_each_others_way(tmp_path: Path):
+    async with house(tmp_path) as here:
+        answers = [await press(here, f"reader-{n}") for n in range(500)]
+        assert {answer.status_code for answer in answers} == {200}
