@@ -8,28 +8,14 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from qdpi.errors import NoBook, StoreUnavailable
+from qdpi.gateway.answers import Alive, Part, Problem, Ready
 from qdpi.gateway.context import Gateway, GatewayHere
-from qdpi.gateway.problems import MEDIA_TYPE, Problem, problem
-from qdpi.gateway.readiness import Part
+from qdpi.gateway.problems import MEDIA_TYPE, problem
 
 router = APIRouter(tags=["operations"])
-
-
-class Alive(BaseModel):
-    """The process answers."""
-
-    ok: bool = True
-
-
-class Ready(BaseModel):
-    """The parts: the store and the bus must answer; the model and the book are shown, and are no reason."""
-
-    ready: bool
-    parts: dict[str, Part]
 
 
 @router.get("/healthz", summary="Is the process alive?")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
 
 from qdpi.errors import InvalidInput
-from qdpi.gateway.bodies import SessionIssued
+from qdpi.gateway.answers import JourneyView, Preview
+from qdpi.gateway.bodies import SessionBody, SessionIssued
 from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, journey_of
 from qdpi.gateway.presses import find_locus
-from qdpi.gateway.previewing import BehaviourPreview, preview_behaviours
+from qdpi.gateway.previewing import preview_behaviours
 from qdpi.gateway.problems import documented
 from qdpi.gateway.streams import parse_seq
-from qdpi.journey import Branch, JourneyState
+from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page
 from qdpi.placement import Standing, stand
@@ -29,55 +29,16 @@ MOST_EVENTS: Final = 1_000
 router = APIRouter(prefix=VERSION, tags=["journeys"])
 
 
-class JourneyView(BaseModel):
-    """A journey at a seq: the events up to it, from `after` on, and the state folded from all of them.
+@router.post("/session", summary="Begin a session", responses=documented(400, 401, 422, 429))
+async def new_session(gateway: GatewayHere, exchange: ExchangeHere, body: SessionBody | None = None) -> SessionIssued:
+    """Issue a session id that nobody can guess; whoever has it reads and presses in its journey.
 
-    `head` is the journey's newest seq; `next_after` asks for the events that follow, None where these are
-    all. `position` is the page the reader stands on, None at the beginning; `ttl` how many pages may
-    still be written from there before a return is forced; `branches` are the open ones.
+    With a `session_id` that is still good, a new one of the same journey, whose time begins anew.
     """
-
-    session_id: str
-    seq: int
-    head: int
-    position: str | None
-    ttl: int
-    branches: tuple[Branch, ...]
-    state: JourneyState
-    digest: str
-    events: tuple[dict[str, Any], ...]
-    next_after: int | None
-
-
-class Preview(BaseModel):
-    """What each behaviour would do at a locus now; it is the same for all sixteen characters.
-
-    `locus` is the page that a press counts from, which differs from `page_id` on a page that has come
-    back.
-    """
-
-    page_id: str
-    locus: str
-    section: int
-    anchor: str
-    return_to: str
-    seq: int
-    ttl: int
-    depth: int
-    in_branch: bool
-    open_branches: int
-    return_debt: int
-    departures: int
-    unresolved: int
-    novelty: float
-    behaviours: tuple[BehaviourPreview, ...]
-
-
-@router.post("/session", summary="Begin a session")
-async def new_session(gateway: GatewayHere) -> SessionIssued:
-    """Issue a session id that nobody can guess; whoever has it reads and presses in its journey."""
-    sessions = gateway.sessions
-    return SessionIssued(session_id=sessions.session_of(sessions.new_journey()), signed=sessions.signed)
+    sessions, given = gateway.sessions, body.session_id if body else None
+    journey = sessions.new_journey() if given is None else journey_of(gateway, exchange, given)
+    issued = sessions.session_of(journey)
+    return SessionIssued(session_id=issued, signed=sessions.signed, expires_at=sessions.expires_at(issued))
 
 
 @router.get("/journey/{session_id}", summary="A journey's events and state", responses=documented(401, 422, 503))

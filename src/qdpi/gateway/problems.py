@@ -6,31 +6,14 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from qdpi.errors import QdpiError, TooManyWaiting, Unavailable
+from qdpi.errors import QdpiError, TooMany, Unavailable
 from qdpi.events import Fault
+from qdpi.gateway.answers import Problem
 
 MEDIA_TYPE: Final = "application/problem+json"
-_RETRY_SECONDS: Final = "1"
-
-
-class Problem(BaseModel):
-    """What went wrong, for programs (`code`, `status`) and for people (`detail`, `next_step`).
-
-    Members beside these, such as `event_id` and `seq`, say which press it is about.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    next_step: str
-    code: str
-    instance: str | None = None
+_RETRY_SECONDS: Final = 1
 
 
 class Refusal(Exception):
@@ -57,11 +40,20 @@ def problem(code: str, status: int, detail: str, next_step: str, **members: Any)
 
 def refusal_of(error: QdpiError, **members: Any) -> Refusal:
     """Return an error of ours as the refusal it is answered with."""
-    waits = isinstance(error, Unavailable | TooManyWaiting)
+    waits = retry_after(error)
+    if waits is not None:
+        members["retry_after"] = waits
     return Refusal(
         problem(error.code, error.status, error.detail, error.next_step, **members),
-        {"retry-after": _RETRY_SECONDS} if waits else None,
+        {"retry-after": str(waits)} if waits is not None else None,
     )
+
+
+def retry_after(error: QdpiError) -> int | None:
+    """Return after how many seconds it is worth trying again, None where waiting does not help."""
+    if isinstance(error, TooMany):
+        return error.retry_after
+    return _RETRY_SECONDS if isinstance(error, Unavailable) else None
 
 
 def refusal_of_fault(fault: Fault, **members: Any) -> Refusal:
@@ -93,7 +85,7 @@ _EXAMPLES: Final[dict[int, str]] = {
     409: "The run was stopped by its reader.",
     413: "The body is above 1 MB.",
     422: "A value cannot be used.",
-    429: "The journey has as many presses waiting as it may have.",
+    429: "A limit of the journey or of the address is reached: presses waiting, streams, requests a minute.",
     502: "The language model gave no page.",
     503: "The store, the bus or the book is away.",
     504: "The outcome did not come in time; the press goes on.",

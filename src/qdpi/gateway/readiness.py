@@ -8,21 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from pydantic import BaseModel
-
 from qdpi.errors import Unavailable
+from qdpi.gateway.answers import Part
 from qdpi.gateway.hub import Hub
 from qdpi.system import System
 
 PING_SECONDS: Final = 2.0
-
-
-class Part(BaseModel):
-    """A part's health: `since` is when it was first found away."""
-
-    ok: bool
-    detail: str | None = None
-    since: datetime | None = None
 
 
 @dataclass(slots=True)

@@ -5,26 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Path, Response
-from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from qdpi.edition import Edition
 from qdpi.errors import NoBook, UnknownPage, UnknownSection
+from qdpi.gateway.answers import CanonPageEntry, CanonShape, SectionEntry, SectionFacts, SymbolEntry
 from qdpi.gateway.bodies import SYMBOL_FORMS
 from qdpi.gateway.context import VERSION, GatewayHere
 from qdpi.gateway.presses import find_page
 from qdpi.gateway.problems import documented
 from qdpi.glyphs import glyph_svg
 from qdpi.page_schema import Receipt
-from qdpi.policy import MAX_OPEN_BRANCHES, MAX_RETURN_DEBT
 from qdpi.symbols import (
     CHARACTER_MAP,
     CHARACTER_NAMES,
-    Choice,
-    Orientation,
-    Provenance,
-    Source,
-    Trajectory,
     decode_symbol,
     parse_symbol,
     profile_of,
@@ -53,71 +47,6 @@ _PAGE_EXAMPLE: Final = {
 }
 
 router = APIRouter(prefix=VERSION)
-
-
-class SymbolEntry(BaseModel):
-    """One of the 256 symbols and its behaviour's profile; `color` is the character's, None without a book."""
-
-    code: int
-    hex: str
-    name: str
-    character: int
-    slug: str
-    display_name: str
-    behavior: int
-    behavior_code: str
-    orientation: Orientation
-    provenance: Provenance
-    meaning: str
-    plans: bool
-    sources: tuple[Source, ...]
-    open: tuple[Trajectory, ...]
-    choice: Choice
-    color: str | None
-    glyph: str
-
-
-class CanonPageEntry(BaseModel):
-    """A page of the ring."""
-
-    page_id: str
-    section: int
-    page_num: int | None
-    title: str
-
-
-class SectionEntry(BaseModel):
-    """A section of the book and the character whose voice it has."""
-
-    section: int
-    character: int
-    slug: str
-    name: str
-    color: str
-    pages: int
-    first_page: str
-
-
-class CanonShape(BaseModel):
-    """The book as it is now: its ring in order, and its sections."""
-
-    title: str
-    author: str
-    book_id: str
-    revision: int
-    content_hash: str
-    ring: tuple[CanonPageEntry, ...]
-    sections: tuple[SectionEntry, ...]
-
-
-class SectionFacts(SectionEntry):
-    """A section with the sums over all journeys, and the policy's limits for one journey."""
-
-    journeys: int
-    open_branches: int
-    return_debt: int
-    max_open_branches: int = MAX_OPEN_BRANCHES
-    max_return_debt: int = MAX_RETURN_DEBT
 
 
 @router.get(
