@@ -7,7 +7,6 @@ from functools import partial
 
 from qdpi.bus.embedded import log
 from qdpi.bus.port import Record
-from qdpi.errors import InvalidInput
 from qdpi.sqlite import Database
 
 
@@ -36,10 +35,3 @@ async def read_on(database: Database, cursor: Cursor, limit: int) -> list[Record
     reading = await database.read(partial(log.read, positions=cursor.positions(), limit=limit))
     cursor.advance(reading.reached)
     return reading.records
-
-
-def check_limit(limit: int) -> int:
-    """Return a limit on records as it is. Raises `InvalidInput` for one that reads nothing."""
-    if limit < 1:
-        raise InvalidInput(f"A limit of {limit} records reads nothing.", next_step="Give 1 or more.")
-    return limit
