@@ -29,6 +29,7 @@ def record(offset: int, key: bytes | None = b"key", partition: Partition = HERE,
 class ScriptedMembership:
     """Delivers what is queued, at most `limit` records and none of a paused partition, and notes what it is told.
 
+    A revoked partition is let go of at the fetch after the one that told so; from then on no commit of it counts.
     A fetch with nothing to give returns after a turn of the loop, so that a test never waits for a timeout.
     """
 
@@ -41,6 +42,8 @@ class ScriptedMembership:
         self.has_left = False
         self.refused = 0
         self._called = asyncio.Event()
+        self._handing_back: tuple[Partition, ...] = ()
+        self._let_go = set[Partition]()
 
     def give(self, *records: Record) -> None:
         """Queue records for the next fetches."""
@@ -69,10 +72,13 @@ class ScriptedMembership:
     async def fetch(self, limit: int, timeout: float) -> Delivery:
         await asyncio.sleep(0)
         self._answer("fetch")
-        revoked, self.revoked = self.revoked, ()
+        self._let_go |= set(self._handing_back)
+        self._handing_back = revoked = self.revoked
+        self.revoked = ()
         self.paused -= set(revoked)
         ready = [r for r in self.waiting if r.partition not in self.paused][:limit]
         self.waiting = deque(r for r in self.waiting if r not in ready)
+        self._let_go -= {r.partition for r in ready}
         return Delivery(ready, revoked)
 
     async def pause(self, partitions: Collection[Partition]) -> None:
@@ -85,7 +91,7 @@ class ScriptedMembership:
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         self._answer("commit")
-        self.committed |= offsets
+        self.committed |= {partition: offset for partition, offset in offsets.items() if partition not in self._let_go}
 
     async def leave(self) -> None:
         self.has_left = True
@@ -141,6 +147,9 @@ class ScriptedBus:
         raise NotImplementedError
 
     async def create_topics(self, specs: Iterable[TopicSpec]) -> list[str]:
+        raise NotImplementedError
+
+    async def grow_topics(self, names: Iterable[str], partitions: int) -> list[str]:
         raise NotImplementedError
 
     async def delete_topics(self, names: Iterable[str]) -> list[str]:

@@ -246,18 +246,68 @@ async def test_what_was_finished_of_a_revoked_partition_is_not_committed_any_mor
     assert member.committed == {}
 
 
-async def test_what_was_finished_and_not_yet_committed_when_its_partition_was_revoked_stays_uncommitted(
+async def test_what_was_finished_of_a_revoked_partition_is_committed_before_the_next_fetch_and_never_after(
     bus, member, gates
 ):
     gates.let_all()
     member.give(record(0, b"a", THERE))
     async with working(worker_of(bus, gates, commit_interval=1e9)):
         await member.until(lambda: member.committed == {THERE: 1})
+        member.give(record(0, b"a", HERE), record(1, b"b", HERE), record(2, b"c", HERE))
+        await gates.until(lambda: len(gates.ended) == 4)
+        member.revoke(HERE)
+        await member.until(lambda: HERE in member.committed)
+        await member.calls(3)
+    assert member.committed == {THERE: 1, HERE: 3}
+
+
+async def test_a_revoked_partition_is_committed_only_after_its_cancelled_handlers_have_ended_and_all_has_settled(
+    bus, member
+):
+    cancelled, may_end = asyncio.Event(), asyncio.Event()
+    told: list[str] = []
+
+    async def handler(each):
+        if each.key == b"slow":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+                await may_end.wait()
+                told.append("ended")
+
+    async def settle():
+        told.append("settled")
+
+    member.give(record(0, b"a", THERE))
+    async with working(worker_of(bus, handler, settle=settle, commit_interval=1e9)):
+        await member.until(lambda: member.committed == {THERE: 1})
+        told.clear()
+        member.give(record(0, b"a"), record(1, b"slow"))
+        await member.calls(3)
+        member.revoke(HERE)
+        await asyncio.wait_for(cancelled.wait(), PATIENCE)
+        assert HERE not in member.committed
+        may_end.set()
+        await member.until(lambda: member.committed == {THERE: 1, HERE: 1})
+    assert told == ["ended", "settled"]
+
+
+async def test_a_bus_that_is_away_while_a_revoked_partition_is_handed_back_delays_nothing(bus, member, gates):
+    gates.let_all()
+    member.give(record(0, b"a", THERE))
+    async with working(worker_of(bus, gates, commit_interval=1e9)):
+        await member.until(lambda: member.committed == {THERE: 1})
         member.give(record(0, b"a", HERE))
         await gates.until(lambda: len(gates.ended) == 2)
+        member.away = {"commit"}
         member.revoke(HERE)
-        await member.calls(3)
-    assert member.committed == {THERE: 1}
+        await member.until(lambda: member.refused == 1)
+        member.give(record(7, b"a", THERE))
+        await gates.until(lambda: len(gates.ended) == 3)
+        assert member.refused == 1
+        member.away = set()
+    assert HERE not in member.committed
 
 
 async def test_a_record_of_a_revoked_partition_that_waits_behind_another_topics_is_dropped(bus, member, gates):

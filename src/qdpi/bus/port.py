@@ -57,7 +57,9 @@ class Record(NamedTuple):
 class Delivery(NamedTuple):
     """What a fetch brings: records in order, and the partitions that this member no longer owns.
 
-    Work in flight on a revoked partition is fenced: its offsets may no longer be committed.
+    Work in flight on a revoked partition is fenced. What was finished of it before may be committed until
+    the next fetch, which lets go of the partition, or until a bound in time. A partition that was lost (its
+    member counted as dead, or its topic was made anew) is revoked too; commits of it have no effect.
     """
 
     records: Sequence[Record] = ()
@@ -96,7 +98,8 @@ class Membership(Protocol):
     async def fetch(self, limit: int, timeout: float) -> Delivery:
         """Wait up to `timeout` seconds for records of partitions that are not paused; at most `limit`.
 
-        Must be called again within seconds even while all is paused: it is also the sign of life.
+        Must be called again within seconds even while all is paused: it is also the sign of life. One call at
+        a time; what a cancelled one would have brought comes with the next.
         """
         ...
 
@@ -109,7 +112,11 @@ class Membership(Protocol):
         ...
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Store the next offset to read of each partition. Of a partition not owned any more: no effect."""
+        """Store the next offset to read of each partition. Of a partition not owned any more: no effect.
+
+        A partition that a fetch told was revoked is still owned until the next fetch, unless it was lost. An
+        offset lower than one this member has committed has no effect.
+        """
         ...
 
     async def leave(self) -> None:
@@ -169,6 +176,14 @@ class EventBus(Protocol):
 
     async def create_topics(self, specs: Iterable[TopicSpec]) -> list[str]:
         """Create the topics that are not there; return the names of those it made."""
+        ...
+
+    async def grow_topics(self, names: Iterable[str], partitions: int) -> list[str]:
+        """Raise topics' partition counts to a number; return the names of those that had fewer.
+
+        Keys move to other partitions, so drain the topics first. Raises `InvalidInput` for a topic that is not
+        there, and for more partitions than this kind of bus has.
+        """
         ...
 
     async def delete_topics(self, names: Iterable[str]) -> list[str]:

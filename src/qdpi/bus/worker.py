@@ -149,7 +149,7 @@ class Worker:
     async def _take(self, membership: Membership, room: int, timeout: float) -> None:
         delivery = await membership.fetch(max(1, room), timeout)
         if delivery.revoked:
-            await self._fence(delivery.revoked)
+            await self._hand_back(membership, delivery.revoked)
         for record in delivery.records:
             self._watermarks.setdefault(record.partition, Watermark())
             if not self._stopping:
@@ -198,18 +198,28 @@ class Worker:
             self._dirty.add(record.partition)
 
     async def _commit(self, membership: Membership) -> None:
-        marks = {partition: self._watermarks[partition].committable for partition in self._dirty}
-        offsets = {partition: mark for partition, mark in marks.items() if mark is not None}
+        offsets = await self._commit_marks(membership, self._dirty)
         if offsets:
-            await self._settle()
-            await membership.commit(offsets)
             self._committed_at = asyncio.get_running_loop().time()
         # A lane may have finished during the await: what moved meanwhile stays to be committed.
         self._dirty = {p for p in self._dirty if self._watermarks[p].committable != offsets.get(p)}
 
-    async def _fence(self, revoked: Collection[Partition]) -> None:
-        # Their new owner begins at the committed offset: what is under way here must end without effect.
+    async def _commit_marks(self, membership: Membership, partitions: Collection[Partition]) -> dict[Partition, int]:
+        marks = {partition: self._watermarks[partition].committable for partition in partitions}
+        offsets = {partition: mark for partition, mark in marks.items() if mark is not None}
+        if offsets:
+            await self._settle()
+            await membership.commit(offsets)
+        return offsets
+
+    async def _hand_back(self, membership: Membership, revoked: Collection[Partition]) -> None:
+        # Their new owner begins at the committed offset: what is under way here must end without effect, and
+        # what is finished need not be done again.
         await self._drop(lambda record: record.partition in revoked)
+        try:
+            await self._commit_marks(membership, self._dirty.intersection(revoked))
+        except Unavailable as error:
+            log.warning("worker.handed_back_uncommitted", group=self.group, cause=error.detail)
         for partition in revoked:
             self._watermarks.pop(partition, None)
         self._dirty.difference_update(revoked)

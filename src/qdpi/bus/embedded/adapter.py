@@ -11,14 +11,15 @@ from pathlib import Path
 
 from qdpi.bus.embedded import groups, log
 from qdpi.bus.embedded.arrivals import Arrivals
-from qdpi.bus.embedded.cursor import Cursor, check_limit, read_on
+from qdpi.bus.embedded.cursor import Cursor, read_on
 from qdpi.bus.embedded.lock import GroupLock
 from qdpi.bus.embedded.membership import EmbeddedMembership
-from qdpi.bus.embedded.publishing import Append, check_name, no_topic, page_topic, refuse_large
+from qdpi.bus.embedded.publishing import Append
 from qdpi.bus.embedded.schema import SCHEMA, SCHEMA_VERSION
 from qdpi.bus.embedded.tap import READING, Tap
 from qdpi.bus.port import Lag, Membership, Message, Record, Start, TopicState
-from qdpi.errors import BusUnavailable, PublishUnknown
+from qdpi.bus.terms import check_limit, check_name, no_topic, page_topic, refuse_large
+from qdpi.errors import BusUnavailable, InvalidInput, PublishUnknown
 from qdpi.events import TOPICS, TopicSpec
 from qdpi.sqlite import Database
 
@@ -118,6 +119,17 @@ class EmbeddedBus:
         for spec in wanted:
             check_name("topic", spec.name)
         return await self._database.write(partial(log.create_all, specs=wanted))
+
+    async def grow_topics(self, names: Iterable[str], partitions: int) -> list[str]:
+        """Refuse to: a topic of this bus is one partition."""
+        if partitions > 1:
+            raise InvalidInput(
+                f"The embedded bus has one partition a topic, not {partitions}.",
+                next_step="Set KAFKA_BROKERS: scaling out is Kafka's job.",
+            )
+        for name in names:
+            await self._terms(name)
+        return []
 
     async def delete_topics(self, names: Iterable[str]) -> list[str]:
         """Delete topics and all they hold."""
