@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "kafka-topics": Entry("kafka_topics", "kafka_topics", "Create and list the topics of the bus."),
     "tail": Entry("tail", "tail", "Follow the events on the bus."),
     "dlq": Entry("dlq", "dlq", "Dead letters: list, show and replay them."),
+    "services": Entry("services", "services", "Kafka and Cassandra on this machine, without containers."),
     "doctor": Entry("doctor", "doctor", "Check this machine and say what to mend."),
 }
 """Every command, in the order of the help."""

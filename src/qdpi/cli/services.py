@@ -1,0 +1,160 @@
+"""`qdpi services`: the real Kafka and Cassandra on this machine, without containers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qdpi.cli.options import json_option, settings_options
+from qdpi.settings import Settings
+
+if TYPE_CHECKING:
+    from qdpi.cluster import Servers, Status
+
+
+@click.group()
+def services() -> None:
+    """Kafka and Cassandra on this machine, without containers. Their files lie under services in the data directory.
+
+    Java 17 and Maven are needed, and said how to get where they are not here. The servers outlive the
+    command and the terminal; nothing but this machine reaches them.
+    """
+
+
+@services.command("up")
+@click.option("--nodes", type=click.Choice(["1", "3"]), help="How many of each. Unset: as set up, else 1.")
+@click.option("--only", type=click.Choice(["kafka", "cassandra"]), help="One of the two alone.")
+@json_option
+@settings_options("data_dir")
+def up(nodes: str | None, only: str | None, as_json: bool, settings: Settings) -> None:
+    """Start what is not running, wait until it answers, and print the environment with which qdpi uses it.
+
+    The variables go to standard output, everything else to standard error: eval "$(qdpi services up)".
+    """
+    from qdpi.cli.answering import answer
+    from qdpi.cluster import Kind
+
+    kinds = [Kind(only)] if only else list(Kind)
+    servers = _servers(settings)
+    _run(servers.up(kinds, int(nodes) if nodes else None))
+    answer(servers.environment, _exports, as_json)
+
+
+@services.command("down")
+@click.option("--delete", is_flag=True, help="Remove what they stored, their logs and their ports, too.")
+@settings_options("data_dir")
+def down(delete: bool, settings: Settings) -> None:
+    """Stop all servers in order, and wait until they are gone."""
+    _run(_servers(settings).down(delete=delete))
+
+
+@services.command("status")
+@json_option
+@settings_options("data_dir")
+def status(as_json: bool, settings: Settings) -> None:
+    """Tell how every server is: up, silent (its process is there and does not answer) or down."""
+    from qdpi.cli.answering import answer
+
+    servers = _servers(settings)
+    answer([_row(servers, each) for each in _run(servers.status())], _table, as_json)
+
+
+@services.command("logs")
+@click.argument("name", required=False)
+@click.option("-n", "--lines", default=20, show_default=True, help="How many lines of each.")
+@settings_options("data_dir")
+def logs(name: str | None, lines: int, settings: Settings) -> None:
+    """Print the end of a server's log, or of all."""
+    from qdpi.cli.telling import note, printable
+    from qdpi.cluster.waiting import last_lines
+
+    servers = _servers(settings)
+    for node in [servers.node(name)] if name else servers.nodes:
+        log = servers.place(node).log
+        note(f"{node.name}: {log}")
+        for line in last_lines(log, lines):
+            click.echo(printable(line))
+
+
+@services.command("kill")
+@click.argument("name")
+@settings_options("data_dir")
+def kill(name: str, settings: Settings) -> None:
+    """Kill a server (SIGKILL), as a crash would."""
+    _run(_servers(settings).kill(name))
+
+
+@services.command("restart")
+@click.argument("name")
+@settings_options("data_dir")
+def restart(name: str, settings: Settings) -> None:
+    """Stop a server in order where it runs, start it, and wait until it is ready."""
+    _run(_servers(settings).restart(name))
+
+
+@services.command("pause")
+@click.argument("name")
+@settings_options("data_dir")
+def pause(name: str, settings: Settings) -> None:
+    """Stop a server in its tracks (SIGSTOP): its connections stay, and it says nothing."""
+    _servers(settings).pause(name)
+
+
+@services.command("resume")
+@click.argument("name")
+@settings_options("data_dir")
+def resume(name: str, settings: Settings) -> None:
+    """Let a paused server go on (SIGCONT)."""
+    _servers(settings).resume(name)
+
+
+def _servers(settings: Settings) -> Servers:
+    from random import SystemRandom
+
+    from qdpi.cli.telling import note
+    from qdpi.cluster import Servers
+
+    return Servers(settings.data_dir / "services", os.environ, random=SystemRandom(), tell=note)
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Do a cluster's work; SIGTERM breaks it off in order, as Ctrl-C does."""
+
+    async def to_the_end() -> Any:
+        task = asyncio.ensure_future(work)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(to_the_end())
+    except asyncio.CancelledError:
+        raise click.Abort from None
+
+
+def _exports(environment: dict[str, str]) -> str:
+    return "\n".join(f"export {variable}={value}" for variable, value in environment.items())
+
+
+def _row(servers: Servers, status: Status) -> dict[str, Any]:
+    place = servers.place(status.node)
+    return {
+        "name": status.node.name,
+        "state": status.state,
+        "address": status.node.address,
+        "pid": status.pid,
+        "directory": str(place.directory),
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    from qdpi.cli.answering import table
+
+    if not rows:
+        return "Nothing is set up: `qdpi services up` does it."
+    head = ("name", "state", "address", "pid", "directory")
+    return "\n".join(table(head, [tuple(str(row[column] or "") for column in head) for row in rows]))

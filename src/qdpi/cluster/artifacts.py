@@ -1,0 +1,110 @@
+"""The servers' jars: fetched once for this machine, through Maven, and held against their known checksums.
+
+`pinned/NAME-VERSION/` has the pom that Maven reads and `sha256`, a line of `sha256sum` for every jar that
+there must be, and no other. For a new version: a new folder with its pom, `mvn dependency:copy-dependencies
+-DincludeScope=runtime -DoutputDirectory=jars` in it, and in `jars`: `sha256sum *.jar > ../sha256`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from qdpi.cluster.node import Kind
+from qdpi.cluster.tools import find_maven
+from qdpi.errors import ServicesFailed
+
+PINNED: Final = Path(__file__).parent / "pinned"
+VERSIONS: Final = {Kind.KAFKA: "kafka-4.4.0", Kind.CASSANDRA: "cassandra-5.0.8"}
+
+
+def cache_directory(environ: Mapping[str, str]) -> Path:
+    """Return where this machine keeps the jars of all clusters: qdpi/jars under XDG_CACHE_HOME or ~/.cache."""
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "qdpi" / "jars"
+
+
+async def jars_of(kind: Kind, environ: Mapping[str, str], tell: Callable[[str], None]) -> Path:
+    """Return the directory with a server's jars, which are fetched first where they are not here yet.
+
+    Raises `ToolMissing` without Maven, and `ServicesFailed` where they cannot be had or are not what they should be.
+    """
+    pinned = PINNED / VERSIONS[kind]
+    sums = checksums(pinned)
+    # Another list of checksums is another directory: what is there is whole and was verified.
+    listed = hashlib.sha256((pinned / "sha256").read_bytes()).hexdigest()[:8]
+    ready = cache_directory(environ) / f"{VERSIONS[kind]}-{listed}"
+    if not ready.is_dir():
+        tell(f"Fetching {VERSIONS[kind]} through Maven: {len(sums)} jars, once for this machine")
+        await _fetch(pinned, sums, ready, environ)
+    return ready
+
+
+def checksums(pinned: Path) -> dict[str, str]:
+    """Return the SHA-256 (hexadecimal) of every jar of a pinned version, by file name."""
+    lines = (pinned / "sha256").read_text(encoding="ascii").splitlines()
+    return {name: digest for digest, name in (line.split() for line in lines)}
+
+
+async def _fetch(pinned: Path, sums: Mapping[str, str], ready: Path, environ: Mapping[str, str]) -> None:
+    maven = find_maven(environ)
+    ready.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=ready.parent) as folder:
+        whole = Path(folder) / "jars"
+        await _copy_dependencies(maven, pinned / "pom.xml", whole, environ)
+        await asyncio.to_thread(verify, whole, sums)
+        _put(whole, ready)
+
+
+async def _copy_dependencies(maven: Path, pom: Path, into: Path, environ: Mapping[str, str]) -> None:
+    working = into.parent
+    shutil.copy(pom, working / "pom.xml")  # Maven writes beside its pom
+    goal = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={into}")
+    child = await asyncio.create_subprocess_exec(
+        maven, "--batch-mode", "--quiet", *goal, cwd=working, env=environ, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
+    )
+    try:
+        said, _ = await child.communicate()
+    except asyncio.CancelledError:
+        child.terminate()
+        await child.wait()
+        raise
+    if child.returncode:
+        raise ServicesFailed(
+            f"Maven could not fetch the jars: {_trouble(said.decode(errors='replace'))}",
+            next_step="Look at the network and at Maven's own settings, and try again.",
+        )
+
+
+def _trouble(said: str) -> str:
+    lines = [line.removeprefix("[ERROR]").strip() for line in said.splitlines() if line.startswith("[ERROR]")]
+    return (lines or said.strip().splitlines()[-1:] or ["it said nothing"])[0][:300]
+
+
+def verify(jars: Path, sums: Mapping[str, str]) -> None:
+    """Hold the files of a directory against their checksums (blocking). Raises `ServicesFailed`."""
+    found = {file.name: _digest(file) for file in jars.iterdir()}
+    wrong = sorted(name for name in {*sums, *found} if sums.get(name) != found.get(name))
+    if wrong:
+        raise ServicesFailed(
+            f"{', '.join(wrong[:5])}{'…' if len(wrong) > 5 else ''}: not what the list of checksums says.",
+            next_step="Remove them from Maven's local repository (~/.m2/repository) and try again.",
+        )
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _put(whole: Path, ready: Path) -> None:
+    try:
+        whole.rename(ready)
+    except OSError:
+        if not ready.is_dir():  # else somebody was quicker with the same jars
+            raise

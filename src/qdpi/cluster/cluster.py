@@ -1,0 +1,204 @@
+"""A cluster on this machine: the servers of one directory, brought up and down together or node by node."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from qdpi.cluster import processes
+from qdpi.cluster.artifacts import jars_of
+from qdpi.cluster.files import Programs, command_of, prepare
+from qdpi.cluster.node import Kind, Node, Place
+from qdpi.cluster.options import Options
+from qdpi.cluster.ports import is_free
+from qdpi.cluster.ready import answers, sees
+from qdpi.cluster.setup import Setup, new_setup, read_setup, write_setup
+from qdpi.cluster.tools import find_java
+from qdpi.cluster.waiting import until_ready
+from qdpi.errors import InvalidInput, ServicesFailed
+
+
+class State(StrEnum):
+    """How a node is: it answers, its process is there but silent, or it is down."""
+
+    UP = "up"
+    SILENT = "silent"
+    DOWN = "down"
+
+
+class Status(NamedTuple):
+    """A node and how it is."""
+
+    node: Node
+    state: State
+    pid: int | None
+
+
+class Cluster:
+    """The servers whose files lie in a directory.
+
+    `environ` is where Java, Maven and the cache of jars are looked for; `tell` hears of progress, a line at a
+    time. Of several that change the same directory at once, one waits for the other.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        environ: Mapping[str, str],
+        *,
+        random: Random,
+        options: Options | None = None,
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.directory = directory.absolute()
+        self._environ = environ
+        self._random = random
+        self._options = options or Options()
+        self._tell = tell
+
+    def place(self, node: Node) -> Place:
+        """Return where a node's files lie."""
+        return Place(self.directory / node.name)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes that are set up here, whether they run or not."""
+        return self._setup.nodes
+
+    def node(self, name: str) -> Node:
+        """Return a node by its name. Raises `InvalidInput`."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        known = ", ".join(node.name for node in self.nodes) or "nothing is set up"
+        raise InvalidInput(f"{name!r} is no server of ours: {known}.", next_step="See `qdpi services status`.")
+
+    async def up(self, kinds: Collection[Kind] = tuple(Kind), size: int | None = None) -> Setup:
+        """Start what is not running, and return when all answer; what this call started goes where it fails.
+
+        `size` is the number of nodes of each kind, 1 or 3; None: as set up, else 1. Raises `ServicesFailed`,
+        and `InvalidInput` where another number is set up.
+        """
+        async with self._alone():
+            setup = self._setup.with_kinds(kinds, size, self._random)
+            nodes = [node for kind in kinds for node in setup.of(kind)]
+            missing = [node for node in nodes if not self._runs(node)]
+            programs = await self._programs({node.kind for node in missing})
+            write_setup(setup, self._file)
+            try:
+                for node in missing:
+                    await prepare(node, setup, self.place(node), programs[node.kind], self._options)
+                    self._launch(node, setup, programs)
+                await self._ready(nodes, setup)
+            except BaseException:
+                await self._stop(missing)
+                raise
+        return setup
+
+    async def down(self, *, delete: bool = False) -> None:
+        """Stop all servers in order and wait until they are gone; with `delete`, remove what they stored too."""
+        async with self._alone():
+            nodes = self.nodes
+            await self._stop(nodes)
+            if delete:
+                for node in nodes:
+                    await asyncio.to_thread(shutil.rmtree, self.place(node).directory, ignore_errors=True)
+                self._file.unlink(missing_ok=True)
+
+    async def status(self) -> list[Status]:
+        """Return how every node is."""
+        return list(await asyncio.gather(*map(self._status, self.nodes)))
+
+    async def kill(self, name: str) -> None:
+        """Kill a node (SIGKILL), and return when it is gone."""
+        node = self.node(name)
+        async with self._alone():
+            processes.send(self.place(node), signal.SIGKILL)
+            await processes.gone(self.place(node))
+
+    async def stop(self, name: str) -> None:
+        """Stop a node in order, and return when it is gone."""
+        node = self.node(name)
+        async with self._alone():
+            await self._stop([node])
+
+    async def restart(self, name: str) -> None:
+        """Stop a node in order where it runs, start it on what it stored, and return when it is ready.
+
+        It is ready when it answers, and where all of its fellows do, when each sees all. Raises `ServicesFailed`.
+        """
+        node, setup = self.node(name), self._setup
+        async with self._alone():
+            await self._stop([node])
+            self._launch(node, setup, await self._programs({node.kind}))
+            await self._ready([node], setup)
+
+    def pause(self, name: str) -> None:
+        """Stop a node's process in its tracks (SIGSTOP): its connections stay, and it says nothing."""
+        processes.send(self.place(self.node(name)), signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Let a paused node go on (SIGCONT)."""
+        processes.send(self.place(self.node(name)), signal.SIGCONT)
+
+    @property
+    def _file(self) -> Path:
+        return self.directory / "cluster.json"
+
+    @property
+    def _setup(self) -> Setup:
+        return read_setup(self._file) or new_setup(self._random)
+
+    def _alone(self) -> AbstractAsyncContextManager[None]:
+        return processes.alone(self.directory / "lock")
+
+    def _runs(self, node: Node) -> bool:
+        return processes.pid_of(self.place(node)) is not None
+
+    async def _programs(self, kinds: Iterable[Kind]) -> dict[Kind, Programs]:
+        return {
+            kind: Programs(await asyncio.to_thread(find_java, self._environ), await self._jars(kind)) for kind in kinds
+        }
+
+    async def _jars(self, kind: Kind) -> Path:
+        return await jars_of(kind, self._environ, self._tell)
+
+    def _launch(self, node: Node, setup: Setup, programs: Mapping[Kind, Programs]) -> None:
+        for port in node.ports.values():
+            if not is_free(node.host, port):
+                raise ServicesFailed(
+                    f"Port {port} of {node.host}, which is {node.name}'s, is taken by another program.",
+                    next_step="Stop that, or give ours new ports (its data goes): `qdpi services down --delete`.",
+                )
+        place = self.place(node)
+        self._tell(f"{node.name} starts; its log is {place.log}")
+        processes.launch(place, command_of(node, setup, place, programs[node.kind]))
+
+    async def _ready(self, nodes: Iterable[Node], setup: Setup) -> None:
+        """Return when these answer, and when all of a kind that answer see each other."""
+        patience = self._options.patience
+        await asyncio.gather(*(until_ready(node, self.place(node), answers, patience) for node in nodes))
+        for kind in {node.kind for node in nodes}:
+            fellows = setup.of(kind)
+            if len(fellows) > 1 and all(await asyncio.gather(*map(answers, fellows))):
+                seeing = partial(sees, fellows=fellows)
+                await asyncio.gather(*(until_ready(node, self.place(node), seeing, patience) for node in fellows))
+        for node in nodes:
+            self._tell(f"{node.name} answers at {node.address}")
+
+    async def _stop(self, nodes: Iterable[Node]) -> None:
+        await asyncio.gather(*(processes.stop(self.place(node)) for node in nodes))
+
+    async def _status(self, node: Node) -> Status:
+        pid = processes.pid_of(self.place(node))
+        if pid is None:
+            return Status(node, State.DOWN, None)
+        return Status(node, State.UP if await answers(node) else State.SILENT, pid)

@@ -1,0 +1,122 @@
+"""Kafka's own files and command lines: a node that is broker and controller (KRaft), on loopback.
+
+https://kafka.apache.org/44/configuration/broker-configs/ says what each property means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from qdpi.cluster.node import Node
+
+_LARGEST_RECORD: Final = 24 << 20
+"""A dead letter holds a whole record of 16 MiB and what is said about it."""
+_JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
+_LOGGING: Final = (
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
+    "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn",  # 400 lines of values at every start
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
+)
+
+
+def properties(node: Node, fellows: Sequence[Node], data: Path, guard: Mapping[str, str]) -> dict[str, str]:
+    """Return the server.properties of a node among its fellows, itself included.
+
+    `guard` are the properties of a further listener, GUARDED, beside the open one: its `protocol` and what
+    belongs to it (`sasl.enabled.mechanisms`, `plain.sasl.jaas.config`, `ssl.keystore.location`…).
+    """
+    return {
+        **_place(node, fellows, data),
+        **_listeners(node, guard),
+        **_copies(len(fellows)),
+        **_groups(),
+        "broker.heartbeat.interval.ms": "500",
+        "broker.session.timeout.ms": "3000",  # a killed broker's return waits for the end of its old session
+        "auto.create.topics.enable": "false",
+        "message.max.bytes": str(_LARGEST_RECORD),
+        "replica.fetch.max.bytes": str(_LARGEST_RECORD),
+        "log.cleaner.dedupe.buffer.size": str(16 << 20),
+        "num.recovery.threads.per.data.dir": "2",
+    }
+
+
+def _place(node: Node, fellows: Sequence[Node], data: Path) -> dict[str, str]:
+    voters = ",".join(f"{each.number}@{each.host}:{each.ports['controller']}" for each in fellows)
+    return {
+        "process.roles": "broker,controller",
+        "node.id": str(node.number),
+        "controller.quorum.voters": voters,
+        "log.dirs": str(data),
+    }
+
+
+def _listeners(node: Node, guard: Mapping[str, str]) -> dict[str, str]:
+    protocols = {"CONTROLLER": "PLAINTEXT", "OPEN": "PLAINTEXT"}
+    names = {"OPEN": node.ports["open"]}
+    extra = {}
+    if guard:
+        protocols["GUARDED"] = guard["protocol"]
+        names["GUARDED"] = node.ports["guarded"]
+        extra = {f"listener.name.guarded.{name}": value for name, value in guard.items() if name != "protocol"}
+    served = ",".join(f"{name}://{node.host}:{port}" for name, port in names.items())
+    return {
+        "listeners": f"{served},CONTROLLER://{node.host}:{node.ports['controller']}",
+        "advertised.listeners": served,
+        "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
+        "inter.broker.listener.name": "OPEN",
+        "controller.listener.names": "CONTROLLER",
+        **extra,
+    }
+
+
+def _copies(nodes: int) -> dict[str, str]:
+    """How often a record is kept: with three nodes on all, two of which must have it before it counts."""
+    copies, needed = str(min(nodes, 3)), str(min(nodes, 2))
+    return {
+        "default.replication.factor": copies,
+        "min.insync.replicas": needed,
+        "offsets.topic.replication.factor": copies,
+        "offsets.topic.num.partitions": "6",
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": needed,
+        "transaction.state.log.num.partitions": "6",
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": needed,
+        "share.coordinator.state.topic.num.partitions": "3",
+    }
+
+
+def _groups() -> dict[str, str]:
+    """Let groups notice a dead member within two seconds: classic ones where it asks for that, KIP-848's always."""
+    return {
+        "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "500",
+        "group.consumer.min.session.timeout.ms": "500",
+        "group.consumer.session.timeout.ms": "2000",
+        "group.consumer.min.heartbeat.interval.ms": "100",
+        "group.consumer.heartbeat.interval.ms": "500",
+    }
+
+
+def properties_text(values: Mapping[str, str]) -> str:
+    """Return properties as the text of their file."""
+    return "".join(f"{name}={_escaped(value)}\n" for name, value in values.items())
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n\\\n")
+
+
+def format_command(java: Path, jars: Path, file: Path, cluster_id: str) -> list[str]:
+    """Return the command that makes a node's empty storage; it does nothing where there is one."""
+    tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster_id, "-c", str(file)]
+    return [str(java), "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*", *tool]
+
+
+def serve_command(java: Path, jars: Path, file: Path, heap_mib: int) -> list[str]:
+    """Return the command that serves."""
+    heap = (f"-Xms{min(heap_mib, 256)}m", f"-Xmx{heap_mib}m")
+    return [str(java), *heap, *_JVM, *_LOGGING, "-cp", f"{jars}/*", "kafka.Kafka", str(file)]

@@ -1,0 +1,97 @@
+"""Whether a server answers its clients, asked in its own protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from qdpi.cluster.node import Kind, Node
+
+_PATIENCE: Final = 3.0
+_METADATA: Final = 3
+_ALL: Final = 5
+_STARTUP, _OPTIONS, _QUERY, _AUTH_RESPONSE = 1, 5, 7, 15
+_AUTHENTICATE, _SUPPORTED, _RESULT = 3, 6, 8
+_TLS_ALERT: Final = 0x15
+_ON_ALL_NODES: Final = b"SELECT keyspace_name FROM system_distributed.view_build_status LIMIT 1"
+
+
+async def answers(node: Node) -> bool:
+    """Tell whether a node serves clients, as far as that is its own affair."""
+    return await _in_time(_brokers_seen(node, [node]) if node.kind is Kind.KAFKA else _speaks_cql(node))
+
+
+async def sees(node: Node, fellows: Sequence[Node]) -> bool:
+    """Tell whether a node, asked by a client, finds all of its fellows serving."""
+    return await _in_time(_brokers_seen(node, fellows) if node.kind is Kind.KAFKA else _reads_from_all(node))
+
+
+async def _in_time(asked: Awaitable[bool]) -> bool:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await asked
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return False
+
+
+@asynccontextmanager
+async def _connection(node: Node) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    host, _, port = node.address.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def _brokers_seen(node: Node, fellows: Sequence[Node]) -> bool:
+    """Kafka's Metadata request, version 1, of no topics: its answer lists the brokers that are not fenced."""
+    request = struct.pack(">hhihi", _METADATA, 1, 0, -1, 0)
+    async with _connection(node) as (reader, writer):
+        writer.write(struct.pack(">i", len(request)) + request)
+        (size,) = struct.unpack(">i", await reader.readexactly(4))
+        answer = await reader.readexactly(size)
+    return {each.number for each in fellows} <= _broker_ids(answer)
+
+
+def _broker_ids(answer: bytes) -> set[int]:
+    (count,) = struct.unpack_from(">i", answer, 4)
+    ids, at = set(), 8
+    for _ in range(count):
+        number, length = struct.unpack_from(">ih", answer, at)
+        (rack,) = struct.unpack_from(">h", answer, at + 6 + length + 4)
+        at += 6 + length + 4 + 2 + max(rack, 0)
+        ids.add(number)
+    return ids
+
+
+async def _speaks_cql(node: Node) -> bool:
+    """CQL's OPTIONS; a node that wants TLS answers with an alert, and serves too."""
+    async with _connection(node) as (reader, writer):
+        writer.write(_frame(_OPTIONS, b""))
+        head = await reader.readexactly(7)
+    return head[0] == _TLS_ALERT or head[4] == _SUPPORTED
+
+
+async def _reads_from_all(node: Node) -> bool:
+    """Read, at consistency ALL, of a keyspace that three nodes have."""
+    async with _connection(node) as (reader, writer):
+
+        async def ask(operation: int, body: bytes) -> int:
+            writer.write(_frame(operation, body))
+            answered, length = struct.unpack(">4xBi", await reader.readexactly(9))
+            await reader.readexactly(length)
+            return int(answered)
+
+        if await ask(_STARTUP, b"\0\1\0\x0bCQL_VERSION\0\x053.0.0") == _AUTHENTICATE:
+            await ask(_AUTH_RESPONSE, struct.pack(">i", 20) + b"\0cassandra\0cassandra")
+        query = struct.pack(">i", len(_ON_ALL_NODES)) + _ON_ALL_NODES + struct.pack(">hB", _ALL, 0)
+        return await ask(_QUERY, query) == _RESULT
+
+
+def _frame(operation: int, body: bytes) -> bytes:
+    """Return a request of CQL's binary protocol, version 4."""
+    return struct.pack(">BBhBi", 4, 0, 0, operation, len(body)) + body

@@ -1,0 +1,72 @@
+"""Finding Java and Maven, with which the servers are fetched and run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from qdpi.errors import ToolMissing
+
+LEAST_JAVA: Final = 17
+_DEBIAN: Final = {"java": "openjdk-17-jre-headless", "maven": "maven"}
+
+
+class Java(NamedTuple):
+    """A Java: its program and its feature release, such as 17."""
+
+    program: Path
+    release: int
+
+
+def find_java(environ: Mapping[str, str]) -> Java:
+    """Return the Java of JAVA_HOME or PATH that is new enough, the first of them.
+
+    Raises `ToolMissing` with the command that installs one.
+    """
+    found = [Java(program, _release(program)) for program in _programs(environ)]
+    for java in found:
+        if java.release >= LEAST_JAVA:
+            return java
+    old = "".join(f"; {java.program} is {java.release or 'none that runs'}" for java in found)
+    raise ToolMissing(f"Java {LEAST_JAVA} or newer is not here{old}.", next_step=installing("java"))
+
+
+def find_maven(environ: Mapping[str, str]) -> Path:
+    """Return Maven's program, from PATH. Raises `ToolMissing` with the command that installs it."""
+    maven = shutil.which("mvn", path=environ.get("PATH"))
+    if maven is None:
+        raise ToolMissing("Maven, which fetches the servers, is not here.", next_step=installing("maven"))
+    return Path(maven)
+
+
+def installing(tool: str) -> str:
+    """Return the sentence that says how `java` or `maven` gets onto a machine like this one."""
+    if sys.platform == "darwin":
+        return "Run `brew install openjdk@17 maven`, and `export JAVA_HOME=$(brew --prefix openjdk@17)`."
+    if shutil.which("apt-get"):
+        return f"Run `sudo apt-get install {_DEBIAN[tool]}`."
+    return f"Install Java {LEAST_JAVA} (JAVA_HOME leads to it, or PATH) and Maven (`mvn` on PATH)."
+
+
+def _programs(environ: Mapping[str, str]) -> Iterator[Path]:
+    home = environ.get("JAVA_HOME")
+    if home:
+        yield Path(home) / "bin" / "java"
+    on_path = shutil.which("java", path=environ.get("PATH"))
+    if on_path:
+        yield Path(on_path)
+
+
+def _release(program: Path) -> int:
+    """The feature release of a Java, 0 where it does not run."""
+    try:
+        told = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError:
+        return 0
+    version = re.search(r'version "(?:1\.)?(\d+)', told.stderr)
+    return int(version[1]) if version else 0
