@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from qdpi.events import PageDone, PageFailed
 from qdpi.gateway.previewing import BehaviourPreview
 from qdpi.journey import Branch, JourneyState
+from qdpi.page_schema import Page, PolicyVerdict, Receipt
 from qdpi.policy import MAX_OPEN_BRANCHES, MAX_RETURN_DEBT
 from qdpi.symbols import Choice, Orientation, Provenance, Source, Trajectory
 
@@ -116,6 +118,35 @@ class SectionFacts(SectionEntry):
     max_return_debt: int = MAX_RETURN_DEBT
 
 
+class Written(Page):
+    """A direct run's answer: the page, the policy's verdict, the receipt, and the ids of press and run."""
+
+    locus: str
+    attempt: int
+    event_id: str
+    request_id: str
+    policy: PolicyVerdict
+    receipt: Receipt
+
+
+class Following(BaseModel):
+    """A stream's first frame: the journey is at `seq`, and the stream goes on after the outcome `after`."""
+
+    phase: Literal["following"] = "following"
+    seq: int
+    after: int
+
+
+class RunStatus(BaseModel):
+    """What a run is doing now: `queued`, or a phase of its `attempt`."""
+
+    phase: str
+    attempt: int | None = None
+    event_id: str | None = None
+    press_id: str
+    request_id: str
+
+
 class JourneyView(BaseModel):
     """A journey at a seq: the events up to it, from `after` on, and the state folded from all of them.
 
@@ -132,7 +163,7 @@ class JourneyView(BaseModel):
     branches: tuple[Branch, ...]
     state: JourneyState
     digest: str
-    events: tuple[dict[str, Any], ...]
+    events: tuple[PageDone | PageFailed, ...]
     next_after: int | None
 
 

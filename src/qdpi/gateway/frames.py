@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from qdpi.events import PageDelta, PageDone, PageFailed
+from qdpi.gateway.answers import Following, RunStatus
 
 STATUS: Final = "status"
 PING: Final = b": ping\n\n"
@@ -58,26 +59,27 @@ def delta_frame(delta: PageDelta) -> Frame:
     """Return a delta as a frame; one without text is the status that its run has a new phase."""
     run, press = delta.request_id, delta.press_id
     if not delta.text:
-        return status_frame(phase=delta.phase.value, attempt=delta.attempt, request_id=run, press_id=press)
+        return status_frame(RunStatus(phase=delta.phase.value, attempt=delta.attempt, press_id=press, request_id=run))
     data = delta.model_dump_json()
     return Frame(event="generate.page.delta", data=data, request_id=run, press_id=press)
 
 
 def queued_frame(press_id: str, request_id: str) -> Frame:
     """Return the status that a press was taken and waits its turn."""
-    return status_frame(phase="queued", event_id=press_id, press_id=press_id, request_id=request_id)
+    return status_frame(RunStatus(phase="queued", event_id=press_id, press_id=press_id, request_id=request_id))
 
 
 def greeting_frame(seq: int, head: int) -> Frame:
     """Return a stream's first frame: it goes on after `seq`, and the journey is at `head`."""
-    return Frame(event=STATUS, data=_one_line({"phase": "following", "seq": head, "after": seq}), id=seq)
+    return Frame(event=STATUS, data=Following(seq=head, after=seq).model_dump_json(), id=seq)
 
 
-def status_frame(*, press_id: str, request_id: str, **facts: Any) -> Frame:
-    """Return a status without an id."""
-    told = {**facts, "press_id": press_id, "request_id": request_id}
-    return Frame(event=STATUS, data=_one_line(told), request_id=request_id, press_id=press_id)
+def status_frame(status: RunStatus) -> Frame:
+    """Return a run's status, which has no id."""
+    data = status.model_dump_json(exclude_none=True)
+    return Frame(event=STATUS, data=data, request_id=status.request_id, press_id=status.press_id)
 
 
-def _one_line(facts: dict[str, Any]) -> str:
-    return json.dumps(facts, separators=(",", ":"))
+def reply_frame(event: str, facts: dict[str, Any]) -> Frame:
+    """Return the answer to a client's message, which has no id."""
+    return Frame(event=event, data=json.dumps(facts, separators=(",", ":")))

@@ -68,7 +68,7 @@ async def journey(
         branches=tuple(state.branches.values()),
         state=state,
         digest=state.digest(),
-        events=tuple(outcome.event.model_dump(mode="json") for outcome in outcomes),
+        events=tuple(outcome.event for outcome in outcomes),
         next_after=last if last < seq else None,
     )
 
