@@ -113,3 +113,28 @@ def test_several_secrets_rotate_the_first_signs():
 def test_a_secret_that_holds_none_is_refused_and_opens_nothing(secret: str):
     with pytest.raises(InvalidSetting, match="QDPI_SECRET"):
         load_settings({"QDPI_SECRET": secret})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("QDPI_CORS_ORIGINS", "book.example"),
+        ("QDPI_CORS_ORIGINS", "https://book.example/path"),
+        ("QDPI_CORS_ORIGINS", "ftp://book.example"),
+        ("QDPI_CORS_ORIGINS", "https://a.example, nonsense"),
+        ("QDPI_TRUSTED_PROXIES", "proxy"),
+        ("QDPI_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("QDPI_SESSION_DAYS", "-1"),
+        ("QDPI_MAX_REQUESTS", "0"),
+        ("QDPI_ADDRESS_STREAMS", "0"),
+    ],
+)
+def test_what_is_no_origin_no_proxy_and_no_limit_is_refused_at_the_start(variable: str, value: str):
+    with pytest.raises(InvalidSetting, match=variable):
+        load_settings({variable: value})
+
+
+def test_origins_and_proxies_are_listed():
+    settings = load_settings({"QDPI_CORS_ORIGINS": " https://a.example ,*", "QDPI_TRUSTED_PROXIES": "10.0.0.0/8,::1"})
+    assert settings.origins == ("https://a.example", "*")
+    assert settings.proxies == ("10.0.0.0/8", "::1")

@@ -141,7 +141,8 @@ def test_what_waits_from_an_address_is_counted_once_and_given_back_whatever_beco
 
 @pytest.mark.parametrize("limit", ["max_streams", "address_streams"])
 async def test_only_so_many_streams_may_be_open_and_one_that_ends_makes_room(tmp_path: Path, limit: str):
-    async with system_in(tmp_path, **{limit: 2}) as system, served(system) as (address, app, _):
+    changes: dict[str, Any] = {limit: 2}
+    async with system_in(tmp_path, **changes) as system, served(system) as (address, app, _):
         url, query = f"http://{address}/api/v1/event/stream", {"session_id": "reader", "after": "0"}
         async with httpx.AsyncClient(timeout=PATIENCE) as client:
             async with listening(address, "reader", 0), listening(address, "reader", 0) as second:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,65 @@ async def test_a_refusal_says_which_request_it_answers(tmp_path: Path):
     async with house_in(tmp_path) as house, asyncio.timeout(10):
         answer = await house.client.get("/api/v1/page/nothing")
         assert answer.json()["instance"] == f"urn:gibsey:request:{answer.headers['x-request-id']}"
+
+
+BOOK = "https://book.example"
+
+
+async def test_pages_of_an_origin_that_is_named_are_given_leave_and_no_others(tmp_path: Path):
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+    async with house_in(tmp_path, cors_origins=f"{BOOK}, https://b.example") as house:
+        preflight = await house.client.options(PRESS, headers={**asked, "origin": BOOK})
+        assert preflight.status_code == 200
+        assert preflight.headers["access-control-allow-origin"] == BOOK
+        assert preflight.headers["x-request-id"]
+        assert "access-control-allow-credentials" not in preflight.headers
+        for path in ("/api/v1/canon", "/api/v1/page/nothing", "/api/v1/event/stream"):
+            told = await house.client.get(path, headers={"origin": BOOK})
+            assert told.headers["access-control-allow-origin"] == BOOK
+            assert "x-request-id" in told.headers["access-control-expose-headers"]
+        for origin in ("https://c.example", "null", "https://book.example.evil", "http://book.example"):
+            told = await house.client.get("/api/v1/canon", headers={"origin": origin})
+            assert "access-control-allow-origin" not in told.headers
+            preflight = await house.client.options(PRESS, headers={**asked, "origin": origin})
+            assert preflight.status_code == 400
+            assert "access-control-allow-origin" not in preflight.headers
+
+
+async def test_what_is_one_readers_alone_is_kept_by_no_cache(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        assert (await house.client.get("/api/v1/journey/reader")).headers["cache-control"] == "no-store"
+        assert "no-store" not in (await house.client.get("/api/v1/canon")).headers["cache-control"]
+
+
+async def test_a_session_that_is_still_good_is_changed_for_a_new_one_of_the_same_journey(tmp_path: Path):
+    async with house_in(tmp_path, secret="s", session_days=30) as house:
+        first = (await house.client.post("/api/v1/session")).json()
+        assert first["signed"] is True
+        assert first["expires_at"] > f"{house.system.now() + timedelta(days=29):%Y-%m-%d}"
+        again = (await house.client.post("/api/v1/session", json={"session_id": first["session_id"]})).json()
+        assert again["session_id"].partition(".")[0] == first["session_id"].partition(".")[0]
+        other = (await house.client.post("/api/v1/session", json={})).json()
+        assert other["session_id"].partition(".")[0] != first["session_id"].partition(".")[0]
+        for bad in ("x", first["session_id"] + "x", "j.0."):
+            assert_problem(await house.client.post("/api/v1/session", json={"session_id": bad}), 401, "unauthorized")
+
+
+async def test_a_session_whose_time_is_over_opens_nothing(tmp_path: Path):
+    late = [timedelta(0)]
+
+    def ageing(system: System) -> System:
+        return replace(system, now=lambda: system.now() + late[0])
+
+    async with house_in(tmp_path, secret="s", session_days=1, wrap=ageing) as house:
+        session = (await house.client.post("/api/v1/session")).json()["session_id"]
+        assert (await house.client.get(f"/api/v1/journey/{session}")).status_code == 200
+        late[0] = timedelta(days=1)
+        for answer in (
+            await house.client.get(f"/api/v1/journey/{session}"),
+            await house.client.get(f"/api/v1/event/stream?session_id={session}"),
+            await house.client.post(PRESS, json={"session_id": session, "symbol_code": 0}),
+            await house.client.post("/api/v1/event/stop", json={"session_id": session, "event_id": "e"}),
+            await house.client.post("/api/v1/session", json={"session_id": session}),
+        ):
+            assert_problem(answer, 401, "session_expired")

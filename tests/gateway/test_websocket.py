@@ -4,15 +4,21 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import pytest
-from tests.support.house import PATIENCE, Hand, served, system_in, until
+from tests.support.house import PATIENCE, Hand, house_in, served, system_in, until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from qdpi.identity import request_id
+from qdpi.bus.port import Start
+from qdpi.events import Ask, Press, Stop, decode
+from qdpi.gateway.context import Exchange
+from qdpi.gateway.subscription import Subscription
+from qdpi.gateway.websocket import _hear_until_left
+from qdpi.identity import press_id, request_id
 
 
 @pytest.fixture(autouse=True)
@@ -98,17 +104,169 @@ async def test_a_page_of_this_very_server_may_follow(tmp_path: Path):
             assert (await frame(client))["event"] == "status"
 
 
-async def test_what_a_client_says_is_ignored(tmp_path: Path):
+async def say(client: ClientConnection, **message: Any) -> dict[str, Any]:
+    """Send a message and return the frame that answers it; others that come before are left out."""
+    await client.send(json.dumps(message))
+    return await answered(client)
+
+
+async def answered(client: ClientConnection) -> dict[str, Any]:
+    while (told := await frame(client))["event"] not in {"accepted", "problem"}:
+        pass
+    assert told["id"] is None
+    return told
+
+
+async def test_presses_asks_and_stops_are_said_over_it_and_answered(tmp_path: Path):
+    async with (
+        system_in(tmp_path) as system,
+        served(system) as (address, app, _),
+        system.bus.tap([Press.topic, Ask.topic, Stop.topic], Start.LATEST) as records,
+        following(address, "?session_id=reader") as client,
+    ):
+        heard = aiter(records)
+        pressed = await say(client, type="press", symbol_code="an-author:XP", client_request_id="c1", user_intent="On.")
+        assert pressed["event"] == "accepted"
+        assert pressed["data"] == {
+            "ok": True,
+            "event_id": press_id("reader", "press", "c1"),
+            "request_id": request_id(press_id("reader", "press", "c1")),
+            "message": "press",
+            "client_request_id": "c1",
+        }
+        press = decode(Press, (await anext(heard)).value)
+        assert (press.session_id, press.symbol_code, press.user_intent) == ("reader", 1, "On.")
+        asked = await say(client, type="ask", user_intent="Who?")
+        assert (asked["event"], asked["data"]["message"]) == ("accepted", "ask")
+        assert decode(Ask, (await anext(heard)).value).user_intent == "Who?"
+        stopped = await say(client, type="stop", event_id=press.event_id)
+        assert stopped["data"]["request_id"] == pressed["data"]["request_id"]
+        assert decode(Stop, (await anext(heard)).value).press_id == press.event_id
+        assert app.state.gateway.hub.waiting.of("reader") == {press.event_id, asked["data"]["event_id"]}
+        await Hand(system).answer("reader", press.event_id)
+        while (told := await frame(client))["event"] != "generate.page.done":
+            pass
+        assert (told["id"], told["data"]["press_id"]) == (1, press.event_id)
+
+
+async def test_a_press_said_again_with_the_same_client_id_is_the_same_press(tmp_path: Path):
+    async with (
+        house_in(tmp_path) as house,
+        served(house.system) as (address, _, _),
+        following(address, "?session_id=reader") as client,
+    ):
+        said = {"type": "press", "symbol_code": 3, "client_request_id": "c"}
+        first, again = await say(client, **said), await say(client, **{**said, "symbol_code": 9})
+        over_http = await house.press(client_request_id="c")
+        assert {first["data"]["event_id"], again["data"]["event_id"]} == {over_http}
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "code"),
+    [
+        ("anything", 400, "not_json"),
+        (b"\x00", 400, "not_json"),
+        ("[]", 422, "invalid_input"),
+        ("{}", 422, "invalid_input"),
+        ('{"type": "dance"}', 422, "invalid_input"),
+        ('{"type": ["press"]}', 422, "invalid_input"),
+        ('{"type": "press"}', 422, "invalid_input"),
+        ('{"type": "press", "symbol_code": 256}', 422, "invalid_symbol"),
+        ('{"type": "press", "symbol_code": 0, "page_id": "S99-P9999"}', 404, "unknown_page"),
+        ('{"type": "press", "symbol_code": 0, "session_id": "another"}', 422, "invalid_session"),
+        ('{"type": "ask", "user_intent": " "}', 422, "invalid_input"),
+        ('{"type": "ask", "user_intent": "\\u0000"}', 422, "invalid_input"),
+        ('{"type": "stop"}', 422, "invalid_input"),
+        ("[" * 10_000, 400, "not_json"),
+        ("1" * 50_000, 400, "not_json"),
+    ],
+)
+async def test_what_cannot_be_taken_is_answered_with_a_problem_and_the_stream_goes_on(
+    tmp_path: Path, message: str | bytes, status: int, code: str
+):
     async with (
         system_in(tmp_path) as system,
         served(system) as (address, _, _),
-        following(address, "?session_id=reader") as client,
+        following(address, "?session_id=reader", additional_headers={"x-request-id": "mine"}) as client,
     ):
-        await frame(client)
-        await client.send("anything")
-        await client.send(b"\x00")
+        await client.send(message)
+        told = await answered(client)
+        assert (told["event"], told["data"]["status"], told["data"]["code"]) == ("problem", status, code)
+        assert told["data"]["detail"]
+        assert told["data"]["next_step"]
+        assert told["data"]["instance"] == "urn:gibsey:request:mine"
         await Hand(system).answer("reader", "a")
         assert (await frame(client))["id"] == 1
+
+
+async def test_what_is_said_counts_among_the_requests_of_a_journey_and_of_an_address(tmp_path: Path):
+    for changes in cast("list[dict[str, Any]]", [{"max_requests": 2}, {"address_requests": 2}]):
+        async with (
+            system_in(tmp_path / str(*changes), **changes) as system,
+            served(system, clock=lambda: 0.0) as (address, _, _),
+            following(address, "?session_id=reader") as client,
+        ):
+            assert (await say(client, type="press", symbol_code=0))["event"] == "accepted"
+            told = await say(client, type="press", symbol_code=0)
+            assert (told["event"], told["data"]["code"], told["data"]["retry_after"]) == (
+                "problem",
+                "too_many_requests",
+                30,
+            )
+
+
+async def test_presses_beyond_those_that_may_wait_are_refused_over_it_too(tmp_path: Path):
+    async with (
+        system_in(tmp_path, max_waiting=1) as system,
+        served(system) as (address, _, _),
+        following(address, "?session_id=reader") as client,
+    ):
+        assert (await say(client, type="press", symbol_code=0))["event"] == "accepted"
+        told = await say(client, type="press", symbol_code=0, client_request_id="second")
+        assert (told["data"]["code"], told["data"]["client_request_id"]) == ("too_many_waiting", "second")
+
+
+async def test_with_a_secret_one_presses_only_in_ones_own_journey_and_only_while_its_time_lasts(tmp_path: Path):
+    async with house_in(tmp_path, secret="s", session_days=1) as house, served(house.system) as (address, app, _):
+        mine = (await house.client.post("/api/v1/session")).json()["session_id"]
+        async with following(address, f"?session_id={mine}") as client:
+            told = await say(client, type="press", symbol_code=0, session_id=mine.partition(".")[0])
+            assert told["data"]["code"] == "invalid_session"
+            assert (await say(client, type="press", symbol_code=0, session_id=mine))["event"] == "accepted"
+            app.state.gateway.sessions.__class__.now.__set__(
+                app.state.gateway.sessions, lambda: house.system.now() + timedelta(days=2)
+            )
+            assert (await say(client, type="press", symbol_code=0))["data"]["code"] == "session_expired"
+
+
+async def test_a_page_of_an_origin_that_is_named_may_follow(tmp_path: Path):
+    origin = "https://book.example"
+    named = f"https://a.example,{origin}"
+    async with system_in(tmp_path, cors_origins=named) as system, served(system) as (address, _, _):
+        async with following(address, "?session_id=reader", additional_headers={"origin": origin}) as client:
+            assert (await frame(client))["event"] == "status"
+        other = {"origin": "https://c.example"}
+        with pytest.raises(InvalidStatus):
+            await connect(f"ws://{address}/api/v1/event/ws?session_id=reader", additional_headers=other)
+
+
+async def test_of_a_client_that_was_cut_nothing_more_is_taken(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        said = iter(["press", "press", "press", None])
+        subscription = Subscription("reader", 2)
+
+        class Mute:
+            query_params: ClassVar = {"session_id": "reader"}
+
+            async def receive(self) -> dict[str, Any]:
+                return {"type": "websocket.receive", "text": json.dumps({"type": next(said), "symbol_code": 0})}
+
+        mute: Any = Mute()
+        gateway = house.app.state.gateway
+        assert await _hear_until_left(mute, gateway, Exchange("r", "here"), subscription) is False
+        assert subscription.overflowed
+        assert next(said) is None
+        assert len(house.hub.waiting.of("reader")) == 3
 
 
 async def test_a_client_that_leaves_is_forgotten(tmp_path: Path):

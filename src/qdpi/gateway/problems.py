@@ -69,12 +69,17 @@ def fault_status(code: str) -> int:
 
 def problem_response(refusal: Refusal, request_id: str | None = None) -> Response:
     """Return a refusal as a response; `instance` names the request that it answers."""
-    told = refusal.problem
-    if told.instance is None and request_id is not None:
-        told = told.model_copy(update={"instance": f"urn:gibsey:request:{request_id}"})
+    told = telling(refusal, request_id)
     return Response(
         told.model_dump_json(exclude_none=True), told.status, headers=refusal.headers, media_type=MEDIA_TYPE
     )
+
+
+def telling(refusal: Refusal, request_id: str | None) -> Problem:
+    """Return a refusal's problem; `instance` names the request that it answers."""
+    if refusal.problem.instance is not None or request_id is None:
+        return refusal.problem
+    return refusal.problem.model_copy(update={"instance": f"urn:gibsey:request:{request_id}"})
 
 
 _EXAMPLES: Final[dict[int, str]] = {

@@ -41,7 +41,12 @@ class Subscription:
 
     def offer(self, frame: Frame) -> None:
         """Give it a frame, if it wants such frames yet."""
-        if self.ended or (frame.seq is None and not self._live):
+        if frame.seq is not None or self._live:
+            self.reply(frame)
+
+    def reply(self, frame: Frame) -> None:
+        """Give it a frame that it always wants: the answer to what it said."""
+        if self.ended:
             return
         if len(self._frames) >= self._limit:
             self.overflowed = True

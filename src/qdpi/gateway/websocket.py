@@ -1,4 +1,7 @@
-"""GET /event/ws: a journey over a WebSocket, the same frames as JSON `{event, id, data}`."""
+"""GET /event/ws: a journey over a WebSocket, the same frames as JSON `{event, id, data}`.
+
+Presses, asks and stops may be said over it too; each is answered by a frame `accepted` or `problem`.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from qdpi.errors import ForbiddenOrigin, QdpiError
-from qdpi.gateway.context import VERSION, Gateway, exchange_of, gateway_of
+from qdpi.gateway.context import VERSION, Exchange, Gateway, exchange_of, gateway_of
 from qdpi.gateway.follower import Follower, Left
 from qdpi.gateway.problems import problem_response, refusal_of
+from qdpi.gateway.speaking import answer
 from qdpi.gateway.streams import SEND_SECONDS, asked
 from qdpi.gateway.subscription import Subscription
 
@@ -26,13 +30,13 @@ router = APIRouter(prefix=f"{VERSION}/event")
 
 @router.websocket("/ws")
 async def follow(websocket: WebSocket) -> None:
-    """Follow a journey: `?session_id=`, and `?after=` as in the stream of server-sent events."""
+    """Follow a journey: `?session_id=`, and `?after=` as in the stream of server-sent events; press in it."""
     gateway, exchange = await gateway_of(websocket), await exchange_of(websocket)
     try:
         _check_origin(websocket, gateway.system.settings.origins)
         journey, after = asked(websocket.scope, gateway, exchange)
         with gateway.limits.stream(exchange.address, journey), gateway.hub.subscribe(journey) as subscription:
-            await _serve(websocket, gateway, subscription, after)
+            await _serve(websocket, gateway, exchange, subscription, after)
     except QdpiError as error:
         gateway.system.metrics.refused.labels(error.code).inc()
         await websocket.send_denial_response(problem_response(refusal_of(error), exchange.request_id))
@@ -47,12 +51,14 @@ def _check_origin(websocket: WebSocket, allowed: Collection[str]) -> None:
         raise ForbiddenOrigin(f"A page of {origin[:80]!r} asks to follow a journey here.")
 
 
-async def _serve(websocket: WebSocket, gateway: Gateway, subscription: Subscription, after: int | None) -> None:
+async def _serve(
+    websocket: WebSocket, gateway: Gateway, exchange: Exchange, subscription: Subscription, after: int | None
+) -> None:
     system = gateway.system
     follower = Follower(gateway.hub, system.store, subscription, system.backoff)
     first = await follower.greet(after)
     await websocket.accept()
-    leaving = asyncio.create_task(_end_when_left(websocket, subscription))
+    leaving = asyncio.create_task(_hear_until_left(websocket, gateway, exchange, subscription))
     with system.metrics.streams.labels("websocket").track_inprogress():
         try:
             await _post(websocket, first.text)
@@ -62,7 +68,7 @@ async def _serve(websocket: WebSocket, gateway: Gateway, subscription: Subscript
         except (Left, WebSocketDisconnect):
             subscription.end()
         finally:
-            left = leaving.done()
+            left = leaving.done() and leaving.result()
             leaving.cancel()
     if subscription.overflowed:
         system.metrics.dropped.inc()
@@ -90,7 +96,18 @@ async def _close(websocket: WebSocket, code: int) -> None:
         return  # it does not read, or it has left: the server drops the connection
 
 
-async def _end_when_left(websocket: WebSocket, subscription: Subscription) -> None:
-    while (await websocket.receive())["type"] != "websocket.disconnect":
-        pass
-    subscription.end()
+async def _hear_until_left(
+    websocket: WebSocket, gateway: Gateway, exchange: Exchange, subscription: Subscription
+) -> bool:
+    """Answer what the client says, in the order in which it says it; tell whether it left by itself.
+
+    Of a client that was cut nothing more is taken: it would not hear what became of it.
+    """
+    session_id = websocket.query_params["session_id"]
+    while not subscription.ended:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            subscription.end()
+            return True
+        subscription.reply(await answer(gateway, exchange, session_id, message.get("text")))
+    return False

@@ -1,0 +1,95 @@
+"""What a client says over a WebSocket: presses, asks and stops as JSON, and the frame that answers each."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import structlog
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from qdpi.errors import InvalidInput, InvalidSession, NotJson, QdpiError
+from qdpi.gateway import presses
+from qdpi.gateway.bodies import Accepted, AskBody, PressBody, StopBody
+from qdpi.gateway.context import Exchange, Gateway, journey_of
+from qdpi.gateway.frames import Frame, reply_frame
+from qdpi.gateway.problems import Refusal, refusal_of, telling
+from qdpi.gateway.refusing import error_of
+
+_BODIES: Final[dict[str, type[PressBody | AskBody | StopBody]]] = {
+    "press": PressBody,
+    "ask": AskBody,
+    "stop": StopBody,
+}
+
+log = structlog.get_logger("qdpi.gateway")
+
+
+async def answer(gateway: Gateway, exchange: Exchange, session_id: str, text: str | None) -> Frame:
+    """Return the frame that answers a message: `accepted`, or `problem` with what is wrong with it.
+
+    Both carry the message's type as `message`, and its `client_request_id`, as far as they could be read.
+    """
+    own = Exchange(exchange.request_id, exchange.address)
+    message: dict[str, Any] = {}
+    try:
+        gateway.limits.request_from(exchange.address)
+        message = read_message(text)
+        accepted = await _take(gateway, own, session_id, message)
+    except (Refusal, QdpiError) as error:
+        refusal = error if isinstance(error, Refusal) else refusal_of(error)
+    except Exception:
+        log.exception("message_failed", request_id=own.request_id, event_id=own.event_id)
+        members = {"event_id": own.event_id} if own.event_id else {}
+        refusal = refusal_of(QdpiError("Something went wrong here that nobody foresaw."), **members)
+    else:
+        return reply_frame("accepted", {**accepted.model_dump(), **_named(message)})
+    gateway.system.metrics.refused.labels(refusal.problem.code).inc()
+    told = telling(refusal, own.request_id).model_dump(mode="json", exclude_none=True)
+    return reply_frame("problem", {**told, **_named(message)})
+
+
+def read_message(text: str | None) -> dict[str, Any]:
+    """Read a message. Raises `NotJson`, or `InvalidInput` where it is no object of a known type."""
+    if text is None:
+        raise NotJson("A message came as bytes.", next_step="Send JSON objects as text.")
+    try:
+        message = from_json(text)
+    except ValueError as error:
+        raise NotJson(f"A message is not JSON: {error}.", next_step="Send JSON objects as text.") from error
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str) or message["type"] not in _BODIES:
+        raise InvalidInput(
+            f"{text[:80]!r} is no message: its type must be one of {', '.join(_BODIES)}.",
+            next_step='Send {"type": "press", "symbol_code": 0}, or see docs/http.md.',
+        )
+    return message
+
+
+async def _take(gateway: Gateway, exchange: Exchange, session_id: str, message: dict[str, Any]) -> Accepted:
+    journey = journey_of(gateway, exchange, session_id)
+    if message.get("session_id", session_id) != session_id:
+        raise InvalidSession(
+            "The message names another session than this WebSocket.",
+            next_step="Leave its session_id out, or open a WebSocket for that session.",
+        )
+    body = _body(message, session_id)
+    if isinstance(body, StopBody):
+        return await presses.stop(gateway, exchange, journey, body, None)
+    if isinstance(body, AskBody):
+        return await presses.accept(gateway, exchange, await presses.ask_of(gateway, journey, body), None)
+    return await presses.accept(gateway, exchange, await presses.press_of(gateway, journey, body), None)
+
+
+def _body(message: dict[str, Any], session_id: str) -> PressBody | AskBody | StopBody:
+    try:
+        return _BODIES[message["type"]].model_validate({**message, "session_id": session_id})
+    except ValidationError as error:
+        raise error_of([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]) from error
+
+
+def _named(message: dict[str, Any]) -> dict[str, str | None]:
+    """Return by what a client knows its message again."""
+    given = message.get("client_request_id")
+    named = given if isinstance(given, str) and len(given) <= 128 else None
+    # `type` of a problem is its own
+    return {"message": message.get("type"), "client_request_id": named}
