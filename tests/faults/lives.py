@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
+from signal import Signals
 from typing import Any, Final
 
 from tests.faults.evidence import PATIENCE
 from tests.faults.nursery import SINGLE_THREADED
+from tests.faults.worker_process import ACTORS
 
 ROOT: Final = Path(__file__).parents[2]
 ENVIRONMENT: Final = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
@@ -44,15 +45,19 @@ class Life:
             case "dead":
                 self.dead.set_result(told["signal"])
 
-    async def end(self, by: signal.Signals) -> int | None:
-        """Send a signal, unless it is dead, and return what it died of."""
+    def hear_signal(self, by: Signals) -> None:
+        """Send a signal, unless it is dead."""
         if not self.dead.done():
             os.kill(self.pid, by)
+
+    async def end(self, by: Signals) -> int | None:
+        """Send a signal, unless it is dead, and return what it died of."""
+        self.hear_signal(by)
         return await asyncio.wait_for(asyncio.shield(self.dead), PATIENCE)
 
 
 class Nursery:
-    """Forks workers on data directories."""
+    """Forks workers."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -60,13 +65,20 @@ class Nursery:
         self._lives: dict[int, Life] = {}
         self._numbers = count()
 
-    async def worker(self, directory: Path, *, die_after: str | None = None) -> Life:
+    async def worker(
+        self,
+        environment: Mapping[str, str],
+        *,
+        actors: Collection[str] = ACTORS,
+        trouble: str | None = None,
+        seed: int = 0,
+    ) -> Life:
         """Have a worker born, and return it once it polls: it holds the groups, or stands by for them."""
         assert self._process.stdin is not None
         order, life = next(self._numbers), Life()
         self._orders[order] = life
-        line = json.dumps({"order": order, "directory": str(directory), "die_after": die_after})
-        self._process.stdin.write(line.encode() + b"\n")
+        told = {"order": order, "environment": dict(environment), "actors": list(actors), "trouble": trouble}
+        self._process.stdin.write(json.dumps({**told, "seed": seed}).encode() + b"\n")
         async with asyncio.timeout(PATIENCE):
             await life.born.wait()
             await _first(life.ready.wait(), life.dead)

@@ -1,9 +1,10 @@
 """A process that has imported everything once and forks workers from it, so that a life costs little.
 
 It has one thread and no event loop when it forks. It reads orders, one JSON object a line, from standard
-input (`{"directory": …, "die_after": LABEL or null}`) and tells on standard output what becomes of each
-worker: `{"pid": …, "event": "born" | "ready" | "ended" | "dead", …}`. It ends with its standard input, and
-its workers with it. Processes are real, and so is their death.
+input (`{"environment": …, "actors": […], "trouble": …, "seed": N}`; a trouble is named for
+`tests.faults.wrapping.plan_of`) and tells on standard output what becomes of each worker:
+`{"pid": …, "event": "born" | "ready" | "ended" | "dead", …}`. It ends with its standard input, and its
+workers with it. Processes are real, and so is their death.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import select
 import signal
 import sys
@@ -19,11 +21,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.worker_process import quiet, tell, work
-from tests.faults.wrapping import die_after, nothing
+from tests.faults.wrapping import plan_of
 
 from qdpi.language.framework import load_dspy
 from qdpi.language.offline import OfflineWriter
 from qdpi.retrieval.index import Embedder
+from qdpi.settings import load_settings
 
 SINGLE_THREADED: Final = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -109,11 +112,11 @@ def _fork(order: dict[str, Any], embedder: Embedder, pipe: tuple[int, int]) -> i
 
 def _live(order: dict[str, Any], embedder: Embedder) -> None:
     pid = os.getpid()
-    plan = die_after(order["die_after"]) if order["die_after"] else nothing
     calls = asyncio.run(
         work(
-            Path(order["directory"]),
-            plan=plan,
+            load_settings(order["environment"]),
+            actors=order["actors"],
+            plan=plan_of(order["trouble"], random.Random(order["seed"])),
             embedder=embedder,
             on_ready=lambda: tell({"event": "ready", "pid": pid}),
         )

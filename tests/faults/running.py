@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.faults.evidence import PATIENCE
@@ -15,10 +16,11 @@ from tests.faults.lives import ENVIRONMENT, ROOT
 
 
 class Running:
-    """The product on a data directory. `lives` counts how often it was started."""
+    """The product, or its gateway alone, with settings of its own. `lives` counts how often it was started."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, command: str = "run", environment: Mapping[str, str] | None = None) -> None:
         self.directory, self.port, self.lives = directory, _free_port(), 0
+        self._command, self._environment = command, dict(environment or {})
         self._process: Process | None = None
 
     @property
@@ -42,9 +44,9 @@ class Running:
         }
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "qdpi", "run"),
+            *("-m", "qdpi", self._command),
             cwd=ROOT,
-            env=os.environ | ENVIRONMENT | settings,
+            env=os.environ | ENVIRONMENT | settings | self._environment,
             stdin=DEVNULL,
             stdout=PIPE,
         )

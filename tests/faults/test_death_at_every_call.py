@@ -92,7 +92,7 @@ def _kind(call: str) -> str:
 
 
 async def _calls_of_a_whole_life(lives: Nursery, house: Path) -> list[str]:
-    worker = await lives.worker(house)
+    worker = await lives.worker(_in(house))
     death = await _answer(house, worker, "")
     assert not death.found
     assert await worker.end(signal.SIGTERM) is None
@@ -100,13 +100,17 @@ async def _calls_of_a_whole_life(lives: Nursery, house: Path) -> list[str]:
 
 
 async def _death(lives: Nursery, house: Path, label: str) -> Death:
-    victim = await lives.worker(house, die_after=label)
-    heir = await lives.worker(house)
+    victim = await lives.worker(_in(house), trouble=label)
+    heir = await lives.worker(_in(house))
     try:
         return await _answer(house, victim, label)
     finally:
         await victim.end(signal.SIGKILL)
         await heir.end(signal.SIGKILL)
+
+
+def _in(house: Path) -> dict[str, str]:
+    return {"QDPI_DATA_DIR": str(house)}
 
 
 async def _answer(house: Path, victim: Life, label: str) -> Death:

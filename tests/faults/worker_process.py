@@ -1,22 +1,15 @@
-"""All actors at work in a process of their own, over ports that a plan makes go wrong.
-
-`python -m tests.faults.worker_process --data-dir D [--die-after LABEL]`, where LABEL names a call and its
-number among those of its name (`store.commit_outcome#2`). Prints `ready` once it polls, works until SIGTERM,
-and then prints the labels of what it called as JSON.
-"""
+"""Actors at work in a process of their own, over ports that a plan makes go wrong, until SIGTERM."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import signal
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Collection
 
 import structlog
-from tests.faults.wrapping import Plan, Witness, die_after, nothing, witnessed_bus, witnessed_store
+from tests.faults.wrapping import Plan, Witness, nothing, witnessed_bus, witnessed_store
 
 from qdpi.bootstrap import build_bus, build_company, build_store, build_system, ensure_book, opened, utc_now
 from qdpi.language.offline import OfflineWriter
@@ -28,8 +21,9 @@ ACTORS = ("enricher", "page_generator", "indexer", "recorder")
 
 
 async def work(
-    directory: Path,
+    settings: Settings,
     *,
+    actors: Collection[str] = ACTORS,
     plan: Plan = nothing,
     on_ready: Callable[[], None] = lambda: None,
     embedder: Embedder | None = None,
@@ -39,7 +33,7 @@ async def work(
 
     The book is there and read before calls are counted: they are those that handle events.
     """
-    settings, witness = Settings(data_dir=directory), Witness(plan, _all_polled(on_ready))
+    witness = Witness(plan, _all_polled(actors, on_ready))
     system = build_system(
         settings,
         bus=witnessed_bus(build_bus(settings, utc_now), witness),
@@ -50,14 +44,14 @@ async def work(
         await ensure_book(system)
         await system.catalog.current()
         witness.begin()
-        company = build_company(system, ACTORS, model or OfflineWriter())
+        company = build_company(system, actors, model or OfflineWriter())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, company.stop)
         await company.run()
     return [call.label for call in witness.calls]
 
 
-def _all_polled(on_ready: Callable[[], None]) -> Callable[[str], None]:
-    waited_for = {f"qdpi.{name}.fetch" for name in ACTORS}
+def _all_polled(actors: Collection[str], on_ready: Callable[[], None]) -> Callable[[str], None]:
+    waited_for = {f"qdpi.{name}.fetch" for name in actors}
 
     def polled(name: str) -> None:
         if name in waited_for:
@@ -80,18 +74,3 @@ def tell(message: object) -> None:
     """Write a message for the parent, on one line."""
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
-
-
-def main() -> None:
-    """Work as the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--die-after", help="the label of the call after which to die")
-    given = parser.parse_args()
-    quiet()
-    plan = die_after(given.die_after) if given.die_after else nothing
-    tell(asyncio.run(work(given.data_dir, plan=plan, on_ready=lambda: tell("ready"))))
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,9 @@ the answer got lost), wait, or end the process. The product knows nothing of it.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -16,6 +18,8 @@ from inspect import iscoroutinefunction
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from qdpi.bus.port import Delivery, EventBus, Membership, Message, Record, Start
+from qdpi.errors import StoreUnavailable
+from qdpi.events import PageDelta, PageDone
 from qdpi.store.port import PageStore
 
 T = TypeVar("T")
@@ -59,9 +63,90 @@ def die_after(label: str) -> Plan:
 
     async def plan(call: Call, moment: Moment) -> None:
         if moment is Moment.AFTER and call.label == label:
-            os.kill(os.getpid(), signal.SIGKILL)
+            _die()
 
     return plan
+
+
+class KillPoint(StrEnum):
+    """Where in the answering of a press a generator is killed, in the order in which it comes there."""
+
+    BEFORE_THE_MODEL = "before the model call"
+    MID_STREAM = "in mid-stream"
+    AFTER_COMMIT = "after the commit point"
+    AFTER_EDGES = "after the edges"
+    AFTER_PAGE = "after the page"
+    AFTER_LOG = "after the log row"
+    UNACKNOWLEDGED = "after done was sent and before it was acknowledged"
+    BEFORE_OFFSET = "before the offset"
+
+
+_AFTER_CALL: Final = {
+    KillPoint.BEFORE_THE_MODEL: "store.begin_attempt",
+    KillPoint.MID_STREAM: f"bus.publish {PageDelta.topic}",
+    KillPoint.AFTER_COMMIT: "store.commit_outcome",
+    KillPoint.AFTER_EDGES: "store.link_page",
+    KillPoint.AFTER_PAGE: "store.put_page",
+    KillPoint.AFTER_LOG: "store.append_log",
+}
+_BEFORE_CALL: Final = {
+    KillPoint.UNACKNOWLEDGED: f"bus.publish {PageDone.topic}",
+    KillPoint.BEFORE_OFFSET: "qdpi.page_generator.commit",
+}
+MOST_OCCURRENCE: Final = 6
+"""A kill point is passed up to so many times before the kill."""
+ACKNOWLEDGED_WITHIN: Final = 0.003
+"""About how long an acknowledgement takes, in seconds."""
+LOST_ANSWERS: Final = "after answers of the conditional write got lost"
+LOST_SHARE: Final = 0.5
+
+
+def die_at(point: KillPoint, chance: random.Random) -> Plan:
+    """Return the plan to be killed at a point, at one of the first times that it is passed."""
+    wanted = chance.randint(1, MOST_OCCURRENCE)
+    delay = chance.random() * ACKNOWLEDGED_WITHIN
+    moment = Moment.AFTER if point in _AFTER_CALL else Moment.BEFORE
+    name = (_AFTER_CALL | _BEFORE_CALL)[point]
+
+    async def plan(call: Call, when: Moment) -> None:
+        if (call.name, call.occurrence, when) != (name, wanted, moment):
+            return
+        if point is KillPoint.UNACKNOWLEDGED:
+            asyncio.get_running_loop().call_later(delay, _die)
+        else:
+            _die()
+
+    return plan
+
+
+def lose_answers(chance: random.Random) -> Plan:
+    """Return the plan in which conditional writes are done and their answers get lost, until one is lethal."""
+    left = chance.randint(2, MOST_OCCURRENCE)
+
+    async def plan(call: Call, when: Moment) -> None:
+        nonlocal left
+        if call.name == "store.commit_outcome" and when is Moment.AFTER and chance.random() < LOST_SHARE:
+            left -= 1
+            if not left:
+                _die()
+            raise StoreUnavailable("The answer to a conditional write got lost.", next_step="Ask again.")
+
+    return plan
+
+
+def plan_of(trouble: str | None, chance: random.Random) -> Plan:
+    """Return the plan of a name: a `KillPoint`, lost answers, the label of a call to die after, or none."""
+    if trouble is None:
+        return nothing
+    if trouble == LOST_ANSWERS:
+        return lose_answers(chance)
+    if trouble in set(KillPoint):
+        return die_at(KillPoint(trouble), chance)
+    return die_after(trouble)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Witness:
