@@ -80,7 +80,8 @@ def token(number: int, nodes: int) -> int:
 
 
 def _addresses(node: Node, fellows: Sequence[Node]) -> dict[str, Any]:
-    seed = fellows[0]
+    # All are seeds: one that is none cannot start before another has.
+    seeds = ",".join(f"{each.host}:{each.ports['storage']}" for each in fellows)
     provider = "org.apache.cassandra.locator.SimpleSeedProvider"
     return {
         "listen_address": node.host,
@@ -88,7 +89,7 @@ def _addresses(node: Node, fellows: Sequence[Node]) -> dict[str, Any]:
         "storage_port": node.ports["storage"],
         "native_transport_port": node.ports["native"],
         "endpoint_snitch": "SimpleSnitch",
-        "seed_provider": [{"class_name": provider, "parameters": [{"seeds": f"{seed.host}:{seed.ports['storage']}"}]}],
+        "seed_provider": [{"class_name": provider, "parameters": [{"seeds": seeds}]}],
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from functools import partial
@@ -91,12 +91,12 @@ class Cluster:
             setup = self._setup.with_kinds(kinds, size, self._random)
             nodes = [node for kind in kinds for node in setup.of(kind)]
             missing = [node for node in nodes if not self._runs(node)]
+            if not missing:
+                self._tell("They were up already.")
             programs = await self._programs({node.kind for node in missing})
             write_setup(setup, self._file)
             try:
-                for node in missing:
-                    await prepare(node, setup, self.place(node), programs[node.kind], self._options)
-                    self._launch(node, setup, programs)
+                await self._start(missing, setup, programs)
                 await self._ready(nodes, setup)
             except BaseException:
                 await self._stop(missing)
@@ -171,6 +171,13 @@ class Cluster:
     async def _jars(self, kind: Kind) -> Path:
         return await jars_of(kind, self._environ, self._tell)
 
+    async def _start(self, nodes: Sequence[Node], setup: Setup, programs: Mapping[Kind, Programs]) -> None:
+        await asyncio.gather(
+            *(prepare(node, setup, self.place(node), programs[node.kind], self._options) for node in nodes)
+        )
+        for node in nodes:
+            self._launch(node, setup, programs)
+
     def _launch(self, node: Node, setup: Setup, programs: Mapping[Kind, Programs]) -> None:
         for port in node.ports.values():
             if not is_free(node.host, port):
@@ -184,15 +191,18 @@ class Cluster:
 
     async def _ready(self, nodes: Iterable[Node], setup: Setup) -> None:
         """Return when these answer, and when all of a kind that answer see each other."""
-        patience = self._options.patience
-        await asyncio.gather(*(until_ready(node, self.place(node), answers, patience) for node in nodes))
+        for node in nodes:
+            await self._until(answers, node, f"answers at {node.address}")
         for kind in {node.kind for node in nodes}:
             fellows = setup.of(kind)
             if len(fellows) > 1 and all(await asyncio.gather(*map(answers, fellows))):
                 seeing = partial(sees, fellows=fellows)
-                await asyncio.gather(*(until_ready(node, self.place(node), seeing, patience) for node in fellows))
-        for node in nodes:
-            self._tell(f"{node.name} answers at {node.address}")
+                for node in fellows:
+                    await self._until(seeing, node, "sees all of its kind")
+
+    async def _until(self, is_ready: Callable[[Node], Awaitable[bool]], node: Node, told: str) -> None:
+        await until_ready(node, self.place(node), is_ready, self._options.patience)
+        self._tell(f"{node.name} {told}")
 
     async def _stop(self, nodes: Iterable[Node]) -> None:
         await asyncio.gather(*(processes.stop(self.place(node)) for node in nodes))

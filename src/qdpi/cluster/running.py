@@ -10,6 +10,7 @@ from random import SystemRandom
 from typing import Final
 
 from qdpi.cluster.cluster import Cluster
+from qdpi.cluster.keeper import keeper
 from qdpi.cluster.node import Kind
 from qdpi.cluster.options import Options
 from qdpi.cluster.setup import Setup
@@ -56,14 +57,15 @@ async def running(
     options: Options | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> AsyncIterator[Servers]:
-    """Give servers that run while a block does; their files stay in the directory.
+    """Give servers that run while a block does, and no longer than this process; their files stay.
 
     Raises `ToolMissing` without Java 17 or Maven, `ServicesFailed` where something does not start.
     """
     servers = Servers(directory, os.environ, random=SystemRandom(), options=options, tell=tell)
     wanted = [kind for kind, asked in ((Kind.KAFKA, kafka), (Kind.CASSANDRA, cassandra)) if asked]
-    await servers.up(wanted, nodes)
-    try:
-        yield servers
-    finally:
-        await servers.down()
+    with keeper(directory):
+        await servers.up(wanted, nodes)
+        try:
+            yield servers
+        finally:
+            await servers.down()
