@@ -1,0 +1,102 @@
+"""Many journeys against one generator process whose model takes its time, on Kafka and Cassandra."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+
+from benchmarks.measuring import free_port, process, summary, until_answered
+from benchmarks.slow_model import PATIENT
+from qdpi.bootstrap import build_bus, utc_now
+from qdpi.bus.port import Start
+from qdpi.events import TOPICS, PageDone, PageFailed, decode
+from qdpi.settings import load_settings
+
+SECONDS, JOURNEYS, CONCURRENCY, OTHERS = 2.0, 2_000, 100, 500
+
+
+def measure(environment: dict[str, str]) -> None:
+    """Print how long 2,000 presses take, then whether one slow journey slows 500 others."""
+    with ExitStack() as stack:
+        model, gateway = free_port(), free_port()
+        stack.enter_context(process("benchmarks.slow_model", str(model), str(SECONDS), environment={}))
+        given = environment | {
+            "QDPI_MODEL": "openai/slow",
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{model}/v1",
+            "OPENAI_API_KEY": "none",
+            "QDPI_CONCURRENCY": str(CONCURRENCY),
+            "QDPI_PORT": str(gateway),
+            "QDPI_LOG_LEVEL": "error",
+        }
+        url = f"http://127.0.0.1:{gateway}"
+        until_answered(f"http://127.0.0.1:{model}", "/v1/models")
+        stack.enter_context(process("qdpi", "serve", environment=given))
+        until_answered(url)
+        stack.enter_context(process("qdpi", "worker", "page_generator", environment=given))
+        stack.enter_context(process("qdpi", "worker", "enricher", "recorder", "indexer", environment=given))
+        asyncio.run(_measured(url, environment))
+
+
+async def _measured(url: str, environment: dict[str, str]) -> None:
+    bus = build_bus(load_settings(environment), utc_now)
+    await bus.open()
+    limits = httpx.Limits(max_connections=64)
+    try:
+        async with (
+            bus.tap([PageDone.topic, PageFailed.topic], Start.LATEST) as told,
+            httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as client,
+        ):
+            await _round(client, told, "warm", 20, [])
+            calls = await _round(client, told, "load", JOURNEYS, [])
+            ideal = JOURNEYS * SECONDS / CONCURRENCY
+            took = max(calls.values())
+            print(
+                f"{JOURNEYS} journeys, one press each, a model of {SECONDS:g} s, one generator, concurrency "
+                f"{CONCURRENCY}: {took:.1f} s; ideal {ideal:.1f} s; {took / ideal:.2f} times it",
+                flush=True,
+            )
+            without = await _round(client, told, "others", OTHERS, [])
+            print(f"{OTHERS} journeys without a slow one: {summary(list(without.values()))}", flush=True)
+            beside = await _round(client, told, "beside", OTHERS, ["patient"])
+            print(f"{OTHERS} journeys beside one of 60 s: {summary(list(beside.values()))}", flush=True)
+    finally:
+        await bus.close()
+
+
+async def _round(client: httpx.AsyncClient, told: Any, name: str, count: int, slow: list[str]) -> dict[str, float]:
+    """Press once in each journey; return the seconds until each was answered, from the first press on."""
+    began, ends = time.perf_counter(), {}
+    waited_for: set[str] = {f"{name}-{number}" for number in range(count)}
+    for session in slow:
+        await _press(client, f"{name}-{session}", PATIENT)
+
+    async def press_all() -> None:
+        gate = asyncio.Semaphore(64)
+
+        async def one(session: str) -> None:
+            async with gate:
+                await _press(client, session, "")
+
+        await asyncio.gather(*(one(session) for session in sorted(waited_for)))
+
+    pressing = asyncio.create_task(press_all())
+    async for record in told:
+        event = decode(TOPICS[record.topic].model, record.value)
+        if record.topic == PageFailed.topic:
+            raise RuntimeError(f"A run failed: {record.value!r}")
+        if event.session_id in waited_for:
+            waited_for.remove(event.session_id)
+            ends[event.session_id] = time.perf_counter() - began
+        if not waited_for:
+            break
+    await pressing
+    return ends
+
+
+async def _press(client: httpx.AsyncClient, session: str, words: str) -> None:
+    body = {"session_id": session, "symbol_code": 0, "user_intent": words}
+    (await client.post("/api/v1/event/ui/symbol", json=body)).raise_for_status()

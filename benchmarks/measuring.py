@@ -1,0 +1,118 @@
+"""What all measurements share: a reader who presses over HTTP and waits on SSE, processes, and summaries."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from benchmarks.synthetic import write_book
+
+PRESSES = 200
+JOURNEYS, EACH = 32, 12
+ENDED = {"generate.page.done", "generate.page.failed"}
+
+
+def book_in(folder: Path) -> Path:
+    """Return the author's canon where it is, else a synthetic book of its size."""
+    canon = Path(os.environ.get("QDPI_CANON") or Path(__file__).resolve().parents[2] / "shared" / "canon")
+    return canon if canon.is_dir() else write_book(folder)
+
+
+async def presses(url: str, what: str, pages: Sequence[str], *, alone: int = PRESSES, each: int = EACH) -> list[float]:
+    """Press as one journey, then as many at once; print both and return the times of the one (seconds)."""
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as client:
+        await journey(client, "warm", pages[:8])
+        single = await journey(client, "alone", [pages[i * 3 % len(pages)] for i in range(alone)])
+        print(f"{what}, one journey: {summary(single)}", flush=True)
+        began = time.perf_counter()
+        many = await asyncio.gather(
+            *(
+                journey(client, f"many-{n}", [pages[(n * 31 + i) % len(pages)] for i in range(each)])
+                for n in range(JOURNEYS)
+            )
+        )
+        rate = JOURNEYS * each / (time.perf_counter() - began)
+        print(
+            f"{what}, {JOURNEYS} journeys: {rate:.0f} a second; {summary([t for ts in many for t in ts])}", flush=True
+        )
+    return single
+
+
+async def journey(client: httpx.AsyncClient, session: str, pages: Sequence[str]) -> list[float]:
+    """Press page after page, each after the answer to the one before; return the times (seconds)."""
+    times = []
+    async with client.stream("GET", "/api/v1/event/stream", params={"session_id": session, "after": 0}) as stream:
+        lines = stream.aiter_lines()
+        for number, page in enumerate(pages):
+            began = time.perf_counter()
+            body = {"session_id": session, "symbol_code": number % 256, "page_id": page}
+            told = (await client.post("/api/v1/event/ui/symbol", json=body)).raise_for_status().json()
+            await _until_told(lines, told["event_id"])
+            times.append(time.perf_counter() - began)
+    return times
+
+
+async def _until_told(lines: AsyncIterator[str], event_id: str) -> None:
+    name = ""
+    async for line in lines:
+        if line.startswith("event:"):
+            name = line.partition(":")[2].strip()
+        if line.startswith("data:") and name in ENDED and json.loads(line.partition(":")[2])["press_id"] == event_id:
+            return
+
+
+@contextmanager
+def process(*words: str, environment: dict[str, str]) -> Iterator[int]:
+    """Run a Python module beside a block; yields its process id."""
+    started = subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.DEVNULL, env=os.environ | environment)
+    try:
+        yield started.pid
+    finally:
+        started.terminate()
+        started.wait(60)
+
+
+def until_answered(url: str, path: str = "/readyz", seconds: float = 120) -> None:
+    """Return once a GET is answered with 200."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if httpx.get(url + path, timeout=10).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        if time.monotonic() > end:
+            raise TimeoutError(f"{url}{path} did not answer within {seconds} s")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def resident(pid: int) -> float:
+    """Return a process's resident memory in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+
+
+def summary(seconds: Sequence[float]) -> str:
+    """Return the median and the 95th percentile in milliseconds."""
+    ordered = sorted(seconds)
+    p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
+    return f"p50 {statistics.median(ordered) * 1000:.2f} ms, p95 {p95 * 1000:.2f} ms (n={len(ordered)})"

@@ -1,0 +1,76 @@
+"""The plan's own shape, as its sketch has it, with the fewest repairs that let it run.
+
+A producer for every request, consumers that handle one message at a time and wait for each acknowledgement,
+five model calls that block, one after another, through DSPy. The model is the offline writer, the one ours is
+measured with. Pages and edges are kept as on the floor. `python -m benchmarks.plan_shape PORT`, with
+KAFKA_BROKERS, CASSANDRA_HOSTS and CASSANDRA_KEYSPACE set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import dspy
+from confluent_kafka import Producer
+from dspy import lm15
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from benchmarks.floor import BROKERS, Floor, main
+from qdpi.language.adapter import ProseAdapter
+from qdpi.language.engines import last_turn_of, prompt_of
+from qdpi.language.offline_prose import compose
+
+STEPS = ("read", "index", "ask", "receive", "index")
+
+
+class BlockingWriter:
+    """The offline writer as a synchronous DSPy engine."""
+
+    def stream(self, request: lm15.Request) -> Iterator[Any]:
+        yield lm15.StreamStartEvent(model=request.model)
+        for piece in compose(prompt_of(request), last_turn_of(request)):
+            yield lm15.StreamDeltaEvent(lm15.TextDelta(piece))
+        yield lm15.StreamEndEvent(finish_reason="stop", usage=lm15.Usage())
+
+    def complete(self, request: lm15.Request) -> lm15.Response:
+        return lm15.materialize_response(self.stream(request), request)
+
+
+class PlanShape(Floor):
+    """The floor's hops in the plan's ways."""
+
+    def __init__(self, session: Any) -> None:
+        super().__init__(session)
+        lm = dspy.LM("offline", engine=BlockingWriter(), cache=False, num_retries=0)
+        dspy.configure(lm=lm, adapter=ProseAdapter())
+        self.steps = [dspy.Predict(dspy.Signature("given -> answer", f"Do the step {name}.")) for name in STEPS]
+
+    async def press(self, request: Request) -> Response:
+        """Produce with a producer of the request's own."""
+        press = {**await request.json(), "event_id": str(uuid.uuid4())}
+        producer = Producer(BROKERS)
+        producer.produce("floor.symbol", json.dumps(press).encode(), press["session_id"].encode())
+        await asyncio.to_thread(producer.flush)
+        return JSONResponse({"ok": True, "event_id": press["event_id"]})
+
+    def publish(self, topic: str, key: str, value: dict[str, Any], on_delivery: Any) -> None:
+        """Send and wait, so that the next message waits too."""
+        super().publish(topic, key, value, on_delivery)
+        self.producer.flush()
+
+    def write(self, request: dict[str, Any]) -> None:
+        """Five calls of the model, then the writes."""
+        text = "A lamp is carried over the river."
+        for step in self.steps:
+            text = step(given=text).answer
+        super().write({**request, "text": text})
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), PlanShape))

@@ -1,0 +1,55 @@
+"""A language model's server that speaks OpenAI's protocol and takes its time.
+
+`python -m benchmarks.slow_model PORT SECONDS`. A prompt that holds the words of `PATIENT` takes 60 seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.routing import Route
+
+PATIENT, PATIENT_SECONDS = "take a whole minute", 60.0
+PAGE = " ".join(
+    f"The lamp on the {n}th stair was lit, and whoever had lit it was already further up, counting under her breath."
+    for n in range(4, 12)
+)
+
+
+def app(seconds: float) -> Starlette:
+    """Return the server."""
+
+    async def models(request: Request) -> JSONResponse:
+        return JSONResponse({"object": "list", "data": [{"id": "slow", "object": "model"}]})
+
+    async def chat(request: Request) -> StreamingResponse:
+        asked = json.dumps(await request.json())
+        return StreamingResponse(
+            _pieces(PATIENT_SECONDS if PATIENT in asked else seconds), media_type="text/event-stream"
+        )
+
+    return Starlette(routes=[Route("/v1/models", models), Route("/v1/chat/completions", chat, methods=["POST"])])
+
+
+async def _pieces(seconds: float) -> AsyncIterator[str]:
+    await asyncio.sleep(seconds)
+    yield _event({"choices": [{"index": 0, "delta": {"content": PAGE}}]})
+    yield _event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    yield _event({"choices": [], "usage": {"prompt_tokens": 300, "completion_tokens": 200}})
+    yield "data: [DONE]\n\n"
+
+
+def _event(body: dict[str, Any]) -> str:
+    return f"data: {json.dumps(body)}\n\n"
+
+
+if __name__ == "__main__":
+    uvicorn.run(app(float(sys.argv[2])), host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
