@@ -74,6 +74,16 @@ class PageStoreSuite:
         assert await store.last_outcome("reader") == second
         assert await store.outcome("reader", first.request_id) == first
 
+    async def test_every_journey_with_an_outcome_is_given_once(self, store: PageStore) -> None:
+        assert [journey async for journey in store.journeys()] == []
+        for journey in ("one", "two", "three"):
+            first = make.outcome(journey, seq=1)
+            second = make.outcome(journey, seq=2, before=first.state)
+            await store.commit_outcome(journey, first.request_id, 0, first)
+            await store.commit_outcome(journey, second.request_id, 1, second)
+        await store.append_log([make.log_row("four")])
+        assert sorted([journey async for journey in store.journeys()]) == ["one", "three", "two"]
+
     async def test_a_request_that_has_an_outcome_is_answered_with_it_and_no_other(self, store: PageStore) -> None:
         first = make.outcome(seq=1, text="the first telling")
         await store.commit_outcome("reader", first.request_id, 0, first)

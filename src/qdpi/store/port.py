@@ -6,7 +6,7 @@ projection: idempotent, keyed by what it is about, and versioned, so that a late
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -197,8 +197,17 @@ class PageStore(Protocol):
         """Return the stored signals of a page, None where none were ever stored."""
         ...
 
-    async def log(self, session_id: str, *, since: datetime | None = None, limit: int = 10_000) -> list[LogEntry]:
-        """Return a journey's rows of the events log, from the time `since` on, in the order of time and event id."""
+    async def log(
+        self, session_id: str, *, since: datetime | None = None, topic: str | None = None, limit: int = 10_000
+    ) -> list[LogEntry]:
+        """Return a journey's rows of the events log, from the time `since` on, in the order of time and event id.
+
+        With a `topic` only the rows of its events.
+        """
+        ...
+
+    async def logged(self, session_id: str, event_id: str) -> LogEntry | None:
+        """Return a journey's row of one event as it first was, None where it was never logged."""
         ...
 
     async def snapshot(self, session_id: str) -> Snapshot | None:
@@ -211,6 +220,10 @@ class PageStore(Protocol):
 
     async def section_figures(self, session_id: str) -> Mapping[int, SectionFigures]:
         """Return a journey's figures by section: of every section that it ever departed from, zeros included."""
+        ...
+
+    def journeys(self) -> AsyncIterator[str]:
+        """Give every journey that has an outcome, each once, in no order."""
         ...
 
     async def has_journeys(self) -> bool:
@@ -293,6 +306,10 @@ class PageStore(Protocol):
 
     async def unsave(self, session_id: str, page_id: str, at: datetime, event_id: str) -> None:
         """Take a page out of a vault, unless a newer change saved it."""
+        ...
+
+    async def saved(self, session_id: str, page_id: str) -> VaultEntry | None:
+        """Return a page's entry in a reader's vault, None where it is not in it."""
         ...
 
     async def vault(self, session_id: str) -> list[VaultEntry]:
