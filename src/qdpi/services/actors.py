@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 
@@ -26,6 +26,9 @@ from qdpi.services.page_generator import PageGenerator
 from qdpi.services.recorder import RECORDED, Recorder
 from qdpi.services.stops import Stops
 from qdpi.system import System
+
+if TYPE_CHECKING:
+    from qdpi.program import QDPIProgram
 
 FIGURES_INTERVAL: Final = 5.0
 log = structlog.get_logger()
@@ -45,8 +48,8 @@ def enricher(system: System, model: LanguageModel) -> Actor:
     return _worker(system, "enricher", (Press.topic, Ask.topic), service, service.refuse_or)
 
 
-def page_generator(system: System, model: LanguageModel) -> Actor:
-    """Return the page generator, which hears of every stop before it takes work."""
+def page_generator(system: System, model: LanguageModel, program: QDPIProgram | None = None) -> Actor:
+    """Return the page generator, which hears of every stop before it takes work; `program` writes, if it is given."""
     from qdpi.program import QDPIProgram
 
     settings = system.settings
@@ -55,7 +58,7 @@ def page_generator(system: System, model: LanguageModel) -> Actor:
         system.store,
         system.catalog,
         system.publisher,
-        QDPIProgram(model=model, timeout=settings.model_timeout),
+        program or QDPIProgram(model=model, timeout=settings.model_timeout),
         stops,
         now=system.now,
         metrics=system.metrics,

@@ -1,0 +1,253 @@
+"""An event bus on a simulated Kafka: what a client of it can see, and be told wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tests.simulation.coordinator import Group, Member
+from tests.simulation.log import Log
+from tests.simulation.network import Caller, Fate, Line, Network
+
+from qdpi.bus.port import Delivery, Lag, Membership, Message, Partition, Record, Start, TopicState
+from qdpi.errors import BusUnavailable, PublishUnknown
+from qdpi.events import TopicSpec
+
+SERVER = "kafka"
+
+
+@dataclass
+class Kafka:
+    """The servers: a log and its groups. A member that is not heard of for `session_timeout` is expelled."""
+
+    log: Log
+    network: Network
+    session_timeout: float = 1.0
+    groups: dict[str, Group] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.log.on_change = self._rebalance_all
+
+    def group(self, name: str) -> Group:
+        """Return a group, which is made by being named."""
+        if name not in self.groups:
+            self.groups[name] = Group(self.log, self.network.chance, self.session_timeout)
+        return self.groups[name]
+
+    def _rebalance_all(self) -> None:
+        for group in self.groups.values():
+            group.rebalance()
+
+    async def watch(self) -> None:
+        """Expel for ever those who are silent."""
+        while True:
+            await asyncio.sleep(self.session_timeout / 4)
+            for group in self.groups.values():
+                group.expire(_now())
+
+    def client(self, caller: Caller | None = None) -> SimulatedBus:
+        """Return a client for a process, or one that nothing happens to."""
+        return SimulatedBus(self, Line(self.network, SERVER, caller))
+
+
+class SimulatedBus:
+    """An `EventBus` on simulated servers."""
+
+    def __init__(self, kafka: Kafka, line: Line) -> None:
+        self._kafka, self._line = kafka, line
+        self._members: list[SimulatedMembership] = []
+        self._taps: list[Tap] = []
+        self._is_closed = False
+
+    async def open(self) -> None:
+        self._is_closed = False
+
+    async def close(self) -> None:
+        self._is_closed = True
+        for tap in list(self._taps):
+            tap.close()
+        for member in self._members:
+            member.drop()
+
+    async def ping(self) -> None:
+        self._check_open()
+        await self._line.ask("ping", lambda: None, _away)
+
+    async def publish(self, message: Message) -> None:
+        self._check_open()
+        await self._line.ask(f"publish {message.topic}", lambda: self._kafka.log.append(message), _unknown)
+
+    async def join(self, group: str, topics: Iterable[str]) -> Membership:
+        self._check_open()
+        named, joined = tuple(topics), self._kafka.group(group)
+        member = await self._line.ask("join", lambda: joined.join(named, self._line.caller, _now()), _away)
+        self._members.append(SimulatedMembership(joined, member, self._kafka.log, self._line))
+        return self._members[-1]
+
+    def cut_off(self) -> None:
+        """Have the servers take all members of this client for dead."""
+        for member in self._members:
+            member.expel()
+
+    @asynccontextmanager
+    async def tap(
+        self, topics: Iterable[str], start: Start, *, limit: int = 10_000
+    ) -> AsyncIterator[AsyncIterator[Record]]:
+        self._check_open()
+        tap = await self._line.ask("tap", lambda: Tap(self._kafka.log, self._line, tuple(topics), start), _away)
+        self._taps.append(tap)
+        try:
+            yield tap
+        finally:
+            tap.close()
+            self._taps.remove(tap)
+
+    async def scan(self, topic: str) -> AsyncIterator[Record]:
+        log = self._kafka.log
+        found = await self._line.ask(
+            "scan", lambda: [record for p in log.partitions_of([topic]) for record in log.records(p)], _away
+        )
+        for record in found:
+            yield record
+
+    async def topics(self) -> list[TopicState]:
+        self._check_open()
+        return await self._line.ask("topics", self._kafka.log.bounds, _away)
+
+    async def lag(self, group: str) -> list[Lag]:
+        self._check_open()
+        return await self._line.ask("lag", lambda: self._kafka.group(group).lag(), _away)
+
+    async def create_topics(self, specs: Iterable[TopicSpec]) -> list[str]:
+        wanted = tuple(specs)
+        return await self._line.ask("create_topics", lambda: self._kafka.log.create(wanted), _away)
+
+    async def grow_topics(self, names: Iterable[str], partitions: int) -> list[str]:
+        wanted = tuple(names)
+        return await self._line.ask("grow_topics", lambda: self._kafka.log.grow(wanted, partitions), _away)
+
+    async def delete_topics(self, names: Iterable[str]) -> list[str]:
+        wanted = tuple(names)
+        return await self._line.ask("delete_topics", lambda: self._kafka.log.delete(wanted), _away)
+
+    async def trim(self, now: datetime) -> int:
+        """Kafka does this by itself."""
+        return 0
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise BusUnavailable("This client of the simulated bus is closed.")
+
+
+class SimulatedMembership:
+    """A member of a group on simulated servers."""
+
+    def __init__(self, group: Group, member: Member, log: Log, line: Line) -> None:
+        self._group, self._member, self._log, self._line = group, member, log, line
+        self._paused: set[Partition] = set()
+        self._untaken: Delivery | None = None
+        self._has_left = False
+
+    async def fetch(self, limit: int, timeout: float) -> Delivery:
+        if self._has_left:
+            raise BusUnavailable("This member has left.")
+        deadline, first = _now() + timeout, True
+        while True:
+            news = self._log.news(self._member.topics)
+            delivery = await self._poll(limit, first=first)
+            if delivery.records or delivery.revoked or _now() >= deadline or self._has_left:
+                news.cancel()
+                self._paused.difference_update(delivery.revoked)
+                return delivery
+            first = False
+            await asyncio.wait((news,), timeout=deadline - _now())
+
+    async def _poll(self, limit: int, *, first: bool) -> Delivery:
+        # What a fetch that was cancelled would have brought is still there.
+        if self._untaken is None and not self._has_left:
+            await self._line.ask("fetch", lambda: self._take(limit, first=first), _away, told=False)
+        delivery, self._untaken = self._untaken or Delivery(), None
+        return delivery
+
+    def _take(self, limit: int, *, first: bool) -> None:
+        self._untaken = self._group.poll(self._member, limit, self._paused, _now(), first=first)
+
+    async def pause(self, partitions: Collection[Partition]) -> None:
+        self._paused |= set(partitions)
+
+    async def resume(self, partitions: Collection[Partition]) -> None:
+        self._paused -= set(partitions)
+        self._log.wake()
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        if not self._has_left:
+            given = dict(offsets)
+            await self._line.ask("commit", lambda: self._group.commit(self._member, given), _away)
+
+    async def leave(self) -> None:
+        if not self._has_left:
+            self._has_left = True
+            await self._line.ask("leave", self.drop, _away)
+
+    def drop(self) -> None:
+        """Be gone, as the servers see it."""
+        self._has_left = True
+        self._group.leave(self._member)
+
+    def expel(self) -> None:
+        """Be dead, as the servers see it."""
+        self._group.expel(self._member)
+
+
+class Tap:
+    """Reads topics without a group: each partition in order, the partitions as chance has it."""
+
+    def __init__(self, log: Log, line: Line, topics: tuple[str, ...], start: Start) -> None:
+        self._log, self._line, self._topics = log, line, topics
+        latest = start is Start.LATEST
+        self._positions = {p: len(log.records(p)) if latest else 0 for p in log.partitions_of(topics)}
+        self._is_closed = False
+
+    def close(self) -> None:
+        """End."""
+        self._is_closed = True
+        self._log.wake()
+
+    def __aiter__(self) -> Tap:
+        return self
+
+    async def __anext__(self) -> Record:
+        while not self._is_closed:
+            news = self._log.news(self._topics)
+            record = await self._line.ask("tap", self._read, _away, told=False)
+            if record is not None and not self._is_closed:
+                news.cancel()
+                return record
+            if not self._is_closed:
+                await news
+        raise StopAsyncIteration
+
+    def _read(self) -> Record | None:
+        there = self._log.partitions_of(self._topics)
+        ready = [p for p in there if len(self._log.records(p)) > self._positions.setdefault(p, 0)]
+        if not ready:
+            return None
+        partition = self._line.network.chance.choice(ready)
+        self._positions[partition] += 1
+        return self._log.records(partition)[self._positions[partition] - 1]
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _away(fate: Fate, name: str) -> BusUnavailable:
+    return BusUnavailable(f"The bus does not answer to {name}: {fate}.")
+
+
+def _unknown(fate: Fate, name: str) -> BusUnavailable:
+    kind = BusUnavailable if fate in {Fate.REFUSED, Fate.CUT} else PublishUnknown
+    return kind(f"The bus does not answer to {name}: {fate}.")

@@ -1,0 +1,58 @@
+"""The program without DSPy: the policy, the edges and the order of calls are the real ones, the prose is not.
+
+A page of the real program's costs twenty times as much, so most seeds are written by this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from random import Random
+
+from qdpi.brief import Brief
+from qdpi.draft import Draft, Finished, Progress, Run
+from qdpi.errors import ModelUnreachable
+from qdpi.events import Phase
+from qdpi.language.port import LanguageModel
+from qdpi.page_schema import Validation
+from qdpi.placement import bind
+from qdpi.program import QDPIProgram
+from qdpi.retrieval.reading import Reading, read_text
+
+
+@cache
+def _reading() -> Reading:
+    return read_text("The keeper counts the lamps, and a door is found open.")
+
+
+class BriskProgram(QDPIProgram):
+    """Writes a page that names its run and its attempt, in up to `pace` seconds a piece, or fails by chance."""
+
+    def __init__(self, model: LanguageModel, chance: Random, *, pace: float, fails: float) -> None:
+        super().__init__(model=model)
+        self._chance, self._pace, self._fails = chance, pace, fails
+
+    async def draft(self, run: Run, brief: Brief, draft: Draft, progress: Progress) -> None:
+        """Write three pieces."""
+        draft.attempts = await progress.begin()
+        await progress.phase(Phase.WRITING)
+        for piece in (f"Page {run.page_id} ", f"of {brief.standing.locus}, ", f"attempt {draft.attempts}."):
+            await asyncio.sleep(self._chance.random() * self._pace)
+            draft.text = piece if piece.startswith("Page") else draft.text + piece
+            await progress.text(piece)
+            if self._chance.random() < self._fails:
+                raise ModelUnreachable("The simulated model broke off.")
+        draft.validation = Validation(passed=True)
+
+    def finish(self, run: Run, brief: Brief, draft: Draft) -> Finished:
+        """Bind the page, without reading it."""
+        binding = bind(
+            run.page_id,
+            brief.standing,
+            brief.verdict.given,
+            run.edition.ring,
+            target=brief.target,
+            mirror=brief.mirror,
+        )
+        validation = draft.validation or Validation(passed=True)
+        return Finished(draft.text, "A page", _reading(), binding, validation)

@@ -1,0 +1,274 @@
+"""A seed and all that follows from it: a world, its readers, what befalls it, and what is wrong afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+from traceback import format_exception
+from typing import Final
+
+from tests.faults.checker import History, Violation, violations
+from tests.faults.evidence import history_of
+from tests.simulation.loop import Overdue, SimulatedLoop
+from tests.simulation.network import Weather
+from tests.simulation.process import Process
+from tests.simulation.readers import Reader
+from tests.simulation.roles import Gateway, Worker
+from tests.simulation.world import Terms, World
+
+from qdpi.events import PageEventLayout
+
+PATIENCE: Final = 60.0
+"""Within how many simulated seconds all must be answered once nothing befalls anybody any more."""
+GROUPS: Final = ("qdpi.enricher", "qdpi.page_generator", "qdpi.indexer", "qdpi.recorder")
+WHOLE_EVERY: Final = 20
+"""One seed in so many is written by the real program."""
+
+
+@dataclass
+class Report:
+    """What came of a seed."""
+
+    seed: int
+    presses: int = 0
+    outcomes: int = 0
+    befell: Counter[str] = field(default_factory=Counter)
+    """What befell processes and servers, and calls."""
+    seconds: float = 0.0
+    """Simulated."""
+    trace: str = ""
+    wrong: list[str] = field(default_factory=list)
+
+
+Build = Callable[[Random, Terms], World]
+
+
+def run(seed: int, build: Build = World) -> Report:
+    """Run a seed to its end and say what is wrong; the same seed gives the same report."""
+    chance, report = Random(f"simulation {seed}"), Report(seed)
+    loop = SimulatedLoop(Random(f"loop {seed}"))
+    with _no_collection():
+        world = build(chance, terms_of(seed, chance))
+        try:
+            loop.run_until_complete(_Simulation(world, chance, report).run())
+        except Exception as failure:
+            report.wrong.append("".join(format_exception(failure)[-4:]))
+        report.wrong += [f"nobody heard of {error}" for error in loop.errors]
+        report.trace, report.seconds = world.network.trace, loop.time()
+        report.befell.update(world.network.fates)
+        loop.close()
+    return report
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    # When garbage is collected depends on what else the process has done, and what is collected may still run.
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def terms_of(seed: int, chance: Random) -> Terms:
+    """Draw how a world is."""
+
+    def seldom(*rates: float) -> float:
+        return chance.choice([0.0, *rates])
+
+    return Terms(
+        weather=Weather(
+            leg=chance.choice([0.001, 0.005, 0.02]),
+            slow=seldom(0.01, 0.05),
+            refused=seldom(0.01, 0.05, 0.2),
+            unanswered=seldom(0.01, 0.05, 0.2),
+            late=seldom(0.01, 0.05),
+        ),
+        partitions=chance.randint(1, 4),
+        layout=chance.choice(list(PageEventLayout)),
+        pace=chance.choice([0.001, 0.02, 0.3]),
+        model_fails=seldom(0.02, 0.2),
+        whole_program=seed % WHOLE_EVERY == 0,
+        concurrency=chance.choice([1, 4]),
+        skew=seldom(0.5, 5.0),
+    )
+
+
+class _Simulation:
+    def __init__(self, world: World, chance: Random, report: Report) -> None:
+        self._world, self._chance, self._report = world, chance, report
+        self._readers: list[Reader] = []
+
+    async def run(self) -> None:
+        world, chance = self._world, self._chance
+        watch = asyncio.create_task(world.kafka.watch())  # noqa: F841, RUF006 (ended with all others)
+        for _ in range(chance.randint(1, 3)):
+            world.add_worker()
+        for _ in range(chance.randint(1, 2)):
+            world.add_gateway()
+        self._readers = [self._reader(number) for number in range(chance.randint(1, 4))]
+        reading = [asyncio.create_task(reader.read(), name=reader.journey) for reader in self._readers]
+        try:
+            await self._befall()
+            world.network.weather = Weather(leg=world.terms.weather.leg)
+            await self._answered(reading)
+            await asyncio.sleep(max(0.0, world.network.quiet_at - asyncio.get_running_loop().time()) + 0.01)
+            await self._judge()
+        except Exception as failure:
+            self._report.wrong.append("".join(format_exception(failure)[-4:]))
+        await self._end()
+
+    def _reader(self, number: int) -> Reader:
+        presses, ahead = self._chance.randint(1, 4), self._chance.choice([1, 2, 5])
+        return Reader(f"journey-{number}", presses, ahead, self._any_gateway, self._chance)
+
+    def _any_gateway(self) -> Gateway | None:
+        living = [gateway for gateway in self._world.gateways if gateway.alive]
+        return self._chance.choice(living) if living else None
+
+    # what befalls
+
+    async def _befall(self) -> None:
+        chance = self._chance
+        things = [
+            (self._kill_worker, 4),
+            (self._doom_worker, 4),
+            (self._freeze_worker, 3),
+            (self._add_worker, 1),
+            (self._retire_worker, 2),
+            (self._kill_gateway, 1),
+            (self._freeze_gateway, 1),
+            (self._cut_off, 2),
+        ]
+        names, weights = zip(*things, strict=True)
+        for befalls in chance.choices(names, weights, k=chance.randint(0, 4)):
+            await asyncio.sleep(chance.random() * chance.choice([0.02, 0.2, 1.0]))
+            self._report.befell[befalls.__name__.strip("_").replace("_", " ")] += 1
+            await befalls()
+
+    def _some(self, processes: list[Worker] | list[Gateway]) -> Process | None:
+        living = [process for process in processes if process.alive]
+        return self._chance.choice(living) if living else None
+
+    async def _kill_worker(self) -> None:
+        worker = self._some(self._world.workers)
+        if worker is not None:
+            worker.kill()
+        await asyncio.sleep(self._chance.random() * 0.3)
+        self._world.add_worker()
+
+    async def _doom_worker(self) -> None:
+        worker = self._some(self._world.workers)
+        if worker is None:
+            return
+        delay = self._chance.choice([0.0, 0.0, self._world.terms.weather.leg * self._chance.random() * 2])
+        loop = asyncio.get_running_loop()
+
+        def die() -> None:
+            loop.call_later(delay, worker.kill) if delay else worker.kill()
+            loop.call_later(0.1, self._world.add_worker)
+
+        worker.dooms[worker.calls + self._chance.randint(1, 120)] = die
+
+    async def _freeze_worker(self) -> None:
+        self._freeze(self._some(self._world.workers))
+
+    async def _freeze_gateway(self) -> None:
+        self._freeze(self._some(self._world.gateways))
+
+    def _freeze(self, process: Process | None) -> None:
+        if process is not None:
+            process.freeze()
+            asyncio.get_running_loop().call_later(self._chance.random() * 4, process.thaw)
+
+    async def _add_worker(self) -> None:
+        self._world.add_worker()
+
+    async def _retire_worker(self) -> None:
+        worker = self._some(self._world.workers)
+        self._world.add_worker()
+        if isinstance(worker, Worker):
+            asyncio.get_running_loop().create_task(worker.leave())
+
+    async def _kill_gateway(self) -> None:
+        gateway = self._some(self._world.gateways)
+        if gateway is not None:
+            gateway.kill()
+        await asyncio.sleep(self._chance.random() * 0.3)
+        self._world.add_gateway()
+
+    async def _cut_off(self) -> None:
+        server = self._chance.choice(["kafka", "cassandra"])
+        self._world.network.away.add(server)
+        await asyncio.sleep(self._chance.random() * 2)
+        self._world.network.away.discard(server)
+
+    # what must come of it
+
+    async def _answered(self, reading: list[asyncio.Task[None]]) -> None:
+        async with _within(PATIENCE):
+            await asyncio.gather(*reading)
+            for group in GROUPS:
+                while any(lag.records for lag in await self._world.clear_bus.lag(group)):
+                    await asyncio.sleep(0.1)
+
+    async def _judge(self) -> None:
+        history = await self._history()
+        self._report.presses = sum(map(len, history.presses.values()))
+        self._report.outcomes = sum(map(len, history.outcomes.values()))
+        self._report.wrong += [_told(violation) for violation in violations(history)]
+        for process in self._world.processes:
+            self._report.wrong += [f"{process.name} failed: {failure!r}" for failure in process.failures]
+
+    async def _history(self) -> History:
+        tables = self._world.tables
+        generated = [name for name, page in tables.pages.items() if page.placement is not None]
+        linked = [name for name in tables.edges if name not in tables.pages]
+        return await history_of(
+            self._world.clear_store,
+            self._world.clear_bus,
+            {reader.journey: reader.pressed for reader in self._readers},
+            generated=[*generated, *linked],
+            streams=[reader.seen for reader in self._readers],
+        )
+
+    async def _end(self) -> None:
+        """End every process, which must not outlive its being told."""
+        for process in self._world.processes:
+            process.kill()
+        loop, me = asyncio.get_running_loop(), asyncio.current_task()
+        assert isinstance(loop, SimulatedLoop)
+        for task in loop.tasks_of(None):
+            if task is not me:
+                task.cancel()
+        async with _within(5.0):
+            for process in (*self._world.processes, None):
+                await asyncio.gather(*(t for t in loop.tasks_of(process) if t is not me), return_exceptions=True)
+
+
+class _within:  # noqa: N801 (reads as a word)
+    """A bound in simulated time on what a block takes; raises `Overdue` with what waits."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._timeout = seconds, asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimulatedLoop)
+        waiting = loop.waiting()
+        try:
+            await self._timeout.__aexit__(*exc_info)  # type: ignore[arg-type]
+        except TimeoutError:
+            raise Overdue(f"It is not done after {self._seconds:g} simulated seconds. What waits:\n{waiting}") from None
+
+
+def _told(violation: Violation) -> str:
+    return f"{violation.broken}: {violation.journey} {violation.what}"

@@ -1,0 +1,26 @@
+"""The simulated page store keeps the port's contract: without that, what is simulated on it proves nothing."""
+
+from __future__ import annotations
+
+import pytest
+from tests.contract.page_store_suite import Connect, PageStoreSuite
+from tests.simulation.network import Network, Weather
+from tests.simulation.rig import Client
+from tests.simulation.store import SimulatedPageStore
+from tests.simulation.tables import Tables
+from random import Random
+
+from qdpi.store.port import PageStore
+
+
+class TestSimulatedPageStore(PageStoreSuite):
+    """At once, and with a network between."""
+
+    @pytest.fixture(params=[0.0, 0.01], ids=["at once", "over a network"])
+    def connect(self, request: pytest.FixtureRequest) -> Connect:
+        tables, network = Tables(), Network(Random("a store"), Weather(leg=request.param))
+
+        async def another() -> PageStore:
+            return SimulatedPageStore(tables, network, Client())
+
+        return another

@@ -1,0 +1,206 @@
+"""A simulated world: servers, a network, processes that come and go, and a book for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Final, NamedTuple
+from zlib import crc32
+
+import numpy as np
+from tests.simulation.bus import Kafka
+from tests.simulation.log import Log
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.network import Network, Weather
+from tests.simulation.process import Process
+from tests.simulation.program import BriskProgram
+from tests.simulation.roles import Gateway, Worker
+from tests.simulation.store import SimulatedPageStore
+from tests.simulation.tables import Tables
+
+from qdpi.backoff import Backoff
+from qdpi.bootstrap import build_system, ensure_book
+from qdpi.edition import Edition
+from qdpi.events import PageEventLayout
+from qdpi.language.offline import OfflineWriter
+from qdpi.program import QDPIProgram
+from qdpi.retrieval.catalogue import Hit
+from qdpi.retrieval.semantic import Embedder, Matrix
+from qdpi.services.actors import Actor, enricher, indexer, page_generator, recorder
+from qdpi.settings import Settings
+from qdpi.system import System
+
+BEGINNING: Final = datetime(2026, 11, 1, tzinfo=UTC)
+"""When every simulation begins."""
+_WRITER: Final = OfflineWriter()
+
+
+def simulated_now() -> datetime:
+    """Return the time that the running loop simulates."""
+    return BEGINNING + timedelta(seconds=asyncio.get_running_loop().time())
+
+
+class SmallEmbedder(Embedder):
+    """Vectors that are a function of the text, and of nothing else."""
+
+    dim = 16
+
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        """Return one vector a text, of shape [n, 16]."""
+        rows = [[(crc32(text.encode()) >> shift) % 7 + 1 for shift in range(0, 32, 2)] for text in texts]
+        return np.asarray(rows, dtype=np.float32).reshape(len(rows), self.dim)
+
+
+class AnyPages:
+    """A retriever that finds some pages or other, the same for the same query."""
+
+    def __init__(self, page_ids: Sequence[str]) -> None:
+        self._page_ids = page_ids
+
+    def search(
+        self,
+        query: str,
+        k: int,
+        *,
+        sections: Collection[int] | None = None,
+        exclude: Collection[str] = (),
+        semantic: bool = False,
+    ) -> list[Hit]:
+        """Return the first pages that fit, from a place in the ring that the query names."""
+        start = crc32(query.encode()) % len(self._page_ids)
+        turned = (*self._page_ids[start:], *self._page_ids[:start])
+        fit = [p for p in turned if p not in exclude and (sections is None or int(p[1:3]) in sections)]
+        return [Hit(page_id, 1.0 / place, "canon", ("any",)) for place, page_id in enumerate(fit[:k], start=1)]
+
+
+class Book(NamedTuple):
+    """What every simulation reads: the canon's tables, and its edition, loaded once."""
+
+    tables: Tables
+    edition: Edition
+    brisk: Edition
+    """The same with a retriever that does not search."""
+    embedder: Embedder
+
+
+@cache
+def book() -> Book:
+    """Return the project's own book, ingested into a simulated store."""
+    loop = SimulatedLoop()
+    try:
+        return loop.run_until_complete(_ingested())
+    finally:
+        loop.close()
+
+
+async def _ingested() -> Book:
+    tables, network = Tables(), Network(Random(0))
+    kafka = Kafka(Log(simulated_now), network)
+    system = build_system(
+        Settings(data_dir=Path("nowhere")),
+        bus=kafka.client(),
+        store=SimulatedPageStore(tables, network),
+        now=simulated_now,
+        embedder=SmallEmbedder(),
+    )
+    await ensure_book(system)
+    edition = await system.catalog.current()
+    brisk = replace(edition, retriever=AnyPages(edition.ring.page_ids))  # type: ignore[arg-type]
+    return Book(tables, edition, brisk, system.embedder)
+
+
+class Terms(NamedTuple):
+    """How a world is."""
+
+    weather: Weather
+    partitions: int
+    layout: PageEventLayout
+    pace: float
+    """The longest that a piece of a page takes, in seconds."""
+    model_fails: float
+    whole_program: bool
+    """Whether pages are written by the real program and the offline writer, at twenty times the cost."""
+    concurrency: int
+    skew: float
+    """By how many seconds the clocks of machines may differ."""
+
+
+class World:
+    """Servers, a network, and the processes on them."""
+
+    def __init__(self, chance: Random, terms: Terms) -> None:
+        self.chance, self.terms = chance, terms
+        self.network = Network(chance, terms.weather)
+        self.tables = book().tables.copy()
+        self.kafka = Kafka(Log(simulated_now, terms.partitions), self.network)
+        self.workers: list[Worker] = []
+        self.gateways: list[Gateway] = []
+        self.processes: list[Process] = []
+        self.clear_bus = self.kafka.client()
+        self.clear_store = SimulatedPageStore(self.tables, self.network)
+
+    def _system(self, process: Process) -> System:
+        skew = timedelta(seconds=self.chance.uniform(-self.terms.skew, self.terms.skew))
+        number = len(self.processes)
+
+        def new_id() -> str:
+            return f"{number}-{self.chance.getrandbits(64):016x}"
+
+        system = build_system(
+            Settings(
+                data_dir=Path("nowhere"), page_events=self.terms.layout, concurrency=self.terms.concurrency, model="offline"
+            ),
+            bus=self.kafka.client(process),
+            store=self.store(process),
+            now=lambda: simulated_now() + skew,
+            new_id=new_id,
+            backoff=Backoff(first=0.01, most=0.5, chance=self.chance.random),
+            embedder=book().embedder,
+        )
+        system.catalog._editions[1] = book().edition if self.terms.whole_program else book().brisk
+        return system
+
+    def store(self, process: Process) -> SimulatedPageStore:
+        """Return the store as a process has it."""
+        return SimulatedPageStore(self.tables, self.network, process)
+
+    def add_worker(self) -> Worker:
+        """Start a worker of all actors."""
+        worker = Worker(f"worker-{len(self.processes)}")
+        self.processes.append(worker)
+        self.workers.append(worker)
+        worker.run(self.actors)
+        return worker
+
+    def add_gateway(self) -> Gateway:
+        """Start a gateway."""
+        gateway = Gateway(f"gateway-{len(self.processes)}")
+        self.processes.append(gateway)
+        self.gateways.append(gateway)
+        gateway.context().run(lambda: gateway.run(self._system(gateway)))
+        return gateway
+
+    def actors(self, process: Process) -> list[Actor]:
+        """Return the actors of a worker."""
+        system = self._system(process)
+        return [
+            enricher(system, _WRITER),
+            page_generator(system, _WRITER, self._program()),
+            indexer(system, _WRITER),
+            recorder(system, _WRITER),
+        ]
+
+    def _program(self) -> QDPIProgram:
+        if self.terms.whole_program:
+            return QDPIProgram(model=_WRITER)
+        return BriskProgram(_WRITER, self.chance, pace=self.terms.pace, fails=self.terms.model_fails)
+
+    def living(self, kind: str) -> list[Process]:
+        """Return the processes of a kind that live: `workers` or `gateways`."""
+        processes: list[Process] = getattr(self, kind)
+        return [process for process in processes if process.alive]
