@@ -298,6 +298,27 @@ class PageStoreSuite:
         assert await store.log("reader") == [first]
         assert len(await store.log("yours")) == 1
 
+    async def test_a_log_of_one_topic_has_only_that_topics_rows_and_as_many_as_are_asked_for(
+        self, store: PageStore
+    ) -> None:
+        saved = [make.log_row(event_id=f"v-{n}", ts=make.at(n), type="gibsey.vault") for n in range(6)]
+        others = [make.log_row(event_id=f"o-{n}", ts=make.at(n + 0.5)) for n in range(6)]
+        await store.append_log([*others, *saved])
+        assert await store.log("reader", topic="gibsey.vault") == saved
+        assert await store.log("reader", topic="gibsey.vault", limit=2) == saved[:2]
+        assert await store.log("reader", topic="gibsey.vault", since=make.at(4)) == saved[4:]
+        assert await store.log("reader", topic="gibsey.none") == []
+
+    async def test_an_event_is_found_by_its_id_as_it_first_was_in_its_own_journey(self, store: PageStore) -> None:
+        first = make.log_row(event_id="e-1")
+        assert await store.logged("reader", "e-1") is None
+        await store.append_log([first, make.log_row(event_id="e-2", ts=make.at(1))])
+        await store.append_log([make.log_row(event_id="e-1", ts=make.at(5), payload_json="another")])
+        await store.append_log([make.log_row("yours", event_id="e-1", ts=make.at(7))])
+        assert await store.logged("reader", "e-1") == first
+        assert await store.logged("reader", "e-3") is None
+        assert await store.logged("nobody", "e-1") is None
+
     async def test_a_log_is_one_journeys_own(self, store: PageStore) -> None:
         await store.append_log([make.log_row("mine"), make.log_row("yours")])
         assert await store.log("mine") == [make.log_row("mine")]
@@ -567,6 +588,20 @@ class PageStoreSuite:
         await store.save(first)
         await store.unsave("reader", "p", second.saved_at, "aa")
         assert await store.vault("reader") == [second]
+
+    async def test_a_pages_entry_is_found_while_it_is_saved_and_only_in_its_own_vault(self, store: PageStore) -> None:
+        saved, relabelled = make.vault_entry("p", 1), make.vault_entry("p", 3, label="mine")
+        assert await store.saved("reader", "p") is None
+        await store.save(make.vault_entry("q", 2))
+        for entry in (saved, relabelled, saved):
+            await store.save(entry)
+        assert await store.saved("reader", "p") == relabelled
+        assert await store.saved("reader", "nothing") is None
+        assert await store.saved("other", "p") is None
+        await store.unsave("reader", "p", make.at(4), "e-4")
+        assert await store.saved("reader", "p") is None
+        await store.save(make.vault_entry("p", 5))
+        assert await store.saved("reader", "p") == make.vault_entry("p", 5)
 
 
 def prefixed(fields: dict[str, object]) -> dict[str, object]:

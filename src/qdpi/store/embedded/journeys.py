@@ -23,6 +23,10 @@ _LOG = (
     "SELECT :session_id, :ts, :event_id, :type, :payload_json, :headers_json, :at "
     "WHERE NOT EXISTS (SELECT 1 FROM events_log WHERE session_id = :session_id AND event_id = :event_id)"
 )
+_LOG_FROM = (
+    "SELECT * FROM events_log WHERE session_id = ? AND at >= ? AND (? IS NULL OR type = ?) "
+    "ORDER BY at, event_id LIMIT ?"
+)
 _SNAPSHOT = (
     "INSERT OR REPLACE INTO state_snapshots "
     "(session_id, snapshot_ts, ui_state_json, last_event_ts, cursor, seq) "
@@ -43,14 +47,25 @@ class Journeys(OnDatabase):
         values = [{**e.model_dump(), "ts": e.time_uuid, "at": microseconds(e.ts)} for e in entries]
         await self._database.write(lambda connection: put_many(connection, _LOG, values), durable=False)
 
-    async def log(self, session_id: str, *, since: datetime | None = None, limit: int = 10_000) -> list[LogEntry]:
-        """Return a journey's rows of the events log, from the time `since` on, in the order of time and event id."""
-        sql = "SELECT * FROM events_log WHERE session_id = ? AND at >= ? ORDER BY at, event_id LIMIT ?"
+    async def log(
+        self, session_id: str, *, since: datetime | None = None, topic: str | None = None, limit: int = 10_000
+    ) -> list[LogEntry]:
+        """Return a journey's rows of the events log, from `since` on, of one topic or of all, in their order."""
         first = microseconds(since) if since else _EARLIEST
 
         def read(connection: sqlite3.Connection) -> list[LogEntry]:
-            found = rows(connection, sql, session_id, first, limit)
-            return [LogEntry.model_validate({**entry, "ts": time_of(entry["ts"])}) for entry in found]
+            found = rows(connection, _LOG_FROM, session_id, first, topic, topic, limit)
+            return [_log_entry(entry) for entry in found]
+
+        return await self._database.read(read)
+
+    async def logged(self, session_id: str, event_id: str) -> LogEntry | None:
+        """Return a journey's row of one event, None where it was never logged."""
+        sql = "SELECT * FROM events_log WHERE session_id = ? AND event_id = ?"
+
+        def read(connection: sqlite3.Connection) -> LogEntry | None:
+            found = row(connection, sql, session_id, event_id)
+            return _log_entry(found) if found else None
 
         return await self._database.read(read)
 
@@ -94,6 +109,10 @@ class Journeys(OnDatabase):
             return {section: SectionFigures(*figures) for section, *figures in found}
 
         return await self._database.read(read)
+
+
+def _log_entry(stored: dict[str, Any]) -> LogEntry:
+    return LogEntry.model_validate({**stored, "ts": time_of(stored["ts"])})
 
 
 def _snapshot_row(snapshot: Snapshot) -> dict[str, Any]:

@@ -31,15 +31,28 @@ class Vault(OnDatabase):
         change = _change(session_id, page_id, at, event_id) | {"removed": 1}
         await self._database.write(lambda connection: _apply(connection, change), durable=False)
 
+    async def saved(self, session_id: str, page_id: str) -> VaultEntry | None:
+        """Return a page's entry in a reader's vault, None where it is not in it."""
+        sql = "SELECT * FROM vault WHERE session_id = ? AND page_id = ? AND NOT removed"
+
+        def read(connection: sqlite3.Connection) -> VaultEntry | None:
+            found = row(connection, sql, session_id, page_id)
+            return _entry(found) if found else None
+
+        return await self._database.read(read)
+
     async def vault(self, session_id: str) -> list[VaultEntry]:
         """Return what a reader saved, the oldest first."""
         sql = "SELECT * FROM vault WHERE session_id = ? AND NOT removed ORDER BY at, event_id, page_id"
 
         def read(connection: sqlite3.Connection) -> list[VaultEntry]:
-            found = rows(connection, sql, session_id)
-            return [VaultEntry(**entry, saved_at=time_of(entry["saved_ts"])) for entry in found]
+            return [_entry(entry) for entry in rows(connection, sql, session_id)]
 
         return await self._database.read(read)
+
+
+def _entry(stored: dict[str, Any]) -> VaultEntry:
+    return VaultEntry(**stored, saved_at=time_of(stored["saved_ts"]))
 
 
 def _change(session_id: str, page_id: str, at: datetime, event_id: str) -> dict[str, Any]:
