@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.support.properties", "tests.support.skips"]
+pytest_plugins = ["tests.support.properties", "tests.support.servers", "tests.support.skips"]
 
 
 @pytest.fixture(scope="session")

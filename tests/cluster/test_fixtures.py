@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import pytest
+
+from qdpi.cluster import Kind, Node
+from qdpi.cluster.ready import answers
+
+
+def node_at(kind: Kind, address: str, port: str) -> Node:
+    host, _, number = address.partition(",")[0].partition(":")
+    return Node(kind, 1, host, {port: int(number)})
+
+
+@pytest.mark.kafka
+async def test_a_test_that_asks_for_kafka_gets_brokers_that_answer(kafka_environment: dict[str, str]):
+    assert await answers(node_at(Kind.KAFKA, kafka_environment["KAFKA_BROKERS"], "open"))
+
+
+@pytest.mark.cassandra
+async def test_a_test_that_asks_for_cassandra_gets_nodes_that_answer(cassandra_environment: dict[str, str]):
+    assert await answers(node_at(Kind.CASSANDRA, cassandra_environment["CASSANDRA_HOSTS"], "native"))
