@@ -52,8 +52,10 @@ def test_an_empty_list_allows_nothing():
     assert unlisted(["b", "a", "b"], allowed_reasons("\n# a\n")) == ["a", "b"]
 
 
-def test_the_list_of_the_project_allows_the_absent_canon_alone():
+def test_the_list_of_the_project_allows_the_absent_canon_and_docker_alone():
     allowed = allowed_reasons(LISTED.read_text(encoding="utf-8"))
 
     assert unlisted(["Skipped: the author's canon is not here: set QDPI_CANON to its folder"], allowed) == []
+    assert unlisted(["Skipped: docker compose is not here"], allowed) == []
+    assert unlisted(["no Java 17 and Maven here"], allowed) == ["no Java 17 and Maven here"]
     assert unlisted(["no wheels of the small model"], allowed) == ["no wheels of the small model"]

@@ -93,6 +93,7 @@ class Cluster:
             missing = [node for node in nodes if not self._runs(node)]
             if not missing:
                 self._tell("They were up already.")
+            self._refuse_taken_ports(missing)
             programs = await self._programs({node.kind for node in missing})
             write_setup(setup, self._file)
             try:
@@ -109,8 +110,9 @@ class Cluster:
             nodes = self.nodes
             await self._stop(nodes)
             if delete:
-                for node in nodes:
-                    await asyncio.to_thread(shutil.rmtree, self.place(node).directory, ignore_errors=True)
+                for directory in (self.place(node).directory for node in nodes):
+                    if directory.exists():
+                        await asyncio.to_thread(shutil.rmtree, directory)
                 self._file.unlink(missing_ok=True)
 
     async def status(self) -> list[Status]:
@@ -138,6 +140,7 @@ class Cluster:
         node, setup = self.node(name), self._setup
         async with self._alone():
             await self._stop([node])
+            self._refuse_taken_ports([node])
             self._launch(node, setup, await self._programs({node.kind}))
             await self._ready([node], setup)
 
@@ -171,6 +174,15 @@ class Cluster:
     async def _jars(self, kind: Kind) -> Path:
         return await jars_of(kind, self._environ, self._tell)
 
+    def _refuse_taken_ports(self, nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            taken = [port for port in node.ports.values() if not is_free(node.host, port)]
+            if taken:
+                raise ServicesFailed(
+                    f"Port {taken[0]} of {node.host}, which is {node.name}'s, is taken by another program.",
+                    next_step="Stop that, or give ours new ports (their data goes): `qdpi services down --delete`.",
+                )
+
     async def _start(self, nodes: Sequence[Node], setup: Setup, programs: Mapping[Kind, Programs]) -> None:
         await asyncio.gather(
             *(prepare(node, setup, self.place(node), programs[node.kind], self._options) for node in nodes)
@@ -179,12 +191,6 @@ class Cluster:
             self._launch(node, setup, programs)
 
     def _launch(self, node: Node, setup: Setup, programs: Mapping[Kind, Programs]) -> None:
-        for port in node.ports.values():
-            if not is_free(node.host, port):
-                raise ServicesFailed(
-                    f"Port {port} of {node.host}, which is {node.name}'s, is taken by another program.",
-                    next_step="Stop that, or give ours new ports (its data goes): `qdpi services down --delete`.",
-                )
         place = self.place(node)
         self._tell(f"{node.name} starts; its log is {place.log}")
         processes.launch(place, command_of(node, setup, place, programs[node.kind]))

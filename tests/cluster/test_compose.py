@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from qdpi.cluster import Kind
+from qdpi.cluster.artifacts import VERSIONS
+
+FILE = Path(__file__).parents[2] / "docker-compose.yaml"
+SERVICES = ("cassandra", "redpanda")
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    held: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return held
+
+
+def test_there_are_cassandra_and_redpanda(compose: dict[str, Any]):
+    assert tuple(compose["services"]) == SERVICES
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_image_is_of_one_version(compose: dict[str, Any], name: str):
+    assert re.fullmatch(r"[\w/]+:v?\d+\.\d+\.\d+", compose["services"][name]["image"])
+
+
+def test_cassandra_is_the_same_as_without_containers(compose: dict[str, Any]):
+    assert compose["services"]["cassandra"]["image"] == VERSIONS[Kind.CASSANDRA].replace("-", ":")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_port_is_reachable_from_this_machine_alone(compose: dict[str, Any], name: str):
+    assert all(port.startswith("127.0.0.1:") for port in compose["services"][name]["ports"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_keeps_what_it_stores_and_says_when_it_is_healthy(compose: dict[str, Any], name: str):
+    service = compose["services"][name]
+    (volume,) = service["volumes"]
+
+    assert volume.partition(":")[0] in compose["volumes"]
+    assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+
+
+def test_clients_are_sent_to_the_address_that_they_can_reach(compose: dict[str, Any]):
+    service = compose["services"]["redpanda"]
+    advertised = re.search(r"--advertise-kafka-addr=\S*outside://(\S+)", " ".join(service["command"]))
+
+    assert advertised is not None
+    assert f"{advertised[1]}:9092" in service["ports"]
+
+
+def test_a_killed_worker_is_replaced_as_quickly_as_without_containers(compose: dict[str, Any]):
+    (mounted,) = compose["services"]["redpanda"]["configs"]
+    held = yaml.safe_load(compose["configs"][mounted["source"]]["content"])
+
+    assert mounted["target"] == "/etc/redpanda/.bootstrap.yaml"
+    assert held["group_min_session_timeout_ms"] <= 2_000
+    assert held["auto_create_topics_enabled"] is False
+
+
+def test_docker_compose_takes_the_file():
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
+        pytest.skip("docker compose is not here")
+
+    taken = subprocess.run(
+        [docker, "compose", "--file", FILE, "config", "--quiet"], capture_output=True, text=True, check=False
+    )
+
+    assert (taken.returncode, taken.stderr) == (0, "")

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from qdpi.cluster import Kind, Node
+from qdpi.cluster.kafka import properties, properties_text
+
+DATA = Path("/somewhere/data")
+
+
+def brokers(count: int) -> list[Node]:
+    return [
+        Node(Kind.KAFKA, number, "127.0.0.1", {"open": number, "controller": number + 10, "guarded": number + 20})
+        for number in range(1, count + 1)
+    ]
+
+
+def test_a_broker_alone_keeps_one_copy_of_everything():
+    (one,) = fellows = brokers(1)
+    held = properties(one, fellows, DATA, {})
+
+    assert {held[name] for name in held if name.endswith("replication.factor")} == {"1"}
+    assert {held[name] for name in held if name.endswith("min.isr")} == {"1"}
+    assert held["min.insync.replicas"] == "1"
+
+
+def test_three_brokers_keep_three_copies_of_which_two_must_be_written():
+    first, *_ = fellows = brokers(3)
+    held = properties(first, fellows, DATA, {})
+
+    assert {held[name] for name in held if name.endswith("replication.factor")} == {"3"}
+    assert {held[name] for name in held if name.endswith("min.isr")} == {"2"}
+    assert held["min.insync.replicas"] == "2"
+    assert held["controller.quorum.voters"] == "1@127.0.0.1:11,2@127.0.0.1:12,3@127.0.0.1:13"
+
+
+def test_no_listener_is_reachable_from_another_machine():
+    first, *_ = fellows = brokers(3)
+
+    for names in ("listeners", "advertised.listeners"):
+        for listener in properties(first, fellows, DATA, {"protocol": "SSL"})[names].split(","):
+            assert "://127.0.0.1:" in listener
+
+
+def test_a_guard_is_a_listener_of_its_own_beside_the_open_one():
+    (one,) = fellows = brokers(1)
+    held = properties(one, fellows, DATA, {"protocol": "SASL_SSL", "sasl.enabled.mechanisms": "PLAIN"})
+
+    assert held["advertised.listeners"] == "OPEN://127.0.0.1:1,GUARDED://127.0.0.1:21"
+    assert "GUARDED:SASL_SSL" in held["listener.security.protocol.map"]
+    assert held["listener.name.guarded.sasl.enabled.mechanisms"] == "PLAIN"
+    assert "listener.name.guarded.protocol" not in held
+
+
+def test_a_broker_takes_a_record_larger_than_the_largest_dead_letter():
+    (one,) = fellows = brokers(1)
+
+    assert int(properties(one, fellows, DATA, {})["message.max.bytes"]) > 16 << 20
+
+
+def test_values_are_written_as_java_reads_them():
+    assert properties_text({"a": "b", "path": "C:\\x", "pem": "one\ntwo"}) == "a=b\npath=C:\\\\x\npem=one\\n\\\ntwo\n"
