@@ -267,11 +267,14 @@ async def house_in(
 
 
 @asynccontextmanager
-async def served(system: System, **app_options: Any) -> AsyncIterator[tuple[str, FastAPI, GatewayServer]]:
-    """Serve a system's gateway on a free port of this machine; yields its address, app and server."""
+async def served(
+    system: System, *, port: int = 0, **app_options: Any
+) -> AsyncIterator[tuple[str, FastAPI, GatewayServer]]:
+    """Serve a system's gateway on a port of this machine, a free one; yields its address, app and server."""
     app = create_app(system, **app_options)
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         listener.listen()
         server = GatewayServer(app, host="127.0.0.1", port=0)
         serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -1,0 +1,17 @@
+"""A typed client of the gateway, made from the models that the gateway itself answers with.
+
+One `Client` serves a whole program:
+
+    async with Client("http://127.0.0.1:8000") as client:
+        session = (await client.session()).session_id
+        await client.press(session, "an-author:XC")
+        async for frame in client.stream(session, after=0): ...
+"""
+
+from __future__ import annotations
+
+from qdpi.client.client import Client
+from qdpi.client.following import Frame
+from qdpi.client.refused import GatewayUnreachable, Refused, UnreadableAnswer
+
+__all__ = ["Client", "Frame", "GatewayUnreachable", "Refused", "UnreadableAnswer"]

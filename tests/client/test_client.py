@@ -1,0 +1,173 @@
+"""`qdpi.client` on a gateway: answers as the gateway's own models, refusals as its problem details."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.support.house import House, house_in
+
+from qdpi.client import Client, GatewayUnreachable, Refused, UnreadableAnswer
+from qdpi.events import Fault, PageDone, PageFailed
+from qdpi.gateway.answers import Part, Written
+from qdpi.symbols import Trajectory
+
+
+@asynccontextmanager
+async def client_of(directory: Path, **options: Any) -> AsyncIterator[tuple[Client, House]]:
+    async with (
+        house_in(directory, **options) as house,
+        Client("http://gateway", transport=httpx.ASGITransport(house.app, raise_app_exceptions=False)) as client,
+    ):
+        yield client, house
+
+
+def answering(*responses: httpx.Response) -> Client:
+    """A client whose calls are given these answers, one after another."""
+    waiting = iter(responses)
+    return Client("http://gateway", transport=httpx.MockTransport(lambda request: next(waiting)))
+
+
+async def test_a_session_is_issued_and_a_press_asked_twice_is_one_press(tmp_path: Path):
+    async with client_of(tmp_path) as (client, house):
+        session = (await client.session()).session_id
+        first = await client.press(session, "an-author:XC", page_id="S01-P0001", client_request_id="mine")
+        again = await client.press(session, 0, page_id="S01-P0001", client_request_id="mine")
+        asked = await client.ask(session, "Who is there?")
+        assert first == again
+        heard = [await house.hand.presses.get() for _ in range(3)]
+        assert [press.event_id for press in heard] == [first.event_id, first.event_id, asked.event_id]
+        assert (await client.stop(session, first.event_id)).request_id == first.request_id
+        assert (await client.journey(session)).head == 0
+
+
+async def test_a_direct_run_answers_with_the_page_its_policy_and_its_receipt(tmp_path: Path):
+    async with client_of(tmp_path, answers=True) as (client, _):
+        written = await client.run("0x10", session_id="alice")
+        forked = await client.branch("S01-P0002", session_id="alice")
+        assert isinstance(written, Written)
+        assert written.seq == 1
+        assert forked.seq == 2
+        assert written.policy.given is Trajectory.CONTINUE
+        assert (await client.receipt(written.page_id)).receipt_id == written.receipt.receipt_id
+        assert (await client.page(written.page_id)).text == written.text
+
+
+async def test_a_journey_gives_its_events_as_what_they_are(tmp_path: Path):
+    async with client_of(tmp_path) as (client, house):
+        await house.hand.answer("alice", "a")
+        await house.hand.answer("alice", "b", fault=Fault(code="model_failed", detail="No.", next_step="Again."))
+        journey = await client.journey("alice")
+        assert [type(event) for event in journey.events] == [PageDone, PageFailed]
+        assert (await client.journey("alice", at=1)).state.failures == 0
+        assert [event.seq for event in (await client.journey("alice", after=1)).events] == [2]
+        preview = await client.preview("alice", page_id="S01-P0001")
+        assert len(preview.behaviours) == 16
+
+
+async def test_the_book_is_sent_again_only_when_it_changed(tmp_path: Path):
+    async with client_of(tmp_path) as (client, _):
+        first = await client.canon()
+        assert await client.canon() is first
+        assert len(first.ring) == 48
+        assert len(await client.symbols()) == 256
+        assert (await client.glyph("an-author:XC")).startswith("<svg")
+        assert (await client.section(3)).section == 3
+
+
+async def test_health_is_told_with_its_parts(tmp_path: Path):
+    async with client_of(tmp_path) as (client, _):
+        assert (await client.alive()).ok
+        assert (await client.ready()).parts["store"] == Part(ok=True)
+
+
+async def test_a_refusal_says_value_cause_next_step_and_status(tmp_path: Path):
+    async with client_of(tmp_path) as (client, _):
+        with pytest.raises(Refused) as refused:
+            await client.press("alice", "nobody:XC")
+        assert refused.value.problem.code == "invalid_symbol"
+        assert refused.value.problem.status == 422
+        assert "nobody:XC" in refused.value.detail
+        assert refused.value.next_step == refused.value.problem.next_step
+        assert not refused.value.passes
+
+
+async def test_a_limit_says_after_how_many_seconds_to_try_again(tmp_path: Path):
+    async with client_of(tmp_path, max_waiting=1) as (client, _):
+        await client.press("alice", 0)
+        with pytest.raises(Refused) as refused:
+            await client.press("alice", 0)
+        assert refused.value.problem.status == 429
+        assert refused.value.retry_after is not None
+        assert refused.value.retry_after > 0
+        assert refused.value.passes
+
+
+@pytest.mark.parametrize("name", ["S01-P0001/receipt", "../canon", "a b", "%2e%2e", "ä?x=1#y"])
+async def test_an_id_is_one_part_of_a_path_whatever_it_holds(tmp_path: Path, name: str):
+    async with client_of(tmp_path) as (client, _):
+        with pytest.raises(Refused) as refused:
+            await client.page(name)
+        assert refused.value.problem.status == 404
+
+
+async def test_where_nobody_listens_there_is_no_gateway():
+    async with Client("http://127.0.0.1:1") as client:
+        with pytest.raises(GatewayUnreachable, match=r"http://127\.0\.0\.1:1 does not answer"):
+            await client.ready()
+
+
+async def test_an_address_without_a_scheme_is_said_to_be_none():
+    async with Client("127.0.0.1:8000") as client:
+        with pytest.raises(GatewayUnreachable, match="http://"):
+            await client.ready()
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(200, text="<html>It works!</html>"),
+        httpx.Response(200, json={"ready": "perhaps"}),
+        httpx.Response(502, text="Bad gateway"),
+        httpx.Response(404, json={"detail": "Not Found"}),
+        httpx.Response(500, json={}, headers={"content-type": "application/problem+json"}),
+        httpx.Response(301, headers={"location": "http://elsewhere/"}),
+    ],
+    ids=["html", "other json", "proxy", "other service", "empty problem", "redirect"],
+)
+async def test_an_answer_of_something_else_is_told_as_such(response: httpx.Response):
+    async with answering(response) as client:
+        with pytest.raises(UnreadableAnswer, match="http://gateway/readyz"):
+            await client.ready()
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ('attachment; filename="alice.jsonl"', "alice.jsonl"),
+        ('attachment; filename="../../.ssh/authorized_keys"', "journey"),
+        ("attachment", "journey"),
+    ],
+)
+async def test_a_files_name_leads_to_no_other_folder(header: str, name: str):
+    async with (
+        answering(httpx.Response(200, content=b"piece", headers={"content-disposition": header})) as client,
+        client.export("alice") as file,
+    ):
+        assert file.name == name
+        assert b"".join([piece async for piece in file.pieces]) == b"piece"
+
+
+def test_importing_the_client_imports_no_server():
+    code = (
+        "import sys, qdpi.client; "
+        "print(sorted({'fastapi', 'starlette', 'uvicorn', 'dspy', 'numpy', 'textual'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"

@@ -1,0 +1,278 @@
+"""`Client.stream`: typed frames, each outcome and each piece of text once, whatever breaks on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support import factories
+from tests.support.house import PATIENCE, Hand, delta, served, system_in
+
+from qdpi.backoff import Backoff
+from qdpi.client import Client, Frame, GatewayUnreachable, Refused, UnreadableAnswer
+from qdpi.client.sse import ServerEvent, server_events
+from qdpi.events import Fault, PageDelta, PageDone, PageFailed
+from qdpi.gateway.answers import Following, RunStatus
+from qdpi.gateway.frames import RETRY, delta_frame, greeting_frame, outcome_frame
+
+AT_ONCE = Backoff(first=0.0, most=0.0, chance=lambda: 0.0)
+NOW = b"retry: 0\n"
+
+
+@pytest.fixture(autouse=True)
+async def _patience():
+    async with asyncio.timeout(PATIENCE):
+        yield
+
+
+async def take(client: Client, count: int, **options: Any) -> list[Frame]:
+    """The first frames of alice's stream."""
+    frames: list[Frame] = []
+    async with aclosing(client.stream("alice", **options)) as stream:
+        async for frame in stream:
+            frames.append(frame)
+            if len(frames) == count:
+                break
+    return frames
+
+
+class Broken(httpx.AsyncByteStream):
+    """A stream that gives its pieces and breaks, or ends."""
+
+    def __init__(self, pieces: list[bytes], *, breaks: bool = True) -> None:
+        self._pieces, self._breaks = pieces, breaks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+        if self._breaks:
+            raise httpx.ReadError("connection reset by peer")
+
+
+class Server:
+    """Gives one connection after another what the test prepared, and remembers what each came back with."""
+
+    def __init__(self, *connections: httpx.Response | Exception) -> None:
+        self._connections = iter(connections)
+        self.came_back_with: list[str | None] = []
+
+    def client(self) -> Client:
+        return Client("http://gateway", transport=httpx.MockTransport(self._answer), backoff=AT_ONCE)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.came_back_with.append(request.headers.get("last-event-id"))
+        given = next(self._connections)
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+
+def stream(*frames: bytes, breaks: bool = True) -> httpx.Response:
+    return httpx.Response(200, stream=Broken([NOW, *frames], breaks=breaks))
+
+
+def problem(status: int, code: str, **headers: str) -> httpx.Response:
+    told = {"type": "t", "title": "T", "status": status, "detail": "D.", "next_step": "N.", "code": code}
+    return httpx.Response(
+        status, content=json.dumps(told), headers={"content-type": "application/problem+json", **headers}
+    )
+
+
+def done(seq: int, text: str = "The door.") -> PageDone:
+    asked = factories.request("alice", seq)
+    return factories.done(factories.generated_page(asked, seq=seq, text=text), asked, seq=seq)
+
+
+def test_the_gateways_retry_is_what_a_client_waits_at_least():
+    assert RETRY == b"retry: 1000\n"
+
+
+async def test_a_journey_is_followed_in_typed_frames(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        hand = Hand(system)
+        await hand.answer("alice", "first")
+        async with Client(f"http://{address}") as client, aclosing(client.stream("alice", after=0)) as frames:
+            assert await anext(frames) == Following(seq=1, after=0)
+            assert isinstance(await anext(frames), PageDone)
+            press = await client.press("alice", 0)
+            queued = await anext(frames)
+            assert isinstance(queued, RunStatus)
+            assert (queued.phase, queued.press_id) == ("queued", press.event_id)
+            await hand.write("alice", press.event_id, "The \u2028door", 0)
+            piece = await anext(frames)
+            assert isinstance(piece, PageDelta)
+            assert piece.text == "The \u2028door"
+            await hand.answer("alice", press.event_id, fault=Fault(code="stopped", detail="d", next_step="n"))
+            failed = await anext(frames)
+            assert isinstance(failed, PageFailed)
+            assert failed.seq == 2
+
+
+async def test_a_stream_goes_on_where_it_was_when_its_gateway_is_another(tmp_path: Path):
+    """A gateway ends in the middle, another takes its place; nothing is missed and nothing comes twice."""
+    waits: list[str] = []
+    async with system_in(tmp_path) as system:
+        hand = Hand(system)
+        async with served(system) as (address, _, _):
+            port = int(address.rpartition(":")[2])
+            client = Client(f"http://{address}", backoff=AT_ONCE)
+            frames = client.stream("alice", on_wait=lambda error: waits.append(str(error)))
+            assert await anext(frames) == Following(seq=0, after=0)
+            await hand.answer("alice", "a")
+            assert (await anext(frames)).seq == 1  # type: ignore[union-attr]
+        await hand.answer("alice", "b")
+        async with served(system, port=port):
+            assert await anext(frames) == Following(seq=2, after=1)
+            assert (await anext(frames)).seq == 2  # type: ignore[union-attr]
+            await frames.aclose()
+            await client.close()
+    assert waits
+
+
+async def test_it_comes_back_with_the_last_id_and_drops_what_it_had():
+    first, second = done(1), done(2)
+    server = Server(
+        stream(greeting_frame(0, 0).sse, outcome_frame(first).sse),
+        stream(greeting_frame(1, 2).sse, outcome_frame(first).sse, outcome_frame(second).sse, breaks=False),
+        stream(greeting_frame(2, 2).sse),
+    )
+    async with server.client() as client:
+        frames = await take(client, 5)
+    assert frames == [
+        Following(seq=0, after=0),
+        first,
+        Following(seq=2, after=1),
+        second,
+        Following(seq=2, after=2),
+    ]
+    assert server.came_back_with == [None, "1", "2"]
+
+
+async def test_a_piece_of_text_comes_once_though_the_stream_gives_it_again():
+    pieces = [delta("alice", "p", "The door", 0), delta("alice", "p", " opens", 8)]
+    whole = delta("alice", "p", "The door opens now", 0)
+    anew = delta("alice", "p", "A window", 0, attempt=2)
+    late = delta("alice", "p", " of attempt one", 18)
+    server = Server(
+        stream(*(delta_frame(each).sse for each in pieces)),
+        stream(*(delta_frame(each).sse for each in (whole, whole, anew, late)), outcome_frame(done(1)).sse),
+    )
+    async with server.client() as client:
+        frames = await take(client, 5)
+    texts = [(f.attempt, f.offset, f.text) for f in frames if isinstance(f, PageDelta)]
+    assert texts == [(1, 0, "The door"), (1, 8, " opens"), (1, 14, " now"), (2, 0, "A window")]
+
+
+async def test_a_piece_after_a_lost_one_comes_with_its_offset():
+    server = Server(stream(delta_frame(delta("alice", "p", "far", 40)).sse))
+    async with server.client() as client:
+        (piece,) = await take(client, 1)
+    assert isinstance(piece, PageDelta)
+    assert piece.offset == 40
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [problem(401, "unauthorized"), problem(503, "store_unavailable"), httpx.ConnectError("refused")],
+    ids=["unauthorized", "away", "nobody there"],
+)
+async def test_what_a_first_connection_is_refused_with_is_raised(refusal: httpx.Response | Exception):
+    async with Server(refusal).client() as client:
+        with pytest.raises((Refused, GatewayUnreachable)):
+            await take(client, 1)
+
+
+async def test_what_passes_by_itself_is_waited_for_once_the_stream_was_there():
+    waits: list[str] = []
+    server = Server(
+        stream(greeting_frame(4, 4).sse),
+        httpx.ConnectError("refused"),
+        problem(503, "store_unavailable"),
+        problem(429, "too_many_requests", **{"retry-after": "0"}),
+        stream(greeting_frame(4, 4).sse),
+    )
+    async with server.client() as client:
+        assert len(await take(client, 2, on_wait=lambda error: waits.append(error.code))) == 2
+    assert waits == ["gateway_unreachable", "gateway_unreachable", "refused", "refused"]
+    assert server.came_back_with == [None, "4", "4", "4", "4"]
+
+
+async def test_a_session_that_is_refused_later_ends_the_stream():
+    server = Server(stream(greeting_frame(0, 0).sse), problem(401, "unauthorized"))
+    async with server.client() as client:
+        with pytest.raises(Refused):
+            await take(client, 2)
+
+
+async def test_a_kind_of_event_that_is_not_known_is_passed_over():
+    server = Server(stream(b"event: weather\ndata: {}\n\n", greeting_frame(0, 0).sse))
+    async with server.client() as client:
+        assert await take(client, 1) == [Following(seq=0, after=0)]
+
+
+async def test_a_known_event_that_cannot_be_read_is_told():
+    server = Server(stream(b"event: generate.page.done\nid: 1\ndata: {}\n\n"))
+    async with server.client() as client:
+        with pytest.raises(UnreadableAnswer, match=r"generate\.page\.done"):
+            await take(client, 1)
+
+
+async def read(text: bytes, cuts: list[int]) -> list[ServerEvent]:
+    async def chunks() -> AsyncIterator[bytes]:
+        places = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
+        for begin, end in pairwise(places):
+            yield text[begin:end]
+
+    return [event async for event in server_events(chunks())]
+
+
+@given(
+    events=st.lists(
+        st.tuples(
+            st.from_regex(r"[a-z.]{1,12}", fullmatch=True),
+            st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=40),
+        ),
+        max_size=5,
+    ),
+    end=st.sampled_from(["\n", "\r", "\r\n"]),
+    cuts=st.lists(st.integers(min_value=0), max_size=8),
+)
+async def test_events_are_read_whatever_their_line_ends_and_wherever_the_pieces_are_cut(
+    events: list[tuple[str, str]], end: str, cuts: list[int]
+):
+    text = "".join(f": ping{end}event: {name}{end}data: {data}{end}{end}" for name, data in events)
+    assert await read(text.encode(), cuts) == [ServerEvent(event=name, data=data) for name, data in events]
+
+
+@pytest.mark.parametrize(
+    ("text", "events"),
+    [
+        (b"data: a\ndata\ndata:b\n\n", [ServerEvent(data="a\n\nb")]),
+        (b"id: 7\nretry: 20\ndata: x\n\n", [ServerEvent(data="x", id="7", retry=20)]),
+        (b"retry: soon\nid: a\0b\ndata: x\n\n", [ServerEvent(data="x")]),
+        (b"event: cut off\ndata: x\n", []),
+        (b"\xef\xbb\xbfdata: x\n\n", [ServerEvent(data="x")]),
+    ],
+    ids=["many lines", "id and retry", "bad id and retry", "no end", "byte order mark"],
+)
+async def test_fields_are_read_as_the_standard_says(text: bytes, events: list[ServerEvent]):
+    assert await read(text, []) == events
+
+
+async def test_a_line_without_end_is_not_kept_for_ever():
+    async def chunks() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * (1 << 20)
+
+    with pytest.raises(UnreadableAnswer, match="longer than"):
+        async for _ in server_events(chunks()):
+            pass
