@@ -33,13 +33,20 @@ def random_id() -> str:
 
 def build_bus(settings: Settings, now: Callable[[], datetime]) -> EventBus:
     """Return the event bus that the settings name."""
+    if settings.kafka_brokers:
+        from qdpi.bus.kafka import KafkaBus
+
+        return KafkaBus(settings)
     from qdpi.bus.embedded import EmbeddedBus
 
     return EmbeddedBus(settings.data_dir, now=now)
 
 
-def build_store(settings: Settings) -> PageStore:
-    """Return the page store that the settings name."""
+def build_store(settings: Settings, *, mending: bool = False) -> PageStore:
+    """Return the page store that the settings name.
+
+    One that is `mending` writes over what was deleted by hand as well, where a store remembers deletions.
+    """
     from qdpi.store.embedded import EmbeddedPageStore
 
     return EmbeddedPageStore(settings.data_dir / "store.db")

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from tests.contract.bus.rig import after, fetch
 
 from qdpi.bus.port import EventBus, Message
+from qdpi.logs import configure_logs
+from qdpi.settings import Settings
 
 
 async def publish_numbers(bus: EventBus, topic: str, count: str) -> None:
@@ -33,6 +35,7 @@ async def hold(bus: EventBus, group: str, topic: str, count: str, commit: str) -
 
 
 async def main(factory: str, argument: str, command: str, *arguments: str) -> None:
+    configure_logs(Settings())
     module, _, function = factory.partition(":")
     bus: EventBus = await getattr(importlib.import_module(module), function)(argument)
     commands: dict[str, Callable[..., Awaitable[None]]] = {"publish": publish_numbers, "hold": hold}

@@ -1,0 +1,144 @@
+"""The partitions that a member of a group owns, as the thread that owns its consumer sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from time import sleep
+from typing import Final
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from qdpi.bus.kafka.faults import error_of
+from qdpi.bus.kafka.naming import Names
+from qdpi.bus.kafka.records import placed, places
+from qdpi.bus.port import Partition
+
+_NOT_OURS: Final = frozenset(
+    {
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.FENCED_MEMBER_EPOCH,
+        KafkaError.STALE_MEMBER_EPOCH,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_TOPIC_ID,
+        KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+    }
+)
+"""How a commit of a partition that is another's by now is refused."""
+_REBALANCING: Final = 20
+"""How often a commit is tried that comes while the group's members are being told their partitions."""
+_REBALANCING_INTERVAL: Final = 0.05
+
+log = structlog.get_logger()
+
+
+class Assignment:
+    """What a member owns, has paused and has committed."""
+
+    def __init__(self, consumer: Consumer, names: Names, group: str) -> None:
+        self._consumer, self._names, self._group = consumer, names, group
+        self._owned: set[Partition] = set()
+        self._paused: set[Partition] = set()
+        self._committed: dict[Partition, int] = {}
+        self._held = False
+
+    def owns(self, partition: Partition) -> bool:
+        """Tell whether a partition is ours."""
+        return partition in self._owned
+
+    def flows(self, partition: Partition) -> bool:
+        """Tell whether a partition is ours and not paused."""
+        return partition in self._owned and partition not in self._paused
+
+    def hold(self) -> bool:
+        """Pause all, so that a poll is a sign of life and brings nothing."""
+        if not self._held:
+            self._held = True
+            self._consumer.pause(places(self._owned - self._paused, self._names))
+        return True
+
+    def release(self) -> None:
+        """Let flow what is not paused."""
+        if self._held:
+            self._held = False
+            self._consumer.resume(places(self._owned - self._paused, self._names))
+
+    def gain(self, partitions: Collection[Partition], offset: int | None = None) -> None:
+        """Own more partitions, from their committed offsets or from a given one."""
+        log.info("kafka.assigned", group=self._group, partitions=_told(partitions))
+        given = places(partitions, self._names) if offset is None else _at(partitions, offset, self._names)
+        self._consumer.incremental_assign(given)
+        self._owned.update(partitions)
+        if self._held:
+            self._consumer.pause(places(partitions, self._names))
+
+    def lose(self, partitions: Collection[Partition]) -> None:
+        """Own some partitions no more."""
+        log.info("kafka.let_go", group=self._group, partitions=_told(partitions))
+        self._consumer.incremental_unassign(places(partitions, self._names))
+        self._owned.difference_update(partitions)
+        self._paused.difference_update(partitions)
+        for partition in partitions:
+            self._committed.pop(partition, None)
+
+    def of_topic(self, topic: str) -> list[Partition]:
+        """Return what is owned of a topic."""
+        return [partition for partition in self._owned if partition.topic == topic]
+
+    def begin_anew(self, partitions: Collection[Partition]) -> None:
+        """Read partitions again from their first record: their topic was deleted and made again."""
+        self.lose(partitions)
+        self.gain(partitions, OFFSET_BEGINNING)
+
+    def pause(self, partitions: Collection[Partition]) -> None:
+        """Have nothing more of these handed over."""
+        paused = self._owned.intersection(partitions) - self._paused
+        self._paused |= paused
+        self._consumer.pause(places(paused, self._names))
+
+    def resume(self, partitions: Collection[Partition]) -> None:
+        """Have records of these handed over again."""
+        resumed = self._paused.intersection(partitions)
+        self._paused -= resumed
+        if not self._held:
+            self._consumer.resume(places(resumed, self._names))
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Store offsets of what is ours, none lower than before. Raises `KafkaException` where brokers are away."""
+        higher = {
+            partition: offset
+            for partition, offset in offsets.items()
+            if partition in self._owned and offset > self._committed.get(partition, -1)
+        }
+        if higher and self._commit(higher):
+            self._committed |= higher
+
+    def _commit(self, offsets: Mapping[Partition, int]) -> bool:
+        error = self._try(offsets)
+        for _ in range(_REBALANCING):
+            if error is None or error.code() != KafkaError.REBALANCE_IN_PROGRESS:
+                break
+            sleep(_REBALANCING_INTERVAL)
+            error = self._try(offsets)
+        if error is not None and error.code() not in _NOT_OURS:
+            raise KafkaException(error)
+        return error is None
+
+    def _try(self, offsets: Mapping[Partition, int]) -> KafkaError | None:
+        """Commit; return the error, None where there was none."""
+        try:
+            answers = self._consumer.commit(offsets=placed(offsets, self._names), asynchronous=False)
+        except KafkaException as exception:
+            return error_of(exception)
+        return next((answer.error for answer in answers if answer.error), None)
+
+
+def _at(partitions: Iterable[Partition], offset: int, names: Names) -> list[TopicPartition]:
+    return placed(dict.fromkeys(partitions, offset), names)
+
+
+def _told(partitions: Iterable[Partition]) -> list[str]:
+    return [f"{topic}/{number}" for topic, number in sorted(partitions)]

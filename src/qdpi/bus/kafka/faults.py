@@ -1,0 +1,115 @@
+"""Kafka's errors as ours: what is away is waited for, what is refused is said to whoever can act."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from time import monotonic
+from typing import Final, Protocol, TypeVar
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+
+from qdpi.bus.kafka.config import REQUEST_TIMEOUT
+from qdpi.errors import BusUnavailable
+
+T = TypeVar("T")
+
+PROBE_INTERVAL: Final = 0.5
+"""How often, in seconds, brokers that are away are asked whether they are back."""
+PROBE_TIMEOUT: Final = 1.0
+_NEXT_STEPS: Final = {
+    KafkaError._AUTHENTICATION: "Check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM.",  # noqa: SLF001
+    KafkaError.SASL_AUTHENTICATION_FAILED: "Check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM.",
+    KafkaError._SSL: "Check KAFKA_SECURITY, KAFKA_CA, KAFKA_CERTIFICATE and KAFKA_KEY.",  # noqa: SLF001
+    KafkaError._RESOLVE: "Check the hosts in KAFKA_BROKERS.",  # noqa: SLF001
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "Allow this user to read and write our topics.",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "Allow this user to join our groups.",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "Allow this user what it asked of the cluster.",
+    KafkaError.INVALID_SESSION_TIMEOUT: "Raise KAFKA_SESSION_TIMEOUT to the brokers' group.min.session.timeout.ms, "
+    "or lower that.",
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: "Give all workers the same KAFKA_GROUPS.",
+    KafkaError.UNSUPPORTED_VERSION: "Set KAFKA_GROUPS=classic: these brokers do not know KIP-848.",
+}
+_PASSING: Final = frozenset(
+    {
+        KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001  (its partitions are told to be lost)
+        KafkaError._PARTITION_EOF,  # noqa: SLF001
+        KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_TOPIC_ID,
+        KafkaError.OFFSET_OUT_OF_RANGE,
+    }
+)
+
+log = structlog.get_logger()
+
+
+def is_passing(error: KafkaError) -> bool:
+    """Tell whether a consumer gets over what it tells of by itself."""
+    return error.code() in _PASSING or error.retriable()
+
+
+def away(error: KafkaError, doing: str = "Kafka does not answer") -> BusUnavailable:
+    """Return an error of Kafka's as one that is waited for, with what to do about it where that is known."""
+    return BusUnavailable(f"{doing}: {error.str().rstrip('.')}.", next_step=_NEXT_STEPS.get(error.code()))
+
+
+def error_of(exception: KafkaException) -> KafkaError:
+    """Return what an exception of the client says."""
+    error = exception.args[0] if exception.args else None
+    return error if isinstance(error, KafkaError) else KafkaError(KafkaError.UNKNOWN, str(exception))
+
+
+async def answered(future: Future[T], doing: str, *, timeout: float = REQUEST_TIMEOUT) -> T:
+    """Await a future of the client's. Raises `BusUnavailable`, or the `KafkaException` it ends with."""
+    try:
+        async with asyncio.timeout(timeout + 1.0):
+            # shielded, because the client's threads fulfil it whether or not anybody still waits
+            return await asyncio.shield(asyncio.wrap_future(future))
+    except TimeoutError:
+        raise BusUnavailable(f"{doing}: no answer from Kafka within {timeout:g} s.") from None
+
+
+class Client(Protocol):
+    """A client that can ask its brokers something."""
+
+    def list_topics(self, topic: str | None = None, timeout: float = -1) -> object:
+        """Ask for a topic's metadata."""
+        ...
+
+
+class Reach:
+    """Whether brokers answer one client: its error callback says no, a probe finds out that they do again.
+
+    Used by the one thread that owns the client.
+    """
+
+    def __init__(self, asked: str) -> None:
+        self.away: BusUnavailable | None = None
+        self._asked = asked
+        self._heard: KafkaError | None = None
+        self._probed_at = 0.0
+
+    def hear(self, error: KafkaError) -> None:
+        """Take an error that the client tells of."""
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+            self._heard = error
+        elif self.away is None:
+            self.away = away(self._heard or error)
+            log.warning("kafka.away", cause=self.away.detail)
+
+    def probe(self, client: Client) -> None:
+        """Ask brokers that are away whether they are back, now and then."""
+        if self.away is None or monotonic() < self._probed_at + PROBE_INTERVAL:
+            return
+        try:
+            client.list_topics(self._asked, timeout=PROBE_TIMEOUT)
+        except KafkaException as exception:
+            self.away = away(self._heard or error_of(exception))
+        else:
+            self.away = self._heard = None
+            log.info("kafka.back")
+        self._probed_at = monotonic()

@@ -1,0 +1,139 @@
+"""The one producer of a process, and the thread that serves it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
+from typing import Final, NamedTuple
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as KafkaMessage
+
+from qdpi.bus.kafka.config import REQUEST_TIMEOUT, Properties
+from qdpi.bus.kafka.faults import Reach, away, error_of
+from qdpi.bus.port import Message
+from qdpi.errors import BusUnavailable, PublishUnknown
+
+_POLL: Final = 0.1
+_GONE: Final = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_TOPIC_ID,
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+    }
+)
+
+log = structlog.get_logger()
+
+
+class TopicGone(Exception):
+    """A topic is not there, or not any more."""
+
+
+class _Answer(NamedTuple):
+    future: asyncio.Future[None]
+    error: KafkaError | None
+
+
+class Producing:
+    """An idempotent producer: what is sent under a key arrives once and in order while it lives.
+
+    A fatal error of the client, after which it would send nothing more, has it replaced.
+    """
+
+    def __init__(self, properties: Properties, asked: str) -> None:
+        self.reach = Reach(asked)
+        self._properties = properties | {"error_cb": self._hear}
+        self._loop = asyncio.get_running_loop()
+        self._answers: list[_Answer] = []
+        self._producer = Producer(self._properties)
+        self._is_broken = self._closing = False
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        Thread(target=self._run, name="kafka-producer", daemon=True).start()
+
+    async def send(self, topic: str, message: Message) -> None:
+        """Send and await the acknowledgement.
+
+        Raises `TopicGone`, `BusUnavailable` where it was not sent, or `PublishUnknown`.
+        """
+        if self.reach.away:
+            raise self.reach.away
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._produce(topic, message, lambda error, _: self._answers.append(_Answer(future, error)))
+        await future
+
+    async def learn(self, topic: str) -> bool:
+        """Have the producer learn of a topic; return whether it is there. Raises `BusUnavailable`."""
+        try:
+            told = await asyncio.to_thread(self._producer.list_topics, topic, REQUEST_TIMEOUT)
+        except KafkaException as exception:
+            raise self.reach.away or away(error_of(exception)) from exception
+        return told.topics[topic].error is None
+
+    async def close(self) -> None:
+        """Wait for what was sent, a bounded time, and end."""
+        self._closing = True
+        await self._ended
+
+    def _produce(self, topic: str, message: Message, told: Callable[[KafkaError | None, KafkaMessage], None]) -> None:
+        try:
+            self._producer.produce(topic, message.value, message.key, on_delivery=told, headers=list(message.headers))
+        except BufferError as error:
+            raise BusUnavailable("Too much waits to be sent to Kafka.") from error
+        except KafkaException as exception:
+            code = error_of(exception).code()
+            if code in _GONE:
+                raise TopicGone(topic) from exception
+            self._is_broken |= code == KafkaError._FATAL  # noqa: SLF001
+            raise away(error_of(exception), f"{message.topic} was not published to") from exception
+
+    def _hear(self, error: KafkaError) -> None:
+        self.reach.hear(error)
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
+            log.error("kafka.producer_broken", error=error.str())
+            self._is_broken = True
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._producer.poll(_POLL)
+            self._tell()
+            self.reach.probe(self._producer)
+            if self._is_broken:
+                self._replace()
+        self._producer.flush(REQUEST_TIMEOUT)
+        self._producer.purge()
+        self._producer.flush(REQUEST_TIMEOUT)
+        self._tell()
+        self._call(lambda: _settle([_Answer(self._ended, None)]))
+
+    def _replace(self) -> None:
+        broken, self._producer = self._producer, Producer(self._properties)
+        self._is_broken = False
+        broken.purge()
+        broken.flush(REQUEST_TIMEOUT)
+        self._tell()
+
+    def _tell(self) -> None:
+        answers, self._answers = self._answers, []
+        if answers:
+            self._call(lambda: _settle(answers))
+
+    def _call(self, work: Callable[[], object]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
+            self._loop.call_soon_threadsafe(work)
+
+
+def _settle(answers: list[_Answer]) -> None:
+    for future, error in answers:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        elif error.code() in _GONE:
+            future.set_exception(TopicGone())
+        else:
+            future.set_exception(PublishUnknown(f"Kafka did not acknowledge a record: {error.str().rstrip('.')}."))

@@ -1,0 +1,62 @@
+"""Kafka's messages and partitions as ours, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import TopicPartition
+
+from qdpi.bus.kafka.naming import Names
+from qdpi.bus.port import Headers, Partition, Record
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def record_of(message: KafkaMessage, names: Names) -> Record:
+    """Return a message that is no error as a record."""
+    return Record(
+        Partition(names.plain(message.topic() or ""), _number(message.partition())),
+        _number(message.offset()),
+        message.key(),
+        message.value(),
+        _headers(message),
+        moment(message.timestamp()[1]),
+    )
+
+
+def _headers(message: KafkaMessage) -> Headers:
+    told = message.headers() or []
+    pairs = told.items() if isinstance(told, dict) else told
+    return tuple((name, value.encode() if isinstance(value, str) else value or b"") for name, value in pairs)
+
+
+def moment(milliseconds: int) -> datetime:
+    """Return a broker's timestamp as a time in UTC."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def _number(value: int | None) -> int:
+    return -1 if value is None else value
+
+
+def partition_of(place: TopicPartition, names: Names) -> Partition:
+    """Return a partition as we call it."""
+    return Partition(names.plain(place.topic), place.partition)
+
+
+def places(partitions: Iterable[Partition], names: Names) -> list[TopicPartition]:
+    """Return partitions as brokers call them."""
+    return [TopicPartition(names.wire(topic), number) for topic, number in partitions]
+
+
+def placed(offsets: Mapping[Partition, int], names: Names) -> list[TopicPartition]:
+    """Return offsets of partitions as brokers take them."""
+    return [TopicPartition(names.wire(topic), number, offset) for (topic, number), offset in offsets.items()]
+
+
+def partition_of_message(message: KafkaMessage, names: Names) -> Partition:
+    """Return the partition that a message, or an error about a partition, is of."""
+    return Partition(names.plain(message.topic() or ""), _number(message.partition()))
