@@ -16,13 +16,13 @@ from typing import Final
 
 import yaml
 
+from qdpi import frontmatter
 from qdpi.canon.about import read_about, shown_name
 from qdpi.canon.assembly import Progress, assemble, counted
 from qdpi.canon.book import Book
 from qdpi.canon.faults import WHOLE_FILE, Fault, RawPage, control_character, normal_text
 from qdpi.canon.folder import MAX_PAGE_BYTES, read_text
 
-_FRONTMATTER: Final = re.compile(r"---[ \t]*\n(.*?)(?:^)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _OPENING: Final = re.compile(rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n")
 _WHOLE: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _KEYS: Final = ("page_id", "character", "section", "page_num", "title", "text")
@@ -99,13 +99,14 @@ def _page_of(file: str, label: str, values: Mapping[str, str], text: str | None)
 def _split(content: str) -> tuple[str, _Frontmatter | None, str]:
     """Return why there is no frontmatter, the frontmatter, and the body."""
     lines = content.replace("\r\n", "\n").replace("\r", "\n")
-    match = _FRONTMATTER.match(lines)
-    if match is None:
+    parts = frontmatter.split(lines)
+    if parts is None:
         return "there is no frontmatter between two lines of ---", None, ""
-    if control := control_character(match[1]):
+    matter, body = parts
+    if control := control_character(matter):
         return f"the frontmatter has {control}", None, ""
     try:
-        return "", _frontmatter(match[1]), lines[match.end() :]
+        return "", _frontmatter(matter), body
     except yaml.YAMLError as error:
         return f"the frontmatter is not YAML: {' '.join(str(error).split())[:200]}", None, ""
 
