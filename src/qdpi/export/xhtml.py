@@ -1,0 +1,122 @@
+"""The documents of an EPUB: its title page, chapters, table of contents and style. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from xml.sax.saxutils import escape, quoteattr
+
+from qdpi.export.itinerary import Itinerary, Stop
+from qdpi.glyphs import glyph_title
+from qdpi.page_schema import Page, PageStatus
+from qdpi.symbols import CHARACTER_NAMES
+
+_NO_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_STYLE: Final = """\
+body { margin: 5%; line-height: 1.5; hyphens: auto; }
+h1 { font-size: 1.4em; line-height: 1.2; margin: 0.5em 0 0; }
+h2 { font-size: 1em; margin: 2.5em 0 0; }
+p { margin: 0; text-indent: 1.2em; }
+p.first, p.voice, p.about { text-indent: 0; }
+p.voice { font-style: italic; margin: 0 0 1.5em; padding-left: 0.6em; border-left: 0.3em solid; }
+img.glyph { width: 3em; height: 3em; }
+section.title { text-align: center; margin-top: 25%; }
+li { margin: 0.3em 0; }
+"""
+
+
+def escaped(text: str) -> str:
+    """Return a text for XML; characters that XML cannot hold are replaced."""
+    return escape(_NO_XML.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def file_of(stop: Stop) -> str:
+    """Return the name of a page's chapter."""
+    return f"{stop.page_id}.xhtml" if stop.seq is None else f"page-{stop.seq:05}.xhtml"
+
+
+def glyph_file(symbol_code: int) -> str:
+    """Return the name of a symbol's image."""
+    return f"glyphs/{symbol_code:02x}.svg"
+
+
+def style(itinerary: Itinerary) -> str:
+    """Return the style sheet, with a rule for each character's colour."""
+    rules = (f".c{v.character} p.voice {{ border-color: {v.color}; }}\n" for v in itinerary.book.voices)
+    return _STYLE + "".join(rules)
+
+
+def title_page(itinerary: Itinerary, language: str) -> str:
+    """Return the title page: the book, and what the copy holds."""
+    book = itinerary.book
+    by = f'<p class="about">{escaped(book.author)}</p>' if book.author.strip() else ""
+    pages = f"{itinerary.written} page{'s' * (itinerary.written != 1)} written along the way"
+    return _document(
+        itinerary.title,
+        f'<section class="title" epub:type="titlepage"><h1>{escaped(book.title)}</h1>{by}'
+        f'<p class="about">A journey: {pages}, among {len(itinerary.canon)} of the book.</p></section>',
+        language,
+    )
+
+
+def chapter(page: Page, itinerary: Itinerary, language: str) -> str:
+    """Return a page as a chapter: its glyph, its title, whose voice it is, its text, and where it leads."""
+    body = "".join(
+        (
+            '<section epub:type="chapter" role="doc-chapter">',
+            f'<img class="glyph" src="{glyph_file(page.symbol_code)}" alt={quoteattr(glyph_title(page.symbol_code))}/>',
+            f"<h1>{escaped(page.title) or 'Untitled'}</h1>",
+            f'<p class="voice">{escaped(_voice(page))}</p>',
+            *_paragraphs(page.text),
+            *_links(page, itinerary),
+            "</section>",
+        )
+    )
+    return _document(page.title or "Untitled", body, language, classes=f"c{page.char_hex}")
+
+
+def contents(itinerary: Itinerary, language: str) -> str:
+    """Return the table of contents."""
+    stops = itinerary.stops.values()
+    lines = (f'<li><a href="{file_of(stop)}">{escaped(stop.title) or "Untitled"}</a></li>\n' for stop in stops)
+    return _document(
+        "Contents",
+        '<nav epub:type="toc" role="doc-toc" id="toc"><h1>Contents</h1>\n<ol>\n'
+        f'<li><a href="title.xhtml">{escaped(itinerary.title)}</a></li>\n{"".join(lines)}</ol></nav>',
+        language,
+    )
+
+
+def _document(title: str, body: str, language: str, *, classes: str = "") -> str:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE html>\n'
+        '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" '
+        f'lang="{language}" xml:lang="{language}">\n'
+        f'<head><title>{escaped(title)}</title><link rel="stylesheet" href="style.css"/></head>\n'
+        f"<body{f' class={quoteattr(classes)}' if classes else ''}>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _voice(page: Page) -> str:
+    stopped = ", stopped by its reader" if page.status is PageStatus.STOPPED else ""
+    where = page.page_id if page.seq is None else f"page {page.seq}"
+    return f"{CHARACTER_NAMES[page.char_hex]} · {where}{stopped}"
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    paragraphs = [part.strip("\n") for part in re.split(r"\n[ \t]*\n", lines) if part.strip()]
+    for place, paragraph in enumerate(paragraphs):
+        first = ' class="first"' if place == 0 else ""
+        yield f"<p{first}>{escaped(paragraph).replace(chr(10), '<br/>')}</p>\n"
+
+
+def _links(page: Page, itinerary: Itinerary) -> Iterator[str]:
+    links = itinerary.links(page)
+    if not links:
+        return
+    yield "<h2>From here</h2>\n<ul>\n"
+    for way, stop in links:
+        yield f'<li>{way.value}: <a href="{file_of(stop)}">{escaped(stop.title) or "Untitled"}</a></li>\n'
+    yield "</ul>\n"
