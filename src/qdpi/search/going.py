@@ -1,0 +1,85 @@
+"""Going to a page by its title or its id, however they are spelt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from qdpi.search.index import SearchIndex
+from qdpi.search.leaf import Leaf
+from qdpi.search.tokens import spellings
+
+LONGEST: Final = 100
+"""The longest text that can be meant as a title or an id, in characters."""
+ALIKE: Final = 70.0
+"""How alike a title or an id must be, of 100."""
+_NUMBERED: Final = re.compile(r"(?:s(?P<section>\d{1,2})[\s-]*)?(?:p|page)?\s*(?P<page>\d{1,4})", re.IGNORECASE)
+_LIKE_AN_ID: Final = re.compile(r"s\S{0,4}\d\S{0,8}", re.IGNORECASE)
+_BEGINNING: Final = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}", re.IGNORECASE)
+
+
+class Way(NamedTuple):
+    """A page that may be meant, and how alike its title or id is to what was given, to 100."""
+
+    leaf: Leaf
+    alike: float
+
+
+class Signposts:
+    """The titles and ids of an index, for going to its pages; of a title that many have, the first page."""
+
+    def __init__(self, index: SearchIndex) -> None:
+        self._index = index
+        self._titles: dict[str, Leaf] = {}
+        for leaf in index.leaves:
+            self._titles.setdefault(_plain(leaf.title), leaf)
+
+    def go(self, text: str, own: Sequence[SearchIndex] = (), limit: int = 5) -> list[Way]:
+        """Return the pages that a text may mean, the likeliest first: by number, by id, by title.
+
+        `own` are a journey's pages: these are gone to by their id, or its first four characters or more.
+        """
+        wanted = text.strip()
+        if not wanted or len(wanted) > LONGEST:
+            return []
+        ways = [*self._numbered(wanted), *_begun(wanted, own), *self._alike(wanted, limit)]
+        best: dict[str, Way] = {}
+        for way in sorted(ways, key=lambda way: (-way.alike, way.leaf.kind, way.leaf.order)):
+            best.setdefault(way.leaf.page_id, way)
+        return list(best.values())[:limit]
+
+    def _numbered(self, wanted: str) -> list[Way]:
+        found = _NUMBERED.fullmatch(wanted)
+        if found is None:
+            return []
+        page, section = int(found["page"]), int(found["section"]) if found["section"] else None
+        return [
+            Way(leaf, 100.0) for leaf in self._index.leaves if leaf.page_num == page and section in {None, leaf.section}
+        ]
+
+    def _alike(self, wanted: str, limit: int) -> list[Way]:
+        from rapidfuzz import fuzz, process
+
+        titles = process.extract(
+            _plain(wanted), self._titles.keys(), scorer=fuzz.WRatio, score_cutoff=ALIKE, limit=limit
+        )
+        ways = [Way(self._titles[title], round(score, 1)) for title, score, _ in titles]
+        if _LIKE_AN_ID.fullmatch(wanted):
+            ids = process.extract(
+                wanted.upper(), self._index.row_of.keys(), scorer=fuzz.ratio, score_cutoff=ALIKE, limit=limit
+            )
+            ways += [Way(self._index.leaves[self._index.row_of[page_id]], round(score, 1)) for page_id, score, _ in ids]
+        return ways
+
+
+def _plain(title: str) -> str:
+    """Return a title without case and punctuation."""
+    return " ".join(word for word, _ in spellings(title))
+
+
+def _begun(wanted: str, own: Sequence[SearchIndex]) -> list[Way]:
+    if not _BEGINNING.fullmatch(wanted):
+        return []
+    begun = wanted.lower()
+    return [Way(leaf, 100.0) for index in own for leaf in index.leaves if leaf.page_id.startswith(begun)]

@@ -1,0 +1,65 @@
+"""A leaf: a page as search knows it, without what it never asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from qdpi.page_schema import EdgeType, Page
+from qdpi.symbols import Trajectory, decode_symbol
+
+Kind = Literal["canon", "journey"]
+KINDS: Final[tuple[Kind, ...]] = ("canon", "journey")
+"""The kinds of leaves, in the order in which equally good ones stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A page of the canon or of a journey. `order` is its place in the ring from 0, or its seq.
+
+    `locus` and `anchor` are where a journey's page was pressed and hangs, `canon_revision` what it grew from.
+    """
+
+    page_id: str
+    kind: Kind
+    order: int
+    title: str
+    text: str
+    section: int
+    symbol_code: int
+    trajectory: Trajectory
+    edges: tuple[tuple[EdgeType, str], ...] = ()
+    page_num: int | None = None
+    locus: str | None = None
+    anchor: str | None = None
+    canon_revision: int | None = None
+
+    @property
+    def character(self) -> int:
+        """The character, 0..15."""
+        return decode_symbol(self.symbol_code)[0]
+
+    @property
+    def behavior(self) -> int:
+        """The behaviour, 0..15."""
+        return decode_symbol(self.symbol_code)[1]
+
+
+def leaf_of(page: Page, order: int) -> Leaf:
+    """Return a page as a leaf."""
+    place = page.placement
+    return Leaf(
+        page_id=page.page_id,
+        kind="canon" if place is None else "journey",
+        order=order,
+        title=page.title,
+        text=page.text,
+        section=page.section,
+        symbol_code=page.symbol_code,
+        trajectory=page.trajectory,
+        edges=page.edges.typed(),
+        page_num=page.page_num,
+        locus=place.locus if place else None,
+        anchor=place.anchor if place else None,
+        canon_revision=page.canon_revision,
+    )
