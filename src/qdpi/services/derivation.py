@@ -14,15 +14,24 @@ from qdpi.store.port import PageStore, Snapshot
 async def derive(outcome: Outcome, store: PageStore, publisher: Publisher) -> None:
     """Write an outcome's projections, tell its reader, then tell everybody else; every time and key is its own.
 
-    The reader is told once what can be read is there: the page after its edges, the log's row and the
-    snapshot beside them. What others follow holds the offset, not the reader.
+    The reader is told once what can be read is there. What others follow holds the offset, not the reader.
     """
+    await project(outcome, store)
+    await tell(outcome, publisher)
+
+
+async def project(outcome: Outcome, store: PageStore) -> None:
+    """Write an outcome's projections: the page after its edges, the log's row and the snapshot beside them."""
     await together(
         _write_page(outcome, store),
         _keep_reading(outcome, store),
         store.append_log([log_entry(outcome.event)]),
         store.save_snapshot(snapshot_of(outcome)),
     )
+
+
+async def tell(outcome: Outcome, publisher: Publisher) -> None:
+    """Publish an outcome and what goes with it: a failure's dead letter, then the page's events and the audit."""
     about = outcome.page or outcome.request
     await publisher.publish(outcome.event, about)
     letter = dead_letter_of(outcome)

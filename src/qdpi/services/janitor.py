@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 
 import structlog
 
-from qdpi.bus.port import EventBus
+from qdpi.bus.port import EventBus, TopicState
 from qdpi.errors import BusUnavailable
 from qdpi.events import is_page_topic
 
@@ -41,14 +41,16 @@ class Janitor:
     async def _trim(self) -> None:
         try:
             dropped = await self._bus.trim(self._now())
-            deleted = await self._bus.delete_topics(await self._idle())
+            deleted = await self._bus.delete_topics(idle_page_topics(await self._bus.topics()))
         except BusUnavailable as error:
             log.warning("janitor.stands", cause=error.detail)
         else:
             if dropped or deleted:
                 log.info("janitor.trimmed", records=dropped, topics=len(deleted))
 
-    async def _idle(self) -> list[str]:
-        states = await self._bus.topics()
-        busy = {state.partition.topic for state in states if state.next > state.first}
-        return sorted({state.partition.topic for state in states if is_page_topic(state.partition.topic)} - busy)
+
+def idle_page_topics(states: Iterable[TopicState]) -> list[str]:
+    """Return the topics of single pages that hold nothing any more."""
+    pages = [state for state in states if is_page_topic(state.partition.topic)]
+    busy = {state.partition.topic for state in pages if state.next > state.first}
+    return sorted({state.partition.topic for state in pages} - busy)

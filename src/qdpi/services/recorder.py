@@ -9,6 +9,7 @@ from qdpi.bus.publisher import Publisher
 from qdpi.events import (
     TOPICS,
     Ask,
+    DeadLetter,
     Event,
     PageDone,
     PageFailed,
@@ -42,28 +43,42 @@ class Recorder:
     async def __call__(self, record: Record) -> None:
         """Handle a record of any of the `RECORDED` topics."""
         event = decode(TOPICS[record.topic].model, record.value)
-        if isinstance(event, Event):
-            await self._store.append_log([log_entry(event)])
+        await record_event(event, self._store)
         if isinstance(event, VaultChange):
-            await self._keep(event)
+            await self._tell(event)
 
-    async def _keep(self, change: VaultChange) -> None:
-        if change.action == "unsaved":
-            await self._store.unsave(change.session_id, change.page_id, change.ts, change.event_id)
-        else:
-            await self._store.save(
-                VaultEntry(
-                    session_id=change.session_id,
-                    page_id=change.page_id,
-                    saved_at=change.ts,
-                    event_id=change.event_id,
-                    label=change.label,
-                    notes=change.notes,
-                )
-            )
+    async def _tell(self, change: VaultChange) -> None:
         page = await self._store.page(change.page_id)
         if page is not None:
             indexed = page.page_id in await self._store.embeddings([page.page_id])
             saved = change.action != "unsaved"
             told = page_event(page, change, "saved", change.ts, change.event_id, indexed=indexed, saved=saved)
             await self._publisher.publish(told, about=page)
+
+
+async def record_event(event: Event | DeadLetter, store: PageStore) -> None:
+    """Keep an event in its journey's log, and what it changes in its vault."""
+    if isinstance(event, Event):
+        await store.append_log([log_entry(event)])
+    if isinstance(event, VaultChange):
+        await keep_change(event, store)
+
+
+async def keep_change(change: VaultChange, store: PageStore) -> None:
+    """Bring a change into its vault, unless a newer one of the same page stands there."""
+    if change.action == "unsaved":
+        await store.unsave(change.session_id, change.page_id, change.ts, change.event_id)
+    else:
+        await store.save(vault_entry(change))
+
+
+def vault_entry(change: VaultChange) -> VaultEntry:
+    """Return the entry that a change which saves or labels a page calls for."""
+    return VaultEntry(
+        session_id=change.session_id,
+        page_id=change.page_id,
+        saved_at=change.ts,
+        event_id=change.event_id,
+        label=change.label,
+        notes=change.notes,
+    )
