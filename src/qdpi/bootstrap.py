@@ -42,11 +42,21 @@ def build_bus(settings: Settings, now: Callable[[], datetime]) -> EventBus:
     return EmbeddedBus(settings.data_dir, now=now)
 
 
-def build_store(settings: Settings, *, mending: bool = False) -> PageStore:
+def build_store(
+    settings: Settings,
+    *,
+    mending: bool = False,
+    now: Callable[[], datetime] = utc_now,
+    new_id: Callable[[], str] = random_id,
+) -> PageStore:
     """Return the page store that the settings name.
 
     One that is `mending` writes over what was deleted by hand as well, where a store remembers deletions.
     """
+    if settings.cassandra_hosts:
+        from qdpi.store.cassandra import CassandraPageStore
+
+        return CassandraPageStore(settings, now=now, preparation=new_id(), mending=mending)
     from qdpi.store.embedded import EmbeddedPageStore
 
     return EmbeddedPageStore(settings.data_dir / "store.db")
@@ -63,7 +73,8 @@ def build_system(
     embedder: Embedder | None = None,
 ) -> System:
     """Wire a system; a part that is given takes the place of the one the settings name."""
-    chosen_bus, chosen_store = bus or build_bus(settings, now), store or build_store(settings)
+    chosen_bus = bus or build_bus(settings, now)
+    chosen_store = store or build_store(settings, now=now, new_id=new_id)
     chosen_embedder = embedder or Embedder()
     return System(
         settings=settings,

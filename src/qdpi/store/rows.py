@@ -65,6 +65,11 @@ def microseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
+def from_microseconds(at: int) -> datetime:
+    """Return the time, in UTC, that is so many microseconds after 1970."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
 def page_row(page: Page) -> dict[str, Any]:
     """Return a page by columns, `extra_json` last."""
     rest = page.model_dump(mode="json")

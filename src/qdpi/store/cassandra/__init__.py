@@ -1,0 +1,67 @@
+"""The page store on Apache Cassandra 4.1 or 5: any number of processes, and of nodes.
+
+A write is answered by a quorum of replicas, not by their disks: nodes sync their commit logs every ten seconds
+unless told otherwise, so that a power cut is survived where not all replicas lose power at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from itertools import chain
+from typing import Final
+
+from qdpi.backoff import Backoff
+from qdpi.settings import Settings
+from qdpi.store.cassandra import index, journeys, outcomes, pages, placing, vault
+from qdpi.store.cassandra.canon import Canon
+from qdpi.store.cassandra.connection import Connection
+from qdpi.store.cassandra.index import Index
+from qdpi.store.cassandra.journeys import Journeys
+from qdpi.store.cassandra.outcomes import Outcomes
+from qdpi.store.cassandra.pages import Pages
+from qdpi.store.cassandra.statements import Statement, WriteTimes
+from qdpi.store.cassandra.vault import Vault
+
+_WARM: Final = (outcomes, pages, journeys, placing, index, vault)
+_PING: Final = Statement("SELECT version FROM schema_version WHERE name = 'qdpi'")
+_NOBODY: Final = "-"
+
+
+class CassandraPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
+    """The `PageStore` on a Cassandra cluster; keyspace and tables are made where they are missing.
+
+    `preparation` tells what this store prepares of a canon from what others do, so it is nobody else's. With
+    `mending`, projections are written at the present time (`now`) and win over deletions. Every method raises
+    `StoreUnavailable` while no quorum answers, after `CASSANDRA_TIMEOUT` seconds at most.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime],
+        preparation: str,
+        mending: bool = False,
+        vectors: bool | None = None,
+    ) -> None:
+        connection = Connection(settings, Backoff(first=0.02, most=0.5), vectors=vectors)
+        super().__init__(connection, WriteTimes(now, mending=mending), preparation)
+
+    async def open(self) -> None:
+        """Connect, make what is missing, prepare what a press needs, and ask once for each. Idempotent."""
+        await self._connection.open(chain.from_iterable(part.WARM for part in _WARM))
+        await self.outcome(_NOBODY, _NOBODY)
+        await self.last_outcome(_NOBODY)
+        await self.page(_NOBODY)
+
+    async def close(self) -> None:
+        """Let go of the cluster. Idempotent."""
+        await self._connection.close()
+
+    async def ping(self) -> None:
+        """Return when a quorum answers."""
+        await self._connection.ask(_PING)
+
+    async def settle(self) -> None:
+        """Return at once: what was written was answered by a quorum."""

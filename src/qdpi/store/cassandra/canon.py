@@ -1,0 +1,202 @@
+"""The canon: revisions that are prepared page by page and become current in one conditional write."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import chain
+from typing import Any, Final
+
+from qdpi.canon.book import Voice
+from qdpi.errors import BookRefused, StoreUnavailable
+from qdpi.page_schema import Page
+from qdpi.store.cassandra.connection import Connection, Row
+from qdpi.store.cassandra.pages import link_changes, put_change
+from qdpi.store.cassandra.parts import sweep
+from qdpi.store.cassandra.placing import BUCKET, PLACE, RING, Placing
+from qdpi.store.cassandra.statements import Change, Consistency, Statement, WriteTimes, insert, select
+from qdpi.store.port import CanonRevision
+from qdpi.store.rows import as_json, from_microseconds, microseconds
+
+_REVISION: Final = (
+    "revision",
+    "preparation",
+    "book_id",
+    "title",
+    "author",
+    "content_hash",
+    "pages",
+    "at",
+    "voices_json",
+    "thresholds_version",
+    "thresholds_json",
+)
+_PUT_RING: Final = insert("canon_ring", RING)
+_PUT_PLACE: Final = insert("canon_places", PLACE)
+_SWITCH: Final = insert("canon_revisions", ("canon", *_REVISION, "created_at"), once=True)
+_CURRENT: Final = select(_REVISION, "canon_revisions", "WHERE canon = 'canon' LIMIT 1")
+_ONE: Final = select(_REVISION, "canon_revisions", "WHERE canon = 'canon' AND revision = :revision")
+_ONE_SURELY: Final = select(
+    _REVISION,
+    "canon_revisions",
+    "WHERE canon = 'canon' AND revision = :revision",
+    consistency=Consistency.SERIAL,
+)
+_IN_BUCKET: Final = "WHERE canon_revision = :canon_revision AND preparation = :preparation AND bucket = :bucket"
+_COUNT: Final = Statement(f"SELECT count(*) AS pages FROM canon_ring {_IN_BUCKET} AND position < :pages")  # noqa: S608
+_READ: Final = select(["page_json"], "canon_ring", f"{_IN_BUCKET} AND position < :pages", page=BUCKET)
+_BUCKETS_AT_ONCE: Final = 4
+
+
+class Canon(Placing):
+    """The verbs on the canon. `preparation` sets what this store prepares apart from what others do."""
+
+    def __init__(self, connection: Connection, times: WriteTimes, preparation: str) -> None:
+        super().__init__(connection, times)
+        self._preparation = preparation
+
+    async def put_canon(self, revision: int, position: int, pages: Sequence[Page]) -> None:
+        """Store canon pages of a revision that is being prepared; of one that is out already: no effect."""
+        if await self._revision(_ONE, revision=revision) is not None:
+            return
+        kept = await sweep(self._as_it_came_out, pages) if await self.canon_number() is not None else pages
+        places = [self._place(revision, place, page) for place, page in enumerate(kept, start=position)]
+        changes = [Change(statement, place) for place in places for statement in (_PUT_RING, _PUT_PLACE)]
+        await sweep(self._connection.write, changes)
+
+    async def switch_canon(self, revision: CanonRevision) -> None:
+        """Make a prepared revision the current one, unless a higher one is.
+
+        Its pages are then shown in the tables of pages, edges and signals; until they are, canon pages are read
+        from their places. Switching again shows them again. Raises `BookRefused` where another book has that
+        number already or pages of it are missing.
+        """
+        if not _is_repeated(await self._revision(_ONE, revision=revision.revision), revision):
+            await self._check_whole(revision)
+            await self._put_revision(revision)
+        if await self.canon_number() == revision.revision:
+            await self._show(revision.revision)
+
+    async def canon(self, revision: int | None = None) -> CanonRevision | None:
+        """Return a revision of the canon, by default the current one."""
+        row = await (self._revision(_CURRENT) if revision is None else self._revision(_ONE, revision=revision))
+        return _record(row) if row else None
+
+    async def canon_pages(self, revision: int) -> list[Page]:
+        """Return a revision's pages in ring order, each as it was in that revision."""
+        row = await self._revision(_ONE, revision=revision)
+        if row is None:
+            return []
+        buckets = await sweep(lambda bucket: self._bucket(row, bucket), _buckets(row["pages"]), _BUCKETS_AT_ONCE)
+        return list(chain.from_iterable(buckets))
+
+    async def page_revisions(self, page_id: str) -> list[Page]:
+        """Return every revision of a canon page, the oldest first, each as it first came out."""
+        first_out = {place.revision: place for place in reversed(await self._places(page_id))}
+        pages = await sweep(self._page_at, [first_out[revision] for revision in sorted(first_out)])
+        return [page for page in pages if page is not None]
+
+    async def _as_it_came_out(self, page: Page) -> Page:
+        """Return a page with the text that its revision has already, where that revision is out."""
+        out = [place for place in await self._places(page.page_id) if place.revision == page.revision]
+        kept = await self._page_at(out[0]) if out else None
+        return page.model_copy(update={"text": kept.text, "title": kept.title}) if kept else page
+
+    def _place(self, revision: int, position: int, page: Page) -> dict[str, Any]:
+        return {
+            "canon_revision": revision,
+            "preparation": self._preparation,
+            "bucket": position // BUCKET,
+            "position": position,
+            "page_id": page.page_id,
+            "revision": page.revision,
+            "page_json": page.model_dump_json(),
+        }
+
+    async def _check_whole(self, revision: CanonRevision) -> None:
+        ring = {"canon_revision": revision.revision, "preparation": self._preparation, "pages": revision.pages}
+        counts = await sweep(
+            lambda bucket: self._connection.first(_COUNT, **ring, bucket=bucket), _buckets(revision.pages)
+        )
+        found = sum(row["pages"] for row in counts if row)
+        if found != revision.pages:
+            raise BookRefused(
+                f"Canon revision {revision.revision} has {found} of its {revision.pages} pages.",
+                next_step="Ingest the book again; readers still have the revision before.",
+            )
+
+    async def _put_revision(self, revision: CanonRevision) -> None:
+        row = _row(revision, self._preparation)
+        try:
+            await self._connection.decide(Change(_SWITCH, row))
+        except StoreUnavailable:
+            if await self._revision(_ONE_SURELY, revision=revision.revision) is None:
+                raise
+        # Ours, or another's that came first: the same book, or a refusal.
+        _is_repeated(await self._revision(_ONE_SURELY, revision=revision.revision), revision)
+
+    async def _show(self, revision: int) -> None:
+        row = await self._revision(_ONE_SURELY, revision=revision)
+        if row is None:
+            return
+        for bucket in _buckets(row["pages"]):
+            await sweep(
+                lambda changes: self._connection.write(*changes), self._shown(row, await self._bucket(row, bucket))
+            )
+
+    def _shown(self, row: Row, pages: Sequence[Page]) -> list[list[Change]]:
+        out = from_microseconds(row["at"])
+        linked = [link_changes(page, self._times.of(out)) for page in pages]
+        return [*linked, *([put_change(page, self._times.of(out))] for page in pages)]
+
+    async def _bucket(self, row: Row, bucket: int) -> list[Page]:
+        found = await self._connection.ask(
+            _READ,
+            canon_revision=row["revision"],
+            preparation=row["preparation"],
+            bucket=bucket,
+            pages=row["pages"],
+        )
+        return await asyncio.to_thread(lambda: [Page.model_validate_json(place["page_json"]) for place in found])
+
+    async def _revision(self, statement: Statement, **values: int) -> Row | None:
+        return await self._connection.first(statement, **values)
+
+
+def _buckets(pages: int) -> range:
+    return range(-(-pages // BUCKET))
+
+
+def _is_repeated(out: Row | None, revision: CanonRevision) -> bool:
+    """Tell whether a revision is out as it is; refuse another under its number."""
+    if out is not None and out["content_hash"] != revision.content_hash:
+        raise BookRefused(
+            f"Canon revision {revision.revision} is {out['title']!r} already.",
+            next_step="Ingest the book again: it takes the next revision.",
+        )
+    return out is not None
+
+
+def _row(revision: CanonRevision, preparation: str) -> dict[str, Any]:
+    stored = revision.model_dump(include={"revision", "book_id", "title", "author", "content_hash", "pages"})
+    return {
+        **stored,
+        "canon": "canon",
+        "preparation": preparation,
+        "created_at": revision.created_at,
+        "at": microseconds(revision.created_at),
+        "voices_json": as_json([asdict(voice) for voice in revision.voices]),
+        "thresholds_version": revision.thresholds_version,
+        "thresholds_json": as_json(revision.thresholds),
+    }
+
+
+def _record(row: Row) -> CanonRevision:
+    return CanonRevision(
+        **{name: row[name] for name in _REVISION if name in CanonRevision.model_fields},
+        created_at=from_microseconds(row["at"]),
+        voices=tuple(Voice(**voice) for voice in json.loads(row["voices_json"])),
+        thresholds=json.loads(row["thresholds_json"]),
+    )

@@ -1,0 +1,196 @@
+"""The connection to a cluster: opened once, asked by statements, with retries of our own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cassandra import ConsistencyLevel
+from cassandra.query import BatchStatement, BatchType
+
+from qdpi.backoff import Backoff
+from qdpi.errors import InvalidSetting, StoreUnavailable
+from qdpi.settings import Settings
+from qdpi.store.cassandra import schema
+from qdpi.store.cassandra.bridge import Answer, Bridge
+from qdpi.store.cassandra.contact import cluster_of
+from qdpi.store.cassandra.statements import Change, Statement
+from qdpi.store.cassandra.trouble import DRIVER_ERRORS, trouble
+
+TRIES: Final = 3
+"""How often a request that may be repeated is tried, as long as CASSANDRA_TIMEOUT allows."""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What an open connection has."""
+
+    cluster: Any
+    session: Any
+    bridge: Bridge
+    vectors: bool
+    prepared: dict[Statement, asyncio.Future[Any]]
+
+
+class Connection:
+    """A cluster and a keyspace in it, for the event loop that opened it.
+
+    Every method raises `StoreUnavailable` while the cluster does not answer. `vectors` False leaves the
+    server's search for vectors aside; None uses it where the server has it.
+    """
+
+    def __init__(self, settings: Settings, backoff: Backoff, *, vectors: bool | None = None) -> None:
+        self._settings, self._backoff, self._wish = settings, backoff, vectors
+        self._schema = schema.schema_of(settings)
+        self._opening = asyncio.Lock()
+        self._open: _Open | None = None
+
+    @property
+    def vectors(self) -> bool:
+        """Whether the server searches vectors."""
+        return self._there.vectors
+
+    async def open(self, warm: Iterable[Statement] = (), *, again: bool = False) -> None:
+        """Connect, make the schema where it is missing (with `again` anyway), prepare statements. Idempotent."""
+        async with self._opening:
+            if self._open is None:
+                self._open = await asyncio.to_thread(self._connect, again)
+        for statement in warm:
+            await self._prepared(self._there, statement)
+
+    async def close(self) -> None:
+        """Let go of the cluster. Idempotent."""
+        async with self._opening:
+            opened, self._open = self._open, None
+            if opened is not None:
+                await asyncio.to_thread(opened.cluster.shutdown)
+
+    async def ask(self, statement: Statement, **values: Any) -> list[Row]:
+        """Return all rows of a query."""
+        return [row async for page in self.pages(statement, **values) for row in page]
+
+    async def first(self, statement: Statement, **values: Any) -> Row | None:
+        """Return the first row of a query, None where there is none."""
+        rows = (await self._patiently(lambda: self._bound(statement, values))).rows
+        return rows[0] if rows else None
+
+    async def pages(self, statement: Statement, **values: Any) -> AsyncIterator[list[Row]]:
+        """Give the rows of a query as they come, page by page."""
+        state: bytes | None = None
+        while True:
+            answer = await self._patiently(lambda: self._bound(statement, values), state)
+            yield answer.rows
+            state = answer.paging_state
+            if state is None:
+                return
+
+    async def write(self, *changes: Change) -> None:
+        """Make changes: one, or several of one partition, which come all or not at all."""
+        await self._patiently(lambda: self._together(changes))
+
+    async def decide(self, *changes: Change) -> Row:
+        """Make changes of one partition if all their conditions hold; return what the server says of them.
+
+        Tried once: after an error nobody knows whether they were made, and the caller reads again, serially.
+        """
+        there = self._there
+        return (await self._send(await self._together(changes), self._settings.cassandra_timeout, there)).rows[0]
+
+    @property
+    def _there(self) -> _Open:
+        if self._open is None:
+            raise StoreUnavailable(
+                f"The store on Cassandra at {self._settings.cassandra_hosts} is not open.", next_step="Open it first."
+            )
+        return self._open
+
+    def _connect(self, again: bool) -> _Open:
+        cluster = cluster_of(self._settings)
+        try:
+            session = cluster.connect()
+            vectors = self._prepare_keyspace(cluster, session, again)
+        except BaseException as error:
+            cluster.shutdown()
+            if isinstance(error, DRIVER_ERRORS):
+                raise self._trouble(error) from error
+            raise
+        return _Open(cluster, session, Bridge(session, self._settings.cassandra_in_flight), vectors, {})
+
+    def _prepare_keyspace(self, cluster: Any, session: Any, again: bool) -> bool:
+        there = schema.version_there(session, self._schema.keyspace)
+        if there is not None and there > schema.VERSION:
+            raise InvalidSetting(
+                f"Keyspace {self._schema.keyspace} has schema version {there}; this qdpi knows {schema.VERSION}.",
+                next_step="Use a newer qdpi, or another CASSANDRA_KEYSPACE.",
+            )
+        vectors = self._wish is not False and _release(session) >= schema.FIRST_WITH_VECTORS
+        if again or there != schema.VERSION:
+            schema.apply(session, self._schema, vectors=vectors)
+        session.set_keyspace(self._schema.keyspace)
+        cluster.refresh_table_metadata(self._schema.keyspace, "page_embeddings")
+        table = cluster.metadata.keyspaces[self._schema.keyspace].tables["page_embeddings"]
+        return vectors and "vector" in table.columns
+
+    async def _patiently(self, make: Callable[[], Any], paging_state: bytes | None = None) -> Answer:
+        """Send what `make` gives, again while that may help; never longer than one request may take."""
+        clock = asyncio.get_running_loop()
+        end = clock.time() + self._settings.cassandra_timeout
+        for tries in range(1, TRIES + 1):
+            try:
+                there = self._there
+                return await self._send(await make(), max(end - clock.time(), 0.01), there, paging_state)
+            except StoreUnavailable:
+                if tries == TRIES or clock.time() + self._backoff.delay(tries) >= end:
+                    raise
+                await self._backoff.wait(tries)
+        raise RuntimeError("A last try ends in an answer or an error.")
+
+    async def _send(self, request: Any, timeout: float, there: _Open, paging_state: bytes | None = None) -> Answer:
+        try:
+            return await there.bridge.send(request, timeout, paging_state)
+        except DRIVER_ERRORS as error:
+            raise self._trouble(error) from error
+
+    async def _together(self, changes: tuple[Change, ...]) -> Any:
+        if len(changes) == 1:
+            return await self._bound(*changes[0])
+        batch = BatchStatement(BatchType.UNLOGGED, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
+        batch.serial_consistency_level = ConsistencyLevel.SERIAL
+        batch.is_idempotent = not any(change.statement.decides for change in changes)
+        for change in changes:
+            batch.add(await self._bound(*change))
+        return batch
+
+    async def _bound(self, statement: Statement, values: dict[str, Any]) -> Any:
+        return (await self._prepared(self._there, statement)).bind(values)
+
+    async def _prepared(self, there: _Open, statement: Statement) -> Any:
+        """Return a statement as the cluster knows it, prepared once."""
+        known = there.prepared.get(statement)
+        if known is None or (known.done() and (known.cancelled() or known.exception() is not None)):
+            known = asyncio.ensure_future(asyncio.to_thread(_prepare, there.session, statement))
+            there.prepared[statement] = known
+        try:
+            return await asyncio.shield(known)
+        except DRIVER_ERRORS as error:
+            raise self._trouble(error) from error
+
+    def _trouble(self, error: BaseException) -> Exception:
+        return trouble(self._settings.cassandra_hosts or "", error)
+
+
+def _prepare(session: Any, statement: Statement) -> Any:
+    prepared = session.prepare(statement.cql)
+    prepared.consistency_level = getattr(ConsistencyLevel, statement.consistency.value)
+    prepared.serial_consistency_level = ConsistencyLevel.SERIAL
+    prepared.is_idempotent = not statement.decides
+    prepared.fetch_size = statement.page
+    return prepared
+
+
+def _release(session: Any) -> int:
+    (row,) = session.execute("SELECT release_version FROM system.local")
+    return int(str(row["release_version"]).partition(".")[0])

@@ -1,0 +1,184 @@
+"""What is derived from a journey's outcomes: the log, snapshots, section statistics."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from qdpi.identity import time_uuid
+from qdpi.journey import JourneyState
+from qdpi.outcome import LogEntry
+from qdpi.store.cassandra.connection import Row
+from qdpi.store.cassandra.parts import OnCluster, sweep
+from qdpi.store.cassandra.rows import lowest_time_uuid
+from qdpi.store.cassandra.statements import Change, Statement, insert, select
+from qdpi.store.port import SectionStatistics, Snapshot
+from qdpi.store.rows import SectionFigures, section_figures, time_of
+from qdpi.symbols import CHARACTER_MAP
+
+BUCKETS: Final = 16
+"""Partitions of a section's journeys."""
+_SECTIONS: Final = range(1, len(CHARACTER_MAP) + 1)
+_ZERO: Final = SectionFigures(0, 0)
+
+_LOG: Final = ("session_id", "ts", "event_id", "type", "payload_json", "headers_json")
+_SNAPSHOT: Final = ("session_id", "snapshot_ts", "ui_state_json", "last_event_ts", "cursor", "seq")
+_FIGURES: Final = ("section", "bucket", "session_id", "open_branches", "return_debt")
+
+_APPEND: Final = insert("events_log", _LOG, timed=True)
+_READ_LOG: Final = select(_LOG, "events_log", "WHERE session_id = :session_id")
+_READ_LOG_SINCE: Final = select(_LOG, "events_log", "WHERE session_id = :session_id AND ts >= :since")
+_LOGGED: Final = select(
+    _LOG, "events_log", "WHERE session_id = :session_id AND event_id = :event_id LIMIT 1 ALLOW FILTERING"
+)
+_BEFORE: Final = select(["event_id"], "events_log", "WHERE session_id = :session_id AND ts < :since", page=5_000)
+_SAVE: Final = insert("state_snapshots", _SNAPSHOT, timed=True)
+_NEWEST: Final = select(_SNAPSHOT, "state_snapshots", "WHERE session_id = :session_id LIMIT 2")
+_BOOK: Final = insert("section_counters", _FIGURES, timed=True)
+_FIGURES_OF: Final = select(
+    _FIGURES, "section_counters", "WHERE section IN :sections AND bucket = :bucket AND session_id = :session_id"
+)
+_SUMS: Final = Statement(
+    "SELECT count(*) AS journeys, sum(open_branches) AS open_branches, sum(return_debt) AS return_debt "
+    "FROM section_counters WHERE section = :section AND bucket = :bucket",
+    page=5_000,
+)
+WARM: Final = (_APPEND, _SAVE, _NEWEST, _BOOK)
+
+
+class Journeys(OnCluster):
+    """The verbs on the log, on snapshots and on section statistics."""
+
+    async def append_log(self, entries: Sequence[LogEntry]) -> None:
+        """Store rows of the events log, each where its time and id put it.
+
+        An event that comes again with another time gets a row of its own there, and the log shows the earliest:
+        so "once, as it first was" costs neither a read before every write nor a conditional one (four events a
+        press, 2 ms each), and does not depend on who writes first.
+        """
+        await sweep(lambda entry: self._connection.write(self._append(entry)), entries)
+
+    async def log(
+        self, session_id: str, *, since: datetime | None = None, topic: str | None = None, limit: int = 10_000
+    ) -> list[LogEntry]:
+        """Return a journey's rows of the events log, from `since` on, of one topic or of all, in their order."""
+        if since is None:
+            pages, seen = self._connection.pages(_READ_LOG, session_id=session_id), set[str]()
+        else:
+            first = {"session_id": session_id, "since": lowest_time_uuid(since)}
+            pages = self._connection.pages(_READ_LOG_SINCE, **first)
+            seen = {row["event_id"] for row in await self._connection.ask(_BEFORE, **first)}
+        entries = await _first_of_each(pages, seen, topic, limit)
+        return sorted(entries, key=lambda entry: (entry.ts, entry.event_id))[:limit]
+
+    async def logged(self, session_id: str, event_id: str) -> LogEntry | None:
+        """Return a journey's row of one event as it first was; the server looks through the journey's log for it."""
+        row = await self._connection.first(_LOGGED, session_id=session_id, event_id=event_id)
+        return _entry(row) if row else None
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Store a journey's snapshot and its section figures, whatever the order in which snapshots come.
+
+        Figures are booked at the snapshot's time, so a newer one's win. A section that the newest state does
+        not name has closed there, and its row says zero. Of two snapshots that are saved at once, each is
+        written before the newest two are read, so that one of the savers sees both.
+        """
+        figures = section_figures(snapshot.state)
+        await self._write(self._snapshot(snapshot), *self._booked(figures, snapshot))
+        newest = [_snapshot_of(row) for row in await self._connection.ask(_NEWEST, session_id=snapshot.session_id)]
+        await self._write(*self._booked(_corrections(snapshot, newest), newest[0] if newest else snapshot))
+
+    async def snapshot(self, session_id: str) -> Snapshot | None:
+        """Return a journey's newest snapshot."""
+        row = await self._connection.first(_NEWEST, session_id=session_id)
+        return _snapshot_of(row) if row else None
+
+    async def section_statistics(self, section: int) -> SectionStatistics:
+        """Return the sums over the journeys that ever departed from a section."""
+        sums = await sweep(lambda bucket: self._connection.first(_SUMS, section=section, bucket=bucket), range(BUCKETS))
+        totals = {
+            name: sum((row or {}).get(name) or 0 for row in sums)
+            for name in ("journeys", "open_branches", "return_debt")
+        }
+        return SectionStatistics(section=section, **totals)
+
+    async def section_figures(self, session_id: str) -> Mapping[int, SectionFigures]:
+        """Return a journey's figures by section: of every section that it ever departed from, zeros included."""
+        rows = await self._connection.ask(
+            _FIGURES_OF, sections=list(_SECTIONS), bucket=_bucket(session_id), session_id=session_id
+        )
+        return {row["section"]: SectionFigures(row["open_branches"], row["return_debt"]) for row in rows}
+
+    async def _write(self, *changes: Change) -> None:
+        await sweep(self._connection.write, changes)
+
+    def _append(self, entry: LogEntry) -> Change:
+        values = {**entry.model_dump(), "ts": UUID(entry.time_uuid), "written": self._times.of(entry.ts)}
+        return Change(_APPEND, values)
+
+    def _snapshot(self, snapshot: Snapshot) -> Change:
+        values = {
+            "session_id": snapshot.session_id,
+            "snapshot_ts": UUID(time_uuid(snapshot.last_event_ts, str(snapshot.seq))),
+            "ui_state_json": snapshot.state.model_dump_json(),
+            "last_event_ts": UUID(time_uuid(snapshot.last_event_ts, snapshot.cursor)),
+            "cursor": snapshot.cursor,
+            "seq": snapshot.seq,
+        }
+        return Change(_SAVE, {**values, "written": self._times.of(snapshot.last_event_ts)})
+
+    def _booked(self, figures: Mapping[int, SectionFigures], snapshot: Snapshot) -> list[Change]:
+        journey = {"session_id": snapshot.session_id, "bucket": _bucket(snapshot.session_id)}
+        written = self._times.of(snapshot.last_event_ts)
+        return [
+            Change(_BOOK, {**journey, **figure._asdict(), "section": section, "written": written})
+            for section, figure in figures.items()
+        ]
+
+
+async def _first_of_each(
+    pages: AsyncIterator[list[Row]], seen: set[str], topic: str | None, limit: int
+) -> list[LogEntry]:
+    """Return the first row of each event that is not `seen`, the earliest `limit` and all of the last one's time."""
+    entries: list[LogEntry] = []
+    async for page in pages:
+        for row in page:
+            entry = _entry(row)
+            if len(entries) >= limit and entry.ts > entries[-1].ts:
+                return entries
+            if entry.event_id not in seen and topic in (None, entry.type):
+                entries.append(entry)
+            seen.add(entry.event_id)
+    return entries
+
+
+def _corrections(saved: Snapshot, newest: Sequence[Snapshot]) -> dict[int, SectionFigures]:
+    """Return the newest state's figures of the sections that it closed, or that an older one just booked."""
+    if not newest:
+        return {}
+    stands = section_figures(newest[0].state)
+    if newest[0].seq != saved.seq:
+        return {section: stands.get(section, _ZERO) for section in section_figures(saved.state)}
+    before = section_figures(newest[1].state) if len(newest) > 1 else {}
+    return {section: _ZERO for section in before if section not in stands}
+
+
+def _entry(row: Row) -> LogEntry:
+    return LogEntry.model_validate({**row, "ts": time_of(str(row["ts"]))})
+
+
+def _snapshot_of(row: Row) -> Snapshot:
+    return Snapshot(
+        session_id=row["session_id"],
+        seq=row["seq"],
+        state=JourneyState.model_validate_json(row["ui_state_json"]),
+        last_event_ts=time_of(str(row["last_event_ts"])),
+        cursor=row["cursor"],
+    )
+
+
+def _bucket(session_id: str) -> int:
+    return zlib.crc32(session_id.encode()) % BUCKETS

@@ -1,0 +1,173 @@
+"""The journey's own partition: outcomes, one conditional batch each, and attempts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from qdpi.errors import StoreUnavailable
+from qdpi.outcome import Outcome
+from qdpi.store.cassandra.connection import TRIES, Row
+from qdpi.store.cassandra.parts import OnCluster
+from qdpi.store.cassandra.statements import Change, Consistency, Statement, insert, select
+from qdpi.store.port import Answered, Committed, Moved
+
+_FIRST_HEAD: Final = Statement(
+    "UPDATE outcomes SET head = :next WHERE session_id = :session_id IF head = NULL", decides=True
+)
+_NEXT_HEAD: Final = Statement(
+    "UPDATE outcomes SET head = :next WHERE session_id = :session_id IF head = :head", decides=True
+)
+_ANSWER: Final = insert("outcomes", ("session_id", "seq", "request_id", "answered_seq"), once=True)
+_PLACE: Final = insert(
+    "outcomes", ("session_id", "seq", "request_id", "type", "committed_at", "page_id", "outcome_json")
+)
+_ANSWERED: Final = select(
+    ["answered_seq"],
+    "outcomes",
+    "WHERE session_id = :session_id AND seq = 0 AND request_id = :request_id",
+    consistency=Consistency.SERIAL,
+)
+_OUTCOME: Final = select(
+    ["outcome_json"],
+    "outcomes",
+    "WHERE session_id = :session_id AND seq = :seq AND request_id = :request_id",
+    consistency=Consistency.SERIAL,
+)
+_LAST: Final = select(
+    ["outcome_json"],
+    "outcomes",
+    "WHERE session_id = :session_id ORDER BY seq DESC, request_id DESC LIMIT 1",
+    consistency=Consistency.SERIAL,
+)
+_AFTER: Final = select(
+    ["outcome_json"], "outcomes", "WHERE session_id = :session_id AND seq > :after LIMIT :most", page=50
+)
+_JOURNEYS: Final = Statement("SELECT DISTINCT session_id FROM outcomes", page=1_000)
+_ANY_JOURNEY: Final = Statement("SELECT session_id FROM outcomes LIMIT 1")
+_FIRST_ATTEMPT: Final = insert("attempts", ("session_id", "request_id", "attempt"), once=True)
+_NEXT_ATTEMPT: Final = Statement(
+    "UPDATE attempts SET attempt = :next WHERE session_id = :session_id AND request_id = :request_id "
+    "IF attempt = :attempt",
+    decides=True,
+)
+WARM: Final = (_FIRST_HEAD, _NEXT_HEAD, _ANSWER, _PLACE, _ANSWERED, _OUTCOME, _LAST, _FIRST_ATTEMPT)
+
+
+class Outcomes(OnCluster):
+    """The verbs on the journey's own partition."""
+
+    async def commit_outcome(
+        self, session_id: str, request_id: str, head: int, outcome: Outcome
+    ) -> Committed | Answered | Moved:
+        """Store an outcome as `head + 1`: one conditional batch. Raises `ValueError` for another's.
+
+        After an ambiguous answer the serial read finishes or buries what was under way. Where it finds neither
+        the outcome nor another head, the same batch is sent again: at most one of the two can hold.
+        """
+        named = (outcome.session_id, outcome.request_id, outcome.seq)
+        if named != (session_id, request_id, head + 1):
+            raise ValueError(f"The outcome of {named} cannot stand at {(session_id, request_id, head + 1)}.")
+        changes = _changes(outcome, head)
+        for last_try in (False,) * (TRIES - 1) + (True,):
+            try:
+                return await self._said(outcome, await self._connection.decide(*changes))
+            except StoreUnavailable:
+                found = await self._found(outcome, head)
+                if found is None and last_try:
+                    raise
+            if found is not None:
+                return found
+        raise RuntimeError("A last try ends in an answer or an error.")
+
+    async def outcome(self, session_id: str, request_id: str) -> Outcome | None:
+        """Return a request's outcome."""
+        answered = await self._connection.first(_ANSWERED, session_id=session_id, request_id=request_id)
+        return await self._at(session_id, request_id, answered["answered_seq"]) if answered else None
+
+    async def last_outcome(self, session_id: str) -> Outcome | None:
+        """Return the journey's newest outcome."""
+        row = await self._connection.first(_LAST, session_id=session_id)
+        return _outcome(row) if row else None
+
+    async def outcomes(self, session_id: str, *, after: int = 0, limit: int = 1_000) -> list[Outcome]:
+        """Return outcomes with a seq above `after`, in order."""
+        if limit < 1:
+            return []
+        rows = await self._connection.ask(_AFTER, session_id=session_id, after=max(after, 0), most=limit)
+        return [_outcome(row) for row in rows]
+
+    async def begin_attempt(self, session_id: str, request_id: str) -> int:
+        """Claim and return the next attempt number of a request, from 1.
+
+        A claim whose answer was lost may have been made: then its number is nobody's, and the next is claimed.
+        """
+        names = {"session_id": session_id, "request_id": request_id}
+        said = await self._claim(Change(_FIRST_ATTEMPT, {**names, "attempt": 1}))
+        claimed = 1
+        while not said["[applied]"]:
+            claimed = said["attempt"] + 1
+            said = await self._claim(Change(_NEXT_ATTEMPT, {**names, "attempt": claimed - 1, "next": claimed}))
+        return claimed
+
+    async def has_journeys(self) -> bool:
+        """Tell whether any journey has an outcome."""
+        return await self._connection.first(_ANY_JOURNEY) is not None
+
+    async def journeys(self) -> AsyncIterator[str]:
+        """Give every journey that has an outcome, each once, in no order."""
+        async for page in self._connection.pages(_JOURNEYS):
+            for row in page:
+                yield row["session_id"]
+
+    async def _said(self, outcome: Outcome, said: Row) -> Committed | Answered | Moved:
+        if said["[applied]"]:
+            return Committed()
+        # The server shows the rows whose conditions failed: the request's answer, the head, or no row at all.
+        if said.get("answered_seq") is None:
+            return Moved(head=said.get("head") or 0)
+        stored = await self._at(outcome.session_id, outcome.request_id, said["answered_seq"])
+        return Answered(outcome=stored)
+
+    async def _found(self, outcome: Outcome, head: int) -> Committed | Answered | Moved | None:
+        stored = await self.outcome(outcome.session_id, outcome.request_id)
+        if stored is not None:
+            return Committed() if stored == outcome else Answered(outcome=stored)
+        last = await self.last_outcome(outcome.session_id)
+        seq = last.seq if last else 0
+        return Moved(head=seq) if seq != head else None
+
+    async def _at(self, session_id: str, request_id: str, seq: int) -> Outcome:
+        row = await self._connection.first(_OUTCOME, session_id=session_id, request_id=request_id, seq=seq)
+        if row is None:
+            raise StoreUnavailable(f"Outcome {seq} of a journey is named as an answer and is not there.")
+        return _outcome(row)
+
+    async def _claim(self, change: Change) -> Row:
+        for _ in range(TRIES - 1):
+            try:
+                return await self._connection.decide(change)
+            except StoreUnavailable:
+                continue
+        return await self._connection.decide(change)
+
+
+def _changes(outcome: Outcome, head: int) -> list[Change]:
+    names = {"session_id": outcome.session_id, "request_id": outcome.request_id}
+    seq = head + 1
+    place = {
+        "seq": seq,
+        "type": outcome.event.topic,
+        "committed_at": outcome.at,
+        "page_id": outcome.page.page_id if outcome.page else None,
+        "outcome_json": outcome.model_dump_json(),
+    }
+    return [
+        Change(_NEXT_HEAD if head else _FIRST_HEAD, {**names, "head": head, "next": seq}),
+        Change(_ANSWER, {**names, "seq": 0, "answered_seq": seq}),
+        Change(_PLACE, {**names, **place}),
+    ]
+
+
+def _outcome(row: Row) -> Outcome:
+    return Outcome.model_validate_json(row["outcome_json"])

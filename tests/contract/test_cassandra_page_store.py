@@ -1,0 +1,47 @@
+"""The page store on Cassandra keeps the port's contract, and what is its own; against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
+
+import pytest
+from tests.contract.page_store_suite import Connect, PageStoreSuite
+from tests.support.keyspace import Keyspace, keyspace
+
+from qdpi.bootstrap import utc_now
+from qdpi.store.cassandra import CassandraPageStore
+from qdpi.store.port import PageStore
+
+pytestmark = pytest.mark.cassandra
+
+
+@pytest.fixture(scope="module")
+def space(cassandra_environment: dict[str, str]) -> Iterator[Keyspace]:
+    with keyspace(cassandra_environment) as made:
+        yield made
+
+
+@pytest.fixture
+def emptied(space: Keyspace) -> Keyspace:
+    space.empty()
+    return space
+
+
+def new_store(space: Keyspace, **changes: bool) -> CassandraPageStore:
+    return CassandraPageStore(space.settings, now=utc_now, preparation=str(uuid4()), **changes)
+
+
+class TestCassandraPageStore(PageStoreSuite):
+    @pytest.fixture
+    async def connect(self, emptied: Keyspace) -> AsyncIterator[Connect]:
+        clients: list[CassandraPageStore] = []
+
+        async def another() -> PageStore:
+            clients.append(new_store(emptied))
+            await clients[-1].open()
+            return clients[-1]
+
+        yield another
+        await asyncio.gather(*(client.close() for client in clients))

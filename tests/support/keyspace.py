@@ -1,0 +1,60 @@
+"""A keyspace for tests: seen by the bare driver, emptied between tests, dropped at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+from qdpi.settings import Settings, load_settings
+from qdpi.store.cassandra.contact import cluster_of
+from qdpi.store.cassandra.schema import apply, schema_of
+
+DELETED_FROM = ("page_edges", "page_embeddings")
+"""A deletion stays in an empty table, and would win over what a test writes at an earlier time."""
+
+
+class Keyspace:
+    """A keyspace with our tables, and the bare driver's session in it."""
+
+    def __init__(self, environment: dict[str, str], session: Any) -> None:
+        self.environment, self.session = environment, session
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of a store in it."""
+        return load_settings(self.environment)
+
+    def rows(self, cql: str) -> list[dict[str, Any]]:
+        """Return the rows of a query."""
+        return list(self.session.execute(cql, timeout=30))
+
+    def tables(self) -> list[str]:
+        """Return the tables that hold what stores write."""
+        name = self.environment["CASSANDRA_KEYSPACE"]
+        found = self.rows(f"SELECT table_name FROM system_schema.tables WHERE keyspace_name = '{name}'")
+        return [row["table_name"] for row in found if row["table_name"] != "schema_version"]
+
+    def empty(self) -> None:
+        """Truncate the tables that have rows, for truncating takes longer than asking, or where rows were deleted."""
+        asked = {name: self.session.execute_async(f"SELECT * FROM {name} LIMIT 1") for name in self.tables()}
+        full = [name for name, rows in asked.items() if rows.result().one() is not None or name in DELETED_FROM]
+        for truncating in [self.session.execute_async(f"TRUNCATE {name}", timeout=60) for name in full]:
+            truncating.result()
+
+
+@contextmanager
+def keyspace(environment: dict[str, str], name: str | None = None) -> Iterator[Keyspace]:
+    """Make a keyspace of our own on running servers, and drop it at the end."""
+    named = {**environment, "CASSANDRA_KEYSPACE": name or f"test_{os.getpid()}_{uuid4().hex[:8]}"}
+    settings = load_settings(named)
+    cluster = cluster_of(settings)
+    try:
+        session = cluster.connect()
+        apply(session, schema_of(settings), vectors=True)
+        yield Keyspace(named, session)
+        session.execute(f"DROP KEYSPACE {named['CASSANDRA_KEYSPACE']}", timeout=60)
+    finally:
+        cluster.shutdown()
