@@ -31,6 +31,8 @@ COMMANDS: Final[dict[str, Entry]] = {
     "kafka-topics": Entry("kafka_topics", "kafka_topics", "Create and list the topics of the bus."),
     "tail": Entry("tail", "tail", "Follow the events on the bus."),
     "dlq": Entry("dlq", "dlq", "Dead letters: list, show and replay them."),
+    "repair": Entry("repair", "repair", "Find what a crash has left, and mend it."),
+    "replay": Entry("replay", "replay", "Journeys anew from their outcomes, proved equal by hash."),
     "services": Entry("services", "services", "Kafka and Cassandra on this machine, without containers."),
     "doctor": Entry("doctor", "doctor", "Check this machine and say what to mend."),
 }

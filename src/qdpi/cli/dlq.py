@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from qdpi.cli.options import json_option, settings_options
+from qdpi.cli.options import BUS, json_option, settings_options
 from qdpi.settings import Settings
 
 
@@ -18,7 +18,7 @@ def dlq() -> None:
 
 @dlq.command("list")
 @json_option
-@settings_options("data_dir")
+@settings_options(*BUS)
 def list_letters(as_json: bool, settings: Settings) -> None:
     """List the dead letters, the oldest first."""
     from qdpi.cli.answering import answer
@@ -30,7 +30,7 @@ def list_letters(as_json: bool, settings: Settings) -> None:
 @dlq.command("show")
 @click.argument("letter_id", metavar="ID")
 @json_option
-@settings_options("data_dir")
+@settings_options(*BUS)
 def show_letter(letter_id: str, as_json: bool, settings: Settings) -> None:
     """Show a dead letter whole, with the original record. ID may be the beginning of an id."""
     from qdpi.cli.answering import answer
@@ -42,7 +42,7 @@ def show_letter(letter_id: str, as_json: bool, settings: Settings) -> None:
 @dlq.command("replay")
 @click.argument("letter_id", metavar="ID")
 @json_option
-@settings_options("data_dir")
+@settings_options(*BUS)
 def replay_letter(letter_id: str, as_json: bool, settings: Settings) -> None:
     """Try a dead letter again. ID may be the beginning of an id.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from qdpi.cli.options import json_option, settings_options
+from qdpi.cli.options import STORE, json_option, settings_options
 from qdpi.settings import Settings
 
 
@@ -19,7 +19,7 @@ from qdpi.settings import Settings
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Put the book in the place of another one that has journeys.")
 @json_option
-@settings_options("data_dir")
+@settings_options(*STORE)
 def ingest_canon(path: Path, replace: bool, as_json: bool, settings: Settings) -> None:
     """Read the book at PATH and make it the canon.
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from qdpi.cli.options import json_option, settings_options
+from qdpi.cli.options import BUS, json_option, settings_options
 from qdpi.settings import Settings
 
 
 @click.command()
 @click.option("--list", "list_only", is_flag=True, help="Create nothing.")
 @json_option
-@settings_options("data_dir")
+@settings_options(*BUS, "kafka_partitions", "kafka_replication")
 def kafka_topics(list_only: bool, as_json: bool, settings: Settings) -> None:
     """Create the core topics that are not there, and list all topics with their first and next offsets."""
     from qdpi.cli.answering import answer

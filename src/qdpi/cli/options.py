@@ -21,6 +21,10 @@ MODEL: Final = (
     "openai_base_url",
     "anthropic_api_key",
 )
+BUS: Final = ("data_dir", "kafka_brokers", "kafka_prefix")
+STORE: Final = ("data_dir", "cassandra_hosts", "cassandra_keyspace")
+PARTS: Final = (*BUS, *STORE)
+"""What names the bus and the store; how they are spoken to, their variables say."""
 ALL: Final = tuple(setting.name for setting in SETTINGS)
 _METAVARS: Final = {"int": "NUMBER", "float": "SECONDS", "Path": "PATH"}
 

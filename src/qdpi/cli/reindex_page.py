@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from qdpi.cli.options import json_option, settings_options
+from qdpi.cli.options import STORE, json_option, settings_options
 from qdpi.settings import Settings
 
 
@@ -15,7 +15,7 @@ from qdpi.settings import Settings
 @click.argument("page_ids", nargs=-1, metavar="[PAGE_ID...]")
 @click.option("--all", "whole_book", is_flag=True, help="Every page of the book.")
 @json_option
-@settings_options("data_dir")
+@settings_options(*STORE)
 def reindex_page(page_ids: tuple[str, ...], whole_book: bool, as_json: bool, settings: Settings) -> None:
     """Read pages again and keep what the index says of them: canon pages and generated ones by their id."""
     from qdpi.cli.answering import answer

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from qdpi.cli.options import MODEL, json_option, settings_options
+from qdpi.cli.options import MODEL, STORE, json_option, settings_options
 from qdpi.settings import Settings
 
 
@@ -21,7 +21,7 @@ from qdpi.settings import Settings
     help="The trajectory wished for: T0 continue, T1 loop back, T2 fork, T3 drift. The policy decides.",
 )
 @json_option
-@settings_options(*MODEL, "data_dir", "book")
+@settings_options(*MODEL, *STORE, "book")
 def run_symbol(
     symbol: str, page: str | None, intent: str, trajectory: str | None, as_json: bool, settings: Settings
 ) -> None:

@@ -7,14 +7,14 @@ from socket import socket
 
 import click
 
-from qdpi.cli.options import settings_options
+from qdpi.cli.options import PARTS, settings_options
 from qdpi.settings import Settings
 
 
 @click.command()
-@settings_options("data_dir", "host", "port", "secret", "max_waiting", "run_timeout", "page_events")
+@settings_options(*PARTS, "host", "port", "secret", "max_waiting", "run_timeout", "page_events")
 def serve(settings: Settings) -> None:
-    """Run the gateway alone, beside workers of the same data directory.
+    """Run the gateway alone, beside workers on the same bus and store.
 
     It answers before there is a book, and says at /readyz what is missing.
     """

@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from qdpi.cli.options import json_option, settings_options
+from qdpi.cli.options import BUS, json_option, settings_options
 from qdpi.settings import Settings
 
 
@@ -15,7 +15,7 @@ from qdpi.settings import Settings
 @click.option("--topic", "topics", multiple=True, metavar="T", help="A topic to follow; may be given often.")
 @click.option("--from-start", is_flag=True, help="Begin with what the bus still holds.")
 @json_option
-@settings_options("data_dir")
+@settings_options(*BUS)
 def tail(session: str | None, topics: tuple[str, ...], from_start: bool, as_json: bool, settings: Settings) -> None:
     """Follow the events on the bus until Ctrl-C: by default all topics but the pieces of text being written.
 

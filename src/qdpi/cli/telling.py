@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import click
@@ -113,6 +113,19 @@ class _Progress:
             self._told = step
             note(f"{self._what}: {done} of {total}")
             sys.stderr.flush()
+
+
+def count_line(what: str, every: int = 1_000) -> Callable[[int], None]:
+    """Return a progress over things whose number is not known: it tells of every so many."""
+    told = 0
+
+    def progress(done: int) -> None:
+        nonlocal told
+        if done // every > told:
+            told = done // every
+            note(f"{what}: {told * every}")
+
+    return progress
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from qdpi.cli.options import MODEL, settings_options
+from qdpi.cli.options import MODEL, PARTS, settings_options
 from qdpi.errors import InvalidInput
 from qdpi.settings import Settings
 
@@ -18,12 +18,12 @@ WORKERS: Final = ("enricher", "page_generator", "indexer", "recorder", "janitor"
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@settings_options(*MODEL, "model_retries", "concurrency", "data_dir", "page_events")
+@settings_options(*MODEL, "model_retries", "concurrency", *PARTS, "page_events")
 def worker(names: tuple[str, ...], settings: Settings) -> None:
     """Run workers: enricher, page_generator, indexer, recorder, janitor.
 
-    Of each there may be many; on the embedded bus one works and the others stand by to take over. SIGTERM
-    and Ctrl-C let them finish what they have.
+    Of each there may be many: on Kafka they share the work, on the embedded bus one works and the others
+    stand by to take over. SIGTERM and Ctrl-C let them finish what they have.
     """
     unknown = [name for name in names if name not in WORKERS]
     if unknown:
