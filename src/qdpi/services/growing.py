@@ -1,0 +1,61 @@
+"""Adding partitions: a key's records go to another partition then, so what is in line is waited for first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from qdpi.bus.port import EventBus, TopicState
+from qdpi.bus.terms import page_topic
+from qdpi.errors import QdpiError
+from qdpi.events import TOPICS, is_page_topic
+from qdpi.services.line import lagging
+
+_LOOK_AGAIN: Final = 0.25
+
+
+class NotDrained(QdpiError):
+    """Records still stand in line."""
+
+    code = "not_drained"
+    default_next_step = "Stop the gateways, let the workers finish (`qdpi doctor` shows who is behind), and try again."
+
+
+def to_grow(states: Iterable[TopicState], partitions: int) -> list[str]:
+    """Return our topics with fewer partitions; those of single pages come and go, and stay as they are."""
+    counts: dict[str, int] = {}
+    for state in states:
+        topic = state.partition.topic
+        if topic in TOPICS or (page_topic(topic) is not None and not is_page_topic(topic)):
+            counts[topic] = counts.get(topic, 0) + 1
+    return sorted(topic for topic, count in counts.items() if count < partitions)
+
+
+async def grow(
+    bus: EventBus, partitions: int, *, wait: float, progress: Callable[[Mapping[str, int]], None]
+) -> list[str]:
+    """Raise our topics' partition counts once no group has anything left to do on them; return their names.
+
+    `progress` hears how much each group has left. Raises `NotDrained` where that takes more than `wait`
+    seconds, and `InvalidInput` for more partitions than this kind of bus has.
+    """
+    await bus.grow_topics((), partitions)  # a bus that cannot have so many says so before anybody waits
+    topics = to_grow(await bus.topics(), partitions)
+    if topics:
+        await _drain(bus, topics, wait, progress)
+    return await bus.grow_topics(topics, partitions)
+
+
+async def _drain(bus: EventBus, topics: list[str], wait: float, progress: Callable[[Mapping[str, int]], None]) -> None:
+    clock = asyncio.get_running_loop()
+    until = clock.time() + wait
+    told: Mapping[str, int] | None = None
+    while left := await lagging(bus, topics):
+        if left != told:
+            progress(left)
+            told = left
+        if clock.time() >= until:
+            behind = ", ".join(f"{group} has {records}" for group, records in left.items())
+            raise NotDrained(f"After {wait:g} seconds records still stand in line: {behind}. Nothing was changed.")
+        await asyncio.sleep(_LOOK_AGAIN)
