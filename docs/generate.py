@@ -5,6 +5,7 @@ A test runs `pages()` and holds what is committed against it.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
+from qdpi.asyncapi import document_json
 from qdpi.events import TOPICS, Press, TopicSpec, headers_of
 from qdpi.settings import SETTINGS
 
@@ -26,6 +28,8 @@ def pages() -> dict[str, str]:
         "events.md": events(),
         "commands.md": commands(),
         "http.md": routes(),
+        "openapi.json": json.dumps(openapi(), ensure_ascii=False, indent=2) + "\n",
+        "asyncapi.json": document_json().decode(),
     }
 
 
@@ -55,7 +59,9 @@ def events() -> str:
         "`ts` (ISO-8601, UTC), `session_id`, `schema_version` and `cause_id`, the event that led to it. Ids are UUIDv5 "
         'in the namespace `192cdf3d-fe88-5266-aa81-ffac34bb38e6`, which is `uuid5(NAMESPACE_URL, "urn:gibsey:qdpi")`: '
         "a request's is made from its press's `event_id`, a page's from its request's, so a repeat is the same thing "
-        "again. The headers are " + ", ".join(f"`{name}`" for name in _header_names()) + ", each where it can be told.",
+        "again. The headers are " + ", ".join(f"`{name}`" for name in _header_names()) + ", each where it can be told. "
+        "[asyncapi.json](asyncapi.json), which a gateway serves at `/asyncapi.json`, says the same for programs: "
+        "AsyncAPI 3.0 with schemas, keys, examples, and who sends and receives each.",
         [line for spec in TOPICS.values() for line in _topic(spec)],
     )
 
@@ -149,7 +155,8 @@ def routes() -> str:
     rows.append("| WebSocket | `/api/v1/event/ws` | The same frames as the stream, as JSON `{event, id, data}` |")
     return _page(
         "HTTP",
-        "The paths of the gateway. `/openapi.json` on a running one says the same in full, with bodies and answers. "
+        "The paths of the gateway. `/openapi.json` on a running one, and [openapi.json](openapi.json) here, say "
+        "the same in full, with bodies and answers; [client.md](client.md) is how a Python program calls them. "
         "Errors are RFC 9457 problem details: `code` for programs, `detail` for the value and the cause, `next_step` "
         "for the person who can act.",
         ["| method | path | what it does |", "|---|---|---|", *rows],

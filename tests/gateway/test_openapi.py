@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+from openapi_spec_validator import validate
+from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 from tests.support.house import house_in
 
 ROUTES = {
@@ -60,3 +63,12 @@ async def test_pages_that_load_scripts_from_elsewhere_are_off(tmp_path: Path):
     async with house_in(tmp_path, book=False) as house:
         for path in ("/docs", "/redoc"):
             assert (await house.client.get(path)).status_code == 404
+
+
+async def test_it_is_valid_openapi(tmp_path: Path):
+    document = await described(tmp_path)
+    assert document["openapi"].startswith("3.1")
+    validate(document)
+    document["paths"]["/healthz"]["get"]["responses"] = "none"
+    with pytest.raises(OpenAPIValidationError):
+        validate(document)

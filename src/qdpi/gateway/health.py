@@ -1,4 +1,4 @@
-"""/healthz, /readyz, /metrics and the page at /."""
+"""/healthz, /readyz, /metrics, /asyncapi.json and the page at /."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse
 
+from qdpi.asyncapi import document_json
 from qdpi.errors import NoBook, StoreUnavailable
 from qdpi.gateway.answers import Alive, Part, Problem, Ready
 from qdpi.gateway.context import Gateway, GatewayHere
@@ -72,6 +73,12 @@ async def _book(gateway: Gateway, store: Part) -> Part:
 async def metrics(gateway: GatewayHere) -> Response:
     """Return the process's metrics."""
     return Response(gateway.system.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/asyncapi.json", include_in_schema=False)
+async def asyncapi() -> Response:
+    """Return the AsyncAPI document of the topics, as /openapi.json is that of the paths."""
+    return Response(document_json(), media_type="application/json")
 
 
 @router.get("/", summary="What this is", response_class=HTMLResponse)

@@ -1,0 +1,143 @@
+"""The document, AsyncAPI 3.0.0 (https://www.asyncapi.com/docs/reference/specification/v3.0.0)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+from qdpi import __version__
+from qdpi.asyncapi.examples import examples
+from qdpi.asyncapi.schemas import header_schema, payload_schemas
+from qdpi.asyncapi.services import SERVICES, EventModel, Service
+from qdpi.events import TOPICS, DeadLetter, Event, PageEvent, PageEventLayout, TopicSpec, headers_of
+
+_BINDING: Final = "0.5.0"
+_PAGE_TOPICS: Final = {
+    PageEventLayout.SECTION: "gibsey.page.{section}",
+    PageEventLayout.PAGE: "gibsey.page.{section}.{page}.events",
+}
+_PARAMETERS: Final = {
+    "section": {"description": "S01 to S16.", "examples": ["S01"]},
+    "page": {"description": "P and a canon page's number, or a generated page's id.", "examples": ["P0007"]},
+}
+
+
+@cache
+def document_json() -> bytes:
+    """Return the document as JSON."""
+    return json.dumps(document(), ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+def document() -> dict[str, Any]:
+    """Return the document."""
+    models = [spec.model for spec in TOPICS.values()]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Gibsey QDPI",
+            "version": __version__,
+            "description": "The topics and events of a novel that writes back. Delivery is at least once; order "
+            "holds within a topic and key; fields that a reader does not know are kept and passed on.",
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "kafka": {
+                "host": "{brokers}",
+                "protocol": "kafka",
+                "description": "Kafka or Redpanda. Without one the embedded bus carries the same bytes.",
+                "variables": {"brokers": {"default": "localhost:9092", "description": "The setting KAFKA_BROKERS."}},
+            }
+        },
+        "channels": dict(_channels()),
+        "operations": {
+            name: operation for service in SERVICES for name, operation in _operations(service, SERVICES[service])
+        },
+        "components": {
+            "messages": {model.__name__: _message(model) for model in models},
+            "schemas": {**payload_schemas(models), "Headers": header_schema()},
+        },
+    }
+
+
+def _channels() -> Iterator[tuple[str, dict[str, Any]]]:
+    for spec in TOPICS.values():
+        yield spec.name, _channel(spec, spec.name)
+    for layout, address in _PAGE_TOPICS.items():
+        channel = _channel(TOPICS[PageEvent.topic], address)
+        channel["description"] = f"Takes the place of {PageEvent.topic} where QDPI_PAGE_EVENTS is {layout.value}."
+        channel["parameters"] = {name: told for name, told in _PARAMETERS.items() if f"{{{name}}}" in address}
+        yield f"{PageEvent.topic}.{layout.value}", channel
+
+
+def _channel(spec: TopicSpec, address: str) -> dict[str, Any]:
+    name = spec.model.__name__
+    topic = {
+        "cleanup.policy": ["compact", "delete"] if spec.compact else ["delete"],
+        "retention.ms": spec.retention * 1_000,
+        "max.message.bytes": spec.max_bytes,
+    }
+    return {
+        "address": address,
+        "title": _title(name),
+        "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+        "bindings": {"kafka": {"topicConfiguration": topic, "bindingVersion": _BINDING}},
+    }
+
+
+def _message(model: EventModel) -> dict[str, Any]:
+    example = examples()[model.topic]
+    return {
+        "name": model.__name__,
+        "title": _title(model.__name__),
+        "summary": " ".join((model.__doc__ or "").split()),
+        "headers": {"$ref": "#/components/schemas/Headers"},
+        "payload": {"$ref": f"#/components/schemas/{model.__name__}"},
+        "bindings": {"kafka": {"key": _key(TOPICS[model.topic]), "bindingVersion": _BINDING}},
+        "examples": [{"headers": example_headers(example), "payload": example.model_dump(mode="json")}],
+    }
+
+
+def example_headers(example: Event | DeadLetter) -> dict[str, str]:
+    """Return the headers that an example goes with."""
+    if isinstance(example, DeadLetter):
+        return {"x-event-id": example.event_id}
+    return {name: value.decode() for name, value in headers_of(example)}
+
+
+def _key(spec: TopicSpec) -> dict[str, Any]:
+    if spec.key == "original":
+        return {"type": "string", "description": "The original record's key."}
+    schema = spec.model.model_json_schema()["properties"][spec.key]
+    return {"type": "string", "description": f"The body's {spec.key}.", "pattern": schema["pattern"]}
+
+
+def _operations(name: str, service: Service) -> Iterator[tuple[str, dict[str, Any]]]:
+    for model in service.sends:
+        yield f"{name}.sends.{model.__name__}", _operation(name, service, "send", model)
+    for model in (*service.receives, *service.taps):
+        yield f"{name}.receives.{model.__name__}", _operation(name, service, "receive", model)
+
+
+def _operation(name: str, service: Service, action: str, model: EventModel) -> dict[str, Any]:
+    channel = f"#/channels/{model.topic}"
+    told: dict[str, Any] = {
+        "action": action,
+        "title": f"{_title(name)} {action}s {_title(model.__name__).lower()}",
+        "summary": f"The {_title(name).lower()} {service.about}.",
+        "channel": {"$ref": channel},
+        "messages": [{"$ref": f"{channel}/messages/{model.__name__}"}],
+        "tags": [{"name": name}],
+    }
+    if model in service.receives:
+        group = {"type": "string", "enum": [service.group]}
+        told["bindings"] = {"kafka": {"groupId": group, "bindingVersion": _BINDING}}
+    return told
+
+
+def _title(name: str) -> str:
+    """Return a name of the code in words: `PageDone` as `Page done`."""
+    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name.replace("_", " "))
+    return words.strip().capitalize()

@@ -1,0 +1,144 @@
+"""The AsyncAPI document: valid by the official schema, complete, and true of what the topics carry."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from tests.support.asyncapi_schema import asyncapi_schema
+from tests.support.flow import working
+from tests.support.house import house_in
+
+from qdpi.asyncapi import document, document_json
+from qdpi.asyncapi.examples import examples
+from qdpi.asyncapi.services import SERVICES
+from qdpi.bus.port import Record
+from qdpi.events import TOPICS, DeadLetter, PageDone, PageEvent, Press, key_of
+
+DOCUMENT = document()
+
+
+def validator(name: str) -> jsonschema.Draft7Validator:
+    """A validator of one of the document's schemas."""
+    schemas = {"components": DOCUMENT["components"], "$ref": f"#/components/schemas/{name}"}
+    return jsonschema.Draft7Validator(schemas, format_checker=jsonschema.FormatChecker())
+
+
+def faults(name: str, value: Any) -> list[str]:
+    return [f"{fault.json_path}: {fault.message}" for fault in validator(name).iter_errors(value)]
+
+
+def resolve(reference: str) -> Any:
+    place: Any = DOCUMENT
+    for part in reference.removeprefix("#/").split("/"):
+        place = place[part]
+    return place
+
+
+def references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        return own + [each for inner in value.values() for each in references(inner)]
+    return [each for inner in value for each in references(inner)] if isinstance(value, list) else []
+
+
+def test_the_official_schema_finds_nothing_wrong(tmp_path: Path):
+    official = jsonschema.Draft7Validator(asyncapi_schema(tmp_path))
+
+    assert [
+        f"{fault.json_path}: {fault.message[:200]}" for fault in official.iter_errors(json.loads(document_json()))
+    ] == []
+    assert list(official.iter_errors({**DOCUMENT, "channels": {"a": {"address": 7}}})) != []
+
+
+def test_every_reference_leads_somewhere():
+    assert len(references(DOCUMENT)) > 50
+    for reference in references(DOCUMENT):
+        assert resolve(reference)
+
+
+def test_the_payloads_schemas_are_schemas_of_draft_7():
+    for schema in DOCUMENT["components"]["schemas"].values():
+        jsonschema.Draft7Validator.check_schema(schema)
+    assert "prefixItems" not in document_json().decode()
+
+
+def test_every_topic_is_a_channel_with_its_key_and_how_it_is_kept():
+    for spec in TOPICS.values():
+        channel = DOCUMENT["channels"][spec.name]
+        message = resolve(channel["messages"][spec.model.__name__]["$ref"])
+        topic = channel["bindings"]["kafka"]["topicConfiguration"]
+        assert topic["retention.ms"] == spec.retention * 1_000
+        assert ("compact" in topic["cleanup.policy"]) == spec.compact
+        assert spec.key in message["bindings"]["kafka"]["key"]["description"]
+        assert set(resolve(message["payload"]["$ref"])["properties"]) == set(spec.model.model_fields)
+
+
+def test_the_other_layouts_of_page_events_are_channels_with_parameters():
+    for layout, parameters in (("section", {"section"}), ("page", {"section", "page"})):
+        channel = DOCUMENT["channels"][f"{PageEvent.topic}.{layout}"]
+        assert set(channel["parameters"]) == parameters
+        assert channel["messages"] == DOCUMENT["channels"][PageEvent.topic]["messages"]
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_event_has_an_example_that_its_schema_allows(topic: str):
+    (example,) = resolve(f"#/components/messages/{TOPICS[topic].model.__name__}")["examples"]
+
+    assert faults(TOPICS[topic].model.__name__, example["payload"]) == []
+    assert faults("Headers", example["headers"]) == []
+    assert TOPICS[topic].model.model_validate(example["payload"]) == examples()[topic]
+
+
+def test_an_example_without_a_field_or_with_a_wrong_one_is_refused():
+    press = examples()[Press.topic].model_dump(mode="json")
+
+    assert faults("Press", {name: value for name, value in press.items() if name != "symbol_code"})
+    assert faults("Press", {**press, "symbol_code": 256})
+    assert faults("Press", {**press, "session_id": "a b"})
+    assert faults("Headers", {"x-event-id": "e", "x-symbol": "256"})
+    assert faults("Press", {**press, "of a later version": True}) == []
+
+
+async def test_what_a_run_puts_on_the_topics_is_what_the_document_says(tmp_path: Path):
+    async with working(tmp_path) as flow:
+        written = (await flow.press("alice", 0x1F)).page
+        assert written is not None
+        await flow.indexed(written.page_id)
+        records: list[Record] = list(flow.told.records)
+
+    assert {Press.topic, PageDone.topic, PageEvent.topic} <= {record.topic for record in records}
+    for record in records:
+        name = TOPICS[record.topic].model.__name__
+        assert faults(name, json.loads(record.value or b"")) == []
+        assert faults("Headers", {key: value.decode() for key, value in record.headers}) == []
+        key = resolve(f"#/components/messages/{name}")["bindings"]["kafka"]["key"]
+        assert jsonschema.Draft7Validator(key).is_valid((record.key or b"").decode())
+
+
+def test_every_event_is_sent_and_received_by_somebody():
+    sent = {model for service in SERVICES.values() for model in service.sends}
+    heard = {model for service in SERVICES.values() for model in (*service.receives, *service.taps)}
+    for_others = {PageEvent, DeadLetter, TOPICS["gibsey.audit"].model}
+
+    assert sent == {spec.model for spec in TOPICS.values()}
+    assert heard == sent - for_others
+    for name in SERVICES:
+        assert any(operation.startswith(f"{name}.") for operation in DOCUMENT["operations"])
+
+
+def test_an_examples_key_is_its_journey_or_its_page():
+    for event in examples().values():
+        if not isinstance(event, DeadLetter):
+            assert key_of(event)
+
+
+async def test_a_gateway_serves_it(tmp_path: Path):
+    async with house_in(tmp_path, book=False) as house:
+        answer = await house.client.get("/asyncapi.json")
+
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.content == document_json()

@@ -1,0 +1,50 @@
+"""The programs of docs/client.md, run as they stand there against a gateway at work."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.flow import working
+from tests.support.house import served
+
+from qdpi.client import Client
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "client.md").read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+ADDRESS = "127.0.0.1:8000"
+
+
+async def run(program: str, directory: Path) -> str:
+    async with working(directory) as flow, served(flow.system) as (address, _, _):
+        assert ADDRESS in program
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            program.replace(ADDRESS, address),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await child.communicate()
+    assert (child.returncode, err.decode()) == (0, "")
+    return out.decode()
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(0, r"(?s)\w.*\n .{36} \d+ [0-9a-f]{64}\n"), (1, r"422 invalid_symbol\n'nobody:XC' .*\n")]
+)
+async def test_a_program_of_the_page_does_what_it_says(number: int, told: str, tmp_path: Path):
+    assert re.fullmatch(told, await run(PROGRAMS[number], tmp_path))
+
+
+def test_there_are_no_other_programs():
+    assert len(PROGRAMS) == 2
+
+
+def test_every_method_is_on_the_page():
+    methods = [name for name, _ in inspect.getmembers(Client, inspect.isfunction) if not name.startswith("_")]
+    assert [name for name in methods if name != "close" and f"`{name}(" not in PAGE] == []
