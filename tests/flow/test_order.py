@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+from tests.support import factories as make
 from tests.support.flow import working
 from tests.support.replies import Held, page_for, writer
 
+from qdpi.bootstrap import utc_now
 from qdpi.events import PageDone, PageFailed
 from qdpi.language.scripted import Reply
 from qdpi.outcome import Outcome
@@ -52,6 +56,20 @@ async def test_a_press_made_while_a_run_is_in_flight_stands_on_the_page_that_run
         held.let_go.set()
         page = done(await flow.outcome_of("s", first.event_id)).page_id
         assert done(await flow.outcome_of("s", second.event_id)).locus == page
+
+
+async def test_outcomes_have_times_in_their_order_though_the_clock_stands_still(tmp_path: Path) -> None:
+    still = utc_now()
+    standing = working(tmp_path, writer(), wrap=lambda system: replace(system, now=lambda: still))
+    requests = [make.request("s", number, ts=still) for number in range(5)]
+    async with asyncio.timeout(60), standing as flow:
+        for request in requests:
+            await flow.system.publisher.publish(request)
+        outcomes = [await flow.outcome_of("s", request.press_id) for request in requests]
+        snapshot = await flow.system.store.snapshot("s")
+    assert [(o.at - still) // timedelta(microseconds=1) for o in outcomes] == [0, 1, 2, 3, 4]
+    assert snapshot is not None
+    assert snapshot.last_event_ts == outcomes[-1].at
 
 
 async def test_presses_made_at_once_are_answered_in_their_order(tmp_path: Path) -> None:

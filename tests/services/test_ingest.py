@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -144,6 +144,13 @@ async def test_a_new_edition_of_a_book_with_journeys_is_taken(system: System) ->
     await take_in(system, own_book())
     await begin_a_journey(system)
     assert (await take_in(system, changed(own_book(), CHANGED, "All is other."))).written == 1
+
+
+async def test_a_later_revision_has_a_later_time_though_the_clock_went_back(system: System) -> None:
+    first = await take_in(system, own_book())
+    early = first.revision.created_at - timedelta(days=1)
+    second = await take_in(system, changed(own_book(), CHANGED, "Changed on another machine."), at=early)
+    assert second.revision.created_at > first.revision.created_at
 
 
 async def test_progress_is_told_from_nothing_to_all(system: System) -> None:

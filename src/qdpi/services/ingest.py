@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from qdpi.canon.book import Book
@@ -63,16 +63,21 @@ async def ingest(
     number = current.revision + 1 if current else 1
     readings = await asyncio.to_thread(lambda: {page.page_id: read_text(page.text) for page in book.pages})
     known = {**{p.page_id: p for p in await _newest(store, book, earlier)}, **earlier}
-    pages = canon_pages(book, readings, number, now(), known)
+    pages = canon_pages(book, readings, number, _time_after(current, now()), known)
     fresh = [page for page in pages if known.get(page.page_id) is None or known[page.page_id].revision != page.revision]
     thresholds = await asyncio.to_thread(thresholds_of, pages)
-    record = revision_of(book, number, now(), thresholds)
+    record = revision_of(book, number, _time_after(current, now()), thresholds)
     await _index(store, fresh, readings, embedder, progress)
     await _prepare(store, record, pages)
     await store.switch_canon(record)
     progress(len(fresh), len(fresh))
     dropped = len(earlier.keys() - {page.page_id for page in pages})
     return Ingested(record, written=len(fresh), dropped=dropped, changed=True)
+
+
+def _time_after(current: CanonRevision | None, at: datetime) -> datetime:
+    # A later revision has a later time, whatever this machine's clock says: pages are shown at its time.
+    return max(at, current.created_at + timedelta(microseconds=1)) if current else at
 
 
 async def _newest(store: PageStore, book: Book, earlier: dict[str, Page]) -> list[Page]:

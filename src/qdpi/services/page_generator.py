@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -121,20 +121,20 @@ class PageGenerator:
         await patiently(lambda: derive(outcome, self._store, self._publisher), self._backoff, on_wait=self._stands)
 
     async def _conclude(
-        self, request: PageRequest, last: Outcome | None, end: Callable[[JourneyState], Awaitable[Outcome]]
+        self, request: PageRequest, last: Outcome | None, end: Callable[[Outcome | None], Awaitable[Outcome]]
     ) -> Outcome:
         # Where the journey has moved on meanwhile, the state is folded again and all is decided again.
         while True:
-            state = last.state if last else JourneyState()
-            outcome = await end(state)
-            told = await self._commit(outcome, state.seq)
+            outcome = await end(last)
+            head = outcome.seq - 1
+            told = await self._commit(outcome, head)
             if isinstance(told, Committed):
                 self._count(request, outcome)
                 return outcome
             if isinstance(told, Answered):
                 self._metrics.adopted.inc()
                 return told.outcome
-            log.info("generator.journey_moved", seq=state.seq, head=told.head)
+            log.info("generator.journey_moved", seq=head, head=told.head)
             last = await self._store.last_outcome(request.session_id)
 
     async def _commit(self, outcome: Outcome, head: int) -> Committed | Answered | Moved:
@@ -148,19 +148,20 @@ class PageGenerator:
     async def _run(
         self,
         request: PageRequest,
-        state: JourneyState,
+        last: Outcome | None,
         *,
         deltas: DeltaStream,
         refused: Exception | None,
         attempts: int,
     ) -> Outcome:
-        draft = Draft(attempts=attempts)
+        state, draft = last.state if last else JourneyState(), Draft(attempts=attempts)
         if error := refused or request.error:
-            return fail(request, state, error, self._at(request), draft)
+            return fail(request, state, error, self._at(request, last), draft)
         try:
-            return conclude(request, state, await self._write(request, state, draft, deltas), self._at(request))
+            written = await self._write(request, state, draft, deltas)
+            return conclude(request, state, written, self._at(request, last))
         except _ENDING as ending:
-            return fail(request, state, ending, self._at(request), draft)
+            return fail(request, state, ending, self._at(request, last), draft)
 
     async def _write(self, request: PageRequest, state: JourneyState, draft: Draft, deltas: DeltaStream) -> Written:
         run = await self._prepared(request, state)
@@ -238,8 +239,13 @@ class PageGenerator:
             else:
                 return
 
-    def _at(self, request: PageRequest) -> datetime:
-        return max(self._now(), request.ts)
+    def _at(self, request: PageRequest, last: Outcome | None) -> datetime:
+        """Return an outcome's time: after its cause's and the journey's last one's, whatever this clock says.
+
+        So the order of times along a journey is that of its outcomes.
+        """
+        earliest = max(last.at + timedelta(microseconds=1), request.ts) if last else request.ts
+        return max(self._now(), earliest)
 
     def _stands(self, error: Unavailable, tries: int) -> None:
         log.warning("generator.stands", tries=tries, cause=error.detail)
