@@ -1,0 +1,235 @@
+"""What repair and replay promise, on any bus and any store. A class inherits it and gives the fixture `world`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+from tests.repair.world import JOURNEYS, World
+from tests.support import factories
+from tests.support.tables import Row, Tables
+
+from qdpi.bootstrap import random_id, utc_now
+from qdpi.events import Ask, PageDone, PageRequest, Press, decode
+from qdpi.identity import page_id, request_id
+from qdpi.journey import fold
+from qdpi.outcome import Outcome, log_entry
+from qdpi.services.line import event_of
+from qdpi.services.replay import replay, replay_all
+from qdpi.store.port import Committed
+
+Damage = Callable[[Tables, list[Outcome]], int]
+"""Damages a store by hand, given a journey's outcomes; returns how many rows that were."""
+
+
+def of_page(place: int) -> Callable[[list[Outcome]], Callable[[Row], bool]]:
+    def chosen(outcomes: list[Outcome]) -> Callable[[Row], bool]:
+        page = outcomes[place].page
+        assert page is not None
+        return lambda row: row["page_id"] == page.page_id
+
+    return chosen
+
+
+def of_alice(row: Row) -> bool:
+    return bool(row["session_id"] == "alice")
+
+
+def deletion(table: str, place: int = 0) -> Damage:
+    return lambda tables, outcomes: tables.delete(table, of_page(place)(outcomes))
+
+
+def log_deletion(event: Callable[[Outcome], str]) -> Damage:
+    return lambda tables, outcomes: tables.delete("events_log", lambda row: row["event_id"] == event(outcomes[1]))
+
+
+def newest_snapshot(tables: Tables, outcomes: list[Outcome]) -> int:
+    return tables.delete("state_snapshots", lambda row: of_alice(row) and row["seq"] == len(outcomes))
+
+
+def stale_text(tables: Tables, outcomes: list[Outcome]) -> int:
+    return tables.change("pages", of_page(1)(outcomes), text="Something else.", title="Another")
+
+
+def saved_page(tables: Tables, outcomes: list[Outcome]) -> int:
+    return tables.delete("vault", lambda row: of_alice(row) and row["page_id"] == "S01-P0001")
+
+
+def canon_page(table: str) -> Damage:
+    return lambda tables, outcomes: tables.delete(table, lambda row: row["page_id"] == "S01-P0003")
+
+
+DAMAGE: Final[dict[str, tuple[Damage, set[str]]]] = {
+    "a page is gone, its edges are there": (deletion("pages"), {"page-missing"}),
+    "a page's text is another": (stale_text, {"page-changed"}),
+    "a page's edges are gone": (deletion("page_edges"), {"edges-changed"}),
+    "a page's signals are gone": (deletion("page_index_signals", 3), {"edges-missing", "signals-missing"}),
+    "a page's reading is gone": (deletion("readings"), {"reading-missing"}),
+    "a page has no vector": (deletion("page_embeddings"), {"vector-missing"}),
+    "a page is not in the index": (deletion("pages_index", 1), {"index-row-missing"}),
+    "an outcome is not in the log": (log_deletion(lambda o: o.event.event_id), {"log-row-missing"}),
+    "a request is not in the log": (log_deletion(lambda o: o.request.event_id), {"log-row-missing"}),
+    "a press is not in the log": (log_deletion(lambda o: o.event.press_id), {"log-row-missing"}),
+    "the newest snapshot is gone": (newest_snapshot, {"snapshot-behind"}),
+    "every snapshot is gone": (lambda tables, _: tables.delete("state_snapshots", of_alice), {"snapshot-missing"}),
+    "section figures are gone": (lambda tables, _: tables.delete("section_counters", of_alice), {"figures-changed"}),
+    "section figures are wrong": (
+        lambda tables, _: tables.change("section_counters", of_alice, open_branches=7, return_debt=9),
+        {"figures-changed"},
+    ),
+    "a vault lacks what was saved": (saved_page, {"vault-changed"}),
+    "a canon page is gone": (canon_page("pages"), {"page-missing"}),
+    "a canon page's edges are gone": (canon_page("page_edges"), {"edges-changed"}),
+    "a canon page has no vector": (canon_page("page_embeddings"), {"vector-missing"}),
+    "a canon page has no reading": (canon_page("readings"), {"reading-missing"}),
+    "a canon page is not in the index": (canon_page("pages_index"), {"index-row-missing"}),
+}
+"""By what happened: how it is done, and the names that it is found by."""
+
+PROJECTIONS: Final = (
+    "pages",
+    "page_edges",
+    "page_index_signals",
+    "readings",
+    "page_embeddings",
+    "pages_index",
+    "state_snapshots",
+    "section_counters",
+    "vault",
+)
+"""The tables that can be dropped whole and come back."""
+
+
+class RepairSuite:
+    @pytest.fixture
+    def world(self) -> World:
+        raise NotImplementedError("A class gives this fixture.")
+
+    async def test_where_all_is_well_nothing_is_found_and_every_journey_replays_equal(self, world: World) -> None:
+        assert await world.found() == {}
+        async with world.system() as system:
+            replayed = [each async for each in replay_all(system, check=True)]
+        assert {each.after.journey: each.after.outcomes for each in replayed[:-1]} == JOURNEYS
+        assert replayed[-1].after.journey is None
+        assert all(each.after.equal for each in replayed)
+        assert len({each.after.wanted for each in replayed}) == len(replayed)
+
+    @pytest.mark.parametrize("name", DAMAGE)
+    async def test_damage_is_found_by_its_name_and_mended(self, world: World, name: str) -> None:
+        harm, names = DAMAGE[name]
+        async with world.system() as system:
+            outcomes = await system.store.outcomes("alice")
+        assert harm(world.tables, outcomes) > 0
+        before = await world.fingerprint()
+
+        assert (await world.found()).keys() == names
+        assert await world.fingerprint() == before
+        assert (await world.found(apply=True)).keys() == names
+        assert await world.found() == {}
+        await assert_equal(world)
+
+    async def test_projections_that_were_dropped_are_rebuilt_to_identical_contents(self, world: World) -> None:
+        async with world.system() as system:
+            hashes = {each.after.journey: each.after.found async for each in replay_all(system, check=True)}
+        for table in PROJECTIONS:
+            world.tables.delete(table)
+        async with world.system(mending=True) as system:
+            replayed = [each async for each in replay_all(system, check=False)]
+        assert not any(each.before.equal for each in replayed)
+        assert {each.after.journey: each.after.found for each in replayed} == hashes
+        assert await world.found() == {}
+
+    async def test_a_check_names_what_differs_field_by_field_and_writes_nothing(self, world: World) -> None:
+        async with world.system() as system:
+            outcomes = await system.store.outcomes("alice")
+            stale_text(world.tables, outcomes)
+            checked = await replay(system, "alice", check=True)
+            again = await replay(system, "alice", check=True)
+        page = outcomes[1].page
+        assert page is not None
+        assert checked.after.wanted != checked.after.found
+        assert checked == again
+        assert [d[:6] for d in checked.after.differences] == [
+            ("pages", page.page_id, "text", page.text, "Something else.", 2),
+            ("pages", page.page_id, "title", page.title, "Another", 2),
+        ]
+        assert await world.found(apply=True)
+
+    async def test_only_the_journeys_that_are_named_are_looked_at_and_mended(self, world: World) -> None:
+        assert world.tables.delete("state_snapshots", lambda row: row["session_id"] in {"bob", "carol"})
+        assert await world.found("alice") == {}
+        (of_bob,) = (await world.found("bob", apply=True)).values()
+        assert [found.journey for found in of_bob] == ["bob"]
+        (left,) = (await world.found(apply=True)).values()
+        assert [found.journey for found in left] == ["carol"]
+
+    async def test_an_outcome_that_was_never_published_is_told(self, world: World) -> None:
+        press = Press(event_id=f"u-{random_id()}", ts=utc_now(), session_id="carol", symbol_code=0)
+        async with world.system() as system:
+            last = await system.store.last_outcome("carol")
+            assert last is not None
+            outcome = after(last, press.event_id)
+            await system.store.append_log([log_entry(press)])
+            assert await system.store.commit_outcome("carol", outcome.request_id, last.seq, outcome) == Committed()
+
+        found = await world.found(apply=True)
+
+        assert len(found["outcome-untold"]) == 1
+        assert {"page-missing", "edges-missing", "signals-missing", "snapshot-behind"} < found.keys()
+        async with world.system() as system:
+            told = [decode(PageDone, record.value) async for record in system.bus.scan(PageDone.topic)]
+        assert [event for event in told if event.event_id == outcome.event.event_id] == [outcome.event]
+
+    async def test_a_press_that_is_merely_waiting_is_never_published_again(self, world: World) -> None:
+        press = Press(event_id=f"w-{random_id()}", ts=utc_now(), session_id="dora", symbol_code=0)
+        async with world.system() as system:
+            await system.publisher.publish(press)
+        assert await world.found(apply=True) == {}
+        async with world.system() as system:
+            enriched = PageRequest(
+                event_id=request_id(press.event_id), ts=utc_now(), session_id="dora", cause_id=press.event_id,
+                press_id=press.event_id, request_id=request_id(press.event_id), symbol_code=0,
+            )  # fmt: skip
+            await system.publisher.publish(enriched)
+            await read_past(system.bus, "qdpi.enricher", (Press.topic, Ask.topic))
+        assert await world.found(apply=True) == {}
+        async with world.system() as system:
+            await read_past(system.bus, "qdpi.page_generator", (PageRequest.topic,))
+        found = await world.found(apply=True)
+        assert [lost.place for lost in found["press-unanswered"]] == [f"presses/{press.event_id}"]
+        async with world.system() as system:
+            records = [r async for r in system.bus.scan(Press.topic) if event_of(r) == press.event_id]
+        assert len(records) == 2
+        assert records[0][2:5] == records[1][2:5]
+        assert await world.found(apply=True) == {}
+
+
+async def assert_equal(world: World) -> None:
+    async with world.system() as system:
+        assert all([each.after.equal async for each in replay_all(system, check=True)])
+
+
+async def read_past(bus: Any, group: str, topics: tuple[str, ...]) -> None:
+    """Let a group commit all there is of topics without doing anything about it."""
+    member = await bus.join(group, topics)
+    try:
+        while any(lag.records for lag in await bus.lag(group)) or not await bus.lag(group):
+            delivery = await member.fetch(100, 0.2)
+            await member.commit({record.partition: record.offset + 1 for record in delivery.records})
+    finally:
+        await member.leave()
+
+
+def after(last: Outcome, press: str) -> Outcome:
+    """Return an outcome after a journey's last one, of another press, at the present time."""
+    asked = last.request.model_copy(
+        update={"press_id": press, "cause_id": press, "request_id": request_id(press), "event_id": request_id(press)}
+    )
+    page = factories.generated_page(
+        asked, seq=last.seq + 1, page_id=page_id(asked.request_id), created_at=utc_now(), return_to="S01-P0002"
+    )
+    event = factories.done(page, asked, seq=last.seq + 1)
+    return Outcome(
+        event=event, page=page, receipt=last.receipt, state=fold(last.state, event), request=asked, reading=last.reading
+    )

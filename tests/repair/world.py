@@ -1,0 +1,86 @@
+"""A world of readers: what they did, the settings of the bus and the store that hold it, and the store's tables."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.flow import EMBEDDER, working
+from tests.support.tables import Tables
+
+from qdpi.bootstrap import build_store, build_system, opened
+from qdpi.errors import ModelEmpty
+from qdpi.language.scripted import ScriptedModel
+from qdpi.repairing import Finding
+from qdpi.services.repair import Repair
+from qdpi.settings import Settings
+from qdpi.symbols import Trajectory
+from qdpi.system import System
+
+PAGE = "She went on up the stair, and the lamp went with her. " * 12
+JOURNEYS = {"alice": 6, "bob": 1, "carol": 2}
+
+
+async def lived_on(settings: Settings) -> None:
+    """Let three readers read: pages of every kind, a departure that came back, one that is open, a failure, vaults."""
+    model = ScriptedModel(lambda prompt: ModelEmpty("It wrote nothing.") if "silence" in str(prompt) else PAGE)
+    async with working(settings.data_dir, model, model_retries=0, **_given(settings)) as flow:
+        for _ in range(2):
+            await flow.press("alice", "an-author:XC")
+        await flow.press("alice", "an-author:ZS", words="silence")
+        await flow.press("alice", "jacklyn-variance:ZS", wish=Trajectory.DRIFT)
+        back = await flow.press("alice", "an-author:XC", wish=Trajectory.LOOP)
+        await flow.press("alice", "an-author:ZU", wish=Trajectory.FORK)
+        await flow.ask("bob", "who lit the lamp?", "S01-P0002")
+        for _ in range(2):
+            await flow.press("carol", "an-author:XC")
+        assert back.page is not None
+        await flow.save("alice", back.page.page_id)
+        await flow.save("alice", "S01-P0001")
+        await flow.save("bob", "S01-P0002")
+        for actor in ("enricher", "page_generator", "indexer", "recorder"):
+            await flow.all_read_by(actor)
+
+
+def _given(settings: Settings) -> dict[str, Any]:
+    names = ("kafka_brokers", "kafka_prefix", "kafka_partitions", "kafka_session_timeout")
+    return {name: getattr(settings, name) for name in (*names, "cassandra_hosts", "cassandra_keyspace")}
+
+
+@dataclass
+class World:
+    """What readers left behind."""
+
+    settings: Settings
+    tables: Tables
+
+    @asynccontextmanager
+    async def system(self, *, mending: bool = False) -> AsyncIterator[System]:
+        """Open a system on it."""
+        store = build_store(self.settings, mending=mending)
+        async with opened(build_system(self.settings, store=store, embedder=EMBEDDER)) as system:
+            yield system
+
+    async def found(self, *sessions: str, apply: bool = False) -> dict[str, list[Finding]]:
+        """Repair it, or only look; return what was found by name. What is found with `apply` must be mended."""
+        findings: dict[str, list[Finding]] = {}
+        async with self.system(mending=True) as system:
+            repair = Repair(system, apply=apply)
+            async for mended in repair.of(sessions) if sessions else repair.of_all():
+                assert mended.mended is apply, mended
+                findings.setdefault(mended.finding.name, []).append(mended.finding)
+        return findings
+
+    async def fingerprint(self) -> str:
+        """Return a hash of every row of the store and of every record on the bus."""
+        whole = hashlib.sha256()
+        for table in self.tables.names():
+            for row in sorted(map(str, self.tables.rows(table))):
+                whole.update(f"{table} {row}\n".encode())
+        async with self.system() as system:
+            for state in await system.bus.topics():
+                whole.update(str(state).encode())
+        return whole.hexdigest()
