@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qdpi.cluster import Kind, Node
-from qdpi.cluster.kafka import properties, properties_text
+from qdpi.cluster.kafka import format_command, properties, properties_text
 
 DATA = Path("/somewhere/data")
 
@@ -60,3 +60,7 @@ def test_a_broker_takes_a_record_larger_than_the_largest_dead_letter():
 
 def test_values_are_written_as_java_reads_them():
     assert properties_text({"a": "b", "path": "C:\\x", "pem": "one\ntwo"}) == "a=b\npath=C:\\\\x\npem=one\\n\\\ntwo\n"
+
+
+def test_an_id_that_begins_with_a_dash_is_not_taken_for_an_option():
+    assert "--cluster-id=-Q" in format_command(Path("/java"), Path("/jars"), Path("/file"), "-Q")

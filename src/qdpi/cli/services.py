@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def services() -> None:
-    """Kafka and Cassandra on this machine, without containers. Their files lie under services in the data directory.
+    """Kafka and Cassandra on this machine, without containers.
 
-    Java 17 and Maven are needed, and said how to get where they are not here. The servers outlive the
-    command and the terminal; nothing but this machine reaches them.
+    Java 17 and Maven are needed; where they are not here, `up` says what installs them. The servers outlive
+    the command and the terminal, and only this machine reaches them. Their files are in services under the
+    data directory, their jars in qdpi/jars under XDG_CACHE_HOME or ~/.cache.
     """
 
 

@@ -192,8 +192,8 @@ class Cluster:
 
     def _launch(self, node: Node, setup: Setup, programs: Mapping[Kind, Programs]) -> None:
         place = self.place(node)
-        self._tell(f"{node.name} starts; its log is {place.log}")
         processes.launch(place, command_of(node, setup, place, programs[node.kind]))
+        self._tell(f"{node.name} starts; its log is {place.log}")
 
     async def _ready(self, nodes: Iterable[Node], setup: Setup) -> None:
         """Return when these answer, and when all of a kind that answer see each other."""

@@ -112,7 +112,8 @@ def _escaped(value: str) -> str:
 
 def format_command(java: Path, jars: Path, file: Path, cluster_id: str) -> list[str]:
     """Return the command that makes a node's empty storage; it does nothing where there is one."""
-    tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster_id, "-c", str(file)]
+    # An id may begin with a dash: it goes with its option in one word.
+    tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", f"--cluster-id={cluster_id}", "-c", str(file)]
     return [str(java), "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*", *tool]
 
 

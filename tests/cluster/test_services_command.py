@@ -1,0 +1,169 @@
+"""`qdpi services`, called as a shell calls it. Kafka stands for both: it starts sooner."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from tests.cli.conftest import Answer, Call
+from tests.support.servers import ABSENT
+
+from qdpi.cli import main
+from qdpi.cluster import Place
+from qdpi.cluster.processes import pid_of
+from qdpi.cluster.tools import find_java, find_maven
+from qdpi.errors import ToolMissing
+
+pytestmark = [pytest.mark.slow, pytest.mark.kafka]
+QDPI = [sys.executable, "-m", "qdpi", "services"]
+
+
+@pytest.fixture(autouse=True)
+def _with_java_and_maven() -> None:
+    try:
+        find_java(os.environ)
+        find_maven(os.environ)
+    except ToolMissing:
+        pytest.skip(ABSENT)
+
+
+@pytest.fixture
+def qdpi(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Call]:
+    """The command in this process, with a data directory of the test's own; what it started goes with the test."""
+
+    def call(*words: str) -> Answer:
+        capsys.readouterr()
+        code = main(["services", *words])
+        return Answer(code, *capsys.readouterr())
+
+    monkeypatch.setenv("QDPI_DATA_DIR", str(tmp_path))
+    yield call
+    call("down")
+    structlog.reset_defaults()  # a command sets up logging on a standard error that ends with its test
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "services" / "kafka-1")
+
+
+def state(qdpi: Call) -> str:
+    (row,) = json.loads(qdpi("status", "--json").out)
+    return str(row["state"])
+
+
+def begin_up() -> subprocess.Popen[str]:
+    """`up` at the moment when the server's process has begun and does not answer yet."""
+    beginning = subprocess.Popen(
+        [*QDPI, "up", "--only", "kafka"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert beginning.stderr is not None
+    for line in beginning.stderr:
+        if line.startswith("kafka-1 starts"):
+            return beginning
+    raise AssertionError("it never started")
+
+
+def test_from_up_to_down(qdpi: Call, place: Place):
+    shell = f'eval "$({" ".join(QDPI)} up --only kafka)" && echo $KAFKA_BROKERS $KAFKA_SESSION_TIMEOUT'
+    up = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, check=True)
+    brokers, timeout = up.stdout.split()
+    assert timeout == "2"
+    assert f"kafka-1 answers at {brokers}" in up.stderr
+    pid = pid_of(place)
+
+    again = qdpi("up", "--only", "kafka", "--json")
+    assert "already" in again.err
+    assert json.loads(again.out)["KAFKA_BROKERS"] == brokers
+
+    assert qdpi("pause", "kafka-1").code == 0
+    assert state(qdpi) == "silent"
+    assert qdpi("resume", "kafka-1").code == 0
+    assert state(qdpi) == "up"
+
+    assert qdpi("kill", "kafka-1").code == 0
+    assert state(qdpi) == "down"
+    assert qdpi("restart", "kafka-1").code == 0
+    assert state(qdpi) == "up"
+    assert pid_of(place) != pid
+
+    logs = qdpi("logs", "kafka-1", "-n", "3")
+    assert len(logs.out.splitlines()) == 3
+    assert str(place.log) in logs.err
+
+    assert qdpi("down").code == 0
+    assert state(qdpi) == "down"
+    assert place.data.is_dir()
+    assert qdpi("down", "--delete").code == 0
+    assert not place.directory.exists()
+    assert "Nothing is set up" in qdpi("status").out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_up_that_is_broken_off_leaves_nothing_running(qdpi: Call, place: Place, number: signal.Signals):
+    beginning = begin_up()
+    beginning.send_signal(number)
+    out, _ = beginning.communicate()
+
+    assert (beginning.returncode, out) == (130, "")
+    assert pid_of(place) is None
+
+
+def test_what_a_killed_up_left_running_is_known_to_down(qdpi: Call, place: Place):
+    beginning = begin_up()
+    beginning.kill()
+    beginning.communicate()
+    assert pid_of(place) is not None
+
+    assert qdpi("down").code == 0
+    assert pid_of(place) is None
+
+
+def test_servers_of_a_block_go_when_their_process_is_killed(tmp_path: Path):
+    script = (
+        "import asyncio, pathlib, sys\n"
+        "from qdpi.cluster import running\n"
+        "async def main():\n"
+        "    async with running(pathlib.Path(sys.argv[1]), cassandra=False):\n"
+        "        print('running', flush=True)\n"
+        "        await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    block = subprocess.Popen([sys.executable, "-c", script, tmp_path], stdout=subprocess.PIPE, text=True)
+    assert block.stdout is not None
+    assert block.stdout.readline() == "running\n"
+    place = Place(tmp_path / "kafka-1")
+    pid = pid_of(place)
+    assert pid is not None
+
+    block.kill()
+    block.communicate()  # returns when its keeper, too, has let go of its output
+    assert pid_of(place) is None
+
+
+def test_a_server_that_there_is_not_is_said_with_those_that_there_are(qdpi: Call):
+    told = qdpi("kill", "kafka-9")
+
+    assert told.code == 2
+    assert told.err == "qdpi: 'kafka-9' is no server of ours: nothing is set up. See `qdpi services status`.\n"
+
+
+def test_without_java_one_sentence_says_how_to_get_it(qdpi: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    empty = tmp_path / "bin"
+    empty.mkdir()
+    monkeypatch.setenv("PATH", str(empty))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+
+    told = qdpi("up", "--only", "kafka")
+
+    assert told.code == 1
+    assert told.out == ""
+    assert told.err.startswith("qdpi: Java 17 or newer is not here. ")
+    assert len(told.err.splitlines()) == 1
