@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from qdpi.backoff import Backoff
 from qdpi.bus.port import EventBus
@@ -19,6 +20,9 @@ from qdpi.services.ingest import Progress, ingest
 from qdpi.settings import Settings
 from qdpi.store.port import PageStore
 from qdpi.system import System
+
+if TYPE_CHECKING:
+    from qdpi.store.cassandra.making import Made
 
 
 def utc_now() -> datetime:
@@ -60,6 +64,20 @@ def build_store(
     from qdpi.store.embedded import EmbeddedPageStore
 
     return EmbeddedPageStore(settings.data_dir / "store.db")
+
+
+async def make_cassandra(settings: Settings) -> Made:
+    """Make what is missing of the keyspace and tables that the settings name, and say what is there."""
+    from qdpi.store.cassandra.making import make
+
+    return await make(settings)
+
+
+def cassandra_script(settings: Settings) -> str:
+    """Return the CQL that makes them."""
+    from qdpi.store.cassandra.making import script
+
+    return script(settings)
 
 
 def build_system(

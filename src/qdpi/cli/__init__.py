@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "run-symbol": Entry("run_symbol", "run_symbol", "Run one symbol at a page, here and now."),
     "reindex-page": Entry("reindex_page", "reindex_page", "Read and index pages again."),
     "kafka-topics": Entry("kafka_topics", "kafka_topics", "Create and list the topics of the bus."),
+    "cassandra-init": Entry("cassandra_init", "cassandra_init", "Make the tables of the store on Cassandra."),
     "tail": Entry("tail", "tail", "Follow the events on the bus."),
     "dlq": Entry("dlq", "dlq", "Dead letters: list, show and replay them."),
     "repair": Entry("repair", "repair", "Find what a crash has left, and mend it."),

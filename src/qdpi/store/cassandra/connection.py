@@ -32,6 +32,7 @@ class _Open:
     session: Any
     bridge: Bridge
     vectors: bool
+    replication: str
     prepared: dict[Statement, asyncio.Future[Any]]
 
 
@@ -52,6 +53,11 @@ class Connection:
     def vectors(self) -> bool:
         """Whether the server searches vectors."""
         return self._there.vectors
+
+    @property
+    def replication(self) -> str:
+        """How the keyspace is replicated, as CQL says it."""
+        return self._there.replication
 
     async def open(self, warm: Iterable[Statement] = (), *, again: bool = False) -> None:
         """Connect, make the schema where it is missing (with `again` anyway), prepare statements. Idempotent."""
@@ -117,7 +123,9 @@ class Connection:
             if isinstance(error, DRIVER_ERRORS):
                 raise self._trouble(error) from error
             raise
-        return _Open(cluster, session, Bridge(session, self._settings.cassandra_in_flight), vectors, {})
+        strategy = cluster.metadata.keyspaces[self._schema.keyspace].replication_strategy.export_for_schema()
+        bridge = Bridge(session, self._settings.cassandra_in_flight)
+        return _Open(cluster, session, bridge, vectors, strategy, {})
 
     def _prepare_keyspace(self, cluster: Any, session: Any, again: bool) -> bool:
         there = schema.version_there(session, self._schema.keyspace)

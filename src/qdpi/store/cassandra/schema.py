@@ -18,13 +18,15 @@ VERSION: Final = 1
 """Goes up with every change of the schema, as the last statement of `schema.cql` says."""
 MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}
 """What turns the schema before a version into that version, where making new tables is not enough."""
-FIRST_WITH_VECTORS: Final = 5
+FIRST_WITH_OPENING: Final = re.compile(r"^CREATE KEYSPACE .*^USE \w+;\n", re.DOTALL | re.MULTILINE)
+_VECTORS: Final = 5
 PATIENCE: Final = 30.0
 """Seconds that a node may take to make a table."""
 
 _KEYSPACE: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _FACTOR: Final = re.compile(r"(?:(?P<datacenter>[\w.-]+):)?(?P<copies>[1-9]\d?)")
 _COMMENT: Final = re.compile(r"--[^\n]*")
+_OPENING: Final = re.compile(r"^CREATE KEYSPACE .*^USE \w+;\n", re.DOTALL | re.MULTILINE)
 _VECTORS: Final = re.compile(r"\bVECTOR<|USING 'sai'")
 
 
@@ -78,8 +80,9 @@ def statements_of(text: str) -> list[str]:
 
 
 def script_of(schema: Schema) -> str:
-    """Return a schema as text for `cqlsh`."""
-    return "".join(f"{statement};\n" for statement in (*_opening(schema), *schema.statements))
+    """Return the file as text for `cqlsh`, with a schema's keyspace and replication."""
+    opening = "".join(f"{statement};\n" for statement in _opening(schema))
+    return _OPENING.sub(lambda _: opening, schema_text(), count=1)
 
 
 def version_there(session: Any, keyspace: str) -> int | None:

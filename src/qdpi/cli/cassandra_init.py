@@ -1,0 +1,38 @@
+"""`qdpi cassandra-init`: the keyspace and the tables of the page store on Cassandra."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from qdpi.cli.options import json_option, settings_options
+from qdpi.settings import Settings
+
+
+@click.command()
+@click.option("--print", "print_only", is_flag=True, help="Print the CQL, for cqlsh, and touch nothing.")
+@json_option
+@settings_options("cassandra_hosts", "cassandra_keyspace", "cassandra_replication")
+def cassandra_init(print_only: bool, as_json: bool, settings: Settings) -> None:
+    """Create the keyspace and the tables that are not there, and bring older ones up to this version.
+
+    What is there stays as it is, a keyspace's replication too. Every process that starts does the same where
+    tables are missing; do it by hand where only an administrator may create them.
+    """
+    from qdpi.bootstrap import cassandra_script, make_cassandra
+    from qdpi.cli.answering import answer
+
+    if print_only:
+        click.echo(cassandra_script(settings), nl=False)
+        return
+    answer(asyncio.run(make_cassandra(settings))._asdict(), _told, as_json)
+
+
+def _told(made: dict[str, Any]) -> str:
+    vectors = "searched by the server" if made["vectors"] else "searched by each process, for this server has no index"
+    return (
+        f"Keyspace {made['keyspace']}, replicated as {made['replication']}, has its tables, version "
+        f"{made['version']}. Vectors are {vectors}."
+    )
