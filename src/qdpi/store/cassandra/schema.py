@@ -18,8 +18,7 @@ VERSION: Final = 1
 """Goes up with every change of the schema, as the last statement of `schema.cql` says."""
 MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}
 """What turns the schema before a version into that version, where making new tables is not enough."""
-FIRST_WITH_OPENING: Final = re.compile(r"^CREATE KEYSPACE .*^USE \w+;\n", re.DOTALL | re.MULTILINE)
-_VECTORS: Final = 5
+FIRST_WITH_VECTORS: Final = 5
 PATIENCE: Final = 30.0
 """Seconds that a node may take to make a table."""
 
