@@ -165,5 +165,5 @@ def test_without_java_one_sentence_says_how_to_get_it(qdpi: Call, monkeypatch: p
 
     assert told.code == 1
     assert told.out == ""
-    assert told.err.startswith("qdpi: Java 17 or newer is not here. ")
+    assert told.err.startswith("qdpi: Java 17 (or one up to 23) is not here. ")
     assert len(told.err.splitlines()) == 1

@@ -29,22 +29,23 @@ def test_the_java_of_java_home_comes_first(tmp_path: Path):
     assert found == (wanted, 21)
 
 
-def test_a_java_home_that_is_too_old_or_gone_is_passed_over(tmp_path: Path):
+def test_a_java_home_that_is_too_old_too_new_or_gone_is_passed_over(tmp_path: Path):
     java(tmp_path / "old" / "bin" / "java", "1.8.0_392")
+    java(tmp_path / "new" / "bin" / "java", "24.0.1")
     wanted = java(tmp_path / "path" / "java", "17")
 
-    for home in ("old", "gone"):
+    for home in ("old", "new", "gone"):
         found = find_java({"JAVA_HOME": str(tmp_path / home), "PATH": str(tmp_path / "path")})
         assert found == (wanted, 17)
 
 
-def test_without_a_java_that_is_new_enough_the_command_that_installs_one_is_said(tmp_path: Path):
+def test_without_a_java_that_fits_the_command_that_installs_one_is_said(tmp_path: Path):
     old = java(tmp_path / "java", "11.0.22")
 
     with pytest.raises(ToolMissing) as refused:
         find_java({"PATH": str(tmp_path)})
 
-    assert f"Java 17 or newer is not here; {old} is 11." in refused.value.detail
+    assert f"Java 17 (or one up to 23) is not here; {old} is 11." in refused.value.detail
     assert "nstall" in refused.value.next_step
 
 

@@ -166,10 +166,11 @@ class Cluster:
     def _runs(self, node: Node) -> bool:
         return processes.pid_of(self.place(node)) is not None
 
-    async def _programs(self, kinds: Iterable[Kind]) -> dict[Kind, Programs]:
-        return {
-            kind: Programs(await asyncio.to_thread(find_java, self._environ), await self._jars(kind)) for kind in kinds
-        }
+    async def _programs(self, kinds: Collection[Kind]) -> dict[Kind, Programs]:
+        if not kinds:
+            return {}
+        java = await asyncio.to_thread(find_java, self._environ)
+        return {kind: Programs(java, await self._jars(kind)) for kind in kinds}
 
     async def _jars(self, kind: Kind) -> Path:
         return await jars_of(kind, self._environ, self._tell)
@@ -192,6 +193,7 @@ class Cluster:
 
     def _launch(self, node: Node, setup: Setup, programs: Mapping[Kind, Programs]) -> None:
         place = self.place(node)
+        # Not in a thread: whoever is cancelled must know what was launched, to stop it.
         processes.launch(place, command_of(node, setup, place, programs[node.kind]))
         self._tell(f"{node.name} starts; its log is {place.log}")
 

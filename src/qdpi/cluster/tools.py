@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from qdpi.errors import ToolMissing
 
 LEAST_JAVA: Final = 17
+MOST_JAVA: Final = 23
+"""The last with a security manager, which Cassandra 5.0 sets."""
 _DEBIAN: Final = {"java": "openjdk-17-jre-headless", "maven": "maven"}
 
 
@@ -24,16 +26,16 @@ class Java(NamedTuple):
 
 
 def find_java(environ: Mapping[str, str]) -> Java:
-    """Return the Java of JAVA_HOME or PATH that is new enough, the first of them.
+    """Return the Java of JAVA_HOME or PATH that the servers run on, the first of them.
 
     Raises `ToolMissing` with the command that installs one.
     """
     found = [Java(program, _release(program)) for program in _programs(environ)]
     for java in found:
-        if java.release >= LEAST_JAVA:
+        if LEAST_JAVA <= java.release <= MOST_JAVA:
             return java
-    old = "".join(f"; {java.program} is {java.release or 'none that runs'}" for java in found)
-    raise ToolMissing(f"Java {LEAST_JAVA} or newer is not here{old}.", next_step=installing("java"))
+    others = "".join(f"; {java.program} is {java.release or 'none that runs'}" for java in found)
+    raise ToolMissing(f"Java {LEAST_JAVA} (or one up to {MOST_JAVA}) is not here{others}.", next_step=installing("java"))
 
 
 def find_maven(environ: Mapping[str, str]) -> Path:
