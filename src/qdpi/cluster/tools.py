@@ -35,7 +35,9 @@ def find_java(environ: Mapping[str, str]) -> Java:
         if LEAST_JAVA <= java.release <= MOST_JAVA:
             return java
     others = "".join(f"; {java.program} is {java.release or 'none that runs'}" for java in found)
-    raise ToolMissing(f"Java {LEAST_JAVA} (or one up to {MOST_JAVA}) is not here{others}.", next_step=installing("java"))
+    raise ToolMissing(
+        f"Java {LEAST_JAVA} (or one up to {MOST_JAVA}) is not here{others}.", next_step=installing("java")
+    )
 
 
 def find_maven(environ: Mapping[str, str]) -> Path:
