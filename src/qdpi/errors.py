@@ -129,6 +129,13 @@ class BookRefused(QdpiError):
         self.faults = faults
 
 
+class ArchiveRefused(InvalidInput):
+    """An archive that cannot become a journey here: it is not whole, or what is here says otherwise."""
+
+    code = "archive_refused"
+    default_next_step = "Nothing was changed here. Export the journey again where it came from."
+
+
 class NoBook(QdpiError):
     """There is no book to read from yet."""
 

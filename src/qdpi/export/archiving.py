@@ -1,0 +1,93 @@
+"""Making the archive of a journey, piece by piece: as it stood when it began, whatever is written meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import IO, Final
+
+from qdpi.events import SCHEMA_VERSION, PageDone, PageFailed, body_of
+from qdpi.export.archive import LOG, MANIFEST, OUTCOMES, FileFacts, Lines, Manifest, book_facts
+from qdpi.export.copying import outcomes_of
+from qdpi.export.zipping import ZipStream
+from qdpi.journey import FOLD_VERSION, JourneyState
+from qdpi.outcome import LogEntry, Outcome
+from qdpi.store.port import PageStore
+
+ROWS: Final = 500
+"""How many rows of the log are read at once."""
+_ENDS: Final = {PageDone.topic, PageFailed.topic}
+
+
+async def archive_of(store: PageStore, journey: str) -> AsyncIterator[bytes]:
+    """Give the pieces of a journey's archive, a zip file."""
+    archive = ZipStream(long_entries=True)
+    last = await store.last_outcome(journey)
+    state = last.state if last else JourneyState()
+    outcomes, rows = Lines(journey, OUTCOMES), Lines(journey, LOG)
+    named: set[int] = set()
+    with archive.entry(OUTCOMES) as stream:
+        async for batch in outcomes_of(store, journey, state.seq):
+            named |= {revision for outcome in batch for revision in revisions_of(outcome)}
+            await asyncio.to_thread(_write, stream, outcomes, batch)
+            yield archive.take()
+    with archive.entry(LOG) as stream:
+        async for found in log_of(store, journey):
+            await asyncio.to_thread(_write, stream, rows, [row for row in found if is_told(row, state.seq)])
+            yield archive.take()
+    files = {OUTCOMES: outcomes.facts(), LOG: rows.facts()}
+    archive.add(MANIFEST, (await _manifest(store, journey, state, named, files)).encode())
+    yield archive.close()
+
+
+def revisions_of(outcome: Outcome) -> set[int]:
+    """Return the canon revisions that an outcome names."""
+    page = outcome.page.canon_revision if outcome.page else None
+    named = {outcome.receipt.canon_revision, outcome.request.canon_revision, page}
+    return {revision for revision in named if revision is not None}
+
+
+async def log_of(store: PageStore, journey: str, topic: str | None = None) -> AsyncIterator[list[LogEntry]]:
+    """Give a journey's rows of the events log, of one topic or of all, in order, some at a time, each once."""
+    since, limit = None, ROWS
+    while True:
+        found = await store.log(journey, since=since, topic=topic, limit=limit)
+        if len(found) < limit:
+            yield found
+            return
+        # The last time may go on beyond the limit: its rows come with the next ones.
+        whole = [row for row in found if row.ts < found[-1].ts]
+        if whole:
+            yield whole
+            since, limit = found[-1].ts, ROWS
+        else:
+            limit *= 2
+
+
+def is_told(row: LogEntry, head: int) -> bool:
+    """Tell whether a row belongs to the journey as it stood after `head` outcomes."""
+    return row.type not in _ENDS or body_of(row.payload_json.encode()).get("seq", 0) <= head
+
+
+def _write(stream: IO[bytes], lines: Lines, values: Sequence[Outcome | LogEntry]) -> None:
+    for value in values:
+        stream.write(lines.line(value.model_dump_json().encode()))
+
+
+async def _manifest(
+    store: PageStore, journey: str, state: JourneyState, named: set[int], files: dict[str, FileFacts]
+) -> Manifest:
+    book = await store.canon()
+    revisions = [await store.canon(revision) for revision in sorted(named)]
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        fold_version=FOLD_VERSION,
+        session_id=journey,
+        outcomes=state.seq,
+        pages=state.pages,
+        failures=state.failures,
+        digest=state.digest(),
+        book=book_facts(book) if book else None,
+        canon=tuple(book_facts(revision) for revision in revisions if revision),
+        files=files,
+    )

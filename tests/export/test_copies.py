@@ -1,0 +1,121 @@
+"""What every format does."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from tests.export.journeys import READER, exported, read, whole_journey
+from tests.support import factories
+from tests.support.house import system_in
+
+from qdpi.errors import InvalidInput
+from qdpi.export.copying import BATCH
+from qdpi.export.folder import name_of
+from qdpi.export.formats import FORMATS, file_name, format_named
+from qdpi.export.markdown import page_of
+from qdpi.export.zipping import EARLIEST, ZipStream
+from qdpi.outcome import log_entry
+
+every_format = pytest.mark.parametrize("form", FORMATS)
+
+
+@every_format
+async def test_the_same_journey_is_the_same_bytes(tmp_path: Path, form: str):
+    files = []
+    for place in ("here", "there"):
+        async with system_in(tmp_path / place) as system:
+            await whole_journey(system.store)
+            files.append(await exported(system.store, form))
+    assert files[0] == files[1]
+
+
+@every_format
+async def test_a_journey_that_goes_on_meanwhile_is_exported_as_it_stood(tmp_path: Path, form: str):
+    async with system_in(tmp_path) as system:
+        await read(system.store, BATCH + 1)
+        stood = await exported(system.store, form)
+        pieces = FORMATS[form].pieces(system.store, READER)
+        first = await anext(pieces)
+        # A press may be in the log before it is answered; what is told of here is the answers.
+        last = await system.store.last_outcome(READER)
+        assert last is not None
+        outcome = factories.outcome(READER, BATCH + 2, before=last.state)
+        await system.store.commit_outcome(READER, outcome.request_id, BATCH + 1, outcome)
+        await system.store.append_log([log_entry(outcome.event)])
+        assert first + b"".join([piece async for piece in pieces]) == stood
+
+
+@every_format
+async def test_a_long_journey_comes_in_pieces(tmp_path: Path, form: str):
+    async with system_in(tmp_path) as system:
+        await read(system.store, 3 * BATCH)
+        pieces = [piece async for piece in FORMATS[form].pieces(system.store, READER)]
+        assert len(pieces) >= 4
+        assert max(map(len, pieces)) < 0.7 * sum(map(len, pieces))
+
+
+@pytest.mark.parametrize("form", ["log", "markdown", "epub"])
+async def test_zip_files_are_whole_and_say_no_time_of_day(tmp_path: Path, form: str):
+    async with system_in(tmp_path) as system:
+        await whole_journey(system.store)
+        archive = zipfile.ZipFile(io.BytesIO(await exported(system.store, form)))
+        assert archive.testzip() is None
+        assert {entry.date_time for entry in archive.infolist()} == {EARLIEST}
+        assert len(set(archive.namelist())) == len(archive.namelist())
+
+
+async def test_every_page_of_a_journey_is_a_markdown_file_that_reads_as_the_page_that_is_served(tmp_path: Path):
+    async with system_in(tmp_path) as system:
+        outcomes = await whole_journey(system.store)
+        folder = zipfile.ZipFile(io.BytesIO(await exported(system.store, "markdown")))
+        assert folder.namelist() == [
+            "canon/S01-P0001.md",
+            *(f"pages/{n:05}-an-answer-{n}.md" for n in (1, 3, 4, 5, 6, 7, 8)),
+            "canon/S01-P0002.md",
+        ]
+        for page in (outcome.page for outcome in outcomes if outcome.page):
+            found = page_of(folder.read(name_of(page)).decode())
+            assert found.public() == page.public()
+            assert found.session_id is None
+
+
+@pytest.mark.parametrize("title", ["", "   ", "../../etc/passwd", "a/b\\c:d", "👩🏽‍🚀", "x" * 300, "Ünïcode, «Word»"])
+async def test_a_title_makes_a_file_name_that_stays_in_its_folder(tmp_path: Path, title: str):
+    async with system_in(tmp_path) as system:
+        await read(system.store, 1, title=title)
+        folder = zipfile.ZipFile(io.BytesIO(await exported(system.store, "markdown")))
+        name = folder.namelist()[1]
+        assert name.startswith("pages/00001-")
+        assert name.count("/") == 1
+        assert ".." not in name
+        assert len(name) < 100
+
+
+def test_a_format_that_there_is_not_is_refused_with_those_that_there_are():
+    with pytest.raises(InvalidInput, match=r"'pdf' is no format to export in\. Give one of log, markdown, twee, epub"):
+        format_named("pdf")
+
+
+def test_a_files_name_does_not_tell_the_id_that_opens_the_journey():
+    names = {file_name("capability", form) for form in FORMATS.values()}
+
+    assert len(names) == 4
+    assert not any("capability" in name for name in names)
+
+
+def test_a_zip_stream_may_be_taken_at_any_time():
+    stream = ZipStream(long_entries=True)
+    taken = []
+    with stream.entry("long") as entry:
+        for n in range(1_000):
+            entry.write(bytes([n % 251]) * 1_000)
+            taken.append(stream.take())
+    stream.add("short", "text")
+    taken.append(stream.close())
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(taken)))
+    assert archive.testzip() is None
+    assert archive.read("long") == b"".join(bytes([n % 251]) * 1_000 for n in range(1_000))
+    assert archive.read("short") == b"text"

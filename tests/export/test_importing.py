@@ -1,0 +1,355 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.export.forging import unpacked
+from tests.export.journeys import (
+    READER,
+    all_of,
+    exported,
+    fork,
+    imported,
+    nothing_here,
+    read,
+    refusal,
+    save,
+    two_systems,
+    whole_journey,
+)
+from tests.support import factories
+from tests.support.books import changed
+from tests.support.flow import working
+from tests.support.house import put_book, system_in
+
+from qdpi.canon import own_book
+from qdpi.errors import ArchiveRefused, StoreUnavailable
+from qdpi.export.importing import BATCH
+from qdpi.journey import JourneyState
+from qdpi.outcome import Outcome
+from qdpi.services.comparison import compare
+from qdpi.services.ingest import ingest
+from qdpi.store.port import PageStore
+from qdpi.system import System
+
+# into an empty system
+
+
+async def test_an_empty_system_gets_the_same_journey_hash_for_hash(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await whole_journey(here.store)
+        archive = await exported(here.store)
+
+        done = await imported(there, archive, tmp_path)
+
+        assert await all_of(there.store) == await all_of(here.store)
+        assert await exported(there.store) == archive
+        assert (done.changed, done.seq, done.outcomes_written, done.outcomes_here) == (True, 8, 8, 0)
+        last = await here.store.last_outcome(READER)
+        assert last is not None
+        assert done.digest == last.state.digest()
+
+
+async def test_a_journey_that_was_really_read_comes_over_whole_and_goes_on(tmp_path: Path):
+    async with working(tmp_path / "here") as here, working(tmp_path / "there") as there:
+        for symbol in ("london-fox:ZP", "glyph-marrow:AU", "an-author:YS", "an-author:ZS"):
+            await here.press(READER, symbol, words="and then?")
+        outcome = await here.press(READER, "an-author:XC")
+        assert outcome.page is not None
+        await here.save(READER, outcome.page.page_id)
+        await here.save(READER, "S01-P0002")
+        await here.ask(READER, "Who is speaking?")
+        for actor in ("recorder", "indexer"):
+            await here.all_read_by(actor)
+        archive = await exported(here.system.store)
+
+        await imported(there.system, archive, tmp_path)
+
+        assert await all_of(there.system.store) == await all_of(here.system.store)
+        assert await exported(there.system.store) == archive
+        pages = [o.page.page_id for o in await here.system.store.outcomes(READER) if o.page]
+        vectors = [await flow.system.store.embeddings(pages) for flow in (here, there)]
+        assert vectors[0] == vectors[1]
+        assert len(vectors[1]) == len(pages)
+        proofs = [await compare(flow.system.store, READER, flow.system.embedder) for flow in (here, there)]
+        assert all(proof.equal for proof in proofs)
+        assert proofs[0].found == proofs[1].found
+        following = await there.press(READER, "an-author:XC")
+        assert following.seq == outcome.seq + 2
+
+
+async def test_an_empty_journey_is_nothing_to_import(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        done = await imported(there, await exported(here.store, journey="nobody"), tmp_path)
+
+        assert (done.changed, done.seq, done.digest) == (False, 0, JourneyState().digest())
+        await nothing_here(there.store)
+
+
+async def test_a_folder_that_the_archive_was_unpacked_to_is_an_archive_too(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await read(here.store, 2)
+        folder = tmp_path / "unpacked"
+        folder.mkdir()
+        for name, content in unpacked(await exported(here.store)).items():
+            (folder / name).write_bytes(content)
+
+        await imported(there, folder, tmp_path)
+
+        assert await all_of(there.store) == await all_of(here.store)
+
+
+async def test_a_journey_longer_than_a_batch_comes_over_in_order(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await read(here.store, 2 * BATCH + 1, fails=frozenset({1, BATCH, BATCH + 1}))
+
+        await imported(there, await exported(here.store), tmp_path)
+
+        assert await all_of(there.store) == await all_of(here.store)
+
+
+async def test_texts_of_every_kind_come_over_as_they_are(tmp_path: Path):
+    text = '\0\x1b[31m "quotes" \\ \r\n\u2028 \ufeff 👩🏽‍🚀 e\u0301 \u202e {"chain":"'
+    async with two_systems(tmp_path) as (here, there):
+        await read(here.store, 1, text=text, title=text)
+        await save(here.store, "S01-P0001", 1, label=text, notes=text)
+
+        await imported(there, await exported(here.store), tmp_path)
+
+        assert await all_of(there.store) == await all_of(here.store)
+
+
+async def test_journeys_that_are_here_already_stay_what_they_are(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await read(there.store, 3, "another")
+        before = await all_of(there.store, "another")
+        await read(here.store, 2)
+
+        await imported(there, await exported(here.store), tmp_path)
+
+        after = await all_of(there.store, "another")
+        assert {**after, "sections": before["sections"]} == before
+
+
+# where the journey is already
+
+
+async def test_importing_again_changes_nothing(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await whole_journey(here.store)
+        archive = await exported(here.store)
+        await imported(there, archive, tmp_path)
+        before = await all_of(there.store)
+
+        for system in (there, here):
+            done = await imported(system, archive, tmp_path)
+            assert (done.changed, done.outcomes_here, done.outcomes_written, done.rows_written) == (False, 8, 0, 0)
+        assert await all_of(there.store) == before
+
+
+async def test_a_journey_goes_on_where_the_archive_knows_more_of_it(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await read(here.store, 3)
+        await imported(there, await exported(here.store), tmp_path)
+        await read(here.store, 2)
+        await save(here.store, "S01-P0001", 99)
+
+        done = await imported(there, await exported(here.store), tmp_path)
+
+        assert (done.outcomes_here, done.outcomes_written, done.rows_written) == (3, 2, 7)
+        assert await all_of(there.store) == await all_of(here.store)
+
+
+async def test_a_journey_that_has_gone_on_here_stays_as_it_is(tmp_path: Path):
+    async with system_in(tmp_path) as here:
+        await read(here.store, 3)
+        archive = await exported(here.store)
+        await read(here.store, 2)
+        before = await all_of(here.store)
+
+        done = await imported(here, archive, tmp_path)
+
+        assert (done.changed, done.seq) == (False, 5)
+        assert await all_of(here.store) == before
+
+
+async def test_what_was_saved_on_both_sides_since_is_brought_together(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await read(here.store, 1)
+        await imported(there, await exported(here.store), tmp_path)
+        await save(here.store, "S01-P0001", 1)
+        await save(here.store, "S01-P0002", 4)
+        await save(there.store, "S01-P0002", 3)
+
+        await imported(there, await exported(here.store), tmp_path)
+
+        assert [entry.label for entry in await there.store.vault(READER)] == ["at 1", "at 4"]
+
+
+async def test_another_journey_of_that_name_is_refused_at_the_first_outcome_that_differs(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await read(here.store, 3)
+        await read(there.store, 1)
+        await fork(there.store)
+        before = await all_of(there.store)
+
+        error = await refusal(there, await exported(here.store), tmp_path)
+
+        assert error.detail.startswith("outcomes.jsonl, line 2: ")
+        assert "another outcome in its place" in error.detail
+        assert await all_of(there.store) == before
+
+
+async def test_an_event_that_is_another_here_is_refused(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await read(here.store, 1)
+        await save(here.store, "S01-P0001", 1, label="mine")
+        await save(there.store, "S01-P0001", 1, label="another")
+
+        error = await refusal(there, await exported(here.store), tmp_path)
+
+        assert error.detail.startswith("log.jsonl, line 2: ")
+        assert "is another here" in error.detail
+        assert not await there.store.outcomes(READER)
+
+
+async def test_an_import_that_broke_off_is_brought_to_its_end_by_the_next(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await read(here.store, 5)
+        await save(here.store, "S01-P0001", 1)
+        archive = await exported(here.store)
+        for outcome in (await here.store.outcomes(READER))[:3]:
+            await there.store.commit_outcome(READER, outcome.request_id, outcome.seq - 1, outcome)
+
+        await imported(there, archive, tmp_path)
+
+        assert await all_of(there.store) == await all_of(here.store)
+
+
+class _Breaking:
+    """A store that goes away at its n-th write."""
+
+    def __init__(self, store: PageStore, writes: int) -> None:
+        self._store, self._left = store, writes
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        if name not in {"commit_outcome", "append_log", "put_page", "link_page", "save_snapshot", "save", "unsave"}:
+            return found
+
+        async def write(*given: Any) -> Any:
+            self._left -= 1
+            if self._left < 0:
+                raise StoreUnavailable("It is gone.")
+            return await found(*given)
+
+        return write
+
+
+@pytest.mark.parametrize("writes", [0, 1, 3, 5, 6, 7, 9, 12, 15, 19, 24, 26])
+async def test_wherever_the_store_goes_away_the_next_import_ends_it(tmp_path: Path, writes: int):
+    async with two_systems(tmp_path) as (here, there):
+        await read(here.store, 5)
+        await save(here.store, "S01-P0001", 1)
+        archive = await exported(here.store)
+        broken = System(
+            **{name: getattr(there, name) for name in System.__slots__} | {"store": _Breaking(there.store, writes)}
+        )
+        with pytest.raises(StoreUnavailable):
+            await imported(broken, archive, tmp_path)
+
+        await imported(there, archive, tmp_path)
+
+        assert await all_of(there.store) == await all_of(here.store)
+
+
+async def test_a_journey_that_goes_on_during_the_import_is_told_of(tmp_path: Path):
+    class Racing(_Breaking):
+        async def settle(self) -> None:
+            raise AssertionError("the import went on")
+
+        async def commit_outcome(self, session: str, request: str, head: int, outcome: Outcome) -> Any:
+            if outcome.seq == 2:
+                await self._store.commit_outcome(session, other.request_id, head, other)
+            return await self._store.commit_outcome(session, request, head, outcome)
+
+    async with two_systems(tmp_path) as (here, there):
+        first, _ = await read(here.store, 2)
+        other = factories.outcome(READER, 2, number=99, before=first.state)
+        racing: Any = Racing(there.store, 1_000)
+        system = System(**{name: getattr(there, name) for name in System.__slots__} | {"store": racing})
+
+        with pytest.raises(ArchiveRefused, match="went on while it was imported: its outcome 2 is another"):
+            await imported(system, await exported(here.store), tmp_path)
+
+
+async def test_two_imports_at_once_come_to_one_journey(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await read(here.store, 20)
+        archive = await exported(here.store)
+        (tmp_path / "one").mkdir()
+        (tmp_path / "two").mkdir()
+
+        ends = await asyncio.gather(
+            imported(there, archive, tmp_path / "one"),
+            imported(there, archive, tmp_path / "two"),
+            return_exceptions=True,
+        )
+        assert all(not isinstance(end, BaseException) or isinstance(end, ArchiveRefused) for end in ends)
+        await imported(there, archive, tmp_path)
+
+        assert await all_of(there.store) == await all_of(here.store)
+
+
+# the book
+
+
+async def test_a_journey_in_another_book_is_refused(tmp_path: Path):
+    async with system_in(tmp_path / "here") as here, system_in(tmp_path / "there", book=False) as there:
+        await read(here.store, 1)
+        await ingest(there.store, own_book(), there.embedder, now=there.now)
+
+        error = await refusal(there, await exported(here.store), tmp_path)
+
+        assert "read in 'A Book' (a-book)" in error.detail
+        assert "the book here is 'The Spare Hour' (the-spare-hour)" in error.detail
+        await nothing_here(there.store)
+
+
+async def test_without_a_book_here_a_journey_is_refused(tmp_path: Path):
+    async with system_in(tmp_path / "here") as here, system_in(tmp_path / "there", book=False) as there:
+        await read(here.store, 1)
+
+        error = await refusal(there, await exported(here.store), tmp_path)
+
+        assert "there is no book here" in error.detail
+        assert "qdpi ingest-canon" in error.next_step
+
+
+async def test_a_revision_that_is_another_text_here_is_refused(tmp_path: Path):
+    book = own_book()
+    async with system_in(tmp_path / "here", book=False) as here, system_in(tmp_path / "there", book=False) as there:
+        await ingest(here.store, book, here.embedder, now=here.now)
+        await ingest(
+            there.store, changed(book, book.pages[0].page_id, "Another text altogether."), there.embedder, now=there.now
+        )
+        await read(here.store, 1)
+
+        assert "revision 1 here is another text" in (await refusal(there, await exported(here.store), tmp_path)).detail
+
+
+async def test_a_revision_that_is_not_here_is_refused_and_with_it_the_journey_comes_over(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await put_book(here, revision=2)
+        await read(here.store, 1, canon_revision=2)
+        archive = await exported(here.store)
+
+        error = await refusal(there, archive, tmp_path)
+        assert "revision 2 with the hash" in error.detail
+        assert "that revision is not here" in error.detail
+
+        await put_book(there, revision=2)
+        await imported(there, archive, tmp_path)
+        assert await all_of(there.store) == await all_of(here.store)
