@@ -115,19 +115,21 @@ class RepairSuite:
         assert all(each.after.equal for each in replayed)
         assert len({each.after.wanted for each in replayed}) == len(replayed)
 
-    @pytest.mark.parametrize("name", DAMAGE)
-    async def test_damage_is_found_by_its_name_and_mended(self, world: World, name: str) -> None:
-        harm, names = DAMAGE[name]
+    async def assert_found_and_mended(self, world: World, *damage: str) -> None:
         async with world.system() as system:
             outcomes = await system.store.outcomes("alice")
-        assert harm(world.tables, outcomes) > 0
+        names: set[str] = set()
+        for harm, found_by in map(DAMAGE.__getitem__, damage):
+            assert harm(world.tables, outcomes) > 0
+            names |= found_by
         before = await world.fingerprint()
 
         assert (await world.found()).keys() == names
         assert await world.fingerprint() == before
         assert (await world.found(apply=True)).keys() == names
         assert await world.found() == {}
-        await assert_equal(world)
+        async with world.system() as system:
+            assert all([each.after.equal async for each in replay_all(system, check=True)])
 
     async def test_projections_that_were_dropped_are_rebuilt_to_identical_contents(self, world: World) -> None:
         async with world.system() as system:
@@ -203,11 +205,6 @@ class RepairSuite:
         assert len(records) == 2
         assert records[0][2:5] == records[1][2:5]
         assert await world.found(apply=True) == {}
-
-
-async def assert_equal(world: World) -> None:
-    async with world.system() as system:
-        assert all([each.after.equal async for each in replay_all(system, check=True)])
 
 
 async def read_past(bus: Any, group: str, topics: tuple[str, ...]) -> None:

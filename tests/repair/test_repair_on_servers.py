@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.repair.repair_suite import RepairSuite
+from tests.repair.repair_suite import DAMAGE, RepairSuite
 from tests.repair.world import World
 
 pytestmark = [pytest.mark.kafka, pytest.mark.cassandra]
@@ -13,3 +13,7 @@ class TestRepairOnServers(RepairSuite):
     @pytest.fixture
     def world(self, cluster: World) -> World:
         return cluster
+
+    @pytest.mark.parametrize("half", [0, 1])
+    async def test_damage_of_many_kinds_at_once_is_found_by_its_names_and_mended(self, world: World, half: int) -> None:
+        await self.assert_found_and_mended(world, *list(DAMAGE)[half::2])

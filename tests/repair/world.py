@@ -13,6 +13,7 @@ from tests.support.tables import Tables
 
 from qdpi.bootstrap import build_store, build_system, opened
 from qdpi.errors import ModelEmpty
+from qdpi.events import TOPICS
 from qdpi.language.scripted import ScriptedModel
 from qdpi.repairing import Finding
 from qdpi.services.repair import Repair
@@ -27,6 +28,8 @@ JOURNEYS = {"alice": 6, "bob": 1, "carol": 2}
 async def lived_on(settings: Settings) -> None:
     """Let three readers read: pages of every kind, a departure that came back, one that is open, a failure, vaults."""
     model = ScriptedModel(lambda prompt: ModelEmpty("It wrote nothing.") if "silence" in str(prompt) else PAGE)
+    async with opened(build_system(settings)) as system:
+        await system.bus.create_topics(TOPICS.values())
     async with working(settings.data_dir, model, model_retries=0, **_given(settings)) as flow:
         for _ in range(2):
             await flow.press("alice", "an-author:XC")

@@ -35,7 +35,7 @@ class Pages(Placing):
     """The verbs on pages.
 
     A canon page's rows here follow a switch of the canon with some delay; until they do, and for what a
-    revision dropped, it is read from its place in the canon.
+    revision dropped, it is read from its place in the canon. Who is mending sees the rows as they are.
     """
 
     async def link_page(self, page: Page) -> None:
@@ -50,7 +50,7 @@ class Pages(Placing):
         """Return a page: of a canon page the current revision's, or the last one that had it."""
         row, number = await asyncio.gather(self._connection.first(_PAGE, page_id=page_id), self.canon_number())
         page = stored_page(row) if row else None
-        if page is not None and (not page.is_canon or page.canon_revision == number):
+        if self._times.mending or (page is not None and (not page.is_canon or page.canon_revision == number)):
             return page
         return await self._placed(page_id, number) or page
 
@@ -61,9 +61,9 @@ class Pages(Placing):
             self._connection.ask(_EDGES, page_id=page_id),
             self.canon_number(),
         )
-        if signals is not None and _stands(signals, number):
+        if signals is not None and (self._times.mending or _stands(signals, number)):
             return stored_edges(rows, signals)
-        page = await self._placed(page_id, number)
+        page = None if self._times.mending else await self._placed(page_id, number)
         if page is not None:
             return page.edges
         return stored_edges(rows, signals) if signals else None
@@ -71,9 +71,9 @@ class Pages(Placing):
     async def signals(self, page_id: str) -> Signals | None:
         """Return the stored signals of a page, None where none were ever stored."""
         row, number = await asyncio.gather(self._connection.first(_SIGNALS, page_id=page_id), self.canon_number())
-        if row is not None and _stands(row, number):
+        if row is not None and (self._times.mending or _stands(row, number)):
             return stored_signals(row)
-        page = await self._placed(page_id, number)
+        page = None if self._times.mending else await self._placed(page_id, number)
         if page is not None:
             return page.signals
         return stored_signals(row) if row else None

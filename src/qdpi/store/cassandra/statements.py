@@ -67,12 +67,12 @@ class WriteTimes:
     """
 
     def __init__(self, now: Callable[[], datetime], *, mending: bool) -> None:
-        self._now, self._mending = now, mending
+        self._now, self.mending = now, mending
         self._last = 0
 
     def of(self, version: datetime, step: int = 0) -> int:
         """Return the write time of a version: `step` microseconds after its time."""
-        if not self._mending:
+        if not self.mending:
             return microseconds(version) + step
         self._last = max(microseconds(self._now()), self._last + 1)
         return self._last
