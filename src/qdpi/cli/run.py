@@ -26,9 +26,10 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings, listening: socket) -> None:
-    from qdpi.bootstrap import build_company, build_system, ensure_book, opened
+    from qdpi.bootstrap import build_company, build_system, ensure_book
     from qdpi.cli.opening import chosen_model, model_open
-    from qdpi.cli.serving import Server, serve_until, side_by_side, signals_to, work_until
+    from qdpi.cli.serving import Server, first_of, serve_until, side_by_side, signals_to, work_until
+    from qdpi.cli.starting import Start, closing
     from qdpi.cli.telling import progress_line
     from qdpi.cli.trying import invitation
     from qdpi.events import TOPICS
@@ -37,17 +38,31 @@ async def _run(settings: Settings, listening: socket) -> None:
 
     stopping = asyncio.Event()
     system, model = build_system(settings), await chosen_model(settings)
+    server = Server(create_app(system, model_health=model.health), settings)
+
+    async def prepare() -> None:
+        await ensure_book(system, progress_line("Taking in the book"))
+        await system.bus.create_topics(TOPICS.values())
+        await system.catalog.current()
+
+    start = Start(system, prepare)
+
+    async def gateway() -> None:
+        await start.answerable.wait()
+        await serve_until(stopping, server, listening)
+
+    async def work() -> None:
+        if not await start.ready(stopping):
+            return
+        edition = (await system.catalog.current()).revision
+        warming = asyncio.create_task(asyncio.to_thread(system.embedder.embed, [edition.title]))
+        working = asyncio.create_task(work_until(stopping, build_company(system, ACTORS, model)))
+        await first_of(server.answers, stopping)
+        if server.started:
+            click.echo(invitation(settings, listening, edition, model.name))
+        await working
+        await warming
+
     with signals_to(stopping):
-        async with opened(system), model_open(model):
-            await ensure_book(system, progress_line("Taking in the book"))
-            await system.bus.create_topics(TOPICS.values())
-            edition = (await system.catalog.current()).revision
-            company = build_company(system, ACTORS, model)
-            server = Server(
-                create_app(system, model_health=model.health),
-                settings,
-                lambda: click.echo(invitation(settings, listening, edition, model.name)),
-            )
-            warming = asyncio.create_task(asyncio.to_thread(system.embedder.embed, [edition.title]))
-            await side_by_side(stopping, serve_until(stopping, server, listening), work_until(stopping, company))
-            await warming
+        async with closing(system), model_open(model):
+            await side_by_side(stopping, gateway(), work())

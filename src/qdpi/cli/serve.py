@@ -25,19 +25,35 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, listening: socket) -> None:
-    from qdpi.bootstrap import build_system, opened
+    from qdpi.bootstrap import build_system
     from qdpi.cli.listening import address_of
-    from qdpi.cli.serving import Server, serve_until, signals_to
+    from qdpi.cli.serving import Server, first_of, serve_until, side_by_side, signals_to
+    from qdpi.cli.starting import Start, closing
     from qdpi.events import TOPICS
     from qdpi.gateway.app import create_app
 
     stopping = asyncio.Event()
     system = build_system(settings)
+    server = Server(create_app(system), settings)
+
+    async def prepare() -> None:
+        await system.bus.create_topics(TOPICS.values())
+        if await system.store.canon() is not None:
+            await system.catalog.current()
+
+    start = Start(system, prepare)
+
+    async def gateway() -> None:
+        await start.answerable.wait()
+        await serve_until(stopping, server, listening)
+
+    async def answering() -> None:
+        if await start.ready(stopping):
+            await first_of(server.answers, stopping)
+            if server.started:
+                click.echo(f"The gateway answers at {address_of(listening)}")
+            await stopping.wait()
+
     with signals_to(stopping):
-        async with opened(system):
-            await system.bus.create_topics(TOPICS.values())
-            if await system.store.canon() is not None:
-                await system.catalog.current()
-            answers = f"The gateway answers at {address_of(listening)}"
-            server = Server(create_app(system), settings, lambda: click.echo(answers))
-            await serve_until(stopping, server, listening)
+        async with closing(system):
+            await side_by_side(stopping, gateway(), answering())

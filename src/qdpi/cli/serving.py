@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
@@ -23,11 +23,11 @@ DRAIN_SECONDS: Final = 10.0
 
 
 class Server(GatewayServer):
-    """The gateway's server in a process whose signals are not its own; it tells when it has started."""
+    """The gateway's server in a process whose signals are not its own; `answers` is set once it has started."""
 
-    def __init__(self, app: FastAPI, settings: Settings, on_started: Callable[[], None]) -> None:
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
         super().__init__(app, host=settings.host, port=settings.port)
-        self._on_started = on_started
+        self.answers = asyncio.Event()
 
     def capture_signals(self) -> Any:
         """Leave the signals to `signals_to`."""
@@ -37,7 +37,7 @@ class Server(GatewayServer):
         """Start, and tell."""
         await super().startup(sockets)
         if self.started:
-            self._on_started()
+            self.answers.set()
 
 
 @contextmanager
@@ -59,6 +59,16 @@ def signals_to(stopping: asyncio.Event) -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+
+
+async def first_of(*events: asyncio.Event) -> None:
+    """Return when one of the events is set."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
 
 
 async def serve_until(stopping: asyncio.Event, server: Server, listening: socket.socket) -> None:

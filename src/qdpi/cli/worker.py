@@ -35,19 +35,23 @@ def worker(names: tuple[str, ...], settings: Settings) -> None:
 
 
 async def _work(names: tuple[str, ...], settings: Settings) -> None:
-    from qdpi.bootstrap import build_company, build_system, opened
+    from qdpi.bootstrap import build_company, build_system
     from qdpi.cli.opening import chosen_model, model_open
     from qdpi.cli.serving import signals_to, work_until
+    from qdpi.cli.starting import Start, closing
     from qdpi.cli.telling import note
     from qdpi.events import TOPICS
 
     stopping = asyncio.Event()
     system, model = build_system(settings), await chosen_model(settings)
+
+    async def prepare() -> None:
+        await system.bus.create_topics(TOPICS.values())
+        if "page_generator" in names or "enricher" in names:
+            await system.catalog.current()
+
     with signals_to(stopping):
-        async with opened(system):
-            await system.bus.create_topics(TOPICS.values())
-            if "page_generator" in names or "enricher" in names:
-                await system.catalog.current()
-            async with model_open(model) if "page_generator" in names else nullcontext(model):
+        async with closing(system), model_open(model) if "page_generator" in names else nullcontext(model):
+            if await Start(system, prepare).ready(stopping):
                 note(f"At work: {', '.join(names)}. The model is {model.name}.")
                 await work_until(stopping, build_company(system, names, model))

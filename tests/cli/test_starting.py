@@ -1,0 +1,77 @@
+"""What a store or a bus that is away, or refuses, makes of a start."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.house import brisk
+
+from qdpi.bootstrap import build_system
+from qdpi.cli.starting import Start, closing
+from qdpi.errors import BusUnavailable, InvalidSetting
+from qdpi.settings import Settings
+from qdpi.system import System
+
+
+async def nothing() -> None:
+    """Prepare nothing."""
+
+
+def system_whose_bus(directory: Path, opens: Any) -> System:
+    system = build_system(Settings(data_dir=directory), backoff=brisk())
+    system.bus.open = opens  # type: ignore[method-assign]
+    return system
+
+
+async def test_a_bus_that_is_away_is_waited_for_and_the_gateway_may_answer_meanwhile(tmp_path: Path):
+    back = asyncio.Event()
+
+    async def away() -> None:
+        if not back.is_set():
+            raise BusUnavailable("Nobody there.", next_step="Wait.")
+
+    async with closing(system_whose_bus(tmp_path, away)) as system, asyncio.timeout(20):
+        start = Start(system, nothing)
+        ready = asyncio.create_task(start.ready(asyncio.Event()))
+        await start.answerable.wait()
+        assert not ready.done()
+        back.set()
+        assert await ready
+
+
+async def test_what_is_asked_to_stop_while_it_waits_is_not_ready(tmp_path: Path):
+    async def away() -> None:
+        raise BusUnavailable("Nobody there.", next_step="Wait.")
+
+    stopping = asyncio.Event()
+    async with closing(system_whose_bus(tmp_path, away)) as system, asyncio.timeout(20):
+        start = Start(system, nothing)
+        ready = asyncio.create_task(start.ready(stopping))
+        await start.answerable.wait()
+        stopping.set()
+        assert not await ready
+
+
+async def test_what_waiting_does_not_mend_is_raised_as_it_is(tmp_path: Path):
+    async def refused() -> None:
+        raise InvalidSetting("KAFKA_BROKERS is 'x'.", next_step="Mend it.")
+
+    async with closing(system_whose_bus(tmp_path, refused)) as system, asyncio.timeout(20):
+        with pytest.raises(InvalidSetting, match="KAFKA_BROKERS"):
+            await Start(system, nothing).ready(asyncio.Event())
+
+
+async def test_a_start_without_trouble_is_answerable_once_it_is_ready(tmp_path: Path):
+    prepared = asyncio.Event()
+
+    async def prepare() -> None:
+        prepared.set()
+
+    async with closing(build_system(Settings(data_dir=tmp_path))) as system, asyncio.timeout(20):
+        start = Start(system, prepare)
+        assert await start.ready(asyncio.Event())
+        assert prepared.is_set()
+        assert start.answerable.is_set()
