@@ -126,6 +126,7 @@ def test_a_paused_server_is_silent_until_it_is_resumed(servers: Servers, portal:
 
     for node in servers.nodes:
         servers.resume(node.name)
+    portal.call(servers.up)  # waits for them
     assert set(states(servers, portal).values()) == {State.UP}
 
 
