@@ -13,9 +13,23 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from qdpi import __version__
-from qdpi.gateway import events, health, journeys, reading, refusing, runs, streams, websocket
+from qdpi.gateway import (
+    events,
+    exporting,
+    health,
+    journeys,
+    pages,
+    reading,
+    refusing,
+    runs,
+    searching,
+    streams,
+    vault,
+    websocket,
+)
 from qdpi.gateway.context import Gateway
 from qdpi.gateway.hub import PING_SECONDS, QUEUE_LIMIT, Hub
+from qdpi.gateway.indexes import CanonIndexes, JourneyIndexes
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.middleware import Admission, BodyLimit, Envelope
 from qdpi.gateway.readiness import Readiness
@@ -27,8 +41,12 @@ _ROUTERS = (
     events.router,
     websocket.router,
     runs.router,
+    pages.router,
     reading.router,
     journeys.router,
+    vault.router,
+    searching.router,
+    exporting.router,
     health.router,
 )
 CORS: Final[dict[str, Any]] = {
@@ -111,6 +129,8 @@ def wire(
         sessions=Sessions(settings.secrets, system.new_id, system.now, settings.session_days),
         limits=Limits(settings, clock),
         readiness=Readiness(system, hub),
+        journeys=JourneyIndexes(system.store),
+        canon_indexes=CanonIndexes(),
         model_health=model_health,
     )
 

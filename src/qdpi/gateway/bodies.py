@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -12,18 +12,20 @@ from qdpi.errors import InvalidInput, InvalidSymbol
 from qdpi.events import INTENT_LIMIT
 from qdpi.symbols import Trajectory, parse_symbol
 
+LABEL_LIMIT: Final = 200
 
-def check_words(words: str) -> str:
+
+def check_words(words: str, name: str = "user_intent", limit: int = INTENT_LIMIT) -> str:
     """Return a reader's words as they are. Raises `InvalidInput` for too many, control characters and halves."""
-    if len(words) > INTENT_LIMIT:
+    if len(words) > limit:
         raise InvalidInput(
-            f"user_intent has {len(words):,} characters, and {INTENT_LIMIT:,} may be sent.",
+            f"{name} has {len(words):,} characters, and {limit:,} may be sent.",
             next_step="Say it in fewer words.",
         )
     for position, character in enumerate(words):
         if unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t":
             raise InvalidInput(
-                f"user_intent holds the control character U+{ord(character):04X} at position {position}; "
+                f"{name} holds the control character U+{ord(character):04X} at position {position}; "
                 "of these only line feeds and tabs may stand in it.",
                 next_step="Take it out and send the words again.",
             )
@@ -54,8 +56,18 @@ SYMBOL_FORMS: dict[str, Any] = {
     "anyOf": [{"type": "integer", "minimum": 0, "maximum": 255}, {"type": "string"}],
     "examples": [0, "0x1F", "an-author:XC"],
 }
-Words = Annotated[str, AfterValidator(check_words), Field(json_schema_extra={"maxLength": INTENT_LIMIT})]
+Words = Annotated[
+    str, AfterValidator(lambda words: check_words(words)), Field(json_schema_extra={"maxLength": INTENT_LIMIT})
+]
 SomeWords = Annotated[Words, AfterValidator(_check_some_words)]
+Label = Annotated[
+    str,
+    AfterValidator(lambda words: check_words(words, "label", LABEL_LIMIT)),
+    Field(json_schema_extra={"maxLength": LABEL_LIMIT}),
+]
+Notes = Annotated[
+    str, AfterValidator(lambda words: check_words(words, "notes")), Field(json_schema_extra={"maxLength": INTENT_LIMIT})
+]
 SymbolInput = Annotated[int, BeforeValidator(_read_symbol), WithJsonSchema(SYMBOL_FORMS)]
 GivenId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_check_printable)]
 
@@ -106,6 +118,15 @@ class BranchBody(RunBody):
     """A fork from a locus; without a symbol it is the locus's own character with Receive, Parallel."""
 
     symbol_code: SymbolInput | None = None
+
+
+class VaultBody(Body):
+    """Saves a page in a vault, or changes what stands on it there: a label or notes left out stay as they are."""
+
+    page_id: str
+    label: Label | None = None
+    notes: Notes | None = None
+    client_request_id: GivenId | None = None
 
 
 class Accepted(BaseModel):

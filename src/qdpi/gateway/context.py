@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from qdpi.gateway.hub import Hub
+from qdpi.gateway.indexes import CanonIndexes, JourneyIndexes
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.readiness import Readiness
 from qdpi.gateway.sessions import Sessions
@@ -30,6 +31,8 @@ class Gateway:
     sessions: Sessions
     limits: Limits
     readiness: Readiness
+    journeys: JourneyIndexes
+    canon_indexes: CanonIndexes
     model_health: Callable[[], str | None]
 
 

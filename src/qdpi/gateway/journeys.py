@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 
-from qdpi.errors import InvalidInput
-from qdpi.gateway.answers import JourneyView, Preview
+from qdpi.edition import Edition
+from qdpi.gateway.answers import BranchView, JourneyView, Preview, RingPlace, SavedPage, SymbolPreview
 from qdpi.gateway.bodies import SessionBody, SessionIssued
 from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, journey_of
+from qdpi.gateway.growth import current_edition, grown_from
+from qdpi.gateway.moments import At, moment_of, vault_at, vault_digest
 from qdpi.gateway.presses import find_locus
-from qdpi.gateway.previewing import preview_behaviours
+from qdpi.gateway.previewing import BehaviourPreview, preview_behaviours
 from qdpi.gateway.problems import documented
 from qdpi.gateway.streams import parse_seq
-from qdpi.journey import JourneyState
+from qdpi.journey import Branch, JourneyState
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page
 from qdpi.placement import Standing, stand
 from qdpi.policy import Situation, ttl
 from qdpi.retrieval.reading import Reading, read_text
+from qdpi.ring import Ring
 from qdpi.situation import situation_of
+from qdpi.symbols import decode_symbol, symbol_name
 
 MOST_EVENTS: Final = 1_000
+MOST_SAVED: Final = 1_000
+"""How many entries of the vault a journey shows."""
 
 router = APIRouter(prefix=VERSION, tags=["journeys"])
 
@@ -41,56 +46,73 @@ async def new_session(gateway: GatewayHere, exchange: ExchangeHere, body: Sessio
     return SessionIssued(session_id=issued, signed=sessions.signed, expires_at=sessions.expires_at(issued))
 
 
-@router.get("/journey/{session_id}", summary="A journey's events and state", responses=documented(401, 422, 503))
+@router.get("/journey/{session_id}", summary="A journey's events and state", responses=documented(401, 422, 429, 503))
 async def journey(
     session_id: str,
     gateway: GatewayHere,
     exchange: ExchangeHere,
     after: Annotated[str, Query(description="Only events with a higher seq.")] = "0",
     limit: Annotated[int, Query(ge=1, le=MOST_EVENTS, description="How many events at most.")] = 200,
-    at: Annotated[str | None, Query(description="A seq or a time (ISO-8601): the journey as it stood then.")] = None,
+    at: At = None,
 ) -> JourneyView:
-    """Return the journey as it stands, or as it stood after outcome `at` or at that time."""
-    name = journey_of(gateway, exchange, session_id)
+    """Return the journey as it stands, or as it stood when outcome `at` was committed, or at that time."""
+    name, store = journey_of(gateway, exchange, session_id), gateway.system.store
     first = parse_seq("after", after)
-    head, newest = await _head(gateway, name)
-    seq = head if at is None else await _past_seq(gateway, name, at, head)
-    state = await _state(gateway, name, seq, newest)
-    wanted = min(limit, max(0, seq - first))
-    outcomes = await gateway.system.store.outcomes(name, after=first, limit=wanted) if wanted else []
-    last = outcomes[-1].seq if outcomes else seq
+    newest = await store.last_outcome(name)
+    head = newest.seq if newest else 0
+    moment = await moment_of(store, name, at, head, gateway.system.now())
+    past = await _outcome_at(gateway, name, moment.seq, newest)
+    state = past.state if past else JourneyState()
+    wanted = min(limit, max(0, moment.seq - first))
+    outcomes = await store.outcomes(name, after=first, limit=wanted) if wanted else []
+    last = outcomes[-1].seq if outcomes else moment.seq
+    entries = await vault_at(store, name, moment.time)
+    edition = await current_edition(gateway)
+    place, left = await _standing(gateway, name, state, edition, _revision_of(past) if at is not None else None)
     return JourneyView(
         session_id=session_id,
-        seq=seq,
+        seq=moment.seq,
         head=head,
+        at=moment.time,
         position=state.position,
-        ttl=await _ttl(gateway, name, state),
-        branches=tuple(state.branches.values()),
+        ring=place,
+        ttl=left,
+        branches=tuple([await _branch(gateway, branch) for branch in state.branches.values()]),
+        open_branches=len(state.branches),
+        return_debt=sum(branch.pages for branch in state.branches.values()),
+        vault=tuple(SavedPage(**entry.model_dump()) for entry in entries[:MOST_SAVED]),
+        vault_count=len(entries),
+        vault_digest=vault_digest(entries),
         state=state,
         digest=state.digest(),
         events=tuple(outcome.event for outcome in outcomes),
-        next_after=last if last < seq else None,
+        older=tuple(o.page.page_id for o in outcomes if o.page and edition and _is_older(o.page, edition)),
+        next_after=last if last < moment.seq else None,
     )
 
 
 @router.get(
     "/journey/{session_id}/preview",
     summary="What each symbol would do now",
-    responses=documented(401, 404, 422, 503),
+    responses=documented(401, 404, 422, 429, 503),
 )
 async def preview(
     session_id: str,
     gateway: GatewayHere,
     exchange: ExchangeHere,
     page_id: Annotated[str | None, Query(description="The locus; by default where the reader is.")] = None,
+    at: At = None,
 ) -> Preview:
-    """Return, for each behaviour, the trajectory it would be given, what is open, and why the rest is not.
+    """Return, for each symbol, the trajectory it would be given, what is open, and why the rest is not.
 
-    Words and wishes choose within what is open; neither is known here.
+    Words and wishes choose within what is open; neither is known here. With `at` it is what they would have
+    done then, in the book as it is now.
     """
-    name = journey_of(gateway, exchange, session_id)
-    _, newest = await _head(gateway, name)
-    state = newest.state if newest else JourneyState()
+    name, store = journey_of(gateway, exchange, session_id), gateway.system.store
+    newest = await store.last_outcome(name)
+    moment = await moment_of(store, name, at, newest.seq if newest else 0, gateway.system.now())
+    past = await _outcome_at(gateway, name, moment.seq, newest)
+    state = past.state if past else JourneyState()
     edition = await gateway.system.catalog.current()
     locus = await find_locus(gateway, name, page_id or state.position or edition.ring.first)
     standing = stand(locus, edition.ring, state.branches)
@@ -103,6 +125,7 @@ async def preview(
 def preview_of(state: JourneyState, standing: Standing, reading: Reading) -> Preview:
     """Return what each behaviour would do for a journey at a locus."""
     situation = situation_of(state, standing, reading)
+    behaviours = preview_behaviours(situation, standing.section)
     return Preview(
         page_id=standing.pressed,
         locus=standing.locus,
@@ -111,62 +134,69 @@ def preview_of(state: JourneyState, standing: Standing, reading: Reading) -> Pre
         return_to=standing.return_to,
         seq=state.seq,
         ttl=ttl(standing.depth),
-        behaviours=preview_behaviours(situation, standing.section),
+        behaviours=behaviours,
+        symbols=tuple(_symbol(code, behaviours[decode_symbol(code)[1]]) for code in range(256)),
         **{name: getattr(situation, name) for name in Situation.__slots__},
     )
 
 
-async def _head(gateway: Gateway, name: str) -> tuple[int, Outcome | None]:
-    newest = await gateway.system.store.last_outcome(name)
-    return (newest.seq if newest else 0), newest
+def _symbol(code: int, behaviour: BehaviourPreview) -> SymbolPreview:
+    return SymbolPreview(
+        code=code,
+        name=symbol_name(code),
+        behavior=behaviour.behavior,
+        given=behaviour.given,
+        open=behaviour.open,
+    )
 
 
-async def _past_seq(gateway: Gateway, name: str, at: str, head: int) -> int:
-    moment = _moment(at)
-    if moment is not None:
-        return await _seq_at(gateway, name, moment, head)
-    seq = parse_seq("at", at)
-    if seq > head:
-        raise InvalidInput(
-            f"at is {seq}, and this journey has {head} outcomes.", next_step=f"Give a seq from 0 to {head}."
-        )
-    return seq
-
-
-def _moment(at: str) -> datetime | None:
-    """Read a time, None where it is none; without a zone it is UTC. A plus sign may have come as a space."""
-    if at.isdigit():
-        return None
-    try:
-        moment = datetime.fromisoformat(at.replace(" ", "+"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-async def _seq_at(gateway: Gateway, name: str, moment: datetime, head: int) -> int:
-    """Return the seq of the last outcome at a moment, 0 before the first: times rise with the seq."""
-    low, high = 0, head
-    while low < high:
-        middle = (low + high + 1) // 2
-        (outcome,) = await gateway.system.store.outcomes(name, after=middle - 1, limit=1)
-        low, high = (middle, high) if outcome.at <= moment else (low, middle - 1)
-    return low
-
-
-async def _state(gateway: Gateway, name: str, seq: int, newest: Outcome | None) -> JourneyState:
-    """Return the state after `seq` outcomes; each outcome carries it."""
-    if seq == 0 or newest is None:
-        return JourneyState()
-    if newest.seq == seq:
-        return newest.state
+async def _outcome_at(gateway: Gateway, name: str, seq: int, newest: Outcome | None) -> Outcome | None:
+    """Return the outcome `seq`, which carries the state after it; None before the first."""
+    if seq == 0 or newest is None or newest.seq == seq:
+        return newest if seq else None
     (outcome,) = await gateway.system.store.outcomes(name, after=seq - 1, limit=1)
-    return outcome.state
+    return outcome
 
 
-async def _ttl(gateway: Gateway, name: str, state: JourneyState) -> int:
-    if state.position is None:
-        return ttl(0)
-    page: Page = await find_locus(gateway, name, state.position)
-    edition = await gateway.system.catalog.current()
-    return ttl(stand(page, edition.ring, state.branches).depth)
+def _revision_of(outcome: Outcome | None) -> int | None:
+    return outcome.receipt.canon_revision if outcome else None
+
+
+def _is_older(page: Page, edition: Edition) -> bool:
+    return page.canon_revision is not None and page.canon_revision < edition.revision.revision
+
+
+async def _branch(gateway: Gateway, branch: Branch) -> BranchView:
+    departure = await gateway.system.store.page(branch.branch_id)
+    grown = await grown_from(gateway, departure.canon_revision if departure else None, branch.anchor)
+    return BranchView(**dict(branch), grown_from=grown)
+
+
+async def _standing(
+    gateway: Gateway, name: str, state: JourneyState, edition: Edition | None, revision: int | None
+) -> tuple[RingPlace | None, int]:
+    """Return where a journey stands on the ring, as it was in a revision of the canon or is now; and its TTL.
+
+    Without a book nobody can say where, and before its first page a journey stands at the ring's beginning.
+    """
+    if edition is None:
+        return None, ttl(0)
+    then = revision if revision is not None else edition.revision.revision
+    ring = edition.ring if then == edition.revision.revision else await _ring_of(gateway, then)
+    page = await find_locus(gateway, name, state.position) if state.position else edition.pages[edition.ring.first]
+    standing = stand(page, ring, state.branches)
+    anchor = ring.resolve(standing.anchor)
+    place = RingPlace(
+        page_id=anchor,
+        place=ring.position(anchor) + 1,
+        pages=len(ring),
+        section=ring.section_of(anchor),
+        return_to=standing.return_to,
+        canon_revision=then,
+    )
+    return place, ttl(standing.depth)
+
+
+async def _ring_of(gateway: Gateway, revision: int) -> Ring:
+    pages = await gateway.system.store.canon_pages(revision)
+    return Ring([(page.page_id, page.section) for page in pages])

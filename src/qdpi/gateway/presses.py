@@ -20,7 +20,7 @@ from qdpi.tracing import continued
 
 _PAGE_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _NOTHING_TAKEN: Final = "Nothing was taken: send it again in a moment; see /readyz."
-_RETRY: Final = PublishUnknown.default_next_step
+RETRY: Final = PublishUnknown.default_next_step
 _STOP_AGAIN: Final = "Send the same stop again: it is one event."
 _LOOK: Final = (
     "Look for this event_id in the journey before you press again; with a client_request_id a retry is always safe."
@@ -130,7 +130,8 @@ async def accept(gateway: Gateway, exchange: Exchange, press: Press | Ask, paren
     if await _is_answered(gateway, press):
         return accepted
     with await _admitted(gateway, exchange.address, press):
-        await publish(gateway, press, parent, accepted, _RETRY if press.client_request_id else _LOOK)
+        when_unknown = RETRY if press.client_request_id else _LOOK
+        await publish(gateway, press, parent, when_unknown, request_id=accepted.request_id)
     gateway.system.metrics.presses.labels("ask" if isinstance(press, Ask) else "press").inc()
     return accepted
 
@@ -174,14 +175,17 @@ async def _forget_answered(gateway: Gateway, journey: str) -> None:
         waiting.answer(journey, outcome.event.press_id)
 
 
-async def publish(gateway: Gateway, event: Event, parent: str | None, accepted: Accepted, when_unknown: str) -> None:
-    """Publish an event. Raises a refusal that says whether it may have been taken, and what to do."""
+async def publish(gateway: Gateway, event: Event, parent: str | None, when_unknown: str, **members: str) -> None:
+    """Publish an event. Raises a refusal that says whether it may have been taken, and what to do.
+
+    `members` are what a refusal names beside the event's id.
+    """
     try:
         with continued(parent, event.event_id):
             await gateway.system.publisher.publish(event)
     except PublishUnknown as error:
         unknown = PublishUnknown(error.detail, next_step=when_unknown)
-        raise refusal_of(unknown, event_id=accepted.event_id, request_id=accepted.request_id) from error
+        raise refusal_of(unknown, event_id=event.event_id, **members) from error
     except BusUnavailable as error:
         raise refusal_of(BusUnavailable(error.detail, next_step=_NOTHING_TAKEN)) from error
 
@@ -197,5 +201,5 @@ async def stop(gateway: Gateway, exchange: Exchange, journey: str, body: StopBod
     )
     exchange.event_id = event.event_id
     accepted = Accepted(event_id=event.event_id, request_id=request_id(body.event_id))
-    await publish(gateway, event, parent, accepted, _STOP_AGAIN)
+    await publish(gateway, event, parent, _STOP_AGAIN, request_id=accepted.request_id)
     return accepted

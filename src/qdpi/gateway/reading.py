@@ -1,21 +1,19 @@
-"""What can be read of pages and of the book: a page, its receipt, the symbols, the canon, its sections."""
+"""What can be read of the book: the symbols, the canon, its sections."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Response
 from starlette.responses import JSONResponse
 
 from qdpi.edition import Edition
-from qdpi.errors import NoBook, UnknownPage, UnknownSection
+from qdpi.errors import NoBook, UnknownSection
 from qdpi.gateway.answers import CanonPageEntry, CanonShape, SectionEntry, SectionFacts, SymbolEntry
 from qdpi.gateway.bodies import SYMBOL_FORMS
 from qdpi.gateway.context import VERSION, GatewayHere
-from qdpi.gateway.presses import find_page
 from qdpi.gateway.problems import documented
 from qdpi.glyphs import glyph_svg
-from qdpi.page_schema import Receipt
 from qdpi.symbols import (
     CHARACTER_MAP,
     CHARACTER_NAMES,
@@ -26,56 +24,8 @@ from qdpi.symbols import (
 )
 
 SVG_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
-_PAGE_EXAMPLE: Final = {
-    "page_id": "S01-P0007",
-    "symbol_code": 0,
-    "char_hex": 0,
-    "behavior": 0,
-    "orientation": "X",
-    "provenance": "C",
-    "section": 1,
-    "page_num": 7,
-    "title": "…",
-    "trajectory": "T0",
-    "return_to": None,
-    "text": "…",
-    "edges": {"next_within": "S01-P0008", "loop_back_to": None, "forks": [], "mirrors": []},
-    "signals": {"entities": [], "motifs": [], "unresolved_anchors": [], "novelty": 1.0, "coherence": 1.0},
-    "validation": None,
-    "status": "complete",
-    "revision": 1,
-}
 
 router = APIRouter(prefix=VERSION)
-
-
-@router.get(
-    "/page/{id}",
-    tags=["pages"],
-    summary="Read a page",
-    responses={
-        200: {"content": {"application/json": {"example": _PAGE_EXAMPLE}}, "description": "The page, flat."},
-        **documented(404, 503),
-    },
-)
-async def page(id: str, gateway: GatewayHere) -> dict[str, Any]:  # noqa: A002 (the path's word)
-    """Return a page with its edges, signals and validation."""
-    return (await find_page(gateway, id)).public()
-
-
-@router.get("/page/{id}/receipt", tags=["pages"], summary="Why a page is what it is", responses=documented(404, 503))
-async def receipt(id: str, gateway: GatewayHere) -> Receipt:  # noqa: A002 (the path's word)
-    """Return a generated page's receipt: policy, sources, hashes, model, tokens, time."""
-    written = await find_page(gateway, id)
-    if written.session_id is None or written.seq is None:
-        raise UnknownPage(
-            f"{id!r} is a page of the book: nobody was asked to write it, so it has no receipt.",
-            next_step="Ask for the receipt of a page that a press has written.",
-        )
-    outcomes = await gateway.system.store.outcomes(written.session_id, after=written.seq - 1, limit=1)
-    if not outcomes:
-        raise UnknownPage(f"The outcome that wrote {id!r} is not kept any more.")
-    return outcomes[0].receipt
 
 
 @router.get("/symbols", tags=["symbols"], summary="All 256 symbols", responses=documented(503))

@@ -30,7 +30,7 @@ class Signposts:
     """The titles and ids of an index, for going to its pages; of a title that many have, the first page."""
 
     def __init__(self, index: SearchIndex) -> None:
-        self._index = index
+        self.index = index
         self._titles: dict[str, Leaf] = {}
         for leaf in index.leaves:
             self._titles.setdefault(_plain(leaf.title), leaf)
@@ -55,7 +55,7 @@ class Signposts:
             return []
         page, section = int(found["page"]), int(found["section"]) if found["section"] else None
         return [
-            Way(leaf, 100.0) for leaf in self._index.leaves if leaf.page_num == page and section in {None, leaf.section}
+            Way(leaf, 100.0) for leaf in self.index.leaves if leaf.page_num == page and section in {None, leaf.section}
         ]
 
     def _alike(self, wanted: str, limit: int) -> list[Way]:
@@ -67,9 +67,9 @@ class Signposts:
         ways = [Way(self._titles[title], round(score, 1)) for title, score, _ in titles]
         if _LIKE_AN_ID.fullmatch(wanted):
             ids = process.extract(
-                wanted.upper(), self._index.row_of.keys(), scorer=fuzz.ratio, score_cutoff=ALIKE, limit=limit
+                wanted.upper(), self.index.row_of.keys(), scorer=fuzz.ratio, score_cutoff=ALIKE, limit=limit
             )
-            ways += [Way(self._index.leaves[self._index.row_of[page_id]], round(score, 1)) for page_id, score, _ in ids]
+            ways += [Way(self.index.leaves[self.index.row_of[page_id]], round(score, 1)) for page_id, score, _ in ids]
         return ways
 
 

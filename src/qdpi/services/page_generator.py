@@ -170,7 +170,9 @@ class PageGenerator:
         draft.milliseconds["prepare"] = round((asyncio.get_running_loop().time() - began) * 1000, 3)
         self._metrics.readings.labels("kept" if brief.kept else "computed").inc()
         status = await self._draft(request, run, brief, draft, deltas)
+        began = asyncio.get_running_loop().time()
         page = self._program.finish(run, brief, draft)
+        draft.milliseconds["bind"] = round((asyncio.get_running_loop().time() - began) * 1000, 3)
         return Written(run, brief, draft, page, status, self._program.model.name)
 
     async def _prepared(self, request: PageRequest, state: JourneyState) -> Run:

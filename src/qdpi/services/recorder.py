@@ -43,9 +43,9 @@ class Recorder:
     async def __call__(self, record: Record) -> None:
         """Handle a record of any of the `RECORDED` topics."""
         event = decode(TOPICS[record.topic].model, record.value)
-        await record_event(event, self._store)
-        if isinstance(event, VaultChange):
-            await self._tell(event)
+        recorded = await record_event(event, self._store)
+        if isinstance(recorded, VaultChange):
+            await self._tell(recorded)
 
     async def _tell(self, change: VaultChange) -> None:
         page = await self._store.page(change.page_id)
@@ -56,12 +56,23 @@ class Recorder:
             await self._publisher.publish(told, about=page)
 
 
-async def record_event(event: Event | DeadLetter, store: PageStore) -> None:
-    """Keep an event in its journey's log, and what it changes in its vault."""
+async def record_event(event: Event | DeadLetter, store: PageStore) -> Event | DeadLetter:
+    """Keep an event in its journey's log, and what it changes in its vault.
+
+    Returns the event that stands: a change of a vault that comes again with another body changes nothing.
+    """
     if isinstance(event, Event):
         await store.append_log([log_entry(event)])
     if isinstance(event, VaultChange):
+        event = await change_known(event.session_id, event.event_id, store) or event
         await keep_change(event, store)
+    return event
+
+
+async def change_known(session_id: str, event_id: str, store: PageStore) -> VaultChange | None:
+    """Return a change of a vault as it was first recorded, None where it was not."""
+    row = await store.logged(session_id, event_id)
+    return decode(VaultChange, row.payload_json.encode()) if row else None
 
 
 async def keep_change(change: VaultChange, store: PageStore) -> None:

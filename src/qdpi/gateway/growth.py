@@ -1,0 +1,42 @@
+"""What a journey's page grew from: the canon's revision it was written on, and what has become of that."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from qdpi.edition import Edition
+from qdpi.errors import NoBook
+from qdpi.gateway.answers import GrownFrom
+from qdpi.gateway.context import Gateway
+
+
+async def grown_from(gateway: Gateway, canon_revision: int | None, anchor: str | None) -> GrownFrom | None:
+    """Return what a page that hangs on an anchor grew from; None for a page of the book, and without a book."""
+    edition = await current_edition(gateway)
+    if canon_revision is None or anchor is None or edition is None:
+        return None
+    current = edition.revision.revision
+    older = canon_revision < current
+    return GrownFrom(
+        canon_revision=canon_revision,
+        current_revision=current,
+        older=older,
+        anchor=await _fate(gateway, edition, anchor, canon_revision) if older else "same",
+    )
+
+
+async def current_edition(gateway: Gateway) -> Edition | None:
+    """Return the current edition, None where there is no book."""
+    try:
+        return await gateway.system.catalog.current()
+    except NoBook:
+        return None
+
+
+async def _fate(
+    gateway: Gateway, edition: Edition, anchor: str, canon_revision: int
+) -> Literal["same", "changed", "dropped"]:
+    if edition.page(anchor) is None:
+        return "dropped"
+    revisions = await gateway.system.store.page_revisions(anchor)
+    return "changed" if any((page.canon_revision or 0) > canon_revision for page in revisions) else "same"

@@ -1,0 +1,122 @@
+"""The indexes that search and alternatives read: the canon's by revision, and those of journeys, kept bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from qdpi.catalog import KEPT_EDITIONS
+from qdpi.edition import Edition
+from qdpi.identity import sha256
+from qdpi.search.going import Signposts
+from qdpi.search.index import SearchIndex, extended
+from qdpi.search.leaf import Leaf, leaf_of
+from qdpi.store.port import PageStore, VaultEntry
+from qdpi.symbols import Trajectory
+
+KEPT_JOURNEYS: Final = 256
+KEPT_PAGES: Final = 100_000
+"""The most pages of all kept journeys together; one journey alone may have more."""
+_BATCH: Final = 500
+
+
+class CanonIndexes:
+    """The index of each edition of the canon, made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, Signposts] = OrderedDict()
+        self._making = asyncio.Lock()
+
+    async def of(self, edition: Edition) -> Signposts:
+        """Return the index of an edition, with the signposts to its pages."""
+        number = edition.revision.revision
+        async with self._making:
+            if number not in self._kept:
+                self._kept[number] = await asyncio.to_thread(_index_of, edition)
+                while len(self._kept) > KEPT_EDITIONS:
+                    self._kept.popitem(last=False)
+        return self._kept[number]
+
+
+def _index_of(edition: Edition) -> Signposts:
+    pages = (edition.pages[page_id] for page_id in edition.ring.page_ids)
+    return Signposts(SearchIndex([leaf_of(page, place) for place, page in enumerate(pages)]))
+
+
+@dataclass(slots=True)
+class Shelf:
+    """A journey's pages up to the outcome `head`: indexed, and by the locus that each was pressed at."""
+
+    head: int = 0
+    pages: int = 0
+    indexes: tuple[SearchIndex, ...] = ()
+    by_locus: dict[str, list[Leaf]] = field(default_factory=dict)
+    notes: tuple[str, SearchIndex] = ("", SearchIndex(()))
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def take(self, leaves: Sequence[Leaf], head: int) -> None:
+        """Add the pages of the outcomes up to `head`."""
+        self.indexes = await asyncio.to_thread(extended, self.indexes, leaves)
+        for leaf in leaves:
+            self.by_locus.setdefault(leaf.locus or "", []).append(leaf)
+        self.pages += len(leaves)
+        self.head = head
+
+
+class JourneyIndexes:
+    """The shelves of the journeys asked for lately; each is read on from where it stood."""
+
+    def __init__(self, store: PageStore, *, journeys: int = KEPT_JOURNEYS, pages: int = KEPT_PAGES) -> None:
+        self._store, self._most_journeys, self._most_pages = store, journeys, pages
+        self._shelves: OrderedDict[str, Shelf] = OrderedDict()
+
+    async def of(self, journey: str) -> Shelf:
+        """Return a journey's shelf, with every outcome that is committed."""
+        shelf = self._shelves.setdefault(journey, Shelf())
+        self._shelves.move_to_end(journey)
+        async with shelf.reading:
+            await self._read_on(journey, shelf)
+        self._forget()
+        return shelf
+
+    async def _read_on(self, journey: str, shelf: Shelf) -> None:
+        last = await self._store.last_outcome(journey)
+        while last is not None and shelf.head < last.seq:
+            batch = await self._store.outcomes(journey, after=shelf.head, limit=_BATCH)
+            if not batch:
+                return
+            await shelf.take([leaf_of(o.page, o.seq) for o in batch if o.page], batch[-1].seq)
+
+    def _forget(self) -> None:
+        pages = sum(shelf.pages for shelf in self._shelves.values())
+        while len(self._shelves) > self._most_journeys or (pages > self._most_pages and len(self._shelves) > 1):
+            _, forgotten = self._shelves.popitem(last=False)
+            pages -= forgotten.pages
+
+    async def notes(self, shelf: Shelf, entries: Sequence[VaultEntry]) -> SearchIndex:
+        """Return the index of what a vault's labels and notes say."""
+        key = sha256("\n".join(entry.event_id for entry in entries))
+        if shelf.notes[0] != key:
+            shelf.notes = (key, await asyncio.to_thread(_index_notes, entries))
+        return shelf.notes[1]
+
+
+def _index_notes(entries: Sequence[VaultEntry]) -> SearchIndex:
+    return SearchIndex([_note(entry, number) for number, entry in enumerate(entries) if entry.label or entry.notes])
+
+
+def _note(entry: VaultEntry, number: int) -> Leaf:
+    """Return an entry's label and notes as a leaf: only its page id, its title and its text mean anything."""
+    return Leaf(
+        page_id=entry.page_id,
+        kind="journey",
+        order=number,
+        title=entry.label,
+        text=entry.notes,
+        section=0,
+        symbol_code=0,
+        trajectory=Trajectory.CONTINUE,
+    )

@@ -1,0 +1,102 @@
+"""Moments of a journey: a seq or a time that a client names, and what the vault held then."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, NamedTuple
+
+from fastapi import Query
+
+from qdpi.errors import InvalidInput
+from qdpi.events import VaultChange
+from qdpi.export.archiving import log_of
+from qdpi.gateway.streams import parse_seq
+from qdpi.identity import sha256
+from qdpi.projections import newest_changes
+from qdpi.services.recorder import vault_entry
+from qdpi.store.port import PageStore, VaultEntry
+
+CLOCKS_APART: Final = timedelta(minutes=1)
+"""How far ahead of ours a client's clock may be."""
+At = Annotated[
+    str | None,
+    Query(
+        description="A seq or a time (ISO-8601), the journey as it stood then: a seq is the moment at which its "
+        "outcome was committed."
+    ),
+]
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class Moment(NamedTuple):
+    """A moment of a journey: the seq of its last outcome then, and the time, None for now.
+
+    A seq is the moment at which its outcome was committed, 0 the one before everything.
+    """
+
+    seq: int
+    time: datetime | None
+
+
+async def moment_of(store: PageStore, journey: str, at: str | None, head: int, now: datetime) -> Moment:
+    """Return the moment that a client names. Raises `InvalidInput` for what is none, or has not come yet."""
+    if at is None:
+        return Moment(head, None)
+    time = _time_of(at)
+    if time is not None:
+        if time > now + CLOCKS_APART:
+            raise InvalidInput(
+                f"at is {time.isoformat()}, which has not come yet.", next_step="Give a time that is over."
+            )
+        return Moment(await _seq_at(store, journey, time, head), time)
+    seq = parse_seq("at", at)
+    if seq > head:
+        raise InvalidInput(
+            f"at is {seq}, and this journey has {head} outcomes.", next_step=f"Give a seq from 0 to {head}."
+        )
+    return Moment(seq, await _time_at(store, journey, seq))
+
+
+def _time_of(at: str) -> datetime | None:
+    """Read a time, None where it is none; without a zone it is UTC. A plus sign may have come as a space."""
+    if at.isdigit():
+        return None
+    try:
+        time = datetime.fromisoformat(at.replace(" ", "+"))
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+async def _time_at(store: PageStore, journey: str, seq: int) -> datetime:
+    if seq == 0:
+        return _BEFORE_ALL
+    (outcome,) = await store.outcomes(journey, after=seq - 1, limit=1)
+    return outcome.at
+
+
+async def _seq_at(store: PageStore, journey: str, time: datetime, head: int) -> int:
+    """Return the seq of the last outcome at a time, 0 before the first: times rise with the seq."""
+    low, high = 0, head
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if await _time_at(store, journey, middle) <= time else (low, middle - 1)
+    return low
+
+
+async def vault_at(store: PageStore, journey: str, time: datetime | None) -> list[VaultEntry]:
+    """Return what a vault held at a time, folded from the journey's log; now, as its table has it."""
+    if time is None:
+        return await store.vault(journey)
+    newest: dict[str, VaultChange] = {}
+    async for rows in log_of(store, journey, topic=VaultChange.topic):
+        newest = newest_changes(newest, (row for row in rows if row.ts <= time))
+        if rows and rows[-1].ts > time:
+            break
+    entries = (vault_entry(change) for change in newest.values() if change.action != "unsaved")
+    return sorted(entries, key=lambda entry: (entry.saved_at, entry.event_id, entry.page_id))
+
+
+def vault_digest(entries: list[VaultEntry]) -> str:
+    """Return a hash (SHA-256, hex) of what a vault holds."""
+    return sha256("\n".join(entry.model_dump_json(exclude={"session_id"}) for entry in entries))

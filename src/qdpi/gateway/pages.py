@@ -1,0 +1,213 @@
+"""Pages: each as it is, why it is so, what else was written where it was, and how it was before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+
+from qdpi.errors import InvalidInput, UnknownPage
+from qdpi.gateway.answers import Alternative, Alternatives, PageView, ReceiptView, Revision, Revisions, Tokens
+from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, journey_of
+from qdpi.gateway.growth import current_edition, grown_from
+from qdpi.gateway.presses import page_for
+from qdpi.gateway.problems import documented
+from qdpi.gateway.streams import parse_seq
+from qdpi.outcome import Outcome
+from qdpi.page_schema import ModelCall, Page
+
+MOST_ALTERNATIVES: Final = 200
+EXCERPT: Final = 240
+"""Characters of an alternative's excerpt."""
+_PAGE_EXAMPLE: Final = {
+    "page_id": "S01-P0007",
+    "symbol_code": 0,
+    "char_hex": 0,
+    "behavior": 0,
+    "orientation": "X",
+    "provenance": "C",
+    "section": 1,
+    "page_num": 7,
+    "title": "…",
+    "trajectory": "T0",
+    "return_to": None,
+    "text": "…",
+    "edges": {"next_within": "S01-P0008", "loop_back_to": None, "forks": [], "mirrors": []},
+    "signals": {"entities": [], "motifs": [], "unresolved_anchors": [], "novelty": 1.0, "coherence": 1.0},
+    "validation": None,
+    "status": "complete",
+    "revision": 1,
+    "grown_from": None,
+}
+OfSession = Annotated[
+    str | None,
+    Query(
+        description="The session whose journey the page is of. Where sessions are signed, a journey's page is given "
+        "to its session alone; another journey's page is unknown."
+    ),
+]
+
+router = APIRouter(prefix=f"{VERSION}/page", tags=["pages"])
+
+
+@router.get(
+    "/{id}",
+    summary="Read a page",
+    response_model=PageView,
+    response_model_exclude={"session_id"},
+    responses={
+        200: {"content": {"application/json": {"example": _PAGE_EXAMPLE}}, "description": "The page, flat."},
+        **documented(401, 404, 422, 429, 503),
+    },
+)
+async def page(
+    id: str,  # noqa: A002 (the path's word)
+    gateway: GatewayHere,
+    exchange: ExchangeHere,
+    session_id: OfSession = None,
+) -> PageView:
+    """Return a page with its edges, signals and validation, and with what it grew from."""
+    found = await page_for(gateway, exchange, id, session_id)
+    anchor = found.placement.anchor if found.placement else None
+    grown = await grown_from(gateway, found.canon_revision, anchor)
+    return PageView(**dict(found), grown_from=grown)
+
+
+@router.get("/{id}/receipt", summary="Why a page is what it is", responses=documented(401, 404, 422, 429, 503))
+async def receipt(
+    id: str,  # noqa: A002 (the path's word)
+    gateway: GatewayHere,
+    exchange: ExchangeHere,
+    session_id: OfSession = None,
+) -> ReceiptView:
+    """Return a generated page's receipt: policy, sources with passages, hashes, model, checks, tokens, times."""
+    written = await page_for(gateway, exchange, id, session_id)
+    if written.session_id is None or written.seq is None:
+        raise UnknownPage(
+            f"{id!r} is a page of the book: nobody was asked to write it, so it has no receipt.",
+            next_step="Ask for the receipt of a page that a press has written.",
+        )
+    outcomes = await gateway.system.store.outcomes(written.session_id, after=written.seq - 1, limit=1)
+    if not outcomes:
+        raise UnknownPage(f"The outcome that wrote {id!r} is not kept any more.")
+    return receipt_of(outcomes[0], written)
+
+
+def receipt_of(outcome: Outcome, written: Page) -> ReceiptView:
+    """Return the receipt of the page that an outcome has written."""
+    calls = outcome.receipt.calls
+    return ReceiptView(
+        **dict(outcome.receipt),
+        page_id=written.page_id,
+        seq=outcome.seq,
+        locus=written.placement.locus if written.placement else "",
+        symbol_code=written.symbol_code,
+        trajectory=written.trajectory,
+        status=written.status,
+        committed_at=outcome.at,
+        tokens=Tokens(prompt=_sum(calls, "prompt_tokens"), completion=_sum(calls, "completion_tokens")),
+        total_milliseconds=round(sum(outcome.receipt.milliseconds.values()), 3),
+    )
+
+
+def _sum(calls: Sequence[ModelCall], name: str) -> int | None:
+    counted = [getattr(call, name) for call in calls if getattr(call, name) is not None]
+    return sum(counted) if counted else None
+
+
+@router.get(
+    "/{id}/alternatives",
+    summary="What else was written at a page's locus",
+    responses=documented(401, 404, 422, 429, 503),
+)
+async def alternatives(
+    id: str,  # noqa: A002 (the path's word)
+    gateway: GatewayHere,
+    exchange: ExchangeHere,
+    session_id: OfSession = None,
+    after: Annotated[str, Query(description="Only alternatives with a higher seq.")] = "0",
+    limit: Annotated[int, Query(ge=1, le=MOST_ALTERNATIVES, description="How many at most.")] = 50,
+) -> Alternatives:
+    """Return the pages of the journey that were pressed at the same locus, this one among them, each with its receipt.
+
+    Of a page of the book: those that the session's journey has pressed there.
+    """
+    found = await page_for(gateway, exchange, id, session_id)
+    journey, first = _whose(gateway, exchange, found, session_id), parse_seq("after", after)
+    locus = found.placement.locus if found.placement else found.page_id
+    siblings = (await gateway.journeys.of(journey)).by_locus.get(locus, [])
+    places = {leaf.order: place for place, leaf in enumerate(siblings, start=1)}
+    following = [seq for seq in places if seq > first]
+    told = [await _alternative(gateway, journey, seq, places[seq]) for seq in following[:limit]]
+    return Alternatives(
+        page_id=found.page_id,
+        locus=locus,
+        place=places.get(found.seq) if found.seq is not None else None,
+        count=len(siblings),
+        alternatives=tuple(told),
+        next_after=following[limit - 1] if len(following) > limit else None,
+    )
+
+
+def _whose(gateway: Gateway, exchange: Exchange, found: Page, session_id: str | None) -> str:
+    """Return the journey whose alternatives are asked for. Raises `InvalidInput` where nothing names it."""
+    if found.session_id is not None:
+        return found.session_id
+    if session_id is None:
+        raise InvalidInput(
+            f"{found.page_id!r} is a page of the book, and what was written at it is a journey's own.",
+            next_step="Add ?session_id= to the address.",
+        )
+    return exchange.journey or journey_of(gateway, exchange, session_id)
+
+
+async def _alternative(gateway: Gateway, journey: str, seq: int, place: int) -> Alternative:
+    (outcome,) = await gateway.system.store.outcomes(journey, after=seq - 1, limit=1)
+    written = outcome.page
+    if written is None or written.placement is None:
+        raise UnknownPage(f"Outcome {seq} wrote no page.")
+    return Alternative(
+        page_id=written.page_id,
+        place=place,
+        seq=seq,
+        title=written.title,
+        excerpt=written.text[:EXCERPT],
+        symbol_code=written.symbol_code,
+        section=written.section,
+        trajectory=written.trajectory,
+        status=written.status,
+        model=written.model,
+        created_at=written.created_at,
+        grown_from=await grown_from(gateway, written.canon_revision, written.placement.anchor),
+        receipt=receipt_of(outcome, written),
+    )
+
+
+@router.get("/{id}/revisions", summary="How a page was before", responses=documented(401, 404, 422, 429, 503))
+async def revisions(
+    id: str,  # noqa: A002 (the path's word)
+    gateway: GatewayHere,
+    exchange: ExchangeHere,
+    session_id: OfSession = None,
+) -> Revisions:
+    """Return every revision of a page, the oldest first; of a canon page those that ingests have brought."""
+    found = await page_for(gateway, exchange, id, session_id)
+    known = await gateway.system.store.page_revisions(found.page_id) if found.is_canon else [found]
+    edition = await current_edition(gateway)
+    stands = edition.page(found.page_id) if edition and found.is_canon else None if found.is_canon else found
+    return Revisions(
+        page_id=found.page_id,
+        count=len(known),
+        revisions=tuple(
+            Revision(
+                revision=each.revision,
+                canon_revision=each.canon_revision,
+                current=stands is not None and each.revision == stands.revision,
+                title=each.title,
+                text=each.text,
+                created_at=each.created_at,
+            )
+            for each in known
+        ),
+    )

@@ -1,0 +1,140 @@
+"""GET /search: words, phrases and filters over the canon, and over a journey's own pages and vault."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Final, Literal, NamedTuple
+
+from fastapi import APIRouter, Query
+
+from qdpi.errors import InvalidInput
+from qdpi.gateway.answers import Destination, SearchAnswer, SearchHit
+from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, journey_of
+from qdpi.gateway.problems import documented
+from qdpi.search import query as asking
+from qdpi.search.finding import Hit, Library, decode_cursor, encode_cursor, find
+from qdpi.search.going import Signposts
+from qdpi.search.query import Scope, read_filters, read_query
+from qdpi.search.snippets import Snippet, snippet
+from qdpi.store.port import VaultEntry
+from qdpi.symbols import CHARACTER_MAP
+
+MOST_HITS: Final = 100
+_OWN: Final = frozenset({Scope.JOURNEY, Scope.VAULT})
+
+router = APIRouter(prefix=VERSION, tags=["search"])
+
+
+class _Searched(NamedTuple):
+    """What is searched, with the signposts to the canon's pages and the entries of the vault by page id."""
+
+    library: Library
+    signposts: Signposts
+    saved: dict[str, VaultEntry]
+
+
+@router.get("/search", summary="Search pages, and go to one", responses=documented(401, 422, 429, 503))
+async def search(
+    gateway: GatewayHere,
+    exchange: ExchangeHere,
+    q: Annotated[
+        str, Query(description='Words and "phrases in quotes", all of which a page must hold; * is every page.')
+    ] = "",
+    session_id: Annotated[str | None, Query(description="Whose own pages and vault are searched too.")] = None,
+    scope: Annotated[Scope, Query(description="Where to search.")] = Scope.ALL,
+    character: Annotated[str | None, Query(description="0..15, a slug or a name; several parted by commas.")] = None,
+    section: Annotated[str | None, Query(description="1..16.")] = None,
+    behavior: Annotated[str | None, Query(description="0..15, or a code such as XC.")] = None,
+    behaviour: Annotated[str | None, Query(include_in_schema=False)] = None,
+    trajectory: Annotated[str | None, Query(description="T0..T3.")] = None,
+    edge: Annotated[
+        str | None, Query(description="An edge that a page has: NEXT, LOOP, FORK or MIRROR, or the page it leads to.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_HITS, description="How many hits at most.")] = 20,
+    cursor: Annotated[str | None, Query(description="The `next` of the hits before.")] = None,
+) -> SearchAnswer:
+    """Return the pages that hold every word and phrase, the best first; pages that come later move none of them.
+
+    Words are found whatever their case, accents and plural, phrases word for word. Nobody finds another's pages.
+    """
+    query = read_query(q)
+    filters = read_filters(character, section, behavior or behaviour, trajectory, edge)
+    journey = None if session_id is None else journey_of(gateway, exchange, session_id)
+    if journey is None and scope in _OWN:
+        raise InvalidInput(f"scope is {scope.value}, and no session is named.", next_step="Add &session_id=.")
+    edition = await gateway.system.catalog.current()
+    searched = await _searched(gateway, journey, await gateway.canon_indexes.of(edition))
+    about = repr((q, scope, filters, journey, edition.revision.revision))
+    after = decode_cursor(cursor, about) if cursor is not None else None
+    found = await asyncio.to_thread(find, searched.library, query, filters, scope=scope, after=after, limit=limit)
+    return SearchAnswer(
+        q=q,
+        total=found.total,
+        hits=tuple(await asyncio.to_thread(lambda: [_told(hit, query, searched.saved) for hit in found.hits])),
+        next=encode_cursor(found.hits[-1].place, about) if found.more else None,
+        goto=await asyncio.to_thread(_go, searched, q, scope) if after is None else (),
+    )
+
+
+async def _searched(gateway: Gateway, journey: str | None, signposts: Signposts) -> _Searched:
+    if journey is None:
+        return _Searched(Library(signposts.index), signposts, {})
+    entries = await gateway.system.store.vault(journey)
+    shelf = await gateway.journeys.of(journey)
+    library = Library(
+        canon=signposts.index,
+        journey=shelf.indexes,
+        saved=frozenset(entry.page_id for entry in entries),
+        notes=await gateway.journeys.notes(shelf, entries),
+    )
+    return _Searched(library, signposts, {entry.page_id: entry for entry in entries})
+
+
+def _go(searched: _Searched, q: str, scope: Scope) -> tuple[Destination, ...]:
+    ways = searched.signposts.go(q, searched.library.journey)
+    return tuple(
+        Destination(page_id=leaf.page_id, title=leaf.title, section=leaf.section, alike=alike)
+        for leaf, alike in ways
+        if scope is Scope.ALL
+        or (scope is Scope.VAULT and leaf.page_id in searched.library.saved)
+        or scope.value == leaf.kind
+    )
+
+
+def _told(hit: Hit, query: asking.Query, saved: dict[str, VaultEntry]) -> SearchHit:
+    leaf, entry = hit.leaf, saved.get(hit.leaf.page_id)
+    titled = snippet(leaf.title, query)
+    found_in, passage = _passage(hit, query, entry, titled)
+    return SearchHit(
+        page_id=leaf.page_id,
+        kind=leaf.kind,
+        title=leaf.title,
+        title_marks=titled.marks if titled.text == leaf.title else (),
+        section=leaf.section,
+        character=leaf.character,
+        character_id=CHARACTER_MAP[leaf.character],
+        symbol_code=leaf.symbol_code,
+        behavior=leaf.behavior,
+        trajectory=leaf.trajectory,
+        page_num=leaf.page_num,
+        seq=leaf.order if leaf.kind == "journey" else None,
+        saved=entry is not None,
+        label=entry.label if entry else None,
+        score=hit.score,
+        found_in=found_in,
+        passage=passage.text,
+        marks=passage.marks,
+        snippet=passage.html,
+    )
+
+
+def _passage(
+    hit: Hit, query: asking.Query, entry: VaultEntry | None, titled: Snippet
+) -> tuple[Literal["text", "title", "notes"], Snippet]:
+    """Return what was found, and the passage that shows it."""
+    if hit.noted and entry is not None:
+        return "notes", snippet(f"{entry.label}\n{entry.notes}".strip(), query)
+    text = snippet(hit.leaf.text, query)
+    if text.marks or query.everything or not titled.marks:
+        return "text", text
+    return "title", titled

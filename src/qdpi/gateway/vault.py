@@ -1,0 +1,208 @@
+"""The vault: saving pages, taking them out, and what is in it, now or at any moment.
+
+A change goes through the log. Once the log has it, the gateway records it as the recorder does, so that whoever
+was answered finds it in the vault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+import structlog
+from fastapi import APIRouter, Query
+
+from qdpi.edition import Edition
+from qdpi.errors import InvalidInput, StoreUnavailable
+from qdpi.events import VaultChange
+from qdpi.gateway import presses
+from qdpi.gateway.answers import SavedPageView, VaultTold, VaultView
+from qdpi.gateway.bodies import GivenId, VaultBody
+from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, journey_of
+from qdpi.gateway.events import Traceparent
+from qdpi.gateway.growth import current_edition
+from qdpi.gateway.moments import At, moment_of, vault_at, vault_digest
+from qdpi.gateway.problems import documented
+from qdpi.page_schema import Page
+from qdpi.services.recorder import change_known, record_event
+from qdpi.store.port import VaultEntry
+from qdpi.store.rows import microseconds
+
+MOST_ENTRIES: Final = 1_000
+_CURSOR: Final = re.compile(r"(-?\d{1,20})\.([0-9A-Za-z-]{1,128})")
+_AGAIN: Final = "Send the same request again: of several changes of a page's entry the newest stands."
+
+router = APIRouter(prefix=f"{VERSION}/vault", tags=["vault"])
+log = structlog.get_logger("qdpi.gateway")
+
+
+@router.post(
+    "/{session_id}",
+    summary="Save a page, or change its label and notes",
+    responses=documented(400, 401, 404, 413, 422, 429, 503),
+)
+async def save(
+    session_id: str,
+    body: VaultBody,
+    gateway: GatewayHere,
+    exchange: ExchangeHere,
+    traceparent: Traceparent = None,
+) -> VaultTold:
+    """Save a page of the book or of this journey. A label or notes that are left out stay as they are."""
+    journey = journey_of(gateway, exchange, session_id)
+    event_id, known = await _known(gateway, journey, body.client_request_id)
+    if known is None:
+        await presses.find_locus(gateway, journey, body.page_id)
+        entry = await gateway.system.store.saved(journey, body.page_id)
+        kept = {"label": entry.label, "notes": entry.notes} if entry else {}
+        given = body.model_dump(include={"label", "notes"}, exclude_none=True)
+        known = VaultChange(
+            event_id=event_id,
+            ts=_after(gateway.system.now(), entry),
+            session_id=journey,
+            action="labelled" if entry else "saved",
+            page_id=body.page_id,
+            client_request_id=body.client_request_id,
+            **(kept | given),
+        )
+        await _keep(gateway, exchange, known, traceparent)
+    return await _answer(gateway, exchange, known)
+
+
+@router.delete("/{session_id}/{page_id}", summary="Take a page out", responses=documented(401, 404, 422, 429, 503))
+async def unsave(
+    session_id: str,
+    page_id: str,
+    gateway: GatewayHere,
+    exchange: ExchangeHere,
+    client_request_id: Annotated[GivenId | None, Query(description="A repeat with the same id is one change.")] = None,
+    traceparent: Traceparent = None,
+) -> VaultTold:
+    """Take a page out of the vault. One that is not in it stays out."""
+    journey = journey_of(gateway, exchange, session_id)
+    event_id, known = await _known(gateway, journey, client_request_id)
+    if known is None:
+        entry = await gateway.system.store.saved(journey, page_id)
+        if entry is None:
+            await presses.find_locus(gateway, journey, page_id)
+        known = VaultChange(
+            event_id=event_id,
+            ts=_after(gateway.system.now(), entry),
+            session_id=journey,
+            action="unsaved",
+            page_id=page_id,
+            client_request_id=client_request_id,
+        )
+        await _keep(gateway, exchange, known, traceparent)
+    return await _answer(gateway, exchange, known)
+
+
+async def _known(gateway: Gateway, journey: str, client_request_id: str | None) -> tuple[str, VaultChange | None]:
+    """Return a change's event id, and the change itself where it was recorded before."""
+    event_id = presses.Named(journey, "vault", client_request_id).event_id(gateway)
+    if client_request_id is None:
+        return event_id, None
+    return event_id, await change_known(journey, event_id, gateway.system.store)
+
+
+def _after(now: datetime, entry: VaultEntry | None) -> datetime:
+    """Return a time after that of the entry it changes, whatever the clocks of two gateways say."""
+    return max(now, entry.saved_at + timedelta(microseconds=1)) if entry else now
+
+
+async def _keep(gateway: Gateway, exchange: Exchange, change: VaultChange, parent: str | None) -> None:
+    """Publish a change, and record it. While the store is away that is left to the recorder."""
+    exchange.event_id = change.event_id
+    await presses.publish(gateway, change, parent, presses.RETRY if change.client_request_id else _AGAIN)
+    try:
+        await record_event(change, gateway.system.store)
+    except StoreUnavailable as error:
+        log.warning("vault_stands", event_id=change.event_id, cause=error.detail)
+
+
+async def _answer(gateway: Gateway, exchange: Exchange, change: VaultChange) -> VaultTold:
+    """Return how a change's page stands in the vault now; while the store is away, how the change has it stand."""
+    exchange.event_id = change.event_id
+    try:
+        entry = await gateway.system.store.saved(change.session_id, change.page_id)
+        told = await _told(gateway, change.session_id, [entry] if entry else [])
+    except StoreUnavailable:
+        saved = change.action != "unsaved"
+        return VaultTold(event_id=change.event_id, page_id=change.page_id, saved=saved, recorded=False, entry=None)
+    return VaultTold(
+        event_id=change.event_id,
+        page_id=change.page_id,
+        saved=entry is not None,
+        recorded=True,
+        entry=told[0] if told else None,
+    )
+
+
+@router.get("/{session_id}", summary="What is in a vault", responses=documented(401, 422, 429, 503))
+async def vault(
+    session_id: str,
+    gateway: GatewayHere,
+    exchange: ExchangeHere,
+    at: At = None,
+    after: Annotated[str | None, Query(description="The `next` of the entries before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES, description="How many entries at most.")] = 200,
+) -> VaultView:
+    """Return the saved pages, the oldest change first."""
+    journey, store = journey_of(gateway, exchange, session_id), gateway.system.store
+    first = _read_cursor(after)
+    last = await store.last_outcome(journey) if at is not None else None
+    moment = await moment_of(store, journey, at, last.seq if last else 0, gateway.system.now())
+    entries = await vault_at(store, journey, moment.time)
+    following = [entry for entry in entries if _place(entry) > first]
+    return VaultView(
+        session_id=session_id,
+        at=moment.time,
+        count=len(entries),
+        digest=vault_digest(entries),
+        entries=tuple(await _told(gateway, journey, following[:limit])),
+        next=_cursor(following[limit - 1]) if len(following) > limit else None,
+    )
+
+
+def _place(entry: VaultEntry) -> tuple[int, str]:
+    return microseconds(entry.saved_at), entry.event_id
+
+
+def _cursor(entry: VaultEntry) -> str:
+    return "{}.{}".format(*_place(entry))
+
+
+def _read_cursor(after: str | None) -> tuple[int, str]:
+    found = _CURSOR.fullmatch(after) if after else None
+    if after is not None and found is None:
+        raise InvalidInput(f"after is {after[:80]!r}.", next_step="Give the `next` of an answer, as it is.")
+    return (int(found[1]), found[2]) if found else (-(10**20), "")
+
+
+async def _told(gateway: Gateway, journey: str, entries: Sequence[VaultEntry]) -> list[SavedPageView]:
+    """Return entries with what their pages are; of a page that cannot be read, the entry alone."""
+    edition = await current_edition(gateway)
+    pages = await asyncio.gather(*(_page(gateway, edition, journey, entry.page_id) for entry in entries))
+    return [
+        SavedPageView(
+            page_id=entry.page_id,
+            label=entry.label,
+            notes=entry.notes,
+            saved_at=entry.saved_at,
+            event_id=entry.event_id,
+            title=page.title if page else None,
+            section=page.section if page else None,
+            symbol_code=page.symbol_code if page else None,
+        )
+        for entry, page in zip(entries, pages, strict=True)
+    ]
+
+
+async def _page(gateway: Gateway, edition: Edition | None, journey: str, page_id: str) -> Page | None:
+    page = edition.page(page_id) if edition else None
+    if page is None:
+        page = await gateway.system.store.page(page_id)
+    return page if page and page.is_open_to(journey) else None

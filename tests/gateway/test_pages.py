@@ -1,0 +1,213 @@
+"""Pages over HTTP: whose they are, what else was written where they were, how they were, what they grew from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.gateway.test_journeys import FAULT, departure
+from tests.gateway.test_presses import assert_problem
+from tests.support import factories
+from tests.support.house import House, house_in, put_book
+
+from qdpi.identity import page_id, request_id
+from qdpi.page_schema import Page, Placement
+from qdpi.retrieval.thresholds import Thresholds
+from qdpi.system import System
+
+FIRST, SECOND = factories.canon_id(1), factories.canon_id(2)
+PARTS = ["", "/receipt", "/alternatives", "/revisions"]
+
+
+def at(locus: str, anchor: str = FIRST) -> dict[str, Any]:
+    """Return what makes a generated page one that was pressed at a locus."""
+    return {"placement": Placement(locus=locus, anchor=anchor, anchor_section=1, depth=1)}
+
+
+async def written(here: House, journey: str = "reader", **page: Any) -> Page:
+    outcome = await here.hand.answer(journey, await here.press(journey), **page)
+    assert outcome.page is not None
+    return outcome.page
+
+
+async def get(here: House, path: str, **query: Any) -> dict[str, Any]:
+    answer = await here.client.get(f"/api/v1/page/{path}", params=query)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_another_journeys_page_is_unknown(tmp_path: Path, part: str):
+    async with house_in(tmp_path) as here:
+        page = await written(here)
+        assert (await get(here, page.page_id + part, session_id="reader"))["page_id"] == page.page_id
+        other = await here.client.get(f"/api/v1/page/{page.page_id}{part}", params={"session_id": "another"})
+        told = assert_problem(other, 404, "unknown_page")
+        nothing = await here.client.get(f"/api/v1/page/{page_id('x')}{part}", params={"session_id": "another"})
+        same = assert_problem(nothing, 404, "unknown_page")
+        assert told["next_step"] == same["next_step"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_where_sessions_are_signed_a_journeys_page_is_given_to_its_session_alone(tmp_path: Path, part: str):
+    async with house_in(tmp_path, secret="s") as here:
+        mine, yours = [(await here.client.post("/api/v1/session")).json()["session_id"] for _ in range(2)]
+        outcome = await here.hand.answer(mine.partition(".")[0], await here.press(mine))
+        assert outcome.page is not None
+        path = f"/api/v1/page/{outcome.page.page_id}{part}"
+        assert_problem(await here.client.get(path), 401, "unauthorized")
+        assert_problem(await here.client.get(path, params={"session_id": mine[:-2] + "xx"}), 401, "unauthorized")
+        assert_problem(await here.client.get(path, params={"session_id": yours}), 404, "unknown_page")
+        answer = await here.client.get(path, params={"session_id": mine})
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-store"
+        assert mine.partition(".")[0] not in answer.text.replace(outcome.page.page_id, "")
+
+
+async def test_the_books_pages_are_everybodys(tmp_path: Path):
+    async with house_in(tmp_path, secret="s") as here:
+        assert (await get(here, FIRST))["page_id"] == FIRST
+        assert (await get(here, f"{FIRST}/revisions"))["count"] == 1
+
+
+async def test_a_press_at_the_same_locus_again_is_a_sibling_counted_and_listed_with_its_receipt(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        siblings = [
+            await written(here, **at(FIRST)),
+            await written(here, **at(SECOND)),
+            await written(here, **at(FIRST)),
+        ]
+        await here.hand.answer("reader", await here.press(), fault=FAULT)
+        siblings.append(await written(here, **at(FIRST), text="x" * 500))
+        await written(here, "another", **at(FIRST))
+        first, other, second, third = siblings
+        told = await get(here, f"{second.page_id}/alternatives")
+        assert (told["locus"], told["place"], told["count"], told["next_after"]) == (FIRST, 2, 3, None)
+        assert [(a["page_id"], a["place"], a["seq"]) for a in told["alternatives"]] == [
+            (first.page_id, 1, 1), (second.page_id, 2, 3), (third.page_id, 3, 5),
+        ]  # fmt: skip
+        for each in told["alternatives"]:
+            receipt = await get(here, f"{each['page_id']}/receipt")
+            assert each["receipt"] == receipt
+            assert len(each["excerpt"]) <= 240
+        alone = await get(here, f"{other.page_id}/alternatives")
+        assert (alone["locus"], alone["place"], alone["count"]) == (SECOND, 1, 1)
+
+
+async def test_of_a_page_of_the_book_they_are_what_this_journey_pressed_there(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        mine = await written(here, **at(FIRST))
+        await written(here, "another", **at(FIRST))
+        told = await get(here, f"{FIRST}/alternatives", session_id="reader")
+        assert (told["place"], [a["page_id"] for a in told["alternatives"]]) == (None, [mine.page_id])
+        assert (await get(here, f"{SECOND}/alternatives", session_id="reader"))["count"] == 0
+        refused = await here.client.get(f"/api/v1/page/{FIRST}/alternatives")
+        assert "session_id" in assert_problem(refused, 422, "invalid_input")["next_step"]
+
+
+async def test_alternatives_come_in_pages_and_new_ones_are_seen_at_once(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        pages = [await written(here, **at(FIRST)) for _ in range(5)]
+        seen, after = list[str](), 0
+        while after is not None:
+            told = await get(here, f"{FIRST}/alternatives", session_id="reader", limit=2, after=after)
+            assert told["count"] == 5
+            seen += [a["page_id"] for a in told["alternatives"]]
+            after = told["next_after"]
+        assert seen == [page.page_id for page in pages]
+        sixth = await written(here, **at(FIRST))
+        assert (await get(here, f"{sixth.page_id}/alternatives"))["place"] == 6
+
+
+async def revise(system: System, revision: int, changed: int | None, *, dropped: int | None = None) -> None:
+    """Bring out a revision of the canon in which one page says something else, and another is gone."""
+    numbers = [n for n in range(1, 49) if n != dropped]
+    pages = [
+        factories.canon_page(
+            n,
+            section=1 + (n - 1) // 3,
+            next_id=factories.canon_id(after, 1 + (after - 1) // 3),
+            revision=revision if n == changed else 1,
+            canon_revision=revision,
+            **({"text": f"Said otherwise, for the time number {revision}."} if n == changed else {}),
+        )
+        for n, after in zip(numbers, [*numbers[1:], numbers[0]], strict=True)
+    ]
+    await system.store.put_canon(revision, 0, pages)
+    voices = (await system.catalog.current()).revision.voices
+    await system.store.switch_canon(
+        factories.canon_revision(revision, len(pages), voices=voices, thresholds=Thresholds().as_dict())
+    )
+
+
+async def test_every_revision_of_a_canon_page_is_kept_and_the_current_one_said(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        before = (await get(here, FIRST))["text"]
+        await revise(here.system, 2, changed=1)
+        told = await get(here, f"{FIRST}/revisions")
+        assert [(r["revision"], r["canon_revision"], r["current"]) for r in told["revisions"]] == [
+            (1, 1, False), (2, 2, True),
+        ]  # fmt: skip
+        assert [r["text"] for r in told["revisions"]] == [before, "Said otherwise, for the time number 2."]
+        assert (await get(here, f"{SECOND}/revisions"))["count"] == 1
+
+
+async def test_a_page_that_a_revision_dropped_has_no_current_one(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        await revise(here.system, 2, changed=None, dropped=2)
+        told = await get(here, f"{SECOND}/revisions")
+        assert [r["current"] for r in told["revisions"]] == [False]
+
+
+async def test_a_journeys_page_has_one_revision(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        page = await written(here)
+        told = await get(here, f"{page.page_id}/revisions")
+        assert [(r["text"], r["current"]) for r in told["revisions"]] == [(page.text, True)]
+
+
+async def test_what_grew_from_an_older_canon_is_flagged_in_page_branch_journey_and_alternatives(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        press = await here.press()
+        branch = page_id(request_id(press))
+        await here.hand.answer("reader", press, **departure(branch_id=branch))
+        on_second = await written(here, **at(SECOND, anchor=SECOND))
+        assert (await get(here, branch))["grown_from"]["older"] is False
+        await revise(here.system, 2, changed=1)
+        newer = await written(here, **at(FIRST), canon_revision=2)
+
+        flags = {page: (await get(here, page))["grown_from"] for page in (branch, on_second.page_id, newer.page_id)}
+        assert flags[branch] == {"canon_revision": 1, "current_revision": 2, "older": True, "anchor": "changed"}
+        assert (flags[on_second.page_id]["older"], flags[on_second.page_id]["anchor"]) == (True, "same")
+        assert (flags[newer.page_id]["older"], flags[newer.page_id]["anchor"]) == (False, "same")
+        assert (await get(here, FIRST))["grown_from"] is None
+
+        journey = (await here.client.get("/api/v1/journey/reader")).json()
+        assert journey["older"] == [branch, on_second.page_id]
+        assert [(b["branch_id"], b["grown_from"]) for b in journey["branches"]] == [(branch, flags[branch])]
+        told = await get(here, f"{newer.page_id}/alternatives")
+        assert [a["grown_from"]["older"] for a in told["alternatives"]] == [True, False]
+
+        await revise(here.system, 3, changed=None, dropped=2)
+        assert (await get(here, on_second.page_id))["grown_from"]["anchor"] == "dropped"
+
+
+async def test_the_ring_is_told_as_it_was(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        await written(here, **at(SECOND, anchor=SECOND))
+        await revise(here.system, 2, changed=None, dropped=1)
+        path = "/api/v1/journey/reader"
+        now, then, before = [(await here.client.get(path + q)).json()["ring"] for q in ("", "?at=1", "?at=0")]
+        assert (then["page_id"], then["place"], then["pages"], then["canon_revision"]) == (SECOND, 2, 48, 1)
+        assert (now["page_id"], now["place"], now["pages"], now["canon_revision"]) == (SECOND, 1, 47, 2)
+        assert (before["page_id"], before["place"]) == (SECOND, 1)
+
+
+async def test_a_journey_without_a_book_stands_nowhere(tmp_path: Path):
+    async with house_in(tmp_path, book=False) as here:
+        assert (await here.client.get("/api/v1/journey/reader")).json()["ring"] is None
+        await put_book(here.system)
+        told = (await here.client.get("/api/v1/journey/reader")).json()
+        assert (told["ring"]["page_id"], told["ring"]["place"], told["ring"]["pages"]) == (FIRST, 1, 48)

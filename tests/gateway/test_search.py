@@ -1,0 +1,189 @@
+"""GET /search: what is found, by whom, in what order, and how fast nonsense is answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.gateway.test_pages import revise, written
+from tests.gateway.test_presses import assert_problem
+from tests.gateway.test_vault import save
+from tests.support import factories
+from tests.support.house import House, house_in
+
+FIRST = factories.canon_id(1)
+
+
+async def ask(here: House, q: str, **query: Any) -> httpx.Response:
+    return await here.client.get("/api/v1/search", params={"q": q, **query})
+
+
+async def search(here: House, q: str, **query: Any) -> dict[str, Any]:
+    answer = await ask(here, q, **query)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+async def found(here: House, q: str, **query: Any) -> list[str]:
+    return [hit["page_id"] for hit in (await search(here, q, **query))["hits"]]
+
+
+async def test_a_page_of_the_book_is_found_with_its_hit_marked(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        text = (await here.client.get(f"/api/v1/page/{FIRST}")).json()["text"]
+        word = max(text.split(), key=len).strip(".,“”")
+        told = await search(here, word.upper())
+        hit = next(hit for hit in told["hits"] if hit["page_id"] == FIRST)
+        assert (hit["kind"], hit["found_in"], hit["saved"], hit["seq"]) == ("canon", "text", False, None)
+        assert word in [hit["passage"][start:end] for start, end in hit["marks"]]
+        assert f"<mark>{word}</mark>" in hit["snippet"]
+        assert told["total"] >= 1
+
+
+async def test_ones_own_pages_are_found_as_soon_as_they_are_written_and_by_nobody_else(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        assert await found(here, "zebra", session_id="reader") == []
+        mine = await written(here, text="A zebra crossed <b>the</b> bridge.")
+        await written(here, "another", text="The zebra of another.")
+        told = await search(here, "zebra", session_id="reader")
+        assert [(hit["page_id"], hit["kind"], hit["seq"]) for hit in told["hits"]] == [(mine.page_id, "journey", 1)]
+        assert told["hits"][0]["snippet"] == "A <mark>zebra</mark> crossed &lt;b&gt;the&lt;/b&gt; bridge."
+        assert await found(here, "zebra") == []
+        assert await found(here, "zebra", session_id="third") == []
+        assert (await search(here, mine.page_id))["goto"] == []
+        assert (await search(here, mine.page_id, session_id="another"))["goto"] == []
+        assert [way["page_id"] for way in (await search(here, mine.page_id, session_id="reader"))["goto"]] == [
+            mine.page_id
+        ]
+        later = await written(here, text="Two zebras, and a zebra.")
+        assert await found(here, "zebra", session_id="reader") == [later.page_id, mine.page_id]
+
+
+async def test_with_a_secret_nobody_searches_in_anothers_journey(tmp_path: Path):
+    async with house_in(tmp_path, secret="s") as here:
+        mine = (await here.client.post("/api/v1/session")).json()["session_id"]
+        await here.hand.answer(mine.partition(".")[0], await here.press(mine), text="A zebra.")
+        assert len(await found(here, "zebra", session_id=mine)) == 1
+        assert await found(here, "zebra") == []
+        for stranger in (mine.partition(".")[0], mine + "x"):
+            assert_problem(await ask(here, "zebra", session_id=stranger), 401, "unauthorized")
+
+
+async def test_the_vault_is_searched_by_text_label_and_notes(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        page = await written(here, text="A zebra.")
+        await save(here, page.page_id, label="Stripes at dawn", notes="Ask the keeper.")
+        await save(here, FIRST, label="The gate")
+        (by_label,) = (await search(here, "stripes", session_id="reader"))["hits"]
+        assert (by_label["page_id"], by_label["found_in"], by_label["saved"]) == (page.page_id, "notes", True)
+        assert by_label["label"] == "Stripes at dawn"
+        assert "<mark>Stripes</mark>" in by_label["snippet"]
+        assert await found(here, "keeper", session_id="reader", scope="vault") == [page.page_id]
+        assert await found(here, "zebra", session_id="reader", scope="vault") == [page.page_id]
+        assert await found(here, "*", session_id="reader", scope="vault") == [FIRST, page.page_id]
+        assert await found(here, "stripes", session_id="another") == []
+        await here.client.delete(f"/api/v1/vault/reader/{page.page_id}")
+        assert await found(here, "stripes", session_id="reader") == []
+        assert await found(here, "zebra", session_id="reader", scope="vault") == []
+
+
+async def test_scopes_of_ones_own_want_a_session(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        for scope in ("journey", "vault"):
+            refused = assert_problem(await ask(here, "door", scope=scope), 422, "invalid_input")
+            assert "session_id" in refused["next_step"]
+
+
+async def test_everything_comes_page_by_page_in_the_order_of_the_ring(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        ring = [page["page_id"] for page in (await here.client.get("/api/v1/canon")).json()["ring"]]
+        seen, cursor = list[str](), None
+        while True:
+            told = await search(here, "*", limit=7, **({"cursor": cursor} if cursor else {}))
+            assert told["total"] == len(ring)
+            seen += [hit["page_id"] for hit in told["hits"]]
+            cursor = told["next"]
+            if cursor is None:
+                break
+            await written(here)
+        assert seen == ring
+
+
+async def test_pages_written_meanwhile_make_no_hit_come_twice_or_not_at_all(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        pages = [(await written(here, text="zebra " * (1 + n % 3) + "and words")).page_id for n in range(9)]
+        told = await search(here, "zebra", session_id="reader", limit=4)
+        seen = [hit["page_id"] for hit in told["hits"]]
+        while told["next"]:
+            await written(here, text="zebra zebra zebra zebra")
+            told = await search(here, "zebra", session_id="reader", limit=4, cursor=told["next"])
+            seen += [hit["page_id"] for hit in told["hits"]]
+        assert len(seen) == len(set(seen))
+        assert set(pages) <= set(seen)
+
+
+async def test_filters_part_pages_by_section_character_behaviour_trajectory_and_edge(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        assert await found(here, "*", section="2") == [factories.canon_id(n, 2) for n in (4, 5, 6)]
+        (before,) = await found(here, "*", edge=factories.canon_id(5, 2))
+        assert before == factories.canon_id(4, 2)
+        everything = await search(here, "*")
+        for query in ({"character": "an-author"}, {"behavior": "XC"}, {"behaviour": "0"}, {"trajectory": "T0"}):
+            told = await search(here, "*", **query)
+            assert 0 < told["total"] <= everything["total"]
+        assert (await search(here, "*", behaviour="15"))["total"] == 0
+        assert (await search(here, "*", trajectory="T2"))["total"] == 0
+
+
+REGEX = "(?:.*[a-z]+)+$|^(a+)+b{2,}\\1?(?<=x)[^\\]]*"
+
+
+@pytest.mark.parametrize(
+    ("q", "status"),
+    [("", 422), ("   ", 422), (".*", 422), ("()[]{}?+", 422), ("a" * 4_001, 422), ("*", 200), (REGEX, 200),
+     ((REGEX * 100)[:4_000], 200), ('"' * 4_000, 422), ("a " * 2_000, 200), ("%_", 422), ("' OR 1=1 --", 200),
+     ("a\x00b", 200), ("\u202edoor", 200), ('"a" ' * 1_000, 200)],
+)  # fmt: skip
+async def test_nothing_everything_and_regular_expressions_are_answered_clearly(tmp_path: Path, q: str, status: int):
+    async with house_in(tmp_path) as here:
+        await written(here)
+        answer = await ask(here, q, session_id="reader")
+        if status == 422:
+            assert assert_problem(answer, 422, "invalid_input")["next_step"]
+        else:
+            assert answer.status_code == 200
+            assert answer.json()["total"] >= 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"limit": "0"}, {"limit": "101"}, {"cursor": "x"}, {"cursor": ""}, {"section": "17"}, {"character": "nobody"},
+     {"scope": "elsewhere"}, {"behaviour": "QQ"}, {"trajectory": "T9"}],
+)  # fmt: skip
+async def test_a_malformed_question_is_refused(tmp_path: Path, query: dict[str, str]):
+    async with house_in(tmp_path) as here:
+        assert_problem(await ask(here, "door", **query), 422, "invalid_input")
+
+
+async def test_a_cursor_is_of_its_own_search_and_journey(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        cursor = (await search(here, "*", limit=1))["next"]
+        for other in ({"q": "door"}, {"q": "*", "section": "1"}, {"q": "*", "session_id": "reader"}):
+            assert_problem(await ask(here, **other, cursor=cursor), 422, "invalid_input")
+
+
+async def test_a_page_is_gone_to_by_its_number_and_a_new_revision_is_searched_as_soon_as_it_is_out(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        told = await search(here, "s1p1")
+        assert (told["goto"][0]["page_id"], told["goto"][0]["alike"]) == (FIRST, 100)
+        assert await found(here, "otherwise") == []
+        await revise(here.system, 2, changed=1)
+        assert await found(here, "said otherwise") == [FIRST]
+
+
+async def test_without_a_book_search_says_so(tmp_path: Path):
+    async with house_in(tmp_path, book=False) as here:
+        assert_problem(await ask(here, "door"), 503, "no_book")

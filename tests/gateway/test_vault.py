@@ -1,0 +1,312 @@
+"""The vault: saved through the log, read at once, as it was at any moment, and nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.gateway.test_presses import assert_problem
+from tests.support import factories
+from tests.support.house import House, house_in
+
+from qdpi.bus.port import Start
+from qdpi.events import VaultChange, decode
+from qdpi.gateway.moments import vault_at
+from qdpi.identity import press_id
+from qdpi.outcome import log_entry
+from qdpi.services.recorder import Recorder, record_event
+from qdpi.store.port import VaultEntry
+
+FIRST, SECOND, THIRD = (factories.canon_id(n) for n in (1, 2, 3))
+
+
+async def save(here: House, page: str, journey: str = "reader", **body: Any) -> dict[str, Any]:
+    answer = await here.client.post(f"/api/v1/vault/{journey}", json={"page_id": page, **body})
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    assert told["ok"]
+    return told
+
+
+async def unsave(here: House, page: str, journey: str = "reader", **query: str) -> dict[str, Any]:
+    answer = await here.client.delete(f"/api/v1/vault/{journey}/{page}", params=query)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+async def vault(here: House, journey: str = "reader", **query: Any) -> dict[str, Any]:
+    answer = await here.client.get(f"/api/v1/vault/{journey}", params=query)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+async def pages(here: House, journey: str = "reader", **query: Any) -> list[str]:
+    return [entry["page_id"] for entry in (await vault(here, journey, **query))["entries"]]
+
+
+async def test_a_page_that_was_saved_is_in_the_vault_as_soon_as_that_is_answered(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        told = await save(here, FIRST, label="The beginning", notes="Read\nagain.")
+        assert (told["page_id"], told["saved"], told["recorded"]) == (FIRST, True, True)
+        (entry,) = (await vault(here))["entries"]
+        assert told["entry"] == entry
+        assert (entry["label"], entry["notes"], entry["event_id"]) == (
+            "The beginning",
+            "Read\nagain.",
+            told["event_id"],
+        )
+        assert (entry["section"], entry["symbol_code"]) == (1, 0)
+        assert entry["title"]
+        (shown,) = (await here.client.get("/api/v1/journey/reader")).json()["vault"]
+        assert shown == {name: entry[name] for name in ("page_id", "label", "notes", "saved_at", "event_id")}
+
+
+async def test_a_change_goes_through_the_log_under_the_journeys_key(tmp_path: Path):
+    async with (
+        house_in(tmp_path) as here,
+        here.system.bus.tap([VaultChange.topic], Start.LATEST) as records,
+    ):
+        heard = aiter(records)
+        await save(here, FIRST, label="one")
+        await save(here, FIRST, notes="two")
+        await unsave(here, FIRST)
+        changes = []
+        for _ in range(3):
+            record = await anext(heard)
+            assert record.key == b"reader"
+            changes.append(decode(VaultChange, record.value))
+        assert [(c.action, c.label, c.notes) for c in changes] == [
+            ("saved", "one", ""),
+            ("labelled", "one", "two"),
+            ("unsaved", "", ""),
+        ]
+        logged = await here.system.store.log("reader", topic=VaultChange.topic)
+        assert logged == [log_entry(change) for change in changes]
+
+
+async def test_what_the_recorder_then_records_changes_nothing(tmp_path: Path):
+    async with (
+        house_in(tmp_path) as here,
+        here.system.bus.tap([VaultChange.topic], Start.LATEST) as records,
+    ):
+        heard = aiter(records)
+        for page in (FIRST, SECOND):
+            await save(here, page)
+        await unsave(here, FIRST)
+        before = await vault(here)
+        recorder = Recorder(here.system.store, here.system.publisher)
+        for _ in range(3):
+            await recorder(await anext(heard))
+        assert await vault(here) == before
+        assert len(await here.system.store.log("reader", topic=VaultChange.topic)) == 3
+
+
+async def test_a_label_left_out_stays_and_an_empty_one_is_taken_off(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        await save(here, FIRST, label="mine", notes="n")
+        assert (await save(here, FIRST))["entry"]["label"] == "mine"
+        told = await save(here, FIRST, label="")
+        assert (told["entry"]["label"], told["entry"]["notes"]) == ("", "n")
+
+
+async def test_a_repeat_with_the_same_client_id_is_the_same_change_whatever_its_body_and_whatever_came_between(
+    tmp_path: Path,
+):
+    async with house_in(tmp_path) as here:
+        first = await save(here, FIRST, label="one", client_request_id="c")
+        assert first["event_id"] == press_id("reader", "vault", "c")
+        again = await save(here, SECOND, label="two", client_request_id="c")
+        assert (again["event_id"], again["page_id"], again["entry"]) == (first["event_id"], FIRST, first["entry"])
+        assert await pages(here) == [FIRST]
+        await unsave(here, FIRST, client_request_id="d")
+        assert (await save(here, FIRST, client_request_id="c"))["saved"] is False
+        assert await pages(here) == []
+        await save(here, FIRST, client_request_id="e")
+        assert (await unsave(here, FIRST, client_request_id="d"))["saved"] is True
+        assert await pages(here) == [FIRST]
+
+
+async def test_two_bodies_under_one_client_id_that_reach_the_log_both_count_as_the_first(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        first = change(1, FIRST, "saved", label="first")
+        second = first.model_copy(update={"ts": factories.at(9), "label": "second", "page_id": SECOND})
+        for each in (first, second, first):
+            assert await record_event(each, here.system.store) == first
+        assert [(e.page_id, e.label) for e in await here.system.store.vault("reader")] == [(FIRST, "first")]
+
+
+async def test_a_page_that_is_not_in_the_vault_stays_out(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        assert (await unsave(here, FIRST))["saved"] is False
+        assert await pages(here) == []
+
+
+async def test_one_resumes_from_a_saved_page(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        page = (await here.hand.answer("reader", await here.press())).page
+        assert page is not None
+        told = await save(here, page.page_id, label="here")
+        assert told["entry"]["title"] == page.title
+        await here.press(page_id=(await pages(here))[0])
+
+
+async def test_nobody_saves_anothers_page_nor_into_anothers_vault(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        page = (await here.hand.answer("reader", await here.press())).page
+        assert page is not None
+        other = await here.client.post("/api/v1/vault/another", json={"page_id": page.page_id})
+        assert_problem(other, 404, "unknown_page")
+        assert_problem(await here.client.delete(f"/api/v1/vault/another/{page.page_id}"), 404, "unknown_page")
+        await save(here, page.page_id)
+        assert await pages(here, "another") == []
+    async with house_in(tmp_path / "signed", secret="s") as here:
+        mine = (await here.client.post("/api/v1/session")).json()["session_id"]
+        await save(here, FIRST, mine)
+        for stranger in (mine.partition(".")[0], mine[:-3] + "abc", "x.0.y"):
+            for answer in (
+                await here.client.post(f"/api/v1/vault/{stranger}", json={"page_id": FIRST}),
+                await here.client.delete(f"/api/v1/vault/{stranger}/{FIRST}"),
+                await here.client.get(f"/api/v1/vault/{stranger}"),
+            ):
+                assert_problem(answer, 401, "unauthorized")
+        assert await pages(here, mine) == [FIRST]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({}, 422, "invalid_input"),
+        ({"page_id": "S99-P9999"}, 404, "unknown_page"),
+        ({"page_id": "../x"}, 404, "unknown_page"),
+        ({"page_id": FIRST, "label": "x" * 201}, 422, "invalid_input"),
+        ({"page_id": FIRST, "label": "\x00"}, 422, "invalid_input"),
+        ({"page_id": FIRST, "notes": "x" * 4_001}, 422, "invalid_input"),
+        ({"page_id": FIRST, "notes": 3}, 422, "invalid_input"),
+        ({"page_id": FIRST, "client_request_id": ""}, 422, "invalid_input"),
+        ([], 422, "invalid_input"),
+    ],
+)
+async def test_what_cannot_be_saved_is_refused_and_nothing_changes(tmp_path: Path, body: Any, status: int, code: str):
+    async with house_in(tmp_path) as here:
+        assert_problem(await here.client.post("/api/v1/vault/reader", json=body), status, code)
+        assert await pages(here) == []
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=1", "limit=0", "limit=1001", "at=x", "at=1", "at=2099-01-01"])
+async def test_a_malformed_question_is_refused(tmp_path: Path, query: str):
+    async with house_in(tmp_path) as here:
+        assert_problem(await here.client.get(f"/api/v1/vault/reader?{query}"), 422, "invalid_input")
+
+
+def change(seconds: float, page: str, action: Any, **more: Any) -> VaultChange:
+    event = {"event_id": f"e-{seconds}-{page}", "ts": factories.at(seconds), "session_id": "reader"}
+    return VaultChange(**{**event, "action": action, "page_id": page, **more})
+
+
+async def test_a_past_moment_shows_the_vault_as_it_was_by_seq_and_by_time(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        done = [
+            await here.hand.answer("reader", await here.press(), created_at=factories.at(n * 10)) for n in (1, 2, 3)
+        ]
+        store = here.system.store
+        for each in (
+            change(5, FIRST, "saved", label="early"),
+            change(15, SECOND, "saved"),
+            change(16, FIRST, "labelled", label="later"),
+            change(25, FIRST, "unsaved"),
+        ):
+            await record_event(each, store)
+
+        async def then(at: object) -> list[tuple[str, str]]:
+            entries = (await vault(here, at=at))["entries"]
+            journey = (await here.client.get("/api/v1/journey/reader", params={"at": str(at)})).json()
+            assert [e["event_id"] for e in journey["vault"]] == [e["event_id"] for e in entries]
+            assert (journey["vault_count"], journey["vault_digest"]) == (
+                len(entries),
+                (await vault(here, at=at))["digest"],
+            )
+            return [(entry["page_id"], entry["label"]) for entry in entries]
+
+        assert await then(0) == []
+        assert await then(1) == await then(done[0].at.isoformat()) == [(FIRST, "early")]
+        assert await then(2) == await then(done[1].at.isoformat()) == [(SECOND, ""), (FIRST, "later")]
+        assert await then(3) == [(SECOND, "")]
+        assert await then(factories.at(4).isoformat()) == []
+        assert await then(factories.at(15.5).isoformat()) == [(FIRST, "early"), (SECOND, "")]
+        now = await vault(here)
+        assert (now["at"], [e["page_id"] for e in now["entries"]]) == (None, [SECOND])
+        assert now["digest"] == (await vault(here, at=factories.at(99).isoformat()))["digest"]
+
+
+CHANGES = st.lists(
+    st.tuples(st.integers(0, 30), st.sampled_from("pqr"), st.sampled_from(["saved", "unsaved", "labelled"])),
+    max_size=30,
+)
+
+
+@given(CHANGES, st.randoms(use_true_random=False))
+def test_the_fold_of_the_log_is_the_vault_of_the_store_in_whatever_order_changes_came(
+    tmp_path_factory: pytest.TempPathFactory, made: list[tuple[int, str, str]], chance: Any
+):
+    changes = [change(at, page, action, label=f"{number}", event_id=f"e-{number}")
+               for number, (at, page, action) in enumerate(made)]  # fmt: skip
+
+    async def compare() -> None:
+        async with house_in(tmp_path_factory.mktemp("fold"), book=False) as here:
+            store = here.system.store
+            for each in chance.sample(changes, len(changes)):
+                await record_event(each, store)
+            assert await vault_at(store, "reader", factories.at(1_000)) == await store.vault("reader")
+            for moment in (5, 17):
+                newest: dict[str, VaultChange] = {}
+                for each in sorted(changes, key=lambda c: (c.ts, c.event_id)):
+                    if each.ts <= factories.at(moment):
+                        newest[each.page_id] = each
+                held = {page: c.event_id for page, c in newest.items() if c.action != "unsaved"}
+                told = await vault_at(store, "reader", factories.at(moment))
+                assert {entry.page_id: entry.event_id for entry in told} == held
+
+    asyncio.run(compare())
+
+
+async def test_a_vault_of_10_000_pages_is_read_in_pages_each_entry_once(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        entries = [
+            VaultEntry(session_id="reader", page_id=f"p-{n:05d}", saved_at=moment(n), event_id=f"e-{n:05d}")
+            for n in range(10_000)
+        ]
+        await asyncio.gather(*(here.system.store.save(entry) for entry in entries))
+        seen, after = list[str](), None
+        while True:
+            told = await vault(here, limit=1_000, **({"after": after} if after else {}))
+            assert told["count"] == 10_000
+            seen += [entry["page_id"] for entry in told["entries"]]
+            after = told["next"]
+            if after is None:
+                break
+        assert seen == [entry.page_id for entry in entries]
+        journey = (await here.client.get("/api/v1/journey/reader")).json()
+        assert (len(journey["vault"]), journey["vault_count"]) == (1_000, 10_000)
+        assert journey["vault_digest"] == told["digest"]
+
+
+def moment(number: int) -> datetime:
+    """Return a time that ten entries share, so that pages part such entries too."""
+    return factories.at(0) + timedelta(seconds=number // 10)
+
+
+async def test_paging_goes_on_where_it_was_when_entries_come_and_go_meanwhile(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        for page in (FIRST, SECOND, THIRD):
+            await save(here, page)
+        told = await vault(here, limit=2)
+        await unsave(here, SECOND)
+        await save(here, FIRST, label="moved to the end")
+        assert await pages(here, after=told["next"]) == [THIRD, FIRST]
