@@ -5,25 +5,17 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from enum import StrEnum
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from qdpi.errors import QdpiError, Unavailable
+from qdpi.remarks import Examinable, Health
 from qdpi.settings import Settings
 from qdpi.system import System
 
 _ROOM_TO_START: Final = 20 << 20
 _ROOM_TO_GROW: Final = 500 << 20
-
-
-class Health(StrEnum):
-    """How a thing that was checked is."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
 
 
 class Finding(NamedTuple):
@@ -35,8 +27,11 @@ class Finding(NamedTuple):
     next_step: str = ""
 
 
-async def examine(flags: Mapping[str, Any]) -> list[Finding]:
-    """Return the findings on this machine under the settings that flags and environment come to."""
+async def examine(flags: Mapping[str, Any], *, fix: bool = False) -> list[Finding]:
+    """Return the findings on this machine under the settings that flags and environment come to.
+
+    With `fix` topics and a book that are missing are made first.
+    """
     from qdpi.cli.options import settings_of
 
     findings = [_python(sys.version_info[:3])]
@@ -44,9 +39,9 @@ async def examine(flags: Mapping[str, Any]) -> list[Finding]:
         settings = settings_of(dict(flags))
     except QdpiError as error:
         return [*findings, _failed("settings", error)]
-    findings += [Finding("settings", Health.OK, "All have values that can be used."), _disk(settings.data_dir)]
+    findings += [Finding("settings", Health.OK, "All have values that can be used."), _disk(settings)]
     if findings[-1].health is not Health.FAIL:
-        findings += [finding async for finding in _parts(settings)]
+        findings += [finding async for finding in _parts(settings, fix)]
     return [*findings, await _model(settings), _wheels(), _port(settings)]
 
 
@@ -69,7 +64,10 @@ def _python(version: tuple[int, ...]) -> Finding:
     return Finding("python", Health.OK, f"Python {name}.")
 
 
-def _disk(data_dir: Path) -> Finding:
+def _disk(settings: Settings) -> Finding:
+    if settings.kafka_brokers and settings.cassandra_hosts:
+        return Finding("data", Health.OK, "The bus and the store are on servers: nothing is kept on this disk.")
+    data_dir = settings.data_dir
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=data_dir) as probe:
@@ -86,26 +84,88 @@ def _disk(data_dir: Path) -> Finding:
     return Finding("data", Health.OK, detail)
 
 
-async def _parts(settings: Settings) -> AsyncIterator[Finding]:
+async def _parts(settings: Settings, fix: bool) -> AsyncIterator[Finding]:
     from qdpi.bootstrap import build_system
 
     system = build_system(settings)
     try:
-        store = await _answering("store", system.store.open, system.store.ping)
-        yield store
-        if store.health is Health.OK:
-            yield await _book(system)
-        yield await _answering("bus", system.bus.open, system.bus.ping)
+        async for finding in _store(system, fix):
+            yield finding
+        async for finding in _bus(system, fix):
+            yield finding
     finally:
         await system.bus.close()
         await system.store.close()
+
+
+async def _store(system: System, fix: bool) -> AsyncIterator[Finding]:
+    from qdpi.bootstrap import ensure_book
+    from qdpi.cli.telling import progress_line
+
+    store = await _answering("store", system.store.open, system.store.ping)
+    yield store
+    if store.health is not Health.OK:
+        return
+    for finding in await _remarks("store", system.store):
+        yield finding
+    if fix:
+        await ensure_book(system, progress_line("Taking in the book"))
+    yield await _book(system)
+
+
+async def _bus(system: System, fix: bool) -> AsyncIterator[Finding]:
+    from qdpi.events import TOPICS
+
+    bus = await _answering("bus", system.bus.open, system.bus.ping)
+    yield bus
+    if bus.health is not Health.OK:
+        return
+    made = await system.bus.create_topics(TOPICS.values()) if fix else []
+    yield await _topics(system, made)
+    for finding in await _remarks("bus", system.bus):
+        yield finding
+    yield await _work(system)
+
+
+async def _topics(system: System, made: list[str]) -> Finding:
+    from qdpi.events import TOPICS
+
+    counts = Counter(state.partition.topic for state in await system.bus.topics())
+    missing = sorted(TOPICS.keys() - counts)
+    if missing:
+        step = "`qdpi doctor --fix` or `qdpi kafka-topics` makes them."
+        return Finding("topics", Health.WARN, f"Not there: {', '.join(missing)}.", step)
+    fewest = min(counts[topic] for topic in TOPICS)
+    created = f"Made {len(made)}. " if made else ""
+    partitions = f"{fewest} partition{'s' * (fewest != 1)}"
+    return Finding("topics", Health.OK, f"{created}All {len(TOPICS)} are there, with {partitions} or more.")
+
+
+async def _work(system: System) -> Finding:
+    from qdpi.events import TOPICS
+    from qdpi.services.line import lagging
+
+    left = await lagging(system.bus, TOPICS)
+    if not left:
+        return Finding("work", Health.OK, "No worker has anything left to do.")
+    behind = ", ".join(f"{group.removeprefix('qdpi.')} has {records}" for group, records in left.items())
+    return Finding("work", Health.WARN, f"Records to do: {behind}.", "If that stays, start the worker that it names.")
+
+
+async def _remarks(what: str, part: object) -> list[Finding]:
+    if not isinstance(part, Examinable):
+        return []
+    try:
+        return [Finding(what, *remark) for remark in await part.examine()]
+    except Unavailable as error:
+        return [_failed(what, error)]
 
 
 async def _answering(what: str, *calls: Callable[[], Awaitable[None]]) -> Finding:
     try:
         for call in calls:
             await call()
-    except Unavailable as error:
+    except QdpiError as error:
         return _failed(what, error)
     return Finding(what, Health.OK, "It opens and answers.")
 

@@ -11,14 +11,21 @@ from qdpi.cli.options import ALL, json_option, setting_flags
 
 
 @click.command()
+@click.option("--fix", is_flag=True, help="Make the topics and the book that are missing.")
 @json_option
 @setting_flags(*ALL)
 @click.pass_context
-def doctor(ctx: click.Context, /, as_json: bool, **flags: Any) -> None:
-    """Check Python, settings, disk, store, bus, book, model and port; exit with 1 when something failed."""
-    from qdpi.cli.answering import answer
-    from qdpi.cli.checkup import Health, examine, told
+def doctor(ctx: click.Context, /, fix: bool, as_json: bool, **flags: Any) -> None:
+    """Check Python, settings, disk, store, book, bus, topics, work, model and port; exit with 1 when one failed.
 
-    findings = asyncio.run(examine(flags))
+    A store's tables are made and brought to their version when it is opened, by this command as by any other;
+    --fix also makes the topics that are missing, and brings the first book. On Kafka it looks at brokers,
+    copies, retention and the session timeout, on Cassandra at nodes, copies and clocks.
+    """
+    from qdpi.cli.answering import answer
+    from qdpi.cli.checkup import examine, told
+    from qdpi.remarks import Health
+
+    findings = asyncio.run(examine(flags, fix=fix))
     answer([finding._asdict() for finding in findings], told, as_json)
     ctx.exit(int(any(finding.health is Health.FAIL for finding in findings)))

@@ -27,6 +27,7 @@ from qdpi.bus.port import Lag, Membership, Message, Partition, Record, Start, To
 from qdpi.bus.terms import check_limit, check_name
 from qdpi.errors import BusUnavailable, InvalidSetting
 from qdpi.events import TopicSpec
+from qdpi.remarks import Remark
 from qdpi.settings import Settings
 
 
@@ -156,6 +157,10 @@ class KafkaBus:
         unread = lag.unread(committed, await parts.administration.bounds(partitions))
         since = self._since.setdefault(group, lag.Since(self._first))
         return lag.rows(unread, await since.of({place: first for place, (first, count) in unread.items() if count}))
+
+    async def examine(self) -> list[Remark]:
+        """Return how the cluster is: its brokers, the copies and properties of topics, the session timeout."""
+        return await self._open().administration.examine(self._settings)
 
     async def create_topics(self, specs: Iterable[TopicSpec]) -> list[str]:
         """Make the topics that are not there, with KAFKA_PARTITIONS and KAFKA_REPLICATION."""

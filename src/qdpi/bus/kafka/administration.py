@@ -20,13 +20,16 @@ from confluent_kafka.admin import (
 )
 
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
+from qdpi.bus.kafka.examining import examine
 from qdpi.bus.kafka.faults import answered, away, error_of
 from qdpi.bus.kafka.naming import Names
 from qdpi.bus.kafka.records import partition_of, places
 from qdpi.bus.port import Partition, TopicState
 from qdpi.bus.terms import no_topic
 from qdpi.errors import BusUnavailable
-from qdpi.events import TopicSpec, is_page_topic
+from qdpi.events import TOPICS, TopicSpec, is_page_topic
+from qdpi.remarks import Remark
+from qdpi.settings import Settings
 
 OVERHEAD: Final = 64 << 10
 """What a record's key and headers may take beside its value, in bytes."""
@@ -118,6 +121,11 @@ class Administration:
                 return None
             raise away(error_of(exception)) from exception
         return int(entries["max.message.bytes"].value) - OVERHEAD
+
+    async def examine(self, settings: Settings) -> list[Remark]:
+        """Return how the cluster is for our topics and groups."""
+        due = {spec.name: _config(spec) for spec in TOPICS.values()}
+        return await examine(self._admin, self._names, settings, due, _ABSENT)
 
     async def all_topics(self) -> list[Partition]:
         """Return every partition of all our topics, in order."""

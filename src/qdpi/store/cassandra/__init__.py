@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import Final
 
 from qdpi.backoff import Backoff
+from qdpi.remarks import Remark
 from qdpi.settings import Settings
 from qdpi.store.cassandra import index, journeys, outcomes, pages, placing, vault
 from qdpi.store.cassandra.canon import Canon
 from qdpi.store.cassandra.connection import Connection
+from qdpi.store.cassandra.examining import examine
 from qdpi.store.cassandra.index import Index
 from qdpi.store.cassandra.journeys import Journeys
 from qdpi.store.cassandra.outcomes import Outcomes
 from qdpi.store.cassandra.pages import Pages
+from qdpi.store.cassandra.schema import VERSION
 from qdpi.store.cassandra.statements import Statement, WriteTimes
 from qdpi.store.cassandra.vault import Vault
 
@@ -45,6 +49,7 @@ class CassandraPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
         mending: bool = False,
         vectors: bool | None = None,
     ) -> None:
+        self._keyspace = settings.cassandra_keyspace
         connection = Connection(settings, Backoff(first=0.02, most=0.5), vectors=vectors)
         super().__init__(connection, WriteTimes(now, mending=mending), preparation)
 
@@ -62,6 +67,10 @@ class CassandraPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
     async def ping(self) -> None:
         """Return when a quorum answers."""
         await self._connection.ask(_PING)
+
+    async def examine(self) -> list[Remark]:
+        """Return how the cluster is: its nodes, the copies of the keyspace, and the clocks."""
+        return await self._connection.look(partial(examine, keyspace=self._keyspace, version=VERSION))
 
     async def settle(self) -> None:
         """Return at once: what was written was answered by a quorum."""

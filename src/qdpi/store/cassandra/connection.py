@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from cassandra import ConsistencyLevel
 from cassandra.query import BatchStatement, BatchType
@@ -22,6 +22,7 @@ from qdpi.store.cassandra.trouble import DRIVER_ERRORS, trouble
 TRIES: Final = 3
 """How often a request that may be repeated is tried, as long as CASSANDRA_TIMEOUT allows."""
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,14 @@ class Connection:
         """
         there = self._there
         return (await self._send(await self._together(changes), self._settings.cassandra_timeout, there)).rows[0]
+
+    async def look(self, at: Callable[[Any, Any], T]) -> T:
+        """Return what is found with the driver's cluster and session, in a thread of its own: it may block."""
+        there = self._there
+        try:
+            return await asyncio.to_thread(at, there.cluster, there.session)
+        except DRIVER_ERRORS as error:
+            raise self._trouble(error) from error
 
     @property
     def _there(self) -> _Open:
