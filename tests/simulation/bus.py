@@ -25,7 +25,7 @@ class Kafka:
 
     log: Log
     network: Network
-    session_timeout: float = 1.0
+    session_timeout: float = 0.6
     groups: dict[str, Group] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -158,12 +158,20 @@ class SimulatedMembership:
         while True:
             news = self._log.news(self._member.topics)
             delivery = await self._poll(limit, first=first)
-            if delivery.records or delivery.revoked or _now() >= deadline or self._has_left:
+            if delivery.records or delivery.revoked or not await self._hears(news, deadline):
                 news.cancel()
                 self._paused.difference_update(delivery.revoked)
                 return delivery
             first = False
-            await asyncio.wait((news,), timeout=deadline - _now())
+
+    async def _hears(self, news: asyncio.Future[bool], deadline: float) -> bool:
+        """Wait for news until a deadline; tell whether there are any."""
+        if self._has_left or _now() >= deadline:
+            return False
+        timer = asyncio.get_running_loop().call_at(deadline, _end, news)
+        heard = await news
+        timer.cancel()
+        return heard
 
     async def _poll(self, limit: int, *, first: bool) -> Delivery:
         # What a fetch that was cancelled would have brought is still there.
@@ -238,6 +246,11 @@ class Tap:
         partition = self._line.network.chance.choice(ready)
         self._positions[partition] += 1
         return self._log.records(partition)[self._positions[partition] - 1]
+
+
+def _end(news: asyncio.Future[bool]) -> None:
+    if not news.done():
+        news.set_result(False)
 
 
 def _now() -> float:

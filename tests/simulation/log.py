@@ -32,7 +32,7 @@ class Log:
     on_change: Callable[[], None] = lambda: None
     """Hears when topics come and go."""
     _turns: counting[int] = field(default_factory=counting)
-    _waiting: dict[asyncio.Future[None], frozenset[str]] = field(default_factory=dict)
+    _waiting: dict[asyncio.Future[bool], frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.create(TOPICS.values())
@@ -98,9 +98,9 @@ class Log:
         """Return the bounds of every partition."""
         return [TopicState(p, 0, len(self.records(p))) for p in self.partitions_of(self.topics)]
 
-    def news(self, topics: Iterable[str]) -> asyncio.Future[None]:
+    def news(self, topics: Iterable[str]) -> asyncio.Future[bool]:
         """Return a future that is done once one of the topics has grown, or somebody says `wake`."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[future] = frozenset(topics)
         future.add_done_callback(lambda done: self._waiting.pop(done, None))
         return future
@@ -109,4 +109,4 @@ class Log:
         """Have those look again who wait for a topic, or all."""
         for future, topics in list(self._waiting.items()):
             if (topic is None or topic in topics) and not future.done():
-                future.set_result(None)
+                future.set_result(True)

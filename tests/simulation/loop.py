@@ -12,15 +12,16 @@ import heapq
 import sys
 import threading
 import weakref
-from asyncio import AbstractEventLoop, Future, Handle, Task, TimerHandle
+from asyncio import Future, Handle, Task, TimerHandle
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from itertools import count
 from random import Random
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 PROCESS: Final[ContextVar[object | None]] = ContextVar("process", default=None)
 """The simulated process that runs now, None outside all of them. Tasks and callbacks inherit it."""
 
@@ -37,7 +38,7 @@ class Impossible(AssertionError):
     """Something that a simulation has not: a thread, a socket, a signal."""
 
 
-class SimulatedLoop(AbstractEventLoop):
+class SimulatedLoop(asyncio.BaseEventLoop):
     """An event loop in simulated time, for one thread. `time` is in seconds from 0.
 
     Each round of callbacks takes up to `busy` seconds, so that whoever spins lets time pass too. Above
@@ -45,48 +46,49 @@ class SimulatedLoop(AbstractEventLoop):
     """
 
     def __init__(self, chance: Random | None = None, *, busy: float = 0.000_1, limit: float = 100_000.0) -> None:
+        super().__init__()
         self._chance, self._busy, self._limit = chance or Random("simulated"), busy, limit
-        self._now = 0.0
+        self._clock = 0.0
         self._numbers = count()
-        self._ready: deque[tuple[object | None, Handle]] = deque()
-        self._timers: list[tuple[float, int, object | None, TimerHandle]] = []
+        self._turns: deque[tuple[object | None, Handle]] = deque()
+        self._alarms: list[tuple[float, int, object | None, TimerHandle]] = []
         self._frozen: dict[object, list[Handle]] = {}
         self._tasks: dict[object | None, dict[Task[Any], None]] = {}
         self._generators: weakref.WeakSet[AsyncGenerator[Any, Any]] = weakref.WeakSet()
-        self._running = self._stopping = self._closed = False
-        self._thread = threading.get_ident()
+        self._is_running = self._is_stopping = self._is_closed = False
+        self._home = threading.get_ident()
         self.errors: list[dict[str, Any]] = []
         """What nobody heard of: exceptions that ended a callback, or a task that nobody awaited."""
 
     # time and callbacks
 
     def time(self) -> float:
-        return self._now
+        return self._clock
 
-    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Handle:
+    def call_soon(self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> Handle:
         context = copy_context() if context is None else context  # an empty one is false
         handle = Handle(callback, args, self, context)
-        self._ready.append((context.get(PROCESS), handle))
+        self._turns.append((context.get(PROCESS), handle))
         return handle
 
     def call_soon_threadsafe(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> Handle:
-        if threading.get_ident() != self._thread:
+        if threading.get_ident() != self._home:
             raise Impossible("Another thread calls the loop.")
         return self.call_soon(callback, *args, context=context)
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> TimerHandle:
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        return self.call_at(self._clock + delay, callback, *args, context=context)
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> TimerHandle:
         context = copy_context() if context is None else context  # an empty one is false
         timer = TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._timers, (when, next(self._numbers), context.get(PROCESS), timer))
+        heapq.heappush(self._alarms, (when, next(self._numbers), context.get(PROCESS), timer))
         return timer
 
     def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
@@ -97,11 +99,14 @@ class SimulatedLoop(AbstractEventLoop):
     def create_future(self) -> Future[Any]:
         return Future(loop=self)
 
-    def create_task(  # type: ignore[override]
-        self, coro: Coroutine[Any, Any, T] | Generator[Any, None, T], *, name: str | None = None, **options: Any
+    def create_task(
+        self,
+        coro: Coroutine[Any, Any, T] | Generator[Any, None, T],
+        *,
+        name: object = None,
+        context: Context | None = None,
     ) -> Task[T]:
-        task: Task[T] = Task(coro, loop=self, name=name, **options)
-        context: Context | None = options.get("context")
+        task: Task[T] = Task(coro, loop=self, name=None if name is None else str(name), context=context)
         siblings = self._tasks.setdefault(PROCESS.get() if context is None else context.get(PROCESS), {})
         siblings[task] = None
         task.add_done_callback(siblings.pop)
@@ -136,13 +141,13 @@ class SimulatedLoop(AbstractEventLoop):
 
     def thaw(self, process: object) -> None:
         """Let a process run on."""
-        self._ready.extend((process, handle) for handle in self._frozen.pop(process, ()))
+        self._turns.extend((process, handle) for handle in self._frozen.pop(process, ()))
 
     # running
 
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
         """Run until a future is done. Raises `Deadlock` where it never can be, `Overdue` after the limit."""
-        main = asyncio.ensure_future(future, loop=self)
+        main: Future[T] = asyncio.ensure_future(future, loop=self)  # type: ignore[arg-type]
         main.add_done_callback(self._end)
         try:
             self.run_forever()
@@ -160,21 +165,21 @@ class SimulatedLoop(AbstractEventLoop):
         before = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(self._generators.add, self._finalize)
         asyncio._set_running_loop(self)
-        self._running = True
+        self._is_running = True
         try:
-            while not self._stopping:
+            while not self._is_stopping:
                 self._round()
         finally:
-            self._running = self._stopping = False
+            self._is_running = self._is_stopping = False
             asyncio._set_running_loop(None)
             sys.set_asyncgen_hooks(*before)
 
     def _round(self) -> None:
-        if not self._ready:
+        if not self._turns:
             self._jump()
-        self._now += self._chance.random() * self._busy
-        for _ in range(len(self._ready)):
-            process, handle = self._ready.popleft()
+        self._clock += self._chance.random() * self._busy
+        for _ in range(len(self._turns)):
+            process, handle = self._turns.popleft()
             if process in self._frozen:
                 self._frozen[process].append(handle)
             elif not handle.cancelled():
@@ -182,20 +187,20 @@ class SimulatedLoop(AbstractEventLoop):
         self._go_off()
 
     def _jump(self) -> None:
-        while self._timers and self._timers[0][3].cancelled():
-            heapq.heappop(self._timers)
-        if not self._timers:
+        while self._alarms and self._alarms[0][3].cancelled():
+            heapq.heappop(self._alarms)
+        if not self._alarms:
             raise Deadlock(f"Nothing can happen any more. What waits:\n{self.waiting()}")
-        self._now = max(self._now, self._timers[0][0])
-        if self._now > self._limit:
+        self._clock = max(self._clock, self._alarms[0][0])
+        if self._clock > self._limit:
             raise Overdue(f"It is not done after {self._limit:g} simulated seconds. What waits:\n{self.waiting()}")
         self._go_off()
 
     def _go_off(self) -> None:
-        while self._timers and self._timers[0][0] <= self._now:
-            _, _, process, timer = heapq.heappop(self._timers)
+        while self._alarms and self._alarms[0][0] <= self._clock:
+            _, _, process, timer = heapq.heappop(self._alarms)
             if not timer.cancelled():
-                self._ready.append((process, timer))
+                self._turns.append((process, timer))
 
     def waiting(self) -> str:
         """Return what the unfinished tasks wait for, one a line."""
@@ -203,18 +208,18 @@ class SimulatedLoop(AbstractEventLoop):
         return "\n".join(f"- {_place(task)}" for task in tasks if not task.done())
 
     def stop(self) -> None:
-        self._stopping = True
+        self._is_stopping = True
 
     def is_running(self) -> bool:
-        return self._running
+        return self._is_running
 
     def is_closed(self) -> bool:
-        return self._closed
+        return self._is_closed
 
     def close(self) -> None:
-        self._ready.clear()
-        self._timers.clear()
-        self._closed = True
+        self._turns.clear()
+        self._alarms.clear()
+        self._is_closed = True
 
     async def shutdown_asyncgens(self) -> None:
         await asyncio.gather(*(generator.aclose() for generator in list(self._generators)))
@@ -223,7 +228,7 @@ class SimulatedLoop(AbstractEventLoop):
         pass
 
     def _finalize(self, generator: AsyncGenerator[Any, Any]) -> None:
-        if not self._closed:
+        if not self._is_closed:
             self.create_task(_close(generator))
 
     # errors

@@ -72,6 +72,7 @@ class Caller(Protocol):
 
     name: str
     alive: bool
+    frozen: bool
 
     def called(self, name: str) -> None:
         """Hear of a call just before it is sent."""
@@ -136,13 +137,17 @@ class Line:
         if self.caller is None:
             return effect()
         self.caller.called(name)
+        if self.caller.frozen:
+            await asyncio.sleep(0)
         self._check_alive()
         fate = self._drawn(name, told=told)
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._send(fate, effect, answer, lambda: lost(fate, name))
         return await answer
 
-    def _send(self, fate: Fate, effect: Callable[[], T], answer: asyncio.Future[T], lost: Callable[[], Exception]) -> None:
+    def _send(
+        self, fate: Fate, effect: Callable[[], T], answer: asyncio.Future[T], lost: Callable[[], Exception]
+    ) -> None:
         network = self.network
         there = self._long() if fate is Fate.SLOW else network.leg()
 
@@ -201,7 +206,7 @@ class Line:
             raise asyncio.CancelledError("The process is dead.")
 
 
-def _later(delay: float, work: Callable[[], None]) -> None:
+def _later(delay: float, work: Callable[[], object]) -> None:
     loop = asyncio.get_running_loop()
     if delay <= 0:
         loop.call_soon(work, context=SERVER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
@@ -26,23 +27,25 @@ def simulated_loop() -> SimulatedLoop:
 class Process:
     """A process by name. Dead, it does nothing more at any port; frozen, nothing of it runs.
 
-    `dooms` are what befalls it when it makes the call of that number, from 1.
+    `dooms` are what befalls it when it makes a call of a name ("" for any) for the time of a number, from 1.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
-        self.calls = 0
-        self.dooms: dict[int, Callable[[], None]] = {}
+        self.frozen = False
+        self.calls: Counter[str] = Counter()
+        self.dooms: dict[tuple[str, int], Callable[[], None]] = {}
         self.failures: list[BaseException] = []
         """What ended a task of it that was to go on for ever."""
 
     def called(self, name: str) -> None:
         """Hear of a call just before it is sent."""
-        self.calls += 1
-        doom = self.dooms.pop(self.calls, None)
-        if doom is not None:
-            doom()
+        for counted in ("", name):
+            self.calls[counted] += 1
+            doom = self.dooms.pop((counted, self.calls[counted]), None)
+            if doom is not None:
+                doom()
 
     def context(self) -> Context:
         """Return a new context in which the process runs."""
@@ -78,10 +81,12 @@ class Process:
 
     def freeze(self) -> None:
         """Let nothing of it run."""
+        self.frozen = True
         simulated_loop().freeze(self)
 
     def thaw(self) -> None:
         """Let it run on."""
+        self.frozen = False
         simulated_loop().thaw(self)
 
     def kill(self) -> None:

@@ -48,7 +48,7 @@ class Reader:
         for number in range(self._presses):
             await self._room.acquire()
             body = self._body(number)
-            while not await self._press(body):
+            while not await self._press(body):  # noqa: ASYNC110 (nobody tells when a gateway is back)
                 await asyncio.sleep(COMES_BACK_AFTER * self._chance.random())
 
     def _body(self, number: int) -> PressBody:

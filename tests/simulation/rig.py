@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from random import Random
-import asyncio
 
 from tests.simulation.bus import Kafka, SimulatedBus
 from tests.simulation.log import Log
@@ -25,6 +25,7 @@ class Client:
 
     name = "client"
     alive = True
+    frozen = False
 
     def called(self, name: str) -> None:
         """Take no notice."""

@@ -8,11 +8,10 @@ from contextlib import aclosing
 
 from tests.simulation.process import Process
 
-from qdpi.events import Stop
 from qdpi.gateway.app import wire
 from qdpi.gateway.bodies import PressBody, StopBody
 from qdpi.gateway.context import Exchange
-from qdpi.gateway.follower import Follower, Left
+from qdpi.gateway.follower import Follower
 from qdpi.gateway.frames import Frame
 from qdpi.gateway.presses import accept, press_of, stop
 from qdpi.gateway.subscription import Subscription

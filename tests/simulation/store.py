@@ -41,6 +41,8 @@ class SimulatedPageStore:
 
     def __init__(self, tables: Tables, network: Network, caller: Caller | None = None) -> None:
         self._tables, self._line = tables, Line(network, SERVER, caller)
+        self._unanswered: dict[str, bool] = {}
+        """The requests whose outcome this client asked for, and whether it was told that there is none."""
 
     async def _ask(self, name: str, effect: Callable[[], T]) -> T:
         return await self._line.ask(name, effect, _away)
@@ -84,7 +86,9 @@ class SimulatedPageStore:
         return Committed() if known == outcome else Answered(outcome=known)
 
     async def outcome(self, session_id: str, request_id: str) -> Outcome | None:
-        return await self._ask("outcome", lambda: self._tables.journeys[session_id].of(request_id))
+        known = await self._ask("outcome", lambda: self._tables.journeys[session_id].of(request_id))
+        self._unanswered[request_id] = known is None
+        return known
 
     async def last_outcome(self, session_id: str) -> Outcome | None:
         def serially() -> Outcome | None:
@@ -99,6 +103,8 @@ class SimulatedPageStore:
 
     async def begin_attempt(self, session_id: str, request_id: str) -> int:
         def claim() -> int:
+            if not self._unanswered.get(request_id) and self._tables.journeys[session_id].of(request_id):
+                self._tables.wasted.append(f"{session_id} {request_id}")
             attempts = self._tables.journeys[session_id].attempts
             attempts[request_id] += 1
             return attempts[request_id]
@@ -133,13 +139,18 @@ class SimulatedPageStore:
     async def signals(self, page_id: str) -> Signals | None:
         return await self._ask("signals", lambda: self._tables.signals.get(page_id, (0, None))[1])
 
-    async def log(self, session_id: str, *, since: datetime | None = None, limit: int = 10_000) -> list[LogEntry]:
+    async def log(
+        self, session_id: str, *, since: datetime | None = None, topic: str | None = None, limit: int = 10_000
+    ) -> list[LogEntry]:
         def read() -> list[LogEntry]:
             kept = self._tables.logs.get(session_id, {}).values()
-            rows = [row for row in kept if since is None or row.ts >= since]
+            rows = [r for r in kept if (since is None or r.ts >= since) and topic in {None, r.type}]
             return sorted(rows, key=lambda row: (row.ts, row.event_id))[:limit]
 
         return await self._ask("log", read)
+
+    async def logged(self, session_id: str, event_id: str) -> LogEntry | None:
+        return await self._ask("logged", lambda: self._tables.logs.get(session_id, {}).get(event_id))
 
     async def snapshot(self, session_id: str) -> Snapshot | None:
         return await self._ask("snapshot", lambda: self._tables.snapshots.get(session_id))
@@ -251,6 +262,10 @@ class SimulatedPageStore:
             return sorted(saved, key=lambda entry: (entry.saved_at, entry.page_id))
 
         return await self._ask("vault", read)
+
+    async def saved(self, session_id: str, page_id: str) -> VaultEntry | None:
+        kept = self._tables.saves
+        return await self._ask("saved", lambda: kept[session_id, page_id][2] if (session_id, page_id) in kept else None)
 
 
 def _with(write: Callable[[T], None], row: T) -> Callable[[], None]:

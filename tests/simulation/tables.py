@@ -73,6 +73,8 @@ class Tables:
     embeddings: dict[str, Embedding] = field(default_factory=dict)
     index: dict[tuple[str, int, str], IndexRow] = field(default_factory=dict)
     saves: dict[tuple[str, str], tuple[datetime, str, VaultEntry | None]] = field(default_factory=dict)
+    wasted: list[str] = field(default_factory=list)
+    """The requests that a writer began to answer though it could have known the answer."""
 
     def copy(self) -> Tables:
         """Return tables with the same rows, which may be changed apart from these."""
@@ -107,7 +109,7 @@ class Tables:
             self.snapshots[snapshot.session_id] = snapshot
 
     def put_figures(self, snapshot: Snapshot) -> None:
-        """Write a journey's figures: zero where it departed once and has come back. An old one adds such a row alone."""
+        """Write a journey's figures: zero where it has come back. An older snapshot only adds such rows."""
         journey, given, none = snapshot.session_id, section_figures(snapshot.state), SectionFigures(0, 0)
         newest = max(snapshot.seq, self.snapshots.get(journey, snapshot).seq)
         for section in {where for where, whose in self.counters if whose == journey} | given.keys():

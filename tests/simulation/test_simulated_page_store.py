@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from tests.contract.page_store_suite import Connect, PageStoreSuite
 from tests.simulation.network import Network, Weather
 from tests.simulation.rig import Client
 from tests.simulation.store import SimulatedPageStore
 from tests.simulation.tables import Tables
-from random import Random
 
 from qdpi.store.port import PageStore
 

@@ -153,7 +153,10 @@ class World:
 
         system = build_system(
             Settings(
-                data_dir=Path("nowhere"), page_events=self.terms.layout, concurrency=self.terms.concurrency, model="offline"
+                data_dir=Path("nowhere"),
+                page_events=self.terms.layout,
+                concurrency=self.terms.concurrency,
+                model="offline",
             ),
             bus=self.kafka.client(process),
             store=self.store(process),

@@ -1,0 +1,70 @@
+"""Many seeds, on all processors; and one seed again."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import structlog
+from tests.simulation.scenario import Report, run
+from tests.simulation.world import book
+
+CHUNK = 20
+"""How many seeds a processor is given at once."""
+
+
+@dataclass
+class Total:
+    """What many seeds came to."""
+
+    seeds: int = 0
+    presses: int = 0
+    outcomes: int = 0
+    seconds: float = 0.0
+    """Simulated."""
+    befell: Counter[str] = field(default_factory=Counter)
+    wrong: list[Report] = field(default_factory=list)
+
+    def add(self, report: Report) -> None:
+        """Count a seed."""
+        self.seeds += 1
+        self.presses += report.presses
+        self.outcomes += report.outcomes
+        self.seconds += report.seconds
+        self.befell.update(report.befell)
+        if report.wrong:
+            self.wrong.append(report)
+
+    def __str__(self) -> str:
+        befell = ", ".join(f"{times} × {what}" for what, times in self.befell.most_common())
+        return (
+            f"{self.seeds} seeds, {self.presses} presses, {self.outcomes} outcomes, {self.seconds:,.0f} simulated "
+            f"seconds, {len(self.wrong)} seeds with faults found. What befell them: {befell}"
+        )
+
+
+def told(report: Report) -> str:
+    """Return what is wrong with a seed, and how it is run again."""
+    lines = [f"seed {report.seed}: {len(report.wrong)} faults", *(f"  {wrong}" for wrong in report.wrong[:20])]
+    return "\n".join([*lines, f'  again: make simulate ARGS="--seed {report.seed}"'])
+
+
+def quiet() -> None:
+    """Log nothing of what befalls the simulated: it takes longer than they do."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def reports(seeds: Iterable[int], processors: int | None = None) -> Iterator[Report]:
+    """Run seeds on as many processors as there are, and give their reports as they come."""
+    count = processors or os.cpu_count() or 1
+    with multiprocessing.get_context("spawn").Pool(count, initializer=_begin) as pool:
+        yield from pool.imap_unordered(run, seeds, chunksize=CHUNK)
+
+
+def _begin() -> None:
+    quiet()
+    book()
