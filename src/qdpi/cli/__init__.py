@@ -35,6 +35,8 @@ COMMANDS: Final[dict[str, Entry]] = {
     "repair": Entry("repair", "repair", "Find what a crash has left, and mend it."),
     "replay": Entry("replay", "replay", "Journeys anew from their outcomes, proved equal by hash."),
     "services": Entry("services", "services", "Kafka and Cassandra on this machine, without containers."),
+    "export": Entry("export", "export", "A journey as a file: its whole log, Markdown, Twee or EPUB."),
+    "import": Entry("import_journey", "import_journey", "A journey out of its log, hash for hash."),
     "doctor": Entry("doctor", "doctor", "Check this machine and say what to mend."),
 }
 """Every command, in the order of the help."""

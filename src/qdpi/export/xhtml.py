@@ -31,6 +31,11 @@ def escaped(text: str) -> str:
     return escape(_NO_XML.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
+def titled(title: str) -> str:
+    """Return a title for XML: on one line, and never without a word."""
+    return escaped(" ".join(title.split()) or "Untitled")
+
+
 def file_of(stop: Stop) -> str:
     """Return the name of a page's chapter."""
     return f"{stop.page_id}.xhtml" if stop.seq is None else f"page-{stop.seq:05}.xhtml"
@@ -66,20 +71,20 @@ def chapter(page: Page, itinerary: Itinerary, language: str) -> str:
         (
             '<section epub:type="chapter" role="doc-chapter">',
             f'<img class="glyph" src="{glyph_file(page.symbol_code)}" alt={quoteattr(glyph_title(page.symbol_code))}/>',
-            f"<h1>{escaped(page.title) or 'Untitled'}</h1>",
+            f"<h1>{titled(page.title)}</h1>",
             f'<p class="voice">{escaped(_voice(page))}</p>',
             *_paragraphs(page.text),
             *_links(page, itinerary),
             "</section>",
         )
     )
-    return _document(page.title or "Untitled", body, language, classes=f"c{page.char_hex}")
+    return _document(page.title, body, language, classes=f"c{page.char_hex}")
 
 
 def contents(itinerary: Itinerary, language: str) -> str:
     """Return the table of contents."""
     stops = itinerary.stops.values()
-    lines = (f'<li><a href="{file_of(stop)}">{escaped(stop.title) or "Untitled"}</a></li>\n' for stop in stops)
+    lines = (f'<li><a href="{file_of(stop)}">{titled(stop.title)}</a></li>\n' for stop in stops)
     return _document(
         "Contents",
         '<nav epub:type="toc" role="doc-toc" id="toc"><h1>Contents</h1>\n<ol>\n'
@@ -93,7 +98,7 @@ def _document(title: str, body: str, language: str, *, classes: str = "") -> str
         '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE html>\n'
         '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" '
         f'lang="{language}" xml:lang="{language}">\n'
-        f'<head><title>{escaped(title)}</title><link rel="stylesheet" href="style.css"/></head>\n'
+        f'<head><title>{titled(title)}</title><link rel="stylesheet" href="style.css"/></head>\n'
         f"<body{f' class={quoteattr(classes)}' if classes else ''}>\n{body}\n</body>\n</html>\n"
     )
 
@@ -118,5 +123,5 @@ def _links(page: Page, itinerary: Itinerary) -> Iterator[str]:
         return
     yield "<h2>From here</h2>\n<ul>\n"
     for way, stop in links:
-        yield f'<li>{way.value}: <a href="{file_of(stop)}">{escaped(stop.title) or "Untitled"}</a></li>\n'
+        yield f'<li>{way.value}: <a href="{file_of(stop)}">{titled(stop.title)}</a></li>\n'
     yield "</ul>\n"

@@ -1,0 +1,99 @@
+"""`qdpi export SESSION`: a journey as a file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from qdpi.cli.options import STORE, json_option, settings_options
+from qdpi.settings import Settings
+
+
+@click.command()
+@click.argument("session")
+@click.option(
+    "--format",
+    "form",
+    metavar="FORMAT",
+    default="log",
+    show_default=True,
+    help="log (lossless, to be imported again), markdown, twee or epub.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, allow_dash=True), help="The file to write; - is standard output."
+)
+@json_option
+@settings_options(*STORE)
+def export(session: str, form: str, output: Path | None, as_json: bool, settings: Settings) -> None:
+    """Write the journey of SESSION to a file.
+
+    SESSION is a session id; of a signed one the signature is not needed here. Without -o the file is made in
+    this folder, under a name that does not open the journey. It is there whole, or not at all.
+    """
+    from qdpi.cli.answering import answer
+
+    done = asyncio.run(_export(session.partition(".")[0], form, output, settings))
+    if done["file"] != "-":
+        answer(done, _told, as_json)
+
+
+async def _export(session: str, form: str, output: Path | None, settings: Settings) -> dict[str, Any]:
+    from qdpi.bootstrap import build_system
+    from qdpi.cli.opening import store_open
+    from qdpi.cli.telling import note
+    from qdpi.export.formats import file_name, format_named
+    from qdpi.identity import check_session
+
+    chosen, journey = format_named(form), check_session(session)
+    path = output or Path(file_name(journey, chosen))
+    async with store_open(build_system(settings)) as system:
+        last = await system.store.last_outcome(journey)
+        if last is None:
+            note("Nobody has begun this journey: the file holds none of its pages.")
+        size = await _write(path, chosen.pieces(system.store, journey))
+    seq = last.seq if last else 0
+    return {"file": str(path), "format": form, "bytes": size, "session_id": journey, "outcomes": seq}
+
+
+async def _write(path: Path, pieces: AsyncIterator[bytes]) -> int:
+    size = 0
+    with _file(path) as stream:
+        async for piece in pieces:
+            await asyncio.to_thread(stream.write, piece)
+            size += len(piece)
+    return size
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that stands under its name once it is whole. Raises `InvalidInput` where none can be made."""
+    from qdpi.errors import InvalidInput
+
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as stream:
+            yield stream
+        part.replace(path)
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be written: {error.strerror or error}.", next_step="Give another file with -o."
+        ) from error
+    finally:
+        if os.path.lexists(part):
+            part.unlink()
+
+
+def _told(done: dict[str, Any]) -> str:
+    count = done["outcomes"]
+    return f"{done['file']}: {count} outcome{'s' * (count != 1)} as {done['format']}, {done['bytes']:,} bytes."

@@ -1,0 +1,82 @@
+"""`qdpi import FILE`: a journey out of its archive, hash for hash."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qdpi.cli.options import STORE, json_option, settings_options
+from qdpi.settings import Settings
+
+if TYPE_CHECKING:
+    from qdpi.export.opening import Archive
+    from qdpi.system import System
+
+
+@click.command("import")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@json_option
+@settings_options(*STORE, "book")
+def import_journey(path: Path, as_json: bool, settings: Settings) -> None:
+    """Bring the journey of an archive here, as `qdpi export` wrote it: FILE, or the folder that it was unpacked to.
+
+    All of it is checked before anything is written. A journey that is here already is left as it is, and goes
+    on where the archive knows more of it; one that says otherwise is refused, and so is another book's.
+    """
+    from qdpi.cli.answering import answer
+
+    answer(asyncio.run(_import(path, settings)), _told, as_json)
+
+
+async def _import(path: Path, settings: Settings) -> dict[str, Any]:
+    from qdpi.bootstrap import build_system
+    from qdpi.cli.opening import store_open
+    from qdpi.cli.telling import progress_line
+    from qdpi.export.importing import import_archive
+    from qdpi.export.opening import opened
+
+    async with store_open(build_system(settings)) as system:
+        with opened(path) as archive:
+            await _bring_book(system, archive)
+            done = await import_archive(system.store, archive, system.embedder, progress_line("Importing", every=1_000))
+    return {
+        "session_id": done.session_id,
+        "changed": done.changed,
+        "seq": done.seq,
+        "digest": done.digest,
+        "outcomes_here": done.outcomes_here,
+        "outcomes_written": done.outcomes_written,
+        "rows_written": done.rows_written,
+    }
+
+
+async def _bring_book(system: System, archive: Archive) -> None:
+    """Take in the settings' book, or the project's own, where there is none yet and the journey was read in it."""
+    from qdpi.bootstrap import ensure_book
+    from qdpi.canon import own_book, read_book
+    from qdpi.cli.telling import progress_line
+    from qdpi.export.checking import check_lines, check_manifest
+
+    manifest = archive.manifest
+    if manifest.book is None or await system.store.canon() is not None:
+        return
+    chosen = system.settings.book
+    book = await asyncio.to_thread(lambda: read_book(chosen) if chosen else own_book())
+    read_in = {(facts.revision, facts.content_hash) for facts in (manifest.book, *manifest.canon)}
+    if read_in == {(1, book.content_hash)}:
+        check_manifest(archive)
+        await asyncio.to_thread(check_lines, archive)
+        await ensure_book(system, progress_line("Taking in the book"))
+
+
+def _told(done: dict[str, Any]) -> str:
+    if not done["changed"]:
+        return f"{done['session_id']} is here already, with {done['seq']} outcomes: unchanged."
+    went_on = f", after {done['outcomes_here']} that were here" if done["outcomes_here"] else ""
+    return (
+        f"{done['session_id']}: {done['outcomes_written']} outcomes{went_on} and {done['rows_written']} rows of its "
+        f"log.\nIts state has the hash {done['digest']}."
+    )

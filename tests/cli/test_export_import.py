@@ -1,0 +1,220 @@
+"""`qdpi export` and `qdpi import`."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Call
+from tests.export import forging
+from tests.export.journeys import all_of, read, save, whole_journey
+from tests.support.books import another
+from tests.support.flow import EMBEDDER, working
+
+from qdpi.bootstrap import build_store, utc_now
+from qdpi.canon import own_book
+from qdpi.export.archive import OUTCOMES
+from qdpi.export.formats import FORMATS
+from qdpi.services.ingest import ingest
+from qdpi.settings import Settings
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def journey_in(data: Path, *, outcomes: int = 0, replaced: bool = False) -> dict[str, object]:
+    """Put a journey into a data folder, on the project's own book; return all that is there of it."""
+
+    async def work() -> dict[str, object]:
+        store = build_store(Settings(data_dir=data))
+        await store.open()
+        try:
+            book = another(own_book()) if replaced else own_book()
+            await ingest(store, book, EMBEDDER, now=utc_now)
+            await (read(store, outcomes) if outcomes else whole_journey(store))
+            return await all_of(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(work())
+
+
+def found_in(data: Path) -> dict[str, object]:
+    async def work() -> dict[str, object]:
+        store = build_store(Settings(data_dir=data))
+        await store.open()
+        try:
+            return await all_of(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(work())
+
+
+def test_a_journey_goes_into_an_empty_data_folder_hash_for_hash(qdpi: Call, tmp_path: Path, data: Path):
+    before = journey_in(data)
+    told = json.loads(qdpi("export", "reader", "-o", "mine.zip", "--json").out)
+    assert told == {
+        "file": "mine.zip",
+        "format": "log",
+        "bytes": Path("mine.zip").stat().st_size,
+        "session_id": "reader",
+        "outcomes": 8,
+    }
+
+    code, out, _ = qdpi("import", "mine.zip", "--json", "--data-dir", tmp_path / "empty")
+
+    done = json.loads(out)
+    assert code == 0
+    assert (done["changed"], done["outcomes_written"], done["digest"]) == (True, 8, before["digest"])
+    assert found_in(tmp_path / "empty") == before
+    qdpi("export", "reader", "-o", "again.zip", "--data-dir", tmp_path / "empty")
+    assert Path("again.zip").read_bytes() == Path("mine.zip").read_bytes()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_without_a_name_the_file_is_made_here_and_its_name_opens_no_journey(qdpi: Call, data: Path, form: str):
+    journey_in(data, outcomes=2)
+
+    code, out, err = qdpi("export", "reader", "--format", form)
+
+    assert (code, err) == (0, "")
+    (file,) = Path().glob(f"journey-*{FORMATS[form].suffix}")
+    assert f"{file}: 2 outcomes as {form}" in out
+
+
+def test_a_dash_is_standard_output(data: Path, capfdbinary: pytest.CaptureFixture[bytes]):
+    from qdpi.cli import main
+
+    journey_in(data, outcomes=1)
+    capfdbinary.readouterr()
+
+    assert main(["export", "reader", "-o", "-"]) == 0
+
+    archive = zipfile.ZipFile(io.BytesIO(capfdbinary.readouterr().out))
+    assert archive.testzip() is None
+
+
+def test_a_signed_session_id_is_exported_without_its_signature(qdpi: Call, data: Path):
+    journey_in(data, outcomes=1)
+
+    told = json.loads(qdpi("export", "reader.c2lnbmF0dXJl", "--json").out)
+
+    assert (told["session_id"], told["outcomes"]) == ("reader", 1)
+    assert b"c2lnbmF0dXJl" not in forging.unpacked(Path(told["file"]).read_bytes())["manifest.json"]
+
+
+def test_a_journey_that_nobody_has_begun_is_told_of(qdpi: Call, data: Path):
+    journey_in(data, outcomes=1)
+
+    code, _, err = qdpi("export", "raeder", "-o", "empty.zip")
+
+    assert code == 0
+    assert "Nobody has begun this journey" in err
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (("reader", "--format", "pdf"), "Give one of log, markdown, twee, epub"),
+        (("rea der",), "is not a session id"),
+        (("reader", "-o", "nowhere/file.zip"), "nowhere/file.zip cannot be written: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_exported_leaves_no_file(qdpi: Call, data: Path, given: tuple[str, ...], why: str):
+    journey_in(data, outcomes=1)
+
+    code, out, err = qdpi("export", *given)
+
+    assert (code, out) == (2, "")
+    assert why in err
+    assert [path.name for path in Path().iterdir()] == ["data"]
+
+
+def test_a_copy_without_a_book_fails_and_leaves_the_file_that_was_there(qdpi: Call):
+    Path("mine.epub").write_text("an older one")
+
+    code, _, err = qdpi("export", "reader", "--format", "epub", "-o", "mine.epub")
+
+    assert code == 1
+    assert "There is no book in the store" in err
+    assert Path("mine.epub").read_text() == "an older one"
+    assert not Path("mine.epub.part").exists()
+
+
+def test_importing_again_says_that_nothing_changed(qdpi: Call, data: Path):
+    journey_in(data)
+    qdpi("export", "reader", "-o", "mine.zip")
+
+    code, out, _ = qdpi("import", "mine.zip")
+
+    assert code == 0
+    assert out == "reader is here already, with 8 outcomes: unchanged.\n"
+
+
+def test_an_edited_archive_is_refused_with_its_place_and_not_even_the_book_is_taken_in(
+    qdpi: Call, tmp_path: Path, data: Path
+):
+    journey_in(data)
+    qdpi("export", "reader", "-o", "mine.zip")
+    edited = forging.with_lines(Path("mine.zip").read_bytes(), OUTCOMES, lambda lines: lines[:-1])
+    Path("edited.zip").write_bytes(edited)
+
+    code, out, err = qdpi("import", "edited.zip", "--data-dir", tmp_path / "empty")
+
+    assert (code, out) == (2, "")
+    assert "outcomes.jsonl: it ends after line 7, and the manifest knows 8. Nothing was changed here." in err
+    assert "There is no book" in qdpi("export", "x", "--format", "epub", "--data-dir", tmp_path / "empty").err
+
+
+def test_a_journey_in_another_book_is_refused_with_what_to_do(qdpi: Call, tmp_path: Path, data: Path):
+    journey_in(data, replaced=True)
+    qdpi("export", "reader", "-o", "mine.zip")
+
+    code, _, err = qdpi("import", "mine.zip", "--data-dir", tmp_path / "empty")
+
+    assert code == 2
+    assert "the journey was read in 'Another Book' (another), revision 1" in err
+    assert "there is no book here" in err
+    assert "qdpi ingest-canon" in err
+
+
+@pytest.mark.parametrize("name", ["nowhere.zip", "data", "mine.txt"])
+def test_what_is_no_archive_is_refused(qdpi: Call, data: Path, name: str):
+    journey_in(data, outcomes=1)
+    Path("mine.txt").write_text("A text.")
+
+    code, out, err = qdpi("import", name)
+
+    assert (code, out) == (2, "")
+    assert err.startswith("qdpi: ")
+    assert "Traceback" not in err
+
+
+async def test_a_vault_and_a_running_system_take_an_import_as_it_comes(tmp_path: Path):
+    from qdpi.cli.import_journey import _import
+
+    async with working(tmp_path / "here") as here, working(tmp_path / "there") as there:
+        outcome = await here.press("reader", "an-author:XC")
+        await save(here.system.store, "S01-P0001", 1)
+        await here.all_read_by("recorder")
+        archive = tmp_path / "mine.zip"
+        archive.write_bytes(b"".join([p async for p in FORMATS["log"].pieces(here.system.store, "reader")]))
+
+        done = await _import(archive, Settings(data_dir=tmp_path / "there"))
+
+        assert done["outcomes_written"] == outcome.seq
+        following = await there.press("reader", "an-author:XC")
+        assert following.seq == outcome.seq + 1
+        assert [entry.page_id for entry in await there.system.store.vault("reader")] == ["S01-P0001"]
