@@ -34,13 +34,17 @@ async def jars_of(kind: Kind, environ: Mapping[str, str], tell: Callable[[str], 
 
     Raises `ToolMissing` without Maven, and `ServicesFailed` where they cannot be had or are not what they should be.
     """
-    pinned = PINNED / VERSIONS[kind]
+    return await pinned_jars(PINNED / VERSIONS[kind], environ, tell)
+
+
+async def pinned_jars(pinned: Path, environ: Mapping[str, str], tell: Callable[[str], None]) -> Path:
+    """Return the directory with the jars that a folder pins, as `jars_of` does."""
     sums = checksums(pinned)
     # Another list of checksums is another directory: what is there is whole and was verified.
     listed = hashlib.sha256((pinned / "sha256").read_bytes()).hexdigest()[:8]
-    ready = cache_directory(environ) / f"{VERSIONS[kind]}-{listed}"
+    ready = cache_directory(environ) / f"{pinned.name}-{listed}"
     if not ready.is_dir():
-        tell(f"Fetching {VERSIONS[kind]} through Maven: {len(sums)} jars, once for this machine")
+        tell(f"Fetching {pinned.name} through Maven: {len(sums)} jars, once for this machine")
         await _fetch(pinned, sums, ready, environ)
     return ready
 
