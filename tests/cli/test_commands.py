@@ -282,7 +282,19 @@ def test_the_doctor_finds_all_well_with_a_book(qdpi: Call):
 
     health = {finding["what"]: finding["health"] for finding in json.loads(out)}
     assert code == 0
-    assert health.keys() == {"python", "settings", "data", "store", "book", "bus", "model", "wheels", "port"}
+    assert health.keys() == {
+        "python",
+        "settings",
+        "data",
+        "store",
+        "book",
+        "bus",
+        "topics",
+        "work",
+        "model",
+        "wheels",
+        "port",
+    }
     assert "fail" not in health.values()
     assert health["book"] == "ok"
 

@@ -65,7 +65,8 @@ class SqliteTables:
     def _each(self, table: str, which: Which, statement: str, values: Row | None = None) -> int:
         with self._open() as connection:
             columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
-            key = " AND ".join(f"{column[1]} = :{column[1]}" for column in columns if column[5])
+            keyed = [column[1] for column in columns if column[5]] or [column[1] for column in columns]
+            key = " AND ".join(f"{name} IS :{name}" for name in keyed)
             chosen = self._rows(connection, table, which)
             for row in chosen:
                 connection.execute(statement.format(table=table, key=key), {**row, **(values or {})})

@@ -1,0 +1,254 @@
+"""`qdpi repair`, `qdpi replay` and `qdpi kafka-topics --grow` as a shell calls them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.conftest import Call
+from tests.repair.world import JOURNEYS, lived_on
+from tests.support.tables import SqliteTables
+
+from qdpi.bootstrap import build_bus, utc_now
+from qdpi.bus.port import Message
+from qdpi.events import PageEvent, decode
+from qdpi.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("lived")
+    asyncio.run(lived_on(Settings(data_dir=directory)))
+    return directory
+
+
+@pytest.fixture
+def data(lived: Path, tmp_path: Path) -> Path:
+    """What readers left, where the commands look for it."""
+    copy = tmp_path / "data"
+    shutil.copytree(lived, copy)
+    return copy
+
+
+@pytest.fixture
+def tables(data: Path) -> SqliteTables:
+    return SqliteTables(data / "store.db")
+
+
+def lines(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def rows(tables: SqliteTables) -> dict[str, list[dict[str, Any]]]:
+    return {name: tables.rows(name) for name in tables.names()}
+
+
+def on_bus(data: Path, topic: str) -> list[bytes | None]:
+    async def read() -> list[bytes | None]:
+        bus = build_bus(Settings(data_dir=data), utc_now)
+        await bus.open()
+        try:
+            return [record.value async for record in bus.scan(topic)]
+        finally:
+            await bus.close()
+
+    return asyncio.run(read())
+
+
+# repair
+
+
+def test_where_nothing_is_amiss_repair_says_so_and_exits_with_0(qdpi: Call, data: Path):
+    code, out, _ = qdpi("repair")
+
+    assert code == 0
+    assert out == "Nothing is amiss in 3 journeys.\n"
+
+
+def test_a_repair_only_looks_unless_it_is_told_to_apply(qdpi: Call, tables: SqliteTables):
+    deleted = tables.delete("pages", lambda row: row["page_id"].count("-") == 4)
+    tables.delete("state_snapshots", lambda row: row["session_id"] == "bob")
+    before = rows(tables)
+
+    looked = qdpi("repair")
+
+    assert looked.code == 1
+    assert rows(tables) == before
+    assert f"page-missing      {deleted}      It is written again from its outcome." in looked.out
+    assert "snapshot-missing: journey bob" in looked.out
+    assert f"{deleted + 1} findings in 3 journeys. Nothing was changed: --apply mends what can be." in looked.out
+
+    mended = qdpi("repair", "--apply")
+
+    assert mended.code == 0
+    assert f"{deleted + 1} of {deleted + 1} findings in 3 journeys mended." in mended.out
+    assert qdpi("repair").code == 0
+
+
+def test_a_script_reads_a_finding_a_line_and_the_sum_last(qdpi: Call, tables: SqliteTables):
+    tables.delete("page_embeddings", lambda row: row["page_id"] == "S01-P0001")
+
+    *found, told = lines(qdpi("repair", "--json").out)
+
+    assert [(f["name"], f["journey"], f["place"], f["mended"]) for f in found] == [
+        ("vector-missing", None, "page_embeddings/S01-P0001", False)
+    ]
+    assert told == {"journeys": 3, "found": 1, "mended": 0, "in_flight": 0, "page_events": None}
+    *_, told = lines(qdpi("repair", "--json", "--apply").out)
+    assert (told["found"], told["mended"]) == (1, 1)
+
+
+def test_what_cannot_be_mended_is_left_said_and_exits_with_1(qdpi: Call, tables: SqliteTables):
+    tables.change("page_embeddings", lambda row: row["page_id"] == "S01-P0001", revision=9)
+
+    looked, applied = qdpi("repair"), qdpi("repair", "--apply")
+
+    assert (looked.code, applied.code) == (1, 1)
+    assert "LEFT   vector-ahead: page_embeddings/S01-P0001" in applied.out
+    assert "ingest the book again" in applied.out
+    assert "0 of 1 finding in 3 journeys mended." in applied.out
+
+
+def test_an_outcome_that_is_not_the_fold_of_those_before_it_is_told_and_never_written_over(
+    qdpi: Call, tables: SqliteTables
+):
+    (row,) = tables.rows("outcomes", lambda row: row["session_id"] == "alice" and row["seq"] == 2)
+    outcome = json.loads(row["outcome_json"])
+    outcome["state"]["pages"] = 77
+    tables.change("outcomes", lambda other: other == row, outcome_json=json.dumps(outcome))
+    before = tables.rows("outcomes")
+
+    code, out, _ = qdpi("repair", "--apply", "alice")
+
+    assert code == 1
+    assert "LEFT   state-changed: journey alice, outcomes/" in out
+    assert tables.rows("outcomes") == before
+
+
+def test_topics_of_single_pages_that_are_empty_are_deleted(qdpi: Call, data: Path):
+    async def make() -> None:
+        bus = build_bus(Settings(data_dir=data), utc_now)
+        await bus.open()
+        await bus.publish(Message("gibsey.page.S01.P0007.events", b"k", b"{}"))
+        await bus.publish(Message("gibsey.page.S01.P0009.events", b"k", b"{}"))
+        await bus.close()
+
+    asyncio.run(make())
+    bus_tables = SqliteTables(data / "bus.db")
+    bus_tables.delete("records", lambda row: row["topic"] == "gibsey.page.S01.P0007.events")
+
+    (found, _) = lines(qdpi("repair", "--json").out)
+    assert (found["name"], found["place"]) == ("page-topic-idle", "gibsey.page.S01.P0007.events")
+    assert qdpi("repair", "--apply").code == 0
+    listed = qdpi("kafka-topics", "--list").out
+    assert "P0007" not in listed
+    assert "P0009" in listed
+
+
+def test_the_status_of_every_page_can_be_published_again(qdpi: Call, data: Path):
+    before = len(on_bus(data, PageEvent.topic))
+
+    told = lines(qdpi("repair", "--apply", "--emit-page-events", "--json").out)[-1]
+
+    fresh = [decode(PageEvent, value) for value in on_bus(data, PageEvent.topic)[before:]]
+    assert told["page_events"] == len(fresh) == 8
+    assert all(event.written and event.linked and event.indexed for event in fresh)
+    assert sum(event.saved for event in fresh) == 1
+    assert qdpi("repair", "--emit-page-events").code == 2
+
+
+@pytest.mark.parametrize("command", [("repair",), ("replay",)])
+def test_a_malformed_journey_is_misuse(qdpi: Call, data: Path, command: tuple[str, ...]):
+    assert qdpi(*command, "../x").code == 2
+
+
+# replay
+
+
+def test_a_replay_prints_both_hashes_of_every_journey_and_of_the_book(qdpi: Call, data: Path):
+    code, out, _ = qdpi("replay", "--all")
+
+    assert code == 0
+    *journeys, book = out.splitlines()
+    assert {line.split(":")[0] for line in journeys} == JOURNEYS.keys()
+    assert book.startswith("the book: 53 pages, ")
+    for line in out.splitlines():
+        wanted, sign, found, word = line.split()[-4:]
+        assert (sign, word) == ("=", "equal")
+        assert wanted == found
+
+
+def test_a_check_exits_with_1_names_the_fields_and_leaves_them(qdpi: Call, tables: SqliteTables):
+    tables.change("section_counters", lambda row: row["session_id"] == "alice", return_debt=41)
+    before = rows(tables)
+
+    code, out, _ = qdpi("replay", "alice", "--check")
+
+    assert code == 1
+    assert "≠" in out
+    assert "DIFFERENT" in out
+    assert "section_counters/alice.1: [1, 41], due is [1, 1]" in out
+    assert rows(tables) == before
+
+
+def test_a_replay_writes_again_what_differs_and_proves_it(qdpi: Call, tables: SqliteTables):
+    hashes = {told["journey"]: told["found"] for told in lines(qdpi("replay", "--all", "--json").out)}
+    tables.delete("pages")
+    tables.delete("page_edges")
+
+    code, out, _ = qdpi("replay", "--all", "--json")
+
+    told = {journey["journey"]: journey for journey in lines(out)}
+    assert code == 0
+    assert all(journey["equal"] and journey["rebuilt"] for journey in told.values())
+    assert {name: journey["found"] for name, journey in told.items()} == hashes
+    assert qdpi("replay", "--all", "--check").code == 0
+
+
+def test_to_replay_nothing_or_everything_and_one_is_misuse(qdpi: Call, data: Path):
+    assert qdpi("replay").code == 2
+    assert qdpi("replay", "alice", "--all").code == 2
+
+
+# kafka-topics --grow
+
+
+def test_the_embedded_bus_needs_no_partitions_and_says_so(qdpi: Call, data: Path):
+    code, out, err = qdpi("kafka-topics", "--grow", "4")
+
+    assert (code, out) == (2, "")
+    assert (
+        err
+        == "qdpi: The embedded bus has one partition a topic, not 4. Set KAFKA_BROKERS: scaling out is Kafka's job.\n"
+    )
+    assert json.loads(qdpi("kafka-topics", "--grow", "1", "--json").out)["grown"] == []
+    assert qdpi("kafka-topics", "--grow", "0").code == 2
+    assert qdpi("kafka-topics", "--grow", "2", "--list").code == 2
+
+
+# doctor
+
+
+def test_the_doctor_makes_what_is_missing_when_it_is_told_to(qdpi: Call, tmp_path: Path):
+    before = json.loads(qdpi("doctor", "--port", "0", "--json").out)
+    after = json.loads(qdpi("doctor", "--port", "0", "--json", "--fix").out)
+
+    assert [f["health"] for f in before if f["what"] == "book"] == ["warn"]
+    assert [f["health"] for f in after if f["what"] == "book"] == ["ok"]
+    assert [f["health"] for f in after if f["what"] == "topics"] == ["ok"]
+
+
+def test_the_doctor_names_who_is_behind(qdpi: Call, data: Path):
+    async def press() -> None:
+        bus = build_bus(Settings(data_dir=data), utc_now)
+        await bus.open()
+        await bus.publish(Message("gibsey.index.update", b"k", b"{}"))
+        await bus.close()
+
+    assert "No worker has anything left to do." in qdpi("doctor", "--port", "0").out
+    asyncio.run(press())
+    assert "warn work     Records to do: indexer has 1." in qdpi("doctor", "--port", "0").out
