@@ -181,6 +181,21 @@ class TakeoverSuite:
         await successor.leave()
         assert values(await fetch(zombie, 1)) == [b"1"]
 
+    async def test_a_pause_ends_with_the_loss_of_its_partition(
+        self, rig: BusRig, bus: EventBus, another_client: Client, topic: str, group: str
+    ) -> None:
+        await publish(bus, topic, numbered(2))
+        zombie_client = await another_client()
+        zombie = await zombie_client.join(group, [topic])
+        held = await fetch(zombie, 2)
+        await zombie.pause([held[0].partition])
+        await rig.cut_off(zombie_client)
+        successor = await bus.join(group, [topic])
+        await fetch(successor, 2)
+        await fetch_revocation(zombie)
+        await successor.leave()
+        assert values(await fetch(zombie, 2)) == numbered(2)
+
     async def test_leaving_twice_is_leaving_once_and_ends_the_right_to_commit(
         self, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:

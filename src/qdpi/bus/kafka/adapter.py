@@ -24,7 +24,7 @@ from qdpi.bus.kafka.reading import read_bounds, read_first
 from qdpi.bus.kafka.tap import Tap
 from qdpi.bus.kafka.watch import Watch
 from qdpi.bus.port import Lag, Membership, Message, Partition, Record, Start, TopicState
-from qdpi.bus.terms import check_limit, check_name
+from qdpi.bus.terms import check_limit, check_name, page_topic
 from qdpi.errors import BusUnavailable, InvalidSetting
 from qdpi.events import TopicSpec
 from qdpi.remarks import Remark
@@ -37,7 +37,7 @@ class _Parts(NamedTuple):
     producing: Producing
     publishing: Publishing
     administration: Administration
-    groups: lag.Groups
+    commits: lag.Commits
     watch: Watch
 
 
@@ -65,7 +65,6 @@ class KafkaBus:
         if self._parts is None:
             self._parts = self._connect()
         await self.ping()
-        await self._parts.producing.learn(self._names.wire("gibsey.ui.symbol"))
 
     async def close(self) -> None:
         """Leave all groups, end all taps, and wait, a bounded time, for what is being published."""
@@ -73,6 +72,7 @@ class KafkaBus:
         if parts is None:
             return
         await parts.watch.close()
+        await parts.commits.close()
         leaving = [member.leave() for member in self._members] + [tap.close() for tap in self._taps]
         await asyncio.gather(*leaving, return_exceptions=True)
         self._members.clear()
@@ -80,10 +80,7 @@ class KafkaBus:
 
     async def ping(self) -> None:
         """Return when the cluster answers."""
-        parts = self._open()
-        if parts.producing.reach.away:
-            raise parts.producing.reach.away
-        await parts.administration.ping()
+        await self._open().producing.ping()
 
     async def publish(self, message: Message) -> None:
         """Publish and await all in-sync copies' acknowledgement.
@@ -148,13 +145,13 @@ class KafkaBus:
         return await administration.bounds(await administration.all_topics())
 
     async def lag(self, group: str) -> list[Lag]:
-        """Return how far a group is behind on every partition of the topics that it reads."""
+        """Return how far a group is behind on every partition of the topics of which it has committed or was joined."""
         parts = self._open()
-        committed, owned = await asyncio.gather(parts.groups.committed(group), parts.groups.owned(group))
-        names = {partition.topic for partition in (*committed, *owned)} | self._joined.get(group, set())
-        shapes = await parts.administration.shapes(names)
-        partitions = [Partition(name, number) for name, shape in shapes.items() for number in range(shape.partitions)]
-        unread = lag.unread(committed, await parts.administration.bounds(partitions))
+        there = [place for place in await parts.administration.all_topics() if page_topic(place.topic) is None]
+        committed = await parts.commits.of(group, there)
+        read = {partition.topic for partition in committed} | self._joined.get(group, set())
+        bounds = await parts.administration.bounds([place for place in there if place.topic in read])
+        unread = lag.unread(committed, bounds)
         since = self._since.setdefault(group, lag.Since(self._first))
         return lag.rows(unread, await since.of({place: first for place, (first, count) in unread.items() if count}))
 
@@ -195,17 +192,23 @@ class KafkaBus:
             producing,
             Publishing(producing, administration, names),
             administration,
-            lag.Groups(admin, names),
+            lag.Commits(self._standing_by, names),
             Watch(administration.shapes),
         )
 
     def _open(self) -> _Parts:
         if self._parts is None:
             raise BusUnavailable("The bus is not open.", next_step="Open it first.")
+        if self._parts.producing.reach.away:
+            raise self._parts.producing.reach.away
         return self._parts
 
     def _new_pulse(self) -> Pulse:
         return self._pulse(asyncio.get_running_loop(), self._settings.kafka_session_timeout / 4)
+
+    def _standing_by(self, group: str) -> Consumer:
+        properties = config.reader(self._settings) | {"group.id": self._names.wire(group)}
+        return _consumer(properties, Reach(self._names.wire(group)))
 
     def _ending(self) -> Callable[[Reach], Consumer]:
         return partial(_consumer, config.reader(self._settings) | {"enable.partition.eof": True})

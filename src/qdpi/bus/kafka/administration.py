@@ -63,13 +63,6 @@ class Administration:
         self._admin = admin
         self._names, self._partitions, self._replication = names, partitions, replication
 
-    async def ping(self) -> None:
-        """Return when the cluster answers."""
-        try:
-            await answered(self._admin.describe_cluster(request_timeout=REQUEST_TIMEOUT), "Kafka does not answer")
-        except KafkaException as exception:
-            raise away(error_of(exception)) from exception
-
     async def create(self, specs: Iterable[TopicSpec]) -> list[str]:
         """Make the topics that are not there, and wait until they can be used."""
         wanted = {self._names.wire(spec.name): spec for spec in specs}

@@ -78,6 +78,9 @@ class Assignment:
     def lose(self, partitions: Collection[Partition]) -> None:
         """Own some partitions no more."""
         log.info("kafka.let_go", group=self._group, partitions=_told(partitions))
+        # the client remembers a pause of a partition that it is assigned again later
+        still = self._owned if self._held else self._paused
+        self._consumer.resume(places(still.intersection(partitions), self._names))
         self._consumer.incremental_unassign(places(partitions, self._names))
         self._owned.difference_update(partitions)
         self._paused.difference_update(partitions)

@@ -82,34 +82,48 @@ class Client(Protocol):
 
 
 class Reach:
-    """Whether brokers answer one client: its error callback says no, a probe finds out that they do again.
+    """Whether brokers answer one client: its error callback raises the suspicion that none does, a probe tells.
 
-    Used by the one thread that owns the client.
+    Used by the one thread that owns the client. A suspicion may be old news: the client tells of errors in the
+    order in which they came, also of those that are over.
     """
 
     def __init__(self, asked: str) -> None:
         self.away: BusUnavailable | None = None
         self._asked = asked
+        self._is_suspected = False
         self._heard: KafkaError | None = None
         self._probed_at = 0.0
 
     def hear(self, error: KafkaError) -> None:
         """Take an error that the client tells of."""
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+            self._is_suspected = True
+        else:
             self._heard = error
-        elif self.away is None:
-            self.away = away(self._heard or error)
-            log.warning("kafka.away", cause=self.away.detail)
 
     def probe(self, client: Client) -> None:
-        """Ask brokers that are away whether they are back, now and then."""
-        if self.away is None or monotonic() < self._probed_at + PROBE_INTERVAL:
+        """Ask brokers that are suspected to be away whether they are, and those that are, now and then, again."""
+        if self.away is None and not self._is_suspected:
             return
+        if self.away and monotonic() < self._probed_at + PROBE_INTERVAL:
+            return
+        self._is_suspected = False
         try:
             client.list_topics(self._asked, timeout=PROBE_TIMEOUT)
-        except KafkaException as exception:
-            self.away = away(self._heard or error_of(exception))
+        except KafkaException:
+            self._is_away()
         else:
-            self.away = self._heard = None
-            log.info("kafka.back")
+            self._is_back()
         self._probed_at = monotonic()
+
+    def _is_away(self) -> None:
+        before = self.away
+        self.away = away(self._heard) if self._heard else BusUnavailable("None of Kafka's brokers can be reached.")
+        if before is None:
+            log.warning("kafka.away", cause=self.away.detail)
+
+    def _is_back(self) -> None:
+        if self.away is not None:
+            log.info("kafka.back")
+        self.away = self._heard = None

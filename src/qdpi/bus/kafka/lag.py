@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
+from confluent_kafka import Consumer, KafkaException
 
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
-from qdpi.bus.kafka.faults import answered, away, error_of
+from qdpi.bus.kafka.faults import away, error_of
 from qdpi.bus.kafka.naming import Names
-from qdpi.bus.kafka.records import partition_of
+from qdpi.bus.kafka.records import partition_of, places
 from qdpi.bus.port import Lag, Partition, Record, TopicState
 
 First = Callable[[Mapping[Partition, int]], Awaitable[dict[Partition, Record]]]
 """Reads the first record of partitions from an offset on."""
 
 
-class Groups:
-    """What the cluster knows of our groups: their commits and what their members own."""
+class Commits:
+    """What groups have committed, read through a consumer for each that never joins.
 
-    def __init__(self, admin: AdminClient, names: Names) -> None:
-        self._admin, self._names = admin, names
+    The admin client would tell this too, and which partitions members own; but in librdkafka 2.16 a request to
+    a group's coordinator that timed out aborts the process when the coordinator comes back.
+    """
 
-    async def committed(self, group: str) -> dict[Partition, int]:
-        """Return the next offsets to read that a group has committed."""
-        name = self._names.wire(group)
-        asked = [ConsumerGroupTopicPartitions(name)]
-        answer = self._admin.list_consumer_group_offsets(asked, request_timeout=REQUEST_TIMEOUT)[name]
+    def __init__(self, open_consumer: Callable[[str], Consumer], names: Names) -> None:
+        self._open, self._names = open_consumer, names
+        self._consumers: dict[str, Consumer] = {}
+        self._asking = asyncio.Lock()
+
+    async def of(self, group: str, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Return the next offset to read of those partitions of which a group has committed one."""
+        if group not in self._consumers:
+            self._consumers[group] = self._open(group)
+        asked = places(partitions, self._names)
         try:
-            told = await answered(answer, f"Kafka does not tell the offsets of {group}")
+            async with self._asking:
+                told = await asyncio.to_thread(self._consumers[group].committed, asked, REQUEST_TIMEOUT)
         except KafkaException as exception:
-            if error_of(exception).code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return {}
-            raise away(error_of(exception)) from exception
-        return {partition_of(place, self._names): place.offset for place in told.topic_partitions if place.offset >= 0}
+            raise away(error_of(exception), f"Kafka does not tell the offsets of {group}") from exception
+        return {partition_of(place, self._names): place.offset for place in told if place.offset >= 0}
 
-    async def owned(self, group: str) -> set[Partition]:
-        """Return the partitions that a group's members own."""
-        name = self._names.wire(group)
-        answer = self._admin.describe_consumer_groups([name], request_timeout=REQUEST_TIMEOUT)[name]
-        try:
-            told: ConsumerGroupDescription = await answered(answer, f"Kafka does not describe {group}")
-        except KafkaException as exception:
-            if error_of(exception).code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return set()
-            raise away(error_of(exception)) from exception
-        return {
-            partition_of(place, self._names) for member in told.members for place in member.assignment.topic_partitions
-        }
+    async def close(self) -> None:
+        """Let go of the consumers."""
+        for consumer in self._consumers.values():
+            await asyncio.to_thread(consumer.close)
+        self._consumers.clear()
 
 
 class Since:

@@ -35,7 +35,7 @@ class KafkaMembership:
     ) -> None:
         self.topics = frozenset(topics)
         self._group = group
-        reach = Reach(names.wire(min(topics)))
+        self._reach = reach = Reach(names.wire(min(topics)))
         consumer = open_consumer(reach)
         self._assignment = Assignment(consumer, names, group)
         self._poller = Poller(consumer, self._assignment, names, reach, pulse)
@@ -67,7 +67,7 @@ class KafkaMembership:
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Store the next offsets to read of what this member owns."""
         if offsets and not self.has_left:
-            await self._consuming.call(partial(self._assignment.commit, dict(offsets)))
+            await self._consuming.call(partial(self._commit, dict(offsets)))
 
     async def leave(self) -> None:
         """Leave the group at once."""
@@ -80,6 +80,12 @@ class KafkaMembership:
 
     async def appeared(self, partitions: Collection[Partition]) -> None:
         """Do nothing: the group's members are given new partitions by the brokers."""
+
+    def _commit(self, offsets: Mapping[Partition, int]) -> None:
+        if self._reach.away:
+            # the client would wait for its brokers, most of a minute, and its thread with it
+            raise self._reach.away
+        self._assignment.commit(offsets)
 
     def _begin_anew(self, topics: Collection[str]) -> None:
         partitions = [partition for topic in topics for partition in self._assignment.of_topic(topic)]

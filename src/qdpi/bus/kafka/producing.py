@@ -48,6 +48,7 @@ class Producing:
     def __init__(self, properties: Properties, asked: str) -> None:
         self.reach = Reach(asked)
         self._properties = properties | {"error_cb": self._hear}
+        self._asked = asked
         self._loop = asyncio.get_running_loop()
         self._answers: list[_Answer] = []
         self._producer = Producer(self._properties)
@@ -66,8 +67,14 @@ class Producing:
         self._produce(topic, message, lambda error, _: self._answers.append(_Answer(future, error)))
         await future
 
+    async def ping(self) -> None:
+        """Return when a broker answers. Raises `BusUnavailable`."""
+        await self.learn(self._asked)
+
     async def learn(self, topic: str) -> bool:
         """Have the producer learn of a topic; return whether it is there. Raises `BusUnavailable`."""
+        if self.reach.away:
+            raise self.reach.away
         try:
             told = await asyncio.to_thread(self._producer.list_topics, topic, REQUEST_TIMEOUT)
         except KafkaException as exception:

@@ -1,0 +1,158 @@
+"""Brokers that die, hang, come back, or were never there: what a Kafka bus says, and that it goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from tests.contract.bus.kafka import KafkaRig
+from tests.contract.bus.rig import PATIENCE, after, fetch, make_topic, numbered, publish, scan, values
+from tests.support.servers import ABSENT
+
+from qdpi.backoff import Backoff, patiently
+from qdpi.bus.kafka import KafkaBus
+from qdpi.bus.port import Membership, Message, Record, Start
+from qdpi.cluster import Options, Servers, running
+from qdpi.errors import BusUnavailable, PublishUnknown, ToolMissing
+from qdpi.settings import load_settings
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+GUARD = {
+    "protocol": "SASL_PLAINTEXT",
+    "sasl.enabled.mechanisms": "PLAIN",
+    "plain.sasl.jaas.config": "org.apache.kafka.common.security.plain.PlainLoginModule required "
+    'username="reader" password="right" user_reader="right";',
+}
+OFTEN = Backoff(first=0.05, most=0.2)
+
+
+@pytest.fixture
+async def servers(tmp_path) -> AsyncIterator[Servers]:
+    opened = running(tmp_path / "servers", cassandra=False, options=Options(kafka_guard=GUARD))
+    try:
+        servers = await opened.__aenter__()
+    except ToolMissing:
+        pytest.skip(ABSENT)
+    yield servers
+    await opened.__aexit__(None, None, None)
+
+
+@pytest.fixture
+async def rig(servers: Servers) -> AsyncIterator[KafkaRig]:
+    rig = KafkaRig(servers.environment, KAFKA_PARTITIONS="2", KAFKA_SESSION_TIMEOUT="2")
+    yield rig
+    await rig.close()
+
+
+async def until_away(call: Callable[[], Awaitable[object]]) -> BusUnavailable:
+    """Call until the bus is said to be away."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await call()
+                await asyncio.sleep(0)
+            except BusUnavailable as error:
+                return error
+
+
+async def fetch_through(member: Membership, last: bytes) -> list[bytes | None]:
+    """Fetch until a value comes, whatever is away meanwhile; return all that came, that one left out."""
+    found: list[bytes | None] = []
+    async with asyncio.timeout(PATIENCE):
+        while last not in found:
+            found += values((await patiently(lambda: member.fetch(100, 1.0), OFTEN)).records)
+    return found[: found.index(last)]
+
+
+async def until_value(tap: AsyncIterator[Record], last: bytes) -> list[bytes | None]:
+    """Read a tap until a value comes, and return all that came, that one left out."""
+    found: list[bytes | None] = []
+    async with asyncio.timeout(PATIENCE):
+        async for record in tap:
+            if record.value == last:
+                break
+            found.append(record.value)
+    return found
+
+
+async def test_a_broker_that_is_killed_is_said_to_be_away_by_every_call_and_all_goes_on_when_it_is_back(servers, rig):
+    bus = await rig.client()
+    topic = await make_topic(bus)
+    await publish(bus, topic, numbered(3))
+    member = await bus.join("group", [topic])
+    records = await fetch(member, 3)
+    await member.commit(after(records[:1]))
+    async with bus.tap([topic], Start.LATEST) as tap:
+        await servers.kill("kafka-1")
+        for call in (
+            lambda: member.fetch(10, 0.1),
+            lambda: bus.publish(Message(topic, b"key", b"in doubt")),
+            bus.ping,
+            bus.topics,
+            lambda: bus.lag("group"),
+            lambda: scan(bus, topic),
+            lambda: bus.join("other", [topic]),
+            lambda: make_topic(bus),
+            lambda: member.commit(after(records[:2])),
+        ):
+            await until_away(call)
+        await servers.restart("kafka-1")
+        await patiently(lambda: bus.publish(Message(topic, b"key", b"back")), OFTEN)
+        assert set(await until_value(tap, b"back")) <= {b"in doubt"}
+        await publish(bus, topic, [b"last"])
+        found = await fetch_through(member, b"last")
+        assert found[-1] == b"back"
+        assert set(found) <= {b"1", b"2", b"in doubt", b"back"}
+        assert values(await scan(bus, topic))[-2:] == [b"back", b"last"]
+
+
+async def test_a_broker_that_hangs_is_said_to_be_away_and_what_it_took_meanwhile_is_not_lost(servers, rig):
+    bus = await rig.client()
+    topic = await make_topic(bus)
+    await publish(bus, topic, [b"before"])
+    servers.pause("kafka-1")
+    try:
+        error = await until_away(lambda: bus.publish(Message(topic, b"key", b"in doubt")))
+        assert isinstance(error, PublishUnknown)
+        await until_away(bus.ping)
+    finally:
+        servers.resume("kafka-1")
+    await patiently(lambda: bus.publish(Message(topic, b"key", b"after")), OFTEN)
+    found = values(await scan(bus, topic))
+    assert (found[0], found[-1]) == (b"before", b"after")
+
+
+async def test_a_bus_whose_broker_is_not_there_yet_opens_once_it_is(servers, rig):
+    await servers.kill("kafka-1")
+    bus = KafkaBus(load_settings(rig.environment))
+    error = await until_away(bus.open)
+    assert "refused" in error.detail
+    await servers.restart("kafka-1")
+    await patiently(bus.open, OFTEN)
+    topic = await make_topic(bus)
+    await publish(bus, topic, numbered(2))
+    assert values(await scan(bus, topic)) == numbered(2)
+    await bus.close()
+
+
+async def test_a_wrong_password_is_said_and_the_right_one_is_let_in(servers, rig):
+    guarded = rig.environment | {
+        "KAFKA_BROKERS": servers.guarded_kafka,
+        "KAFKA_SECURITY": "SASL_PLAINTEXT",
+        "KAFKA_SASL_MECHANISM": "PLAIN",
+        "KAFKA_USERNAME": "reader",
+    }
+    refused = KafkaBus(load_settings(guarded | {"KAFKA_PASSWORD": "wrong"}))
+    error = await until_away(refused.open)
+    assert "uthentication failed" in error.detail
+    assert "KAFKA_PASSWORD" in error.next_step
+    assert "wrong" not in str(error)
+    await refused.close()
+    bus = KafkaBus(load_settings(guarded | {"KAFKA_PASSWORD": "right"}))
+    await bus.open()
+    topic = await make_topic(bus)
+    await publish(bus, topic, [b"in"])
+    assert values(await fetch(await bus.join("group", [topic]), 1)) == [b"in"]
+    await bus.close()
