@@ -11,11 +11,14 @@ import sys
 
 import structlog
 
-from qdpi.settings import LogFormat, Settings
+from qdpi.settings import LogFormat, LogLevel, Settings
 
 
 def configure_logs(settings: Settings) -> None:
     """Set up logging for this process. Raises `InvalidSetting` for a level that there is not."""
+    # Cassandra's driver tells of each of its attempts with a traceback; what an outage means, our own lines say.
+    debugging = settings.log_level is LogLevel.DEBUG
+    logging.getLogger("cassandra").setLevel(logging.DEBUG if debugging else logging.CRITICAL)
     # Tracebacks without the frames' variables: those hold readers' words, and cost more than the work itself.
     renderer = (
         structlog.processors.JSONRenderer()

@@ -54,6 +54,7 @@ def keyspace(environment: dict[str, str], name: str | None = None) -> Iterator[K
     try:
         session = cluster.connect()
         apply(session, schema_of(settings), vectors=True)
+        session.set_keyspace(named["CASSANDRA_KEYSPACE"])
         yield Keyspace(named, session)
         session.execute(f"DROP KEYSPACE {named['CASSANDRA_KEYSPACE']}", timeout=60)
     finally:

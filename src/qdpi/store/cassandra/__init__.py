@@ -55,7 +55,7 @@ class CassandraPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
 
     async def open(self) -> None:
         """Connect, make what is missing, prepare what a press needs, and ask once for each. Idempotent."""
-        await self._connection.open(chain.from_iterable(part.WARM for part in _WARM))
+        await self._connection.open((_PING, *chain.from_iterable(part.WARM for part in _WARM)))
         await self.outcome(_NOBODY, _NOBODY)
         await self.last_outcome(_NOBODY)
         await self.page(_NOBODY)

@@ -123,15 +123,21 @@ class Connection:
         return self._open
 
     def _connect(self, again: bool) -> _Open:
-        cluster = cluster_of(self._settings)
         try:
-            session = cluster.connect()
-            vectors = self._prepare_keyspace(cluster, session, again)
+            cluster = cluster_of(self._settings)
+        except DRIVER_ERRORS as error:
+            raise self._trouble(error) from error
+        try:
+            return self._enter(cluster, again)
         except BaseException as error:
             cluster.shutdown()
             if isinstance(error, DRIVER_ERRORS):
                 raise self._trouble(error) from error
             raise
+
+    def _enter(self, cluster: Any, again: bool) -> _Open:
+        session = cluster.connect()
+        vectors = self._prepare_keyspace(cluster, session, again)
         strategy = cluster.metadata.keyspaces[self._schema.keyspace].replication_strategy.export_for_schema()
         bridge = Bridge(session, self._settings.cassandra_in_flight)
         return _Open(cluster, session, bridge, vectors, strategy, {})
@@ -146,7 +152,6 @@ class Connection:
         vectors = self._wish is not False and _release(session) >= schema.FIRST_WITH_VECTORS
         if again or there != schema.VERSION:
             schema.apply(session, self._schema, vectors=vectors)
-        session.set_keyspace(self._schema.keyspace)
         cluster.refresh_table_metadata(self._schema.keyspace, "page_embeddings")
         table = cluster.metadata.keyspaces[self._schema.keyspace].tables["page_embeddings"]
         return vectors and "vector" in table.columns
@@ -188,24 +193,23 @@ class Connection:
         """Return a statement as the cluster knows it, prepared once."""
         known = there.prepared.get(statement)
         if known is None or (known.done() and (known.cancelled() or known.exception() is not None)):
-            known = asyncio.ensure_future(asyncio.to_thread(_prepare, there.session, statement))
+            known = asyncio.ensure_future(asyncio.to_thread(self._prepare, there.session, statement))
             there.prepared[statement] = known
         try:
             return await asyncio.shield(known)
         except DRIVER_ERRORS as error:
             raise self._trouble(error) from error
 
+    def _prepare(self, session: Any, statement: Statement) -> Any:
+        prepared = session.prepare(statement.cql, keyspace=self._schema.keyspace)
+        prepared.consistency_level = getattr(ConsistencyLevel, statement.consistency.value)
+        prepared.serial_consistency_level = ConsistencyLevel.SERIAL
+        prepared.is_idempotent = not statement.decides
+        prepared.fetch_size = statement.page
+        return prepared
+
     def _trouble(self, error: BaseException) -> Exception:
         return trouble(self._settings.cassandra_hosts or "", error)
-
-
-def _prepare(session: Any, statement: Statement) -> Any:
-    prepared = session.prepare(statement.cql)
-    prepared.consistency_level = getattr(ConsistencyLevel, statement.consistency.value)
-    prepared.serial_consistency_level = ConsistencyLevel.SERIAL
-    prepared.is_idempotent = not statement.decides
-    prepared.fetch_size = statement.page
-    return prepared
 
 
 def _release(session: Any) -> int:

@@ -98,21 +98,24 @@ def version_there(session: Any, keyspace: str) -> int | None:
 
 
 def apply(session: Any, schema: Schema, *, vectors: bool, migrations: Mapping[int, Sequence[str]] = MIGRATIONS) -> None:
-    """Make what is missing; leave the session in the keyspace. Blocks; raises what the driver raises.
+    """Make what is missing. Blocks; raises what the driver raises.
 
     Two nodes that make the same table at once give it two identities, and nodes then refuse each other's
     writes to it. So everybody asks the same node, which does one after another.
     """
     before = version_there(session, schema.keyspace)
     node = _first_node(session)
-    create, use = _opening(schema)
-    session.execute(create, host=node, timeout=PATIENCE)
-    session.execute(use)
+    create, _ = _opening(schema)
     *making, noting = (s for s in schema.statements if vectors or not _VECTORS.search(s))
     later = [version for version in sorted(migrations) if before is not None and version > before]
-    for statement in (*making, *chain.from_iterable(migrations[version] for version in later)):
-        session.execute(statement, host=node, timeout=PATIENCE)
-    session.execute(SimpleStatement(noting, consistency_level=ConsistencyLevel.LOCAL_QUORUM))
+    session.execute(create, host=node, timeout=PATIENCE)
+    for statement in (*making, *chain.from_iterable(migrations[version] for version in later), noting):
+        session.execute(_within(schema, statement), host=node, timeout=PATIENCE)
+
+
+def _within(schema: Schema, statement: str) -> SimpleStatement:
+    # Rather than USE, which would change what the whole session does.
+    return SimpleStatement(statement, keyspace=schema.keyspace, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
 
 
 def _opening(schema: Schema) -> tuple[str, str]:

@@ -1,0 +1,130 @@
+"""Requests in flight: how many, who hears of them, and what becomes of those nobody waits for any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from qdpi.store.cassandra.bridge import Answer, Bridge
+
+
+class Response:
+    """As the driver's: it calls back from a thread of its own, when the test says so."""
+
+    has_more_pages = False
+
+    def add_callbacks(self, callback: Callable[..., None], errback: Callable[..., None], callback_args: Any) -> None:
+        self.callback, self.errback, self.arguments = callback, errback, callback_args
+
+    def result(self) -> Any:
+        return SimpleNamespace(paging_state=b"more")
+
+    def answer(self, rows: list[dict[str, Any]] | None) -> None:
+        in_a_thread(lambda: self.callback(rows, *self.arguments))
+
+    def fail(self, error: Exception) -> None:
+        in_a_thread(lambda: self.errback(error))
+
+
+class DriversSession:
+    def __init__(self) -> None:
+        self.sent: list[Response] = []
+
+    def execute_async(self, request: Any, *, timeout: float, paging_state: bytes | None) -> Response:
+        if isinstance(request, Exception):
+            raise request
+        self.sent.append(Response())
+        return self.sent[-1]
+
+
+def in_a_thread(call: Callable[[], None]) -> None:
+    thread = Thread(target=call)
+    thread.start()
+    thread.join()
+
+
+async def pause() -> None:
+    """Let everything that can go on, go on."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_an_answer_reaches_the_one_who_asked() -> None:
+    session = DriversSession()
+    asking = [asyncio.ensure_future(Bridge(session, 8).send(n, 1)) for n in range(2)]
+    await pause()
+    session.sent[1].answer([{"n": 1}])
+    session.sent[0].answer(None)
+    assert await asyncio.gather(*asking) == [Answer([], None), Answer([{"n": 1}], None)]
+
+
+async def test_an_error_is_raised_where_it_was_asked_and_leaves_the_next_its_slot() -> None:
+    session = DriversSession()
+    bridge = Bridge(session, 1)
+    asking = asyncio.ensure_future(bridge.send("a", 1))
+    await pause()
+    session.sent[0].fail(LookupError("gone"))
+    with pytest.raises(LookupError):
+        await asking
+    with pytest.raises(KeyError):
+        await bridge.send(KeyError("cannot be sent"), 1)
+    asking = asyncio.ensure_future(bridge.send("b", 1))
+    await pause()
+    session.sent[1].answer([])
+    assert await asking == Answer([], None)
+
+
+async def test_no_more_are_in_flight_than_the_bound() -> None:
+    session = DriversSession()
+    bridge = Bridge(session, 3)
+    asking = [asyncio.ensure_future(bridge.send(n, 1)) for n in range(10)]
+    await pause()
+    assert len(session.sent) == 3
+    session.sent[0].answer([])
+    await pause()
+    assert len(session.sent) == 4
+    for n in range(1, 10):
+        session.sent[n].answer([])
+        await pause()
+    assert len(await asyncio.gather(*asking)) == 10
+
+
+async def test_a_request_whose_caller_went_away_keeps_its_slot_until_it_is_answered() -> None:
+    session = DriversSession()
+    bridge = Bridge(session, 1)
+    leaving = asyncio.ensure_future(bridge.send("a", 1))
+    await pause()
+    leaving.cancel()
+    next_one = asyncio.ensure_future(bridge.send("b", 1))
+    await pause()
+    assert (leaving.cancelled(), len(session.sent)) == (True, 1)
+    session.sent[0].fail(LookupError("nobody hears this"))
+    await pause()
+    session.sent[1].answer([])
+    assert await next_one == Answer([], None)
+
+
+async def test_an_answer_says_where_the_next_page_begins() -> None:
+    session = DriversSession()
+    asking = asyncio.ensure_future(Bridge(session, 1).send("a", 1))
+    await pause()
+    session.sent[0].has_more_pages = True
+    session.sent[0].answer([{"n": 1}])
+    assert await asking == Answer([{"n": 1}], b"more")
+
+
+def test_an_answer_that_comes_after_the_loop_is_closed_is_nobodys() -> None:
+    session = DriversSession()
+
+    async def ask_and_leave() -> None:
+        asking = asyncio.ensure_future(Bridge(session, 1).send("a", 1))
+        await pause()
+        asking.cancel()
+
+    asyncio.run(ask_and_leave())
+    session.sent[0].answer([])

@@ -1,0 +1,146 @@
+"""A store whose server hangs, dies and comes back, or does not know us: on a server of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from time import monotonic
+from uuid import uuid4
+
+import pytest
+from tests.support import factories as make
+from tests.support.servers import servers_in
+
+from qdpi.bootstrap import utc_now
+from qdpi.cluster import Options, Servers
+from qdpi.errors import StoreUnavailable
+from qdpi.settings import load_settings
+from qdpi.store.cassandra import CassandraPageStore
+from qdpi.store.port import Answered, Committed
+
+pytestmark = pytest.mark.cassandra
+NODE = "cassandra-1"
+USER = {"CASSANDRA_USERNAME": "cassandra", "CASSANDRA_PASSWORD": "cassandra"}
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    guarded = Options(
+        cassandra={
+            "authenticator": "PasswordAuthenticator",
+            "authorizer": "CassandraAuthorizer",
+            # Else a node that is killed has acknowledged for up to 0.1 s what it will not know again.
+            "commitlog_sync": "batch",
+            "commitlog_sync_period": "0ms",
+        }
+    )
+    with servers_in(tmp_path_factory.mktemp("troubled"), kafka=False, options=guarded) as running:
+        yield running
+
+
+def new_store(servers: Servers, **changes: str) -> CassandraPageStore:
+    settings = load_settings({**servers.environment, **USER, "CASSANDRA_TIMEOUT": "2", **changes})
+    return CassandraPageStore(settings, now=utc_now, preparation=str(uuid4()))
+
+
+@pytest.fixture
+async def store(servers: Servers) -> AsyncIterator[CassandraPageStore]:
+    # Making tables on a server that has just started may take longer than a request may here.
+    patient = new_store(servers, CASSANDRA_TIMEOUT="30")
+    await patient.open()
+    await patient.close()
+    opened = new_store(servers)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+async def until_it_answers(store: CassandraPageStore) -> None:
+    """Return when the store answers by itself."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(StoreUnavailable):
+                await store.ping()
+                return
+            await asyncio.sleep(0.05)  # a cluster tells nobody that it is back
+
+
+async def test_a_server_that_hangs_is_an_outage_in_time_and_goes_on_by_itself(
+    servers: Servers, store: CassandraPageStore
+) -> None:
+    session = str(uuid4())
+    outcome = make.outcome(session)
+    servers.pause(NODE)
+    try:
+        for work in (
+            store.ping(),
+            store.put_page(make.generated_page()),
+            store.commit_outcome(session, outcome.request_id, 0, outcome),
+        ):
+            with pytest.raises(StoreUnavailable):
+                await asyncio.wait_for(work, 30)
+        with pytest.raises(StoreUnavailable):
+            await asyncio.wait_for(new_store(servers).open(), 30)
+    finally:
+        servers.resume(NODE)
+    await until_it_answers(store)
+    # What was asked for while it hung may have been done since: it is done once.
+    again = await store.commit_outcome(session, outcome.request_id, 0, outcome)
+    assert again in (Committed(), Answered(outcome=outcome))
+    assert await store.outcomes(session) == [outcome]
+
+
+async def test_a_caller_that_gives_up_leaves_the_store_as_it_was(servers: Servers, store: CassandraPageStore) -> None:
+    servers.pause(NODE)
+    try:
+        asking = [asyncio.ensure_future(store.page(f"page-{n}")) for n in range(200)]
+        await asyncio.sleep(0)
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+    finally:
+        servers.resume(NODE)
+    await until_it_answers(store)
+    async with asyncio.timeout(30):
+        assert await asyncio.gather(*(store.page(f"page-{n}") for n in range(200))) == [None] * 200
+
+
+async def test_a_server_that_was_killed_and_comes_back_has_what_was_acknowledged(
+    servers: Servers, store: CassandraPageStore
+) -> None:
+    session = str(uuid4())
+    outcomes = [make.outcome(session, seq) for seq in range(1, 21)]
+    for outcome in outcomes:
+        assert await store.commit_outcome(session, outcome.request_id, outcome.seq - 1, outcome) == Committed()
+    await servers.kill(NODE)
+    began = monotonic()
+    with pytest.raises(StoreUnavailable):
+        await store.ping()
+    with pytest.raises(StoreUnavailable, match="no node can be reached"):
+        await new_store(servers).open()
+    assert monotonic() - began < 30
+    await servers.restart(NODE)
+    await until_it_answers(store)
+    assert await store.outcomes(session) == outcomes
+    reopened = new_store(servers)
+    await reopened.open()
+    assert await reopened.last_outcome(session) == outcomes[-1]
+    await reopened.close()
+
+
+async def test_a_wrong_password_says_so_and_shows_no_secret(servers: Servers) -> None:
+    store = new_store(servers, CASSANDRA_PASSWORD="open-sesame")
+    with pytest.raises(StoreUnavailable, match="CASSANDRA_USERNAME and CASSANDRA_PASSWORD") as refused:
+        await store.open()
+    assert "open-sesame" not in str(refused.value)
+    with pytest.raises(StoreUnavailable, match="is not open"):
+        await store.ping()
+
+
+async def test_a_user_without_rights_is_told_which_it_lacks(servers: Servers, store: CassandraPageStore) -> None:
+    session = store._connection._there.session
+    session.execute("CREATE ROLE IF NOT EXISTS reader WITH PASSWORD = 'r' AND LOGIN = true")
+    poor = new_store(servers, CASSANDRA_USERNAME="reader", CASSANDRA_PASSWORD="r")
+    with pytest.raises(StoreUnavailable, match="Let this user use the keyspace"):
+        await poor.open()

@@ -1,0 +1,519 @@
+"""What the page store on Cassandra has beyond the port's contract, against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from cassandra import OperationTimedOut
+from tests.support import factories as make
+from tests.support.keyspace import Keyspace, keyspace
+
+from qdpi.bootstrap import utc_now
+from qdpi.errors import BookRefused, InvalidSetting, StoreUnavailable
+from qdpi.store.cassandra import CassandraPageStore
+from qdpi.store.cassandra.bridge import Answer, Bridge
+from qdpi.store.cassandra.contact import addresses
+from qdpi.store.cassandra.schema import apply, schema_of, schema_text, version_there
+from qdpi.store.port import Answered, Committed, Embedding, Moved
+
+pytestmark = pytest.mark.cassandra
+
+PLAN = {
+    "pages": "page_id char_hex behavior symbol_code section page_num title orientation provenance trajectory "
+    "return_to text created_at author version",
+    "page_edges": "page_id edge_type target_id created_at",
+    "page_embeddings": "page_id dim embedding",
+    "page_index_signals": "page_id entities motifs unresolved_anchors novelty coherence",
+    "section_counters": "section session_id open_branches return_debt",
+    "events_log": "session_id ts event_id type payload_json headers_json",
+    "state_snapshots": "session_id snapshot_ts ui_state_json last_event_ts cursor",
+    "pages_index": "character_id section page_id title excerpt embeddings_ref created_ts",
+    "vault": "session_id saved_ts page_id label notes",
+}
+
+
+@pytest.fixture(scope="module")
+def space(cassandra_environment: dict[str, str]) -> Iterator[Keyspace]:
+    with keyspace(cassandra_environment) as made:
+        yield made
+
+
+@pytest.fixture
+def emptied(space: Keyspace) -> Keyspace:
+    space.empty()
+    return space
+
+
+def new_store(space: Keyspace, **changes: Any) -> CassandraPageStore:
+    return CassandraPageStore(space.settings, **{"now": utc_now, "preparation": str(uuid4()), **changes})
+
+
+@pytest.fixture
+async def store(emptied: Keyspace) -> AsyncIterator[CassandraPageStore]:
+    opened = new_store(emptied)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other(emptied: Keyspace) -> AsyncIterator[CassandraPageStore]:
+    opened = new_store(emptied)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+# an answer that is lost
+
+
+class Lossy:
+    """A bridge that loses answers: of batches, as many as it is told, after or before they were sent."""
+
+    def __init__(self, bridge: Bridge, losing: int, *, sent: bool) -> None:
+        self._bridge, self._losing, self._sent = bridge, losing, sent
+
+    async def send(self, request: Any, timeout: float, paging_state: bytes | None = None) -> Answer:
+        if request.is_idempotent or not self._losing:
+            return await self._bridge.send(request, timeout, paging_state)
+        self._losing -= 1
+        if self._sent:
+            await self._bridge.send(request, timeout, paging_state)
+        raise OperationTimedOut
+
+
+def lose(store: CassandraPageStore, losing: int, *, sent: bool) -> None:
+    connection = store._connection
+    assert connection._open is not None
+    bridge = Lossy(connection._open.bridge, losing, sent=sent)
+    connection._open = replace(connection._open, bridge=bridge)  # type: ignore[arg-type]
+
+
+async def test_an_outcome_whose_answer_was_lost_is_found_by_a_serial_read(store: CassandraPageStore) -> None:
+    outcome = make.outcome()
+    lose(store, 1, sent=True)
+    assert await store.commit_outcome("reader", outcome.request_id, 0, outcome) == Committed()
+    assert await store.outcomes("reader") == [outcome]
+
+
+async def test_an_outcome_that_was_never_sent_is_sent_again(store: CassandraPageStore) -> None:
+    outcome = make.outcome()
+    lose(store, 2, sent=False)
+    assert await store.commit_outcome("reader", outcome.request_id, 0, outcome) == Committed()
+    assert await store.outcomes("reader") == [outcome]
+
+
+async def test_after_a_lost_answer_another_writers_outcome_is_adopted(
+    store: CassandraPageStore, other: CassandraPageStore
+) -> None:
+    theirs, ours = make.outcome(text="theirs"), make.outcome(text="ours")
+    await other.commit_outcome("reader", theirs.request_id, 0, theirs)
+    lose(store, 1, sent=True)
+    assert await store.commit_outcome("reader", ours.request_id, 0, ours) == Answered(outcome=theirs)
+    assert await store.outcomes("reader") == [theirs]
+
+
+async def test_after_a_lost_answer_a_journey_that_moved_on_is_told_of(
+    store: CassandraPageStore, other: CassandraPageStore
+) -> None:
+    first, late = make.outcome(), make.outcome(seq=1, number=2)
+    await other.commit_outcome("reader", first.request_id, 0, first)
+    lose(store, 1, sent=True)
+    assert await store.commit_outcome("reader", late.request_id, 0, late) == Moved(head=1)
+
+
+async def test_an_outcome_that_never_gets_through_is_an_outage_and_can_be_committed_after_it(
+    store: CassandraPageStore,
+) -> None:
+    outcome = make.outcome()
+    lose(store, 3, sent=False)
+    with pytest.raises(StoreUnavailable, match="no answer in time"):
+        await store.commit_outcome("reader", outcome.request_id, 0, outcome)
+    assert await store.last_outcome("reader") is None
+    assert await store.commit_outcome("reader", outcome.request_id, 0, outcome) == Committed()
+
+
+async def test_a_claim_whose_answer_was_lost_is_nobodys_and_the_next_is_higher(store: CassandraPageStore) -> None:
+    lose(store, 1, sent=True)
+    claimed = [await store.begin_attempt("reader", "r") for _ in range(3)]
+    assert claimed == [2, 3, 4]
+
+
+async def test_a_switch_whose_answer_was_lost_is_made(store: CassandraPageStore) -> None:
+    await store.put_canon(1, 0, make.ring(3))
+    lose(store, 1, sent=True)
+    await store.switch_canon(make.canon_revision())
+    assert await store.canon_pages(1) == make.ring(3)
+    await store.put_canon(2, 0, make.ring(3))
+    lose(store, 1, sent=False)
+    with pytest.raises(StoreUnavailable):
+        await store.switch_canon(make.canon_revision(2))
+    assert await store.canon_number() == 1
+
+
+# late writers, deletions, mending
+
+
+async def test_what_was_deleted_by_hand_stays_deleted_unless_somebody_mends(
+    store: CassandraPageStore, emptied: Keyspace
+) -> None:
+    page, row, entry = make.generated_page(), make.log_row(), make.vault_entry()
+    snapshot = make.snapshot("reader", 1, make.branch(2, pages=1))
+    mending = new_store(emptied, mending=True)
+    await mending.open()
+
+    async def write(to: CassandraPageStore) -> None:
+        await to.link_page(page)
+        await to.put_page(page)
+        await to.append_log([row])
+        await to.save(entry)
+        await to.save_snapshot(snapshot)
+
+    async def read() -> list[object]:
+        return [
+            await store.page(page.page_id),
+            await store.edges(page.page_id),
+            await store.log("reader"),
+            await store.vault("reader"),
+            await store.snapshot("reader"),
+            await store.section_figures("reader"),
+        ]
+
+    await write(store)
+    whole = await read()
+    emptied.rows(f"DELETE FROM pages WHERE page_id = '{page.page_id}'")
+    for table in ("page_edges", "page_index_signals"):
+        emptied.rows(f"DELETE FROM {table} WHERE page_id = '{page.page_id}'")
+    for table in ("events_log", "vault", "state_snapshots"):
+        emptied.rows(f"DELETE FROM {table} WHERE session_id = 'reader'")
+    for counted in emptied.rows("SELECT section, bucket FROM section_counters"):
+        emptied.rows(
+            "DELETE FROM section_counters "
+            f"WHERE section = {counted['section']} AND bucket = {counted['bucket']} AND session_id = 'reader'"
+        )
+    await write(store)
+    assert await read() == [None, None, [], [], None, {}]
+    await write(mending)
+    assert await read() == whole
+    await write(store)
+    assert await read() == whole
+    await mending.close()
+
+
+async def test_figures_that_are_mended_are_the_newest_whichever_snapshot_is_saved(
+    store: CassandraPageStore, emptied: Keyspace
+) -> None:
+    opened, closed = make.snapshot("reader", 1, make.branch(2, pages=1)), make.snapshot("reader", 2)
+    mending = new_store(emptied, mending=True)
+    await mending.open()
+    for snapshot in (opened, closed, opened):
+        await mending.save_snapshot(snapshot)
+    assert await store.section_figures("reader") == {2: (0, 0)}
+    await mending.close()
+
+
+async def test_a_page_that_is_linked_again_has_no_edge_of_its_older_version_in_the_table(
+    store: CassandraPageStore, emptied: Keyspace
+) -> None:
+    page = make.generated_page()
+    await store.link_page(page)
+    await store.link_page(page.model_copy(update={"edges": make.canon_page().edges, "revision": 2}))
+    await store.link_page(page)
+    assert [row["target_id"] for row in emptied.rows("SELECT target_id FROM page_edges")] == ["S01-P0002"]
+
+
+# the log
+
+
+async def test_a_repeat_is_not_shown_to_who_reads_from_its_time_on(store: CassandraPageStore) -> None:
+    first, between = make.log_row(event_id="e-1"), make.log_row(event_id="e-2", ts=make.at(3))
+    await store.append_log([first, between, make.log_row(event_id="e-1", ts=make.at(5))])
+    assert await store.log("reader") == [first, between]
+    assert await store.log("reader", since=make.at(2)) == [between]
+
+
+async def test_a_long_log_and_a_large_vault_are_read_whole(store: CassandraPageStore) -> None:
+    rows = [make.log_row(event_id=f"e-{n:04d}", ts=make.at(n)) for n in range(1_200)]
+    entries = [make.vault_entry(f"page-{n}", n) for n in range(2_500)]
+    await store.append_log(rows)
+    await asyncio.gather(*(store.save(entry) for entry in entries))
+    assert await store.log("reader") == rows
+    assert await store.vault("reader") == entries
+
+
+# the canon
+
+
+async def test_of_two_ingests_of_one_revision_the_first_that_switches_stands_untouched(
+    store: CassandraPageStore, other: CassandraPageStore
+) -> None:
+    theirs = [page.model_copy(update={"text": "theirs"}) for page in make.ring(3)]
+    await store.put_canon(1, 0, make.ring(3))
+    await other.put_canon(1, 0, theirs[:2])
+    await store.switch_canon(make.canon_revision())
+    await other.put_canon(1, 2, theirs[2:])
+    with pytest.raises(BookRefused):
+        await other.switch_canon(make.canon_revision(content_hash="theirs"))
+    for client in (store, other):
+        assert await client.canon_pages(1) == make.ring(3)
+        assert await client.page("S01-P0001") == make.ring(3)[0]
+
+
+async def test_readers_have_the_new_revision_at_once_though_the_ingest_dies_after_its_switch(
+    store: CassandraPageStore, other: CassandraPageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = make.ring(3)
+    second = [page.model_copy(update={"text": "new", "revision": 2}) for page in make.ring(3, revision=2)]
+    await store.put_canon(1, 0, first)
+    await store.switch_canon(make.canon_revision(1))
+    await store.put_canon(2, 0, second)
+
+    async def die(revision: int) -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(store, "_show", die)
+    with pytest.raises(InterruptedError):
+        await store.switch_canon(make.canon_revision(2))
+    for page in second:
+        assert await other.page(page.page_id) == page
+        assert await other.edges(page.page_id) == page.edges
+        assert await other.signals(page.page_id) == page.signals
+    monkeypatch.undo()
+    await store.switch_canon(make.canon_revision(2))
+    assert [await other.page(page.page_id) for page in second] == second
+
+
+async def test_a_text_that_is_out_stays_as_it_is_though_a_later_revision_says_otherwise(
+    store: CassandraPageStore,
+) -> None:
+    first = make.ring(2)
+    await store.put_canon(1, 0, first)
+    await store.switch_canon(make.canon_revision(1, pages=2))
+    await store.put_canon(2, 0, [page.model_copy(update={"text": "late", "canon_revision": 2}) for page in first])
+    await store.switch_canon(make.canon_revision(2, pages=2))
+    assert [page.text for page in await store.canon_pages(2)] == [page.text for page in first]
+
+
+async def test_a_book_of_many_buckets_is_prepared_and_switched_to_whole(
+    store: CassandraPageStore, emptied: Keyspace
+) -> None:
+    pages = make.ring(450)
+    for start in range(0, len(pages), 150):
+        await store.put_canon(1, start, pages[start : start + 150])
+    await store.switch_canon(make.canon_revision(1, pages=450))
+    assert await store.canon_pages(1) == pages
+    buckets = emptied.rows("SELECT bucket FROM canon_ring PER PARTITION LIMIT 1")
+    assert sorted(row["bucket"] for row in buckets) == [0, 1, 2, 3, 4]
+    assert len(emptied.rows("SELECT page_id FROM pages")) == 450
+
+
+# vectors
+
+
+def vectors(count: int, seed: int = 1) -> list[Embedding]:
+    random = Random(seed)
+    return [make.embedding(f"page-{n:03d}", packed([random.gauss(0, 1) for _ in range(256)])) for n in range(count)]
+
+
+def packed(values: list[float]) -> bytes:
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+async def test_the_servers_search_gives_what_a_search_of_all_gives(
+    store: CassandraPageStore, emptied: Keyspace
+) -> None:
+    within = new_store(emptied, vectors=False)
+    await within.open()
+    assert (store._connection.vectors, within._connection.vectors) == (True, False)
+    zero = make.embedding("nowhere", bytes(1_024))
+    await store.put_embeddings([*vectors(300), zero, make.embedding("elsewhere", vectors(1)[0].embedding, model="o")])
+    for seed in range(5):
+        query = vectors(1, seed=100 + seed)[0].embedding
+        assert await store.nearest(query, "m", 5) == await within.nearest(query, "m", 5)
+    query = vectors(1)[0].embedding
+    assert (await store.nearest(query, "m", 1)) == [("page-000", 1.0)]
+    assert len(await store.nearest(query, "m", 400)) == 301
+    newer = make.embedding("page-000", vectors(1, seed=9)[0].embedding, revision=2)
+    await store.put_embeddings([newer, vectors(1)[0]])
+    assert "page-000" not in dict(await store.nearest(query, "m", 5))
+    assert (await store.nearest(query, "o", 1)) == [("elsewhere", 1.0)]
+    await within.close()
+
+
+# the schema
+
+
+def cqlsh(space: Keyspace, *arguments: str) -> str:
+    """Run the real cqlsh."""
+    ((host, port), *_) = addresses(space.environment["CASSANDRA_HOSTS"])
+    command = [str(Path(sys.executable).parent / "cqlsh"), host, str(port), "--no-color", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def described(space: Keyspace, name: str) -> dict[str, list[tuple[object, ...]]]:
+    """Return what the server knows of a keyspace's tables, columns and indexes."""
+    where = f"WHERE keyspace_name = '{name}'"
+    columns = "table_name, column_name, type, kind, position, clustering_order"
+    indexes = "table_name, index_name, kind, options"
+    return {
+        "columns": [tuple(row.values()) for row in space.rows(f"SELECT {columns} FROM system_schema.columns {where}")],
+        "indexes": [
+            (row["table_name"], row["index_name"], row["kind"], dict(row["options"]))
+            for row in space.rows(f"SELECT {indexes} FROM system_schema.indexes {where}")
+        ],
+    }
+
+
+@pytest.mark.parametrize("table", PLAN)
+def test_a_table_of_the_plan_has_the_plans_columns(space: Keyspace, table: str) -> None:
+    name = space.environment["CASSANDRA_KEYSPACE"]
+    rows = space.rows(f"SELECT table_name, column_name FROM system_schema.columns WHERE keyspace_name = '{name}'")
+    assert set(PLAN[table].split()) <= {row["column_name"] for row in rows if row["table_name"] == table}
+
+
+def test_cqlsh_makes_of_the_file_what_we_make_of_it(space: Keyspace, tmp_path: Path) -> None:
+    name = f"{space.environment['CASSANDRA_KEYSPACE']}_sh"
+    script = tmp_path / "schema.cql"
+    script.write_text(schema_text().replace("gibsey", name))
+    for _ in range(2):
+        cqlsh(space, "-f", str(script))
+    try:
+        made = described(space, name)
+        assert made == described(space, space.environment["CASSANDRA_KEYSPACE"])
+        assert len(made["columns"]) > 100
+        assert version_there(space.session, name) == 1
+    finally:
+        space.rows(f"DROP KEYSPACE {name}")
+
+
+async def test_cqlsh_reads_what_was_written(store: CassandraPageStore, emptied: Keyspace) -> None:
+    page = make.generated_page(symbol_code=255)
+    outcome = make.outcome()
+    await store.link_page(page)
+    await store.put_page(page)
+    await store.commit_outcome("reader", outcome.request_id, 0, outcome)
+    await store.append_log([make.log_row()])
+    await store.save_snapshot(make.snapshot("reader", 1, make.branch(2, pages=3)))
+    await store.save(make.vault_entry())
+    name = emptied.environment["CASSANDRA_KEYSPACE"]
+
+    def told(query: str) -> list[str]:
+        lines = cqlsh(emptied, "-k", name, "-e", query).splitlines()
+        (rule,) = (place for place, line in enumerate(lines) if line.startswith("---"))
+        return [cell.strip() for cell in lines[rule + 1].split("|")]
+
+    assert await asyncio.to_thread(told, "SELECT symbol_code, char_hex, behavior, trajectory FROM pages") == [
+        "255",
+        "15",
+        "15",
+        "T0",
+    ]
+    assert await asyncio.to_thread(told, "SELECT edge_type, target_id FROM page_edges") == ["MIRROR", "S01-P0007"]
+    assert await asyncio.to_thread(told, "SELECT motifs, unresolved_anchors FROM page_index_signals") == [
+        "{'lamp'}",
+        "{'who lit it?'}",
+    ]
+    assert await asyncio.to_thread(told, "SELECT head, seq, request_id FROM outcomes WHERE session_id = 'reader'") == [
+        "1",
+        "0",
+        outcome.request_id,
+    ]
+    assert await asyncio.to_thread(told, "SELECT open_branches, return_debt FROM section_counters") == ["1", "3"]
+    assert await asyncio.to_thread(told, "SELECT toTimestamp(ts), event_id FROM events_log") == [
+        "2026-11-01 20:15:30.123000+0000",
+        "e-1",
+    ]
+    assert await asyncio.to_thread(told, "SELECT page_id, label, removed FROM vault") == ["S01-P0001", "mine", "False"]
+
+
+async def test_many_that_open_an_empty_cluster_at_once_all_find_their_tables(space: Keyspace) -> None:
+    name = f"{space.environment['CASSANDRA_KEYSPACE']}_many"
+    elsewhere = Keyspace({**space.environment, "CASSANDRA_KEYSPACE": name}, space.session)
+    stores = [new_store(elsewhere) for _ in range(4)]
+    try:
+        await asyncio.gather(*(store.open() for store in stores))
+        for number, store in enumerate(stores):
+            outcome = make.outcome(f"reader-{number}")
+            await store.commit_outcome(f"reader-{number}", outcome.request_id, 0, outcome)
+        for store in stores:
+            assert len([journey async for journey in store.journeys()]) == 4
+        assert described(space, name) == described(space, space.environment["CASSANDRA_KEYSPACE"])
+    finally:
+        await asyncio.gather(*(store.close() for store in stores))
+        space.rows(f"DROP KEYSPACE {name}")
+
+
+def test_an_older_schema_is_migrated_and_a_newer_one_left_alone(space: Keyspace) -> None:
+    name = f"{space.environment['CASSANDRA_KEYSPACE']}_old"
+    elsewhere = Keyspace({**space.environment, "CASSANDRA_KEYSPACE": name}, space.session)
+    schema = schema_of(elsewhere.settings)
+    migrations = {1: ["ALTER TABLE pages ADD IF NOT EXISTS mended TEXT"], 0: ["DROP TABLE pages"]}
+    with keyspace(space.environment, name) as old:
+        old.rows(f"UPDATE {name}.schema_version SET version = 0 WHERE name = 'qdpi'")
+        old.rows(f"DROP TABLE {name}.vault")
+        apply(old.session, schema, vectors=True, migrations=migrations)
+        assert version_there(old.session, name) == 1
+        columns = described(old, name)["columns"]
+        assert {("pages", "mended"), ("vault", "label")} <= {(row[0], row[1]) for row in columns}
+        old.rows(f"UPDATE {name}.schema_version SET version = 99 WHERE name = 'qdpi'")
+        with pytest.raises(InvalidSetting, match="version 99"):
+            asyncio.run(new_store(elsewhere).open())
+
+
+async def test_a_server_without_vectors_is_given_a_schema_without_them(space: Keyspace) -> None:
+    """As Cassandra 4.1 is: it knows neither the type nor the index."""
+    name = f"{space.environment['CASSANDRA_KEYSPACE']}_bare"
+    elsewhere = Keyspace({**space.environment, "CASSANDRA_KEYSPACE": name}, space.session)
+    store = new_store(elsewhere, vectors=False)
+    try:
+        await store.open()
+        made = described(space, name)
+        assert made["indexes"] == []
+        assert all(row[1] != "vector" for row in made["columns"])
+        await store.put_embeddings(vectors(20))
+        assert (await store.nearest(vectors(1)[0].embedding, "m", 1)) == [("page-000", 1.0)]
+        later = new_store(elsewhere)
+        await later.open()
+        assert later._connection.vectors is False
+        await later.put_embeddings(vectors(1))
+        await later.close()
+    finally:
+        await store.close()
+        space.rows(f"DROP KEYSPACE {name}")
+
+
+async def test_nothing_is_asked_of_a_store_that_is_not_open(space: Keyspace) -> None:
+    with pytest.raises(StoreUnavailable, match="is not open"):
+        await new_store(space).ping()
+
+
+async def test_opening_where_nothing_answers_is_an_outage() -> None:
+    for hosts in ("127.0.0.1:1", "no-such-host.invalid"):
+        nowhere = Keyspace({"CASSANDRA_HOSTS": hosts, "CASSANDRA_KEYSPACE": "x", "CASSANDRA_TIMEOUT": "2"}, None)
+        store = new_store(nowhere)
+        with pytest.raises(StoreUnavailable, match="Cassandra at"):
+            await store.open()
+        with pytest.raises(StoreUnavailable, match="is not open"):
+            await store.ping()
+
+
+def test_times_of_mending_never_stand_still() -> None:
+    from qdpi.store.cassandra.statements import WriteTimes
+
+    still = datetime.fromisoformat("2026-11-01T00:00:00+00:00")
+    times = WriteTimes(lambda: still, mending=True)
+    written = [times.of(make.at(0)) for _ in range(3)]
+    assert written == [written[0], written[0] + 1, written[0] + 2]

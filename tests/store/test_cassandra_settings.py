@@ -1,0 +1,141 @@
+"""What the settings say about Cassandra, as the driver and the schema are told it; and errors in our words."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cassandra import AuthenticationFailed, InvalidRequest, OperationTimedOut, Unavailable, WriteTimeout
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, NoHostAvailable
+from cassandra.policies import FallthroughRetryPolicy, TokenAwarePolicy
+
+from qdpi.errors import InvalidSetting, QdpiError, StoreUnavailable
+from qdpi.settings import Settings, load_settings
+from qdpi.store.cassandra.contact import addresses, cluster_of
+from qdpi.store.cassandra.schema import keyspace_of, replication_of, schema_of, schema_text, script_of, statements_of
+from qdpi.store.cassandra.trouble import trouble
+
+
+def given(**changes: Any) -> Settings:
+    return load_settings({}, **{"cassandra_hosts": "127.0.0.1", **changes})
+
+
+@pytest.mark.parametrize(
+    ("hosts", "found"),
+    [
+        ("a", [("a", 9042)]),
+        ("a:1, b:2 ,c", [("a", 1), ("b", 2), ("c", 9042)]),
+        ("[::1]:5,[fe80::1]", [("::1", 5), ("fe80::1", 9042)]),
+    ],
+)
+def test_hosts_have_a_port_or_the_usual_one(hosts: str, found: list[tuple[str, int]]) -> None:
+    assert addresses(hosts) == found
+
+
+@pytest.mark.parametrize("hosts", ["", " , ", "a:b", "a:0", "a:70000", "::1", "a b"])
+def test_hosts_that_are_none_are_refused(hosts: str) -> None:
+    with pytest.raises(InvalidSetting, match="CASSANDRA_HOSTS"):
+        addresses(hosts)
+
+
+@pytest.mark.parametrize(
+    ("replication", "cql"),
+    [
+        ("1", "{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}"),
+        ("dc1:3, dc-2:2", "{'class': 'NetworkTopologyStrategy', 'dc1': 3, 'dc-2': 2}"),
+    ],
+)
+def test_replication_is_a_number_or_one_for_each_datacenter(replication: str, cql: str) -> None:
+    assert replication_of(given(cassandra_replication=replication)) == cql
+
+
+@pytest.mark.parametrize("replication", ["", "0", "x", "dc1:0", "dc1:", "dc1:1,dc1:2", "dc'1:3"])
+def test_replication_that_is_none_is_refused(replication: str) -> None:
+    with pytest.raises(InvalidSetting, match="CASSANDRA_REPLICATION"):
+        replication_of(Settings(cassandra_replication=replication))
+
+
+@pytest.mark.parametrize("keyspace", ["Gibsey", "x;y", "1st", "a" * 49, 'a"b'])
+def test_a_keyspace_that_would_need_quotes_is_refused(keyspace: str) -> None:
+    with pytest.raises(InvalidSetting, match="CASSANDRA_KEYSPACE"):
+        keyspace_of(given(cassandra_keyspace=keyspace))
+
+
+def test_the_script_is_the_file_in_another_keyspace() -> None:
+    as_shipped = script_of(schema_of(given()))
+    assert statements_of(as_shipped) == statements_of(schema_text())
+    elsewhere = script_of(schema_of(given(cassandra_keyspace="elsewhere", cassandra_replication="dc1:3")))
+    create, use, *rest = statements_of(elsewhere)
+    assert (create, use) == (
+        "CREATE KEYSPACE IF NOT EXISTS elsewhere WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 3}",
+        "USE elsewhere",
+    )
+    assert rest == statements_of(schema_text())[2:]
+    assert "gibsey" not in "".join(rest)
+
+
+def test_every_table_of_the_schema_says_what_it_is_for() -> None:
+    lines = schema_text().splitlines()
+    tables = [place for place, line in enumerate(lines) if line.startswith("CREATE TABLE")]
+    assert len(tables) == 16
+    assert all(lines[place - 1].startswith("-- ") for place in tables)
+
+
+def test_the_driver_is_told_what_the_settings_say() -> None:
+    cluster = cluster_of(
+        given(
+            cassandra_hosts="127.0.0.1:1,127.0.0.2:2",
+            cassandra_timeout=3,
+            cassandra_datacenter="here",
+            cassandra_username="u",
+            cassandra_password="p",
+        )
+    )
+    profile = cluster.profile_manager.profiles[EXEC_PROFILE_DEFAULT]
+    assert cluster.protocol_version == 5
+    assert cluster.connect_timeout == 1.5
+    assert isinstance(profile.retry_policy, FallthroughRetryPolicy)
+    assert isinstance(profile.load_balancing_policy, TokenAwarePolicy)
+    assert (profile.request_timeout, profile.load_balancing_policy._child_policy.local_dc) == (3, "here")
+    assert (cluster.auth_provider.username, cluster.auth_provider.password) == ("u", "p")
+    assert cluster.ssl_context is None
+
+
+def test_tls_checks_the_nodes_and_shows_our_certificate() -> None:
+    cluster = cluster_of(given(cassandra_tls="on"))
+    assert cluster.ssl_context.verify_mode is ssl.CERT_REQUIRED
+    assert cluster.ssl_context.check_hostname
+
+
+@pytest.mark.parametrize("setting", ["cassandra_ca", "cassandra_certificate"])
+def test_a_certificate_that_cannot_be_read_is_refused(setting: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match=setting.upper()):
+        cluster_of(given(cassandra_tls="on", **{setting: tmp_path / "none.pem"}))
+
+
+OUTAGES = [
+    (NoHostAvailable("", {"a": ConnectionRefusedError("refused")}), r"no node can be reached \(refused\)", "runs"),
+    (NoHostAvailable("", {"a": AuthenticationFailed("user x")}), "user x", "CASSANDRA_PASSWORD"),
+    (OperationTimedOut(), "no answer in time", "CASSANDRA_TIMEOUT"),
+    (WriteTimeout("slow", write_type=0), "slow", "CASSANDRA_TIMEOUT"),
+    (Unavailable("too few", consistency=6), "too few", "quorum"),
+    (InvalidRequest("unconfigured table pages"), "unconfigured table pages", "cassandra-init"),
+    (ConnectionResetError("reset"), "reset", "tried again"),
+]
+
+
+@pytest.mark.parametrize(("error", "said", "step"), OUTAGES, ids=lambda value: type(value).__name__)
+def test_an_outage_says_which_cluster_what_happened_and_what_to_do(error: Exception, said: str, step: str) -> None:
+    told = trouble("a:1", error)
+    assert isinstance(told, StoreUnavailable)
+    with pytest.raises(StoreUnavailable, match=f"Cassandra at a:1: .*{said}"):
+        raise told
+    assert step in told.next_step
+
+
+def test_a_request_that_is_wrong_in_itself_is_no_outage_to_be_waited_for() -> None:
+    told = trouble("a:1", InvalidRequest("Mutation of 20MiB is too large"))
+    assert isinstance(told, QdpiError)
+    assert not isinstance(told, StoreUnavailable)
