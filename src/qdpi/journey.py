@@ -7,6 +7,7 @@ the fold is `seq`, never a clock; folding an outcome again changes nothing.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
@@ -77,54 +78,96 @@ class SequenceGap(ValueError):
 
 def fold(state: JourneyState, event: PageDone | PageFailed) -> JourneyState:
     """Return the state after an outcome. Seen outcomes change nothing; a gap raises `SequenceGap`."""
-    if event.seq <= state.seq:
-        return state
-    if event.seq != state.seq + 1:
-        raise SequenceGap(f"Outcome {event.seq} cannot follow {state.seq}: read the journey's log from there.")
-    if isinstance(event, PageFailed):
-        return state.model_copy(update={"seq": event.seq, "failures": state.failures + 1})
-    return state.model_copy(
-        update={
-            "seq": event.seq,
-            "position": event.page_id,
-            "pages": state.pages + 1,
-            "departures": state.departures + opens_branch(event),
-            "returns": state.returns + (event.branch_id in state.branches and event.trajectory is Trajectory.LOOP),
-            "branches": _branches_after(state, event),
-            "recent": (*state.recent, RecentLocus(page_id=event.locus, terms=event.locus_terms))[-RECENT_LOCI:],
-        }
-    )
+    return fold_all((event,), state)
 
 
 def fold_all(events: Iterable[PageDone | PageFailed], state: JourneyState | None = None) -> JourneyState:
-    """Fold outcomes in their order onto a state, by default that of a new journey."""
-    folded = state or JourneyState()
+    """Fold outcomes in their order onto a state, by default that of a new journey.
+
+    Seen outcomes change nothing; a gap raises `SequenceGap`.
+    """
+    folding = _Folding(state or JourneyState())
     for event in events:
-        folded = fold(folded, event)
-    return folded
+        folding.take(event)
+    return folding.state()
+
+
+class _Folding:
+    """A fold under way: the state in pieces that may change, so that a long journey makes one state, at its end."""
+
+    def __init__(self, before: JourneyState) -> None:
+        self._before = before
+        self._seq, self._position = before.seq, before.position
+        self._pages, self._failures = before.pages, before.failures
+        self._departures, self._returns = before.departures, before.returns
+        self._branches = dict(before.branches)
+        self._grown: dict[str, int] = {}
+        self._recent: deque[RecentLocus | PageDone] = deque(before.recent, RECENT_LOCI)
+
+    def take(self, event: PageDone | PageFailed) -> None:
+        """Fold an outcome. Raises `SequenceGap`."""
+        if event.seq <= self._seq:
+            return
+        if event.seq != self._seq + 1:
+            raise SequenceGap(f"Outcome {event.seq} cannot follow {self._seq}: read the journey's log from there.")
+        self._seq = event.seq
+        if isinstance(event, PageFailed):
+            self._failures += 1
+            return
+        self._position = event.page_id
+        self._pages += 1
+        self._recent.append(event)
+        if event.branch_id is not None:
+            self._take_branch(event, event.branch_id)
+
+    def _take_branch(self, event: PageDone, branch_id: str) -> None:
+        self._departures += opens_branch(event)
+        if event.trajectory is Trajectory.LOOP:
+            self._returns += self._branches.pop(branch_id, None) is not None
+            self._grown.pop(branch_id, None)
+        elif opens_branch(event):
+            self._branches[branch_id] = _opened(event, branch_id)
+            self._grown.pop(branch_id, None)
+        elif branch_id in self._branches:
+            self._grown[branch_id] = self._grown.get(branch_id, 0) + 1
+
+    def state(self) -> JourneyState:
+        """Return the state after what was taken."""
+        if self._seq == self._before.seq:
+            return self._before
+        return self._before.model_copy(
+            update={
+                "seq": self._seq,
+                "position": self._position,
+                "pages": self._pages,
+                "failures": self._failures,
+                "departures": self._departures,
+                "returns": self._returns,
+                "branches": {name: _grown(branch, self._grown.get(name)) for name, branch in self._branches.items()},
+                "recent": tuple(map(_locus_of, self._recent)),
+            }
+        )
+
+
+def _opened(event: PageDone, branch_id: str) -> Branch:
+    return Branch(
+        branch_id=branch_id,
+        section=event.anchor_section,
+        anchor=event.anchor,
+        return_to=event.return_to,
+        pages=1,
+        opened_seq=event.seq,
+    )
+
+
+def _grown(branch: Branch, pages: int | None) -> Branch:
+    return branch.model_copy(update={"pages": branch.pages + pages}) if pages else branch
+
+
+def _locus_of(read: RecentLocus | PageDone) -> RecentLocus:
+    return RecentLocus(page_id=read.locus, terms=read.locus_terms) if isinstance(read, PageDone) else read
 
 
 def opens_branch(event: PageDone) -> bool:
     """Tell whether a page is the departure of its branch."""
     return event.branch_id == event.page_id
-
-
-def _branches_after(state: JourneyState, event: PageDone) -> dict[str, Branch]:
-    branches = dict(state.branches)
-    if event.branch_id is None:
-        return branches
-    if event.trajectory is Trajectory.LOOP:
-        branches.pop(event.branch_id, None)
-    elif opens_branch(event):
-        branches[event.branch_id] = Branch(
-            branch_id=event.branch_id,
-            section=event.anchor_section,
-            anchor=event.anchor,
-            return_to=event.return_to,
-            pages=1,
-            opened_seq=event.seq,
-        )
-    elif event.branch_id in branches:
-        branch = branches[event.branch_id]
-        branches[event.branch_id] = branch.model_copy(update={"pages": branch.pages + 1})
-    return branches
