@@ -84,11 +84,15 @@ class JourneyIndexes:
 
     async def _read_on(self, journey: str, shelf: Shelf) -> None:
         last = await self._store.last_outcome(journey)
-        while last is not None and shelf.head < last.seq:
-            batch = await self._store.outcomes(journey, after=shelf.head, limit=_BATCH)
+        leaves, head = list[Leaf](), shelf.head
+        while last is not None and head < last.seq:
+            batch = await self._store.outcomes(journey, after=head, limit=_BATCH)
             if not batch:
-                return
-            await shelf.take([leaf_of(o.page, o.seq) for o in batch if o.page], batch[-1].seq)
+                break
+            leaves += [leaf_of(outcome.page, outcome.seq) for outcome in batch if outcome.page]
+            head = batch[-1].seq
+        if head > shelf.head:
+            await shelf.take(leaves, head)
 
     def _forget(self) -> None:
         pages = sum(shelf.pages for shelf in self._shelves.values())

@@ -68,7 +68,7 @@ async def journey(
     last = outcomes[-1].seq if outcomes else moment.seq
     entries = await vault_at(store, name, moment.time)
     edition = await current_edition(gateway)
-    place, left = await _standing(gateway, name, state, edition, _revision_of(past) if at is not None else None)
+    place, left = await _standing(gateway, name, past, edition, then=at is not None)
     return JourneyView(
         session_id=session_id,
         seq=moment.seq,
@@ -158,10 +158,6 @@ async def _outcome_at(gateway: Gateway, name: str, seq: int, newest: Outcome | N
     return outcome
 
 
-def _revision_of(outcome: Outcome | None) -> int | None:
-    return outcome.receipt.canon_revision if outcome else None
-
-
 def _is_older(page: Page, edition: Edition) -> bool:
     return page.canon_revision is not None and page.canon_revision < edition.revision.revision
 
@@ -173,17 +169,19 @@ async def _branch(gateway: Gateway, branch: Branch) -> BranchView:
 
 
 async def _standing(
-    gateway: Gateway, name: str, state: JourneyState, edition: Edition | None, revision: int | None
+    gateway: Gateway, name: str, past: Outcome | None, edition: Edition | None, *, then: bool
 ) -> tuple[RingPlace | None, int]:
-    """Return where a journey stands on the ring, as it was in a revision of the canon or is now; and its TTL.
+    """Return where a journey stands on the ring after an outcome, the ring as it is or was `then`; and its TTL.
 
     Without a book nobody can say where, and before its first page a journey stands at the ring's beginning.
     """
     if edition is None:
         return None, ttl(0)
-    then = revision if revision is not None else edition.revision.revision
-    ring = edition.ring if then == edition.revision.revision else await _ring_of(gateway, then)
-    page = await find_locus(gateway, name, state.position) if state.position else edition.pages[edition.ring.first]
+    current, written = edition.revision.revision, past.receipt.canon_revision if past and then else None
+    revision = current if written is None else written
+    ring = edition.ring if revision == current else await _ring_of(gateway, revision)
+    state = past.state if past else JourneyState()
+    page = await _position(gateway, name, past, state.position or edition.ring.first)
     standing = stand(page, ring, state.branches)
     anchor = ring.resolve(standing.anchor)
     place = RingPlace(
@@ -192,9 +190,15 @@ async def _standing(
         pages=len(ring),
         section=ring.section_of(anchor),
         return_to=standing.return_to,
-        canon_revision=then,
+        canon_revision=revision,
     )
     return place, ttl(standing.depth)
+
+
+async def _position(gateway: Gateway, name: str, past: Outcome | None, page_id: str) -> Page:
+    if past and past.page and past.page.page_id == page_id:
+        return past.page
+    return await find_locus(gateway, name, page_id)
 
 
 async def _ring_of(gateway: Gateway, revision: int) -> Ring:
