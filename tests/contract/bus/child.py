@@ -1,6 +1,7 @@
 """Another process on the log.
 
-`child MODULE:FUNCTION ARGUMENT publish TOPIC COUNT` or `… hold GROUP TOPIC COUNT COMMIT`.
+`child MODULE:FUNCTION ARGUMENT publish TOPIC COUNT`, `… hold GROUP TOPIC COUNT COMMIT` or
+`… zombie GROUP TOPIC COUNT`, which commits when it is told to on its standard input.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import importlib
 import sys
 from collections.abc import Awaitable, Callable
 
-from tests.contract.bus.rig import after, fetch
+from tests.contract.bus.rig import after, fetch, fetch_revocation
 
 from qdpi.bus.port import EventBus, Message
 from qdpi.logs import configure_logs
@@ -34,11 +35,25 @@ async def hold(bus: EventBus, group: str, topic: str, count: str, commit: str) -
         await member.fetch(100, 1.0)
 
 
+async def zombie(bus: EventBus, group: str, topic: str, count: str) -> None:
+    """Fetch `count` records, commit them once told to, and tell of the loss of their partition."""
+    member = await bus.join(group, [topic])
+    records = await fetch(member, int(count))
+    print(f"holds {len(records)}", flush=True)  # noqa: T201
+    await asyncio.to_thread(sys.stdin.readline)
+    await member.commit(after(records))
+    print("committed", flush=True)  # noqa: T201
+    await fetch_revocation(member)
+    print("lost", flush=True)  # noqa: T201
+    while True:
+        await member.fetch(100, 1.0)
+
+
 async def main(factory: str, argument: str, command: str, *arguments: str) -> None:
     configure_logs(Settings())
     module, _, function = factory.partition(":")
     bus: EventBus = await getattr(importlib.import_module(module), function)(argument)
-    commands: dict[str, Callable[..., Awaitable[None]]] = {"publish": publish_numbers, "hold": hold}
+    commands: dict[str, Callable[..., Awaitable[None]]] = {"publish": publish_numbers, "hold": hold, "zombie": zombie}
     await commands[command](bus, *arguments)
     await bus.close()
 

@@ -76,6 +76,7 @@ async def child(rig: BusRig, *command: str) -> AsyncIterator[Process]:
         *command,
         cwd=_ROOT,
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT / "src"), str(_ROOT)])},
+        stdin=PIPE,
         stdout=PIPE,
     )
     try:
@@ -91,6 +92,12 @@ async def line(process: Process) -> str:
     assert process.stdout is not None
     read = await asyncio.wait_for(process.stdout.readline(), PATIENCE)
     return read.decode().strip()
+
+
+async def tell(process: Process, word: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(word.encode() + b"\n")
+    await process.stdin.drain()
 
 
 async def rest(process: Process) -> str:
