@@ -17,16 +17,23 @@ from qdpi.client.following import Frame, follow
 from qdpi.errors import QdpiError
 from qdpi.gateway.answers import (
     Alive,
+    Alternatives,
     CanonShape,
     JourneyView,
+    PageView,
     Preview,
     Ready,
+    ReceiptView,
+    Revisions,
+    SearchAnswer,
     SectionFacts,
     SymbolEntry,
+    VaultTold,
+    VaultView,
     Written,
 )
 from qdpi.gateway.bodies import Accepted, SessionIssued
-from qdpi.page_schema import Page, Receipt
+from qdpi.search.query import Scope
 from qdpi.symbols import Trajectory
 
 RUN_SECONDS: Final = 300.0
@@ -164,13 +171,84 @@ class Client:
         }
         return await self._calls.post(Written, f"/api/v1/branch/{part(id)}", body, RUN_SECONDS)
 
-    async def page(self, id: str) -> Page:  # noqa: A002 (the path's word)
-        """Return a page with its edges, signals and validation."""
-        return await self._calls.get(Page, f"/api/v1/page/{part(id)}")
+    async def page(self, id: str, *, session_id: str | None = None) -> PageView:  # noqa: A002 (the path's word)
+        """Return a page with its edges, signals and validation; a journey's page is given to its own session."""
+        return await self._calls.get(PageView, f"/api/v1/page/{part(id)}", {"session_id": session_id})
 
-    async def receipt(self, id: str) -> Receipt:  # noqa: A002 (the path's word)
+    async def receipt(self, id: str, *, session_id: str | None = None) -> ReceiptView:  # noqa: A002
         """Return why a generated page is what it is."""
-        return await self._calls.get(Receipt, f"/api/v1/page/{part(id)}/receipt")
+        return await self._calls.get(ReceiptView, f"/api/v1/page/{part(id)}/receipt", {"session_id": session_id})
+
+    async def alternatives(
+        self,
+        id: str,  # noqa: A002
+        *,
+        session_id: str | None = None,
+        after: int = 0,
+        limit: int = 50,
+    ) -> Alternatives:
+        """Return the pages of a journey that were written at the same locus, each with its receipt."""
+        query = {"session_id": session_id, "after": after, "limit": limit}
+        return await self._calls.get(Alternatives, f"/api/v1/page/{part(id)}/alternatives", query)
+
+    async def revisions(self, id: str, *, session_id: str | None = None) -> Revisions:  # noqa: A002
+        """Return every revision of a page, the oldest first."""
+        return await self._calls.get(Revisions, f"/api/v1/page/{part(id)}/revisions", {"session_id": session_id})
+
+    async def vault(
+        self, session_id: str, *, at: int | str | None = None, after: str | None = None, limit: int = 200
+    ) -> VaultView:
+        """Return what is in a vault, now or at a seq or a time; `after` is the `next` of the entries before."""
+        query = {"at": at, "after": after, "limit": limit}
+        return await self._calls.get(VaultView, f"/api/v1/vault/{part(session_id)}", query)
+
+    async def save(
+        self,
+        session_id: str,
+        page_id: str,
+        *,
+        label: str | None = None,
+        notes: str | None = None,
+        client_request_id: str | None = None,
+    ) -> VaultTold:
+        """Save a page in the vault, or change its label and notes: what is None stays as it is."""
+        body = {"page_id": page_id, "label": label, "notes": notes, "client_request_id": client_request_id}
+        return await self._calls.post(VaultTold, f"/api/v1/vault/{part(session_id)}", body)
+
+    async def unsave(self, session_id: str, page_id: str, *, client_request_id: str | None = None) -> VaultTold:
+        """Take a page out of the vault."""
+        path = f"/api/v1/vault/{part(session_id)}/{part(page_id)}"
+        query = {"client_request_id": client_request_id} if client_request_id else {}
+        return read(await self._calls.answer("DELETE", path, params=query), VaultTold.model_validate_json)
+
+    async def search(
+        self,
+        q: str = "",
+        *,
+        session_id: str | None = None,
+        scope: Scope = Scope.ALL,
+        character: int | str | None = None,
+        section: int | None = None,
+        behavior: int | str | None = None,
+        trajectory: Trajectory | None = None,
+        edge: str | None = None,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> SearchAnswer:
+        """Return the pages that hold every word and phrase; `cursor` is the `next` of the hits before."""
+        query = {
+            "q": q,
+            "session_id": session_id,
+            "scope": scope,
+            "character": character,
+            "section": section,
+            "behavior": behavior,
+            "trajectory": trajectory,
+            "edge": edge,
+            "limit": limit,
+            "cursor": cursor,
+        }
+        return await self._calls.get(SearchAnswer, "/api/v1/search", query)
 
     async def section(self, id: int) -> SectionFacts:  # noqa: A002 (the path's word)
         """Return a section, 1..16, with its open branches and return debt summed over all journeys."""
@@ -202,9 +280,10 @@ class Client:
         params = {"after": after, "limit": limit, "at": at}
         return await self._calls.get(JourneyView, f"/api/v1/journey/{part(session_id)}", params)
 
-    async def preview(self, session_id: str, *, page_id: str | None = None) -> Preview:
-        """Return what each behaviour would do at a locus now: by default where the reader is."""
-        return await self._calls.get(Preview, f"/api/v1/journey/{part(session_id)}/preview", {"page_id": page_id})
+    async def preview(self, session_id: str, *, page_id: str | None = None, at: int | str | None = None) -> Preview:
+        """Return what each symbol would do at a locus: by default where the reader is, or was at a moment."""
+        query = {"page_id": page_id, "at": at}
+        return await self._calls.get(Preview, f"/api/v1/journey/{part(session_id)}/preview", query)
 
     @asynccontextmanager
     async def export(self, session_id: str, *, format: str = "log") -> AsyncIterator[Exported]:  # noqa: A002
