@@ -69,9 +69,10 @@ class ProjectionHash:
 
     def add(self, facts: Iterable[Fact]) -> None:
         """Take facts along."""
-        for fact in facts:
-            self._hash.update(json.dumps(fact[:3], sort_keys=True, ensure_ascii=False).encode())
-            self._hash.update(b"\n")
+        for table, key, says, _ in facts:
+            # nothing and null are the same here, as they are in a table
+            told = None if says is None else {name: value for name, value in says.items() if value is not None}
+            self._hash.update(f"{_text([table, key, told])}\n".encode())
 
     def hexdigest(self) -> str:
         """Return the hash of all that was added."""
@@ -93,8 +94,12 @@ def differences(wanted: Iterable[Fact], found: Iterable[Fact]) -> Iterator[Diffe
                 yield Difference(due.table, due.key, "", due.says, there.says, due.seq)
             continue
         for field in sorted(due.says.keys() | there.says.keys()):
-            if due.says.get(field) != there.says.get(field):
+            if _text(due.says.get(field)) != _text(there.says.get(field)):
                 yield Difference(due.table, due.key, field, due.says.get(field), there.says.get(field), due.seq)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)

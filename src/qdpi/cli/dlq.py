@@ -19,7 +19,7 @@ def dlq() -> None:
 @dlq.command("list")
 @json_option
 @settings_options(*BUS)
-def list_letters(as_json: bool, settings: Settings) -> None:
+def list_command(as_json: bool, settings: Settings) -> None:
     """List the dead letters, the oldest first."""
     from qdpi.cli.answering import answer
     from qdpi.cli.letters import letters_told
@@ -56,11 +56,11 @@ def replay_letter(letter_id: str, as_json: bool, settings: Settings) -> None:
 
 async def _list(settings: Settings) -> list[dict[str, Any]]:
     from qdpi.bootstrap import build_system
-    from qdpi.cli.letters import read_letters, summary_of
+    from qdpi.cli.letters import list_letters
     from qdpi.cli.opening import bus_open
 
     async with bus_open(build_system(settings)) as system:
-        return [summary_of(letter) for letter in (await read_letters(system.bus)).values()]
+        return await list_letters(system.bus)
 
 
 async def _show(letter_id: str, settings: Settings) -> dict[str, Any]:

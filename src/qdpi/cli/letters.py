@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import structlog
 
-from qdpi.bus.port import EventBus
+from qdpi.bus.port import EventBus, Record
 from qdpi.cli.answering import table
 from qdpi.errors import InvalidInput, MalformedEvent
 from qdpi.events import Ask, DeadLetter, Press, decode
@@ -16,29 +18,36 @@ from qdpi.events import Ask, DeadLetter, Press, decode
 log = structlog.get_logger()
 
 
-async def read_letters(bus: EventBus) -> dict[str, DeadLetter]:
-    """Return the dead letters by their ids, the oldest first; one that was sent twice is one."""
-    letters: dict[str, DeadLetter] = {}
-    async for record in bus.scan(DeadLetter.topic):
-        try:
-            letter = decode(DeadLetter, record.value)
-        except MalformedEvent as error:
-            log.warning("dlq.malformed", offset=record.offset, cause=error.detail)
-        else:
-            letters[letter.event_id] = letter
-    return letters
+async def list_letters(bus: EventBus) -> list[dict[str, Any]]:
+    """Return what the list says of the dead letters, the oldest first; one that was sent twice is one."""
+    told: dict[str, tuple[datetime, dict[str, Any]]] = {}
+    async for record, letter in _letters(bus):
+        told.setdefault(letter.event_id, (record.taken_at, summary_of(letter)))
+    return [summary for _, summary in sorted(told.values(), key=lambda row: row[0])]
 
 
 async def find_letter(bus: EventBus, letter_id: str) -> DeadLetter:
     """Return the letter whose id is, or alone begins with, this one. Raises `InvalidInput`."""
-    letters = await read_letters(bus)
-    found = [letter for known, letter in letters.items() if letter_id and known.startswith(letter_id)]
-    if letter_id in letters:
-        return letters[letter_id]
+    found = {
+        letter.event_id: letter
+        async for _, letter in _letters(bus)
+        if letter_id and letter.event_id.startswith(letter_id)
+    }
+    if letter_id in found:
+        return found[letter_id]
     if len(found) != 1:
         how_many = "No dead letter has" if not found else f"{len(found)} dead letters have"
         raise InvalidInput(f"{how_many} an id like {letter_id!r:.80}.", next_step="`qdpi dlq list` shows them all.")
-    return found[0]
+    return next(iter(found.values()))
+
+
+async def _letters(bus: EventBus) -> AsyncIterator[tuple[Record, DeadLetter]]:
+    """Give the dead letters, one partition after another, and log what is none."""
+    async for record in bus.scan(DeadLetter.topic):
+        try:
+            yield record, decode(DeadLetter, record.value)
+        except MalformedEvent as error:
+            log.warning("dlq.malformed", offset=record.offset, cause=error.detail)
 
 
 async def find_press(bus: EventBus, press_id: str) -> Press | Ask | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from qdpi.bus.port import EventBus, Record
@@ -37,6 +38,34 @@ async def known_topics(bus: EventBus, wanted: Sequence[str]) -> list[str]:
     if unknown:
         raise InvalidInput(f"There is no topic {unknown[0]!r:.80}.", next_step=f"There are {', '.join(sorted(there))}.")
     return list(wanted) or sorted(there - {PageDelta.topic})
+
+
+async def nearly_in_order(
+    records: AsyncIterator[Record], *, limit: int = 10_000, quiet: float = 0.1
+) -> AsyncIterator[Record]:
+    """Give records by the time at which the bus took them, as far as they come together.
+
+    Several partitions come one by one or mixed; what comes without a pause of `quiet` seconds, `limit` records
+    at most, is put in order.
+    """
+    held: list[Record] = []
+    coming = asyncio.ensure_future(anext(records, None))
+    try:
+        while True:
+            done, _ = await asyncio.wait({coming}, timeout=quiet if held else None)
+            fresh = coming.result() if done else None
+            if fresh is not None:
+                held.append(fresh)
+                coming = asyncio.ensure_future(anext(records, None))
+            if fresh is None or len(held) >= limit:
+                for record in sorted(held, key=lambda record: (record.taken_at, record.partition, record.offset)):
+                    yield record
+                held = []
+            if done and fresh is None:
+                return
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
 
 
 def record_of(record: Record) -> dict[str, Any]:

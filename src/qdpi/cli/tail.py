@@ -33,13 +33,13 @@ async def _tail(
     from qdpi.bus.port import Start
     from qdpi.cli.answering import line
     from qdpi.cli.opening import bus_open
-    from qdpi.cli.records import known_topics, record_line, record_of, session_of
+    from qdpi.cli.records import known_topics, nearly_in_order, record_line, record_of, session_of
 
     async with bus_open(build_system(settings)) as system:
         wanted = await known_topics(system.bus, topics)
         start = Start.EARLIEST if from_start else Start.LATEST
         async with system.bus.tap(wanted, start) as records:
-            async for record in records:
+            async for record in nearly_in_order(records):
                 event = record_of(record)
                 if session is None or session_of(event) == session:
                     click.echo(line(event) if as_json else record_line(event))

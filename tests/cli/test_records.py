@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from tests.support import factories
+
+from qdpi.bus.port import Partition, Record
+from qdpi.cli.records import nearly_in_order
+
+
+def record(partition: int, offset: int, seconds: float) -> Record:
+    return Record(Partition("t", partition), offset, b"k", b"{}", (), factories.at(seconds))
+
+
+async def given(*records: Record) -> AsyncIterator[Record]:
+    for each in records:
+        yield each
+
+
+async def test_records_of_several_partitions_that_come_together_are_told_by_time():
+    first, second = [record(0, n, n * 2) for n in range(3)], [record(1, n, n * 2 + 1) for n in range(3)]
+
+    told = [each async for each in nearly_in_order(given(*first, *second))]
+
+    assert told == sorted([*first, *second], key=lambda each: each.taken_at)
+
+
+async def test_no_more_than_the_limit_is_held_back():
+    late, early = [record(0, n, 10 + n) for n in range(2)], [record(1, n, n) for n in range(2)]
+
+    told = [each async for each in nearly_in_order(given(*late, *early), limit=2)]
+
+    assert told == [*late, *early]
+
+
+async def test_a_record_is_told_without_waiting_for_a_next_one():
+    went_on = asyncio.Event()
+
+    async def one_and_then_nothing() -> AsyncIterator[Record]:
+        yield record(0, 0, 0)
+        await went_on.wait()
+
+    told = nearly_in_order(one_and_then_nothing(), quiet=0)
+
+    assert await anext(told) == record(0, 0, 0)
+    went_on.set()
+    assert [each async for each in told] == []

@@ -1,0 +1,114 @@
+"""What the doctor is told of servers: judged from what they say of themselves."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.support.keyspace import keyspace
+
+from qdpi.bootstrap import build_bus, build_store, random_id, utc_now
+from qdpi.bus.kafka.examining import copies as copies_of_topics
+from qdpi.bus.kafka.examining import properties, session_timeout
+from qdpi.events import TOPICS
+from qdpi.remarks import Examinable, Health, Remark
+from qdpi.settings import KafkaGroups, Settings, load_settings
+from qdpi.store.cassandra.examining import clocks, copies
+
+
+def topic(replicas: int, in_sync: int) -> Any:
+    return SimpleNamespace(partitions=[SimpleNamespace(replicas=range(replicas), isr=range(in_sync))])
+
+
+def healths(remarks: Any) -> list[Health]:
+    return [remark.health for remark in remarks]
+
+
+def test_copies_of_topics_that_are_behind_are_named():
+    (behind, enough) = copies_of_topics({"a": topic(3, 2), "b": topic(3, 3)}, 3, None)
+
+    assert (behind.health, enough.health) == (Health.WARN, Health.OK)
+    assert behind.detail == "Copies are behind or away for a."
+
+
+@pytest.mark.parametrize(
+    ("brokers", "wanted", "health"),
+    [(1, None, Health.OK), (3, None, Health.WARN), (1, 1, Health.OK), (3, 3, Health.WARN)],
+)
+def test_one_copy_is_enough_on_one_broker_alone(brokers: int, wanted: int | None, health: Health):
+    assert healths(copies_of_topics({"a": topic(1, 1)}, brokers, wanted)) == [health]
+
+
+def test_a_topic_that_is_kept_otherwise_is_told_with_both_values():
+    due = {"a": {"retention.ms": "1000"}, "b": {"retention.ms": "5"}}
+
+    (remark,) = properties({"a": {"retention.ms": "9", "else": "1"}, "b": {"retention.ms": "5"}}, due)
+
+    assert remark == Remark(Health.WARN, "a: retention.ms is 9, due is 1000.", "Change it with Kafka's kafka-configs.")
+    assert healths(properties({"a": due["a"], "b": due["b"]}, due)) == [Health.OK]
+
+
+def test_a_session_timeout_that_brokers_refuse_fails():
+    broker = {"group.min.session.timeout.ms": "6000"}
+
+    (refused,) = session_timeout(Settings(kafka_session_timeout=2), broker)
+
+    assert refused.health is Health.FAIL
+    assert "KAFKA_SESSION_TIMEOUT to 6 or more" in refused.next_step
+    assert healths(session_timeout(Settings(kafka_session_timeout=6), broker)) == [Health.OK]
+    assert healths(session_timeout(Settings(kafka_groups=KafkaGroups.CONSUMER), broker)) == []
+    assert healths(session_timeout(Settings(kafka_session_timeout=2), {})) == []
+
+
+@pytest.mark.parametrize(
+    ("factor", "nodes", "expected"),
+    [
+        (1, 1, []),
+        (3, 3, []),
+        (1, 3, [Health.WARN]),
+        (3, 2, [Health.WARN]),
+        (3, 1, [Health.FAIL]),
+        (2, 0, [Health.FAIL]),
+    ],
+)
+def test_copies_of_a_keyspace_are_held_against_the_nodes(factor: int, nodes: int, expected: list[Health]):
+    assert healths(copies({"dc": factor}, {"dc": nodes})) == expected
+
+
+def test_clocks_that_differ_are_named():
+    assert healths(clocks({"a": 0.2, "b": -0.4})) == [Health.OK]
+    (remark,) = clocks({"a": 0.2, "b": -1.5, "c": None})
+    assert remark.health is Health.WARN
+    assert "b by -1.5 s" in remark.detail
+    assert list(clocks({"a": None})) == []
+
+
+@pytest.mark.kafka
+async def test_a_fresh_kafka_is_well(kafka_environment: dict[str, str]):
+    environment = {**kafka_environment, "KAFKA_PREFIX": f"well-{random_id()[:8]}.", "KAFKA_PARTITIONS": "1"}
+    bus = build_bus(load_settings(environment), utc_now)
+    await bus.open()
+    try:
+        await bus.create_topics(TOPICS.values())
+        assert isinstance(bus, Examinable)
+        told = await bus.examine()
+    finally:
+        await bus.delete_topics(TOPICS)
+        await bus.close()
+    assert set(healths(told)) == {Health.OK}
+    assert "12 topics are kept as they ought to be." in [remark.detail for remark in told]
+
+
+@pytest.mark.cassandra
+async def test_a_fresh_cassandra_is_well(cassandra_environment: dict[str, str]):
+    with keyspace(cassandra_environment) as space:
+        store = build_store(space.settings)
+        await store.open()
+        try:
+            assert isinstance(store, Examinable)
+            told = await store.examine()
+        finally:
+            await store.close()
+    assert set(healths(told)) == {Health.OK}
+    assert len(told) == 3
