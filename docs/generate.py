@@ -40,9 +40,11 @@ def configuration() -> str:
     ]
     return _page(
         "Configuration",
-        "Every setting is an environment variable and a flag of the same name; a flag wins over its variable, and an "
-        "empty variable counts as unset. A wrong value is refused at the start, with the variable, its value and what "
-        "it may be. Secrets are never logged, printed or put into an event or a receipt.",
+        "Every setting is an environment variable. `qdpi run` and `qdpi doctor` have a flag of the same name for each; "
+        "other commands have flags for those that they use most, among them what names the bus and the store "
+        "(`--data-dir`, `--kafka-brokers`, `--cassandra-hosts`), and read the rest from their variables. A flag wins "
+        "over its variable, and an empty variable counts as unset. A wrong value is refused at the start, with the "
+        "variable, its value and what it may be. Secrets are never logged, printed or put into an event or a receipt.",
         ["| variable | flag | kind | default | meaning |", "|---|---|---|---|---|", *rows],
     )
 
@@ -152,11 +154,12 @@ def routes() -> str:
         for path, methods in openapi()["paths"].items()
         for method, about in methods.items()
     ]
-    rows.append("| WebSocket | `/api/v1/event/ws` | The same frames as the stream, as JSON `{event, id, data}` |")
+    rows.append("| WebSocket | `/api/v1/event/ws` | The stream's frames as JSON, and presses, asks and stops |")
     return _page(
         "HTTP",
         "The paths of the gateway. `/openapi.json` on a running one, and [openapi.json](openapi.json) here, say "
-        "the same in full, with bodies and answers; [client.md](client.md) is how a Python program calls them. "
+        "the same in full, with bodies and answers; [sessions.md](sessions.md) says what sessions, limits, moments, the vault "
+        "and search are, [client.md](client.md) how a Python program calls them. "
         "Errors are RFC 9457 problem details: `code` for programs, `detail` for the value and the cause, `next_step` "
         "for the person who can act.",
         ["| method | path | what it does |", "|---|---|---|", *rows],

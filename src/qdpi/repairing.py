@@ -96,7 +96,7 @@ def findings_of(journey: str | None, differences: Iterable[Difference]) -> Itera
     """Give a finding for each place that differs."""
     for (table, key), group in groupby(differences, lambda difference: difference[:2]):
         fields = list(group)
-        name = f"{_NAMES[table]}-{_condition(table, fields)}"
+        name = f"{_NAMES[table]}-{_condition(fields)}"
         yield finding(name, journey, place_of(table, key), _detail(fields))
 
 
@@ -105,18 +105,21 @@ def place_of(table: str, key: str) -> str:
     return f"{table}/{key}"
 
 
-def _condition(table: str, fields: list[Difference]) -> str:
+def _condition(fields: list[Difference]) -> str:
     first = fields[0]
     if not first.field:
         return "missing" if first.found is None else "stray"
-    versions = [(f.wanted, f.found) for f in fields if f.field == _VERSIONS.get(table)]
-    if versions:
-        wanted, found = versions[0]
-        return "behind" if found < wanted else "ahead"
+    for version in _versions(fields):
+        return "behind" if version.found < version.wanted else "ahead"
     return "changed"
 
 
+def _versions(fields: list[Difference]) -> list[Difference]:
+    return [f for f in fields if f.field == _VERSIONS.get(f.table)]
+
+
 def _detail(fields: list[Difference]) -> str:
+    fields = _versions(fields) or fields  # a row of another version says everything otherwise
     seq = f"outcome {fields[0].seq}: " if fields[0].seq else ""
     if not fields[0].field:
         return seq + ("it is not there" if fields[0].found is None else "nothing ought to be there")

@@ -191,7 +191,7 @@ def test_a_check_exits_with_1_names_the_fields_and_leaves_them(qdpi: Call, table
     assert code == 1
     assert "≠" in out
     assert "DIFFERENT" in out
-    assert "section_counters/alice.1: [1, 41], due is [1, 1]" in out
+    assert "section_counters/alice.1 is [1, 41], due is [1, 1]" in out
     assert rows(tables) == before
 
 

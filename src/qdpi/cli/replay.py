@@ -73,12 +73,13 @@ def _lines(told: dict[str, Any]) -> str:
     things = f"{'outcome' if told['journey'] else 'page'}{'s' * (told['outcomes'] != 1)}"
     rebuilt = f"; rebuilt {told['rebuilt']}" if told["rebuilt"] else ""
     head = f"{whose}: {told['outcomes']} {things}, {told['wanted'][:16]} {sign} {told['found'][:16]} {word}{rebuilt}"
-    return "\n".join([head, *map(_difference, told["differences"])])
+    return "\n".join([head, *(_difference(each, told["equal"]) for each in told["differences"])])
 
 
-def _difference(difference: dict[str, Any]) -> str:
+def _difference(difference: dict[str, Any], rebuilt: bool) -> str:
     from qdpi.repairing import shown
 
     field = f".{difference['field']}" if difference["field"] else ""
     place = f"{difference['table']}/{difference['key']}{field}"
-    return f"  {place}: {shown(difference['found'])}, due is {shown(difference['wanted'])}"
+    verb, word = ("was", "now") if rebuilt else ("is", "due is")
+    return f"  {place} {verb} {shown(difference['found'])}, {word} {shown(difference['wanted'])}"
