@@ -158,8 +158,8 @@ def routes() -> str:
     return _page(
         "HTTP",
         "The paths of the gateway. `/openapi.json` on a running one, and [openapi.json](openapi.json) here, say "
-        "the same in full, with bodies and answers; [sessions.md](sessions.md) says what sessions, limits, moments, the vault "
-        "and search are, [client.md](client.md) how a Python program calls them. "
+        "the same in full, with bodies and answers; [sessions.md](sessions.md) says what sessions, limits, moments, "
+        "the vault and search are, [client.md](client.md) how a Python program calls them. "
         "Errors are RFC 9457 problem details: `code` for programs, `detail` for the value and the cause, `next_step` "
         "for the person who can act.",
         ["| method | path | what it does |", "|---|---|---|", *rows],

@@ -174,3 +174,44 @@ async def test_a_preview_at_an_unknown_locus_is_not_found(tmp_path: Path):
         for page in ("S01-P0099", other, "..%2f"):
             answer = await house.client.get(f"/api/v1/journey/reader/preview?page_id={page}")
             assert_problem(answer, 404, "unknown_page")
+
+
+async def test_a_seq_and_its_outcomes_time_are_the_same_moment(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        for _ in range(2):
+            await fork(house)
+        outcomes = [await house.hand.answer("reader", await house.press()) for _ in range(3)]
+        for outcome in outcomes:
+            by_seq, by_time = [
+                (await house.client.get("/api/v1/journey/reader", params={"at": at})).json()
+                for at in (str(outcome.seq), outcome.at.isoformat())
+            ]
+            assert by_seq == by_time
+            assert by_seq["at"] == outcome.event.model_dump(mode="json")["ts"]
+            assert by_seq["open_branches"] == len(by_seq["branches"]) == len(by_seq["state"]["branches"])
+            assert by_seq["return_debt"] == sum(branch["pages"] for branch in by_seq["branches"])
+
+
+async def test_a_time_that_has_not_come_yet_is_refused(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        await house.hand.answer("reader", await house.press())
+        soon, later = (house.system.now() + timedelta(seconds=seconds) for seconds in (20, 300))
+        for path in ("journey/reader", "journey/reader/preview", "vault/reader"):
+            assert (await house.client.get(f"/api/v1/{path}", params={"at": soon.isoformat()})).status_code == 200
+            refused = await house.client.get(f"/api/v1/{path}", params={"at": later.isoformat()})
+            assert "not come yet" in assert_problem(refused, 422, "invalid_input")["detail"]
+
+
+async def test_a_preview_tells_of_all_256_symbols_and_of_any_past_moment(tmp_path: Path):
+    async with house_in(tmp_path) as house:
+        for _ in range(2):
+            await fork(house)
+        now, then = await preview(house), await preview(house, "?at=0")
+        for told in (now, then):
+            assert [symbol["code"] for symbol in told["symbols"]] == list(range(256))
+            for symbol in told["symbols"]:
+                behaviour = told["behaviours"][symbol["behavior"]]
+                assert (symbol["given"], symbol["open"]) == (behaviour["given"], behaviour["open"])
+        fork_code = next(each["behavior"] for each in then["behaviours"] if each["given"] == "T2")
+        assert "T2" in then["symbols"][fork_code]["open"]
+        assert "T2" not in now["symbols"][fork_code]["open"]
