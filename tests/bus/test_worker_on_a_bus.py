@@ -1,4 +1,4 @@
-"""The worker on the bus that ships: order, commits, the bound, takeovers and dead letters for real."""
+"""The worker on the buses that ship: order, commits, the bound, takeovers and dead letters for real."""
 
 from __future__ import annotations
 
@@ -11,26 +11,34 @@ from pathlib import Path
 import pytest
 from tests.bus.scripted import AT_ONCE, PATIENCE, Gates
 from tests.contract.bus.embedded import EmbeddedRig, wall_clock
-from tests.contract.bus.rig import make_topic, publish, scan
+from tests.contract.bus.kafka import KafkaRig
+from tests.contract.bus.rig import BusRig, make_topic, publish, scan
 
 from qdpi.bus.middleware.dead_letter import dead_letter
 from qdpi.bus.middleware.retry import retry
 from qdpi.bus.port import EventBus, Record
 from qdpi.bus.worker import Handler, Worker
-from qdpi.events import DeadLetter, Press, decode
+from qdpi.events import TOPICS, DeadLetter, Press, decode
 from qdpi.metrics import Metrics
 
 
-@pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[EmbeddedRig]:
-    rig = EmbeddedRig(tmp_path)
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+async def rig(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[BusRig]:
+    rig = EmbeddedRig(tmp_path) if request.param == "embedded" else kafka_rig(request)
     yield rig
     await rig.close()
 
 
+def kafka_rig(request: pytest.FixtureRequest) -> KafkaRig:
+    environment = request.getfixturevalue("kafka_environment")
+    return KafkaRig(environment, KAFKA_SESSION_TIMEOUT="1", KAFKA_PARTITIONS="1")
+
+
 @pytest.fixture
-async def bus(rig: EmbeddedRig) -> EventBus:
-    return await rig.client()
+async def bus(rig: BusRig) -> EventBus:
+    bus = await rig.client()
+    await bus.create_topics([TOPICS[DeadLetter.topic]])
+    return bus
 
 
 @pytest.fixture

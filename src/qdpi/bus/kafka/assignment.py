@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from time import sleep
+from time import monotonic, sleep
 from typing import Final
 
 import structlog
@@ -31,6 +31,8 @@ _NOT_OURS: Final = frozenset(
 _REBALANCING: Final = 20
 """How often a commit is tried that comes while the group's members are being told their partitions."""
 _REBALANCING_INTERVAL: Final = 0.05
+_PAUSE_GRACE: Final = 0.25
+"""For how many seconds a pause of all is kept from the client."""
 
 log = structlog.get_logger()
 
@@ -42,8 +44,10 @@ class Assignment:
         self._consumer, self._names, self._group = consumer, names, group
         self._owned: set[Partition] = set()
         self._paused: set[Partition] = set()
+        self._paused_at = 0.0
+        self._stopped: set[Partition] = set()
+        """What the client was told to fetch nothing of."""
         self._committed: dict[Partition, int] = {}
-        self._held = False
 
     def owns(self, partition: Partition) -> bool:
         """Tell whether a partition is ours."""
@@ -53,18 +57,19 @@ class Assignment:
         """Tell whether a partition is ours and not paused."""
         return partition in self._owned and partition not in self._paused
 
-    def hold(self) -> bool:
-        """Pause all, so that a poll is a sign of life and brings nothing."""
-        if not self._held:
-            self._held = True
-            self._consumer.pause(places(self._owned - self._paused, self._names))
-        return True
+    def prepare(self, *, wanted: bool) -> bool:
+        """Have the client fetch nothing of what is paused, nor of anything that nobody wants.
 
-    def release(self) -> None:
-        """Let flow what is not paused."""
-        if self._held:
-            self._held = False
-            self._consumer.resume(places(self._owned - self._paused, self._names))
+        A partition that is fetched again brings its next record only after the client's last long poll, half a
+        second later. So while all is paused, nothing is polled at first, for it is soon resumed as a rule.
+        """
+        idle = self._paused if wanted else self._owned
+        if wanted and self._owned <= self._paused and monotonic() < self._paused_at + _PAUSE_GRACE:
+            return False
+        self._consumer.pause(places(idle - self._stopped, self._names))
+        self._consumer.resume(places(self._stopped - idle, self._names))
+        self._stopped = set(idle)
+        return True
 
     def gain(self, partitions: Collection[Partition], offset: int | None = None) -> None:
         """Own more partitions, from their committed offsets or from a given one."""
@@ -72,18 +77,15 @@ class Assignment:
         given = places(partitions, self._names) if offset is None else _at(partitions, offset, self._names)
         self._consumer.incremental_assign(given)
         self._owned.update(partitions)
-        if self._held:
-            self._consumer.pause(places(partitions, self._names))
 
     def lose(self, partitions: Collection[Partition]) -> None:
         """Own some partitions no more."""
         log.info("kafka.let_go", group=self._group, partitions=_told(partitions))
-        # the client remembers a pause of a partition that it is assigned again later
-        still = self._owned if self._held else self._paused
-        self._consumer.resume(places(still.intersection(partitions), self._names))
+        # the client would remember that it fetches nothing of them when it is assigned them again
+        self._consumer.resume(places(self._stopped.intersection(partitions), self._names))
         self._consumer.incremental_unassign(places(partitions, self._names))
-        self._owned.difference_update(partitions)
-        self._paused.difference_update(partitions)
+        for kept in (self._owned, self._paused, self._stopped):
+            kept.difference_update(partitions)
         for partition in partitions:
             self._committed.pop(partition, None)
 
@@ -98,16 +100,12 @@ class Assignment:
 
     def pause(self, partitions: Collection[Partition]) -> None:
         """Have nothing more of these handed over."""
-        paused = self._owned.intersection(partitions) - self._paused
-        self._paused |= paused
-        self._consumer.pause(places(paused, self._names))
+        self._paused |= self._owned.intersection(partitions)
+        self._paused_at = monotonic()
 
     def resume(self, partitions: Collection[Partition]) -> None:
         """Have records of these handed over again."""
-        resumed = self._paused.intersection(partitions)
-        self._paused -= resumed
-        if not self._held:
-            self._consumer.resume(places(resumed, self._names))
+        self._paused.difference_update(partitions)
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Store offsets of what is ours, none lower than before. Raises `KafkaException` where brokers are away."""

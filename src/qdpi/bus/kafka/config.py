@@ -5,6 +5,7 @@ https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md says wha
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 from qdpi.errors import InvalidSetting
@@ -24,7 +25,7 @@ _METADATA_MS: Final = 5_000
 
 
 def client(settings: Settings) -> Properties:
-    """Return what all clients have in common. Raises `InvalidSetting` where SASL lacks its user."""
+    """Return what all clients have in common. Raises `InvalidSetting` for an absent file and SASL without a user."""
     return {
         "bootstrap.servers": settings.kafka_brokers,
         "client.id": "qdpi",
@@ -51,11 +52,17 @@ def _security(settings: Settings) -> Properties:
 
 def _tls(settings: Settings) -> Properties:
     files = {
-        "ssl.ca.location": settings.kafka_ca,
-        "ssl.certificate.location": settings.kafka_certificate,
-        "ssl.key.location": settings.kafka_key,
+        "ssl.ca.location": _there("KAFKA_CA", settings.kafka_ca),
+        "ssl.certificate.location": _there("KAFKA_CERTIFICATE", settings.kafka_certificate),
+        "ssl.key.location": _there("KAFKA_KEY", settings.kafka_key),
     }
     return {name: str(path) for name, path in files.items() if path is not None}
+
+
+def _there(variable: str, path: Path | None) -> Path | None:
+    if path is not None and not path.is_file():
+        raise InvalidSetting(f"{variable} is {str(path)!r}, where there is no file.", next_step="Name a PEM file.")
+    return path
 
 
 def _sasl(settings: Settings) -> Properties:

@@ -88,9 +88,9 @@ class Reach:
     order in which they came, also of those that are over.
     """
 
-    def __init__(self, asked: str) -> None:
+    def __init__(self, asked: str, *, interval: float = PROBE_INTERVAL) -> None:
         self.away: BusUnavailable | None = None
-        self._asked = asked
+        self._asked, self._interval = asked, interval
         self._is_suspected = False
         self._heard: KafkaError | None = None
         self._probed_at = 0.0
@@ -106,7 +106,7 @@ class Reach:
         """Ask brokers that are suspected to be away whether they are, and those that are, now and then, again."""
         if self.away is None and not self._is_suspected:
             return
-        if self.away and monotonic() < self._probed_at + PROBE_INTERVAL:
+        if self.away and monotonic() < self._probed_at + self._interval:
             return
         self._is_suspected = False
         try:

@@ -41,12 +41,8 @@ class Role(Protocol):
         """Tell whether a partition's records may be handed over now."""
         ...
 
-    def hold(self) -> bool:
-        """Have nothing come, since nobody takes it; return whether to poll all the same."""
-        ...
-
-    def release(self) -> None:
-        """Have records come again."""
+    def prepare(self, *, wanted: bool) -> bool:
+        """Have come what may be handed over, nothing if nobody wants it; return whether to poll now."""
         ...
 
 
@@ -90,7 +86,6 @@ class Poller:
     def want(self, wanted: Wanted) -> None:
         """Take a fetch."""
         self._wanted, self._wanted_at = wanted, monotonic()
-        self._role.release()
         self._offer()
 
     def hand_over(self, revoked: Collection[Partition], patience: float) -> None:
@@ -115,7 +110,7 @@ class Poller:
             self._answer(self._reach.away)
         elif self._wanted:
             self._read(self._wanted)
-        elif monotonic() >= self._wanted_at + IDLE and self._role.hold():
+        elif monotonic() >= self._wanted_at + IDLE and self._role.prepare(wanted=False):
             self._poll(1, 0.0)
 
     def _obey(self, wait: float) -> None:
@@ -129,7 +124,11 @@ class Poller:
 
     def _read(self, wanted: Wanted) -> None:
         if not any(self._role.flows(record.partition) for record in self._ahead):
-            self._poll(wanted.limit, max(0.0, min(SLICE, wanted.deadline - monotonic())))
+            left = max(0.0, min(SLICE, wanted.deadline - monotonic()))
+            if self._role.prepare(wanted=True):
+                self._poll(wanted.limit, left)
+            else:
+                self._obey(left)
         self._offer()
 
     def _poll(self, limit: int, timeout: float) -> None:

@@ -39,12 +39,9 @@ class _Following:
         """All does."""
         return partition in self.positions
 
-    def hold(self) -> bool:
-        """A reader without a group owes nobody a sign of life."""
-        return False
-
-    def release(self) -> None:
-        """Nothing was held."""
+    def prepare(self, *, wanted: bool) -> bool:
+        """Poll for a reader alone: without a group, nobody is owed a sign of life."""
+        return wanted
 
 
 class Tap(AsyncIterator[Record]):

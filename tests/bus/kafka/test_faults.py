@@ -1,0 +1,83 @@
+"""Kafka's errors in our words, and whether its brokers answer."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from qdpi.bus.kafka.faults import Reach, away, is_passing
+
+REFUSED = KafkaError(KafkaError._TRANSPORT, "one:9092: Connect failed: Connection refused")
+ALL_DOWN = KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down")
+
+
+class Brokers:
+    """Brokers that answer or not."""
+
+    def __init__(self) -> None:
+        self.are_away = False
+        self.asked = 0
+
+    def list_topics(self, topic: str | None = None, timeout: float = -1) -> object:
+        self.asked += 1
+        if self.are_away:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return object()
+
+
+@pytest.fixture
+def brokers() -> Brokers:
+    return Brokers()
+
+
+@pytest.fixture
+def reach() -> Reach:
+    return Reach("a topic", interval=0.0)
+
+
+def test_brokers_that_nobody_suspects_are_not_asked(reach, brokers):
+    reach.hear(REFUSED)
+    reach.probe(brokers)
+    assert (brokers.asked, reach.away) == (0, None)
+
+
+def test_brokers_that_are_away_are_said_to_be_with_what_was_heard_last_and_are_back_when_they_answer(reach, brokers):
+    brokers.are_away = True
+    reach.hear(REFUSED)
+    reach.hear(ALL_DOWN)
+    reach.probe(brokers)
+    assert "Connection refused" in reach.away.detail
+    brokers.are_away = False
+    reach.probe(brokers)
+    assert reach.away is None
+
+
+def test_old_news_of_an_outage_that_is_over_is_no_outage(reach, brokers):
+    reach.hear(REFUSED)
+    reach.hear(ALL_DOWN)
+    reach.probe(brokers)
+    assert (brokers.asked, reach.away) == (1, None)
+    reach.probe(brokers)
+    assert brokers.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "next_step"),
+    [
+        (KafkaError._AUTHENTICATION, "KAFKA_PASSWORD"),
+        (KafkaError._SSL, "KAFKA_CA"),
+        (KafkaError._RESOLVE, "KAFKA_BROKERS"),
+        (KafkaError.INVALID_SESSION_TIMEOUT, "KAFKA_SESSION_TIMEOUT"),
+        (KafkaError.INCONSISTENT_GROUP_PROTOCOL, "KAFKA_GROUPS"),
+        (KafkaError.GROUP_AUTHORIZATION_FAILED, "join our groups"),
+    ],
+)
+def test_what_somebody_can_act_on_says_what_to_do(code, next_step):
+    error = away(KafkaError(code))
+    assert next_step in error.next_step
+    assert not is_passing(KafkaError(code))
+
+
+def test_what_a_consumer_gets_over_by_itself_is_no_trouble():
+    assert is_passing(KafkaError(KafkaError._MAX_POLL_EXCEEDED))
+    assert is_passing(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
