@@ -1,0 +1,92 @@
+"""`qdpi read`: reading in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, redirect_stderr
+from dataclasses import replace
+from typing import IO, Final
+
+import click
+
+from qdpi.cli.options import ALL, setting_flags
+from qdpi.settings import Settings
+
+_NOT_HERE: Final = ("host", "port")
+
+
+@click.command()
+@click.option("--url", metavar="URL", help="A gateway that runs already; without it, everything in this process.")
+@click.option("--session", metavar="ID", help="The session to read in; without it, the last one at this gateway.")
+@click.option("--new", is_flag=True, help="Begin a new journey.")
+@click.option("--lines", is_flag=True, help="Line by line instead of the full screen.")
+@setting_flags(*(name for name in ALL if name not in _NOT_HERE))
+def read(url: str | None, session: str | None, new: bool, lines: bool, **flags: str | None) -> int:
+    """Read, press and ask in the terminal, and watch each page being written.
+
+    It goes on where you were: the last session of each gateway is kept in the data directory, in a file for
+    you alone. Without --url it starts everything in this process, as `qdpi run` does, at a free port of this
+    machine; beside a running `qdpi run` on the same data it reads the same journeys.
+
+    A terminal is filled, and `?` lists the keys. With --lines, on a dumb terminal and where input is piped,
+    commands are read one a line: `help` lists them. `stop` stops a page; every other command waits for the
+    page that is being written. Ctrl-C stops a page first, and leaves when pressed again. The log is read.log
+    in the data directory.
+    """
+    from qdpi.settings import load_settings
+
+    settings = load_settings(os.environ, **flags)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with _private_file(settings) as log:
+        _log_to(log, settings)
+        return asyncio.run(_read(settings, url, session, new, lines))
+
+
+def _private_file(settings: Settings) -> IO[str]:
+    """Open the log, empty, for its owner alone."""
+
+    def private(path: str, mode: int) -> int:
+        return os.open(path, mode, 0o600)
+
+    return open(settings.data_dir / "read.log", "w", encoding="utf-8", opener=private)
+
+
+def _log_to(log: IO[str], settings: Settings) -> None:
+    from qdpi.logs import configure_logs
+
+    with redirect_stderr(log):
+        configure_logs(settings)
+
+
+async def _read(settings: Settings, url: str | None, session: str | None, new: bool, lines: bool) -> int:
+    from qdpi.client import Client
+    from qdpi.terminal.entrance import Entrance, read_lines
+    from qdpi.terminal.kept import HERE, KeptSessions
+
+    kept = KeptSessions(settings.data_dir / "reader-sessions.json")
+    entrance = Entrance(kept, url.rstrip("/") if url else HERE, session, new)
+    async with _gateway(settings, url) as address, Client(address) as client:
+        session_id = await entrance.session_at(client)
+        if lines or not _fills_the_screen():
+            return await read_lines(client, session_id)
+        from qdpi.terminal.app import read_on_screen
+
+        return await read_on_screen(client, session_id)
+
+
+def _fills_the_screen() -> bool:
+    """Tell whether there is a terminal at every end that can do more than scroll."""
+    return all(map(os.isatty, (0, 1, 2))) and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
+
+
+@asynccontextmanager
+async def _gateway(settings: Settings, url: str | None) -> AsyncIterator[str]:
+    if url is not None:
+        yield url
+        return
+    from qdpi.cli.together import everything
+
+    async with everything(replace(settings, host="127.0.0.1", port=0)) as address:
+        yield address

@@ -1,0 +1,57 @@
+"""Everything in this process, as `qdpi run` has it, for as long as somebody needs it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from qdpi.bootstrap import build_company, build_system, ensure_book, opened
+from qdpi.cli.listening import address_of, listen
+from qdpi.cli.opening import chosen_model, model_open
+from qdpi.cli.serving import Server, serve_until, side_by_side, work_until
+from qdpi.cli.telling import progress_line
+from qdpi.events import TOPICS
+from qdpi.gateway.app import create_app
+from qdpi.language.port import LanguageModel
+from qdpi.services.actors import ACTORS
+from qdpi.settings import Settings
+from qdpi.system import System
+
+
+@asynccontextmanager
+async def everything(settings: Settings) -> AsyncIterator[str]:
+    """Run the book, the workers and the gateway for a block; yield the gateway's address.
+
+    What one of them fails with is raised when the block is left. Raises `Unavailable` where the bus or the
+    store is away at the start.
+    """
+    system, model = build_system(settings), await chosen_model(settings)
+    with listen(settings) as listening:
+        server = Server(create_app(system, model_health=model.health), settings)
+        async with opened(system), model_open(model):
+            await ensure_book(system, progress_line("Taking in the book"))
+            await system.bus.create_topics(TOPICS.values())
+            stopping = asyncio.Event()
+            works = (serve_until(stopping, server, listening), _work(stopping, system, model))
+            running = asyncio.create_task(side_by_side(stopping, *works))
+            try:
+                await _either(server.answers, stopping)
+                if server.answers.is_set():
+                    yield address_of(listening)
+            finally:
+                stopping.set()
+                await running
+
+
+async def _work(stopping: asyncio.Event, system: System, model: LanguageModel) -> None:
+    await work_until(stopping, build_company(system, ACTORS, model))
+
+
+async def _either(*events: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

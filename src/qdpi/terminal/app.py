@@ -1,0 +1,368 @@
+"""The full screen: the page in a quiet column, a line that says where you are, a line to say something in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import ClassVar, Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Input, Static
+
+from qdpi.cli.telling import printable
+from qdpi.client import Client
+from qdpi.errors import QdpiError
+from qdpi.events import PageDone, PageFailed
+from qdpi.gateway.answers import PageView, SearchHit
+from qdpi.terminal import showing
+from qdpi.terminal.commands import Leave, say
+from qdpi.terminal.entrance import new_name
+from qdpi.terminal.reading import Reading, Run
+from qdpi.terminal.screens import ChoiceScreen, GridScreen, TextScreen
+
+_HINTS: Final = "→ ← pages  s symbols  a ask  / search  v vault  ? all keys"
+_ASKED: Final = {
+    "ask": "Ask in words",
+    "search": "Search",
+    "go": "Go to a page: id, title, number",
+    "save": "Save the page; a label, if you like",
+    "": "Say a command; help lists them",
+}
+KEYS: Final = (
+    ("→  ←", "the page that follows, the page before"),
+    ("↑ ↓ space", "scroll"),
+    ("s", "symbols: arrows or two hex digits, Enter presses"),
+    ("a", "ask in words"),
+    ("esc, ^C", "stop what is being written"),
+    ("=", "press again: a sibling"),
+    ("[  ]", "the other pages written at this place"),
+    ("r  h", "back to the ring; the book's first page"),
+    ("p, ^K", "go to a page"),
+    ("/", "search the book, your pages, your vault"),
+    ("b  u", "save the page; take it out"),
+    ("v", "vault"),
+    ("t  o", "what was written; the open branches"),
+    ("j", "the sections of the book"),
+    ("w  i", "why the page is what it is; where you are"),
+    (":", "say a command"),
+    ("q, ^C", "leave; the journey is kept"),
+)
+
+
+class ReadingApp(App[int]):
+    """A reading on the full screen."""
+
+    CSS = """
+    Screen { layout: vertical; }
+    #scroll { height: 1fr; padding: 1 2; scrollbar-size-vertical: 1; align-horizontal: center; }
+    #page { max-width: 76; width: 100%; }
+    #status { height: 1; padding: 0 2; }
+    #line { height: 1; border: none; padding: 0 2; display: none; }
+    #over { max-width: 80; max-height: 90%; height: auto; padding: 1 2; border: round $primary; background: $surface; }
+    ModalScreen { align: center middle; }
+    OptionList { border: none; height: auto; max-height: 100%; }
+    """
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
+        Binding("escape", "quiet", show=False),
+        Binding("q", "leave", show=False),
+        Binding("right", "say('next')", show=False),
+        Binding("left", "say('previous')", show=False),
+        Binding("r", "say('return')", show=False),
+        Binding("h", "first", show=False),
+        Binding("equals_sign", "say('again')", show=False),
+        Binding("right_square_bracket,alt+down", "say('other')", show=False),
+        Binding("left_square_bracket,alt+up", "say('other -')", show=False),
+        Binding("u", "say('unsave')", show=False),
+        Binding("w", "say('why')", show=False),
+        Binding("i", "say('where')", show=False),
+        Binding("o", "say('branches')", show=False),
+        Binding("s", "symbols", show=False),
+        Binding("v", "vault", show=False),
+        Binding("t", "pages", show=False),
+        Binding("j", "ring", show=False),
+        Binding("a", "ask('ask')", show=False),
+        Binding("slash", "ask('search')", show=False),
+        Binding("p,ctrl+k", "ask('go')", show=False),
+        Binding("b", "ask('save')", show=False),
+        Binding("colon", "ask('')", show=False),
+        Binding("question_mark", "keys", show=False),
+    ]
+
+    def __init__(self, client: Client, session_id: str) -> None:
+        super().__init__(ansi_color=True)
+        self.reading = Reading(client, session_id, self, new_name)
+        self.failure: Exception | None = None
+        self._asked = ""
+        self._symbol = 0
+        self._stopping = False
+        self._writing_shown = False
+        self._standing = ""
+
+    def compose(self) -> ComposeResult:
+        """Put page, status and line under each other."""
+        with VerticalScroll(id="scroll"):
+            yield Static(id="page")
+        yield Static(id="status")
+        yield Input(id="line")
+
+    async def on_mount(self) -> None:
+        """Open the book and follow the journey."""
+        self.run_worker(self._read(), exit_on_error=False)
+
+    async def _read(self) -> None:
+        try:
+            journey = await self.reading.begin()
+            self._standing = showing.standing(journey)
+            self._open()
+            await self.reading.follow(journey.head)
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = error
+        self.exit(1)
+
+    # what the reading tells
+
+    def begun(self, run: Run) -> None:
+        """Clear the page for the one that comes."""
+        self._stopping, self._writing_shown = False, True
+        self._write(run)
+
+    def phase(self, run: Run) -> None:
+        """Say what the run does."""
+        self._say_status()
+
+    def written(self, run: Run, piece: str, anew: bool) -> None:
+        """Show the text so far."""
+        if self._writing_shown:
+            self._write(run)
+
+    def ended(self, run: Run, outcome: PageDone | PageFailed, page: PageView | None) -> None:
+        """Show the page, or why there is none."""
+        self._writing_shown = False
+        if isinstance(outcome, PageFailed):
+            self._open(keep_place=True)
+            self.tell(showing.failure_view(outcome))
+        else:
+            self._open(keep_place=True)
+            self.tell(Text("Saved in the journey."))
+        self.run_worker(self._measure(), exit_on_error=False)
+
+    def elsewhere(self, outcome: PageDone | PageFailed) -> None:
+        """Tell of a run that was not watched."""
+        self.tell(showing.outcome_line(outcome))
+
+    def waiting(self, error: QdpiError) -> None:
+        """Tell that the gateway is waited for."""
+        self.tell(showing.plain(f"Waiting for the gateway: {error.detail}"))
+
+    # what the reader does
+
+    def action_say(self, line: str) -> None:
+        """Do what a line says."""
+        self._try(self._said(line))
+
+    async def _said(self, line: str) -> None:
+        before = self.reading.page
+        shown = await say(self.reading, line)
+        if self.reading.page is not before:
+            self._writing_shown = False
+            self._open()
+        elif shown is not None:
+            self._over(shown, line)
+        await self._measure()
+
+    def _over(self, shown: RenderableType, line: str) -> None:
+        if isinstance(shown, Text):
+            self.tell(shown)
+        else:
+            self.push_screen(TextScreen(shown))
+
+    def action_first(self) -> None:
+        """Open the book's first page."""
+        if self.reading.canon is not None:
+            self.action_say(f"go {self.reading.canon.ring[0].page_id}")
+
+    def action_ask(self, verb: str) -> None:
+        """Open the line for what a command needs."""
+        self._asked = verb
+        line = self.query_one("#line", Input)
+        line.placeholder = _ASKED[verb]
+        line.value = ""
+        line.display = True
+        line.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Do what the line says."""
+        self._close_line()
+        words = event.value.strip()
+        if self._asked == "search" and words:
+            self._try(self._search(words))
+        elif words or self._asked == "save":
+            self.action_say(f"{self._asked} {words}".strip())
+
+    def action_quiet(self) -> None:
+        """Close the line; else stop what is being written."""
+        if self.query_one("#line", Input).display:
+            self._close_line()
+        elif self.reading.busy:
+            self._try(self._stop())
+
+    def action_interrupt(self) -> None:
+        """Stop what is being written; where nothing is, or it is being stopped already, leave."""
+        if not self.reading.busy or self._stopping:
+            self.exit(0)
+        else:
+            self._stopping = True
+            self._try(self._stop())
+
+    def action_leave(self) -> None:
+        """Leave; the journey is kept, and what is being written goes on where the gateway does."""
+        self.exit(0)
+
+    async def _stop(self) -> None:
+        await self.reading.stop()
+        self.tell(Text("Stopping …"))
+
+    def action_symbols(self) -> None:
+        """Choose a symbol on the grid, and press it."""
+
+        async def choose() -> None:
+            preview = await self.reading.client.preview(self.reading.session_id, page_id=self.reading.here.page_id)
+            self.push_screen(GridScreen(preview, self._symbol), self._press)
+
+        self._try(choose())
+
+    def _press(self, code: int | None) -> None:
+        if code is not None:
+            self._symbol = code
+            self._try(self.reading.press(code))
+
+    def action_vault(self) -> None:
+        """Choose a saved page."""
+
+        async def choose() -> None:
+            vault = await self.reading.client.vault(self.reading.session_id)
+            self._choose(
+                "Vault",
+                [(each.page_id, f"{each.label or '–'}  {each.title or each.page_id}") for each in vault.entries],
+                "The vault is empty: b saves the page that is open.",
+            )
+
+        self._try(choose())
+
+    def action_pages(self) -> None:
+        """Choose a page that was written."""
+
+        async def choose() -> None:
+            head = (await self.reading.journey()).head
+            journey = await self.reading.client.journey(self.reading.session_id, after=max(0, head - 200), limit=200)
+            written = [event for event in reversed(journey.events) if isinstance(event, PageDone)]
+            choices = [(e.page_id, f"#{e.seq}  {e.title}  ({showing.LEADS[e.trajectory]})") for e in written]
+            self._choose("Written in this journey", choices, "Nothing is written yet.")
+
+        self._try(choose())
+
+    def action_ring(self) -> None:
+        """Choose a section of the book."""
+        if self.reading.canon is not None:
+            choices = [(s.first_page, f"{s.section}  {s.name}, {s.pages} pages") for s in self.reading.canon.sections]
+            self._choose(self.reading.canon.title, choices, "")
+
+    async def _search(self, words: str) -> None:
+        found = await self.reading.client.search(words, session_id=self.reading.session_id, limit=20)
+        ways = [(way.page_id, f"→ {way.title}  {showing.short(way.page_id)}") for way in found.goto[:3]]
+        hits = [(hit.page_id, _hit_line(hit)) for hit in found.hits]
+        self._choose(f"{found.total} found for {words}", ways + hits, f"Nothing is found for {words}.")
+
+    def _choose(self, title: str, choices: list[tuple[str, str]], nothing: str) -> None:
+        if choices:
+            self.push_screen(ChoiceScreen(title, choices), self._go)
+        else:
+            self.tell(showing.plain(nothing))
+
+    def _go(self, page_id: str | None) -> None:
+        if page_id is not None:
+            self._try(self._opened(page_id))
+
+    async def _opened(self, page_id: str) -> None:
+        await self.reading.open(page_id)
+        self._writing_shown = False
+        self._open()
+
+    def action_keys(self) -> None:
+        """Show the keys."""
+        self.push_screen(TextScreen(showing.listed(KEYS)))
+
+    # what is shown
+
+    def _try(self, work: Awaitable[None]) -> None:
+        async def trying() -> None:
+            try:
+                await work
+            except Leave:
+                self.exit(0)
+            except QdpiError as error:
+                self.tell(showing.error_line(error))
+            except Exception as error:
+                self._fail(error)
+
+        self.run_worker(trying(), exit_on_error=False)
+
+    async def _measure(self) -> None:
+        try:
+            self._standing = showing.standing(await self.reading.journey())
+        except QdpiError as error:
+            self.tell(showing.error_line(error))
+
+    def tell(self, text: RenderableType) -> None:
+        """Say something in the status line, until the next thing is said."""
+        self.query_one("#status", Static).update(text)
+
+    def _say_status(self) -> None:
+        run = self.reading.run
+        if run is None:
+            self.tell(Text(f"{self._standing}   {_HINTS}", style="dim", no_wrap=True, overflow="ellipsis"))
+            return
+        words = f", {len(run.text.split())} words" if run.text else ""
+        self.tell(Text(f"The page {showing.PHASES.get(run.phase, run.phase)}{words} · Esc stops it"))
+
+    def _open(self, *, keep_place: bool = False) -> None:
+        if self.reading.page is not None:
+            self.query_one("#page", Static).update(showing.page_view(self.reading.page, self.reading.canon))
+        if not keep_place:
+            self.query_one("#scroll", VerticalScroll).scroll_home(animate=False)
+        self._say_status()
+
+    def _write(self, run: Run) -> None:
+        scroll = self.query_one("#scroll", VerticalScroll)
+        at_end = scroll.scroll_offset.y >= scroll.max_scroll_y - 1
+        words = [*showing.prose(printable(run.text))][:-1] if run.text else []
+        self.query_one("#page", Static).update(Group(Text("…", style="dim"), Text(""), *words))
+        self._say_status()
+        if at_end:
+            self.call_after_refresh(scroll.scroll_end, animate=False)
+
+    def _close_line(self) -> None:
+        line = self.query_one("#line", Input)
+        line.display = False
+        self.query_one("#scroll", VerticalScroll).focus()
+
+
+def _hit_line(hit: SearchHit) -> str:
+    return f"{hit.title}  {showing.short(hit.page_id)}\n  {showing.marked(hit.passage, hit.marks).plain}"
+
+
+async def read_on_screen(client: Client, session_id: str) -> int:
+    """Read on the full screen; return the exit code. Raises what the gateway refuses it with."""
+    app = ReadingApp(client, session_id)
+    code = await app.run_async()
+    if app.failure is not None:
+        raise app.failure
+    return code or 0

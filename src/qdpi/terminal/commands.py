@@ -1,0 +1,231 @@
+"""What a reader can say: one table, for the line mode, the full screen's command line, and the help."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from qdpi.errors import InvalidInput, InvalidSymbol
+from qdpi.symbols import Trajectory, parse_symbol
+from qdpi.terminal import showing
+from qdpi.terminal.reading import Reading
+
+Shown = RenderableType | None
+
+
+class Leave(Exception):
+    """The reader leaves."""
+
+
+class Command(NamedTuple):
+    """A command: its names, the shortest last, what follows it, what it does, and how."""
+
+    names: tuple[str, ...]
+    argument: str
+    about: str
+    do: Callable[[Reading, str], Awaitable[Shown]]
+    at_once: bool = False
+    """Whether it is done while a page is being written."""
+
+
+async def say(reading: Reading, line: str) -> Shown:
+    """Do what a line says, and return what there is to show. Raises `InvalidInput` for no command, and `Leave`."""
+    name, _, argument = line.strip().partition(" ")
+    if not name:
+        return None
+    return await command_of(name).do(reading, argument.strip())
+
+
+def command_of(name: str) -> Command:
+    """Return the command of a name. Raises `InvalidInput`."""
+    for command in COMMANDS:
+        if name.lower() in command.names:
+            return command
+    raise InvalidInput(f"{name!r:.80} is no command.", next_step="`help` lists them.")
+
+
+async def _read(reading: Reading, argument: str) -> Shown:
+    return showing.page_view(reading.here, reading.canon)
+
+
+async def _next(reading: Reading, argument: str) -> Shown:
+    await reading.forth()
+    return await _read(reading, "")
+
+
+async def _previous(reading: Reading, argument: str) -> Shown:
+    await reading.back()
+    return await _read(reading, "")
+
+
+async def _go(reading: Reading, argument: str) -> Shown:
+    await reading.go(_needed(argument, "go S01-P0001, or go with a title"))
+    return await _read(reading, "")
+
+
+async def _return(reading: Reading, argument: str) -> Shown:
+    await reading.home()
+    return await _read(reading, "")
+
+
+async def _press(reading: Reading, argument: str) -> Shown:
+    symbol, words, wish = pressed(_needed(argument, "press 0x1F, press an-author:XC or press 1f"))
+    await reading.press(symbol, words or None, wish)
+    return None
+
+
+def pressed(argument: str) -> tuple[int, str, Trajectory | None]:
+    """Read what is pressed: a symbol, perhaps a wish such as T2, then words. Raises `InvalidSymbol`.
+
+    A symbol may also be its two hex digits.
+    """
+    symbol, _, rest = argument.partition(" ")
+    wish, _, words = rest.strip().partition(" ")
+    if wish.upper() in set(Trajectory):
+        return symbol_of(symbol), words.strip(), Trajectory(wish.upper())
+    return symbol_of(symbol), rest.strip(), None
+
+
+def symbol_of(word: str) -> int:
+    """Return the symbol of a code, a name or two hex digits; of two digits alone, hex is meant."""
+    if len(word) == 2:
+        try:
+            return int(word, 16)
+        except ValueError:
+            raise InvalidSymbol(f"{word!r} is not a symbol: two digits are character and behaviour, in hex.") from None
+    return parse_symbol(word)
+
+
+async def _ask(reading: Reading, argument: str) -> Shown:
+    await reading.ask(_needed(argument, "ask Who left the door open?"))
+    return None
+
+
+async def _again(reading: Reading, argument: str) -> Shown:
+    await reading.again()
+    return None
+
+
+async def _stop(reading: Reading, argument: str) -> Shown:
+    return None if await reading.stop() else Text("Nothing is being written.")
+
+
+async def _symbols(reading: Reading, argument: str) -> Shown:
+    preview = await reading.client.preview(reading.session_id, page_id=reading.here.page_id)
+    if argument:
+        return showing.symbol_view(preview, symbol_of(argument))
+    return showing.grid_view(preview)
+
+
+async def _branches(reading: Reading, argument: str) -> Shown:
+    return showing.branches_view(await reading.journey())
+
+
+async def _pages(reading: Reading, argument: str) -> Shown:
+    head = (await reading.journey()).head
+    journey = await reading.client.journey(reading.session_id, after=max(0, head - 50), limit=50)
+    return showing.pages_view(journey.events, reading.canon)
+
+
+async def _alternatives(reading: Reading, argument: str) -> Shown:
+    told = await reading.client.alternatives(reading.here.page_id, session_id=reading.session_id)
+    return showing.alternatives_view(told)
+
+
+async def _other(reading: Reading, argument: str) -> Shown:
+    await reading.beside(-1 if argument.startswith("-") else 1)
+    return await _read(reading, "")
+
+
+async def _vault(reading: Reading, argument: str) -> Shown:
+    return showing.vault_view(await reading.client.vault(reading.session_id))
+
+
+async def _save(reading: Reading, argument: str) -> Shown:
+    told = await reading.client.save(reading.session_id, reading.here.page_id, label=argument or None)
+    label = told.entry.label if told.entry else ""
+    return showing.plain(f"Saved: {reading.here.title}{f', as {label}' if label else ''}.")
+
+
+async def _label(reading: Reading, argument: str) -> Shown:
+    return await _save(reading, _needed(argument, "label the open door"))
+
+
+async def _unsave(reading: Reading, argument: str) -> Shown:
+    await reading.client.unsave(reading.session_id, argument or reading.here.page_id)
+    return Text("It is not in the vault any more.")
+
+
+async def _search(reading: Reading, argument: str) -> Shown:
+    words = _needed(argument, 'search lantern "open door"')
+    return showing.search_view(await reading.client.search(words, session_id=reading.session_id, limit=8))
+
+
+async def _why(reading: Reading, argument: str) -> Shown:
+    page = argument or reading.here.page_id
+    return showing.receipt_view(await reading.client.receipt(page, session_id=reading.session_id))
+
+
+async def _ring(reading: Reading, argument: str) -> Shown:
+    return showing.ring_view(reading.canon, reading.page) if reading.canon else None
+
+
+async def _where(reading: Reading, argument: str) -> Shown:
+    journey = await reading.journey()
+    return Group(
+        showing.plain(f"{reading.here.title} ({showing.short(reading.here.page_id)})"),
+        Text(showing.standing(journey)),
+        showing.plain(f"Session {reading.session_id}: whoever has it reads and presses in this journey."),
+    )
+
+
+async def _help(reading: Reading, argument: str) -> Shown:
+    return help_view()
+
+
+async def _quit(reading: Reading, argument: str) -> Shown:
+    raise Leave
+
+
+def _needed(argument: str, example: str) -> str:
+    if not argument:
+        raise InvalidInput("Something is missing after the command.", next_step=f"Such as: {example}")
+    return argument
+
+
+COMMANDS: Final = (
+    Command(("read", "."), "", "show the page again", _read),
+    Command(("next", "n"), "", "the page that follows", _next),
+    Command(("previous", "prev", "p"), "", "the page before: of a written page, where it was pressed", _previous),
+    Command(("go", "g"), "PAGE", "go to a page: its id or how it begins, its title, its number, or #7 of `pages`", _go),
+    Command(("return", "home", "r"), "", "back to the ring", _return),
+    Command(("press", "s"), "SYMBOL [T0…T3] [WORDS]", "press a symbol: 1f, 0x1F, an-author:XC", _press),
+    Command(("ask", "a"), "WORDS", "ask in words", _ask),
+    Command(("again",), "", "press the page's symbol again where it was pressed: a sibling", _again),
+    Command(("stop", "x"), "", "stop what is being written, and keep the text so far", _stop, at_once=True),
+    Command(("symbols", "y"), "[SYMBOL]", "what each symbol would do here, and what is closed", _symbols),
+    Command(("branches", "b"), "", "the branches that have not come back", _branches),
+    Command(("pages", "t"), "", "what was written in this journey", _pages),
+    Command(("alternatives", "alt"), "", "what else was written at this place", _alternatives),
+    Command(("other", "o"), "[-]", "the next of them, or with - the one before", _other),
+    Command(("vault", "v"), "", "the pages that you saved", _vault),
+    Command(("save", "k"), "[LABEL]", "save the page", _save),
+    Command(("label", "l"), "LABEL", "label the page in the vault", _label),
+    Command(("unsave", "u"), "[ID]", "take the page out of the vault", _unsave),
+    Command(("search", "f", "/"), "WORDS", "search the book, your pages and your vault", _search),
+    Command(("why", "w"), "", "why the page is what it is: its receipt", _why),
+    Command(("ring", "j"), "", "the sections of the book", _ring),
+    Command(("where", "i"), "", "where you are, what you owe, your session", _where),
+    Command(("help", "h", "?"), "", "this list", _help, at_once=True),
+    Command(("quit", "q"), "", "leave; the journey is kept", _quit),
+)
+"""Every command, in the order of the help."""
+
+
+def help_view() -> RenderableType:
+    """Return the commands, one a line."""
+    rows = [[", ".join(each.names), each.argument, each.about] for each in COMMANDS]
+    return showing.listed(rows)

@@ -1,0 +1,92 @@
+"""Coming in: which session is read, and line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import signal
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from rich.console import Console
+
+from qdpi.cli.telling import note
+from qdpi.client import Client, Refused
+from qdpi.terminal.input import InputLines
+from qdpi.terminal.kept import KeptSessions
+from qdpi.terminal.lines import LineReader, Paper
+from qdpi.terminal.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What a reader says when coming in: at which gateway, in which session, or anew."""
+
+    kept: KeptSessions
+    place: str
+    session: str | None
+    new: bool
+
+    async def session_at(self, client: Client) -> str:
+        """Return the session to read in, and keep it for the next time. Raises what the gateway refuses it with."""
+        session_id = await self._session(client)
+        self.kept.keep(self.place, session_id)
+        return session_id
+
+    async def _session(self, client: Client) -> str:
+        if self.session is not None:
+            return (await client.journey(self.session, limit=1)).session_id
+        last = None if self.new else self.kept.session_of(self.place)
+        if last is not None and await _is_good(client, last):
+            return last
+        return (await client.session()).session_id
+
+
+async def _is_good(client: Client, session_id: str) -> bool:
+    try:
+        await client.journey(session_id, limit=1)
+    except Refused as refused:
+        if refused.problem.status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY}:
+            raise
+        note(f"{refused.detail} A new journey begins.")
+        return False
+    return True
+
+
+async def read_lines(client: Client, session_id: str) -> int:
+    """Read line by line; return the exit code: 1 where a script's command was refused."""
+    _write_anything(sys.stdout)
+    at_terminal = sys.stdin.isatty()
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    paper = Paper(console, live=console.is_terminal)
+    reading = Reading(client, session_id, paper, new_name)
+    reader = LineReader(reading, paper, InputLines(sys.stdin.fileno()), prompt=at_terminal)
+    with interrupts_to(reader.interrupt):
+        await reader.run()
+    return 1 if reader.refused and not at_terminal else 0
+
+
+def new_name() -> str:
+    """Return a name for a press, by which the gateway knows its repeat."""
+    return str(uuid.uuid4())
+
+
+def _write_anything(stream: object) -> None:
+    """Have a stream show a mark for what its encoding lacks, instead of failing."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
+
+
+@contextmanager
+def interrupts_to(heard: Callable[[], None]) -> Iterator[None]:
+    """Hand Ctrl-C to somebody for a block."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, heard)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)

@@ -1,0 +1,54 @@
+"""The last session of each gateway, in a file that only its owner may read: a session id is a capability."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from qdpi.errors import InvalidSetting
+
+HERE: Final = "here"
+"""The name of the gateway that a reader starts by itself."""
+_OWNER_ALONE: Final = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSessions:
+    """Session ids by the address of their gateway."""
+
+    file: Path
+
+    def session_of(self, address: str) -> str | None:
+        """Return the session that was last read at an address, None where there is none."""
+        return self._all().get(address)
+
+    def keep(self, address: str, session_id: str) -> None:
+        """Keep an address's session; the file is replaced in one step, and nobody else may read it."""
+        sessions = self._all() | {address: session_id}
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.file.with_name(f".{self.file.name}.{os.getpid()}")
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ALONE), "w") as file:
+            json.dump(sessions, file, indent=1)
+        beside.replace(self.file)
+
+    def _all(self) -> dict[str, str]:
+        """Return what is kept. Raises `InvalidSetting` for a file that somebody else has written into."""
+        try:
+            kept = json.loads(self.file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise self._unreadable(str(error)) from error
+        if not isinstance(kept, dict) or not all(isinstance(each, str) for each in kept.values()):
+            raise self._unreadable("it holds something else than session ids")
+        return kept
+
+    def _unreadable(self, cause: str) -> InvalidSetting:
+        return InvalidSetting(
+            f"The sessions in {self.file} cannot be read: {cause}.",
+            next_step="Mend the file or move it away; without it a new journey begins.",
+        )

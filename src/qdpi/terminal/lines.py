@@ -1,0 +1,162 @@
+"""The line mode: commands from standard input, pages to standard output, on any terminal and in scripts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from qdpi.cli.telling import printable
+from qdpi.errors import QdpiError
+from qdpi.events import PageDone, PageFailed
+from qdpi.gateway.answers import PageView
+from qdpi.terminal import showing
+from qdpi.terminal.commands import Leave, command_of, say
+from qdpi.terminal.input import InputLines
+from qdpi.terminal.reading import Reading, Run
+from qdpi.terminal.typewriter import Typewriter
+
+
+@dataclass
+class Paper:
+    """Shows a reading on a console that scrolls. With `live` a page is seen while it is written."""
+
+    console: Console
+    live: bool
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _typewriter: Typewriter | None = None
+    _waited: bool = False
+
+    def __post_init__(self) -> None:
+        self.idle.set()
+
+    def show(self, what: RenderableType | None) -> None:
+        """Print something, in lines that can be read."""
+        if what is not None:
+            self._end_typing()
+            self.console.print(what, width=min(self.console.width, showing.MEASURE + 8))
+
+    def begun(self, run: Run) -> None:
+        """Tell that a page comes."""
+        self.idle.clear()
+        self._typewriter = None
+
+    def phase(self, run: Run) -> None:
+        """Tell what the run does, where somebody looks on."""
+        if self.live and not run.text:
+            self.show(Text(f"The page {showing.PHASES.get(run.phase, run.phase)} …", style="dim"))
+
+    def written(self, run: Run, piece: str, anew: bool) -> None:
+        """Type a piece."""
+        self._waited = False
+        if not self.live:
+            return
+        if anew:
+            self.show(Text("It is begun again.", style="dim"))
+        if self._typewriter is None:
+            self.console.print()
+            self._typewriter = Typewriter(self._write, lambda: min(self.console.width, showing.MEASURE))
+        self._typewriter.type(printable(piece))
+
+    def ended(self, run: Run, outcome: PageDone | PageFailed, page: PageView | None) -> None:
+        """Show the page, or why there is none. What was typed already is not shown again."""
+        typed = self._typewriter.text.strip() if self._typewriter else None
+        self._end_typing()
+        if isinstance(outcome, PageFailed):
+            self.show(showing.failure_view(outcome))
+        elif page is not None and typed == printable(page.text).strip():
+            self.show(showing.frame_view(page))
+        elif page is not None:
+            self.show(showing.page_view(page, None))
+        self.idle.set()
+
+    def elsewhere(self, outcome: PageDone | PageFailed) -> None:
+        """Tell of a run that was not watched."""
+        self.show(showing.outcome_line(outcome))
+
+    def waiting(self, error: QdpiError) -> None:
+        """Tell once that the gateway is waited for."""
+        if not self._waited:
+            self.show(showing.plain(f"Waiting for the gateway: {error.detail}", "dim"))
+        self._waited = True
+
+    def _write(self, text: str) -> None:
+        self.console.file.write(text)
+        self.console.file.flush()
+
+    def _end_typing(self) -> None:
+        if self._typewriter is not None:
+            self._typewriter.end()
+            self._typewriter = None
+
+
+class LineReader:
+    """Reads commands and does them in their order; each waits for the page that is being written, but `stop`."""
+
+    def __init__(self, reading: Reading, paper: Paper, lines: InputLines, *, prompt: bool) -> None:
+        self._reading, self._paper, self._lines, self._prompt = reading, paper, lines, prompt
+        self._leaving = asyncio.Event()
+        self._stopping: asyncio.Task[bool] | None = None
+        self.refused = 0
+
+    async def run(self) -> None:
+        """Read until the end of input, `quit` or a second interrupt. Raises what the stream ends with."""
+        journey = await self._reading.begin()
+        self._paper.show(showing.page_view(self._reading.here, self._reading.canon))
+        if self._prompt:
+            self._paper.show(Text(f"{showing.standing(journey)} · `help` lists what you can say", style="dim"))
+        await first_of(self._reading.follow(journey.head), self._obey(), self._leaving.wait())
+
+    def interrupt(self) -> None:
+        """Stop what is being written; where nothing is, or it is being stopped already, leave."""
+        if not self._reading.busy or self._stopping is not None:
+            self._leaving.set()
+            return
+        self._stopping = asyncio.get_running_loop().create_task(self._reading.stop())
+        self._stopping.add_done_callback(self._stopped)
+
+    def _stopped(self, task: asyncio.Task[bool]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, QdpiError):
+            self._paper.show(showing.error_line(error))
+
+    async def _obey(self) -> None:
+        while True:
+            if self._prompt and self._paper.idle.is_set():
+                self._paper.console.print("> ", end="")
+            line = await self._lines.next()
+            if line is None:
+                await self._paper.idle.wait()
+                return
+            try:
+                await self._do(line)
+            except Leave:
+                return
+            except QdpiError as error:
+                self.refused += 1
+                self._paper.show(showing.error_line(error))
+
+    async def _do(self, line: str) -> None:
+        if not line.strip():
+            return
+        if not command_of(line.split()[0]).at_once:
+            await self._paper.idle.wait()
+            self._stopping = None
+        self._paper.show(await say(self._reading, line))
+
+
+async def first_of(*works: Coroutine[Any, Any, object]) -> None:
+    """Await works together until the first ends; the others are cancelled. Raises what it failed with."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,309 @@
+"""What a reader sees, as rich text that fits any width; colour says nothing that the words do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.constrain import Constrain
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from qdpi.cli.telling import printable
+from qdpi.errors import QdpiError
+from qdpi.events import PageDone, PageFailed
+from qdpi.gateway.answers import (
+    Alternatives,
+    CanonShape,
+    JourneyView,
+    PageView,
+    Preview,
+    ReceiptView,
+    SearchAnswer,
+    SearchHit,
+    VaultView,
+)
+from qdpi.gateway.previewing import BehaviourPreview
+from qdpi.page_schema import PageStatus
+from qdpi.symbols import CHARACTER_NAMES, PROFILES, Trajectory, decode_symbol, profile_of, symbol_name
+
+MEASURE: Final = 72
+"""The longest line of prose, in columns."""
+LEADS: Final = {
+    Trajectory.CONTINUE: "goes on",
+    Trajectory.LOOP: "loops back",
+    Trajectory.FORK: "forks",
+    Trajectory.DRIFT: "drifts",
+}
+PHASES: Final = {
+    "queued": "waits its turn",
+    "reading": "is being read for",
+    "planning": "is being planned",
+    "writing": "is being written",
+    "checking": "is being checked",
+    "binding": "is being bound",
+}
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Return somebody's text as it may be shown: without what could steer a terminal."""
+    return Text(printable(text.expandtabs(4)), style=style)
+
+
+def short(page_id: str) -> str:
+    """Return a page id as lists show it: of a written page, the part by which `go` finds it."""
+    return page_id if page_id.startswith("S") else page_id[:8]
+
+
+def page_view(page: PageView, canon: CanonShape | None) -> RenderableType:
+    """Return a page: what it is, its prose, where it leads and who wrote it."""
+    return Group(*_heading(page, canon), *prose(page.text), *_footing(page))
+
+
+def frame_view(page: PageView) -> RenderableType:
+    """Return what stands around a page's prose, for one whose prose was seen."""
+    return Group(Text(""), *_heading(page, None), *_footing(page))
+
+
+def _heading(page: PageView, canon: CanonShape | None) -> Iterator[RenderableType]:
+    character, _ = decode_symbol(page.symbol_code)
+    section = canon.sections[page.section - 1] if canon else None
+    color = section.color if section else ""
+    dot = Text("● ", style=color if color.startswith("#") else "")
+    yield dot + plain(page.title or page.page_id, "bold")
+    said = [f"section {page.section}", CHARACTER_NAMES[character]]
+    if page.placement is not None:
+        said += [symbol_name(page.symbol_code), LEADS[page.trajectory]]
+    yield Text(" · ".join([*said, short(page.page_id)]), style="dim")
+    yield Text("")
+
+
+def prose(text: str) -> Iterator[RenderableType]:
+    """Give the paragraphs of a text, in a column that can be read."""
+    for paragraph in text.splitlines():
+        yield Constrain(plain(paragraph), MEASURE)
+    yield Text("")
+
+
+def _footing(page: PageView) -> Iterator[RenderableType]:
+    if page.placement is None:
+        return
+    if page.status is PageStatus.STOPPED:
+        yield Text("Stopped by its reader: the text so far.", style="italic")
+    facts = [f"from {short(page.placement.locus)}", f"returns to {page.return_to}"]
+    if page.model:
+        facts.append(f"written by {printable(page.model)}")
+    yield Text(" · ".join(facts), style="dim")
+    if page.validation and not page.validation.passed:
+        yield plain(f"Checks: {'; '.join(page.validation.reasons)}", "dim")
+    if page.grown_from and page.grown_from.anchor != "same":
+        yield Text(f"The canon page that it grew from was {page.grown_from.anchor} since.", style="dim")
+
+
+def failure_view(failed: PageFailed) -> RenderableType:
+    """Return what is said of a run that wrote no page."""
+    return plain(f"No page: {failed.error.detail} {failed.error.next_step}", "italic")
+
+
+def outcome_line(outcome: PageDone | PageFailed) -> Text:
+    """Return one line on an outcome that was not watched."""
+    if isinstance(outcome, PageFailed):
+        return plain(f"A press elsewhere in this journey wrote no page: {outcome.error.detail}", "dim")
+    return plain(f"A page was written elsewhere in this journey: {outcome.title} ({short(outcome.page_id)})", "dim")
+
+
+def error_line(error: QdpiError) -> Text:
+    """Return an error: the cause, and what to do."""
+    return plain(str(error), "italic")
+
+
+def standing(journey: JourneyView) -> str:
+    """Return the journey's figures in a line."""
+    debt = sum(branch.pages for branch in journey.branches)
+    owed = f"{debt} page{'s' if debt != 1 else ''} owed" if debt else "nothing owed"
+    return f"{journey.state.pages} written · {owed} · {journey.ttl} to a forced return"
+
+
+def grid_view(preview: Preview) -> RenderableType:
+    """Return the sixteen by sixteen symbols with the trajectory that each would take here, and what is closed."""
+    return Group(table_view(preview), Text(""), legend_view(preview))
+
+
+def table_view(preview: Preview, at: tuple[int, int] | None = None) -> Table:
+    """Return the grid alone; `at` is the character and the behaviour to be marked."""
+    table = Table(box=None, padding=(0, 0), pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True, min_width=2)
+    for behaviour in preview.behaviours:
+        table.add_column(behaviour.code, no_wrap=True, min_width=3, justify="center")
+    for character in range(16):
+        table.add_row(
+            Text(f"{character:X} ", style="bold"),
+            *(_cell(behaviour, at == (character, behaviour.behavior)) for behaviour in preview.behaviours),
+        )
+    return table
+
+
+def _cell(behaviour: BehaviourPreview, marked_here: bool) -> Text:
+    number = behaviour.given.value[1]
+    return Text(f"[{number}]", style="bold reverse") if marked_here else Text(f" {number} ")
+
+
+def legend_view(preview: Preview) -> RenderableType:
+    """Return what the grid's rows, columns and numbers are, and what is closed here and why."""
+    return Group(
+        Text("0 goes on, 1 loops back, 2 forks, 3 drifts: what a press does here without words or a wish."),
+        *(plain(line, "dim") for line in closed_lines(preview)),
+        Text("Rows: " + ", ".join(f"{number:X} {name}" for number, name in CHARACTER_NAMES.items()), style="dim"),
+        Text("Columns: " + ", ".join(f"{p.behavior:X} {p.code} {p.meaning}" for p in PROFILES), style="dim"),
+    )
+
+
+def closed_lines(preview: Preview) -> Iterator[str]:
+    """Give why trajectories are closed here: a line for each, with the behaviours that it is closed for."""
+    codes: dict[tuple[Trajectory, str], list[str]] = {}
+    whys: dict[tuple[Trajectory, str], set[str]] = {}
+    for behaviour in preview.behaviours:
+        for closed in behaviour.closed:
+            codes.setdefault((closed.trajectory, closed.rule), []).append(behaviour.code)
+            whys.setdefault((closed.trajectory, closed.rule), set()).add(closed.why)
+    for (trajectory, rule), closed_for in codes.items():
+        why = whys[trajectory, rule]
+        who = "all" if len(closed_for) == len(preview.behaviours) else " ".join(closed_for)
+        yield f"{trajectory.value} closed for {who}: {why.pop() if len(why) == 1 else f'by the rule {rule}'}"
+
+
+def symbol_view(preview: Preview, code: int) -> RenderableType:
+    """Return what one symbol would do here, and why not otherwise."""
+    character, behavior = decode_symbol(code)
+    told = preview.behaviours[behavior]
+    lines = [
+        plain(f"0x{code:02X} {symbol_name(code)}: {CHARACTER_NAMES[character]}, {told.meaning}", "bold"),
+        plain(f"{told.given.value} {LEADS[told.given]}. {' '.join(told.reasons)}"),
+        *(plain(f"{each.trajectory.value} is closed: {each.why}", "dim") for each in told.closed),
+    ]
+    return Group(*lines)
+
+
+def branches_view(journey: JourneyView) -> RenderableType:
+    """Return the branches that have not come back, and what they owe."""
+    if not journey.branches:
+        return Text(f"No branch is open. {standing(journey)}.")
+    rows = [
+        [short(branch.branch_id), f"section {branch.section}", f"{branch.pages} owed", f"returns to {branch.return_to}"]
+        for branch in journey.branches
+    ]
+    return Group(Text(f"{standing(journey)}."), listed(rows))
+
+
+def pages_view(events: Sequence[PageDone | PageFailed], canon: CanonShape | None) -> RenderableType:
+    """Return the journey's outcomes, one a line."""
+    if not events:
+        return Text("Nothing is written yet.")
+    return listed([_outcome_row(event) for event in events])
+
+
+def _outcome_row(event: PageDone | PageFailed) -> list[str]:
+    if isinstance(event, PageFailed):
+        return [f"#{event.seq}", "–", f"no page: {event.error.code}", ""]
+    return [
+        f"#{event.seq}",
+        event.title,
+        f"{symbol_name(event.symbol_code)}, {LEADS[event.trajectory]}",
+        short(event.page_id),
+    ]
+
+
+def vault_view(vault: VaultView) -> RenderableType:
+    """Return the saved pages."""
+    if not vault.entries:
+        return Text("The vault is empty: `save` keeps the page that is open.")
+    rows = [[entry.label or "–", entry.title or "–", short(entry.page_id)] for entry in vault.entries]
+    more = [Text(f"{vault.count} in all.", style="dim")] if vault.next else []
+    return Group(listed(rows), *more)
+
+
+def alternatives_view(told: Alternatives) -> RenderableType:
+    """Return what was written at one locus."""
+    if not told.alternatives:
+        return Text("Nothing was written here yet.")
+    rows = [
+        [
+            f"{'*' if each.place == told.place else ' '}{each.place}/{told.count}",
+            each.title,
+            f"{symbol_name(each.symbol_code)}, {LEADS[each.trajectory]}",
+            short(each.page_id),
+        ]
+        for each in told.alternatives
+    ]
+    return Group(Text(f"Written at {short(told.locus)}:"), listed(rows))
+
+
+def search_view(found: SearchAnswer) -> RenderableType:
+    """Return what was found, the hits marked."""
+    if not found.hits and not found.goto:
+        return plain(f"Nothing is found for {found.q!r:.80}.")
+    ways = [plain(f"go {short(way.page_id)}  {way.title}") for way in found.goto[:3]]
+    hits = [part for hit in found.hits for part in _hit(hit)]
+    return Group(*ways, Text(f"{found.total} found.", style="dim"), *hits)
+
+
+def _hit(hit: SearchHit) -> Iterator[RenderableType]:
+    where = f"  {short(hit.page_id)} · section {hit.section} · {hit.character_id}{' · saved' if hit.saved else ''}"
+    yield plain(hit.title, "bold") + Text(where, style="dim")
+    yield Padding(marked(hit.passage, hit.marks), (0, 0, 0, 2), expand=False)
+
+
+def marked(passage: str, marks: Sequence[tuple[int, int]]) -> Text:
+    """Return a passage with its hits marked, for those who see no style in brackets of their own as well."""
+    text, done = Text(), 0
+    for start, end in marks:
+        text += plain(passage[done:start]) + Text("[") + plain(passage[start:end], "bold underline") + Text("]")
+        done = end
+    return text + plain(passage[done:])
+
+
+def receipt_view(receipt: ReceiptView) -> RenderableType:
+    """Return why a page is what it is."""
+    policy, calls = receipt.policy, receipt.calls
+    rows = [
+        ["pressed at", short(receipt.locus)],
+        ["symbol", f"{symbol_name(receipt.symbol_code)} ({profile_of(receipt.symbol_code).meaning})"],
+        ["leads", f"{receipt.trajectory.value} {LEADS[receipt.trajectory]}"],
+    ]
+    if policy is not None:
+        wished = f", {policy.wished.value} was wished" if policy.wished else ""
+        rows += [["rule", f"{policy.rule}{wished}"], *(["", reason] for reason in policy.reasons)]
+    rows += [["drew on", f"{short(use.page_id)} ({use.kind})"] for use in receipt.sources]
+    rows += [["model", receipt.model or "–"], ["calls", f"{len(calls)}, {receipt.total_milliseconds / 1000:.1f} s"]]
+    if receipt.tokens.completion is not None:
+        rows.append(["tokens", f"{receipt.tokens.prompt or 0} read, {receipt.tokens.completion} written"])
+    if receipt.validation is not None:
+        passed = "passed" if receipt.validation.passed else "not passed"
+        rows += [["checks", passed], *(["", reason] for reason in receipt.validation.reasons)]
+    return listed(rows)
+
+
+def ring_view(canon: CanonShape, here: PageView | None) -> RenderableType:
+    """Return the book's sections, the one that is open marked."""
+    rows = [
+        [
+            f"{'*' if here and here.section == entry.section else ' '}{entry.section}",
+            CHARACTER_NAMES[entry.character],
+            f"{entry.pages} pages",
+            entry.first_page,
+        ]
+        for entry in canon.sections
+    ]
+    return Group(plain(canon.title, "bold"), listed(rows))
+
+
+def listed(rows: Sequence[Sequence[str]]) -> Table:
+    """Return rows as columns that fold where they do not fit."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    for _ in rows[0]:
+        table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*(plain(cell) for cell in row))
+    return table

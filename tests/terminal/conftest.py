@@ -1,0 +1,82 @@
+"""A reader at a served gateway, whose pages the test's own hand writes."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from tests.support.house import PATIENCE, Hand, background, served, system_in, until
+
+from qdpi.backoff import Backoff
+from qdpi.client import Client
+from qdpi.events import Ask, Press
+from qdpi.terminal.input import InputLines
+from qdpi.terminal.lines import LineReader, Paper
+from qdpi.terminal.reading import Reading
+
+
+@dataclass
+class Desk:
+    """A gateway with the hand that writes for it, and a client."""
+
+    hand: Hand
+    client: Client
+    session_id: str = "alice"
+
+    async def pressed(self) -> Press | Ask:
+        """Wait for the next press."""
+        return await self.hand.presses.get()
+
+
+@asynccontextmanager
+async def desk_in(directory: Path, **options: Any) -> AsyncIterator[Desk]:
+    async with (
+        asyncio.timeout(PATIENCE),
+        system_in(directory) as system,
+        served(system, **options) as (address, _, _),
+    ):
+        hand, heard = Hand(system), asyncio.Event()
+        async with (
+            background(hand.hear(heard)),
+            Client(f"http://{address}", backoff=Backoff(first=0.001, most=0.01)) as client,
+        ):
+            await heard.wait()
+            yield Desk(hand, client)
+
+
+class LinesAtWork:
+    """A line reader whose lines the test types, and what it printed."""
+
+    def __init__(self, desk: Desk, *, live: bool = False) -> None:
+        read_end, self._write_end = os.pipe()
+        self._out = io.StringIO()
+        console = Console(file=self._out, width=60, highlight=False)
+        names = count()
+        paper = Paper(console, live)
+        self.reading = Reading(desk.client, desk.session_id, paper, lambda: f"name-{next(names)}")
+        self.reader = LineReader(self.reading, paper, InputLines(read_end), prompt=False)
+
+    def type(self, *lines: str) -> None:
+        """Type lines."""
+        os.write(self._write_end, "".join(f"{line}\n" for line in lines).encode())
+
+    def end(self) -> None:
+        """End the input."""
+        os.close(self._write_end)
+
+    @property
+    def printed(self) -> str:
+        """What was printed so far, on one line."""
+        return " ".join(self._out.getvalue().split())
+
+    async def prints(self, words: str) -> None:
+        """Wait until some words were printed."""
+        await until(lambda: words in self.printed)

@@ -1,0 +1,182 @@
+"""The line mode: commands in, pages out, in their order."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.support.house import background
+from tests.terminal.conftest import LinesAtWork, desk_in
+
+from qdpi.events import Ask, Fault, Press
+from qdpi.symbols import Trajectory
+
+FAULT = Fault(code="model_failed", detail="Nothing came.", next_step="Press again.")
+
+
+async def test_a_script_reads_presses_and_ends_with_its_input(tmp_path: Path):
+    async with desk_in(tmp_path) as desk:
+        at_work = LinesAtWork(desk)
+        at_work.type("next", "press 1f T2 Who?", "where")
+        at_work.end()
+        async with background(at_work.reader.run()) as _:
+            press = await desk.pressed()
+            assert isinstance(press, Press)
+            assert (press.symbol_code, press.page_id, press.user_intent) == (0x1F, "S01-P0002", "Who?")
+            assert press.trajectory is Trajectory.FORK
+            await desk.hand.answer("alice", press.event_id, text="The page that the hand wrote.")
+            await at_work.prints("1 written")
+    assert at_work.printed.index("S01-P0001") < at_work.printed.index("S01-P0002")
+    assert at_work.printed.index("The page that the hand wrote.") < at_work.printed.index("1 written")
+    assert at_work.reader.refused == 0
+
+
+async def test_a_command_waits_for_the_page_but_stop_does_not(tmp_path: Path):
+    async with desk_in(tmp_path) as desk:
+        at_work = LinesAtWork(desk)
+        at_work.type("ask Who is there?", "stop", "where")
+        at_work.end()
+        reading = asyncio.create_task(at_work.reader.run())
+        asked = await desk.pressed()
+        assert isinstance(asked, Ask)
+        stopped = await stop_of(desk.hand.system)
+        assert stopped == asked.event_id
+        assert "written ·" not in at_work.printed
+        await desk.hand.answer("alice", asked.event_id, fault=FAULT.model_copy(update={"code": "stopped"}))
+        await reading
+    assert "No page: Nothing came. Press again." in at_work.printed
+    assert at_work.printed.index("No page") < at_work.printed.index("0 written")
+
+
+async def stop_of(system) -> str:
+    from qdpi.bus.port import Start
+    from qdpi.events import Stop, decode
+
+    async with system.bus.tap([Stop.topic], Start.EARLIEST) as records:
+        async for record in records:
+            return decode(Stop, record.value).press_id
+    raise AssertionError
+
+
+async def test_what_is_refused_is_said_and_counted_and_the_next_line_is_done(tmp_path: Path):
+    async with desk_in(tmp_path) as desk:
+        at_work = LinesAtWork(desk)
+        at_work.type("fly", "press nobody:XC", "go S99-P9999", "unsave", "", "again", "next")
+        at_work.end()
+        await at_work.reader.run()
+    assert "'fly' is no command. `help` lists them." in at_work.printed
+    assert "'nobody:XC' is not a symbol." in at_work.printed
+    assert "This is a page of the book" in at_work.printed
+    assert at_work.printed.rstrip().index("S01-P0002")
+    assert at_work.reader.refused >= 3
+
+
+async def test_pieces_are_typed_as_they_come_and_a_seen_page_is_not_printed_twice(tmp_path: Path):
+    async with desk_in(tmp_path) as desk:
+        at_work = LinesAtWork(desk, live=True)
+        at_work.type("press 0")
+        async with background(at_work.reader.run()):
+            press = await desk.pressed()
+            await desk.hand.write("alice", press.event_id, "The door was op", 0)
+            await at_work.prints("The door was")
+            await desk.hand.write("alice", press.event_id, "en all night.", 15)
+            await at_work.prints("The door was open all")
+            await desk.hand.answer("alice", press.event_id, text="The door was open all night.")
+            await at_work.prints("written by")
+            at_work.end()
+    assert at_work.printed.count("The door was open all night.") == 1
+
+
+async def test_a_new_attempt_is_said_and_a_page_that_came_otherwise_is_printed(tmp_path: Path):
+    async with desk_in(tmp_path) as desk:
+        at_work = LinesAtWork(desk, live=True)
+        at_work.type("press 0")
+        async with background(at_work.reader.run()):
+            press = await desk.pressed()
+            await desk.hand.write("alice", press.event_id, "A first try", 0)
+            await at_work.prints("A first")
+            await desk.hand.write("alice", press.event_id, "A second", 0, attempt=2)
+            await at_work.prints("begun again. A")
+            await desk.hand.answer("alice", press.event_id, text="A third, reworked.")
+            await at_work.prints("A third, reworked.")
+            at_work.end()
+
+
+async def test_the_first_interrupt_stops_a_page_and_the_second_leaves(tmp_path: Path):
+    async with desk_in(tmp_path) as desk:
+        at_work = LinesAtWork(desk)
+        at_work.type("press 0")
+        reading = asyncio.create_task(at_work.reader.run())
+        press = await desk.pressed()
+        at_work.reader.interrupt()
+        assert await stop_of(desk.hand.system) == press.event_id
+        assert not reading.done()
+        at_work.reader.interrupt()
+        await reading
+
+
+async def test_an_interrupt_leaves_where_nothing_is_written(tmp_path: Path):
+    async with desk_in(tmp_path) as desk:
+        at_work = LinesAtWork(desk)
+        reading = asyncio.create_task(at_work.reader.run())
+        await at_work.prints("S01-P0001")
+        at_work.reader.interrupt()
+        await reading
+
+
+async def test_a_page_that_was_being_written_is_taken_up_again(tmp_path: Path):
+    async with desk_in(tmp_path) as desk:
+        press = (await desk.client.press("alice", 0)).event_id
+        await desk.hand.write("alice", press, "Begun before ", 0)
+        at_work = LinesAtWork(desk, live=True)
+        async with background(at_work.reader.run()):
+            await desk.hand.write("alice", press, "Begun before you came", 0)
+            await at_work.prints("Begun before")
+            await desk.hand.answer("alice", press, text="Begun before you came.")
+            await at_work.prints("written by")
+            at_work.end()
+
+
+async def test_a_page_of_another_window_is_told_of(tmp_path: Path):
+    async with desk_in(tmp_path) as desk:
+        at_work = LinesAtWork(desk)
+        async with background(at_work.reader.run()):
+            at_work.type("next")
+            await at_work.prints("S01-P0002")
+            await desk.client.press("alice", 0)
+            other = await desk.pressed()
+            await desk.hand.answer("alice", other.event_id, title="From the other window")
+            await at_work.prints("A page was written elsewhere in this journey: From the other window")
+            at_work.end()
+
+
+async def test_the_whole_book_of_commands(tmp_path: Path):
+    """Every command that looks, on a journey with pages, a branch, a vault and siblings."""
+    async with desk_in(tmp_path) as desk:
+        for number in range(2):
+            press = (await desk.client.press("alice", 0x10, page_id="S01-P0001")).event_id
+            await desk.pressed()
+            await desk.hand.answer("alice", press, title=f"Sibling {number}", text=f"lantern {number}")
+        at_work = LinesAtWork(desk)
+        at_work.type(
+            "go #1", "save the lamp", "vault", "label a lamp", "alternatives", "other", "symbols", "symbols 1f"
+        )
+        at_work.type(
+            "branches", "pages", "why", "search lantern", "ring", "where", "help", "previous", "return", "read"
+        )
+        at_work.type("go #2", "unsave", "vault", "go S02-P0004", "next", "previous", "quit", "never done")
+        await at_work.reader.run()
+    for words in (
+        "Saved: Sibling 0, as the lamp.",
+        "1/2 Sibling 0",
+        "Sibling 1",
+        "XC XP XU XS",
+        "No branch is open.",
+        "#2 Sibling 1",
+        "[lantern]",
+        "London Fox",
+        "Session alice",
+        "S02-P0005",
+    ):
+        assert words in at_work.printed, words
+    assert at_work.reader.refused == 0

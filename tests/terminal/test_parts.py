@@ -1,0 +1,161 @@
+"""The parts of the terminal reader that need no gateway."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console, RenderableType
+from tests.support import factories
+
+from qdpi.errors import InvalidInput, InvalidSetting, InvalidSymbol
+from qdpi.gateway.answers import PageView
+from qdpi.symbols import Trajectory
+from qdpi.terminal import showing
+from qdpi.terminal.commands import COMMANDS, command_of, help_view, pressed, symbol_of
+from qdpi.terminal.kept import KeptSessions
+from qdpi.terminal.reading import Run
+from qdpi.terminal.typewriter import Typewriter
+
+
+def shown(what: RenderableType, width: int = 60, **options: object) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width, highlight=False, **options).print(what)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def page(**changes: object) -> PageView:
+    return PageView(**dict(factories.generated_page(**changes)), grown_from=None)  # type: ignore[arg-type]
+
+
+def test_a_session_is_kept_for_its_owner_alone(tmp_path: Path):
+    kept = KeptSessions(tmp_path / "new" / "sessions.json")
+    assert kept.session_of("here") is None
+    kept.keep("here", "alice")
+    kept.keep("http://elsewhere", "bob")
+    assert (kept.session_of("here"), kept.session_of("http://elsewhere")) == ("alice", "bob")
+    assert stat.S_IMODE(kept.file.stat().st_mode) == 0o600
+    assert [each.name for each in kept.file.parent.iterdir()] == ["sessions.json"]
+
+
+def test_a_file_that_others_could_read_is_closed_to_them_when_it_is_kept_again(tmp_path: Path):
+    kept = KeptSessions(tmp_path / "sessions.json")
+    kept.file.write_text(json.dumps({"here": "alice"}), encoding="utf-8")
+    kept.file.chmod(0o644)
+    kept.keep("here", "alice")
+    assert stat.S_IMODE(kept.file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"here": 7}', "\0"])
+def test_a_spoilt_file_is_named_and_left_as_it_is(tmp_path: Path, content: str):
+    kept = KeptSessions(tmp_path / "sessions.json")
+    kept.file.write_text(content, encoding="utf-8")
+    with pytest.raises(InvalidSetting, match=r"sessions\.json"):
+        kept.keep("here", "alice")
+    assert kept.file.read_text(encoding="utf-8") == content
+
+
+@given(
+    words=st.lists(st.text("abcdefghij", min_size=1, max_size=12), min_size=1, max_size=40),
+    cuts=st.lists(st.integers(0, 600), max_size=20),
+    width=st.integers(12, 40),
+)
+def test_prose_is_typed_in_lines_of_whole_words_wherever_its_pieces_are_cut(
+    words: list[str], cuts: list[int], width: int
+):
+    text, out = " ".join(words), io.StringIO()
+    typewriter = Typewriter(out.write, lambda: width)
+    places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    for begin, end in zip(places, [*places[1:], len(text)], strict=True):
+        typewriter.type(text[begin:end])
+    typewriter.end()
+    assert out.getvalue().split() == words
+    assert all(len(line) <= width for line in out.getvalue().splitlines())
+    assert typewriter.text == text
+
+
+def test_paragraphs_and_words_longer_than_a_line_are_typed_as_they_are():
+    out = io.StringIO()
+    typewriter = Typewriter(out.write, lambda: 8)
+    for piece in ("One", " two\n\nthreeand", "four  five"):
+        typewriter.type(piece)
+    typewriter.end()
+    assert out.getvalue() == "One two\n\nthreeandfour\nfive\n"
+
+
+def test_a_run_puts_pieces_together_and_begins_over_with_a_new_attempt():
+    from tests.support.house import delta
+
+    run = Run("p")
+    pieces = [delta("s", "p", "The ", 0), delta("s", "p", "door", 4), delta("s", "p", "lost", 20)]
+    assert [run.take(piece) for piece in pieces] == [True, False, False]
+    assert run.text == "The door"
+    assert run.take(delta("s", "p", "A window", 0, attempt=2))
+    assert run.text == "A window"
+
+
+@pytest.mark.parametrize("width", [60, 30, 200])
+def test_a_page_fits_any_width(width: int):
+    lines = shown(showing.page_view(page(text="word " * 300), None), width).splitlines()
+    assert max(map(len, lines)) <= min(width, showing.MEASURE + 40)
+    assert max(len(line) for line in lines if line.startswith("word")) <= showing.MEASURE
+
+
+def test_nothing_that_steers_a_terminal_is_shown():
+    evil = "\x1b[2J\x1b]0;owned\x07\x9b31m"
+    view = showing.page_view(page(title=f"T{evil}", text=f"a{evil}b"), None)
+    for told in (shown(view), shown(view, force_terminal=True, no_color=True, color_system=None)):
+        assert "\x1b[2J" not in told
+        assert "\x07" not in told
+        assert "\x9b" not in told
+        assert "owned" in told
+
+
+def test_without_colours_a_page_says_the_same():
+    view = showing.page_view(page(), None)
+    assert "\x1b" not in shown(view, no_color=True)
+    assert shown(view) == shown(view, no_color=True)
+
+
+def test_hits_are_marked_in_letters_too():
+    assert showing.marked("the open door", ((4, 8), (9, 13))).plain == "the [open] [door]"
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("1f", (0x1F, "", None)),
+        ("0x1F Who is there?", (0x1F, "Who is there?", None)),
+        ("an-author:XC t2 Go on", (0, "Go on", Trajectory.FORK)),
+        ("255 T3", (255, "", Trajectory.DRIFT)),
+        ("7", (7, "", None)),
+        ("10", (0x10, "", None)),
+    ],
+)
+def test_what_is_pressed_is_a_symbol_perhaps_a_wish_and_words(given: str, read: object):
+    assert pressed(given) == read
+
+
+@pytest.mark.parametrize("word", ["zz", "300", "nobody:XC", "0x100"])
+def test_what_is_no_symbol_is_refused(word: str):
+    with pytest.raises(InvalidSymbol, match=word):
+        symbol_of(word)
+
+
+def test_every_command_has_names_of_its_own_and_stands_in_the_help():
+    names = [name for command in COMMANDS for name in command.names]
+    assert len(set(names)) == len(names)
+    told = " ".join(shown(help_view(), 120).split())
+    for command in COMMANDS:
+        assert ", ".join(command.names) in told
+        assert command_of(command.names[0].upper()) is command
+
+
+def test_a_word_that_is_no_command_is_refused():
+    with pytest.raises(InvalidInput, match="'fly' is no command"):
+        command_of("fly")
