@@ -14,7 +14,7 @@ from qdpi.errors import BookRefused, StoreUnavailable
 from qdpi.page_schema import Page
 from qdpi.store.cassandra.connection import Connection, Row
 from qdpi.store.cassandra.pages import link_changes, put_change
-from qdpi.store.cassandra.parts import sweep
+from qdpi.store.cassandra.parts import batches, sweep
 from qdpi.store.cassandra.placing import BUCKET, PLACE, RING, Placing
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, WriteTimes, insert, select
 from qdpi.store.port import CanonRevision
@@ -63,8 +63,10 @@ class Canon(Placing):
             return
         kept = await sweep(self._as_it_came_out, pages) if await self.canon_number() is not None else pages
         places = [self._place(revision, place, page) for place, page in enumerate(kept, start=position)]
-        changes = [Change(statement, place) for place in places for statement in (_PUT_RING, _PUT_PLACE)]
-        await sweep(self._connection.write, changes)
+        ring = batches([Change(_PUT_RING, place) for place in places], by=lambda change: change.values["bucket"])
+        await sweep(
+            lambda changes: self._connection.write(*changes), [*ring, *([Change(_PUT_PLACE, p)] for p in places)]
+        )
 
     async def switch_canon(self, revision: CanonRevision) -> None:
         """Make a prepared revision the current one, unless a higher one is.
@@ -148,8 +150,7 @@ class Canon(Placing):
 
     def _shown(self, row: Row, pages: Sequence[Page]) -> list[list[Change]]:
         out = from_microseconds(row["at"])
-        linked = [link_changes(page, self._times.of(out)) for page in pages]
-        return [*linked, *([put_change(page, self._times.of(out))] for page in pages)]
+        return [[*link_changes(page, at), put_change(page, at)] for page in pages for at in (self._times.of(out),)]
 
     async def _bucket(self, row: Row, bucket: int) -> list[Page]:
         found = await self._connection.ask(

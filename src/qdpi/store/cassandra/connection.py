@@ -192,7 +192,9 @@ class Connection:
     async def _prepared(self, there: _Open, statement: Statement) -> Any:
         """Return a statement as the cluster knows it, prepared once."""
         known = there.prepared.get(statement)
-        if known is None or (known.done() and (known.cancelled() or known.exception() is not None)):
+        if known is not None and known.done() and not known.cancelled() and known.exception() is None:
+            return known.result()
+        if known is None or known.done():
             known = asyncio.ensure_future(asyncio.to_thread(self._prepare, there.session, statement))
             there.prepared[statement] = known
         try:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from qdpi.identity import time_uuid
 from qdpi.store.cassandra.connection import Row
-from qdpi.store.cassandra.parts import OnCluster, sweep
+from qdpi.store.cassandra.parts import OnCluster, batches, sweep
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, insert, select
 from qdpi.store.cassandra.vectors import Scored, best, indexable, ranked
 from qdpi.store.port import Embedding, IndexRow, Reading
@@ -105,7 +105,9 @@ class Index(OnCluster):
 
     async def index_pages(self, rows: Sequence[IndexRow]) -> None:
         """Store rows of the index of pages; a lower revision never replaces a higher one."""
-        await sweep(lambda row: self._connection.write(Change(_PUT_ROW, _index_values(row))), rows)
+        changes = [Change(_PUT_ROW, _index_values(row)) for row in rows]
+        shelves = batches(changes, by=lambda change: (change.values["character_id"], change.values["section"]))
+        await sweep(lambda changes: self._connection.write(*changes), shelves)
 
     async def index(self, character_id: str, section: int) -> list[IndexRow]:
         """Return the index of a character's pages in a section, by page id."""

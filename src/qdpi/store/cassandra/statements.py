@@ -26,7 +26,7 @@ class Consistency(Enum):
     ONE = "LOCAL_ONE"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
     """A statement with named parameters. `decides` marks a conditional one, which is not idempotent."""
 
