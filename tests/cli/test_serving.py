@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Process, Reader
+from tests.support import factories
 
 from qdpi.cli.listening import PortTaken, address_of, listen
 from qdpi.cli.serving import side_by_side, work_until
-from qdpi.cli.trying import session_of
+from qdpi.cli.trying import invitation, session_of
 from qdpi.errors import InvalidSetting, QdpiError
 from qdpi.services.actors import Actor, Company
 from qdpi.settings import Settings
@@ -38,6 +39,26 @@ def test_an_address_for_everybody_is_told_as_this_machines_own(tmp_path: Path):
 def test_an_address_that_is_not_ours_is_a_setting_to_mend(tmp_path: Path, host: str):
     with pytest.raises(InvalidSetting, match="QDPI_HOST"):
         listen(settings(tmp_path, host=host, port=0))
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "not_named"),
+    [
+        ({}, ["data   {data}"], ["Kafka", "Cassandra"]),
+        ({"kafka_brokers": "k:1"}, ["bus    Kafka at k:1", "data   {data}"], ["Cassandra"]),
+        ({"cassandra_hosts": "c:2"}, ["store  Cassandra at c:2, keyspace gibsey", "data   {data}"], ["Kafka"]),
+        ({"kafka_brokers": "k:1", "cassandra_hosts": "c:2"}, ["Kafka at k:1", "Cassandra at c:2"], ["{data}"]),
+    ],
+)
+def test_the_invitation_names_the_servers_or_the_directory_that_hold_what_is_kept(
+    tmp_path: Path, given: dict[str, str], named: list[str], not_named: list[str]
+):
+    there = settings(tmp_path, port=0, **given)
+    with listen(there) as listening:
+        told = invitation(there, listening, factories.canon_revision(), "offline")
+
+    assert all(words.format(data=tmp_path) in told for words in named)
+    assert not any(words.format(data=tmp_path) in told for words in not_named)
 
 
 def test_the_invitation_gets_a_signed_session_where_sessions_are_signed(tmp_path: Path):

@@ -18,7 +18,7 @@ def invitation(settings: Settings, listening: socket, edition: CanonRevision, mo
             f"Gibsey QDPI answers at {url}",
             f"  book   {edition.title}{by}, {edition.pages} pages",
             f"  model  {model}",
-            f"  data   {settings.data_dir}",
+            *_kept(settings),
             "Press a symbol and watch its page come:",
             f"  {session_of(settings, url)}",
             f'  curl -sN "{url}/api/v1/event/stream?session_id=$S" &',
@@ -27,6 +27,16 @@ def invitation(settings: Settings, listening: socket, edition: CanonRevision, mo
             "Ctrl-C ends it.",
         )
     )
+
+
+def _kept(settings: Settings) -> list[str]:
+    """Return where the bus and the store are."""
+    lines = []
+    if settings.kafka_brokers:
+        lines.append(f"  bus    Kafka at {settings.kafka_brokers}")
+    if settings.cassandra_hosts:
+        lines.append(f"  store  Cassandra at {settings.cassandra_hosts}, keyspace {settings.cassandra_keyspace}")
+    return lines if len(lines) == 2 else [*lines, f"  data   {settings.data_dir}"]
 
 
 def session_of(settings: Settings, url: str) -> str:
