@@ -58,7 +58,7 @@ async def _one_run(system: System) -> Outcome:
     working = asyncio.create_task(company.run())
     press = Press(event_id="press", ts=system.now(), session_id="model", symbol_code=0xD)
     await system.publisher.publish(press)
-    while (outcome := await system.store.outcome("model", request_id("press"))) is None:
+    while (outcome := await system.store.outcome("model", request_id("press"))) is None:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     company.stop()
     await working

@@ -1,10 +1,14 @@
-"""Search by itself: building its index and asking it, at 710 and at 20,000 pages of made-up words."""
+"""Search by itself: building its index and asking it, at 710 and at 20,000 pages of made-up words.
+
+Times are of the processor, for there is nothing to wait for.
+"""
 
 from __future__ import annotations
 
 import random
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -26,10 +30,10 @@ def main() -> None:
     """Measure, and print a line for each figure."""
     for size in SIZES:
         leaves = _leaves(size)
-        began = time.perf_counter()
+        began = time.process_time()
         library = Library(SearchIndex(leaves))
         signposts = Signposts(library.canon)
-        print(f"search index of {size:,} pages: built in {time.perf_counter() - began:.2f} s")
+        print(f"search index of {size:,} pages: built in {time.process_time() - began:.2f} s")
         for name, ask in _asks(library, signposts).items():
             print(f"  {name}: p50 {statistics.median(_times(ask)) * 1000:.2f} ms")
 
@@ -60,7 +64,9 @@ _ENDS: Final = [f"{v}{c}{e}" for v in "aeiou" for c in ("ld", "m", "nt", "r", "s
 
 def _asks(library: Library, signposts: Signposts) -> dict[str, Callable[[], object]]:
     text = library.canon.leaves[77].text.split()
-    rare, common = text[3], "balder bald"
+    counted = Counter(word for leaf in library.canon.leaves[:200] for word in leaf.text.split())
+    (first, _), (second, _) = counted.most_common(2)
+    rare, common = text[3], f"{first} {second}"
 
     def ask(q: str, filters: Filters | None = None, scope: Scope = Scope.ALL) -> Callable[[], object]:
         def answer() -> object:
@@ -87,9 +93,9 @@ def _asks(library: Library, signposts: Signposts) -> dict[str, Callable[[], obje
 def _times(ask: Callable[[], object]) -> list[float]:
     times = []
     for _ in range(TURNS):
-        began = time.perf_counter()
+        began = time.process_time()
         ask()
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     return times
 
 
