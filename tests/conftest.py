@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.support.properties", "tests.support.servers", "tests.support.skips"]
+pytest_plugins = [
+    "tests.support.properties",
+    "tests.support.servers",
+    "tests.support.skips",
+    "tests.support.space",
+]
 
 
 @pytest.fixture(scope="session")

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
 from tests.contract.page_store_suite import Connect, PageStoreSuite
-from tests.support.keyspace import Keyspace, keyspace
+from tests.support.keyspace import Keyspace
 
 from qdpi.bootstrap import utc_now
 from qdpi.store.cassandra import CassandraPageStore
 from qdpi.store.port import PageStore
 
 pytestmark = pytest.mark.cassandra
-
-
-@pytest.fixture(scope="module")
-def space(cassandra_environment: dict[str, str]) -> Iterator[Keyspace]:
-    with keyspace(cassandra_environment) as made:
-        yield made
-
-
-@pytest.fixture
-def emptied(space: Keyspace) -> Keyspace:
-    space.empty()
-    return space
 
 
 def new_store(space: Keyspace, **changes: bool) -> CassandraPageStore:

@@ -6,7 +6,7 @@ import asyncio
 import struct
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -41,18 +41,6 @@ PLAN = {
     "pages_index": "character_id section page_id title excerpt embeddings_ref created_ts",
     "vault": "session_id saved_ts page_id label notes",
 }
-
-
-@pytest.fixture(scope="module")
-def space(cassandra_environment: dict[str, str]) -> Iterator[Keyspace]:
-    with keyspace(cassandra_environment) as made:
-        yield made
-
-
-@pytest.fixture
-def emptied(space: Keyspace) -> Keyspace:
-    space.empty()
-    return space
 
 
 def new_store(space: Keyspace, **changes: Any) -> CassandraPageStore:
@@ -378,25 +366,27 @@ def described(space: Keyspace, name: str) -> dict[str, list[tuple[object, ...]]]
 
 
 @pytest.mark.parametrize("table", PLAN)
-def test_a_table_of_the_plan_has_the_plans_columns(space: Keyspace, table: str) -> None:
-    name = space.environment["CASSANDRA_KEYSPACE"]
-    rows = space.rows(f"SELECT table_name, column_name FROM system_schema.columns WHERE keyspace_name = '{name}'")
-    assert set(PLAN[table].split()) <= {row["column_name"] for row in rows if row["table_name"] == table}
+def test_a_table_of_the_plan_has_the_plans_columns(cassandra_space: Keyspace, table: str) -> None:
+    name = cassandra_space.name
+    rows = cassandra_space.rows(
+        f"SELECT table_name, column_name FROM system_schema.columns WHERE keyspace_name = '{name}'"
+    )
+    assert set(PLAN[table].split()) <= {row[1] for row in columns if row[0] == table}
 
 
-def test_cqlsh_makes_of_the_file_what_we_make_of_it(space: Keyspace, tmp_path: Path) -> None:
-    name = f"{space.environment['CASSANDRA_KEYSPACE']}_sh"
+def test_cqlsh_makes_of_the_file_what_we_make_of_it(cassandra_space: Keyspace, tmp_path: Path) -> None:
+    name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_sh"
     script = tmp_path / "schema.cql"
     script.write_text(schema_text().replace("gibsey", name))
     for _ in range(2):
-        cqlsh(space, "-f", str(script))
+        cqlsh(cassandra_space, "-f", str(script))
     try:
-        made = described(space, name)
-        assert made == described(space, space.environment["CASSANDRA_KEYSPACE"])
+        made = described(cassandra_space, name)
+        assert made == described(cassandra_space, cassandra_space.name)
         assert len(made["columns"]) > 100
-        assert version_there(space.session, name) == 1
+        assert version_there(cassandra_space.session, name) == 1
     finally:
-        space.rows(f"DROP KEYSPACE {name}")
+        cassandra_space.rows(f"DROP KEYSPACE {name}")
 
 
 async def test_cqlsh_reads_what_was_written(store: CassandraPageStore, emptied: Keyspace) -> None:
@@ -408,7 +398,7 @@ async def test_cqlsh_reads_what_was_written(store: CassandraPageStore, emptied: 
     await store.append_log([make.log_row()])
     await store.save_snapshot(make.snapshot("reader", 1, make.branch(2, pages=3)))
     await store.save(make.vault_entry())
-    name = emptied.environment["CASSANDRA_KEYSPACE"]
+    name = emptied.name
 
     def told(query: str) -> list[str]:
         lines = cqlsh(emptied, "-k", name, "-e", query).splitlines()
@@ -439,9 +429,9 @@ async def test_cqlsh_reads_what_was_written(store: CassandraPageStore, emptied: 
     assert await asyncio.to_thread(told, "SELECT page_id, label, removed FROM vault") == ["S01-P0001", "mine", "False"]
 
 
-async def test_many_that_open_an_empty_cluster_at_once_all_find_their_tables(space: Keyspace) -> None:
-    name = f"{space.environment['CASSANDRA_KEYSPACE']}_many"
-    elsewhere = Keyspace({**space.environment, "CASSANDRA_KEYSPACE": name}, space.session)
+async def test_many_that_open_an_empty_cluster_at_once_all_find_their_tables(cassandra_space: Keyspace) -> None:
+    name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_many"
+    elsewhere = Keyspace({**cassandra_space.environment, "CASSANDRA_KEYSPACE": name}, cassandra_space.session)
     stores = [new_store(elsewhere) for _ in range(4)]
     try:
         await asyncio.gather(*(store.open() for store in stores))
@@ -450,18 +440,18 @@ async def test_many_that_open_an_empty_cluster_at_once_all_find_their_tables(spa
             await store.commit_outcome(f"reader-{number}", outcome.request_id, 0, outcome)
         for store in stores:
             assert len([journey async for journey in store.journeys()]) == 4
-        assert described(space, name) == described(space, space.environment["CASSANDRA_KEYSPACE"])
+        assert described(cassandra_space, name) == described(cassandra_space, cassandra_space.name)
     finally:
         await asyncio.gather(*(store.close() for store in stores))
-        space.rows(f"DROP KEYSPACE {name}")
+        cassandra_space.rows(f"DROP KEYSPACE {name}")
 
 
-def test_an_older_schema_is_migrated_and_a_newer_one_left_alone(space: Keyspace) -> None:
-    name = f"{space.environment['CASSANDRA_KEYSPACE']}_old"
-    elsewhere = Keyspace({**space.environment, "CASSANDRA_KEYSPACE": name}, space.session)
+def test_an_older_schema_is_migrated_and_a_newer_one_left_alone(cassandra_space: Keyspace) -> None:
+    name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_old"
+    elsewhere = Keyspace({**cassandra_space.environment, "CASSANDRA_KEYSPACE": name}, cassandra_space.session)
     schema = schema_of(elsewhere.settings)
     migrations = {1: ["ALTER TABLE pages ADD IF NOT EXISTS mended TEXT"], 0: ["DROP TABLE pages"]}
-    with keyspace(space.environment, name) as old:
+    with keyspace(cassandra_space.environment, name) as old:
         old.rows(f"UPDATE {name}.schema_version SET version = 0 WHERE name = 'qdpi'")
         old.rows(f"DROP TABLE {name}.vault")
         apply(old.session, schema, vectors=True, migrations=migrations)
@@ -473,14 +463,14 @@ def test_an_older_schema_is_migrated_and_a_newer_one_left_alone(space: Keyspace)
             asyncio.run(new_store(elsewhere).open())
 
 
-async def test_a_server_without_vectors_is_given_a_schema_without_them(space: Keyspace) -> None:
+async def test_a_server_without_vectors_is_given_a_schema_without_them(cassandra_space: Keyspace) -> None:
     """As Cassandra 4.1 is: it knows neither the type nor the index."""
-    name = f"{space.environment['CASSANDRA_KEYSPACE']}_bare"
-    elsewhere = Keyspace({**space.environment, "CASSANDRA_KEYSPACE": name}, space.session)
+    name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_bare"
+    elsewhere = Keyspace({**cassandra_space.environment, "CASSANDRA_KEYSPACE": name}, cassandra_space.session)
     store = new_store(elsewhere, vectors=False)
     try:
         await store.open()
-        made = described(space, name)
+        made = described(cassandra_space, name)
         assert made["indexes"] == []
         assert all(row[1] != "vector" for row in made["columns"])
         await store.put_embeddings(vectors(20))
@@ -492,12 +482,12 @@ async def test_a_server_without_vectors_is_given_a_schema_without_them(space: Ke
         await later.close()
     finally:
         await store.close()
-        space.rows(f"DROP KEYSPACE {name}")
+        cassandra_space.rows(f"DROP KEYSPACE {name}")
 
 
-async def test_nothing_is_asked_of_a_store_that_is_not_open(space: Keyspace) -> None:
+async def test_nothing_is_asked_of_a_store_that_is_not_open(cassandra_space: Keyspace) -> None:
     with pytest.raises(StoreUnavailable, match="is not open"):
-        await new_store(space).ping()
+        await new_store(cassandra_space).ping()
 
 
 async def test_opening_where_nothing_answers_is_an_outage() -> None:

@@ -23,6 +23,11 @@ class Keyspace:
         self.environment, self.session = environment, session
 
     @property
+    def name(self) -> str:
+        """The keyspace's name."""
+        return self.environment["CASSANDRA_KEYSPACE"]
+
+    @property
     def settings(self) -> Settings:
         """The settings of a store in it."""
         return load_settings(self.environment)
@@ -33,8 +38,7 @@ class Keyspace:
 
     def tables(self) -> list[str]:
         """Return the tables that hold what stores write."""
-        name = self.environment["CASSANDRA_KEYSPACE"]
-        found = self.rows(f"SELECT table_name FROM system_schema.tables WHERE keyspace_name = '{name}'")
+        found = self.rows(f"SELECT table_name FROM system_schema.tables WHERE keyspace_name = '{self.name}'")
         return [row["table_name"] for row in found if row["table_name"] != "schema_version"]
 
     def empty(self) -> None:
