@@ -367,10 +367,7 @@ def described(space: Keyspace, name: str) -> dict[str, list[tuple[object, ...]]]
 
 @pytest.mark.parametrize("table", PLAN)
 def test_a_table_of_the_plan_has_the_plans_columns(cassandra_space: Keyspace, table: str) -> None:
-    name = cassandra_space.name
-    rows = cassandra_space.rows(
-        f"SELECT table_name, column_name FROM system_schema.columns WHERE keyspace_name = '{name}'"
-    )
+    columns = described(cassandra_space, cassandra_space.name)["columns"]
     assert set(PLAN[table].split()) <= {row[1] for row in columns if row[0] == table}
 
 
