@@ -6,8 +6,9 @@ import pytest
 from tests.cli.conftest import Call
 
 from qdpi.cli import main
-from qdpi.cli.telling import cause_of, exit_code_of, printable, progress_line, secrets_of, tell, without
+from qdpi.cli.telling import cause_of, exit_code_of, progress_line, secrets_of, tell, without
 from qdpi.errors import BookRefused, InvalidInput, InvalidSetting, NoBook, StoreUnavailable
+from qdpi.printable import printable
 
 
 @pytest.mark.parametrize(

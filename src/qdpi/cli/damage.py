@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from qdpi.cli.answering import line, table
-from qdpi.cli.telling import printable
+from qdpi.printable import printable
 from qdpi.repairing import Mended
 
 

@@ -61,12 +61,13 @@ def _log_to(log: IO[str], settings: Settings) -> None:
 
 
 async def _read(settings: Settings, url: str | None, session: str | None, new: bool, lines: bool) -> int:
+    from qdpi.cli.telling import note
     from qdpi.client import Client
     from qdpi.terminal.entrance import Entrance, read_lines
     from qdpi.terminal.kept import HERE, KeptSessions
 
     kept = KeptSessions(settings.data_dir / "reader-sessions.json")
-    entrance = Entrance(kept, url.rstrip("/") if url else HERE, session, new)
+    entrance = Entrance(kept, url.rstrip("/") if url else HERE, session, new, note)
     async with _gateway(settings, url) as address, Client(address) as client:
         session_id = await entrance.session_at(client)
         if lines or not _fills_the_screen():

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from qdpi.bus.port import EventBus, Record
-from qdpi.cli.telling import printable
 from qdpi.errors import InvalidInput
 from qdpi.events import TOPICS, PageDelta
+from qdpi.printable import printable
 
 _TOLD: Final = (
     "symbol_code",

@@ -41,7 +41,7 @@ async def _replay(sessions: tuple[str, ...], check: bool, as_json: bool, setting
     from qdpi.bootstrap import build_store, build_system
     from qdpi.cli.answering import line
     from qdpi.cli.opening import store_open
-    from qdpi.cli.telling import printable
+    from qdpi.printable import printable
     from qdpi.services.replay import replay_all, replay_named
 
     different = 0

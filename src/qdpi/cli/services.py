@@ -71,8 +71,9 @@ def status(as_json: bool, settings: Settings) -> None:
 @settings_options("data_dir")
 def logs(name: str | None, lines: int, settings: Settings) -> None:
     """Print the end of a server's log, or of all."""
-    from qdpi.cli.telling import note, printable
+    from qdpi.cli.telling import note
     from qdpi.cluster.waiting import last_lines
+    from qdpi.printable import printable
 
     servers = _servers(settings)
     for node in [servers.node(name)] if name else servers.nodes:

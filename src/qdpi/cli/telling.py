@@ -126,10 +126,3 @@ def count_line(what: str, every: int = 1_000) -> Callable[[int], None]:
             note(f"{what}: {told * every}")
 
     return progress
-
-
-def printable(text: str) -> str:
-    """Return a text that cannot steer a terminal: other characters than printable ones and line feeds go."""
-    return "".join(
-        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}" for character in text
-    )

@@ -12,11 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
-from qdpi.cli.telling import printable
 from qdpi.client import Client
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
 from qdpi.gateway.answers import PageView, SearchHit
+from qdpi.printable import printable
 from qdpi.terminal import showing
 from qdpi.terminal.commands import Leave, say
 from qdpi.terminal.entrance import new_name

@@ -14,7 +14,6 @@ from http import HTTPStatus
 
 from rich.console import Console
 
-from qdpi.cli.telling import note
 from qdpi.client import Client, Refused
 from qdpi.terminal.input import InputLines
 from qdpi.terminal.kept import KeptSessions
@@ -24,12 +23,13 @@ from qdpi.terminal.reading import Reading
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """What a reader says when coming in: at which gateway, in which session, or anew."""
+    """What a reader says when coming in: at which gateway, in which session, or anew. `note` tells of what is lost."""
 
     kept: KeptSessions
     place: str
     session: str | None
     new: bool
+    note: Callable[[str], None]
 
     async def session_at(self, client: Client) -> str:
         """Return the session to read in, and keep it for the next time. Raises what the gateway refuses it with."""
@@ -41,20 +41,19 @@ class Entrance:
         if self.session is not None:
             return (await client.journey(self.session, limit=1)).session_id
         last = None if self.new else self.kept.session_of(self.place)
-        if last is not None and await _is_good(client, last):
+        if last is not None and await self._is_good(client, last):
             return last
         return (await client.session()).session_id
 
-
-async def _is_good(client: Client, session_id: str) -> bool:
-    try:
-        await client.journey(session_id, limit=1)
-    except Refused as refused:
-        if refused.problem.status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY}:
-            raise
-        note(f"{refused.detail} A new journey begins.")
-        return False
-    return True
+    async def _is_good(self, client: Client, session_id: str) -> bool:
+        try:
+            await client.journey(session_id, limit=1)
+        except Refused as refused:
+            if refused.problem.status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY}:
+                raise
+            self.note(f"{refused.detail} A new journey begins.")
+            return False
+        return True
 
 
 async def read_lines(client: Client, session_id: str) -> int:

@@ -11,7 +11,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from qdpi.cli.telling import printable
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
 from qdpi.gateway.answers import (
@@ -27,6 +26,7 @@ from qdpi.gateway.answers import (
 )
 from qdpi.gateway.previewing import BehaviourPreview
 from qdpi.page_schema import PageStatus
+from qdpi.printable import printable
 from qdpi.symbols import CHARACTER_NAMES, PROFILES, Trajectory, decode_symbol, profile_of, symbol_name
 
 MEASURE: Final = 72
