@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format types docs bench lock local-model clean
+.PHONY: help run test lint format types docs simulate chaos bench lock local-model clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,13 @@ types: .venv/dev ## check all types, strictly
 docs: .venv/dev ## write the pages of docs/ that are made from the code
 	@$(BIN)/python docs/generate.py
 
-bench: .venv/dev ## measure ingest, presses, retrieval, cold start and memory on this machine
+simulate: .venv/dev ## the whole pipeline on a simulated event loop, as many seeds as you like (ARGS="--seeds 10000")
+	@$(BIN)/python -m tests.simulation $(ARGS)
+
+chaos: .venv/dev ## kill everything on real servers of one node and of three, and count (ARGS="--nodes 1 --seed 7")
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
+bench: .venv/dev ## measure on this machine, embedded and on real servers (ARGS="embedded")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: .venv/uv ## choose versions anew, for all platforms, and write them down with their hashes

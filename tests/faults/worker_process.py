@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection
 import structlog
 from tests.faults.wrapping import Plan, Witness, nothing, witnessed_bus, witnessed_store
 
-from qdpi.bootstrap import build_bus, build_company, build_store, build_system, ensure_book, opened, utc_now
+from qdpi.bootstrap import build_bus, build_company, build_store, build_system, ensure_book, utc_now
+from qdpi.cli.starting import Start, closing
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
 from qdpi.retrieval.index import Embedder
@@ -40,9 +41,13 @@ async def work(
         store=witnessed_store(build_store(settings), witness),
         embedder=embedder,
     )
-    async with opened(system):
+
+    async def prepare() -> None:
         await ensure_book(system)
         await system.catalog.current()
+
+    async with closing(system):
+        await Start(system, prepare).ready(asyncio.Event())
         witness.begin()
         company = build_company(system, actors, model or OfflineWriter())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, company.stop)

@@ -1,13 +1,13 @@
 import asyncio
 from pathlib import Path
 
-from tests.support.flow import working
+from tests.flow.conftest import Working
 
 from qdpi.events import PageDone
 from qdpi.symbols import Trajectory
 
 
-async def test_a_press_is_answered_by_a_page_bound_to_the_ring(tmp_path: Path):
+async def test_a_press_is_answered_by_a_page_bound_to_the_ring(tmp_path: Path, working: Working):
     async with working(tmp_path) as flow, asyncio.timeout(30):
         outcome = await flow.press("s1", "an-author:XC", "S01-P0002")
         assert isinstance(outcome.event, PageDone)

@@ -5,7 +5,9 @@ import random
 from pathlib import Path
 
 import pytest
-from tests.support.flow import Flow, working
+from tests.flow.conftest import Working
+from tests.support.flow import Flow
+from tests.support.flow import working as embedded
 
 from qdpi.canon import read_book
 from qdpi.events import PageDone
@@ -53,7 +55,7 @@ def told(events: list[PageDone]) -> list[tuple[str, str, str, str, str | None]]:
     return [(e.trajectory.value, e.text, e.title, e.return_to, e.edges.next_within) for e in events]
 
 
-async def test_all_symbols_in_one_journey_on_the_own_book(tmp_path: Path) -> None:
+async def test_all_symbols_in_one_journey_on_the_own_book(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(300), working(tmp_path / "one") as flow:
         events = await press_all(flow)
         edition = await flow.system.catalog.current()
@@ -70,7 +72,7 @@ async def test_all_symbols_in_one_journey_on_the_own_book(tmp_path: Path) -> Non
 async def test_the_offline_writer_writes_the_same_journey_twice(tmp_path: Path) -> None:
     journeys = []
     for name in ("one", "two"):
-        async with asyncio.timeout(120), working(tmp_path / name) as flow:
+        async with asyncio.timeout(120), embedded(tmp_path / name) as flow:
             outcomes = [await flow.press("s", symbol) for symbol in SYMBOLS[:48]]
             journeys.append(told([o.event for o in outcomes if isinstance(o.event, PageDone)]))
     assert len(journeys[0]) == 48
@@ -88,7 +90,7 @@ async def each_in_its_own(flow: Flow) -> list[Outcome]:
     return [await flow.outcome_of(press.session_id, press.event_id) for press in presses]
 
 
-async def test_each_symbol_in_a_journey_of_its_own(tmp_path: Path) -> None:
+async def test_each_symbol_in_a_journey_of_its_own(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(300), working(tmp_path) as flow:
         outcomes = await each_in_its_own(flow)
     events = [outcome.event for outcome in outcomes if isinstance(outcome.event, PageDone)]
@@ -102,7 +104,7 @@ async def test_each_symbol_in_a_journey_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.canon
 @pytest.mark.slow
-async def test_all_symbols_on_the_authors_canon(tmp_path: Path, canon: Path) -> None:
+async def test_all_symbols_on_the_authors_canon(tmp_path: Path, working: Working, canon: Path) -> None:
     assert len(read_book(canon).pages) == 710
     async with asyncio.timeout(600), working(tmp_path, book=canon) as flow:
         ring = set((await flow.system.catalog.current()).ring.page_ids)

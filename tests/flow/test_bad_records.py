@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.support.flow import working
+from tests.flow.conftest import Working
 from tests.support.replies import writer
 
 from qdpi.bus.port import Message
@@ -22,7 +22,7 @@ GROUPS = {
 
 @pytest.mark.parametrize("topic", GROUPS)
 async def test_what_is_no_event_is_a_dead_letter_with_its_bytes_and_the_next_press_is_answered(
-    topic: str, tmp_path: Path
+    topic: str, tmp_path: Path, working: Working
 ) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         for value in GARBAGE:
@@ -36,7 +36,7 @@ async def test_what_is_no_event_is_a_dead_letter_with_its_bytes_and_the_next_pre
     assert {(letter.attempts, letter.error.code) for letter in letters} == {(1, "malformed_event")}
 
 
-async def test_a_press_that_cannot_be_but_can_be_traced_is_answered_as_failed(tmp_path: Path) -> None:
+async def test_a_press_that_cannot_be_but_can_be_traced_is_answered_as_failed(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         press = flow.press_event("s", "london-fox:XC", "S05-P0014")
         wrong = press.encode().replace(b'"symbol_code":16', b'"symbol_code":4711')

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.support.flow import working
+from tests.flow.conftest import Working
 from tests.support.replies import writer
 
 from qdpi.bus.publisher import message_of
@@ -26,7 +26,9 @@ from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
 from qdpi.symbols import CHARACTER_MAP
 
 
-async def test_a_press_leads_to_a_request_to_a_page_and_to_all_that_is_derived(tmp_path: Path) -> None:
+async def test_a_press_leads_to_a_request_to_a_page_and_to_all_that_is_derived(
+    tmp_path: Path, working: Working
+) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         store = flow.system.store
         press = flow.press_event("s", "princhetta:AP", "S05-P0014", words="who crosses here?")
@@ -81,7 +83,7 @@ async def test_a_press_leads_to_a_request_to_a_page_and_to_all_that_is_derived(t
         ]
 
 
-async def test_the_text_comes_in_pieces_whose_offsets_join_it(tmp_path: Path) -> None:
+async def test_the_text_comes_in_pieces_whose_offsets_join_it(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         deltas = flow.told.all(PageDelta)
@@ -96,7 +98,7 @@ async def test_the_text_comes_in_pieces_whose_offsets_join_it(tmp_path: Path) ->
     assert phases[-1] == "binding"
 
 
-async def test_every_message_bears_its_key_and_headers(tmp_path: Path) -> None:
+async def test_every_message_bears_its_key_and_headers(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         done = outcome.event
@@ -122,13 +124,13 @@ async def test_every_message_bears_its_key_and_headers(tmp_path: Path) -> None:
     assert record.header("traceparent")
 
 
-async def test_what_was_told_is_what_was_committed(tmp_path: Path) -> None:
+async def test_what_was_told_is_what_was_committed(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         assert flow.told.all(PageDone) == [outcome.event]
 
 
-async def test_a_repeated_press_has_one_outcome_which_is_told_again(tmp_path: Path) -> None:
+async def test_a_repeated_press_has_one_outcome_which_is_told_again(tmp_path: Path, working: Working) -> None:
     model = writer()
     async with asyncio.timeout(60), working(tmp_path, model) as flow:
         press = flow.press_event("s", "london-fox:XC", "S05-P0014")
@@ -142,7 +144,9 @@ async def test_a_repeated_press_has_one_outcome_which_is_told_again(tmp_path: Pa
 
 
 @pytest.mark.parametrize("layout", PageEventLayout)
-async def test_page_events_go_where_their_layout_says(layout: PageEventLayout, tmp_path: Path) -> None:
+async def test_page_events_go_where_their_layout_says(
+    layout: PageEventLayout, tmp_path: Path, working: Working
+) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer(), page_events=layout) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         assert outcome.page is not None
@@ -157,7 +161,9 @@ async def test_page_events_go_where_their_layout_says(layout: PageEventLayout, t
         assert changes == ["written", "indexed"]
 
 
-async def test_a_press_that_is_known_in_a_later_version_keeps_its_unknown_fields(tmp_path: Path) -> None:
+async def test_a_press_that_is_known_in_a_later_version_keeps_its_unknown_fields(
+    tmp_path: Path, working: Working
+) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         press = Press.model_validate({**flow.press_event("s", "london-fox:XC").model_dump(), "mood": "blue"})
         assert b'"mood":"blue"' in (message_of(press).value or b"")
@@ -168,7 +174,7 @@ async def test_a_press_that_is_known_in_a_later_version_keeps_its_unknown_fields
         assert '"mood":"blue"' in logged[0].payload_json
 
 
-async def test_readings_of_loci_are_kept_ones_once_the_page_is_there(tmp_path: Path) -> None:
+async def test_readings_of_loci_are_kept_ones_once_the_page_is_there(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         for _ in range(4):
             outcome = await flow.press("s", "london-fox:XC")
@@ -182,7 +188,7 @@ async def test_readings_of_loci_are_kept_ones_once_the_page_is_there(tmp_path: P
         assert samples == {"kept": 4.0}
 
 
-async def test_a_receipt_is_complete(tmp_path: Path) -> None:
+async def test_a_receipt_is_complete(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         receipt = (await flow.press("s", "princhetta:AP", "S05-P0014")).receipt
     assert (receipt.model, receipt.profile, receipt.canon_revision) == ("scripted", "AP", 1)
@@ -193,5 +199,5 @@ async def test_a_receipt_is_complete(tmp_path: Path) -> None:
     assert receipt.plan["beats"]
     assert receipt.validation is not None
     assert receipt.policy is not None
-    assert set(receipt.milliseconds) == {"prepare", "ask", "receive", "check"}
+    assert set(receipt.milliseconds) == {"prepare", "ask", "receive", "check", "bind"}
     assert all(version for version in (receipt.program_version, receipt.policy_version, receipt.extractor_version))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.support.flow import working
+from tests.flow.conftest import Working
 from tests.support.replies import PLAN, breaking_off, is_plan, page_for, writer
 
 from qdpi.backoff import Backoff
@@ -23,7 +23,9 @@ async def silence() -> AsyncIterator[str]:
     yield "never"
 
 
-async def test_a_model_that_recovers_in_time_writes_the_page_and_the_receipt_says_so(tmp_path: Path) -> None:
+async def test_a_model_that_recovers_in_time_writes_the_page_and_the_receipt_says_so(
+    tmp_path: Path, working: Working
+) -> None:
     replies = iter([AWAY, AWAY])
     model = writer(lambda prompt: next(replies, None) or page_for(prompt))
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=2) as flow:
@@ -33,7 +35,9 @@ async def test_a_model_that_recovers_in_time_writes_the_page_and_the_receipt_say
     assert outcome.receipt.failures == (AWAY.detail, AWAY.detail)
 
 
-async def test_a_model_that_stays_away_fails_the_press_once_and_the_next_is_answered(tmp_path: Path) -> None:
+async def test_a_model_that_stays_away_fails_the_press_once_and_the_next_is_answered(
+    tmp_path: Path, working: Working
+) -> None:
     replies = iter([AWAY] * 3)
     model = writer(lambda prompt: next(replies, None) or page_for(prompt))
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=2) as flow:
@@ -48,7 +52,7 @@ async def test_a_model_that_stays_away_fails_the_press_once_and_the_next_is_answ
     assert (done.seq, done.state.failures, done.state.pages) == (2, 1, 1)
 
 
-async def test_the_dead_letter_has_the_original_bytes_key_and_headers(tmp_path: Path) -> None:
+async def test_the_dead_letter_has_the_original_bytes_key_and_headers(tmp_path: Path, working: Working) -> None:
     model = writer(lambda prompt: AWAY)
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=1) as flow:
         failed = await flow.press("s", "london-fox:XC", LOCUS, words="with words")
@@ -63,7 +67,9 @@ async def test_the_dead_letter_has_the_original_bytes_key_and_headers(tmp_path: 
     assert (letter.session_id, letter.press_id) == ("s", failed.event.press_id)
 
 
-async def test_a_redelivered_failure_is_not_run_again_and_its_letter_is_the_same(tmp_path: Path) -> None:
+async def test_a_redelivered_failure_is_not_run_again_and_its_letter_is_the_same(
+    tmp_path: Path, working: Working
+) -> None:
     model = writer(lambda prompt: AWAY)
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=0) as flow:
         press = flow.press_event("s", "london-fox:XC", LOCUS)
@@ -74,7 +80,7 @@ async def test_a_redelivered_failure_is_not_run_again_and_its_letter_is_the_same
     assert len(model.prompts) == 1
 
 
-async def test_a_model_that_dies_in_mid_sentence_starts_the_text_over(tmp_path: Path) -> None:
+async def test_a_model_that_dies_in_mid_sentence_starts_the_text_over(tmp_path: Path, working: Working) -> None:
     replies = iter([True])
 
     def reply(prompt: str) -> Reply:
@@ -96,7 +102,7 @@ async def test_a_model_that_dies_in_mid_sentence_starts_the_text_over(tmp_path: 
 
 
 @pytest.mark.parametrize("nothing", ["", "   \n ", "<think>only thoughts</think>"])
-async def test_a_model_that_says_nothing_fails_the_press(nothing: str, tmp_path: Path) -> None:
+async def test_a_model_that_says_nothing_fails_the_press(nothing: str, tmp_path: Path, working: Working) -> None:
     model = writer(lambda prompt: nothing)
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=1) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
@@ -105,7 +111,7 @@ async def test_a_model_that_says_nothing_fails_the_press(nothing: str, tmp_path:
     assert len(model.prompts) == 2
 
 
-async def test_a_model_that_hangs_fails_the_press(tmp_path: Path) -> None:
+async def test_a_model_that_hangs_fails_the_press(tmp_path: Path, working: Working) -> None:
     model = writer(lambda prompt: silence())
     async with (
         asyncio.timeout(60),
@@ -116,7 +122,7 @@ async def test_a_model_that_hangs_fails_the_press(tmp_path: Path) -> None:
     assert outcome.event.error.code == "model_timeout"
 
 
-async def test_a_plan_that_was_made_is_not_paid_for_again(tmp_path: Path) -> None:
+async def test_a_plan_that_was_made_is_not_paid_for_again(tmp_path: Path, working: Working) -> None:
     replies = iter([AWAY])
 
     def reply(prompt: str) -> Reply:
@@ -129,7 +135,7 @@ async def test_a_plan_that_was_made_is_not_paid_for_again(tmp_path: Path) -> Non
     assert [call.attempt for call in outcome.receipt.calls] == [1, 2]
 
 
-async def test_a_page_that_fails_its_checks_is_committed_and_says_so(tmp_path: Path) -> None:
+async def test_a_page_that_fails_its_checks_is_committed_and_says_so(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer(lambda prompt: "the lamp " * 120)) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
     assert isinstance(outcome.event, PageDone)
@@ -141,7 +147,9 @@ async def test_a_page_that_fails_its_checks_is_committed_and_says_so(tmp_path: P
     assert outcome.page.validation == outcome.receipt.validation == outcome.event.validation
 
 
-async def test_an_error_that_nobody_foresaw_fails_the_press_after_bounded_tries(tmp_path: Path) -> None:
+async def test_an_error_that_nobody_foresaw_fails_the_press_after_bounded_tries(
+    tmp_path: Path, working: Working
+) -> None:
     def reply(prompt: str) -> Reply:
         raise ZeroDivisionError
 
@@ -155,7 +163,7 @@ async def test_an_error_that_nobody_foresaw_fails_the_press_after_bounded_tries(
     assert "ZeroDivisionError" not in outcome.event.error.next_step
 
 
-async def test_the_offline_writer_labels_every_page(tmp_path: Path) -> None:
+async def test_the_offline_writer_labels_every_page(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
     assert outcome.page is not None

@@ -3,8 +3,9 @@
 import asyncio
 from pathlib import Path
 
+from tests.flow.conftest import Working
 from tests.support.books import changed, without
-from tests.support.flow import Flow, working
+from tests.support.flow import Flow
 from tests.support.replies import Held, page_for, writer
 
 from qdpi.canon import own_book
@@ -29,6 +30,7 @@ async def take_in(flow: Flow, book: Book) -> int:
 
 async def test_a_request_that_waits_while_the_canon_is_switched_is_run_on_the_revision_it_names(
     tmp_path: Path,
+    working: Working,
 ) -> None:
     held = Held()
     replies = iter([held])
@@ -49,7 +51,9 @@ async def test_a_request_that_waits_while_the_canon_is_switched_is_run_on_the_re
     assert waited.page.canon_revision == 1
 
 
-async def test_a_press_on_a_page_that_a_revision_dropped_counts_from_the_next_that_is_there(tmp_path: Path) -> None:
+async def test_a_press_on_a_page_that_a_revision_dropped_counts_from_the_next_that_is_there(
+    tmp_path: Path, working: Working
+) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         await take_in(flow, without(own_book(), GONE))
         event = done(await flow.press("s", "london-fox:XC", GONE))
@@ -57,7 +61,7 @@ async def test_a_press_on_a_page_that_a_revision_dropped_counts_from_the_next_th
     assert (event.locus, event.anchor, event.edges.next_within) == (GONE, "S05-P0016", "S06-P0017")
 
 
-async def test_a_return_to_a_dropped_page_leads_to_the_next_that_is_there(tmp_path: Path) -> None:
+async def test_a_return_to_a_dropped_page_leads_to_the_next_that_is_there(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         fork = done(await flow.press("s", "london-fox:AP", LOCUS))
         assert fork.return_to == GONE
@@ -68,7 +72,7 @@ async def test_a_return_to_a_dropped_page_leads_to_the_next_that_is_there(tmp_pa
             assert (back.trajectory, back.return_to, back.edges.loop_back_to) == ("T1", "S05-P0016", "S05-P0016")
 
 
-async def test_a_saved_page_is_drawn_on_in_its_own_revision(tmp_path: Path) -> None:
+async def test_a_saved_page_is_drawn_on_in_its_own_revision(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         await take_in(flow, changed(own_book(), "S13-P0040", own_book().pages[39].text + " And so it ends."))
         await flow.save("s", "S13-P0040")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.support.flow import working
+from tests.flow.conftest import Working
 from tests.support.replies import DEGENERATE, Held, page_for, writer
 
 from qdpi.backoff import Backoff
@@ -23,7 +23,9 @@ def stopped_without_text(outcome: Outcome) -> bool:
     return isinstance(outcome.event, PageFailed) and outcome.event.error.code == "stopped"
 
 
-async def test_a_run_stopped_before_it_begins_fails_as_stopped_in_its_turn_without_a_call(tmp_path: Path) -> None:
+async def test_a_run_stopped_before_it_begins_fails_as_stopped_in_its_turn_without_a_call(
+    tmp_path: Path, working: Working
+) -> None:
     held = Held()
     replies = iter([held])
     model = writer(lambda prompt: next(replies, page_for)(prompt))
@@ -43,7 +45,7 @@ async def test_a_run_stopped_before_it_begins_fails_as_stopped_in_its_turn_witho
     assert len(model.prompts) == 2
 
 
-async def test_a_stop_that_comes_before_its_press_is_heeded(tmp_path: Path) -> None:
+async def test_a_stop_that_comes_before_its_press_is_heeded(tmp_path: Path, working: Working) -> None:
     model = writer()
     async with asyncio.timeout(60), working(tmp_path, model, actors=()) as flow:
         press = flow.press_event("s", "london-fox:XC", LOCUS)
@@ -54,7 +56,7 @@ async def test_a_stop_that_comes_before_its_press_is_heeded(tmp_path: Path) -> N
     assert model.prompts == []
 
 
-async def test_a_run_stopped_in_mid_text_keeps_the_text_so_far_and_says_so(tmp_path: Path) -> None:
+async def test_a_run_stopped_in_mid_text_keeps_the_text_so_far_and_says_so(tmp_path: Path, working: Working) -> None:
     held = Held()
     async with asyncio.timeout(60), working(tmp_path, writer(held)) as flow:
         press = flow.press_event("s", "london-fox:XC", LOCUS)
@@ -73,7 +75,7 @@ async def test_a_run_stopped_in_mid_text_keeps_the_text_so_far_and_says_so(tmp_p
     assert (call.finish_reason, call.output_hash) == ("stopped", sha256(held.text))
 
 
-async def test_a_run_stopped_while_its_model_is_waited_for_fails_as_stopped(tmp_path: Path) -> None:
+async def test_a_run_stopped_while_its_model_is_waited_for_fails_as_stopped(tmp_path: Path, working: Working) -> None:
     tried = asyncio.Event()
 
     def reply(prompt: str) -> Reply:
@@ -90,7 +92,9 @@ async def test_a_run_stopped_while_its_model_is_waited_for_fails_as_stopped(tmp_
     assert stopped_without_text(outcome)
 
 
-async def test_a_run_stopped_before_its_rework_has_a_word_keeps_the_first_draft(tmp_path: Path) -> None:
+async def test_a_run_stopped_before_its_rework_has_a_word_keeps_the_first_draft(
+    tmp_path: Path, working: Working
+) -> None:
     reworking, never = asyncio.Event(), asyncio.Event()
 
     def reply(prompt: str) -> Reply:
@@ -117,7 +121,7 @@ async def test_a_run_stopped_before_its_rework_has_a_word_keeps_the_first_draft(
     assert not outcome.event.validation.reworked
 
 
-async def test_a_stop_after_the_end_changes_nothing(tmp_path: Path) -> None:
+async def test_a_stop_after_the_end_changes_nothing(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         before = await flow.press("s", "london-fox:XC", LOCUS)
         await flow.stop("s", before.event.press_id)
@@ -128,7 +132,7 @@ async def test_a_stop_after_the_end_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("session", ["another", "S"])
-async def test_a_stop_from_another_journey_is_ignored(session: str, tmp_path: Path) -> None:
+async def test_a_stop_from_another_journey_is_ignored(session: str, tmp_path: Path, working: Working) -> None:
     held = Held()
     async with asyncio.timeout(60), working(tmp_path, writer(held)) as flow:
         press = flow.press_event("s", "london-fox:XC", LOCUS)

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.support.flow import Flow, working
+from tests.flow.conftest import Working
+from tests.support.flow import Flow
 from tests.support.replies import writer
 
 from qdpi.edition import Edition
@@ -19,7 +20,7 @@ LOCUS = "S05-P0014"
 
 
 @pytest.fixture
-async def flow(tmp_path: Path) -> AsyncIterator[Flow]:
+async def flow(tmp_path: Path, working: Working) -> AsyncIterator[Flow]:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         yield flow
 

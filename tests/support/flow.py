@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -32,7 +32,7 @@ from qdpi.language.port import LanguageModel
 from qdpi.outcome import Outcome
 from qdpi.retrieval.index import Embedder
 from qdpi.services.actors import group_of
-from qdpi.settings import Settings
+from qdpi.settings import load_settings
 from qdpi.symbols import Trajectory, parse_symbol
 from qdpi.system import System
 
@@ -171,15 +171,19 @@ async def working(
     actors: tuple[str, ...] = ACTORS,
     wrap: Callable[[System], System] = lambda system: system,
     backoff: Backoff | None = None,
+    environment: Mapping[str, str] | None = None,
     **settings: object,
 ) -> AsyncIterator[Flow]:
     """Run a system with its actors in a directory, on the project's own book unless `book` is given.
 
+    It is embedded unless the environment names a bus or a store.
+
     Leaving lets the actors finish what they have.
     """
-    given = Settings(data_dir=directory, **settings)  # type: ignore[arg-type]
+    given = load_settings(environment or {}, data_dir=directory, **settings)
     built = wrap(build_system(given, backoff=backoff, embedder=EMBEDDER))
     async with opened(built) as system:
+        await system.bus.create_topics(TOPICS.values())
         await ensure_book(system)
         told = Told(system.bus)
         hearing = asyncio.create_task(told.follow())

@@ -37,7 +37,13 @@ async def tell(outcome: Outcome, publisher: Publisher) -> None:
     letter = dead_letter_of(outcome)
     if letter is not None:
         await send_letter(publisher.bus, letter, key_of(outcome.request))
-    await together(*(publisher.publish(event, about) for event in (*page_events(outcome), audit_of(outcome))))
+    await together(_tell_of_page(outcome, publisher), publisher.publish(audit_of(outcome), about))
+
+
+async def _tell_of_page(outcome: Outcome, publisher: Publisher) -> None:
+    # One after another: who is asked to index a page tells of it too, and that must come after its writing.
+    for event in page_events(outcome):
+        await publisher.publish(event, outcome.page)
 
 
 async def _write_page(outcome: Outcome, store: PageStore) -> None:

@@ -1,0 +1,90 @@
+"""A run of chaos from beginning to end: furnish, live, settle, and hold all that is there against each other.
+
+`python -m tests.chaos [--long] [--nodes 1|3] [--seed N]`
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from cassandra.cluster import Cluster
+from tests.chaos.terms import Terms
+from tests.chaos.town import Town
+from tests.faults.checker import History, Violation, table, tally, violations
+from tests.faults.evidence import history_of, settled
+
+from qdpi.bootstrap import build_system, ensure_book, opened
+from qdpi.cluster import Servers
+from qdpi.events import TOPICS
+from qdpi.settings import load_settings
+from qdpi.system import System
+
+
+class End(NamedTuple):
+    """What came of a run."""
+
+    terms: Terms
+    history: History
+    happened: Counter[str]
+    kills: int
+    found: list[Violation]
+
+    def told(self) -> str:
+        """Return its table."""
+        lines = [f"{times:>5} × {what}" for what, times in sorted(self.happened.items())]
+        head = f"seed {self.terms.seed}, {self.terms.nodes} node(s) of each; {len(self.history.streams)} stream clients"
+        return "\n".join((head, *lines, table([tally(self.history, self.kills)])))
+
+
+async def chaos(terms: Terms, servers: Servers, directory: Path, tell: Callable[[str], None]) -> End:
+    """Run chaos on running servers."""
+    environment = servers.environment | {
+        "KAFKA_PREFIX": f"chaos-{terms.seed}-",
+        "KAFKA_PARTITIONS": "8",
+        "CASSANDRA_KEYSPACE": f"chaos_{terms.seed}",
+        "QDPI_DATA_DIR": str(directory / "data"),
+        "QDPI_MODEL": "offline",
+        "QDPI_LOG_LEVEL": "error",
+    }
+    settings = load_settings(environment)
+    async with opened(build_system(settings)) as system:
+        await system.bus.create_topics(TOPICS.values())
+        await ensure_book(system)
+    town = Town(terms, servers, environment, directory / "data", tell)
+    await town.live(lambda: _settled(environment))
+    async with opened(build_system(settings)) as system:
+        history = await _history(town, system, environment)
+    return End(terms, history, town.happened, town.kills, violations(history))
+
+
+async def _settled(environment: dict[str, str]) -> None:
+    async with opened(build_system(load_settings(environment))) as system:
+        await settled(system.bus)
+
+
+async def _history(town: Town, system: System, environment: dict[str, str]) -> History:
+    return await history_of(
+        system.store,
+        system.bus,
+        {reader.journey: reader.pressed for reader in town.readers},
+        generated=generated_pages(environment),
+        streams=[reader.stream for reader in town.readers],
+    )
+
+
+def generated_pages(environment: dict[str, str]) -> set[str]:
+    """Return the ids of all generated pages of which Cassandra has a row or an edge, by a client of our own."""
+    host, _, port = environment["CASSANDRA_HOSTS"].partition(",")[0].partition(":")
+    cluster = Cluster([host], port=int(port), protocol_version=5)
+    try:
+        session = cluster.connect(environment["CASSANDRA_KEYSPACE"])
+        pages = {row.page_id: row.extra_json for row in session.execute("SELECT page_id, extra_json FROM pages")}
+        linked = {row.page_id for row in session.execute("SELECT page_id FROM page_index_signals")}
+    finally:
+        cluster.shutdown()
+    canon = {page for page, extra in pages.items() if json.loads(extra)["placement"] is None}
+    return (pages.keys() | linked) - canon

@@ -1,0 +1,29 @@
+"""Many workers on a real Kafka and a real Cassandra, any of them killed: every press is answered once, in its turn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.chaos.chaos import chaos
+from tests.chaos.terms import SHORT, Trouble, deaths
+from tests.faults.conftest import Say, say
+from tests.support.servers import ABSENT
+
+from qdpi.cluster import running
+from qdpi.errors import ToolMissing
+
+__all__ = ["say"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.cassandra]
+
+
+async def test_no_press_is_lost_doubled_or_out_of_turn_whatever_is_killed(tmp_path: Path, say: Say):
+    try:
+        async with running(tmp_path / "servers") as servers:
+            end = await chaos(SHORT, servers, tmp_path, lambda line: None)
+    except ToolMissing:
+        pytest.skip(ABSENT)
+    say(end.told())
+    assert end.found == []
+    assert set(end.happened) == {*Trouble, *deaths(SHORT)}

@@ -1,0 +1,166 @@
+"""A town on Kafka and Cassandra: gateways, workers that die as their seed has it, and readers who notice nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from tests.chaos.terms import Terms, Trouble, deaths, troubles
+from tests.faults.lives import Life, Nursery, nursery
+from tests.faults.readers import Reader
+from tests.faults.running import Running
+
+from qdpi.cluster import Kind, Servers
+
+GENERATOR: Final = ("page_generator",)
+SUPPORT: Final = ("enricher", "recorder", "indexer")
+ASLEEP: Final = 2.5
+"""A zombie sleeps for so many session timeouts."""
+BLOODLESS: Final = (Trouble.ZOMBIE, Trouble.JOIN_AND_LEAVE)
+MOST_PAUSE: Final = 0.5
+MOST_WAVES: Final = 40
+
+
+class Town:
+    """Who works, who presses, and what has happened so far."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        servers: Servers,
+        environment: Mapping[str, str],
+        directory: Path,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.terms, self.servers, self.environment = terms, servers, environment
+        self.happened: Counter[str] = Counter()
+        self.readers: list[Reader] = []
+        self.gateways = [Running(directory, "serve", environment) for _ in range(2)]
+        self._chance = random.Random(terms.seed + 2)
+        self._deaths = deaths(terms)
+        self._to_come = Counter(self._deaths)
+        self._seeds = iter(range(terms.seed * 1_000, terms.seed * 1_000 + 100_000))
+        self._generators: set[Life] = set()
+        self._support: Life | None = None
+        self._over = asyncio.Event()
+        self._tell = tell
+
+    @property
+    def kills(self) -> int:
+        """How many processes were killed."""
+        return sum(times for what, times in self.happened.items() if what not in BLOODLESS)
+
+    async def live(self, settled: Callable[[], Awaitable[None]]) -> None:
+        """Press wave after wave until every death and trouble has happened, and every press was seen answered.
+
+        Those at work stay until `settled` returns.
+        """
+        async with AsyncExitStack() as stack:
+            for gateway in self.gateways:
+                await gateway.start()
+                stack.push_async_callback(gateway.end, signal.SIGTERM)
+            lives = await stack.enter_async_context(nursery())
+            self._support = await self._born(lives, SUPPORT)
+            async with asyncio.TaskGroup() as tasks:
+                slots = [tasks.create_task(self._generate(lives)) for _ in range(self.terms.generators)]
+                await self._waves(tasks.create_task(self._trouble(lives)))
+                await settled()
+                self._over.set()
+                for slot in slots:
+                    await slot
+            await self._support.end(signal.SIGTERM)
+
+    async def _waves(self, troubling: asyncio.Task[None]) -> None:
+        for wave in range(MOST_WAVES):
+            if troubling.done() and not self._to_come:
+                return
+            async with AsyncExitStack() as stack:
+                clients = [
+                    await stack.enter_async_context(httpx.AsyncClient(base_url=gateway.url, timeout=60.0))
+                    for gateway in self.gateways
+                ]
+                readers = [
+                    Reader(
+                        clients[number % len(clients)],
+                        f"wave-{wave}-{number}",
+                        self.terms.presses,
+                        random.Random(self._chance.random()),
+                        lambda: None,
+                    )
+                    for number in range(self.terms.journeys)
+                ]
+                self.readers += readers
+                async with asyncio.TaskGroup() as reading:
+                    for reader in readers:
+                        reading.create_task(reader.read())
+        raise AssertionError(f"After {MOST_WAVES} waves these deaths had not happened: {sorted(self._to_come)}")
+
+    async def _generate(self, lives: Nursery) -> None:
+        """Keep one generator alive; each life has the next of the deaths before it."""
+        while not self._over.is_set():
+            trouble = self._deaths.pop(0) if self._deaths else None
+            life = await self._born(lives, GENERATOR, trouble)
+            self._generators.add(life)
+            await self._until_over_or(life.dead)
+            self._generators.discard(life)
+            if not life.dead.done():
+                await life.end(signal.SIGTERM)
+            elif trouble is not None:
+                self._note(trouble)
+                self._to_come -= Counter([trouble])
+
+    def _note(self, what: str) -> None:
+        self.happened[what] += 1
+        self._tell(f"{sum(len(reader.seqs) for reader in self.readers)} answered; {what}")
+
+    async def _until_over_or(self, dead: asyncio.Future[Any]) -> None:
+        over: asyncio.Future[Any] = asyncio.ensure_future(self._over.wait())
+        await asyncio.wait([over, dead], return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+
+    async def _trouble(self, lives: Nursery) -> None:
+        for trouble in troubles(self.terms):
+            await asyncio.sleep(self._chance.random() * MOST_PAUSE)
+            await self._happen(trouble, lives)
+            self._note(trouble)
+
+    async def _happen(self, trouble: Trouble, lives: Nursery) -> None:
+        match trouble:
+            case Trouble.ZOMBIE:
+                await self._zombie()
+            case Trouble.JOIN_AND_LEAVE:
+                guest = await self._born(lives, GENERATOR)
+                await guest.end(signal.SIGTERM)
+            case Trouble.SUPPORT:
+                assert self._support is not None
+                await self._support.end(signal.SIGKILL)
+                self._support = await self._born(lives, SUPPORT)
+            case Trouble.GATEWAY:
+                gateway = self._chance.choice(self.gateways)
+                await gateway.end(signal.SIGKILL)
+                await gateway.start()
+            case Trouble.BROKER:
+                await self._again(Kind.KAFKA)
+            case Trouble.NODE:
+                await self._again(Kind.CASSANDRA)
+
+    async def _zombie(self) -> None:
+        life = self._chance.choice(sorted(self._generators, key=lambda life: life.pid))
+        life.hear_signal(signal.SIGSTOP)
+        await asyncio.sleep(ASLEEP * float(self.environment["KAFKA_SESSION_TIMEOUT"]))
+        life.hear_signal(signal.SIGCONT)
+
+    async def _again(self, kind: Kind) -> None:
+        name = f"{kind}-{self._chance.randint(1, self.terms.nodes)}"
+        await self.servers.kill(name)
+        await self.servers.restart(name)
+
+    async def _born(self, lives: Nursery, actors: tuple[str, ...], trouble: str | None = None) -> Life:
+        return await lives.worker(self.environment, actors=actors, trouble=trouble, seed=next(self._seeds))

@@ -1,0 +1,86 @@
+"""A client of other people's, kcat, reads what we publish, and what it publishes is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from tests.support.flow import Flow, working
+
+from qdpi.bootstrap import utc_now
+from qdpi.events import PageDone, PageEvent, PageRequest, Press
+from qdpi.symbols import parse_symbol
+
+pytestmark = [pytest.mark.kafka, pytest.mark.skipif(shutil.which("kcat") is None, reason="kcat is not installed")]
+
+
+@pytest.fixture
+def environment(kafka_environment: dict[str, str]) -> dict[str, str]:
+    return {**kafka_environment, "KAFKA_PREFIX": f"witness-{uuid4().hex[:8]}-", "KAFKA_PARTITIONS": "3"}
+
+
+async def kcat(environment: dict[str, str], *words: str, given: bytes = b"") -> bytes:
+    """Run kcat on our brokers and return what it says."""
+    process = await asyncio.create_subprocess_exec(
+        *("kcat", "-b", environment["KAFKA_BROKERS"], *words),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(given), 60)
+    assert process.returncode == 0
+    return said
+
+
+async def records(environment: dict[str, str], topic: str) -> list[dict[str, Any]]:
+    """Return what kcat finds in one of our topics."""
+    said = await kcat(environment, "-C", "-t", environment["KAFKA_PREFIX"] + topic, "-e", "-q", "-J")
+    return [json.loads(line) for line in said.splitlines()]
+
+
+async def answered(flow: Flow, session: str) -> PageDone:
+    (done,) = await flow.told.until(PageDone, lambda event: event.session_id == session)
+    return done
+
+
+async def test_kcat_reads_keys_headers_and_json(tmp_path: Path, environment: dict[str, str]):
+    async with asyncio.timeout(120), working(tmp_path, environment=environment) as flow:
+        outcome = await flow.press("reader", "princhetta:AP", "S05-P0014")
+        await flow.all_read_by("indexer")
+        (request,) = await records(environment, PageRequest.topic)
+        (done,) = await records(environment, PageDone.topic)
+        told = await records(environment, PageEvent.topic)
+
+    assert request["key"] == done["key"] == "reader"
+    assert json.loads(done["payload"])["page_id"] == outcome.event.model_dump()["page_id"]
+    headers = dict(zip(done["headers"][::2], done["headers"][1::2], strict=True))
+    assert headers["x-character"] == "princhetta"
+    assert (headers["x-symbol"], headers["x-orientation"], headers["x-provenance"]) == ("121", "A", "P")
+    assert headers["x-event-id"] == outcome.event.event_id
+    assert {record["key"] for record in told} == {outcome.page.page_id if outcome.page else None}
+
+
+async def test_a_press_that_kcat_publishes_is_answered(tmp_path: Path, environment: dict[str, str]):
+    async with asyncio.timeout(120), working(tmp_path, environment=environment) as flow:
+        press = Press(
+            event_id=str(uuid4()), ts=utc_now(), session_id="stranger", symbol_code=parse_symbol("an-author:XC")
+        )
+        line = b"stranger|" + press.model_dump_json().encode()
+        await kcat(environment, "-P", "-t", environment["KAFKA_PREFIX"] + Press.topic, "-K", "|", given=line)
+        done = await answered(flow, "stranger")
+
+    assert (done.press_id, done.seq) == (press.event_id, 1)
+
+
+async def test_a_press_without_headers_and_with_fields_nobody_knows_is_answered(tmp_path: Path, environment: dict[str, str]):
+    async with asyncio.timeout(120), working(tmp_path, environment=environment) as flow:
+        body = {"event_id": str(uuid4()), "ts": utc_now().isoformat(), "session_id": "stranger", "symbol_code": 255}
+        line = b"stranger|" + json.dumps({**body, "mood": "sly"}).encode()
+        await kcat(environment, "-P", "-t", environment["KAFKA_PREFIX"] + Press.topic, "-K", "|", given=line)
+        done = await answered(flow, "stranger")
+
+    assert done.symbol_code == 255
