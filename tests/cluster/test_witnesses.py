@@ -76,7 +76,7 @@ async def test_a_press_that_kcat_publishes_is_answered(tmp_path: Path, environme
     assert (done.press_id, done.seq) == (press.event_id, 1)
 
 
-async def test_a_press_without_headers_and_with_fields_nobody_knows_is_answered(tmp_path: Path, environment: dict[str, str]):
+async def test_a_press_without_headers_and_with_unknown_fields_is_answered(tmp_path: Path, environment: dict[str, str]):
     async with asyncio.timeout(120), working(tmp_path, environment=environment) as flow:
         body = {"event_id": str(uuid4()), "ts": utc_now().isoformat(), "session_id": "stranger", "symbol_code": 255}
         line = b"stranger|" + json.dumps({**body, "mood": "sly"}).encode()
