@@ -13,12 +13,14 @@ import structlog
 from tests.bus.scripted import AT_ONCE, HERE, ScriptedBus, record
 
 from qdpi.backoff import Backoff, patiently
+from qdpi.bus.middleware.count import count
 from qdpi.bus.middleware.dead_letter import dead_letter, letter_of, send_letter
-from qdpi.bus.middleware.observe import observe
+from qdpi.bus.middleware.limit import limit
 from qdpi.bus.middleware.retry import retry
-from qdpi.bus.port import Record
+from qdpi.bus.middleware.trace import trace
+from qdpi.bus.port import Partition, Record
 from qdpi.errors import BusUnavailable, InvalidInput, MalformedEvent, ModelFailed, StoreUnavailable
-from qdpi.events import DeadLetter, decode
+from qdpi.events import TOPICS, DeadLetter, Press, decode
 from qdpi.metrics import Metrics
 from qdpi.tracing import current_traceparent
 
@@ -256,29 +258,43 @@ async def test_a_record_without_a_key_has_a_dead_letter_without_one():
 
 
 async def test_a_handled_record_is_counted_and_one_that_failed_is_not(metrics):
-    handle = observe(Failing(RuntimeError("broken")), group="readers", metrics=metrics)
+    handle = count(Failing(RuntimeError("broken")), group="readers", metrics=metrics)
     with pytest.raises(RuntimeError):
         await handle(record(0))
     await handle(record(0))
     assert metrics.registry.get_sample_value("qdpi_records_handled_total", {"group": "readers"}) == 1
 
 
-async def test_a_handler_runs_in_its_records_trace_and_its_log_lines_carry_the_events_id(metrics):
-    trace = "0af7651916cd43dd8448eb211c80319c"
+async def test_a_handler_runs_in_its_records_trace_and_its_log_lines_carry_the_events_id():
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
     seen = list[tuple[str | None, dict[str, object]]]()
 
     async def handler(each: Record) -> None:
         seen.append((current_traceparent(), structlog.contextvars.get_contextvars()))
 
-    headers = (("x-event-id", b"press-1"), ("traceparent", f"00-{trace}-b7ad6b7169203331-01".encode()))
-    handle = observe(handler, group="readers", metrics=metrics)
+    headers = (("x-event-id", b"press-1"), ("traceparent", f"00-{trace_id}-b7ad6b7169203331-01".encode()))
+    handle = trace(handler, group="readers")
     await handle(record(0)._replace(headers=headers))
     await handle(record(0)._replace(headers=headers))
     (first, fields), (second, _) = seen
     assert first is not None
     assert first == second
-    assert first.startswith(f"00-{trace}-")
+    assert first.startswith(f"00-{trace_id}-")
     assert not first.endswith("b7ad6b7169203331-01")
     assert fields == {"group": "readers", "topic": "here", "event_id": "press-1"}
     assert current_traceparent() is None
     assert structlog.contextvars.get_contextvars() == {}
+
+
+async def test_a_record_larger_than_its_topic_takes_is_refused_before_it_is_read_and_tried_once(metrics):
+    handler, ending = Failing(), Ending()
+    largest = TOPICS[Press.topic].max_bytes
+    handle = retry(limit(handler), ending, group="readers", backoff=AT_ONCE, metrics=metrics)
+    place = Partition(Press.topic, 0)
+    await handle(record(0, partition=place, value=bytes(largest)))
+    assert (handler.calls, ending.ended) == (1, [])
+    await handle(record(1, partition=place, value=bytes(largest + 1)))
+    ((refused, error, attempts),) = ending.ended
+    assert (handler.calls, refused.offset, attempts) == (1, 1, 1)
+    assert isinstance(error, MalformedEvent)
+    assert f"{largest + 1:,} bytes" in error.detail

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 
+from qdpi.bus.middleware.count import count
 from qdpi.bus.middleware.dead_letter import dead_letter
-from qdpi.bus.middleware.observe import observe
+from qdpi.bus.middleware.limit import limit
 from qdpi.bus.middleware.retry import GiveUp, retry
+from qdpi.bus.middleware.trace import trace
 from qdpi.bus.worker import Handler, Worker
 from qdpi.errors import BusUnavailable
 from qdpi.events import Ask, IndexUpdate, PageRequest, Press
@@ -123,12 +125,12 @@ def _worker(
 ) -> Actor:
     group = group_of(name)
     give_up = refuse_or(dead_letter(system.bus, group=group, now=system.now, metrics=system.metrics))
-    handler = retry(service, give_up, group=group, backoff=system.backoff, metrics=system.metrics)
+    handler = retry(limit(service), give_up, group=group, backoff=system.backoff, metrics=system.metrics)
     worker = Worker(
         system.bus,
         group,
         topics,
-        observe(handler, group=group, metrics=system.metrics),
+        count(trace(handler, group=group), group=group, metrics=system.metrics),
         backoff=system.backoff,
         settle=system.store.settle,
     )

@@ -1,4 +1,4 @@
-"""What can be seen of a handler: counted records, and log lines that carry the ids of their event."""
+"""What a handler does belongs to its record's trace, and its log lines carry the ids of its event."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import structlog
 
 from qdpi.bus.port import Record
 from qdpi.bus.worker import Handler
-from qdpi.metrics import Metrics
 from qdpi.tracing import continued
 
 
-def observe(handler: Handler, *, group: str, metrics: Metrics) -> Handler:
-    """Wrap a handler: count what it finishes, and trace it under the record's ids."""
-    handled = metrics.handled.labels(group)
+def trace(handler: Handler, *, group: str) -> Handler:
+    """Wrap a handler: continue the record's trace, or begin one of the record's own."""
 
     async def handle(record: Record) -> None:
         event = record.header("x-event-id")
@@ -21,6 +19,5 @@ def observe(handler: Handler, *, group: str, metrics: Metrics) -> Handler:
             structlog.contextvars.bound_contextvars(group=group, topic=record.topic, event_id=event),
         ):
             await handler(record)
-        handled.inc()
 
     return handle

@@ -1,0 +1,18 @@
+"""How many records a group has finished."""
+
+from __future__ import annotations
+
+from qdpi.bus.port import Record
+from qdpi.bus.worker import Handler
+from qdpi.metrics import Metrics
+
+
+def count(handler: Handler, *, group: str, metrics: Metrics) -> Handler:
+    """Wrap a handler: count what it finishes, however that ended, but not what it raises on."""
+    handled = metrics.handled.labels(group)
+
+    async def handle(record: Record) -> None:
+        await handler(record)
+        handled.inc()
+
+    return handle
