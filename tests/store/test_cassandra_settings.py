@@ -10,6 +10,7 @@ import pytest
 from cassandra import AuthenticationFailed, InvalidRequest, OperationTimedOut, Unavailable, WriteTimeout
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, NoHostAvailable
 from cassandra.policies import FallthroughRetryPolicy, TokenAwarePolicy
+from cassandra.protocol import ConfigurationException, ErrorMessageSub, OverloadedErrorMessage, SyntaxException
 
 from qdpi.errors import InvalidSetting, QdpiError, StoreUnavailable
 from qdpi.settings import Settings, load_settings
@@ -123,6 +124,9 @@ OUTAGES = [
     (Unavailable("too few", consistency=6), "too few", "quorum"),
     (InvalidRequest("unconfigured table pages"), "unconfigured table pages", "cassandra-init"),
     (ConnectionResetError("reset"), "reset", "tried again"),
+    (OverloadedErrorMessage(code=0x1001, message="too much", info=None), "too much", "tried again"),
+    (ErrorMessageSub(code=0x1700, message="CAS unknown", info=None), "CAS unknown", "tried again"),
+    (ConfigurationException(code=0x2300, message="no dc9", info=None), "no dc9", "CASSANDRA_REPLICATION"),
 ]
 
 
@@ -136,6 +140,10 @@ def test_an_outage_says_which_cluster_what_happened_and_what_to_do(error: Except
 
 
 def test_a_request_that_is_wrong_in_itself_is_no_outage_to_be_waited_for() -> None:
-    told = trouble("a:1", InvalidRequest("Mutation of 20MiB is too large"))
-    assert isinstance(told, QdpiError)
-    assert not isinstance(told, StoreUnavailable)
+    for error in (
+        InvalidRequest("Mutation of 20MiB is too large"),
+        SyntaxException(code=0x2000, message="no viable alternative", info=None),
+    ):
+        told = trouble("a:1", error)
+        assert isinstance(told, QdpiError)
+        assert not isinstance(told, StoreUnavailable)

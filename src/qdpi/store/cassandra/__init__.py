@@ -1,7 +1,9 @@
 """The page store on Apache Cassandra 4.1 or 5: any number of processes, and of nodes.
 
-A write is answered by a quorum of replicas, not by their disks: nodes sync their commit logs every ten seconds
-unless told otherwise, so that a power cut is survived where not all replicas lose power at once.
+A write is answered by a quorum of replicas, not by their disks: a node syncs its commit log every ten seconds, and
+marks every 0.1 s what of it a restart will read, unless told otherwise. So acknowledged writes outlive whatever
+leaves one replica of a quorum running; where there is only one replica, they outlive its death with
+`commitlog_sync: batch` alone.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ class CassandraPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
 
     `preparation` tells what this store prepares of a canon from what others do, so it is nobody else's. With
     `mending`, projections are written at the present time (`now`) and win over deletions. Every method raises
-    `StoreUnavailable` while no quorum answers, after `CASSANDRA_TIMEOUT` seconds at most.
+    `StoreUnavailable` while no quorum answers, after `CASSANDRA_TIMEOUT` seconds at most; a commit, which reads
+    again before it gives up, after twice that.
     """
 
     def __init__(

@@ -17,10 +17,11 @@ from cassandra import (
 )
 from cassandra.cluster import NoHostAvailable
 from cassandra.connection import ConnectionException
+from cassandra.protocol import ConfigurationException, ErrorMessage, SyntaxException
 
 from qdpi.errors import QdpiError, StoreUnavailable
 
-DRIVER_ERRORS: Final = (DriverException, NoHostAvailable, ConnectionException, OSError)
+DRIVER_ERRORS: Final = (DriverException, NoHostAvailable, ConnectionException, ErrorMessage, OSError)
 """All that the driver raises about a cluster, and not about its caller."""
 
 _AGAIN: Final = "It is tried again by itself."
@@ -33,6 +34,7 @@ _NEXT_STEPS: Final = (
     (Unavailable, f"Too few replicas are up for a quorum: start the nodes that are down. {_AGAIN}"),
     ((Timeout, OperationTimedOut), f"Look at the nodes' load and logs, or raise CASSANDRA_TIMEOUT. {_AGAIN}"),
     (InvalidRequest, "See that the tables are there: `qdpi cassandra-init` makes what is missing."),
+    (ConfigurationException, "Check CASSANDRA_REPLICATION and the names of the cluster's datacenters."),
     (RequestExecutionException, f"Look at the nodes' logs. {_AGAIN}"),
 )
 _GONE: Final = ("unconfigured table", "does not exist", "undefined column", "unknown identifier")
@@ -46,7 +48,7 @@ def trouble(hosts: str, error: BaseException) -> QdpiError:
     """
     cause = _cause(error)
     detail = f"Cassandra at {hosts}: {_told(cause)}"
-    if isinstance(cause, InvalidRequest) and not any(sign in str(cause).lower() for sign in _GONE):
+    if isinstance(cause, InvalidRequest | SyntaxException) and not any(sign in str(cause).lower() for sign in _GONE):
         return QdpiError(f"{detail.removesuffix('.')}, which is our mistake.")
     return StoreUnavailable(detail, next_step=next(step for kind, step in _STEPS if isinstance(cause, kind)))
 
