@@ -52,7 +52,7 @@ class Event(BaseModel):
 
     event_id: Id
     ts: Timestamp
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
     session_id: Session
     cause_id: str | None = None
 

@@ -1,6 +1,7 @@
 """Bytes on a topic that are no event: they go to the dead letters as they were, and work goes on."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,18 @@ from tests.flow.conftest import Working
 from tests.support.replies import writer
 
 from qdpi.bus.port import Message
-from qdpi.events import Ask, DeadLetter, IndexUpdate, PageDone, PageFailed, PageRequest, Press, VaultChange
+from qdpi.events import Ask, DeadLetter, IndexUpdate, PageDone, PageFailed, PageRequest, Press, Stop, VaultChange
 
-GARBAGE = [b"", b"\xff\xfe\x00", b"{", b"null", b"[]", b'{"session_id": "s"}', b'{"event_id": 1}', b"9" * 5_000]
+GARBAGE = [None, b"", b"\xff\xfe\x00", b"{", b"null", b"[]", b'{"session_id": "s"}', b'{"event_id": 1}', b"9" * 5_000]
 GROUPS = {
     Press.topic: "qdpi.enricher",
     Ask.topic: "qdpi.enricher",
     PageRequest.topic: "qdpi.page_generator",
     IndexUpdate.topic: "qdpi.indexer",
     VaultChange.topic: "qdpi.recorder",
+    Stop.topic: "qdpi.recorder",
+    PageDone.topic: "qdpi.recorder",
+    PageFailed.topic: "qdpi.recorder",
 }
 
 
@@ -36,13 +40,33 @@ async def test_what_is_no_event_is_a_dead_letter_with_its_bytes_and_the_next_pre
     assert {(letter.attempts, letter.error.code) for letter in letters} == {(1, "malformed_event")}
 
 
-async def test_a_press_that_cannot_be_but_can_be_traced_is_answered_as_failed(tmp_path: Path, working: Working) -> None:
+@pytest.mark.parametrize("topic", GROUPS)
+async def test_records_without_a_key_are_dead_letters_too(topic: str, tmp_path: Path, working: Working) -> None:
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        for value in GARBAGE:
+            await flow.system.bus.publish(Message(topic, None, value))
+        await flow.press("s", "london-fox:XC", "S05-P0014")
+        letters = await flow.told.until(DeadLetter, lambda letter: letter.group == GROUPS[topic], count=len(GARBAGE))
+    assert Counter(letter.original()[1] for letter in letters) == Counter(GARBAGE)
+    assert {letter.original()[0] for letter in letters} == {None}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "named"),
+    [
+        (b'"symbol_code":16', b'"symbol_code":4711', "symbol_code"),
+        (b'"schema_version":1', b'"schema_version":99', "schema_version"),
+    ],
+)
+async def test_a_press_that_cannot_be_but_can_be_traced_is_answered_as_failed(
+    right: bytes, wrong: bytes, named: str, tmp_path: Path, working: Working
+) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         press = flow.press_event("s", "london-fox:XC", "S05-P0014")
-        wrong = press.encode().replace(b'"symbol_code":16', b'"symbol_code":4711')
-        assert wrong != press.encode()
-        await flow.system.bus.publish(Message(Press.topic, b"s", wrong))
+        sent = press.encode().replace(right, wrong)
+        assert sent != press.encode()
+        await flow.system.bus.publish(Message(Press.topic, b"s", sent))
         outcome = await flow.outcome_of("s", press.event_id)
     assert isinstance(outcome.event, PageFailed)
     assert outcome.event.error.code == "malformed_event"
-    assert "symbol_code" in outcome.event.error.detail
+    assert named in outcome.event.error.detail

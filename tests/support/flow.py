@@ -59,7 +59,7 @@ class Told:
                     self.records.append(record)
                     self._grown.notify_all()
                 if record.topic in {PageDone.topic, PageFailed.topic}:
-                    self._ended[str(body_of(record.value)["press_id"])].set()
+                    self._ended[str(body_of(record.value).get("press_id"))].set()
 
     async def end_of(self, press: str) -> None:
         """Wait until the outcome of a press was told."""
