@@ -15,7 +15,7 @@ from tests.support.house import House, house_in
 from qdpi.asyncapi.services import SERVICES, EventModel
 from qdpi.bus.port import EventBus, Message
 from qdpi.bus.publisher import Publisher
-from qdpi.events import TOPICS, DeadLetter, PageEvent, VaultChange
+from qdpi.events import TOPICS, DeadLetter, PageEvent
 from qdpi.system import System
 
 
@@ -90,7 +90,7 @@ async def test_each_worker_joins_taps_and_sends_what_the_table_says(tmp_path: Pa
 
 async def every_call(house: House) -> None:
     body = {"session_id": "alice", "symbol_code": 0, "user_intent": "Who?", "event_id": "e", "page_id": "S01-P0001"}
-    for path in ("event/ui/symbol", "event/ask", "event/stop"):
+    for path in ("event/ui/symbol", "event/ask", "event/stop", "vault/alice"):
         answer = await house.client.post(f"/api/v1/{path}", json=body)
         assert answer.status_code == 200, answer.text
 
@@ -102,7 +102,7 @@ async def test_the_gateway_taps_and_sends_what_the_table_says(tmp_path: Path):
 
     assert noted["gateway"].joined == {}
     assert noted["gateway"].tapped == topics(SERVICES["gateway"].taps)
-    assert noted["gateway"].published == topics(SERVICES["gateway"].sends) - {VaultChange.topic}
+    assert noted["gateway"].published == topics(SERVICES["gateway"].sends)
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -187,6 +187,16 @@ def test_a_dumb_terminal_is_read_line_by_line_without_escapes(
     assert "\x1b" not in at.seen
 
 
+@pytest.mark.parametrize("args", [(), ("--lines",)], ids=["full screen", "lines"])
+def test_asked_to_end_it_gives_the_terminal_back(terminal: Callable[..., Terminal], args: tuple[str, ...]):
+    at = terminal(*args)
+    at.until("S01-P0001")
+    os.kill(at.child, signal.SIGTERM)
+
+    assert at.exit_code() == 0
+    assert at.seen.count("\x1b[?1049h") == at.seen.count("\x1b[?1049l")
+
+
 @pytest.mark.parametrize("environ", [{}, {"NO_COLOR": "1"}], ids=["colour", "no colour"])
 def test_the_full_screen_opens_turns_pages_resizes_and_gives_the_terminal_back(
     terminal: Callable[..., Terminal], environ: dict[str, str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Awaitable
 from typing import ClassVar, Final
 
@@ -19,7 +20,7 @@ from qdpi.gateway.answers import PageView, SearchHit
 from qdpi.printable import printable
 from qdpi.terminal import showing
 from qdpi.terminal.commands import Leave, say
-from qdpi.terminal.entrance import new_name
+from qdpi.terminal.entrance import new_name, signals_to
 from qdpi.terminal.reading import Reading, Run
 from qdpi.terminal.screens import ChoiceScreen, GridScreen, TextScreen
 
@@ -362,7 +363,8 @@ def _hit_line(hit: SearchHit) -> str:
 async def read_on_screen(client: Client, session_id: str) -> int:
     """Read on the full screen; return the exit code. Raises what the gateway refuses it with."""
     app = ReadingApp(client, session_id)
-    code = await app.run_async()
+    with signals_to({signal.SIGTERM: app.action_leave, signal.SIGHUP: app.action_leave}):
+        code = await app.run_async()
     if app.failure is not None:
         raise app.failure
     return code or 0

@@ -7,7 +7,7 @@ import io
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -64,7 +64,7 @@ async def read_lines(client: Client, session_id: str) -> int:
     paper = Paper(console, live=console.is_terminal)
     reading = Reading(client, session_id, paper, new_name)
     reader = LineReader(reading, paper, InputLines(sys.stdin.fileno()), prompt=at_terminal)
-    with interrupts_to(reader.interrupt):
+    with signals_to({signal.SIGINT: reader.interrupt, signal.SIGTERM: reader.leave}):
         await reader.run()
     return 1 if reader.refused and not at_terminal else 0
 
@@ -81,11 +81,13 @@ def _write_anything(stream: object) -> None:
 
 
 @contextmanager
-def interrupts_to(heard: Callable[[], None]) -> Iterator[None]:
-    """Hand Ctrl-C to somebody for a block."""
+def signals_to(hearers: Mapping[signal.Signals, Callable[[], object]]) -> Iterator[None]:
+    """Hand signals to those who hear them for a block."""
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, heard)
+    for number, heard in hearers.items():
+        loop.add_signal_handler(number, heard)
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
+        for number in hearers:
+            loop.remove_signal_handler(number)

@@ -114,10 +114,14 @@ class LineReader:
     def interrupt(self) -> None:
         """Stop what is being written; where nothing is, or it is being stopped already, leave."""
         if not self._reading.busy or self._stopping is not None:
-            self._leaving.set()
+            self.leave()
             return
         self._stopping = asyncio.get_running_loop().create_task(self._reading.stop())
         self._stopping.add_done_callback(self._stopped)
+
+    def leave(self) -> None:
+        """Leave at once; what is being written goes on where the gateway does."""
+        self._leaving.set()
 
     def _stopped(self, task: asyncio.Task[bool]) -> None:
         error = None if task.cancelled() else task.exception()
