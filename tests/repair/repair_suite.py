@@ -11,6 +11,7 @@ from tests.support import factories
 from tests.support.tables import Row, Tables
 
 from qdpi.bootstrap import random_id, utc_now
+from qdpi.bus.port import Message
 from qdpi.events import Ask, PageDone, PageRequest, Press, decode
 from qdpi.identity import page_id, request_id
 from qdpi.journey import fold
@@ -205,6 +206,16 @@ class RepairSuite:
         assert len(records) == 2
         assert records[0][2:5] == records[1][2:5]
         assert await world.found(apply=True) == {}
+
+    async def test_a_press_with_another_id_in_its_header_is_answered_by_the_id_in_its_body(self, world: World) -> None:
+        async with world.system() as system:
+            (answered,) = [r async for r in system.bus.scan(Ask.topic)]
+            await system.bus.publish(
+                Message(Ask.topic, answered.key, answered.value, (("x-event-id", random_id().encode()),))
+            )
+            await read_past(system.bus, "qdpi.enricher", (Press.topic, Ask.topic))
+        assert await world.found("bob") == {}
+        await world.found(apply=True)  # what the enricher was made to skip of other tests
 
 
 async def read_past(bus: Any, group: str, topics: tuple[str, ...]) -> None:

@@ -104,8 +104,8 @@ async def lagging(bus: EventBus, topics: Collection[str]) -> dict[str, int]:
 
 
 def event_of(record: Record) -> str | None:
-    """Return the id of the event that a record carries, None where it has none."""
-    named = record.header("x-event-id") or body_of(record.value).get("event_id")
+    """Return the id of the event that a record carries: its body's, as workers read it, or its header's."""
+    named = body_of(record.value).get("event_id") or record.header("x-event-id")
     return named if isinstance(named, str) else None
 
 
