@@ -9,6 +9,7 @@ from threading import Thread
 from time import monotonic
 from typing import Any, TypeVar
 
+import structlog
 from confluent_kafka import KafkaException
 
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
@@ -19,6 +20,8 @@ from qdpi.bus.port import Delivery
 from qdpi.errors import BusUnavailable
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 
 class Consuming:
@@ -81,9 +84,13 @@ class Consuming:
         return kept
 
     async def _in_time(self, future: asyncio.Future[T], timeout: float) -> T:
-        done, _ = await asyncio.wait((future,), timeout=timeout)
+        either: set[asyncio.Future[Any]] = {future, self._ended}
+        done, _ = await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if not done:
             raise BusUnavailable(f"Kafka kept {self._name} waiting for more than {timeout:g} s.")
+        if future not in done:
+            self._ended.result()
+            raise BusUnavailable(f"{self._name} was closed.")
         if future is self._pending and future.exception() is not None:
             self._pending = None
         return future.result()
@@ -91,10 +98,11 @@ class Consuming:
     def _run(self) -> None:
         try:
             self._poller.run()
-        except BaseException as error:
+        except Exception as error:
+            log.exception("kafka.thread_died", thread=self._name)
             self._tell(self._ended, error)
-            raise
-        self._tell(self._ended, None)
+        else:
+            self._tell(self._ended, None)
 
     def _tell(self, future: asyncio.Future[T], outcome: T | BaseException) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is there to be told

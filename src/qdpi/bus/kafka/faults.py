@@ -65,10 +65,12 @@ def error_of(exception: KafkaException) -> KafkaError:
 
 async def answered(future: Future[T], doing: str, *, timeout: float = REQUEST_TIMEOUT) -> T:
     """Await a future of the client's. Raises `BusUnavailable`, or the `KafkaException` it ends with."""
+    # shielded, because the client's threads fulfil it whether or not anybody still waits
+    told = asyncio.wrap_future(future)
+    told.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
         async with asyncio.timeout(timeout + 1.0):
-            # shielded, because the client's threads fulfil it whether or not anybody still waits
-            return await asyncio.shield(asyncio.wrap_future(future))
+            return await asyncio.shield(told)
     except TimeoutError:
         raise BusUnavailable(f"{doing}: no answer from Kafka within {timeout:g} s.") from None
 

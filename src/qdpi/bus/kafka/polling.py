@@ -12,10 +12,10 @@ from time import monotonic
 from typing import Final, NamedTuple, Protocol
 
 import structlog
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import Message as KafkaMessage
 
-from qdpi.bus.kafka.faults import Reach, away, is_passing
+from qdpi.bus.kafka.faults import Reach, away, error_of, is_passing
 from qdpi.bus.kafka.naming import Names
 from qdpi.bus.kafka.pulse import Pulse
 from qdpi.bus.kafka.records import record_of
@@ -75,7 +75,11 @@ class Poller:
     def run(self) -> None:
         """Own the consumer until `close`, which leaves its group at once."""
         while not self._closing:
-            self._turn()
+            try:
+                self._turn()
+            except KafkaException as exception:
+                log.exception("kafka.poll_failed")
+                self._trouble = away(error_of(exception), "Kafka's consumer failed")
         self._consumer.close()
         self._answer(Delivery())
 

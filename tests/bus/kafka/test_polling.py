@@ -1,0 +1,110 @@
+"""The thread that owns a consumer: when it polls, and what becomes of what goes wrong on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from tests.bus.scripted import PATIENCE
+
+from qdpi.bus.kafka.consuming import Consuming
+from qdpi.bus.kafka.faults import Reach
+from qdpi.bus.kafka.naming import Names
+from qdpi.bus.kafka.polling import Poller
+from qdpi.bus.kafka.pulse import Pulse
+from qdpi.bus.port import Partition
+from qdpi.errors import BusUnavailable
+
+
+class ScriptedConsumer:
+    """A consumer whose polls do what a test says."""
+
+    def __init__(self, poll: Callable[[], None]) -> None:
+        self.polls = 0
+        self.closed = False
+        self._poll = poll
+
+    def poll(self, timeout: float) -> None:
+        self.polls += 1
+        self._poll()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Everything:
+    """A role that reads all."""
+
+    def owns(self, partition: Partition) -> bool:
+        return True
+
+    def flows(self, partition: Partition) -> bool:
+        return True
+
+    def prepare(self, *, wanted: bool) -> bool:
+        return wanted
+
+
+class Still(Pulse):
+    """The pulse of a loop that hangs."""
+
+    def beats(self) -> bool:
+        return False
+
+
+def consuming(consumer, pulse: type[Pulse] = Pulse) -> Consuming:
+    heart = pulse(asyncio.get_running_loop(), 60.0)
+    return Consuming(Poller(consumer, Everything(), Names(""), Reach(""), heart), heart, name="a consumer")
+
+
+async def test_an_error_of_the_client_is_told_once_and_polling_goes_on():
+    errors = [KafkaException(KafkaError(KafkaError._STATE, "Not now"))]
+
+    def poll() -> None:
+        if errors:
+            raise errors.pop()
+
+    consumer = ScriptedConsumer(poll)
+    bridge = consuming(consumer)
+    with pytest.raises(BusUnavailable, match="Not now"):
+        await asyncio.wait_for(bridge.fetch(1, 60.0), PATIENCE)
+    assert await bridge.fetch(1, 0.0) == ((), ())
+    await bridge.close()
+    assert consumer.closed
+
+
+async def test_a_thread_that_dies_ends_its_fetches_with_what_killed_it():
+    def poll() -> None:
+        raise ZeroDivisionError("a bug of ours")
+
+    bridge = consuming(ScriptedConsumer(poll))
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError, match="a bug of ours"):
+            await asyncio.wait_for(bridge.fetch(1, 60.0), PATIENCE)
+
+
+async def test_a_loop_that_hangs_is_not_polled_for_and_calls_are_obeyed_all_the_same():
+    consumer = ScriptedConsumer(lambda: None)
+    bridge = consuming(consumer, Still)
+    fetching = asyncio.create_task(bridge.fetch(1, 60.0))
+    assert await bridge.call(lambda: "obeyed") == "obeyed"
+    assert await bridge.call(lambda: consumer.polls) == 0
+    await bridge.close()
+    assert await fetching == ((), ())
+
+
+async def test_nothing_is_waited_for_after_the_end():
+    bridge = consuming(ScriptedConsumer(lambda: None))
+    await bridge.close()
+    await bridge.close()
+    with pytest.raises(BusUnavailable, match="was closed"):
+        await bridge.call(lambda: None)
+
+
+async def test_an_error_of_what_a_thread_was_called_to_do_is_the_callers():
+    bridge = consuming(ScriptedConsumer(lambda: None))
+    with pytest.raises(ZeroDivisionError):
+        await bridge.call(lambda: 1 / 0)
+    await bridge.close()
