@@ -176,7 +176,12 @@ class SimulatedMembership:
     async def _poll(self, limit: int, *, first: bool) -> Delivery:
         # What a fetch that was cancelled would have brought is still there.
         if self._untaken is None and not self._has_left:
-            await self._line.ask("fetch", lambda: self._take(limit, first=first), _away, told=False)
+            if self._line.is_cut or self._group.has_word_for(self._member, self._paused):
+                await self._line.ask("fetch", lambda: self._take(limit, first=first), _away, told=False)
+            else:
+                # Nothing to say but that it lives: half of all calls, and nothing is learnt from them.
+                self._line.check_alive()
+                self._member.heard_at = _now()
         delivery, self._untaken = self._untaken or Delivery(), None
         return delivery
 
@@ -230,17 +235,22 @@ class Tap:
     async def __anext__(self) -> Record:
         while not self._is_closed:
             news = self._log.news(self._topics)
-            record = await self._line.ask("tap", self._read, _away, told=False)
-            if record is not None and not self._is_closed:
+            if self._ready() or self._line.is_cut:
+                record = await self._line.ask("tap", self._read, _away, told=False)
                 news.cancel()
-                return record
-            if not self._is_closed:
+                if record is not None and not self._is_closed:
+                    return record
+            else:
+                self._line.check_alive()
                 await news
         raise StopAsyncIteration
 
-    def _read(self) -> Record | None:
+    def _ready(self) -> list[Partition]:
         there = self._log.partitions_of(self._topics)
-        ready = [p for p in there if len(self._log.records(p)) > self._positions.setdefault(p, 0)]
+        return [p for p in there if len(self._log.records(p)) > self._positions.setdefault(p, 0)]
+
+    def _read(self) -> Record | None:
+        ready = self._ready()
         if not ready:
             return None
         partition = self._line.network.chance.choice(ready)

@@ -72,6 +72,12 @@ class Group:
 
     # reading and committing
 
+    def has_word_for(self, member: Member, paused: Collection[Partition]) -> bool:
+        """Tell whether a poll would change or bring anything."""
+        if not member.is_member or member.wanted or member.told:
+            return True
+        return any(len(self._log.records(p)) > at for p, at in member.positions.items() if p not in paused)
+
     def poll(self, member: Member, limit: int, paused: Collection[Partition], now: float, *, first: bool) -> Delivery:
         """Give a member what it lost, or records. The first poll of a fetch lets go of what was told before."""
         member.heard_at = now

@@ -139,7 +139,7 @@ class Line:
         self.caller.called(name)
         if self.caller.frozen:
             await asyncio.sleep(0)
-        self._check_alive()
+        self.check_alive()
         fate = self._drawn(name, told=told)
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._send(fate, effect, answer, lambda: lost(fate, name))
@@ -200,8 +200,13 @@ class Line:
         self.network.note(self.caller.name if self.caller else "-", self.server, name, fate)
         return fate
 
-    def _check_alive(self) -> None:
-        # A process that is dead does nothing more: what its code still attempts while it is cleared away is not sent.
+    @property
+    def is_cut(self) -> bool:
+        """Whether the server is away."""
+        return self.server in self.network.away
+
+    def check_alive(self) -> None:
+        """Raise `CancelledError` for a caller that is dead: what its code still attempts is not done."""
         if self.caller is not None and not self.caller.alive:
             raise asyncio.CancelledError("The process is dead.")
 

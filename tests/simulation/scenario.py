@@ -23,7 +23,7 @@ from tests.simulation.world import Terms, World
 
 from qdpi.events import PageEventLayout, PageFailed, PageRequest
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 30.0
 """Within how many simulated seconds all must be answered once nothing befalls anybody any more."""
 GROUPS: Final = ("qdpi.enricher", "qdpi.page_generator", "qdpi.indexer", "qdpi.recorder")
 WHOLE_EVERY: Final = 20
@@ -99,6 +99,7 @@ def terms_of(seed: int, chance: Random) -> Terms:
     def seldom(*rates: float) -> float:
         return chance.choice([0.0, *rates])
 
+    crowded = chance.random() < 0.15
     return Terms(
         weather=Weather(
             leg=chance.choice([0.001, 0.005, 0.02]),
@@ -109,10 +110,11 @@ def terms_of(seed: int, chance: Random) -> Terms:
         ),
         partitions=chance.randint(1, 4),
         layout=chance.choice(list(PageEventLayout)),
-        pace=chance.choice([0.001, 0.02, 0.3]),
+        pace=0.3 if crowded else chance.choice([0.001, 0.02, 0.3]),
         model_fails=seldom(0.02, 0.2),
         whole_program=seed % WHOLE_EVERY == 0,
         concurrency=chance.choice([1, 4]),
+        crowded=crowded,
         skew=seldom(0.5, 5.0),
     )
 
@@ -126,11 +128,11 @@ class _Simulation:
     async def run(self) -> None:
         world, chance = self._world, self._chance
         watch = asyncio.create_task(world.kafka.watch())  # noqa: F841, RUF006 (ended with all others)
-        for _ in range(chance.choice([1, 2, 2, 3])):
+        for _ in range(chance.choice([2, 3] if world.terms.crowded else [1, 2, 2, 3])):
             world.add_worker()
         for _ in range(chance.randint(1, 2)):
             world.add_gateway()
-        self._readers = [self._reader(number) for number in range(chance.randint(1, 4))]
+        self._readers = [self._reader(number) for number in range(1 if world.terms.crowded else chance.randint(1, 4))]
         reading = [asyncio.create_task(reader.read(), name=reader.journey) for reader in self._readers]
         try:
             await self._befall()
@@ -144,6 +146,8 @@ class _Simulation:
 
     def _reader(self, number: int) -> Reader:
         presses, ahead = self._chance.randint(1, 4), self._chance.choice([1, 2, 5])
+        if self._world.terms.crowded:
+            presses, ahead = 5, 5
         return Reader(f"journey-{number}", presses, ahead, self._any_gateway, self._chance)
 
     def _any_gateway(self) -> Gateway | None:
@@ -164,9 +168,10 @@ class _Simulation:
             (self._kill_gateway, 1),
             (self._freeze_gateway, 1),
             (self._cut_off, 2),
-            (self._grow, 0.5),
         ]
         names, weights = zip(*things, strict=True)
+        if self._world.terms.crowded:
+            _later(chance.random() * 0.3, self._grow)
         if chance.random() < 0.5:
             await self._freeze_worker_at_a_call()
         for befalls in chance.choices(names, weights, k=chance.randint(0, 4)):
@@ -248,9 +253,10 @@ class _Simulation:
         await asyncio.sleep(self._chance.random() * 2)
         self._world.network.away.discard(server)
 
-    async def _grow(self) -> None:
+    def _grow(self) -> None:
         """Raise a topic's partition count behind everybody's back: it may cost the order of presses that wait."""
         self._is_grown = True
+        self._report.befell["grow"] += 1
         log = self._world.kafka.log
         log.grow([PageRequest.topic], len(log.partitions_of([PageRequest.topic])) + 1)
 

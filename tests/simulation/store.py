@@ -102,8 +102,10 @@ class SimulatedPageStore:
         return await self._ask("outcomes", lambda: self._tables.journeys[session_id].outcomes[after : after + limit])
 
     async def begin_attempt(self, session_id: str, request_id: str) -> int:
+        has_asked = self._unanswered.get(request_id, False)
+
         def claim() -> int:
-            if not self._unanswered.get(request_id) and self._tables.journeys[session_id].of(request_id):
+            if not has_asked and self._tables.journeys[session_id].of(request_id):
                 self._tables.wasted.append(f"{session_id} {request_id}")
             attempts = self._tables.journeys[session_id].attempts
             attempts[request_id] += 1

@@ -126,6 +126,8 @@ class Terms(NamedTuple):
     whole_program: bool
     """Whether pages are written by the real program and the offline writer, at twenty times the cost."""
     concurrency: int
+    crowded: bool
+    """Whether several workers have much to do for few readers, and a topic grows under them: they will race."""
     skew: float
     """By how many seconds the clocks of machines may differ."""
 

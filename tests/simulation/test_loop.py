@@ -1,0 +1,136 @@
+"""The loop in simulated time: what asyncio promises it keeps, and what it adds."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from tests.simulation.loop import Deadlock, Impossible, Overdue, SimulatedLoop
+from tests.simulation.process import Process
+
+
+@pytest.fixture
+def loop() -> Iterator[SimulatedLoop]:
+    with closing(SimulatedLoop(limit=1e9)) as loop:
+        yield loop
+
+
+def test_a_year_passes_at_once(loop: SimulatedLoop) -> None:
+    loop.run_until_complete(asyncio.sleep(365 * 86_400))
+    assert loop.time() >= 365 * 86_400
+
+
+def test_what_is_ready_runs_in_its_order_and_timers_by_their_time(loop: SimulatedLoop) -> None:
+    heard: list[str] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.2, heard.append, "later")
+        loop.call_later(0.1, heard.append, "sooner")
+        for name in "abc":
+            loop.call_soon(heard.append, name)
+        await asyncio.sleep(1)
+
+    loop.run_until_complete(main())
+    assert heard == ["a", "b", "c", "sooner", "later"]
+
+
+def test_whoever_spins_lets_time_pass(loop: SimulatedLoop) -> None:
+    async def spin() -> None:
+        async with asyncio.timeout(0.01):
+            while True:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    with pytest.raises(TimeoutError):
+        loop.run_until_complete(spin())
+
+
+def test_that_nothing_can_happen_any_more_is_said_with_what_waits(loop: SimulatedLoop) -> None:
+    async def wait_for_nobody() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(Deadlock, match="test_loop"):
+        loop.run_until_complete(wait_for_nobody())
+
+
+def test_what_does_not_end_is_overdue() -> None:
+    async def for_ever() -> None:
+        while True:  # noqa: ASYNC110
+            await asyncio.sleep(1)
+
+    with closing(SimulatedLoop(limit=10)) as loop, pytest.raises(Overdue, match="10 simulated seconds"):
+        loop.run_until_complete(for_ever())
+
+
+def test_work_for_a_thread_is_done_here(loop: SimulatedLoop) -> None:
+    async def main() -> int:
+        return await asyncio.to_thread(threading.get_ident)
+
+    assert loop.run_until_complete(main()) == threading.get_ident()
+
+
+def test_a_thread_that_calls_the_loop_is_refused(loop: SimulatedLoop) -> None:
+    refused: list[Impossible] = []
+
+    def call() -> None:
+        try:
+            loop.call_soon_threadsafe(print)
+        except Impossible as refusal:
+            refused.append(refusal)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert refused
+
+
+def test_an_exception_that_nobody_hears_is_kept(loop: SimulatedLoop) -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(int, "no number")
+        await asyncio.sleep(0.1)
+
+    loop.run_until_complete(main())
+    assert ["no number" in str(error["exception"]) for error in loop.errors] == [True]
+
+
+async def ticks(heard: list[float]) -> None:
+    while True:
+        heard.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.1)
+
+
+def test_nothing_of_a_frozen_process_runs_until_it_thaws(loop: SimulatedLoop) -> None:
+    async def main() -> None:
+        heard: list[float] = []
+        process = Process("frozen")
+        process.start(ticks(heard))
+        await asyncio.sleep(0.35)
+        process.freeze()
+        before = len(heard)
+        await asyncio.sleep(5)
+        assert len(heard) == before
+        process.thaw()
+        await asyncio.sleep(0.25)
+        assert len(heard) > before
+        assert not [moment for moment in heard if 0.4 < moment < 5.3]
+
+    loop.run_until_complete(main())
+
+
+def test_a_dead_process_ends_and_others_do_not(loop: SimulatedLoop) -> None:
+    async def main() -> None:
+        dead, living = list[float](), list[float]()
+        victim, other = Process("victim"), Process("other")
+        victim.start(ticks(dead))
+        other.start(ticks(living))
+        await asyncio.sleep(0.35)
+        victim.kill()
+        before = len(dead)
+        await asyncio.sleep(1)
+        assert len(dead) == before
+        assert len(living) > before + 5
+
+    loop.run_until_complete(main())

@@ -1,0 +1,106 @@
+"""The whole pipeline in simulated time: thousands of seeds, each with its own luck, keep every promise."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from tests.simulation.runs import Total, reports, told
+from tests.simulation.scenario import Report, run
+from tests.simulation.world import book
+
+SEEDS = 2_000
+PROCESSORS = 2
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_no_press_is_lost_doubled_or_out_of_turn_whatever_befalls_whom(capsys: pytest.CaptureFixture[str]) -> None:
+    total = Total()
+    for report in reports(range(SEEDS), PROCESSORS):
+        total.add(report)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{total}\n")
+    assert not total.wrong, "\n".join(map(told, total.wrong))
+    assert total.seeds == SEEDS
+    assert total.presses == total.outcomes > 4 * SEEDS
+    rare = {
+        what: times
+        for what in (*CALLS, *PROCESSES)
+        if (times := total.befell[what]) < SEEDS // (2 if what in CALLS else 50)
+    }
+    assert not rare, "some of what is to befall them hardly does"
+
+
+CALLS = ("slow", "refused", "unanswered", "late", "cut")
+PROCESSES = (
+    "kill worker",
+    "doom worker",
+    "freeze worker",
+    "freeze worker at a call",
+    "add worker",
+    "retire worker",
+    "kill gateway",
+    "freeze gateway",
+    "cut off",
+    "grow",
+)
+
+
+def test_a_seed_is_the_same_whenever_and_wherever_it_is_run() -> None:
+    seeds = (1, 20)
+    first = [run(seed).trace for seed in seeds]
+    run(3)
+    assert [run(seed).trace for seed in seeds] == first
+    for hash_seed in ("0", "4242"):
+        assert traces_elsewhere(seeds, hash_seed) == first
+    assert len(set(first)) == len(seeds)
+
+
+def traces_elsewhere(seeds: tuple[int, ...], hash_seed: str) -> list[str]:
+    """Return the traces of seeds in another process, in which sets have another order."""
+    code = (
+        "import sys; from tests.simulation.runs import quiet; from tests.simulation.scenario import run; quiet(); "
+        "print(*(run(int(seed)).trace for seed in sys.argv[1:]))"
+    )
+    environment = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), "PYTHONHASHSEED": hash_seed}
+    command = [sys.executable, "-c", code, *map(str, seeds)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout.split()
+
+
+NEVER = {"time", "monotonic", "perf_counter", "time_ns", "now", "utcnow", "today", "urandom", "start_new_thread"}
+"""The built-in functions by which a clock, a true random number or a thread would come in."""
+
+
+@pytest.mark.parametrize("seed", [4, 20], ids=["brisk program", "whole program"])
+def test_nothing_of_the_pipeline_has_a_clock_a_thread_or_chance_of_its_own(seed: int) -> None:
+    book()
+    found: set[str] = set()
+
+    def look(frame: FrameType, event: str, called: Any) -> None:
+        if event == "c_call" and called.__name__ in NEVER:
+            module = str(frame.f_globals.get("__name__"))
+            if module.startswith("qdpi.") or called.__name__ == "start_new_thread":
+                found.add(f"{module} calls {called.__qualname__}")
+
+    sys.setprofile(look)
+    try:
+        report = run(seed)
+    finally:
+        sys.setprofile(None)
+    assert report.presses > 0
+    assert found == set()
+
+
+def test_what_is_wrong_is_told_with_how_to_see_it_again() -> None:
+    said = told(Report(1234, wrong=["a press has no outcome: journey-1 abc"]))
+    assert "a press has no outcome: journey-1 abc" in said
+    assert 'make simulate ARGS="--seed 1234"' in said
