@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from pathlib import Path
 from time import monotonic
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -25,7 +28,27 @@ USER = {"CASSANDRA_USERNAME": "cassandra", "CASSANDRA_PASSWORD": "cassandra"}
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the key and the certificate of a node at 127.0.0.1, which is its own authority."""
+    directory = tmp_path_factory.mktemp("tls")
+    made = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "key.pem", "-out", "node.pem"]
+    named = ["-subj", "/CN=node", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(["openssl", "req", "-x509", *made, *named], cwd=directory, check=True, capture_output=True)
+    return directory
+
+
+def encryption(certified: Path) -> dict[str, Any]:
+    """TLS for those who ask for it: what sees whether a node answers does not."""
+    both = (certified / "key.pem").read_text() + (certified / "node.pem").read_text()
+    factory = {
+        "class_name": "org.apache.cassandra.security.PEMBasedSslContextFactory",
+        "parameters": {"private_key": both, "trusted_certificates": (certified / "node.pem").read_text()},
+    }
+    return {"enabled": True, "optional": True, "require_client_auth": False, "ssl_context_factory": factory}
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory, certified: Path) -> Iterator[Servers]:
     guarded = Options(
         cassandra={
             "authenticator": "PasswordAuthenticator",
@@ -33,6 +56,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             # Else a node that is killed has acknowledged for up to 0.1 s what it will not know again.
             "commitlog_sync": "batch",
             "commitlog_sync_period": "0ms",
+            "client_encryption_options": encryption(certified),
         }
     )
     with servers_in(tmp_path_factory.mktemp("troubled"), kafka=False, options=guarded) as running:
@@ -80,11 +104,15 @@ async def test_a_server_that_hangs_is_an_outage_in_time_and_goes_on_by_itself(
         ):
             with pytest.raises(StoreUnavailable):
                 await asyncio.wait_for(work, 30)
+        opening = new_store(servers)
         with pytest.raises(StoreUnavailable):
-            await asyncio.wait_for(new_store(servers).open(), 30)
+            await asyncio.wait_for(opening.open(), 30)
     finally:
         servers.resume(NODE)
     await until_it_answers(store)
+    await opening.open()
+    await opening.ping()
+    await opening.close()
     # What was asked for while it hung may have been done since: it is done once.
     again = await store.commit_outcome(session, outcome.request_id, 0, outcome)
     assert again in (Committed(), Answered(outcome=outcome))
@@ -144,3 +172,22 @@ async def test_a_user_without_rights_is_told_which_it_lacks(servers: Servers, st
     poor = new_store(servers, CASSANDRA_USERNAME="reader", CASSANDRA_PASSWORD="r")
     with pytest.raises(StoreUnavailable, match="Let this user use the keyspace"):
         await poor.open()
+
+
+async def test_a_server_is_spoken_to_over_tls_where_its_certificate_is_known(
+    servers: Servers, store: CassandraPageStore, certified: Path
+) -> None:
+    known = new_store(servers, CASSANDRA_TLS="on", CASSANDRA_CA=str(certified / "node.pem"))
+    await known.open()
+    session = known._connection._there.session
+    (mine,) = {row["ssl_enabled"] for row in clients(session)} - {None} - {False}
+    assert mine
+    await known.close()
+    stranger = new_store(servers, CASSANDRA_TLS="on")
+    with pytest.raises(StoreUnavailable, match="certificate verify failed"):
+        await stranger.open()
+
+
+def clients(session: Any) -> list[dict[str, Any]]:
+    """Return the connections that the server has."""
+    return list(session.execute("SELECT port, ssl_enabled, username FROM system_views.clients"))

@@ -1,0 +1,52 @@
+"""`qdpi cassandra-init`: what it prints, refuses and makes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.cli.conftest import Call
+
+
+def test_the_cql_is_printed_for_any_keyspace_without_a_server(qdpi: Call) -> None:
+    told = qdpi("cassandra-init", "--print", "--cassandra-keyspace", "elsewhere", "--cassandra-replication", "dc1:3")
+    assert told.code == 0
+    assert "CREATE KEYSPACE IF NOT EXISTS elsewhere WITH replication = " in told.out
+    assert "'dc1': 3}" in told.out
+    assert "CREATE TABLE IF NOT EXISTS outcomes (" in told.out
+    assert "gibsey" not in told.out.split("USE elsewhere;")[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "said"),
+    [
+        ((), 2, "CASSANDRA_HOSTS"),
+        (("--cassandra-hosts", "127.0.0.1:1"), 1, "no node can be reached"),
+        (("--cassandra-hosts", "127.0.0.1:1", "--cassandra-keyspace", "No"), 2, "CASSANDRA_KEYSPACE"),
+    ],
+)
+def test_what_cannot_be_made_is_one_sentence_with_a_next_step(
+    qdpi: Call, flags: tuple[str, ...], code: int, said: str
+) -> None:
+    told = qdpi("cassandra-init", *flags)
+    assert told.code == code
+    assert said in told.err
+    assert told.err.count("\n") == 1
+
+
+@pytest.mark.cassandra
+def test_a_keyspace_is_made_once_and_left_as_it_is_the_second_time(
+    qdpi: Call, cassandra_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.support.keyspace import keyspace
+
+    with keyspace(cassandra_environment) as space:
+        for name, value in space.environment.items():
+            monkeypatch.setenv(name, value)
+        for table in ("vault", "schema_version"):
+            space.rows(f"DROP TABLE {table}")
+        for _ in range(2):
+            made = json.loads(qdpi("cassandra-init", "--json").out)
+            assert (made["keyspace"], made["version"], made["vectors"]) == (space.name, 1, True)
+        assert {"vault", "outcomes"} <= set(space.tables())
+        assert "has its tables, version 1" in qdpi("cassandra-init").out
