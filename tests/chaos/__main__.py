@@ -36,7 +36,7 @@ def _run(terms: Terms) -> bool:
     _tell(f"{end.told()}\n{time.monotonic() - began:.0f} s")
     for violation in end.found[:50]:
         _tell(f"BROKEN: {violation}")
-    return bool(end.found)
+    return bool(end.found or end.unequal)
 
 
 async def _on_servers(terms: Terms, directory: Path) -> End:

@@ -20,6 +20,7 @@ from tests.faults.evidence import history_of, settled
 from qdpi.bootstrap import build_system, ensure_book, opened
 from qdpi.cluster import Servers
 from qdpi.events import TOPICS
+from qdpi.services.comparison import compare
 from qdpi.settings import load_settings
 from qdpi.system import System
 
@@ -32,12 +33,16 @@ class End(NamedTuple):
     happened: Counter[str]
     kills: int
     found: list[Violation]
+    unequal: list[str]
+    """The journeys whose projections are not, by hash, what their outcomes replayed come to."""
 
     def told(self) -> str:
         """Return its table."""
         lines = [f"{times:>5} × {what}" for what, times in sorted(self.happened.items())]
         head = f"seed {self.terms.seed}, {self.terms.nodes} node(s) of each; {len(self.history.streams)} stream clients"
-        return "\n".join((head, *lines, table([tally(self.history, self.kills)])))
+        journeys = len(self.history.presses)
+        hashes = f"replay equals live by hash in {journeys - len(self.unequal)} of {journeys} journeys"
+        return "\n".join((head, *lines, table([tally(self.history, self.kills)]), hashes))
 
 
 async def chaos(terms: Terms, servers: Servers, directory: Path, tell: Callable[[str], None]) -> End:
@@ -58,7 +63,9 @@ async def chaos(terms: Terms, servers: Servers, directory: Path, tell: Callable[
     await town.live(lambda: _settled(environment))
     async with opened(build_system(settings)) as system:
         history = await _history(town, system, environment)
-    return End(terms, history, town.happened, town.kills, violations(history))
+        compared = [await compare(system.store, reader.journey, system.embedder) for reader in town.readers]
+    unequal = [reader.journey for reader, found in zip(town.readers, compared, strict=True) if not found.equal]
+    return End(terms, history, town.happened, town.kills, violations(history), unequal)
 
 
 async def _settled(environment: dict[str, str]) -> None:
