@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
 COMMANDS: Final[dict[str, Entry]] = {
     "run": Entry("run", "run", "Everything in one process: book, workers and gateway."),
-    "read": Entry("read", "read", "Read in the terminal: press, ask, and watch pages being written."),
+    "read": Entry("read", "read", "Read in the terminal: press, ask, watch pages being written."),
     "serve": Entry("serve", "serve", "The gateway alone."),
     "worker": Entry("worker", "worker", "Some of the workers, by name."),
     "ingest-canon": Entry("ingest_canon", "ingest_canon", "Make a book the canon."),
