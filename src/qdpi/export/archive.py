@@ -78,28 +78,18 @@ def book_facts(revision: CanonRevision) -> BookFacts:
     return BookFacts.model_validate(revision.model_dump(include=set(BookFacts.model_fields)))
 
 
-def first_chain(session_id: str, file: str) -> str:
-    """Return the chain that a file's first line goes on from."""
-    return sha256(f"{FORMAT}/{FORMAT_VERSION}/{session_id}/{file}")
-
-
-def next_chain(chain: str, value: bytes) -> str:
-    """Return a line's chain."""
-    return hashlib.sha256(chain.encode() + value).hexdigest()
-
-
 class Lines:
     """Makes the lines of a file and keeps its facts."""
 
     def __init__(self, session_id: str, file: str) -> None:
         self._name = VALUES[file]
-        self._chain = first_chain(session_id, file)
+        self._chain = sha256(f"{FORMAT}/{FORMAT_VERSION}/{session_id}/{file}")
         self._hash = hashlib.sha256()
         self._lines = self._bytes = 0
 
     def line(self, value: bytes) -> bytes:
         """Return the line of a value, given as its JSON."""
-        self._chain = next_chain(self._chain, value)
+        self._chain = hashlib.sha256(self._chain.encode() + value).hexdigest()
         line = b'{"chain":"%b","%b":%b}\n' % (self._chain.encode(), self._name.encode(), value)
         self._hash.update(line)
         self._lines += 1

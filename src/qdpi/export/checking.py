@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from qdpi.errors import InvalidSession, MalformedEvent
 from qdpi.events import SCHEMA_VERSION, TOPICS, Event, PageDone, PageFailed, decode
-from qdpi.export.archive import LOG, MANIFEST, OUTCOMES, VALUES, FileFacts, first_chain, next_chain
+from qdpi.export.archive import LOG, MANIFEST, OUTCOMES, VALUES, FileFacts, Lines
 from qdpi.export.archiving import revisions_of
 from qdpi.export.opening import Archive, refused
 from qdpi.identity import check_session, page_id
@@ -183,33 +183,28 @@ def _event_fault(row: LogEntry, ends: dict[str, bytes]) -> str | None:
     )
 
 
-def values(archive: Archive, file: str, model: type[V]) -> Iterator[tuple[int, V]]:
+def values(archive: Archive, file: str, model: type[V], *, after: int = 0) -> Iterator[tuple[int, V]]:
     """Give a file's values with the numbers of their lines, and hold each line and the whole against the manifest.
 
-    A value is given before its chain is checked, so that whoever takes it may say more of what is wrong with it.
-    Raises `ArchiveRefused`.
+    Of lines up to `after` only the chain is checked. A value is given before its chain is, so that whoever
+    takes it may say more of what is wrong with it. Raises `ArchiveRefused`.
     """
     facts = archive.manifest.files[file]
-    chain = first_chain(archive.manifest.session_id, file)
-    whole, size, number = hashlib.sha256(), 0, 0
+    due = Lines(archive.manifest.session_id, file)
     for number, line in enumerate(archive.lines(file), start=1):
-        whole.update(line)
-        size += len(line)
-        given, raw = _parts(file, number, line)
-        value = _value(file, number, raw, model)
-        if number > facts.lines:
-            raise refused(file, number, f"the manifest knows {facts.lines} lines")
-        yield number, value
-        chain = next_chain(chain, raw)
-        if chain != given:
+        raw = _bytes_of_value(file, number, line)
+        if number > after:
+            value = _value(file, number, raw, model)
+            if number > facts.lines:
+                raise refused(file, number, f"the manifest knows {facts.lines} lines")
+            yield number, value
+        if line != due.line(raw):
             raise refused(file, number, "it was edited, or does not follow the line before it")
-    found = FileFacts(lines=number, bytes=size, sha256=whole.hexdigest(), chain=chain)
-    if found != facts:
-        raise refused(file, None, _difference(found, facts))
+    if due.facts() != facts:
+        raise refused(file, None, _difference(due.facts(), facts))
 
 
-def _parts(file: str, number: int, line: bytes) -> tuple[str, bytes]:
-    """Return a line's chain and its value's bytes."""
+def _bytes_of_value(file: str, number: int, line: bytes) -> bytes:
     if not line.endswith(b"\n"):
         raise refused(file, number, "it breaks off")
     head, middle = b'{"chain":"', b'","%b":' % VALUES[file].encode()
@@ -217,7 +212,7 @@ def _parts(file: str, number: int, line: bytes) -> tuple[str, bytes]:
     value = start + len(middle)
     if not (line.startswith(head) and line[start:value] == middle and line.endswith(b"}\n")):
         raise refused(file, number, f"it is no line of {file}")
-    return line[len(head) : start].decode("ascii", "replace"), line[value:-2]
+    return line[value:-2]
 
 
 def _value(file: str, number: int, raw: bytes, model: type[V]) -> V:

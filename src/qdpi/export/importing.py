@@ -161,10 +161,9 @@ async def _check_saved(store: PageStore, row: LogEntry, number: int, own: set[st
 
 
 async def _commit(store: PageStore, archive: Archive, found: _Found, progress: Progress) -> None:
-    async for batch in _in_batches(values(archive, OUTCOMES, Outcome)):
-        for seq, outcome in batch:
-            if seq > found.here:
-                await _commit_one(store, outcome)
+    async for batch in _in_batches(values(archive, OUTCOMES, Outcome, after=found.here)):
+        for _, outcome in batch:
+            await _commit_one(store, outcome)
         progress(batch[-1][0], archive.manifest.outcomes)
 
 
@@ -188,8 +187,8 @@ async def _keep_log(store: PageStore, archive: Archive) -> None:
 
 async def _derive(store: PageStore, archive: Archive, found: _Found, embedder: Embedder) -> None:
     """Write what follows from the outcomes, from a little before where an earlier import may have broken off."""
-    async for batch in _in_batches(values(archive, OUTCOMES, Outcome)):
-        outcomes = [outcome for seq, outcome in batch if seq > found.derived]
+    async for batch in _in_batches(values(archive, OUTCOMES, Outcome, after=found.derived)):
+        outcomes = [outcome for _, outcome in batch]
         await together(*(project(outcome, store) for outcome in outcomes))
         pages = [outcome.page for outcome in outcomes if outcome.page is not None]
         if pages:
