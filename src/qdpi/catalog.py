@@ -75,10 +75,16 @@ async def find_locus(edition: Edition, store: PageStore, page_id: str, session_i
 
     Raises `UnknownPage`.
     """
-    page = edition.page(page_id) or await store.page(page_id)
+    page = edition.page(page_id) or await store.page(page_id) or await _newest(store, page_id, session_id)
     if page is None or not page.is_open_to(session_id):
         raise UnknownPage(f"{page_id!r} is no page of the canon and none of this journey.")
     return page
+
+
+async def _newest(store: PageStore, page_id: str, session_id: str) -> Page | None:
+    # A page that another worker has just committed, and not derived yet, is where its journey stands all the same.
+    last = await store.last_outcome(session_id)
+    return last.page if last and last.page and last.page.page_id == page_id else None
 
 
 def reading_row(page: Page, reading: Reading) -> ReadingRow:

@@ -1,0 +1,30 @@
+"""Where a journey may stand: also on a page that is committed, and not derived yet."""
+
+from random import Random
+
+import pytest
+from tests.simulation.network import Network
+from tests.simulation.store import SimulatedPageStore
+from tests.simulation.tables import Tables
+from tests.simulation.world import book
+from tests.support import factories as make
+
+from qdpi.catalog import find_locus
+from qdpi.edition import Edition
+from qdpi.errors import UnknownPage
+
+
+@pytest.fixture(scope="module")
+def edition() -> Edition:
+    return book().edition
+
+
+async def test_a_page_that_is_committed_and_not_derived_is_stood_on_by_its_own_journey(edition: Edition) -> None:
+    store, outcome = SimulatedPageStore(Tables(), Network(Random(0))), make.outcome("reader")
+    assert outcome.page is not None
+    await store.commit_outcome("reader", outcome.request_id, 0, outcome)
+    assert await store.page(outcome.page.page_id) is None
+    assert await find_locus(edition, store, outcome.page.page_id, "reader") == outcome.page
+    for page, journey in ((outcome.page.page_id, "another"), ("S99-P9999", "reader")):
+        with pytest.raises(UnknownPage):
+            await find_locus(edition, store, page, journey)
