@@ -94,6 +94,21 @@ async def test_no_more_are_in_flight_than_the_bound() -> None:
     assert len(await asyncio.gather(*asking)) == 10
 
 
+async def test_who_finds_no_slot_in_time_is_told_so_and_takes_none() -> None:
+    session = DriversSession()
+    bridge = Bridge(session, 1)
+    holding = asyncio.ensure_future(bridge.send("a", 1))
+    await pause()
+    with pytest.raises(TimeoutError):
+        await bridge.send("b", 0)
+    session.sent[0].answer([])
+    await holding
+    third = asyncio.ensure_future(bridge.send("c", 1))
+    await pause()
+    session.sent[1].answer([])
+    assert await third == Answer([], None)
+
+
 async def test_a_request_whose_caller_went_away_keeps_its_slot_until_it_is_answered() -> None:
     session = DriversSession()
     bridge = Bridge(session, 1)

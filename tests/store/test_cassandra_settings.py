@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,7 @@ OUTAGES = [
     (WriteTimeout("slow", write_type=0), "slow", "CASSANDRA_TIMEOUT"),
     (Unavailable("too few", consistency=6), "too few", "quorum"),
     (InvalidRequest("unconfigured table pages"), "unconfigured table pages", "cassandra-init"),
+    (TimeoutError(), "too many requests are under way", "CASSANDRA_TIMEOUT"),
     (ConnectionResetError("reset"), "reset", "tried again"),
     (OverloadedErrorMessage(code=0x1001, message="too much", info=None), "too much", "tried again"),
     (ErrorMessageSub(code=0x1700, message="CAS unknown", info=None), "CAS unknown", "tried again"),
@@ -147,3 +150,13 @@ def test_a_request_that_is_wrong_in_itself_is_no_outage_to_be_waited_for() -> No
         told = trouble("a:1", error)
         assert isinstance(told, QdpiError)
         assert not isinstance(told, StoreUnavailable)
+
+
+def test_who_does_not_use_cassandra_does_not_load_its_driver(tmp_path: Path) -> None:
+    script = (
+        "import sys; from qdpi.bootstrap import build_store; from qdpi.settings import load_settings; "
+        "build_store(load_settings({})); print(sorted(name for name in sys.modules if name.startswith('cassandra')))"
+    )
+    environment = {"PYTHONPATH": ":".join(sys.path), "QDPI_DATA_DIR": str(tmp_path)}
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+    assert told.stdout == "[]\n"

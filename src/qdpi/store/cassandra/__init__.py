@@ -39,7 +39,7 @@ class CassandraPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
 
     `preparation` tells what this store prepares of a canon from what others do, so it is nobody else's. With
     `mending`, projections are written at the present time (`now`) and win over deletions. Every method raises
-    `StoreUnavailable` while no quorum answers, after `CASSANDRA_TIMEOUT` seconds at most; a commit, which reads
+    `StoreUnavailable` while no quorum answers, after `CASSANDRA_TIMEOUT` seconds or little more; a commit, which reads
     again before it gives up, after twice that.
     """
 

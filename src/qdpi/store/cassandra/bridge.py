@@ -25,11 +25,14 @@ class Bridge:
         self._slots = asyncio.Semaphore(in_flight)
 
     async def send(self, request: Any, timeout: float, paging_state: bytes | None = None) -> Answer:
-        """Send a bound statement or a batch. Raises what the driver raises.
+        """Send a bound statement or a batch.
 
+        Raises what the driver raises, and `TimeoutError` where no slot comes free in time. Time runs from a
+        slot on, so that a request waits twice as long at most.
         A cancelled caller's request goes on and keeps its slot until it is answered.
         """
-        await self._slots.acquire()
+        async with asyncio.timeout(timeout):
+            await self._slots.acquire()
         landing = _Landing(self._slots)
         try:
             response = self._session.execute_async(request, timeout=timeout, paging_state=paging_state)

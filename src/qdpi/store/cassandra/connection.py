@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -16,6 +16,7 @@ from qdpi.settings import Settings
 from qdpi.store.cassandra import schema
 from qdpi.store.cassandra.bridge import Answer, Bridge
 from qdpi.store.cassandra.contact import cluster_of
+from qdpi.store.cassandra.preparing import Prepared
 from qdpi.store.cassandra.statements import Change, Statement
 from qdpi.store.cassandra.trouble import DRIVER_ERRORS, trouble
 
@@ -34,7 +35,7 @@ class _Open:
     bridge: Bridge
     vectors: bool
     replication: str
-    prepared: dict[Statement, asyncio.Future[Any]]
+    prepared: Prepared
 
 
 class Connection:
@@ -66,7 +67,7 @@ class Connection:
             if self._open is None:
                 self._open = await asyncio.to_thread(self._connect, again)
         for statement in warm:
-            await self._prepared(self._there, statement)
+            await self._asked(self._there.prepared.statement(statement))
 
     async def close(self) -> None:
         """Let go of the cluster. Idempotent."""
@@ -103,16 +104,13 @@ class Connection:
 
         Tried once: after an error nobody knows whether they were made, and the caller reads again, serially.
         """
-        there = self._there
-        return (await self._send(await self._together(changes), self._settings.cassandra_timeout, there)).rows[0]
+        there, request = self._there, await self._together(changes)
+        return (await self._asked(there.bridge.send(request, self._settings.cassandra_timeout))).rows[0]
 
     async def look(self, at: Callable[[Any, Any], T]) -> T:
         """Return what is found with the driver's cluster and session, in a thread of its own: it may block."""
         there = self._there
-        try:
-            return await asyncio.to_thread(at, there.cluster, there.session)
-        except DRIVER_ERRORS as error:
-            raise self._trouble(error) from error
+        return await self._asked(asyncio.to_thread(at, there.cluster, there.session))
 
     @property
     def _there(self) -> _Open:
@@ -140,7 +138,8 @@ class Connection:
         vectors = self._prepare_keyspace(cluster, session, again)
         strategy = cluster.metadata.keyspaces[self._schema.keyspace].replication_strategy.export_for_schema()
         bridge = Bridge(session, self._settings.cassandra_in_flight)
-        return _Open(cluster, session, bridge, vectors, strategy, {})
+        prepared = Prepared(session, self._schema.keyspace)
+        return _Open(cluster, session, bridge, vectors, strategy, prepared)
 
     def _prepare_keyspace(self, cluster: Any, session: Any, again: bool) -> bool:
         there = schema.version_there(session, self._schema.keyspace)
@@ -163,18 +162,13 @@ class Connection:
         for tries in range(1, TRIES + 1):
             try:
                 there = self._there
-                return await self._send(await make(), max(end - clock.time(), 0.01), there, paging_state)
+                request, left = await make(), max(end - clock.time(), 0.01)
+                return await self._asked(there.bridge.send(request, left, paging_state))
             except StoreUnavailable:
                 if tries == TRIES or clock.time() + self._backoff.delay(tries) >= end:
                     raise
                 await self._backoff.wait(tries)
         raise RuntimeError("A last try ends in an answer or an error.")
-
-    async def _send(self, request: Any, timeout: float, there: _Open, paging_state: bytes | None = None) -> Answer:
-        try:
-            return await there.bridge.send(request, timeout, paging_state)
-        except DRIVER_ERRORS as error:
-            raise self._trouble(error) from error
 
     async def _together(self, changes: tuple[Change, ...]) -> Any:
         if len(changes) == 1:
@@ -187,28 +181,13 @@ class Connection:
         return batch
 
     async def _bound(self, statement: Statement, values: dict[str, Any]) -> Any:
-        return (await self._prepared(self._there, statement)).bind(values)
+        return await self._asked(self._there.prepared.bound(statement, values))
 
-    async def _prepared(self, there: _Open, statement: Statement) -> Any:
-        """Return a statement as the cluster knows it, prepared once."""
-        known = there.prepared.get(statement)
-        if known is not None and known.done() and not known.cancelled() and known.exception() is None:
-            return known.result()
-        if known is None or known.done():
-            known = asyncio.ensure_future(asyncio.to_thread(self._prepare, there.session, statement))
-            there.prepared[statement] = known
+    async def _asked(self, asking: Awaitable[T]) -> T:
         try:
-            return await asyncio.shield(known)
+            return await asking
         except DRIVER_ERRORS as error:
             raise self._trouble(error) from error
-
-    def _prepare(self, session: Any, statement: Statement) -> Any:
-        prepared = session.prepare(statement.cql, keyspace=self._schema.keyspace)
-        prepared.consistency_level = getattr(ConsistencyLevel, statement.consistency.value)
-        prepared.serial_consistency_level = ConsistencyLevel.SERIAL
-        prepared.is_idempotent = not statement.decides
-        prepared.fetch_size = statement.page
-        return prepared
 
     def _trouble(self, error: BaseException) -> Exception:
         return trouble(self._settings.cassandra_hosts or "", error)

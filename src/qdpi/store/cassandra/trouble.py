@@ -32,7 +32,10 @@ _NEXT_STEPS: Final = (
     (UnresolvableContactPoints, "Check the names in CASSANDRA_HOSTS."),
     (NoHostAvailable, f"Check that Cassandra runs there. {_AGAIN}"),
     (Unavailable, f"Too few replicas are up for a quorum: start the nodes that are down. {_AGAIN}"),
-    ((Timeout, OperationTimedOut), f"Look at the nodes' load and logs, or raise CASSANDRA_TIMEOUT. {_AGAIN}"),
+    (
+        (Timeout, OperationTimedOut, TimeoutError),
+        f"Look at the nodes' load and logs, or raise CASSANDRA_TIMEOUT. {_AGAIN}",
+    ),
     (InvalidRequest, "See that the tables are there: `qdpi cassandra-init` makes what is missing."),
     (ConfigurationException, "Check CASSANDRA_REPLICATION and the names of the cluster's datacenters."),
     (RequestExecutionException, f"Look at the nodes' logs. {_AGAIN}"),
@@ -68,6 +71,8 @@ def _told(error: BaseException) -> str:
         return f"no node can be reached ({'; '.join(sorted(reasons)) or 'none is up'})."
     if isinstance(error, OperationTimedOut):
         return "no answer in time."
+    if isinstance(error, TimeoutError):
+        return "too many requests are under way, and none was answered in time."
     return f"{_line(error).removesuffix('.')}."
 
 
