@@ -26,6 +26,7 @@ DRIVER_ERRORS: Final = (DriverException, NoHostAvailable, ConnectionException, E
 
 _AGAIN: Final = "It is tried again by itself."
 _LOGIN: Final = "Check CASSANDRA_USERNAME and CASSANDRA_PASSWORD."
+_SLOW: Final = (Timeout, OperationTimedOut, TimeoutError)
 _NEXT_STEPS: Final = (
     (AuthenticationFailed, _LOGIN),
     (Unauthorized, "Let this user use the keyspace, and create it or have it created by `qdpi cassandra-init`."),
