@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +62,9 @@ async def chaos(terms: Terms, servers: Servers, directory: Path, tell: Callable[
         await system.bus.create_topics(TOPICS.values())
         await ensure_book(system)
     town = Town(terms, servers, environment, directory / "data", tell)
-    await town.live(lambda: _settled(environment))
+    with suppress(TimeoutError):  # the history then shows what was lost
+        async with asyncio.timeout(terms.patience):
+            await town.live(lambda: _settled(environment))
     async with opened(build_system(settings)) as system:
         history = await _history(town, system, environment)
         compared = [await compare(system.store, reader.journey, system.embedder) for reader in town.readers]

@@ -23,10 +23,12 @@ class Terms(NamedTuple):
     """Kills of a generator at each of the kill points."""
     troubles: int
     """Troubles of each other kind."""
+    patience: float
+    """Seconds after which what is not answered counts as lost."""
 
 
-SHORT: Final = Terms(seed=4, nodes=1, journeys=40, presses=5, generators=3, kills=1, troubles=1)
-LONG: Final = Terms(seed=4, nodes=1, journeys=200, presses=10, generators=4, kills=8, troubles=6)
+SHORT: Final = Terms(seed=4, nodes=1, journeys=40, presses=5, generators=3, kills=1, troubles=1, patience=600)
+LONG: Final = Terms(seed=4, nodes=1, journeys=200, presses=10, generators=4, kills=8, troubles=6, patience=7_200)
 
 
 class Trouble(StrEnum):

@@ -99,6 +99,7 @@ def test_nothing_is_committed_behind_our_back_and_all_copies_must_have_a_record(
     assert config.member(settings(), "group")["enable.auto.commit"] is False
     producer = config.producer(settings())
     assert (producer["enable.idempotence"], producer["acks"]) == (True, "all")
+    assert producer["max.in.flight"] == 1, "what is acknowledged is there, also after a broker forgot its producers"
     assert producer["partitioner"] == "murmur2_random"
 
 

@@ -83,6 +83,10 @@ def producer(settings: Settings) -> Properties:
     return client(settings) | {
         "enable.idempotence": True,
         "acks": "all",
+        # One request at a time: a broker that comes back without a producer's state takes whichever batch comes
+        # first for its first, and answers an earlier one that is tried again as a duplicate, which the client
+        # takes for success: an acknowledged record that is nowhere.
+        "max.in.flight": 1,
         "partitioner": "murmur2_random",
         "linger.ms": 0,
         "message.max.bytes": LARGEST_REQUEST,
