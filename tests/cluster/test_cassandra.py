@@ -53,6 +53,12 @@ def test_a_truncated_table_leaves_no_copy_behind():
     assert configuration(one, fellows, DATA, {})["auto_snapshot"] is False
 
 
+def test_a_lone_node_waits_for_its_disk_and_fellows_need_not():
+    alone, three = nodes(1), nodes(3)
+    assert configuration(alone[0], alone, DATA, {})["commitlog_sync"] == "batch"
+    assert {configuration(node, three, DATA, {})["commitlog_sync"] for node in three} == {"periodic"}
+
+
 def test_a_caller_may_put_values_over_ours():
     (one,) = fellows = nodes(1)
     held = configuration(one, fellows, DATA, {"authenticator": "PasswordAuthenticator", "num_tokens": 4})

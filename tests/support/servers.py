@@ -20,6 +20,8 @@ from qdpi.cluster import Options, Servers, running
 from qdpi.errors import ToolMissing
 
 ABSENT = "no Java 17 and Maven here"
+UNSYNCED = {"commitlog_sync": "periodic", "commitlog_sync_period": "10s"}
+"""A node that nobody kills need not wait for its disk at every write."""
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +43,8 @@ def cassandra_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     if given:
         yield {"CASSANDRA_HOSTS": given}
         return
-    with servers_in(tmp_path_factory.mktemp("cassandra"), kafka=False) as servers:
+    options = Options(cassandra=UNSYNCED)
+    with servers_in(tmp_path_factory.mktemp("cassandra"), kafka=False, options=options) as servers:
         yield servers.environment
 
 
