@@ -88,6 +88,7 @@ class Network:
     away: set[str] = field(default_factory=set)
     """The servers that are away."""
     fates: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
     quiet_at: float = 0.0
     """When the last request that is under way will have arrived."""
     _trace: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
@@ -192,6 +193,7 @@ class Line:
         return self.caller is not None and not self.caller.alive and self.network.chance.random() < 0.5
 
     def _drawn(self, name: str, *, told: bool) -> Fate:
+        self.network.calls += 1
         fate = self.network.fate(self.server)
         if not told and fate in {Fate.UNANSWERED, Fate.LATE}:
             fate = Fate.REFUSED

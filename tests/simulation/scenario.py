@@ -15,13 +15,13 @@ from typing import Final
 from tests.faults.checker import Broken, History, Violation, violations
 from tests.faults.evidence import history_of
 from tests.simulation.loop import Overdue, SimulatedLoop
-from tests.simulation.network import SERVER, Weather
-from tests.simulation.process import Process
+from tests.simulation.misfortunes import Misfortunes
+from tests.simulation.network import Weather
 from tests.simulation.readers import Reader
-from tests.simulation.roles import Gateway, Worker
+from tests.simulation.roles import Gateway
 from tests.simulation.world import Terms, World
 
-from qdpi.events import PageEventLayout, PageFailed, PageRequest
+from qdpi.events import PageEventLayout, PageFailed
 
 PATIENCE: Final = 30.0
 """Within how many simulated seconds all must be answered once nothing befalls anybody any more."""
@@ -29,21 +29,8 @@ GROUPS: Final = ("qdpi.enricher", "qdpi.page_generator", "qdpi.indexer", "qdpi.r
 WHOLE_EVERY: Final = 20
 """One seed in so many is written by the real program."""
 
-CRITICAL: Final = (
-    "",
-    "outcome",
-    *(4 * ("commit_outcome",)),
-    "begin_attempt",
-    "put_page",
-    "save_snapshot",
-    "append_log",
-    "publish gibsey.generate.page.request",
-    "publish gibsey.generate.page.done",
-    "publish gibsey.index.update",
-    "fetch",
-    "commit",
-)
-"""The calls before which it is worst to die or to freeze; "" is any."""
+MOST_CALLS: Final = 20_000
+"""More calls than any seed needs: whoever makes more goes round in a circle."""
 WASTED: Final = "a page is begun for a press that is answered"
 BLAMED: Final = "a press failed, and neither its model nor its reader ended it"
 
@@ -123,7 +110,7 @@ class _Simulation:
     def __init__(self, world: World, chance: Random, report: Report) -> None:
         self._world, self._chance, self._report = world, chance, report
         self._readers: list[Reader] = []
-        self._is_grown = False
+        self._misfortunes = Misfortunes(world, chance)
 
     async def run(self) -> None:
         world, chance = self._world, self._chance
@@ -134,14 +121,14 @@ class _Simulation:
             world.add_gateway()
         self._readers = [self._reader(number) for number in range(1 if world.terms.crowded else chance.randint(1, 4))]
         reading = [asyncio.create_task(reader.read(), name=reader.journey) for reader in self._readers]
+        await self._misfortunes.befall()
+        world.network.weather = Weather(leg=world.terms.weather.leg)
         try:
-            await self._befall()
-            world.network.weather = Weather(leg=world.terms.weather.leg)
             await self._answered(reading)
             await asyncio.sleep(max(0.0, world.network.quiet_at - asyncio.get_running_loop().time()) + 0.01)
-            await self._judge()
         except Exception as failure:
             self._report.wrong.append("".join(format_exception(failure)[-4:]))
+        await self._judge()
         await self._end()
 
     def _reader(self, number: int) -> Reader:
@@ -154,123 +141,26 @@ class _Simulation:
         living = [gateway for gateway in self._world.gateways if gateway.alive]
         return self._chance.choice(living) if living else None
 
-    # what befalls
-
-    async def _befall(self) -> None:
-        chance = self._chance
-        things = [
-            (self._kill_worker, 4),
-            (self._doom_worker, 4),
-            (self._freeze_worker, 2),
-            (self._freeze_worker_at_a_call, 5),
-            (self._add_worker, 1),
-            (self._retire_worker, 2),
-            (self._kill_gateway, 1),
-            (self._freeze_gateway, 1),
-            (self._cut_off, 2),
-        ]
-        names, weights = zip(*things, strict=True)
-        if self._world.terms.crowded:
-            _later(chance.random() * 0.3, self._grow)
-        if chance.random() < 0.5:
-            await self._freeze_worker_at_a_call()
-        for befalls in chance.choices(names, weights, k=chance.randint(0, 4)):
-            await asyncio.sleep(chance.random() * chance.choice([0.02, 0.2, 0.7]))
-            self._report.befell[befalls.__name__.strip("_").replace("_", " ")] += 1
-            await befalls()
-
-    def _some(self, processes: list[Worker] | list[Gateway]) -> Process | None:
-        living = [process for process in processes if process.alive]
-        return self._chance.choice(living) if living else None
-
-    async def _kill_worker(self) -> None:
-        worker = self._some(self._world.workers)
-        if worker is not None:
-            worker.kill()
-        await asyncio.sleep(self._chance.random() * 0.3)
-        self._world.add_worker()
-
-    async def _doom_worker(self) -> None:
-        """Have a worker die just before a call, or in its midst."""
-        worker = self._some(self._world.workers)
-        if worker is None:
-            return
-        delay = self._chance.choice([0.0, 0.0, self._world.terms.weather.leg * self._chance.random() * 2])
-
-        def die() -> None:
-            _later(delay, worker.kill)
-            _later(0.1, self._world.add_worker)
-
-        worker.dooms[self._call_of(worker)] = die
-
-    async def _freeze_worker_at_a_call(self) -> None:
-        """Have a worker freeze just before a call, most often for so long that others take its place."""
-        worker = self._some(self._world.workers)
-        if worker is None:
-            return
-        seconds = self._chance.uniform(0.5, 4.0) * self._world.kafka.session_timeout
-
-        def freeze() -> None:
-            worker.freeze()
-            _later(seconds, worker.thaw)
-
-        worker.dooms[self._call_of(worker)] = freeze
-
-    def _call_of(self, worker: Process) -> tuple[str, int]:
-        name = self._chance.choice(CRITICAL)
-        return name, worker.calls[name] + self._chance.randint(1, 2 if name else 120)
-
-    async def _freeze_worker(self) -> None:
-        self._freeze(self._some(self._world.workers))
-
-    async def _freeze_gateway(self) -> None:
-        self._freeze(self._some(self._world.gateways))
-
-    def _freeze(self, process: Process | None) -> None:
-        if process is not None:
-            process.freeze()
-            _later(self._chance.random() * 3, process.thaw)
-
-    async def _add_worker(self) -> None:
-        self._world.add_worker()
-
-    async def _retire_worker(self) -> None:
-        worker = self._some(self._world.workers)
-        self._world.add_worker()
-        if isinstance(worker, Worker):
-            asyncio.get_running_loop().create_task(worker.leave())
-
-    async def _kill_gateway(self) -> None:
-        gateway = self._some(self._world.gateways)
-        if gateway is not None:
-            gateway.kill()
-        await asyncio.sleep(self._chance.random() * 0.3)
-        self._world.add_gateway()
-
-    async def _cut_off(self) -> None:
-        server = self._chance.choice(["kafka", "cassandra"])
-        self._world.network.away.add(server)
-        await asyncio.sleep(self._chance.random() * 2)
-        self._world.network.away.discard(server)
-
-    def _grow(self) -> None:
-        """Raise a topic's partition count behind everybody's back: it may cost the order of presses that wait."""
-        self._is_grown = True
-        self._report.befell["grow"] += 1
-        log = self._world.kafka.log
-        log.grow([PageRequest.topic], len(log.partitions_of([PageRequest.topic])) + 1)
-
     # what must come of it
 
     async def _answered(self, reading: list[asyncio.Task[None]]) -> None:
         async with _within(PATIENCE):
-            await asyncio.gather(*reading)
+            for reader in reading:
+                while not reader.done():
+                    await asyncio.wait((reader,), timeout=0.5)
+                    self._check_calls()
+                reader.result()
             for group in GROUPS:
                 while any(lag.records for lag in await self._world.clear_bus.lag(group)):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
 
+    def _check_calls(self) -> None:
+        if self._world.network.calls > MOST_CALLS:
+            raise Overdue(f"It is not done after {MOST_CALLS:,} calls of the ports.")
+
     async def _judge(self) -> None:
         history = await self._history()
+        self._report.befell.update(self._misfortunes.befell)
         self._report.presses = sum(map(len, history.presses.values()))
         self._report.outcomes = sum(map(len, history.outcomes.values()))
         self._report.wrong += [_told(violation) for violation in self._violations(history)]
@@ -280,7 +170,7 @@ class _Simulation:
             self._report.wrong += [f"{process.name} failed: {failure!r}" for failure in process.failures]
 
     def _violations(self, history: History) -> list[Violation]:
-        excused = {Broken.OUT_OF_ORDER} if self._is_grown else set()
+        excused = {Broken.OUT_OF_ORDER} if self._misfortunes.topic_has_grown else set()
         return [violation for violation in violations(history) if violation.broken not in excused]
 
     async def _history(self) -> History:
@@ -326,14 +216,6 @@ class _within:  # noqa: N801 (reads as a word)
             await self._timeout.__aexit__(*exc_info)  # type: ignore[arg-type]
         except TimeoutError:
             raise Overdue(f"It is not done after {self._seconds:g} simulated seconds. What waits:\n{waiting}") from None
-
-
-def _later(delay: float, work: Callable[[], object]) -> None:
-    """Have something happen from outside of all processes."""
-    if delay > 0:
-        asyncio.get_running_loop().call_later(delay, work, context=SERVER)
-    else:
-        work()
 
 
 def _blamed(history: History) -> Iterator[str]:
