@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import Final
 
@@ -27,10 +28,12 @@ _NOT_OURS: Final = frozenset(
         KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
     }
 )
-"""How a commit of a partition that is another's by now is refused."""
+"""How a commit is refused of a partition that is another's by now, or while the group's members change."""
 _REBALANCING: Final = 20
 """How often a commit is tried that comes while the group's members are being told their partitions."""
 _REBALANCING_INTERVAL: Final = 0.05
+_OWED_INTERVAL: Final = 0.2
+"""After how many seconds a refused commit of what is still ours is tried again."""
 _PAUSE_GRACE: Final = 0.25
 """For how many seconds a pause of all is kept from the client."""
 
@@ -48,6 +51,9 @@ class Assignment:
         self._stopped: set[Partition] = set()
         """What the client was told to fetch nothing of."""
         self._committed: dict[Partition, int] = {}
+        self._owed: dict[Partition, int] = {}
+        """What was to be committed and was refused, because the group's members were changing."""
+        self._owed_at = 0.0
 
     def owns(self, partition: Partition) -> bool:
         """Tell whether a partition is ours."""
@@ -63,6 +69,8 @@ class Assignment:
         A partition that is fetched again brings its next record only after the client's last long poll, half a
         second later. So while all is paused, nothing is polled at first, for it is soon resumed as a rule.
         """
+        if self._owed and monotonic() >= self._owed_at + _OWED_INTERVAL:
+            self.pay()
         idle = self._paused if wanted else self._owned
         if wanted and self._owned <= self._paused and monotonic() < self._paused_at + _PAUSE_GRACE:
             return False
@@ -88,6 +96,7 @@ class Assignment:
             kept.difference_update(partitions)
         for partition in partitions:
             self._committed.pop(partition, None)
+            self._owed.pop(partition, None)
 
     def of_topic(self, topic: str) -> list[Partition]:
         """Return what is owned of a topic."""
@@ -108,14 +117,28 @@ class Assignment:
         self._paused.difference_update(partitions)
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Store offsets of what is ours, none lower than before. Raises `KafkaException` where brokers are away."""
+        """Store offsets of what is ours, none lower than before. Raises `KafkaException` where brokers are away.
+
+        What is refused because the group's members are changing is tried again by and by, while it is ours.
+        """
         higher = {
             partition: offset
             for partition, offset in offsets.items()
             if partition in self._owned and offset > self._committed.get(partition, -1)
         }
-        if higher and self._commit(higher):
-            self._committed |= higher
+        self._owed |= higher
+        self._pay()
+
+    def pay(self) -> None:
+        """Try again what was refused; brokers that are away are for whoever fetches to hear of."""
+        with suppress(KafkaException):
+            self._pay()
+
+    def _pay(self) -> None:
+        owed, self._owed_at = dict(self._owed), monotonic()
+        if owed and self._commit(owed):
+            self._committed |= owed
+            self._owed.clear()
 
     def _commit(self, offsets: Mapping[Partition, int]) -> bool:
         error = self._try(offsets)

@@ -102,6 +102,7 @@ class KafkaMembership:
 
         def revoked(_: Consumer, places: list[TopicPartition]) -> None:
             self._poller.hand_over(ours(places), patience)
+            self._assignment.pay()
             self._assignment.lose(ours(places))
 
         def lost(_: Consumer, places: list[TopicPartition]) -> None:
