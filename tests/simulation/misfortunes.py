@@ -13,7 +13,8 @@ from tests.simulation.process import Process
 from tests.simulation.roles import Gateway, Worker
 from tests.simulation.world import World
 
-from qdpi.events import PageRequest
+from qdpi.bus.port import Message
+from qdpi.events import IndexUpdate, PageDone, PageRequest, Press, Stop
 
 CRITICAL: Final = (
     "",
@@ -53,6 +54,7 @@ class Misfortunes:
             (self._kill_gateway, 1),
             (self._freeze_gateway, 1),
             (self._cut_off, 2),
+            (self._poison, 1),
         ]
         names, weights = zip(*things, strict=True)
         if self._world.terms.crowded:
@@ -137,6 +139,12 @@ class Misfortunes:
         self._world.network.away.add(server)
         await asyncio.sleep(self._chance.random() * 2)
         self._world.network.away.discard(server)
+
+    async def _poison(self) -> None:
+        """Put bytes that are no event where events are waited for."""
+        topic = self._chance.choice((Press.topic, PageRequest.topic, PageDone.topic, IndexUpdate.topic, Stop.topic))
+        value = self._chance.choice((None, b"", b"{", b"[1]", bytes(range(256))))
+        self._world.kafka.log.append(Message(topic, self._chance.choice((None, b"journey-0")), value))
 
     def _grow(self) -> None:
         """Raise a topic's partition count behind everybody's back: it may cost the order of presses that wait."""

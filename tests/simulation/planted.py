@@ -22,6 +22,7 @@ from qdpi.outcome import Outcome
 from qdpi.services.page_generator import PageGenerator
 from qdpi.services.recorder import Recorder
 from qdpi.store.port import Answered, Committed, Moved, Snapshot
+from qdpi.store.rows import section_figures
 
 Plant = Callable[[pytest.MonkeyPatch], Build]
 """Plants a fault until the patch is undone; returns how worlds are built with it."""
@@ -159,6 +160,15 @@ def a_store_in_which_the_last_snapshot_to_come_stands(patch: pytest.MonkeyPatch)
         self.snapshots[snapshot.session_id] = snapshot
 
     patch.setattr(Tables, "put_snapshot", put)
+    return World
+
+
+def a_store_that_counts_no_branch_that_came_back(patch: pytest.MonkeyPatch) -> Build:
+    def put(self: Tables, snapshot: Snapshot) -> None:
+        for section, figures in section_figures(snapshot.state).items():
+            self.counters[section, snapshot.session_id] = figures
+
+    patch.setattr(Tables, "put_figures", put)
     return World
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 import structlog
@@ -59,10 +59,9 @@ def quiet() -> None:
 
 
 def reports(seeds: Iterable[int], processors: int | None = None) -> Iterator[Report]:
-    """Run seeds on as many processors as there are, and give their reports as they come."""
-    count = processors or os.cpu_count() or 1
-    with multiprocessing.get_context("spawn").Pool(count, initializer=_begin) as pool:
-        yield from pool.imap_unordered(run, seeds, chunksize=CHUNK)
+    """Run seeds, on all processors unless told, and give their reports in the order of the seeds."""
+    with ProcessPoolExecutor(processors, multiprocessing.get_context("spawn"), _begin) as pool:
+        yield from pool.map(run, seeds, chunksize=CHUNK)
 
 
 def _begin() -> None:

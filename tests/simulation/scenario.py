@@ -22,6 +22,7 @@ from tests.simulation.roles import Gateway
 from tests.simulation.world import Terms, World
 
 from qdpi.events import PageEventLayout, PageFailed
+from qdpi.store.rows import section_figures
 
 PATIENCE: Final = 30.0
 """Within how many simulated seconds all must be answered once nothing befalls anybody any more."""
@@ -32,6 +33,7 @@ WHOLE_EVERY: Final = 20
 MOST_CALLS: Final = 20_000
 """More calls than any seed needs: whoever makes more goes round in a circle."""
 WASTED: Final = "a page is begun for a press that is answered"
+FIGURES: Final = "a journey's figures are not those of its newest state"
 BLAMED: Final = "a press failed, and neither its model nor its reader ended it"
 
 
@@ -166,8 +168,16 @@ class _Simulation:
         self._report.wrong += [_told(violation) for violation in self._violations(history)]
         self._report.wrong += [f"{WASTED}: {request}" for request in self._world.tables.wasted]
         self._report.wrong += [f"{BLAMED}: {failed}" for failed in _blamed(history)]
+        self._report.wrong += [f"{FIGURES}: {journey}" for journey in self._off_figures(history)]
         for process in self._world.processes:
             self._report.wrong += [f"{process.name} failed: {failure!r}" for failure in process.failures]
+
+    def _off_figures(self, history: History) -> Iterator[str]:
+        for journey, outcomes in history.outcomes.items():
+            counted = {w: figure for (w, whose), figure in self._world.tables.counters.items() if whose == journey}
+            open_now = {where: figure for where, figure in counted.items() if any(figure)}
+            if outcomes and open_now != section_figures(outcomes[-1].state):
+                yield journey
 
     def _violations(self, history: History) -> list[Violation]:
         excused = {Broken.OUT_OF_ORDER} if self._misfortunes.topic_has_grown else set()

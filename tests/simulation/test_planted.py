@@ -6,7 +6,7 @@ import pytest
 from tests.faults.checker import Broken
 from tests.simulation import planted
 from tests.simulation.planted import Plant
-from tests.simulation.scenario import BLAMED, WASTED, run
+from tests.simulation.scenario import BLAMED, FIGURES, WASTED, run
 
 SEEDS = 300
 """Within how many seeds each must be found."""
@@ -24,6 +24,7 @@ PLANTED: dict[Plant, set[str]] = {
     planted.a_store_that_commits_whatever_the_head: {Broken.SEQ_GAP, Broken.STATE_OFF_FOLD},
     planted.a_store_that_commits_though_the_request_has_an_outcome: {Broken.DOUBLED_PRESS},
     planted.a_store_in_which_the_last_snapshot_to_come_stands: {Broken.SNAPSHOT_BEHIND},
+    planted.a_store_that_counts_no_branch_that_came_back: {FIGURES},
     planted.a_follower_that_does_not_read_what_was_there_before_it: {UNANSWERED},
     planted.a_follower_that_passes_on_what_it_has_passed_on: {Broken.STREAM_REPEATED},
 }

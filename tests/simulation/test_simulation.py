@@ -48,6 +48,7 @@ PROCESSES = (
     "kill gateway",
     "freeze gateway",
     "cut off",
+    "poison",
     "grow",
 )
 
