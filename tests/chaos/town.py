@@ -25,6 +25,8 @@ ASLEEP: Final = 2.5
 """A zombie sleeps for so many session timeouts."""
 BLOODLESS: Final = (Trouble.ZOMBIE, Trouble.JOIN_AND_LEAVE)
 MOST_PAUSE: Final = 0.5
+UNDER_WAY: Final = 20
+"""So many presses are answered before servers and gateways begin to fail."""
 MOST_WAVES: Final = 40
 
 
@@ -50,6 +52,7 @@ class Town:
         self._generators: set[Life] = set()
         self._support: Life | None = None
         self._over = asyncio.Event()
+        self._under_way = asyncio.Event()
         self._tell = tell
 
     @property
@@ -92,7 +95,7 @@ class Town:
                         f"wave-{wave}-{number}",
                         self.terms.presses,
                         random.Random(self._chance.random()),
-                        lambda: None,
+                        self._progress,
                     )
                     for number in range(self.terms.journeys)
                 ]
@@ -116,9 +119,17 @@ class Town:
                 self._note(trouble)
                 self._to_come -= Counter([trouble])
 
+    @property
+    def _answered(self) -> int:
+        return sum(len(reader.seqs) for reader in self.readers)
+
+    def _progress(self) -> None:
+        if self._answered >= UNDER_WAY:
+            self._under_way.set()
+
     def _note(self, what: str) -> None:
         self.happened[what] += 1
-        self._tell(f"{sum(len(reader.seqs) for reader in self.readers)} answered; {what}")
+        self._tell(f"{self._answered} answered; {what}")
 
     async def _until_over_or(self, dead: asyncio.Future[Any]) -> None:
         over: asyncio.Future[Any] = asyncio.ensure_future(self._over.wait())
@@ -126,6 +137,7 @@ class Town:
         over.cancel()
 
     async def _trouble(self, lives: Nursery) -> None:
+        await self._under_way.wait()
         for trouble in troubles(self.terms):
             await asyncio.sleep(self._chance.random() * MOST_PAUSE)
             await self._happen(trouble, lives)

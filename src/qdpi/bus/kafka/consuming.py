@@ -39,6 +39,7 @@ class Consuming:
     async def call(self, work: Callable[[], T]) -> T:
         """Do something on the thread. Raises `BusUnavailable`, also where the thread does not come to it in time."""
         future: asyncio.Future[T] = self._loop.create_future()
+        future.add_done_callback(_heard)
 
         def run() -> None:
             try:
@@ -107,6 +108,12 @@ class Consuming:
     def _tell(self, future: asyncio.Future[T], outcome: T | BaseException) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
             self._loop.call_soon_threadsafe(_settle, future, outcome)
+
+
+def _heard(future: asyncio.Future[Any]) -> None:
+    """Take an exception for heard: whoever was cancelled while it waited does not ask for it any more."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
