@@ -16,12 +16,15 @@ from pathlib import Path
 def main(pid_file: Path, log: Path, command: list[str]) -> None:
     """Start a command detached; return when it runs, or end with its trouble on standard error."""
     heard, told = os.pipe()  # closed by a successful exec
-    if os.fork() == 0:
+    child = os.fork()
+    if child == 0:
         os.close(heard)
         _become(pid_file, log, command, told)
     os.close(told)
     with os.fdopen(heard) as report:
         trouble = report.read()
+    if trouble:
+        os.waitpid(child, 0)  # it holds its lock until it is gone
     sys.exit(trouble or 0)
 
 
