@@ -72,13 +72,17 @@ class Nursery:
         actors: Collection[str] = ACTORS,
         trouble: str | None = None,
         seed: int = 0,
+        calls: bool = False,
     ) -> Life:
-        """Have a worker born, and return it once it polls: it holds the groups, or stands by for them."""
+        """Have a worker born, and return it once it polls: it holds the groups, or stands by for them.
+
+        With `calls` it tells in the end what it called.
+        """
         assert self._process.stdin is not None
         order, life = next(self._numbers), Life()
         self._orders[order] = life
         told = {"order": order, "environment": dict(environment), "actors": list(actors), "trouble": trouble}
-        self._process.stdin.write(json.dumps({**told, "seed": seed}).encode() + b"\n")
+        self._process.stdin.write(json.dumps({**told, "seed": seed, "calls": calls}).encode() + b"\n")
         async with asyncio.timeout(PATIENCE):
             await life.born.wait()
             await _first(life.ready.wait(), life.dead)

@@ -92,7 +92,7 @@ def _kind(call: str) -> str:
 
 
 async def _calls_of_a_whole_life(lives: Nursery, house: Path) -> list[str]:
-    worker = await lives.worker(_in(house))
+    worker = await lives.worker(_in(house), calls=True)
     death = await _answer(house, worker, "")
     assert not death.found
     assert await worker.end(signal.SIGTERM) is None
