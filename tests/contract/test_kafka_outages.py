@@ -120,7 +120,7 @@ async def test_a_broker_that_hangs_is_said_to_be_away_and_what_it_took_meanwhile
     finally:
         servers.resume("kafka-1")
     await patiently(lambda: bus.publish(Message(topic, b"key", b"after")), OFTEN)
-    found = values(await scan(bus, topic))
+    found = values(await patiently(lambda: scan(bus, topic), OFTEN))
     assert (found[0], found[-1]) == (b"before", b"after")
 
 

@@ -133,7 +133,7 @@ class KafkaBus:
     async def scan(self, topic: str) -> AsyncIterator[Record]:
         """Read what a topic holds now, partition by partition as they come; nothing where it is not there."""
         administration = self._open().administration
-        shape = (await administration.shapes([topic])).get(topic)
+        shape = await administration.shape(topic)
         partitions = [Partition(topic, number) for number in range(shape.partitions if shape else 0)]
         bounds = await administration.bounds(partitions)
         async for record in read_bounds(bounds, self._ending(), self._names):

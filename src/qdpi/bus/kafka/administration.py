@@ -103,6 +103,10 @@ class Administration:
         told = await self._described([self._names.wire(topic) for topic in topics])
         return {self._names.plain(name): shape for name, shape in told.items()}
 
+    async def shape(self, topic: str) -> Shape | None:
+        """Return a topic's shape, None where it is not there. Raises `BusUnavailable` where it has no leader now."""
+        return (await self._described([self._names.wire(topic)], led=True)).get(self._names.wire(topic))
+
     async def largest(self, topic: str) -> int | None:
         """Return how large a value a topic takes, in bytes; None where it is not there."""
         resource = ConfigResource(ResourceType.TOPIC, self._names.wire(topic))
@@ -181,7 +185,7 @@ class Administration:
                     raise away(error_of(exception)) from exception
         return found, moving
 
-    async def _described(self, wired: Collection[str]) -> dict[str, Shape]:
+    async def _described(self, wired: Collection[str], *, led: bool = False) -> dict[str, Shape]:
         if not wired:
             return {}
         answers = self._admin.describe_topics(TopicCollection(list(wired)), request_timeout=REQUEST_TIMEOUT)
@@ -195,6 +199,8 @@ class Administration:
             else:
                 if all(partition.leader is not None for partition in told.partitions):
                     shapes[name] = Shape(str(told.topic_id), len(told.partitions))
+                elif led:
+                    raise BusUnavailable(f"No broker leads all of {self._names.plain(name)} now.")
         return shapes
 
     async def _done(self, answers: dict[str, Future[Any]], *allowed: int) -> list[str]:
