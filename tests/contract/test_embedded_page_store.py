@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.contract.page_store_suite import Connect, PageStoreSuite
 from tests.support import factories as make
+from tests.support.plan import PLAN
 
 from qdpi.errors import StoreUnavailable
 from qdpi.store.embedded import EmbeddedPageStore
@@ -44,20 +45,6 @@ async def store(path: Path) -> AsyncIterator[EmbeddedPageStore]:
     await opened.open()
     yield opened
     await opened.close()
-
-
-PLAN = {
-    "pages": "page_id char_hex behavior symbol_code section page_num title orientation provenance trajectory "
-    "return_to text created_at author version",
-    "page_edges": "page_id edge_type target_id created_at",
-    "page_embeddings": "page_id dim embedding",
-    "page_index_signals": "page_id entities motifs unresolved_anchors novelty coherence",
-    "section_counters": "section session_id open_branches return_debt",
-    "events_log": "session_id ts event_id type payload_json headers_json",
-    "state_snapshots": "session_id snapshot_ts ui_state_json last_event_ts cursor",
-    "pages_index": "character_id section page_id title excerpt embeddings_ref created_ts",
-    "vault": "session_id saved_ts page_id label notes",
-}
 
 
 def query(path: Path, sql: str) -> list[dict[str, object]]:

@@ -12,12 +12,12 @@ from tests.support import factories
 from tests.support.house import system_in
 
 from qdpi.errors import InvalidInput
-from qdpi.export.copying import BATCH
 from qdpi.export.folder import name_of
 from qdpi.export.formats import FORMATS, file_name, format_named
 from qdpi.export.markdown import page_of
 from qdpi.export.zipping import EARLIEST, ZipStream
 from qdpi.outcome import log_entry
+from qdpi.store.paging import AT_ONCE
 
 every_format = pytest.mark.parametrize("form", FORMATS)
 
@@ -35,15 +35,15 @@ async def test_the_same_journey_is_the_same_bytes(tmp_path: Path, form: str):
 @every_format
 async def test_a_journey_that_goes_on_meanwhile_is_exported_as_it_stood(tmp_path: Path, form: str):
     async with system_in(tmp_path) as system:
-        await read(system.store, BATCH + 1)
+        await read(system.store, AT_ONCE + 1)
         stood = await exported(system.store, form)
         pieces = FORMATS[form].pieces(system.store, READER)
         first = await anext(pieces)
         # A press may be in the log before it is answered; what is told of here is the answers.
         last = await system.store.last_outcome(READER)
         assert last is not None
-        outcome = factories.outcome(READER, BATCH + 2, before=last.state)
-        await system.store.commit_outcome(READER, outcome.request_id, BATCH + 1, outcome)
+        outcome = factories.outcome(READER, AT_ONCE + 2, before=last.state)
+        await system.store.commit_outcome(READER, outcome.request_id, AT_ONCE + 1, outcome)
         await system.store.append_log([log_entry(outcome.event)])
         assert first + b"".join([piece async for piece in pieces]) == stood
 
@@ -51,7 +51,7 @@ async def test_a_journey_that_goes_on_meanwhile_is_exported_as_it_stood(tmp_path
 @every_format
 async def test_a_long_journey_comes_in_pieces(tmp_path: Path, form: str):
     async with system_in(tmp_path) as system:
-        await read(system.store, 3 * BATCH)
+        await read(system.store, 3 * AT_ONCE)
         pieces = [piece async for piece in FORMATS[form].pieces(system.store, READER)]
         assert len(pieces) >= 4
         assert max(map(len, pieces)) < 0.7 * sum(map(len, pieces))

@@ -18,6 +18,7 @@ import pytest
 from cassandra import OperationTimedOut
 from tests.support import factories as make
 from tests.support.keyspace import Keyspace, keyspace
+from tests.support.plan import PLAN
 
 from qdpi.bootstrap import utc_now
 from qdpi.errors import BookRefused, InvalidSetting, StoreUnavailable
@@ -28,19 +29,6 @@ from qdpi.store.cassandra.schema import apply, schema_of, schema_text, version_t
 from qdpi.store.port import Answered, Committed, Embedding, Moved
 
 pytestmark = pytest.mark.cassandra
-
-PLAN = {
-    "pages": "page_id char_hex behavior symbol_code section page_num title orientation provenance trajectory "
-    "return_to text created_at author version",
-    "page_edges": "page_id edge_type target_id created_at",
-    "page_embeddings": "page_id dim embedding",
-    "page_index_signals": "page_id entities motifs unresolved_anchors novelty coherence",
-    "section_counters": "section session_id open_branches return_debt",
-    "events_log": "session_id ts event_id type payload_json headers_json",
-    "state_snapshots": "session_id snapshot_ts ui_state_json last_event_ts cursor",
-    "pages_index": "character_id section page_id title excerpt embeddings_ref created_ts",
-    "vault": "session_id saved_ts page_id label notes",
-}
 
 
 def new_store(space: Keyspace, **changes: Any) -> CassandraPageStore:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from qdpi.bootstrap import build_company, build_system, ensure_book, opened
 from qdpi.cli.listening import address_of, listen
 from qdpi.cli.opening import chosen_model, model_open
-from qdpi.cli.serving import Server, serve_until, side_by_side, work_until
+from qdpi.cli.serving import Server, first_of, serve_until, side_by_side, work_until
 from qdpi.cli.telling import progress_line
 from qdpi.events import TOPICS
 from qdpi.gateway.app import create_app
@@ -36,7 +36,7 @@ async def everything(settings: Settings) -> AsyncIterator[str]:
             works = (serve_until(stopping, server, listening), _work(stopping, system, model))
             running = asyncio.create_task(side_by_side(stopping, *works))
             try:
-                await _either(server.answers, stopping)
+                await first_of(server.answers, stopping)
                 if server.answers.is_set():
                     yield address_of(listening)
             finally:
@@ -46,12 +46,3 @@ async def everything(settings: Settings) -> AsyncIterator[str]:
 
 async def _work(stopping: asyncio.Event, system: System, model: LanguageModel) -> None:
     await work_until(stopping, build_company(system, ACTORS, model))
-
-
-async def _either(*events: asyncio.Event) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

@@ -8,10 +8,10 @@ from typing import IO, Final
 
 from qdpi.events import SCHEMA_VERSION, PageDone, PageFailed, body_of
 from qdpi.export.archive import LOG, MANIFEST, OUTCOMES, FileFacts, Lines, Manifest, book_facts
-from qdpi.export.copying import outcomes_of
 from qdpi.export.zipping import ZipStream
 from qdpi.journey import FOLD_VERSION, JourneyState
 from qdpi.outcome import LogEntry, Outcome
+from qdpi.store.paging import outcomes_of
 from qdpi.store.port import PageStore
 
 ROWS: Final = 500

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 from qdpi.errors import NoBook
 from qdpi.export.itinerary import Itinerary, Tracing
-from qdpi.outcome import Outcome
 from qdpi.page_schema import Page
+from qdpi.store.paging import outcomes_of
 from qdpi.store.port import CanonRevision, PageStore
-
-BATCH: Final = 50
-"""How many outcomes are read at once."""
 
 
 class PageWriter(Protocol):
@@ -35,17 +32,6 @@ async def copy_of(store: PageStore, journey: str, writer_of: Callable[[Itinerary
     async for pages in _pages(store, itinerary):
         yield await asyncio.to_thread(writer.add, pages)
     yield await asyncio.to_thread(writer.end)
-
-
-async def outcomes_of(store: PageStore, journey: str, head: int) -> AsyncIterator[list[Outcome]]:
-    """Give a journey's outcomes up to a seq, some at a time."""
-    after = 0
-    while after < head:
-        found = await store.outcomes(journey, after=after, limit=min(BATCH, head - after))
-        if not found:
-            return
-        after = found[-1].seq
-        yield found
 
 
 async def trace(store: PageStore, journey: str) -> Itinerary:

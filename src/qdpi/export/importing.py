@@ -13,7 +13,6 @@ from qdpi.events import VaultChange
 from qdpi.export.archive import LOG, MANIFEST, OUTCOMES, BookFacts, Manifest, book_facts
 from qdpi.export.archiving import log_of
 from qdpi.export.checking import OutcomeCheck, check_manifest, digest_of, event_of, rows, values
-from qdpi.export.copying import outcomes_of
 from qdpi.export.opening import Archive, refused
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.retrieval.index import Embedder
@@ -21,6 +20,7 @@ from qdpi.services.derivation import project
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.recorder import keep_change
 from qdpi.services.together import together
+from qdpi.store.paging import outcomes_of
 from qdpi.store.port import Committed, PageStore
 
 BATCH: Final = 100

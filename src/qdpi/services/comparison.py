@@ -36,6 +36,7 @@ from qdpi.retrieval.reading import EXTRACTOR_VERSION
 from qdpi.services.derivation import snapshot_of
 from qdpi.services.ingest import index_row
 from qdpi.services.recorder import vault_entry
+from qdpi.store.paging import outcomes_of
 from qdpi.store.port import Embedding, PageStore, Reading, Snapshot
 from qdpi.symbols import CHARACTER_MAP
 
@@ -220,14 +221,6 @@ async def found_rows(store: PageStore, page: Page, version: str | None = None) -
     if reading is not None and version is None:
         reading = reading.model_copy(update={"reading": {}})
     return PageRows(found, edges, signals, reading, vectors.get(page.page_id), index)
-
-
-async def outcomes_of(store: PageStore, session_id: str, limit: int = AT_ONCE) -> AsyncIterator[list[Outcome]]:
-    """Give a journey's outcomes in their order, some at a time, to the newest there is then."""
-    head = 0
-    while chunk := await store.outcomes(session_id, after=head, limit=limit):
-        yield chunk
-        head = chunk[-1].seq
 
 
 async def _with_rows(store: PageStore, session_id: str) -> AsyncIterator[tuple[Outcome, PageRows | None]]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from qdpi.events import Event, PageChange
 from qdpi.outcome import page_event
 from qdpi.page_schema import Page
-from qdpi.services.comparison import outcomes_of
+from qdpi.store.paging import outcomes_of
 from qdpi.system import System
 
 

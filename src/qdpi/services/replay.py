@@ -12,12 +12,12 @@ from qdpi.services.comparison import (
     canon_pages,
     compare,
     compare_canon,
-    outcomes_of,
     read_log,
 )
 from qdpi.services.derivation import project, snapshot_of
 from qdpi.services.indexer import Indexer
 from qdpi.services.recorder import keep_change
+from qdpi.store.paging import outcomes_of
 from qdpi.store.port import PageStore
 from qdpi.system import System
 
