@@ -15,6 +15,7 @@ from qdpi.errors import NoBook, UnknownPage
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder, SemanticIndex, from_bytes
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading, read_text
+from qdpi.store.paging import outcomes_before
 from qdpi.store.port import CanonRevision, Embedding, PageStore
 from qdpi.store.port import Reading as ReadingRow
 
@@ -82,9 +83,18 @@ async def find_locus(edition: Edition, store: PageStore, page_id: str, session_i
 
 
 async def _newest(store: PageStore, page_id: str, session_id: str) -> Page | None:
-    # A page that another worker has just committed, and not derived yet, is where its journey stands all the same.
+    # A page that another worker has committed, and not derived yet, is where its journey stands all the same; runs
+    # that failed since then have not moved it.
     last = await store.last_outcome(session_id)
-    return last.page if last and last.page and last.page.page_id == page_id else None
+    if last is None or last.state.position != page_id:
+        return None
+    if last.page is not None:
+        return last.page
+    async for found in outcomes_before(store, session_id, last.seq):
+        for outcome in found:
+            if outcome.page is not None:
+                return outcome.page if outcome.page.page_id == page_id else None
+    return None
 
 
 def reading_row(page: Page, reading: Reading) -> ReadingRow:

@@ -12,6 +12,7 @@ from tests.support import factories as make
 from qdpi.catalog import find_locus
 from qdpi.edition import Edition
 from qdpi.errors import UnknownPage
+from qdpi.store.port import Committed
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +29,15 @@ async def test_a_page_that_is_committed_and_not_derived_is_stood_on_by_its_own_j
     for page, journey in ((outcome.page.page_id, "another"), ("S99-P9999", "reader")):
         with pytest.raises(UnknownPage):
             await find_locus(edition, store, page, journey)
+
+
+async def test_runs_that_fail_meanwhile_do_not_take_a_journey_off_a_page_that_is_not_derived(edition: Edition) -> None:
+    store, written = SimulatedPageStore(Tables(), Network(Random(0))), make.outcome("reader")
+    assert written.page is not None
+    await store.commit_outcome("reader", written.request_id, 0, written)
+    state = written.state
+    for seq in range(2, 9):
+        failed = make.outcome("reader", seq, before=state, fails=True)
+        assert isinstance(await store.commit_outcome("reader", failed.request_id, seq - 1, failed), Committed)
+        state = failed.state
+    assert await find_locus(edition, store, written.page.page_id, "reader") == written.page

@@ -22,3 +22,13 @@ async def outcomes_of(store: PageStore, journey: str, head: int | None = None) -
             return
         after = found[-1].seq
         yield found
+
+
+async def outcomes_before(store: PageStore, journey: str, seq: int) -> AsyncIterator[list[Outcome]]:
+    """Give a journey's outcomes below a seq, the newest first, a few more at each reading."""
+    below, limit = seq, 1
+    while below > 1:
+        after = max(0, below - 1 - limit)
+        found = await store.outcomes(journey, after=after, limit=below - 1 - after)
+        yield found[::-1]
+        below, limit = after + 1, min(limit * 4, AT_ONCE)
