@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,17 +30,23 @@ def book_in(folder: Path) -> Path:
     return canon if canon.is_dir() else write_book(folder)
 
 
-async def presses(url: str, what: str, pages: Sequence[str], *, alone: int = PRESSES, each: int = EACH) -> list[float]:
-    """Press as one journey, then as many at once; print both and return the times of the one (seconds)."""
+async def presses(
+    url: str, what: str, pages: Sequence[str], *, alone: int = PRESSES, each: int = EACH, warm: int = 8
+) -> list[float]:
+    """Press as one journey, then as many at once; print both and return the times of the one (seconds).
+
+    The first `warm` presses are not counted. Journeys are new ones.
+    """
+    run = uuid.uuid4().hex[:8]
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as client:
-        await journey(client, "warm", pages[:8])
-        single = await journey(client, "alone", [pages[i * 3 % len(pages)] for i in range(alone)])
+        await journey(client, f"warm-{run}", [pages[i % len(pages)] for i in range(warm)])
+        single = await journey(client, f"alone-{run}", [pages[i * 3 % len(pages)] for i in range(alone)])
         print(f"{what}, one journey: {summary(single)}", flush=True)
         began = time.perf_counter()
         many = await asyncio.gather(
             *(
-                journey(client, f"many-{n}", [pages[(n * 31 + i) % len(pages)] for i in range(each)])
+                journey(client, f"many-{run}-{n}", [pages[(n * 31 + i) % len(pages)] for i in range(each)])
                 for n in range(JOURNEYS)
             )
         )

@@ -38,6 +38,11 @@ class Catalog:
             raise NoBook("There is no book in the store.")
         return await self.edition(number)
 
+    def loaded(self, page_id: str) -> Page | None:
+        """Return a page of an edition that is in memory already, without asking the store; None where none has it."""
+        pages = (edition.page(page_id) for edition in reversed(self._editions.values()))
+        return next((page for page in pages if page is not None), None)
+
     async def edition(self, revision: int) -> Edition:
         """Return an edition by its revision. Raises `NoBook`."""
         if revision not in self._editions:
@@ -76,15 +81,18 @@ async def find_locus(edition: Edition, store: PageStore, page_id: str, session_i
 
     Raises `UnknownPage`.
     """
-    page = edition.page(page_id) or await store.page(page_id) or await _newest(store, page_id, session_id)
+    page = edition.page(page_id) or await store.page(page_id) or await written_last(store, page_id, session_id)
     if page is None or not page.is_open_to(session_id):
         raise UnknownPage(f"{page_id!r} is no page of the canon and none of this journey.")
     return page
 
 
-async def _newest(store: PageStore, page_id: str, session_id: str) -> Page | None:
-    # A page that another worker has committed, and not derived yet, is where its journey stands all the same; runs
-    # that failed since then have not moved it.
+async def written_last(store: PageStore, page_id: str, session_id: str) -> Page | None:
+    """Return the page that a journey stands on out of its outcomes, None where it stands elsewhere.
+
+    One that a worker has committed, and not derived yet, is not among the pages; runs that failed since then
+    have not moved the journey.
+    """
     last = await store.last_outcome(session_id)
     if last is None or last.state.position != page_id:
         return None

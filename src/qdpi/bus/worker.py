@@ -81,7 +81,7 @@ class Worker:
         settle: Callable[[], Awaitable[None]] = _settled,
         max_in_flight: int = 1_000,
         fetch_timeout: float = 0.2,
-        commit_interval: float = 0.1,
+        commit_interval: float = 0.5,
     ) -> None:
         self.group = group
         self.in_flight = 0

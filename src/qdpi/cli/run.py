@@ -7,6 +7,7 @@ from socket import socket
 
 import click
 
+from qdpi.cli.looping import run_serving
 from qdpi.cli.options import ALL, settings_options
 from qdpi.settings import Settings
 
@@ -22,7 +23,7 @@ def run(settings: Settings) -> None:
     from qdpi.cli.listening import listen
 
     with listen(settings) as listening:
-        asyncio.run(_run(settings, listening))
+        run_serving(_run(settings, listening))
 
 
 async def _run(settings: Settings, listening: socket) -> None:

@@ -7,6 +7,7 @@ from socket import socket
 
 import click
 
+from qdpi.cli.looping import run_serving
 from qdpi.cli.options import PARTS, settings_options
 from qdpi.settings import Settings
 
@@ -21,7 +22,7 @@ def serve(settings: Settings) -> None:
     from qdpi.cli.listening import listen
 
     with listen(settings) as listening:
-        asyncio.run(_serve(settings, listening))
+        run_serving(_serve(settings, listening))
 
 
 async def _serve(settings: Settings, listening: socket) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from qdpi.cli.looping import run_serving
 from qdpi.cli.options import MODEL, PARTS, settings_options
 from qdpi.errors import InvalidInput
 from qdpi.settings import Settings
@@ -31,7 +32,7 @@ def worker(names: tuple[str, ...], settings: Settings) -> None:
             f"There is no worker {', '.join(repr(name) for name in unknown)}.",
             next_step=f"The workers are {', '.join(WORKERS)}.",
         )
-    asyncio.run(_work(tuple(dict.fromkeys(names)), settings))
+    run_serving(_work(tuple(dict.fromkeys(names)), settings))
 
 
 async def _work(names: tuple[str, ...], settings: Settings) -> None:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
+from qdpi.catalog import written_last
 from qdpi.errors import BusUnavailable, NoBook, PublishUnknown, TooManyWaiting, Unauthorized, UnknownPage
 from qdpi.events import Ask, Event, Press, Stop
 from qdpi.gateway.bodies import Accepted, AskBody, PressBody, StopBody
@@ -109,17 +110,18 @@ async def find_locus(gateway: Gateway, journey: str, page_id: str) -> Page:
     try:
         page = await find_page(gateway, page_id)
     except UnknownPage:
-        last = await gateway.system.store.last_outcome(journey)
-        if last is None or last.page is None or last.page.page_id != page_id:
+        written = await written_last(gateway.system.store, page_id, journey)
+        if written is None:
             raise
-        return last.page  # committed, and not derived yet
+        return written
     if not page.is_open_to(journey):
         raise UnknownPage(f"There is no page {page_id!r} in this journey.")
     return page
 
 
 async def _check_locus(gateway: Gateway, journey: str, page_id: str | None) -> None:
-    if page_id is not None:
+    # A page of an edition in memory can be stood on whichever edition is current; the enricher asks for that.
+    if page_id is not None and gateway.system.catalog.loaded(page_id) is None:
         await find_locus(gateway, journey, page_id)
 
 

@@ -32,7 +32,7 @@ from qdpi.system import System
 if TYPE_CHECKING:
     from qdpi.program import QDPIProgram
 
-FIGURES_INTERVAL: Final = 5.0
+FIGURES_INTERVAL: Final = 15.0
 log = structlog.get_logger()
 
 

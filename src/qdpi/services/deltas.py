@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from qdpi.bus.publisher import Publisher
 from qdpi.errors import Unavailable
@@ -15,7 +15,7 @@ from qdpi.identity import derived_id
 from qdpi.metrics import Metrics
 from qdpi.store.port import PageStore
 
-PACE: Final = 0.02
+PACE: Final = 0.04
 """The least time between two publishings of a run, in seconds: finer steps nobody sees, and each costs a write."""
 _PENDING: Final = 4_000
 
@@ -23,8 +23,8 @@ _PENDING: Final = 4_000
 class DeltaStream:
     """Progress of a run, published as deltas by a task of its own, so that writing never waits for it.
 
-    Pieces that come within `pace` seconds go out together. Use as an async context; leaving it publishes at
-    once what waits.
+    Pieces that come within `pace` seconds go out together. Use as an async context; `end` has published at once
+    what waits, and leaving waits for that.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class DeltaStream:
         self._pending: asyncio.Queue[tuple[int, Phase, str] | None] = asyncio.Queue(_PENDING)
         self._phase, self._sent = Phase.READING, 0
         self.attempt = 0
+        self._claim: asyncio.Task[int] | None = None
         self._pump: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> DeltaStream:
@@ -50,20 +51,32 @@ class DeltaStream:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._pump is None:
-            return
+        await _cancelled(self._claim)
         if exc_info[0] is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
-            return
-        self._leaving.set()
-        await self._pending.put(None)
-        await self._pump
+            await _cancelled(self._pump)
+        elif self._pump is not None:
+            await self.end()
+            await self._pump
+
+    async def end(self) -> None:
+        """Have what waits published at once, and tell nothing more. Idempotent."""
+        if not self._leaving.is_set():
+            self._leaving.set()
+            await self._pending.put(None)
+
+    def foresee(self) -> None:
+        """Begin to claim the next attempt's number, so that nobody waits for the store when it begins."""
+        self._claim = self._claim or self._claiming()
 
     async def begin(self) -> int:
         """Claim the next attempt's number; its text starts over."""
-        self.attempt = await self._store.begin_attempt(self._request.session_id, self._request.request_id)
+        claiming, self._claim = self._claim or self._claiming(), None
+        self.attempt = await claiming
         return self.attempt
+
+    def _claiming(self) -> asyncio.Task[int]:
+        claim = self._store.begin_attempt(self._request.session_id, self._request.request_id)
+        return asyncio.get_running_loop().create_task(claim)
 
     async def phase(self, phase: Phase) -> None:
         """Tell of a new phase."""
@@ -123,3 +136,9 @@ def _merged(items: list[tuple[int, Phase, str]]) -> list[tuple[int, Phase, str]]
         else:
             merged.append((attempt, phase, text))
     return [item for item in merged[:-1] if item[2]] + merged[-1:]
+
+
+async def _cancelled(task: asyncio.Task[Any] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

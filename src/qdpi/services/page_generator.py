@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -41,7 +41,7 @@ from qdpi.page_schema import Page, PageStatus
 from qdpi.program import STOPPED, QDPIProgram
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading
 from qdpi.services.deltas import DeltaStream
-from qdpi.services.derivation import derive
+from qdpi.services.derivation import derive, project, tell
 from qdpi.services.enricher import ASK_USER
 from qdpi.services.shelf import shelf_of
 from qdpi.services.stops import Stops
@@ -50,6 +50,8 @@ from qdpi.symbols import encode_symbol, profile_of
 
 _ENDING: Final = (InvalidInput, ModelFailed, NoBook, RunStopped, UnknownPage)
 """What ends a run as failed, in its turn."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -110,15 +112,15 @@ class PageGenerator:
         )
         if known is not None:
             self._metrics.adopted.inc()
-            outcome = known
-        else:
-            # Leaving the deltas waits for what is still to be told: by then the outcome is committed.
-            async with DeltaStream(
-                request, self._store, self._publisher, now=self._now, metrics=self._metrics
-            ) as deltas:
-                ending = partial(self._run, request, deltas=deltas, refused=refused, attempts=attempts)
-                outcome = await self._conclude(request, last, ending)
-        await patiently(lambda: derive(outcome, self._store, self._publisher), self._backoff, on_wait=self._stands)
+            await self._stubbornly(lambda: derive(known, self._store, self._publisher))
+            return
+        async with DeltaStream(request, self._store, self._publisher, now=self._now, metrics=self._metrics) as deltas:
+            ending = partial(self._run, request, deltas=deltas, refused=refused, attempts=attempts)
+            outcome = await self._conclude(request, last, ending)
+            # The last deltas go out while the outcome's projections are written, and before it is told.
+            await deltas.end()
+            await self._stubbornly(lambda: project(outcome, self._store))
+        await self._stubbornly(lambda: tell(outcome, self._publisher))
 
     async def _conclude(
         self, request: PageRequest, last: Outcome | None, end: Callable[[Outcome | None], Awaitable[Outcome]]
@@ -139,11 +141,10 @@ class PageGenerator:
 
     async def _commit(self, outcome: Outcome, head: int) -> Committed | Answered | Moved:
         session_id, request_id = outcome.session_id, outcome.request_id
-        return await patiently(
-            lambda: self._store.commit_outcome(session_id, request_id, head, outcome),
-            self._backoff,
-            on_wait=self._stands,
-        )
+        return await self._stubbornly(lambda: self._store.commit_outcome(session_id, request_id, head, outcome))
+
+    async def _stubbornly(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(work, self._backoff, on_wait=self._stands)
 
     async def _run(
         self,
@@ -164,6 +165,7 @@ class PageGenerator:
             return fail(request, state, ending, self._at(request, last), draft)
 
     async def _write(self, request: PageRequest, state: JourneyState, draft: Draft, deltas: DeltaStream) -> Written:
+        deltas.foresee()
         run = await self._prepared(request, state)
         began = asyncio.get_running_loop().time()
         brief = self._program.prepare(run)

@@ -48,9 +48,12 @@ class Pages(Placing):
 
     async def page(self, page_id: str) -> Page | None:
         """Return a page: of a canon page the current revision's, or the last one that had it."""
-        row, number = await asyncio.gather(self._connection.first(_PAGE, page_id=page_id), self.canon_number())
+        row = await self._connection.first(_PAGE, page_id=page_id)
         page = stored_page(row) if row else None
-        if self._times.mending or (page is not None and (not page.is_canon or page.canon_revision == number)):
+        if self._times.mending or (page is not None and not page.is_canon):
+            return page
+        number = await self.canon_number()
+        if page is not None and page.canon_revision == number:
             return page
         return await self._placed(page_id, number) or page
 
