@@ -12,11 +12,11 @@ import httpx
 
 from benchmarks.measuring import free_port, journey, process, summary, until_answered
 
-TIMES = 5
+TIMES, JOURNEYS, PAUSE = 5, 12, 1.0
 
 
 def measure(environment: dict[str, str]) -> None:
-    """Print the longest that any of 24 journeys waited after one of two generators ended."""
+    """Print the longest that any of some journeys waited after one of two generators ended."""
     with ExitStack() as stack:
         port = free_port()
         given = environment | {"QDPI_MODEL": "offline", "QDPI_PORT": str(port), "QDPI_LOG_LEVEL": "error"}
@@ -27,12 +27,13 @@ def measure(environment: dict[str, str]) -> None:
         for how in (signal.SIGKILL, signal.SIGTERM):
             waits = [asyncio.run(_longest(url, how, given, turn)) for turn in range(TIMES)]
             print(
-                f"a second generator ended by {how.name}: the longest wait of a journey, {summary(waits)}", flush=True
+                f"a second generator ended by {how.name}: the longest wait of {JOURNEYS} journeys, {summary(waits)}",
+                flush=True,
             )
 
 
 async def _longest(url: str, how: signal.Signals, given: dict[str, str], turn: int) -> float:
-    """Press in 24 journeys until a generator that joined has been ended for a while; return the longest wait."""
+    """Press in `JOURNEYS` journeys, now and then, until a generator that joined has been ended for a while; return the longest wait."""
     worker = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "qdpi", "worker", "page_generator"),
         env=os.environ | given,
@@ -49,9 +50,9 @@ async def _longest(url: str, how: signal.Signals, given: dict[str, str], turn: i
             session = f"{how.name}-{turn}-{number}"
             while not ended.is_set():
                 waits.extend(await journey(client, session, ["S01-P0001"]))
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(PAUSE)
 
-    reading = [asyncio.create_task(read(number)) for number in range(24)]
+    reading = [asyncio.create_task(read(number)) for number in range(JOURNEYS)]
     await asyncio.sleep(2)
     waits.clear()
     worker.send_signal(how)

@@ -15,6 +15,7 @@ from qdpi.errors import BookRefused
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder, to_bytes
 from qdpi.retrieval.reading import Reading, read_text
+from qdpi.services.together import together
 from qdpi.store.port import CanonRevision, Embedding, IndexRow, PageStore
 from qdpi.symbols import CHARACTER_MAP
 
@@ -99,9 +100,12 @@ async def _index(
 ) -> None:
     for done, chunk in _chunks(pages):
         progress(done, len(pages))
-        await store.put_readings([reading_row(page, readings[page.page_id]) for page in chunk])
-        await store.put_embeddings(await asyncio.to_thread(embeddings_of, chunk, embedder))
-        await store.index_pages([index_row(page, embedder.model) for page in chunk])
+        embeddings = await asyncio.to_thread(embeddings_of, chunk, embedder)
+        await together(
+            store.put_readings([reading_row(page, readings[page.page_id]) for page in chunk]),
+            store.put_embeddings(embeddings),
+            store.index_pages([index_row(page, embedder.model) for page in chunk]),
+        )
 
 
 def embeddings_of(pages: Sequence[Page], embedder: Embedder) -> list[Embedding]:
