@@ -33,7 +33,7 @@ def measure(environment: dict[str, str]) -> None:
 
 
 async def _longest(url: str, how: signal.Signals, given: dict[str, str], turn: int) -> float:
-    """Press in `JOURNEYS` journeys, now and then, until a generator that joined has been ended for a while; return the longest wait."""
+    """Return the longest wait of journeys that are pressed in while a generator joins, works and ends."""
     worker = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "qdpi", "worker", "page_generator"),
         env=os.environ | given,
