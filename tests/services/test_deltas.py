@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.support import factories
 
-from qdpi.errors import BusUnavailable
+from qdpi.errors import BusUnavailable, StoreUnavailable
 from qdpi.events import PageDelta, Phase
 from qdpi.metrics import Metrics
 from qdpi.services.deltas import DeltaStream
@@ -109,6 +109,59 @@ async def test_attempts_of_another_process_are_counted_on() -> None:
     bus = Bus()
     async with stream(bus, attempts=Attempts(4)) as deltas:
         assert await deltas.begin() == 5
+
+
+async def test_an_attempt_that_is_foreseen_is_claimed_once_while_it_is_prepared() -> None:
+    attempts = Attempts()
+    async with stream(Bus(), attempts=attempts) as deltas:
+        deltas.foresee()
+        deltas.foresee()
+        await asyncio.sleep(0)
+        assert attempts.number == 1
+        assert [await deltas.begin(), await deltas.begin()] == [1, 2]
+
+
+async def test_a_claim_that_nobody_came_for_ends_with_the_stream() -> None:
+    class Waiting(Attempts):
+        ended = False
+
+        async def begin_attempt(self, session_id: str, request_id: str) -> int:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.ended = True
+            return 1
+
+    attempts = Waiting()
+    async with asyncio.timeout(30), stream(Bus(), attempts=attempts) as deltas:
+        deltas.foresee()
+        await asyncio.sleep(0)
+    assert attempts.ended
+
+
+async def test_a_claim_that_fails_is_told_to_whoever_begins() -> None:
+    class Away(Attempts):
+        async def begin_attempt(self, session_id: str, request_id: str) -> int:
+            raise StoreUnavailable("It is away.")
+
+    async with stream(Bus(), attempts=Away()) as deltas:
+        deltas.foresee()
+        with pytest.raises(StoreUnavailable):
+            await deltas.begin()
+
+
+async def test_after_its_end_what_waits_goes_out_without_anybody_leaving() -> None:
+    bus = Bus()
+    async with asyncio.timeout(30), stream(bus, pace=3_600.0) as deltas:
+        await deltas.begin()
+        await deltas.phase(Phase.WRITING)
+        await bus.first.wait()
+        await deltas.text("The lamp")
+        await deltas.end()
+        while len(bus.deltas) < 2:
+            await asyncio.sleep(0)
+        await deltas.end()
+    assert told(bus) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp")]
 
 
 async def test_every_delta_has_an_id_of_its_own_and_is_not_before_its_cause() -> None:

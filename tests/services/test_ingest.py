@@ -201,6 +201,17 @@ async def test_an_old_edition_is_read_again_after_newer_ones_took_its_place(syst
     assert (await system.catalog.current()).pages[CHANGED].text == "Text number 3."
 
 
+async def test_a_page_of_an_edition_in_memory_is_found_without_the_store(system: System) -> None:
+    assert system.catalog.loaded(CHANGED) is None
+    for number in (1, 2):
+        await take_in(system, changed(own_book(), CHANGED, f"Text number {number}."))
+        await system.catalog.current()
+    found = system.catalog.loaded(CHANGED)
+    assert found is not None
+    assert found.text == "Text number 2."
+    assert system.catalog.loaded("S99-P9999") is None
+
+
 class WithoutReadings:
     """A store that has lost its readings, and counts what is put back."""
 
