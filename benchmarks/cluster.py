@@ -13,7 +13,7 @@ from benchmarks.measuring import book_in, free_port, presses, process, until_ans
 
 ROUNDS, WARM = 3, 60
 OURS = "ours, offline writer"
-WAYS = {"the raw floor": "floor", "the plan's shape": "plan_shape"}
+WAYS = {"the raw floor": "floor", "the floor with our writes": "same_writes", "the plan's shape": "plan_shape"}
 
 
 def measure(environment: dict[str, str]) -> None:

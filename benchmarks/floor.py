@@ -27,9 +27,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-TOPICS = ("floor.symbol", "floor.request", "floor.done")
+TOPICS = ("floor.symbol", "floor.request", "floor.done", "floor.followed")
 TEXT = "A lamp is carried over the river, and somebody counts the stairs. " * 20
 BROKERS = {"bootstrap.servers": os.environ.get("KAFKA_BROKERS", "")}
+
+
+def keyspace() -> str:
+    """Return the keyspace that the environment names."""
+    return os.environ["CASSANDRA_KEYSPACE"]
 
 
 class Floor:
@@ -37,9 +42,8 @@ class Floor:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        keyspace = os.environ["CASSANDRA_KEYSPACE"]
-        self.page = session.prepare(f"INSERT INTO {keyspace}.floor_pages (page_id, text) VALUES (?, ?)")
-        self.edge = session.prepare(f"INSERT INTO {keyspace}.floor_edges (page_id, target) VALUES (?, ?)")
+        self.page = session.prepare(f"INSERT INTO {keyspace()}.floor_pages (page_id, text) VALUES (?, ?)")
+        self.edge = session.prepare(f"INSERT INTO {keyspace()}.floor_edges (page_id, target) VALUES (?, ?)")
         self.producer = Producer({**BROKERS, "enable.idempotence": True, "linger.ms": 0})
         self.streams: dict[str, asyncio.Queue[bytes]] = {}
         self.loop = asyncio.get_running_loop()
@@ -142,12 +146,12 @@ def _prepared() -> Session:
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         protocol_version=5,
     )
-    session, keyspace = cluster.connect(), os.environ["CASSANDRA_KEYSPACE"]
+    session, within = cluster.connect(), keyspace()
     replication = {"class": "SimpleStrategy", "replication_factor": int(os.environ.get("CASSANDRA_REPLICATION", "1"))}
-    session.execute(f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {replication}")
-    session.execute(f"CREATE TABLE IF NOT EXISTS {keyspace}.floor_pages (page_id text PRIMARY KEY, text text)")
+    session.execute(f"CREATE KEYSPACE IF NOT EXISTS {within} WITH replication = {replication}")
+    session.execute(f"CREATE TABLE IF NOT EXISTS {within}.floor_pages (page_id text PRIMARY KEY, text text)")
     session.execute(
-        f"CREATE TABLE IF NOT EXISTS {keyspace}.floor_edges (page_id text, target text, PRIMARY KEY (page_id, target))"
+        f"CREATE TABLE IF NOT EXISTS {within}.floor_edges (page_id text, target text, PRIMARY KEY (page_id, target))"
     )
     return session
 

@@ -16,7 +16,7 @@ from qdpi.bus.port import Start
 from qdpi.events import TOPICS, PageDone, PageFailed, decode
 from qdpi.settings import load_settings
 
-SECONDS, JOURNEYS, CONCURRENCY, OTHERS = 2.0, 2_000, 100, 500
+SECONDS, JOURNEYS, CONCURRENCY, OTHERS = 2.0, 2_000, 24, 500
 
 
 def measure(environment: dict[str, str]) -> None:
@@ -70,33 +70,41 @@ async def _measured(url: str, environment: dict[str, str]) -> None:
 async def _round(client: httpx.AsyncClient, told: Any, name: str, count: int, slow: list[str]) -> dict[str, float]:
     """Press once in each journey; return the seconds until each was answered, from the first press on."""
     began, ends = time.perf_counter(), {}
-    waited_for: set[str] = {f"{name}-{number}" for number in range(count)}
+    journeys = [f"{name}-{number}" for number in range(count)]
+    gate = asyncio.Semaphore(64)
+
+    async def press(session: str) -> None:
+        async with gate:
+            await _press(client, session, "")
+
+    async def follow() -> None:
+        waited_for = set(journeys)
+        while waited_for:
+            record = await anext(told)
+            event = decode(TOPICS[record.topic].model, record.value)
+            if record.topic == PageFailed.topic:
+                raise RuntimeError(f"A run failed: {record.value!r}")
+            if event.session_id in waited_for:
+                waited_for.remove(event.session_id)
+                ends[event.session_id] = time.perf_counter() - began
+
     for session in slow:
         await _press(client, f"{name}-{session}", PATIENT)
-
-    async def press_all() -> None:
-        gate = asyncio.Semaphore(64)
-
-        async def one(session: str) -> None:
-            async with gate:
-                await _press(client, session, "")
-
-        await asyncio.gather(*(one(session) for session in sorted(waited_for)))
-
-    pressing = asyncio.create_task(press_all())
-    async for record in told:
-        event = decode(TOPICS[record.topic].model, record.value)
-        if record.topic == PageFailed.topic:
-            raise RuntimeError(f"A run failed: {record.value!r}")
-        if event.session_id in waited_for:
-            waited_for.remove(event.session_id)
-            ends[event.session_id] = time.perf_counter() - began
-        if not waited_for:
-            break
-    await pressing
+    async with asyncio.TaskGroup() as together:
+        together.create_task(follow())
+        for session in journeys:
+            together.create_task(press(session))
     return ends
 
 
 async def _press(client: httpx.AsyncClient, session: str, words: str) -> None:
-    body = {"session_id": session, "symbol_code": 0, "user_intent": words}
-    (await client.post("/api/v1/event/ui/symbol", json=body)).raise_for_status()
+    """Press, and again where the connection was closed under it: it is one press by its `client_request_id`."""
+    body = {"session_id": session, "symbol_code": 0, "user_intent": words, "client_request_id": "only"}
+    for last in (False, False, True):
+        try:
+            (await client.post("/api/v1/event/ui/symbol", json=body)).raise_for_status()
+        except httpx.TransportError:
+            if last:
+                raise
+        else:
+            return
