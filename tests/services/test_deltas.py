@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from tests.support import factories
+from tests.support.house import until
 
 from qdpi.errors import BusUnavailable, StoreUnavailable
 from qdpi.events import PageDelta, Phase
@@ -158,8 +159,7 @@ async def test_after_its_end_what_waits_goes_out_without_anybody_leaving() -> No
         await bus.first.wait()
         await deltas.text("The lamp")
         await deltas.end()
-        while len(bus.deltas) < 2:
-            await asyncio.sleep(0)
+        await until(lambda: len(bus.deltas) == 2)
         await deltas.end()
     assert told(bus) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp")]
 
