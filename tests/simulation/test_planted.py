@@ -20,7 +20,10 @@ PLANTED: dict[Plant, set[str]] = {
     planted.a_recorder_that_passes_over_an_outage: {Broken.LOG_MISSING},
     planted.a_generator_that_does_not_look_whether_a_press_is_answered: {WASTED},
     planted.a_generator_that_leaves_undone_what_a_dead_one_left: {Broken.NOT_TOLD, Broken.MISSING_PAGE, UNANSWERED},
-    planted.a_generator_that_tells_what_it_wrote_and_not_what_was_committed: {Broken.TOLD_OTHERWISE},
+    planted.a_generator_that_tells_what_it_wrote_and_not_what_was_committed: {
+        Broken.TOLD_OTHERWISE,
+        Broken.CHANGED_PAGE,
+    },
     planted.a_store_that_commits_whatever_the_head: {Broken.SEQ_GAP, Broken.STATE_OFF_FOLD},
     planted.a_store_that_commits_though_the_request_has_an_outcome: {Broken.DOUBLED_PRESS},
     planted.a_store_in_which_the_last_snapshot_to_come_stands: {Broken.SNAPSHOT_BEHIND},
