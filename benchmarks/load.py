@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from benchmarks.measuring import free_port, process, summary, until_answered
+from benchmarks.measuring import book_in, free_port, process, summary, until_answered
 from benchmarks.slow_model import PATIENT
 from qdpi.bootstrap import build_bus, utc_now
 from qdpi.bus.port import Start
@@ -21,7 +26,11 @@ SECONDS, JOURNEYS, CONCURRENCY, OTHERS = 2.0, 2_000, 24, 500
 
 def measure(environment: dict[str, str]) -> None:
     """Print how long 2,000 presses take, then whether one slow journey slows 500 others."""
+    environment = environment | {"CASSANDRA_KEYSPACE": "load", "KAFKA_PREFIX": "load-"}
     with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qdpi-bench-")))
+        ingest = [sys.executable, "-m", "qdpi", "ingest-canon", str(book_in(folder))]
+        subprocess.run(ingest, check=True, capture_output=True, env=os.environ | environment)
         model, gateway = free_port(), free_port()
         stack.enter_context(process("benchmarks.slow_model", str(model), str(SECONDS), environment={}))
         given = environment | {
