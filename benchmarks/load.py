@@ -47,10 +47,10 @@ def measure(environment: dict[str, str]) -> None:
         until_answered(url)
         stack.enter_context(process("qdpi", "worker", "page_generator", environment=given))
         stack.enter_context(process("qdpi", "worker", "enricher", "recorder", "indexer", environment=given))
-        asyncio.run(_measured(url, environment))
+        asyncio.run(_measured(url, f"http://127.0.0.1:{model}/calls", environment))
 
 
-async def _measured(url: str, environment: dict[str, str]) -> None:
+async def _measured(url: str, calls: str, environment: dict[str, str]) -> None:
     bus = build_bus(load_settings(environment), utc_now)
     await bus.open()
     limits = httpx.Limits(max_connections=64)
@@ -60,12 +60,13 @@ async def _measured(url: str, environment: dict[str, str]) -> None:
             httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as client,
         ):
             await _round(client, told, "warm", 20, [])
-            calls = await _round(client, told, "load", JOURNEYS, [])
-            ideal = JOURNEYS * SECONDS / CONCURRENCY
-            took = max(calls.values())
+            before = (await client.get(calls)).json()
+            took = max((await _round(client, told, "load", JOURNEYS, [])).values())
+            called = (await client.get(calls)).json() - before
+            ideal = called * SECONDS / CONCURRENCY
             print(
-                f"{JOURNEYS} journeys, one press each, a model of {SECONDS:g} s, one generator, concurrency "
-                f"{CONCURRENCY}: {took:.1f} s; ideal {ideal:.1f} s; {took / ideal:.2f} times it",
+                f"{JOURNEYS} journeys, one press each, {called} calls of a model of {SECONDS:g} s, one generator, "
+                f"concurrency {CONCURRENCY}: {took:.1f} s; ideal {ideal:.1f} s; {took / ideal:.2f} times it",
                 flush=True,
             )
             without = await _round(client, told, "others", OTHERS, [])

@@ -1,6 +1,7 @@
 """A language model's server that speaks OpenAI's protocol and takes its time.
 
-`python -m benchmarks.slow_model PORT SECONDS`. A prompt that holds the words of `PATIENT` takes 60 seconds.
+`python -m benchmarks.slow_model PORT SECONDS`; `GET /calls` tells how often it was called. A prompt that holds the
+words of `PATIENT` takes 60 seconds.
 """
 
 from __future__ import annotations
@@ -26,17 +27,29 @@ PAGE = " ".join(
 
 def app(seconds: float) -> Starlette:
     """Return the server."""
+    called = 0
 
     async def models(request: Request) -> JSONResponse:
         return JSONResponse({"object": "list", "data": [{"id": "slow", "object": "model"}]})
 
+    async def calls(request: Request) -> JSONResponse:
+        return JSONResponse(called)
+
     async def chat(request: Request) -> StreamingResponse:
+        nonlocal called
+        called += 1
         asked = json.dumps(await request.json())
         return StreamingResponse(
             _pieces(PATIENT_SECONDS if PATIENT in asked else seconds), media_type="text/event-stream"
         )
 
-    return Starlette(routes=[Route("/v1/models", models), Route("/v1/chat/completions", chat, methods=["POST"])])
+    return Starlette(
+        routes=[
+            Route("/v1/models", models),
+            Route("/v1/chat/completions", chat, methods=["POST"]),
+            Route("/calls", calls),
+        ]
+    )
 
 
 async def _pieces(seconds: float) -> AsyncIterator[str]:
