@@ -50,9 +50,9 @@ def _own(keyspace: str, folder: Path) -> dict[str, str]:
 def _ingest(what: str, book: Path, environment: dict[str, str]) -> None:
     began = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.peak", "ingest-canon", str(book), "--json"]
-    done = subprocess.run(
-        command, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | environment
-    )
+    done = subprocess.run(command, check=False, text=True, capture_output=True, env=os.environ | environment)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2_000:])
     told, peak = done.stdout.strip().rsplit("\n", 1)
     seconds = json.loads(told)["seconds"]
     whole = time.perf_counter() - began

@@ -401,7 +401,7 @@ def headers_of(
     return tuple((name, str(value).encode()) for name, value in values.items() if value is not None)
 
 
-_CANON_ID: Final = re.compile(r"S(\d\d)-P\d{4}")
+_CANON_ID: Final = re.compile(r"S(\d\d)-P\d{4,6}")
 
 
 def _section_of(page_id: str | None) -> int | None:

@@ -73,8 +73,11 @@ ROW_FAULTS: dict[str, tuple[Callable[[list[Row]], object], str]] = {
         "texts.json: ../009: page id '../009' is neither like S01-P0007 nor a number",
     ),
     "no id": (removed(9, "id"), "texts.json: no id: page id None is neither like S01-P0007 nor a number"),
-    "number nought": (changed(1, id=0), "texts.json: 0: page number 0 is not in 1..9999"),
-    "a number past all": (changed(32, id=10_000), "texts.json: 10000: page number 10000 is not in 1..9999"),
+    "number nought": (changed(1, id=0), "texts.json: 0: page number 0 is not in 1..999999"),
+    "a number past all": (
+        changed(32, id=1_000_000),
+        "texts.json: 1000000: page number 1000000 is not in 1..999999",
+    ),
     "a title of a wrong type": (changed(9, title=3), "texts.json: 009: title 3 is not text"),
     "a title of two lines": (
         changed(9, title="a\nb"),

@@ -32,6 +32,26 @@ def test_the_three_layouts_of_one_book_have_the_same_pages(tmp_path: Path) -> No
     assert [v.character for v in corpus.voices] == list(range(16))
 
 
+def test_a_long_book_has_page_ids_of_five_digits_and_goes_on_in_the_order_of_its_numbers(tmp_path: Path) -> None:
+    pages = 10_016
+    made = [
+        {
+            "id": f"S{section:02}-P{number:04}" if number % 2 else number,
+            "symbolId": CHARACTER_MAP[section - 1],
+            "section": section,
+            "title": "a long book",
+            "text": f"Page {number}.",
+        }
+        for number in range(1, pages + 1)
+        for section in [(number - 1) * 16 // pages + 1]
+    ]
+    path = tmp_path / "texts.json"
+    path.write_text(json.dumps(made))
+    book = read_book(path)
+    assert [page.page_num for page in book.pages] == list(range(1, pages + 1))
+    assert [page.page_id for page in book.pages[9_998:10_001]] == ["S16-P9999", "S16-P10000", "S16-P10001"]
+
+
 @pytest.mark.parametrize("inside", ["", "corpus", "gibsey-canon/corpus"])
 def test_a_corpus_is_found_in_its_folder_and_in_the_folders_above_it(tmp_path: Path, inside: str) -> None:
     making.corpus(tmp_path / "given" / inside)

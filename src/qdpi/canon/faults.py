@@ -16,9 +16,9 @@ from qdpi.symbols import CHARACTER_NAMES
 MAX_TEXT: Final = 200_000
 """The most characters that a page's text may have."""
 MAX_TITLE: Final = 300
-MAX_PAGES: Final = 9_999
+MAX_PAGES: Final = 999_999
 
-_PAGE_ID: Final = re.compile(r"S([0-9]{2})-P([0-9]{4})", re.ASCII)
+_PAGE_ID: Final = re.compile(r"S([0-9]{2})-P([0-9]{4}|[1-9][0-9]{4,5})", re.ASCII)
 _WHOLE: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
