@@ -10,7 +10,7 @@ from qdpi.canon.faults import WHOLE_FILE, Fault
 
 MAX_PAGE_BYTES: Final = 1_000_000
 """More than 200,000 characters of UTF-8 and their frontmatter can take."""
-MAX_DATA_BYTES: Final = 64_000_000
+MAX_DATA_BYTES: Final = 1_000_000_000
 ABSENT: Final = "the file is absent"
 
 
