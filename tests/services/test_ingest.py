@@ -5,6 +5,7 @@ import dataclasses
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -19,7 +20,7 @@ from qdpi.bootstrap import build_system, opened
 from qdpi.canon import own_book, read_book
 from qdpi.canon.book import Book
 from qdpi.catalog import Catalog
-from qdpi.errors import BookRefused, NoBook
+from qdpi.errors import BookRefused, NoBook, StoreUnavailable
 from qdpi.page_schema import Page
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
 from qdpi.services.ingest import Ingested, ingest
@@ -210,6 +211,35 @@ async def test_a_page_of_an_edition_in_memory_is_found_without_the_store(system:
     assert found is not None
     assert found.text == "Text number 2."
     assert system.catalog.loaded("S99-P9999") is None
+
+
+class Overloaded:
+    """A store in which each write of an ingest is left without an answer twice before it is made."""
+
+    def __init__(self, system: System) -> None:
+        self._store, self.refused = system.store, Counter[str]()
+
+    def __getattr__(self, name: str) -> object:
+        verb = getattr(self._store, name)
+        if name not in {"put_readings", "put_embeddings", "index_pages", "put_canon", "switch_canon"}:
+            return verb
+
+        async def write(*given: object) -> None:
+            if self.refused[name] < 2:
+                self.refused[name] += 1
+                raise StoreUnavailable("No answer in time.")
+            await verb(*given)
+
+        return write
+
+
+async def test_a_store_that_is_late_in_the_middle_is_written_to_again(system: System) -> None:
+    store = Overloaded(system)
+    done = await ingest(store, own_book(), system.embedder, now=system.now)  # type: ignore[arg-type]
+    assert done.written == 53
+    assert set(store.refused.values()) == {2}
+    assert len(store.refused) == 5
+    assert len((await system.catalog.current()).pages) == 53
 
 
 class WithoutReadings:

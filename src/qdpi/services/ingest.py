@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, TypeVar
 
+from qdpi.backoff import Backoff
 from qdpi.canon.book import Book
 from qdpi.catalog import reading_row
 from qdpi.editing import canon_pages, is_same_book, revision_of, thresholds_of
-from qdpi.errors import BookRefused
+from qdpi.errors import BookRefused, Unavailable
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder, to_bytes
 from qdpi.retrieval.reading import Reading, read_text
@@ -21,6 +23,8 @@ from qdpi.symbols import CHARACTER_MAP
 
 CHUNK: Final = 100
 EXCERPT_CHARACTERS: Final = 200
+TRIES: Final = 6
+_BACKOFF: Final = Backoff()
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
@@ -70,7 +74,7 @@ async def ingest(
     record = revision_of(book, number, _time_after(current, now()), thresholds)
     await _index(store, fresh, readings, embedder, progress)
     await _prepare(store, record, pages)
-    await store.switch_canon(record)
+    await _through(lambda: store.switch_canon(record))
     progress(len(fresh), len(fresh))
     dropped = len(earlier.keys() - {page.page_id for page in pages})
     return Ingested(record, written=len(fresh), dropped=dropped, changed=True)
@@ -92,7 +96,7 @@ async def _newest(store: PageStore, book: Book, earlier: dict[str, Page]) -> lis
 
 async def _prepare(store: PageStore, record: CanonRevision, pages: Sequence[Page]) -> None:
     for position, chunk in _chunks(pages):
-        await store.put_canon(record.revision, position, chunk)
+        await _through(partial(store.put_canon, record.revision, position, chunk))
 
 
 async def _index(
@@ -100,12 +104,24 @@ async def _index(
 ) -> None:
     for done, chunk in _chunks(pages):
         progress(done, len(pages))
+        read = [reading_row(page, readings[page.page_id]) for page in chunk]
         embeddings = await asyncio.to_thread(embeddings_of, chunk, embedder)
+        rows = [index_row(page, embedder.model) for page in chunk]
         await together(
-            store.put_readings([reading_row(page, readings[page.page_id]) for page in chunk]),
-            store.put_embeddings(embeddings),
-            store.index_pages([index_row(page, embedder.model) for page in chunk]),
+            _through(partial(store.put_readings, read)),
+            _through(partial(store.put_embeddings, embeddings)),
+            _through(partial(store.index_pages, rows)),
         )
+
+
+async def _through(write: Callable[[], Awaitable[None]]) -> None:
+    """Make a write, a few times where the store does not answer: so much written at once can be too much for it."""
+    for tries in range(1, TRIES):
+        try:
+            return await write()
+        except Unavailable:
+            await _BACKOFF.wait(tries)
+    return await write()
 
 
 def embeddings_of(pages: Sequence[Page], embedder: Embedder) -> list[Embedding]:

@@ -120,7 +120,9 @@ class Canon(Placing):
     async def _check_whole(self, revision: CanonRevision) -> None:
         ring = {"canon_revision": revision.revision, "preparation": self._preparation, "pages": revision.pages}
         counts = await sweep(
-            lambda bucket: self._connection.first(_COUNT, **ring, bucket=bucket), _buckets(revision.pages)
+            lambda bucket: self._connection.first(_COUNT, **ring, bucket=bucket),
+            _buckets(revision.pages),
+            _BUCKETS_AT_ONCE,
         )
         found = sum(row["pages"] for row in counts if row)
         if found != revision.pages:
