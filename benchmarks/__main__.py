@@ -22,8 +22,6 @@ ON_SERVICES: dict[str, Callable[[dict[str, str]], None]] = {
     "ingest": ingest.measure,
 }
 """What is measured on Kafka and Cassandra, by its name."""
-AS_IN_A_CLUSTER = {"commitlog_sync": "periodic", "commitlog_sync_period": "10s"}
-"""How a cluster's nodes sync; a lone one of ours waits for its disk, so that killing it loses nothing."""
 
 
 def main() -> None:
@@ -39,9 +37,11 @@ def main() -> None:
 
 async def _on_services(parts: list[str]) -> None:
     from qdpi.cluster import Options, running
+    from qdpi.cluster.cassandra import PERIODIC
 
     with tempfile.TemporaryDirectory(prefix="qdpi-bench-servers-") as folder:
-        async with running(Path(folder), options=Options(cassandra=AS_IN_A_CLUSTER)) as servers:
+        # As the nodes of a cluster; a lone one of ours waits for its disk, so that killing it loses nothing.
+        async with running(Path(folder), options=Options(cassandra=PERIODIC)) as servers:
             for part in parts:
                 await asyncio.to_thread(ON_SERVICES[part], servers.environment)
 

@@ -17,7 +17,7 @@ WAYS = {"the raw floor": "floor", "the floor with our writes": "same_writes", "t
 
 
 def measure(environment: dict[str, str]) -> None:
-    """Print press to done of the three, one after another, in as many rounds: servers grow warm, and machines tire."""
+    """Print press to done of each, one after another, in rounds: servers grow warm, and machines tire."""
     times: dict[str, list[float]] = {what: [] for what in (*WAYS, OURS)}
     with tempfile.TemporaryDirectory(prefix="qdpi-bench-") as name:
         folder = Path(name)

@@ -41,13 +41,19 @@ async def patiently(
     backoff: Backoff,
     *,
     on_wait: Callable[[Unavailable, int], None] = lambda error, tries: None,
+    most: int | None = None,
 ) -> T:
-    """Await an attempt, again and again while what it needs is `Unavailable`; `on_wait` hears of each wait."""
+    """Await an attempt, again and again while what it needs is `Unavailable`; `on_wait` hears of each wait.
+
+    Of `most` attempts the last one's error is raised; without it they go on for ever.
+    """
     tries = 0
     while True:
         try:
             return await attempt()
         except Unavailable as error:
             tries += 1
+            if tries == most:
+                raise
             on_wait(error, tries)
             await backoff.wait(tries)

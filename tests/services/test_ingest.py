@@ -23,7 +23,7 @@ from qdpi.catalog import Catalog
 from qdpi.errors import BookRefused, NoBook, StoreUnavailable
 from qdpi.page_schema import Page
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
-from qdpi.services.ingest import Ingested, ingest
+from qdpi.services.ingest import TRIES, Ingested, ingest
 from qdpi.settings import Settings
 from qdpi.store.port import Committed
 from qdpi.system import System
@@ -214,10 +214,10 @@ async def test_a_page_of_an_edition_in_memory_is_found_without_the_store(system:
 
 
 class Overloaded:
-    """A store in which each write of an ingest is left without an answer twice before it is made."""
+    """A store in which each write of an ingest is left without an answer some times before it is made."""
 
-    def __init__(self, system: System) -> None:
-        self._store, self.refused = system.store, Counter[str]()
+    def __init__(self, system: System, times: int) -> None:
+        self._store, self._times, self.refused = system.store, times, Counter[str]()
 
     def __getattr__(self, name: str) -> object:
         verb = getattr(self._store, name)
@@ -225,7 +225,7 @@ class Overloaded:
             return verb
 
         async def write(*given: object) -> None:
-            if self.refused[name] < 2:
+            if self.refused[name] < self._times:
                 self.refused[name] += 1
                 raise StoreUnavailable("No answer in time.")
             await verb(*given)
@@ -234,12 +234,19 @@ class Overloaded:
 
 
 async def test_a_store_that_is_late_in_the_middle_is_written_to_again(system: System) -> None:
-    store = Overloaded(system)
+    store = Overloaded(system, 2)
     done = await ingest(store, own_book(), system.embedder, now=system.now)  # type: ignore[arg-type]
     assert done.written == 53
     assert set(store.refused.values()) == {2}
     assert len(store.refused) == 5
     assert len((await system.catalog.current()).pages) == 53
+
+
+async def test_a_store_that_stays_away_ends_an_ingest(system: System) -> None:
+    store = Overloaded(system, 1_000)
+    with pytest.raises(StoreUnavailable):
+        await ingest(store, own_book(), system.embedder, now=system.now)  # type: ignore[arg-type]
+    assert set(store.refused.values()) == {TRIES}
 
 
 class WithoutReadings:

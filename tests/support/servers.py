@@ -17,11 +17,10 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from qdpi.cluster import Options, Servers, running
+from qdpi.cluster.cassandra import PERIODIC
 from qdpi.errors import ToolMissing
 
 ABSENT = "no Java 17 and Maven here"
-UNSYNCED = {"commitlog_sync": "periodic", "commitlog_sync_period": "10s"}
-"""A node that nobody kills need not wait for its disk at every write."""
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +42,7 @@ def cassandra_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     if given:
         yield {"CASSANDRA_HOSTS": given}
         return
-    options = Options(cassandra=UNSYNCED)
+    options = Options(cassandra=PERIODIC)  # nobody kills it
     with servers_in(tmp_path_factory.mktemp("cassandra"), kafka=False, options=options) as servers:
         yield servers.environment
 

@@ -57,6 +57,8 @@ LOGBACK: Final = """<configuration>
   <root level="INFO"><appender-ref ref="OUT"/></root>
 </configuration>
 """
+PERIODIC: Final = {"commitlog_sync": "periodic", "commitlog_sync_period": "10s"}
+"""How a node syncs that does not wait for its disk at every write."""
 
 
 def configuration(node: Node, fellows: Sequence[Node], data: Path, changed: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def _durability(nodes: int) -> dict[str, Any]:
     # What a killed node had not synced is not replayed. A fellow has it; a lone node must wait for its disk.
     if nodes == 1:
         return {"commitlog_sync": "batch"}
-    return {"commitlog_sync": "periodic", "commitlog_sync_period": "10s"}
+    return dict(PERIODIC)
 
 
 def _addresses(node: Node, fellows: Sequence[Node]) -> dict[str, Any]:

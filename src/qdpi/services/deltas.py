@@ -23,8 +23,8 @@ _PENDING: Final = 4_000
 class DeltaStream:
     """Progress of a run, published as deltas by a task of its own, so that writing never waits for it.
 
-    Pieces that come within `pace` seconds go out together. Use as an async context; `end` has published at once
-    what waits, and leaving waits for that.
+    Pieces that come within `pace` seconds go out together. Use as an async context; `end` publishes at
+    once what waits, and leaving waits for that.
     """
 
     def __init__(

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
-from qdpi.backoff import Backoff
+from qdpi.backoff import Backoff, patiently
 from qdpi.canon.book import Book
 from qdpi.catalog import reading_row
 from qdpi.editing import canon_pages, is_same_book, revision_of, thresholds_of
-from qdpi.errors import BookRefused, Unavailable
+from qdpi.errors import BookRefused
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder, to_bytes
 from qdpi.retrieval.reading import Reading, read_text
@@ -24,6 +24,7 @@ from qdpi.symbols import CHARACTER_MAP
 CHUNK: Final = 100
 EXCERPT_CHARACTERS: Final = 200
 TRIES: Final = 6
+"""How often a write is made that the store does not answer: so much at once can be too much for it."""
 _BACKOFF: Final = Backoff()
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
@@ -115,13 +116,7 @@ async def _index(
 
 
 async def _through(write: Callable[[], Awaitable[None]]) -> None:
-    """Make a write, a few times where the store does not answer: so much written at once can be too much for it."""
-    for tries in range(1, TRIES):
-        try:
-            return await write()
-        except Unavailable:
-            await _BACKOFF.wait(tries)
-    return await write()
+    await patiently(write, _BACKOFF, most=TRIES)
 
 
 def embeddings_of(pages: Sequence[Page], embedder: Embedder) -> list[Embedding]:
