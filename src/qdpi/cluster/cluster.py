@@ -149,7 +149,11 @@ class Cluster:
         processes.send(self.place(self.node(name)), signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
-        """Let a paused node go on (SIGCONT)."""
+        """Let a paused node go on (SIGCONT).
+
+        A broker that was silent for longer than its session may answer, then be fenced by the controller that
+        finds this out, and then be let in again.
+        """
         processes.send(self.place(self.node(name)), signal.SIGCONT)
 
     @property
