@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import from_json
 
 from qdpi.errors import MalformedEvent, QdpiError
-from qdpi.page_schema import Edges, Page, PageStatus, PolicyVerdict, Validation
+from qdpi.page_schema import CANON_PAGE_ID, Edges, Page, PageStatus, PolicyVerdict, Validation
 from qdpi.symbols import CHARACTER_MAP, Trajectory, decode_symbol, profile_of
 
 SCHEMA_VERSION: Final = 1
@@ -401,11 +401,8 @@ def headers_of(
     return tuple((name, str(value).encode()) for name, value in values.items() if value is not None)
 
 
-_CANON_ID: Final = re.compile(r"S(\d\d)-P\d{4,6}")
-
-
 def _section_of(page_id: str | None) -> int | None:
-    found = _CANON_ID.fullmatch(page_id or "")
+    found = CANON_PAGE_ID.fullmatch(page_id or "")
     return int(found[1]) if found else None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 _MATTER: Final = re.compile(r"---[ \t]*\n(.*?)(?:^)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_PLAIN: Final = re.compile(r"[A-Za-z](?:[A-Za-z0-9_.'’,() -]*[A-Za-z0-9_.'’)])?|S\d\d-P\d{4,6}")
+_PLAIN: Final = re.compile(r"[A-Za-z](?:[A-Za-z0-9_.'’,() -]*[A-Za-z0-9_.'’)])?")
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 """What YAML 1.1 reads as something else than a text."""
 _UNPRINTABLE: Final = re.compile(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -14,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from qdpi.symbols import Trajectory, decode_symbol, profile_of
 
 RECEIPT_VERSION: Final = 1
+CANON_PAGE_ID: Final = re.compile(r"S([0-9]{2})-P([0-9]{4}|[1-9][0-9]{4,5})", re.ASCII)
+"""A canon page's id: its section, and its number in the whole book."""
 
 
 class Value(BaseModel):

@@ -18,7 +18,7 @@ def nodes(count: int) -> list[Node]:
 
 
 def command(release: int = 17) -> list[str]:
-    return serve_command(Java(Path("/java"), release), Path("/jars"), Path("/node"), alone=True, heap_mib=1_024)
+    return serve_command(Java(Path("/java"), release), Path("/jars"), Path("/node"), ["-Xmx1g"], alone=True)
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -75,3 +75,7 @@ def test_a_java_that_wants_it_said_is_told_that_a_security_manager_is_set():
 
     assert allowing not in command(17)
     assert allowing in command(21)
+
+
+def test_java_is_told_what_options_say():
+    assert "-Xmx1g" in command()

@@ -13,7 +13,7 @@ from tests.support.servers import ABSENT
 from qdpi.backoff import Backoff, patiently
 from qdpi.bus.kafka import KafkaBus
 from qdpi.bus.port import Membership, Message, Record, Start
-from qdpi.cluster import Options, Servers, running
+from qdpi.cluster import BRIEF, Options, Servers, running
 from qdpi.errors import BusUnavailable, PublishUnknown, ToolMissing
 from qdpi.settings import load_settings
 
@@ -30,7 +30,7 @@ OFTEN = Backoff(first=0.05, most=0.2)
 
 @pytest.fixture
 async def servers(tmp_path) -> AsyncIterator[Servers]:
-    opened = running(tmp_path / "servers", cassandra=False, options=Options(kafka_guard=GUARD))
+    opened = running(tmp_path / "servers", cassandra=False, options=Options(kafka_guard=GUARD, java=BRIEF))
     try:
         servers = await opened.__aenter__()
     except ToolMissing:

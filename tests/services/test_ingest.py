@@ -15,6 +15,7 @@ import pytest
 from tests.support import factories
 from tests.support.books import another, changed, without
 from tests.support.flow import EMBEDDER
+from tests.support.house import brisk
 
 from qdpi.bootstrap import build_system, opened
 from qdpi.canon import own_book, read_book
@@ -245,7 +246,7 @@ async def test_a_store_that_is_late_in_the_middle_is_written_to_again(system: Sy
 async def test_a_store_that_stays_away_ends_an_ingest(system: System) -> None:
     store = Overloaded(system, 1_000)
     with pytest.raises(StoreUnavailable):
-        await ingest(store, own_book(), system.embedder, now=system.now)  # type: ignore[arg-type]
+        await ingest(store, own_book(), system.embedder, now=system.now, backoff=brisk())  # type: ignore[arg-type]
     assert set(store.refused.values()) == {TRIES}
 
 

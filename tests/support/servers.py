@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from qdpi.cluster import Options, Servers, running
+from qdpi.cluster import BRIEF, Options, Servers, running
 from qdpi.cluster.cassandra import PERIODIC
 from qdpi.errors import ToolMissing
 
@@ -53,7 +54,8 @@ def servers_in(
 ) -> Iterator[Servers]:
     """`running` for what is not a coroutine; skips the test where Java or Maven is not here."""
     with start_blocking_portal() as portal:
-        opened = running(directory, nodes=nodes, kafka=kafka, cassandra=cassandra, options=options)
+        brief = replace(options or Options(), java=BRIEF)
+        opened = running(directory, nodes=nodes, kafka=kafka, cassandra=cassandra, options=brief)
         try:
             with portal.wrap_async_context_manager(opened) as servers:
                 yield servers

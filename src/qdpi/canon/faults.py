@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 
 from qdpi.canon.characters import character_named
 from qdpi.errors import BookRefused
+from qdpi.page_schema import CANON_PAGE_ID
 from qdpi.symbols import CHARACTER_NAMES
 
 MAX_TEXT: Final = 200_000
@@ -18,7 +19,6 @@ MAX_TEXT: Final = 200_000
 MAX_TITLE: Final = 300
 MAX_PAGES: Final = 999_999
 
-_PAGE_ID: Final = re.compile(r"S([0-9]{2})-P([0-9]{4}|[1-9][0-9]{4,5})", re.ASCII)
 _WHOLE: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -117,7 +117,7 @@ def _whole(value: object) -> int | None:
 
 def _identity(raw: RawPage) -> tuple[int | None, int | None, tuple[str, ...]]:
     """Return the section that the id claims, the global number, and what is wrong with them."""
-    parts = _PAGE_ID.fullmatch(raw.page_id) if isinstance(raw.page_id, str) else None
+    parts = CANON_PAGE_ID.fullmatch(raw.page_id) if isinstance(raw.page_id, str) else None
     number = int(parts[2]) if parts else _whole(raw.page_id)
     claimed = int(parts[1]) if parts else None
     if number is None:

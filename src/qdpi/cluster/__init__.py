@@ -17,7 +17,19 @@ passwords or TLS. Ports and data outlive a restart; the directory is the caller'
 
 from qdpi.cluster.cluster import Cluster, State, Status
 from qdpi.cluster.node import Kind, Node, Place
-from qdpi.cluster.options import Options
+from qdpi.cluster.options import BRIEF, Options
 from qdpi.cluster.running import Servers, environment, running
 
-__all__ = ["Cluster", "Kind", "Node", "Options", "Place", "Servers", "State", "Status", "environment", "running"]
+__all__ = [
+    "BRIEF",
+    "Cluster",
+    "Kind",
+    "Node",
+    "Options",
+    "Place",
+    "Servers",
+    "State",
+    "Status",
+    "environment",
+    "running",
+]

@@ -43,7 +43,6 @@ _OPENS: Final = (
 )
 _JVM: Final = (
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",  # a third less work until it answers
     "-XX:+ExitOnOutOfMemoryError",
     "-Xss512k",
     "-Djava.net.preferIPv4Stack=true",
@@ -117,14 +116,13 @@ def _directories(data: Path) -> dict[str, Any]:
     }
 
 
-def serve_command(java: Java, jars: Path, directory: Path, *, alone: bool, heap_mib: int) -> list[str]:
+def serve_command(java: Java, jars: Path, directory: Path, java_options: Sequence[str], *, alone: bool) -> list[str]:
     """Return the command that serves from a directory with cassandra.yaml and logback.xml."""
     opened = [f"--add-exports={package}=ALL-UNNAMED" for package in _EXPORTS]
     opened += [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS]
-    heap = (f"-Xms{heap_mib // 2}m", f"-Xmx{heap_mib}m")
     switches = [f"-D{name}={value}" for name, value in _switches(java, directory, alone).items()]
     main = "org.apache.cassandra.service.CassandraDaemon"
-    return [str(java.program), *heap, *_JVM, *opened, *switches, "-cp", f"{jars}/*", main]
+    return [str(java.program), *java_options, *_JVM, *opened, *switches, "-cp", f"{jars}/*", main]
 
 
 def _switches(java: Java, directory: Path, alone: bool) -> dict[str, str]:

@@ -198,7 +198,7 @@ class Cluster:
     def _launch(self, node: Node, setup: Setup, programs: Mapping[Kind, Programs]) -> None:
         place = self.place(node)
         # Not in a thread: whoever is cancelled must know what was launched, to stop it.
-        processes.launch(place, command_of(node, setup, place, programs[node.kind]))
+        processes.launch(place, command_of(node, setup, place, programs[node.kind], self._options))
         self._tell(f"{node.name} starts; its log is {place.log}")
 
     async def _ready(self, nodes: Iterable[Node], setup: Setup) -> None:

@@ -41,14 +41,19 @@ async def prepare(node: Node, setup: Setup, place: Place, programs: Programs, op
         await _run(kafka.format_command(programs.java.program, programs.jars, file, setup.cluster_id), node)
 
 
-def command_of(node: Node, setup: Setup, place: Place, programs: Programs) -> list[str]:
+def command_of(node: Node, setup: Setup, place: Place, programs: Programs, options: Options) -> list[str]:
     """Return the command that serves a node from its prepared files."""
     alone = len(setup.of(node.kind)) == 1
+    java, jars = programs.java, programs.jars
     if node.kind is Kind.CASSANDRA:
-        heap = 1_024 if alone else 512
-        return cassandra.serve_command(programs.java, programs.jars, place.directory, alone=alone, heap_mib=heap)
-    file = place.directory / "server.properties"
-    return kafka.serve_command(programs.java.program, programs.jars, file, 512 if alone else 384)
+        tuned = _java_options(1_024 if alone else 512, options)
+        return cassandra.serve_command(java, jars, place.directory, tuned, alone=alone)
+    tuned = _java_options(512 if alone else 384, options)
+    return kafka.serve_command(java.program, jars, place.directory / "server.properties", tuned)
+
+
+def _java_options(heap_mib: int, options: Options) -> list[str]:
+    return [f"-Xms{heap_mib // 2}m", f"-Xmx{heap_mib}m", *options.java]
 
 
 async def _run(command: list[str], node: Node) -> None:

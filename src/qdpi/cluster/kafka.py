@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from qdpi.cluster.node import Node
+from qdpi.cluster.options import BRIEF
 
 _LARGEST_RECORD: Final = 24 << 20
 """A dead letter holds a whole record of 16 MiB and what is said about it."""
-_JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
+_JVM: Final = ("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
 _LOGGING: Final = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
     "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn",  # 400 lines of values at every start
@@ -114,10 +115,9 @@ def format_command(java: Path, jars: Path, file: Path, cluster_id: str) -> list[
     """Return the command that makes a node's empty storage; it does nothing where there is one."""
     # An id may begin with a dash: it goes with its option in one word.
     tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", f"--cluster-id={cluster_id}", "-c", str(file)]
-    return [str(java), "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*", *tool]
+    return [str(java), *BRIEF, "-cp", f"{jars}/*", *tool]
 
 
-def serve_command(java: Path, jars: Path, file: Path, heap_mib: int) -> list[str]:
+def serve_command(java: Path, jars: Path, file: Path, java_options: Sequence[str]) -> list[str]:
     """Return the command that serves."""
-    heap = (f"-Xms{min(heap_mib, 256)}m", f"-Xmx{heap_mib}m")
-    return [str(java), *heap, *_JVM, *_LOGGING, "-cp", f"{jars}/*", "kafka.Kafka", str(file)]
+    return [str(java), *java_options, *_JVM, *_LOGGING, "-cp", f"{jars}/*", "kafka.Kafka", str(file)]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+BRIEF: Final = ("-XX:TieredStopAtLevel=1",)
+"""Java's options for servers that live for minutes: it compiles quickly, not well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +18,12 @@ class Options:
     its security protocol, the others are Kafka's without `listener.name.guarded.`, such as
     `sasl.enabled.mechanisms`, `plain.sasl.jaas.config` or `ssl.keystore.certificate.chain`.
     `kafka`: further server.properties. `cassandra`: values put over those of cassandra.yaml, such as
-    `{"authenticator": "PasswordAuthenticator"}`.
+    `{"authenticator": "PasswordAuthenticator"}`. `java`: further options of Java, such as `BRIEF`.
     `patience`: how many seconds a server may take to start.
     """
 
     kafka_guard: Mapping[str, str] = field(default_factory=dict)
     kafka: Mapping[str, str] = field(default_factory=dict)
     cassandra: Mapping[str, Any] = field(default_factory=dict)
+    java: tuple[str, ...] = ()
     patience: float = 180.0

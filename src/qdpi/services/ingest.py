@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
+import structlog
+
 from qdpi.backoff import Backoff, patiently
 from qdpi.canon.book import Book
 from qdpi.catalog import reading_row
 from qdpi.editing import canon_pages, is_same_book, revision_of, thresholds_of
-from qdpi.errors import BookRefused
+from qdpi.errors import BookRefused, Unavailable
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder, to_bytes
 from qdpi.retrieval.reading import Reading, read_text
@@ -21,13 +23,15 @@ from qdpi.services.together import together
 from qdpi.store.port import CanonRevision, Embedding, IndexRow, PageStore
 from qdpi.symbols import CHARACTER_MAP
 
+_BACKOFF: Final = Backoff()
 CHUNK: Final = 100
 EXCERPT_CHARACTERS: Final = 200
-TRIES: Final = 6
-"""How often a write is made that the store does not answer: so much at once can be too much for it."""
-_BACKOFF: Final = Backoff()
+TRIES: Final = 30
+"""How often a write is made that the store does not answer: a node that puts an index of many vectors on its disk
+can be silent for minutes."""
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ async def ingest(
     now: Callable[[], datetime],
     replace: bool = False,
     progress: Progress = lambda done, total: None,
+    backoff: Backoff = _BACKOFF,
 ) -> Ingested:
     """Make a book the canon's current revision. Ingesting the same book again changes nothing.
 
@@ -73,9 +78,9 @@ async def ingest(
     fresh = [page for page in pages if known.get(page.page_id) is None or known[page.page_id].revision != page.revision]
     thresholds = await asyncio.to_thread(thresholds_of, pages)
     record = revision_of(book, number, _time_after(current, now()), thresholds)
-    await _index(store, fresh, readings, embedder, progress)
-    await _prepare(store, record, pages)
-    await _through(lambda: store.switch_canon(record))
+    writes = _Writes(store, backoff)
+    await writes.index(fresh, readings, embedder, progress)
+    await writes.revision(record, pages)
     progress(len(fresh), len(fresh))
     dropped = len(earlier.keys() - {page.page_id for page in pages})
     return Ingested(record, written=len(fresh), dropped=dropped, changed=True)
@@ -95,28 +100,39 @@ async def _newest(store: PageStore, book: Book, earlier: dict[str, Page]) -> lis
     return [revisions[-1] for revisions in found if revisions]
 
 
-async def _prepare(store: PageStore, record: CanonRevision, pages: Sequence[Page]) -> None:
-    for position, chunk in _chunks(pages):
-        await _through(partial(store.put_canon, record.revision, position, chunk))
+class _Writes:
+    """What an ingest writes. Each write is made again while the store does not answer."""
+
+    def __init__(self, store: PageStore, backoff: Backoff) -> None:
+        self._store, self._backoff = store, backoff
+
+    async def index(
+        self, pages: Sequence[Page], readings: dict[str, Reading], embedder: Embedder, progress: Progress
+    ) -> None:
+        """Store what is known of pages by their text alone."""
+        for done, chunk in _chunks(pages):
+            progress(done, len(pages))
+            read = [reading_row(page, readings[page.page_id]) for page in chunk]
+            embeddings = await asyncio.to_thread(embeddings_of, chunk, embedder)
+            rows = [index_row(page, embedder.model) for page in chunk]
+            await together(
+                self._through(partial(self._store.put_readings, read)),
+                self._through(partial(self._store.put_embeddings, embeddings)),
+                self._through(partial(self._store.index_pages, rows)),
+            )
+
+    async def revision(self, record: CanonRevision, pages: Sequence[Page]) -> None:
+        """Prepare a revision and make it the current one."""
+        for position, chunk in _chunks(pages):
+            await self._through(partial(self._store.put_canon, record.revision, position, chunk))
+        await self._through(partial(self._store.switch_canon, record))
+
+    async def _through(self, write: Callable[[], Awaitable[None]]) -> None:
+        await patiently(write, self._backoff, on_wait=_waits, most=TRIES)
 
 
-async def _index(
-    store: PageStore, pages: Sequence[Page], readings: dict[str, Reading], embedder: Embedder, progress: Progress
-) -> None:
-    for done, chunk in _chunks(pages):
-        progress(done, len(pages))
-        read = [reading_row(page, readings[page.page_id]) for page in chunk]
-        embeddings = await asyncio.to_thread(embeddings_of, chunk, embedder)
-        rows = [index_row(page, embedder.model) for page in chunk]
-        await together(
-            _through(partial(store.put_readings, read)),
-            _through(partial(store.put_embeddings, embeddings)),
-            _through(partial(store.index_pages, rows)),
-        )
-
-
-async def _through(write: Callable[[], Awaitable[None]]) -> None:
-    await patiently(write, _BACKOFF, most=TRIES)
+def _waits(error: Unavailable, tries: int) -> None:
+    log.warning("ingest.waits", tries=tries, cause=error.detail)
 
 
 def embeddings_of(pages: Sequence[Page], embedder: Embedder) -> list[Embedding]:

@@ -30,7 +30,7 @@ from qdpi.store.cassandra.statements import Statement, WriteTimes
 from qdpi.store.cassandra.vault import Vault
 
 _WARM: Final = (outcomes, pages, journeys, placing, index, vault)
-_PING: Final = Statement("SELECT version FROM schema_version WHERE name = 'qdpi'")
+_PING: Final = Statement("SELECT version FROM {keyspace}.schema_version WHERE name = 'qdpi'")
 _NOBODY: Final = "-"
 
 

@@ -45,7 +45,7 @@ _ONE_SURELY: Final = select(
     consistency=Consistency.SERIAL,
 )
 _IN_BUCKET: Final = "WHERE canon_revision = :canon_revision AND preparation = :preparation AND bucket = :bucket"
-_COUNT: Final = Statement(f"SELECT count(*) AS pages FROM canon_ring {_IN_BUCKET} AND position < :pages")  # noqa: S608
+_COUNT: Final = select(["count(*) AS pages"], "canon_ring", f"{_IN_BUCKET} AND position < :pages")
 _READ: Final = select(["page_json"], "canon_ring", f"{_IN_BUCKET} AND position < :pages", page=BUCKET)
 _BUCKETS_AT_ONCE: Final = 4
 

@@ -36,11 +36,14 @@ _GET_READING: Final = select(
 )
 _PUT_EMBEDDING: Final = insert("page_embeddings", _EMBEDDING)
 _PUT_INDEXED: Final = insert("page_embeddings", (*_EMBEDDING, "vector"))
-_DROP_OLDER: Final = Statement("DELETE FROM page_embeddings WHERE page_id = :page_id AND revision < :revision")
+_DROP_OLDER: Final = Statement(
+    "DELETE FROM {keyspace}.page_embeddings WHERE page_id = :page_id AND revision < :revision"
+)
 _GET_EMBEDDING: Final = select(_EMBEDDING, "page_embeddings", "WHERE page_id = :page_id LIMIT 1")
 _ALL_EMBEDDINGS: Final = select(_EMBEDDING, "page_embeddings", "PER PARTITION LIMIT 1", page=1_000)
 _NEAREST: Final = Statement(
-    "SELECT page_id FROM page_embeddings WHERE model = :model ORDER BY vector ANN OF :vector LIMIT :candidates",
+    "SELECT page_id FROM {keyspace}.page_embeddings "
+    "WHERE model = :model ORDER BY vector ANN OF :vector LIMIT :candidates",
     Consistency.ONE,
     page=_MOST + 1,
 )

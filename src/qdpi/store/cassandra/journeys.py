@@ -43,7 +43,7 @@ _FIGURES_OF: Final = select(
 )
 _SUMS: Final = Statement(
     "SELECT count(*) AS journeys, sum(open_branches) AS open_branches, sum(return_debt) AS return_debt "
-    "FROM section_counters WHERE section = :section AND bucket = :bucket",
+    "FROM {keyspace}.section_counters WHERE section = :section AND bucket = :bucket",
     page=5_000,
 )
 WARM: Final = (_APPEND, _SAVE, _NEWEST, _BOOK)

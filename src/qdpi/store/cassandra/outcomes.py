@@ -13,10 +13,10 @@ from qdpi.store.cassandra.statements import Change, Consistency, Statement, inse
 from qdpi.store.port import Answered, Committed, Moved
 
 _FIRST_HEAD: Final = Statement(
-    "UPDATE outcomes SET head = :next WHERE session_id = :session_id IF head = NULL", decides=True
+    "UPDATE {keyspace}.outcomes SET head = :next WHERE session_id = :session_id IF head = NULL", decides=True
 )
 _NEXT_HEAD: Final = Statement(
-    "UPDATE outcomes SET head = :next WHERE session_id = :session_id IF head = :head", decides=True
+    "UPDATE {keyspace}.outcomes SET head = :next WHERE session_id = :session_id IF head = :head", decides=True
 )
 _ANSWER: Final = insert("outcomes", ("session_id", "seq", "request_id", "answered_seq"), once=True)
 _PLACE: Final = insert(
@@ -43,11 +43,11 @@ _LAST: Final = select(
 _AFTER: Final = select(
     ["outcome_json"], "outcomes", "WHERE session_id = :session_id AND seq > :after LIMIT :most", page=50
 )
-_JOURNEYS: Final = Statement("SELECT DISTINCT session_id FROM outcomes", page=1_000)
-_ANY_JOURNEY: Final = Statement("SELECT session_id FROM outcomes LIMIT 1")
+_JOURNEYS: Final = Statement("SELECT DISTINCT session_id FROM {keyspace}.outcomes", page=1_000)
+_ANY_JOURNEY: Final = Statement("SELECT session_id FROM {keyspace}.outcomes LIMIT 1")
 _FIRST_ATTEMPT: Final = insert("attempts", ("session_id", "request_id", "attempt"), once=True)
 _NEXT_ATTEMPT: Final = Statement(
-    "UPDATE attempts SET attempt = :next WHERE session_id = :session_id AND request_id = :request_id "
+    "UPDATE {keyspace}.attempts SET attempt = :next WHERE session_id = :session_id AND request_id = :request_id "
     "IF attempt = :attempt",
     decides=True,
 )

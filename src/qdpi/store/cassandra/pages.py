@@ -24,7 +24,7 @@ from qdpi.store.cassandra.statements import Change, Statement, insert, select
 PUT: Final = insert("pages", PAGE, timed=True)
 _PUT_SIGNALS: Final = insert("page_index_signals", SIGNALS, timed=True)
 _PUT_EDGE: Final = insert("page_edges", EDGE, timed=True)
-_DROP_EDGES: Final = Statement("DELETE FROM page_edges USING TIMESTAMP :written WHERE page_id = :page_id")
+_DROP_EDGES: Final = Statement("DELETE FROM {keyspace}.page_edges USING TIMESTAMP :written WHERE page_id = :page_id")
 _PAGE: Final = select(PAGE, "pages", "WHERE page_id = :page_id")
 _SIGNALS: Final = select(SIGNALS, "page_index_signals", "WHERE page_id = :page_id")
 _EDGES: Final = select(EDGE, "page_edges", "WHERE page_id = :page_id")

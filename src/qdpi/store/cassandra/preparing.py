@@ -31,7 +31,7 @@ class Prepared:
         return await asyncio.shield(known)
 
     def _prepare(self, statement: Statement) -> Any:
-        prepared = self._session.prepare(statement.cql, keyspace=self._keyspace)
+        prepared = self._session.prepare(statement.cql.format(keyspace=self._keyspace))
         prepared.consistency_level = getattr(ConsistencyLevel, statement.consistency.value)
         prepared.serial_consistency_level = ConsistencyLevel.SERIAL
         prepared.is_idempotent = not statement.decides

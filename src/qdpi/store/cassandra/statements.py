@@ -28,7 +28,11 @@ class Consistency(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """A statement with named parameters. `decides` marks a conditional one, which is not idempotent."""
+    """A statement with named parameters, whose tables stand behind `{keyspace}.`.
+
+    Written out: a server warns of a keyspace that comes beside a statement or by USE. `decides` marks a
+    conditional one, which is not idempotent.
+    """
 
     cql: str
     consistency: Consistency = Consistency.QUORUM
@@ -47,7 +51,7 @@ def select(
     columns: Iterable[str], table: str, rest: str, *, consistency: Consistency = Consistency.QUORUM, page: int = PAGE
 ) -> Statement:
     """Return a query of named columns; `rest` is what follows the table."""
-    return Statement(f"SELECT {', '.join(columns)} FROM {table} {rest}", consistency, page=page)  # noqa: S608
+    return Statement(f"SELECT {', '.join(columns)} FROM {{keyspace}}.{table} {rest}", consistency, page=page)  # noqa: S608
 
 
 def insert(table: str, columns: Iterable[str], *, timed: bool = False, once: bool = False) -> Statement:
@@ -56,7 +60,8 @@ def insert(table: str, columns: Iterable[str], *, timed: bool = False, once: boo
     values = ", ".join(f":{name}" for name in names)
     ending = " IF NOT EXISTS" if once else ""
     ending += " USING TIMESTAMP :written" if timed else ""
-    return Statement(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values}){ending}", decides=once)  # noqa: S608
+    into = f"INSERT INTO {{keyspace}}.{table} ({', '.join(names)})"
+    return Statement(f"{into} VALUES ({values}){ending}", decides=once)
 
 
 class WriteTimes:

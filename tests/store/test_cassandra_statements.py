@@ -1,0 +1,28 @@
+"""The statements as the cluster is sent them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+
+import pytest
+
+import qdpi.store.cassandra as package
+from qdpi.store.cassandra.statements import Statement
+
+_TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE) (\S+)")
+STATEMENTS = {
+    f"{module.name}.{name}": statement
+    for module in pkgutil.iter_modules(package.__path__)
+    for name, statement in vars(importlib.import_module(f"{package.__name__}.{module.name}")).items()
+    if isinstance(statement, Statement)
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_statement_names_its_keyspace_for_a_server_warns_of_any_other_way(name: str) -> None:
+    (table,) = _TABLE.findall(STATEMENTS[name].cql)
+
+    assert table.startswith("{keyspace}.")
+    assert "{" not in STATEMENTS[name].cql.format(keyspace="gibsey")
