@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from qdpi.store.port import CanonRevision, PageStore
+from qdpi.together import sweep
 
 
 class RingWalk(NamedTuple):
@@ -16,13 +17,14 @@ class RingWalk(NamedTuple):
 
 async def walk_ring(store: PageStore, revision: CanonRevision) -> RingWalk:
     """Follow the stored NEXT edges from a revision's first page until one leads to where we were, or nowhere."""
-    pages = await store.canon_pages(revision.revision)
-    first = pages[0].page_id
+    page_ids = [page.page_id for page in await store.canon_pages(revision.revision)]
+    # Read beforehand, many at a time: a walk that asks for each is as slow as the store is far.
+    edges = dict(zip(page_ids, await sweep(store.edges, page_ids), strict=True))
     seen: set[str] = set()
-    at: str | None = first
+    at: str | None = page_ids[0]
     while at is not None and at not in seen:
         seen.add(at)
-        edges = await store.edges(at)
-        at = edges.next_within if edges else None
+        leaving = edges.get(at)
+        at = leaving.next_within if leaving else None
     followed = len(seen) if at is not None else len(seen) - 1
-    return RingWalk(followed, closed=at == first and seen == {page.page_id for page in pages})
+    return RingWalk(followed, closed=at == page_ids[0] and seen == set(page_ids))

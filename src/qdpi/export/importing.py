@@ -19,9 +19,9 @@ from qdpi.retrieval.index import Embedder
 from qdpi.services.derivation import project
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.recorder import keep_change
-from qdpi.services.together import together
 from qdpi.store.paging import outcomes_of
 from qdpi.store.port import Committed, PageStore
+from qdpi.together import together
 
 BATCH: Final = 100
 """How many lines are read, or written, at once."""

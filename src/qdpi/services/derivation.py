@@ -7,8 +7,8 @@ from qdpi.bus.publisher import Publisher
 from qdpi.catalog import reading_row
 from qdpi.events import key_of
 from qdpi.outcome import Outcome, audit_of, dead_letter_of, log_entry, page_events
-from qdpi.services.together import together
 from qdpi.store.port import PageStore, Snapshot
+from qdpi.together import together
 
 
 async def derive(outcome: Outcome, store: PageStore, publisher: Publisher) -> None:

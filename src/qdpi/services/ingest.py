@@ -19,9 +19,9 @@ from qdpi.errors import BookRefused, Unavailable
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder, to_bytes
 from qdpi.retrieval.reading import Reading, read_text
-from qdpi.services.together import together
 from qdpi.store.port import CanonRevision, Embedding, IndexRow, PageStore
 from qdpi.symbols import CHARACTER_MAP
+from qdpi.together import together
 
 _BACKOFF: Final = Backoff()
 CHUNK: Final = 100

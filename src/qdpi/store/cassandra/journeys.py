@@ -12,12 +12,13 @@ from qdpi.identity import time_uuid
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
 from qdpi.store.cassandra.connection import Row
-from qdpi.store.cassandra.parts import OnCluster, sweep
+from qdpi.store.cassandra.parts import OnCluster
 from qdpi.store.cassandra.rows import lowest_time_uuid
 from qdpi.store.cassandra.statements import Change, Statement, insert, select
 from qdpi.store.port import SectionStatistics, Snapshot
 from qdpi.store.rows import SectionFigures, section_figures, time_of
 from qdpi.symbols import CHARACTER_MAP
+from qdpi.together import sweep
 
 BUCKETS: Final = 16
 """Partitions of a section's journeys."""

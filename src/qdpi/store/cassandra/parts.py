@@ -1,20 +1,15 @@
-"""What the parts of the store share: the connection, the write times, and doing much at once."""
+"""What the parts of the store share: the connection, the write times, and batches of one partition."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
-from typing import Final, TypeVar
+from collections.abc import Callable, Hashable, Iterable
+from typing import Final
 
 from qdpi.store.cassandra.connection import Connection
 from qdpi.store.cassandra.statements import Change, WriteTimes
 
-T = TypeVar("T")
-R = TypeVar("R")
 IN_BATCH: Final = 10
 """Rows in one batch: of canon pages 20 KB as a rule, 12 MB of the longest allowed, where a server takes 16."""
-WIDTH: Final = 64
-"""How many requests one sweep has under way; the connection bounds them all together."""
 
 
 class OnCluster:
@@ -36,28 +31,3 @@ def batches(changes: Iterable[Change], by: Callable[[Change], Hashable]) -> list
             filled.append([])
         filled[-1].append(change)
     return [batch for filled in partitions.values() for batch in filled]
-
-
-async def sweep(call: Callable[[T], Awaitable[R]], items: Collection[T], width: int = WIDTH) -> list[R]:
-    """Call for every item, `width` at a time, and return what came in the order of the items.
-
-    The first error is raised when those under way have ended; no further item is begun after it.
-    """
-    waiting = enumerate(items)
-    results: dict[int, R] = {}
-    errors: list[Exception] = []
-
-    async def work() -> None:
-        for place, item in waiting:
-            if errors:
-                return
-            try:
-                results[place] = await call(item)
-            except Exception as error:
-                errors.append(error)
-                raise
-
-    await asyncio.gather(*(work() for _ in range(min(width, len(items)))), return_exceptions=True)
-    if errors:
-        raise errors[0]
-    return [results[place] for place in range(len(results))]

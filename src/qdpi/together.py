@@ -1,0 +1,44 @@
+"""Awaiting several things at once, with one error out of them, and many things a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+WIDTH: Final = 64
+"""How many calls one sweep has under way."""
+
+
+async def together(*works: Awaitable[object]) -> None:
+    """Await all works to their end, then raise the first error among them, if there is one."""
+    for result in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def sweep(call: Callable[[T], Awaitable[R]], items: Collection[T], width: int = WIDTH) -> list[R]:
+    """Call for every item, `width` at a time, and return what came in the order of the items.
+
+    The first error is raised when those under way have ended; no further item is begun after it.
+    """
+    waiting = enumerate(items)
+    results: dict[int, R] = {}
+    errors: list[Exception] = []
+
+    async def work() -> None:
+        for place, item in waiting:
+            if errors:
+                return
+            try:
+                results[place] = await call(item)
+            except Exception as error:
+                errors.append(error)
+                raise
+
+    await asyncio.gather(*(work() for _ in range(min(width, len(items)))), return_exceptions=True)
+    if errors:
+        raise errors[0]
+    return [results[place] for place in range(len(results))]

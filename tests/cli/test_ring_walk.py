@@ -1,0 +1,53 @@
+"""The walk along the stored NEXT edges of a book."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.support.house import system_in
+
+from qdpi.cli.ring_walk import RingWalk, walk_ring
+from qdpi.page_schema import Page
+from qdpi.system import System
+
+
+@pytest.fixture
+async def system(tmp_path: Path) -> AsyncIterator[System]:
+    async with system_in(tmp_path) as opened:
+        yield opened
+
+
+async def walked(system: System) -> RingWalk:
+    revision = await system.store.canon()
+    assert revision is not None
+    return await walk_ring(system.store, revision)
+
+
+async def lead(system: System, page: Page, target: str | None) -> None:
+    """Have a page's stored NEXT edge lead to another page, or nowhere."""
+    edges = page.edges.model_copy(update={"next_within": target})
+    await system.store.link_page(page.model_copy(update={"edges": edges, "revision": page.revision + 1}))
+
+
+async def test_a_whole_ring_leads_through_every_page_and_back(system: System):
+    pages = list((await system.catalog.current()).pages)
+
+    assert await walked(system) == RingWalk(next_edges=len(pages), closed=True)
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "followed"),
+    [
+        pytest.param(4, None, 4, id="nowhere"),
+        pytest.param(4, 2, 5, id="back into the middle"),
+        pytest.param(4, 0, 5, id="back too early"),
+        pytest.param(4, "S99-P9999", 5, id="out of the book"),
+    ],
+)
+async def test_a_broken_ring_is_not_closed(system: System, place: int, target: int | str | None, followed: int):
+    pages = list((await system.catalog.current()).pages.values())
+    await lead(system, pages[place], pages[target].page_id if isinstance(target, int) else target)
+
+    assert await walked(system) == RingWalk(next_edges=followed, closed=False)
