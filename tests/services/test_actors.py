@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from qdpi.backoff import Backoff
 from qdpi.bootstrap import build_company, build_system, opened
+from qdpi.bus.port import Lag, Partition
 from qdpi.errors import BusUnavailable
 from qdpi.language.offline import OfflineWriter
-from qdpi.services.actors import ACTORS, Actor, Company, group_of
+from qdpi.services.actors import ACTORS, Actor, Behind, Company, group_of, lag_by_topic
 from qdpi.settings import Settings
 
 
@@ -83,3 +85,19 @@ async def test_the_company_ends_when_all_work_has_ended_and_takes_side_loops_alo
     async with asyncio.timeout(10):
         await working
     assert ended.is_set()
+
+
+def test_a_group_is_behind_by_all_partitions_of_a_topic_and_as_long_as_on_the_worst() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    lags = [
+        Lag(Partition("asked", 0), 500, now - timedelta(hours=1)),
+        Lag(Partition("asked", 1), 7, now - timedelta(seconds=5)),
+        Lag(Partition("asked", 2), 0, None),
+        Lag(Partition("pressed", 0), 0, None),
+        Lag(Partition("told", 0), 1, now + timedelta(seconds=1)),
+    ]
+    assert lag_by_topic(lags, now) == {
+        "asked": Behind(507, 3_600.0),
+        "pressed": Behind(0, 0.0),
+        "told": Behind(1, 0.0),
+    }

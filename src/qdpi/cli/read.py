@@ -87,7 +87,7 @@ async def _gateway(settings: Settings, url: str | None) -> AsyncIterator[str]:
     if url is not None:
         yield url
         return
-    from qdpi.cli.together import everything
+    from qdpi.cli.everything import everything
 
     async with everything(replace(settings, host="127.0.0.1", port=0)) as address:
         yield address

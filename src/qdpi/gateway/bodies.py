@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -13,6 +14,15 @@ from qdpi.events import INTENT_LIMIT
 from qdpi.symbols import Trajectory, parse_symbol
 
 LABEL_LIMIT: Final = 200
+_SHOWN_CHARACTERS: Final = 80
+_REPR: Final = reprlib.Repr()
+_REPR.maxstring = _REPR.maxlong = _REPR.maxother = 4 * _SHOWN_CHARACTERS
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: on one line, at most 80 characters, however deep it is."""
+    text = _REPR.repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
 
 
 def check_words(words: str, name: str = "user_intent", limit: int = INTENT_LIMIT) -> str:
@@ -40,14 +50,14 @@ def _check_some_words(words: str) -> str:
 
 def _read_symbol(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise InvalidSymbol(f"{value!r:.80} is not a symbol.")
+        raise InvalidSymbol(f"{shown(value)} is not a symbol.")
     return parse_symbol(value)
 
 
 def _check_printable(value: str) -> str:
     if not value.isprintable():
         raise InvalidInput(
-            f"{value!r:.80} holds characters that cannot be printed.", next_step="Use letters and digits."
+            f"{shown(value)} holds characters that cannot be printed.", next_step="Use letters and digits."
         )
     return value
 

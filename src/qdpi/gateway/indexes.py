@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from qdpi.canon.faults import MAX_PAGES
 from qdpi.catalog import KEPT_EDITIONS
 from qdpi.edition import Edition
 from qdpi.identity import sha256
@@ -16,6 +17,7 @@ from qdpi.search.index import SearchIndex, extended
 from qdpi.search.leaf import Leaf, leaf_of
 from qdpi.store.port import PageStore, VaultEntry
 from qdpi.symbols import Trajectory
+from qdpi.together import sweep
 
 KEPT_JOURNEYS: Final = 256
 KEPT_PAGES: Final = 100_000
@@ -55,6 +57,7 @@ class Shelf:
     indexes: tuple[SearchIndex, ...] = ()
     by_locus: dict[str, list[Leaf]] = field(default_factory=dict)
     notes: tuple[str, SearchIndex] = ("", SearchIndex(()))
+    dropped: tuple[str, SearchIndex] = ("", SearchIndex(()))
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def take(self, leaves: Sequence[Leaf], head: int) -> None:
@@ -106,6 +109,17 @@ class JourneyIndexes:
         if shelf.notes[0] != key:
             shelf.notes = (key, await asyncio.to_thread(_index_notes, entries))
         return shelf.notes[1]
+
+    async def dropped(self, shelf: Shelf, entries: Sequence[VaultEntry], canon: SearchIndex) -> SearchIndex:
+        """Return the index of the saved pages that a revision of the canon dropped."""
+        held = (canon, *shelf.indexes)
+        away = [entry.page_id for entry in entries if not any(entry.page_id in index.row_of for index in held)]
+        key = sha256("\n".join(away))
+        if shelf.dropped[0] != key:
+            pages = [page for page in await sweep(self._store.page, away) if page and page.is_canon]
+            behind_the_canon = [leaf_of(page, MAX_PAGES + (page.page_num or 0)) for page in pages]
+            shelf.dropped = (key, await asyncio.to_thread(SearchIndex, behind_the_canon))
+        return shelf.dropped[1]
 
 
 def _index_notes(entries: Sequence[VaultEntry]) -> SearchIndex:

@@ -177,14 +177,22 @@ async def _forget_answered(gateway: Gateway, journey: str) -> None:
         waiting.answer(journey, outcome.event.press_id)
 
 
-async def publish(gateway: Gateway, event: Event, parent: str | None, when_unknown: str, **members: str) -> None:
+async def publish(
+    gateway: Gateway,
+    event: Event,
+    parent: str | None,
+    when_unknown: str,
+    *,
+    about: Page | None = None,
+    **members: str,
+) -> None:
     """Publish an event. Raises a refusal that says whether it may have been taken, and what to do.
 
-    `members` are what a refusal names beside the event's id.
+    `about` is the page it is of, for its headers; `members` are what a refusal names beside the event's id.
     """
     try:
         with continued(parent, event.event_id):
-            await gateway.system.publisher.publish(event)
+            await gateway.system.publisher.publish(event, about)
     except PublishUnknown as error:
         unknown = PublishUnknown(error.detail, next_step=when_unknown)
         raise refusal_of(unknown, event_id=event.event_id, **members) from error

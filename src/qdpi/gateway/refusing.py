@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from qdpi.errors import InvalidInput, NotJson, QdpiError
+from qdpi.gateway.bodies import shown
 from qdpi.gateway.context import exchange_of, gateway_of
 from qdpi.gateway.problems import Refusal, problem, problem_response, refusal_of
 
@@ -77,9 +78,3 @@ def _sentence(fault: Any) -> str:
         return f"{place} is missing."
     message = str(fault["msg"]).removeprefix("Value error, ").rstrip(".")
     return f"{place} is {shown(fault.get('input'))}: {message}."
-
-
-def shown(value: object) -> str:
-    """Return a value as a message shows it: on one line, at most 80 characters."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

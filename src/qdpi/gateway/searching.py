@@ -85,6 +85,7 @@ async def _searched(gateway: Gateway, journey: str | None, signposts: Signposts)
         canon=signposts.index,
         journey=shelf.indexes,
         saved=frozenset(entry.page_id for entry in entries),
+        dropped=await gateway.journeys.dropped(shelf, entries, signposts.index),
         notes=await gateway.journeys.notes(shelf, entries),
     )
     return _Searched(library, signposts, {entry.page_id: entry for entry in entries})

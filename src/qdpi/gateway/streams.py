@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 import structlog
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qdpi.errors import InvalidInput, QdpiError
 from qdpi.gateway.context import EXCHANGE, VERSION, Exchange, Gateway, journey_of
 from qdpi.gateway.follower import Follower, Left
 from qdpi.gateway.frames import PING, RETRY
-from qdpi.gateway.problems import documented, problem_response, refusal_of
+from qdpi.gateway.problems import Refusal, documented, problem_response
+from qdpi.gateway.refusing import refusal_for
 from qdpi.gateway.subscription import Subscription
 
 PATH: Final = f"{VERSION}/event/stream"
@@ -81,17 +84,20 @@ class StreamRoute:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "GET":
+        if scope["type"] != "http" or scope["path"] != PATH:
             await self._app(scope, receive, send)
             return
         scope["route"] = self  # the log names it
         exchange: Exchange = scope[EXCHANGE]
         try:
+            if scope["method"] != "GET":
+                raise refusal_for(HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": "GET"}))
             journey, after = asked(scope, self._gateway, exchange)
             await EventStream(self._gateway, journey, after, exchange.address)(receive, send)
-        except QdpiError as error:
-            self._gateway.system.metrics.refused.labels(error.code).inc()
-            await problem_response(refusal_of(error), exchange.request_id)(scope, receive, send)
+        except (QdpiError, Refusal) as error:
+            refusal = refusal_for(error)
+            self._gateway.system.metrics.refused.labels(refusal.problem.code).inc()
+            await problem_response(refusal, exchange.request_id)(scope, receive, send)
 
 
 def asked(scope: Scope, gateway: Gateway, exchange: Exchange) -> tuple[str, int | None]:

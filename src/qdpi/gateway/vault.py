@@ -55,7 +55,7 @@ async def save(
     journey = journey_of(gateway, exchange, session_id)
     event_id, known = await _known(gateway, journey, body.client_request_id)
     if known is None:
-        await presses.find_locus(gateway, journey, body.page_id)
+        page = await presses.find_locus(gateway, journey, body.page_id)
         entry = await gateway.system.store.saved(journey, body.page_id)
         kept = {"label": entry.label, "notes": entry.notes} if entry else {}
         given = body.model_dump(include={"label", "notes"}, exclude_none=True)
@@ -68,7 +68,7 @@ async def save(
             client_request_id=body.client_request_id,
             **(kept | given),
         )
-        await _keep(gateway, exchange, known, traceparent)
+        await _keep(gateway, exchange, known, page, traceparent)
     return await _answer(gateway, exchange, known)
 
 
@@ -86,8 +86,9 @@ async def unsave(
     event_id, known = await _known(gateway, journey, client_request_id)
     if known is None:
         entry = await gateway.system.store.saved(journey, page_id)
-        if entry is None:
-            await presses.find_locus(gateway, journey, page_id)
+        page = await _page(gateway, await current_edition(gateway), journey, page_id)
+        if entry is None and page is None:
+            page = await presses.find_locus(gateway, journey, page_id)
         known = VaultChange(
             event_id=event_id,
             ts=_after(gateway.system.now(), entry),
@@ -96,7 +97,7 @@ async def unsave(
             page_id=page_id,
             client_request_id=client_request_id,
         )
-        await _keep(gateway, exchange, known, traceparent)
+        await _keep(gateway, exchange, known, page, traceparent)
     return await _answer(gateway, exchange, known)
 
 
@@ -113,10 +114,13 @@ def _after(now: datetime, entry: VaultEntry | None) -> datetime:
     return max(now, entry.saved_at + timedelta(microseconds=1)) if entry else now
 
 
-async def _keep(gateway: Gateway, exchange: Exchange, change: VaultChange, parent: str | None) -> None:
+async def _keep(
+    gateway: Gateway, exchange: Exchange, change: VaultChange, page: Page | None, parent: str | None
+) -> None:
     """Publish a change, and record it. While the store is away that is left to the recorder."""
     exchange.event_id = change.event_id
-    await presses.publish(gateway, change, parent, presses.RETRY if change.client_request_id else _AGAIN)
+    when_unknown = presses.RETRY if change.client_request_id else _AGAIN
+    await presses.publish(gateway, change, parent, when_unknown, about=page)
     try:
         await record_event(change, gateway.system.store)
     except StoreUnavailable as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -16,6 +17,7 @@ from qdpi.search.index import Rows, Scores, SearchIndex
 from qdpi.search.leaf import KINDS, Leaf
 from qdpi.search.query import Filters, Query, Scope
 
+_MOST_LEAVES: Final = 2**53
 _BEGIN_AGAIN: Final = "Search again without a cursor."
 
 
@@ -44,23 +46,25 @@ class Hit(NamedTuple):
 class Library:
     """What is searched: the canon's index, those of a journey's pages, its vault's page ids, and of its notes.
 
-    The leaves of `notes` have a vault's labels for titles and its notes for texts.
+    `dropped` are saved pages that the canon holds no more. The leaves of `notes` have a vault's labels for
+    titles and its notes for texts.
     """
 
     canon: SearchIndex
     journey: Sequence[SearchIndex] = ()
     saved: frozenset[str] = frozenset()
+    dropped: SearchIndex = field(default_factory=lambda: SearchIndex(()))
     notes: SearchIndex = field(default_factory=lambda: SearchIndex(()))
 
     def indexes(self, scope: Scope) -> Sequence[SearchIndex]:
         """Return the indexes of a scope's pages."""
         if scope is Scope.CANON:
             return (self.canon,)
-        return tuple(self.journey) if scope is Scope.JOURNEY else (self.canon, *self.journey)
+        return tuple(self.journey) if scope is Scope.JOURNEY else (self.canon, *self.journey, self.dropped)
 
     def leaf(self, page_id: str) -> Leaf | None:
         """Return a leaf by its page id."""
-        for index in (self.canon, *self.journey):
+        for index in self.indexes(Scope.ALL):
             row = index.row_of.get(page_id)
             if row is not None:
                 return index.leaves[row]
@@ -174,11 +178,17 @@ def decode_cursor(cursor: str, about: str) -> Place:
         told = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         fall, kind, order, fingerprint = told
         place = Place(float(fall), int(kind), int(order))
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidInput(f"{cursor[:80]!r} is no cursor.", next_step=_BEGIN_AGAIN) from error
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise _no_cursor(cursor) from error
+    if not (math.isfinite(place.fall) and 0 <= place.kind < len(KINDS) and 0 <= place.order < _MOST_LEAVES):
+        raise _no_cursor(cursor)
     if fingerprint != _fingerprint(about):
         raise InvalidInput(f"{cursor[:80]!r} is the cursor of another search.", next_step=_BEGIN_AGAIN)
     return place
+
+
+def _no_cursor(cursor: str) -> InvalidInput:
+    return InvalidInput(f"{cursor[:80]!r} is no cursor.", next_step=_BEGIN_AGAIN)
 
 
 def _fingerprint(about: str) -> str:

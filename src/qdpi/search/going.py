@@ -14,7 +14,7 @@ LONGEST: Final = 100
 """The longest text that can be meant as a title or an id, in characters."""
 ALIKE: Final = 70.0
 """How alike a title or an id must be, of 100."""
-_NUMBERED: Final = re.compile(r"(?:s(?P<section>\d{1,2})[\s-]*)?(?:p|page)?\s*(?P<page>\d{1,4})", re.IGNORECASE)
+_NUMBERED: Final = re.compile(r"(?:s(?P<section>\d{1,2})[\s-]*)?(?:p|page)?\s*(?P<page>\d{1,6})", re.IGNORECASE)
 _LIKE_AN_ID: Final = re.compile(r"s\S{0,4}\d\S{0,8}", re.IGNORECASE)
 _BEGINNING: Final = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}", re.IGNORECASE)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
@@ -17,6 +18,7 @@ from qdpi.bus.middleware.dead_letter import dead_letter
 from qdpi.bus.middleware.limit import limit
 from qdpi.bus.middleware.retry import GiveUp, retry
 from qdpi.bus.middleware.trace import trace
+from qdpi.bus.port import Lag
 from qdpi.bus.worker import Handler, Worker
 from qdpi.errors import BusUnavailable
 from qdpi.events import Ask, IndexUpdate, PageRequest, Press
@@ -153,10 +155,26 @@ async def _measure(system: System, worker: Worker) -> None:
     except BusUnavailable as error:
         log.warning("figures.stand", group=group, cause=error.detail)
         return
+    for topic, behind in lag_by_topic(lags, system.now()).items():
+        metrics.lag_records.labels(group, topic).set(behind.records)
+        metrics.lag_seconds.labels(group, topic).set(behind.seconds)
+
+
+class Behind(NamedTuple):
+    """How far a group is behind on a topic: unread records of all partitions, and the age of the oldest."""
+
+    records: int
+    seconds: float
+
+
+def lag_by_topic(lags: Iterable[Lag], now: datetime) -> dict[str, Behind]:
+    """Return how far a group is behind on each topic, of how far it is behind on each partition."""
+    found: dict[str, Behind] = {}
     for lag in lags:
-        age = (system.now() - lag.since).total_seconds() if lag.since else 0.0
-        metrics.lag_records.labels(group, lag.partition.topic).set(lag.records)
-        metrics.lag_seconds.labels(group, lag.partition.topic).set(max(0.0, age))
+        so_far = found.get(lag.partition.topic, Behind(0, 0.0))
+        age = (now - lag.since).total_seconds() if lag.since else 0.0
+        found[lag.partition.topic] = Behind(so_far.records + lag.records, max(so_far.seconds, age))
+    return found
 
 
 class Company:

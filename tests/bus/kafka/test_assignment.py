@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -89,3 +90,23 @@ def test_a_lower_commit_has_no_effect(broker: Broker, assignment: Assignment):
     assignment.commit({ONE: 5})
     assignment.commit({ONE: 4})
     assert broker.committed == {1: 5}
+
+
+def test_commits_of_a_topic_that_is_begun_anew_have_no_effect_until_its_reader_has_heard(
+    broker: Broker, assignment: Assignment
+):
+    assignment.commit({ONE: 5, TWO: 3})
+    assignment.begin_anew([ONE])
+    assignment.commit({ONE: 41, TWO: 4})
+    assert broker.committed == {1: 5, 2: 4}
+    assignment.caught_up()
+    assignment.commit({ONE: 1})
+    assert broker.committed == {1: 1, 2: 4}
+
+
+def test_whoever_pauses_all_again_and_again_is_polled_for_all_the_same(assignment: Assignment):
+    give_up = time.monotonic() + 30
+    assignment.pause([ONE, TWO])
+    while not assignment.prepare(wanted=True):
+        assert time.monotonic() < give_up
+        assignment.pause([ONE, TWO])

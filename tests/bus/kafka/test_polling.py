@@ -35,7 +35,10 @@ class ScriptedConsumer:
 
 
 class Everything:
-    """A role that reads all."""
+    """A role that reads all, and counts how often its reader was up to date."""
+
+    def __init__(self) -> None:
+        self.caught = 0
 
     def owns(self, partition: Partition) -> bool:
         return True
@@ -45,6 +48,9 @@ class Everything:
 
     def prepare(self, *, wanted: bool) -> bool:
         return wanted
+
+    def caught_up(self) -> None:
+        self.caught += 1
 
 
 class Still(Pulse):
@@ -107,4 +113,16 @@ async def test_an_error_of_what_a_thread_was_called_to_do_is_the_callers():
     bridge = consuming(ScriptedConsumer(lambda: None))
     with pytest.raises(ZeroDivisionError):
         await bridge.call(lambda: 1 / 0)
+    await bridge.close()
+
+
+async def test_a_reader_has_caught_up_once_it_fetches_after_what_was_revoked():
+    role, heart = Everything(), Pulse(asyncio.get_running_loop(), 60.0)
+    poller = Poller(ScriptedConsumer(lambda: None), role, Names(""), Reach(""), heart)  # type: ignore[arg-type]
+    bridge = Consuming(poller, heart, name="a consumer")
+    await bridge.call(lambda: poller.hand_over([Partition("topic", 1)], 0.0))
+    assert (await bridge.fetch(1, 0.0)).revoked == (Partition("topic", 1),)
+    assert role.caught == 0
+    await bridge.fetch(1, 0.0)
+    assert role.caught == 1
     await bridge.close()

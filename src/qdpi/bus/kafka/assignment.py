@@ -54,6 +54,8 @@ class Assignment:
         self._owed: dict[Partition, int] = {}
         """What was to be committed and was refused, because the group's members were changing."""
         self._owed_at = 0.0
+        self._begun_anew: set[Partition] = set()
+        """Whose commits are still of the topic that was deleted."""
 
     def owns(self, partition: Partition) -> bool:
         """Tell whether a partition is ours."""
@@ -92,7 +94,7 @@ class Assignment:
         # the client would remember that it fetches nothing of them when it is assigned them again
         self._consumer.resume(places(self._stopped.intersection(partitions), self._names))
         self._consumer.incremental_unassign(places(partitions, self._names))
-        for kept in (self._owned, self._paused, self._stopped):
+        for kept in (self._owned, self._paused, self._stopped, self._begun_anew):
             kept.difference_update(partitions)
         for partition in partitions:
             self._committed.pop(partition, None)
@@ -103,14 +105,23 @@ class Assignment:
         return [partition for partition in self._owned if partition.topic == topic]
 
     def begin_anew(self, partitions: Collection[Partition]) -> None:
-        """Read partitions again from their first record: their topic was deleted and made again."""
+        """Read partitions again from their first record: their topic was deleted and made again.
+
+        Until `caught_up`, commits of them are of the old topic, and have no effect.
+        """
         self.lose(partitions)
         self.gain(partitions, OFFSET_BEGINNING)
+        self._begun_anew.update(partitions)
+
+    def caught_up(self) -> None:
+        """Take whoever reads for having heard what was revoked."""
+        self._begun_anew.clear()
 
     def pause(self, partitions: Collection[Partition]) -> None:
         """Have nothing more of these handed over."""
-        self._paused |= self._owned.intersection(partitions)
-        self._paused_at = monotonic()
+        if fresh := self._owned.intersection(partitions) - self._paused:
+            self._paused |= fresh
+            self._paused_at = monotonic()
 
     def resume(self, partitions: Collection[Partition]) -> None:
         """Have records of these handed over again."""
@@ -124,7 +135,7 @@ class Assignment:
         higher = {
             partition: offset
             for partition, offset in offsets.items()
-            if partition in self._owned and offset > self._committed.get(partition, -1)
+            if partition in self._owned - self._begun_anew and offset > self._committed.get(partition, -1)
         }
         self._owed |= higher
         self._pay()

@@ -45,6 +45,10 @@ class Role(Protocol):
         """Have come what may be handed over, nothing if nobody wants it; return whether to poll now."""
         ...
 
+    def caught_up(self) -> None:
+        """Take note that whoever fetches has heard of all that was revoked."""
+        ...
+
 
 class Wanted(NamedTuple):
     """A fetch that waits: for at most how many records, until when, and whom to tell."""
@@ -90,6 +94,8 @@ class Poller:
     def want(self, wanted: Wanted) -> None:
         """Take a fetch."""
         self._wanted, self._wanted_at = wanted, monotonic()
+        if not self._revoked:
+            self._role.caught_up()
         self._offer()
 
     def hand_over(self, revoked: Collection[Partition], patience: float) -> None:

@@ -43,6 +43,9 @@ class _Following:
         """Poll for a reader alone: without a group, nobody is owed a sign of life."""
         return wanted
 
+    def caught_up(self) -> None:
+        """Take nothing from it: nothing is ever revoked."""
+
 
 class Tap(AsyncIterator[Record]):
     """Records from given positions on, as they come, until it is closed. Brokers that are away are waited for."""

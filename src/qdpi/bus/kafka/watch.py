@@ -39,25 +39,22 @@ class Reader(Protocol):
 
 
 class Watch:
-    """Keeps an eye on the topics of its readers."""
+    """Keeps an eye on the topics of its readers; what is news is judged for each by what it was told before."""
 
     def __init__(self, look: Callable[[Iterable[str]], Awaitable[dict[str, Shape]]]) -> None:
         self._look = look
-        self._shapes: dict[str, Shape] = {}
-        self._readers: list[Reader] = []
+        self._told: dict[Reader, dict[str, Shape]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def add(self, reader: Reader, shapes: Mapping[str, Shape]) -> None:
         """Watch for a reader that begins with topics of these shapes."""
-        self._shapes |= {name: shape for name, shape in shapes.items() if name not in self._shapes}
-        self._readers.append(reader)
+        self._told[reader] = dict(shapes)
         if self._task is None:
             self._task = asyncio.create_task(self._watch(), name="kafka-watch")
 
     def remove(self, reader: Reader) -> None:
         """Watch for a reader no more."""
-        with suppress(ValueError):
-            self._readers.remove(reader)
+        self._told.pop(reader, None)
 
     async def close(self) -> None:
         """Stop watching."""
@@ -66,28 +63,37 @@ class Watch:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    async def compare(self) -> None:
+        """Look once, and tell every reader what it does not know yet. Raises `BusUnavailable`."""
+        now = await self._look({topic for reader in self._told for topic in reader.topics})
+        for reader, known in tuple(self._told.items()):
+            news = {name: shape for name, shape in now.items() if name in reader.topics and known.get(name) != shape}
+            # What one cannot be told now it is told after the next look, and the others hear of theirs.
+            with suppress(BusUnavailable):
+                await _tell(reader, known, news)
+
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(INTERVAL)
             try:
-                await self._compare()
+                await self.compare()
             except BusUnavailable:
                 continue  # whoever reads says so
             except Exception:
                 log.exception("kafka.watch_failed")
 
-    async def _compare(self) -> None:
-        names = {topic for reader in self._readers for topic in reader.topics}
-        now = await self._look(names)
-        before, self._shapes = self._shapes, {**self._shapes, **now}
-        renewed = [name for name, shape in now.items() if name in before and before[name].id != shape.id]
-        appeared = [partition for name, shape in now.items() for partition in _more(name, before.get(name), shape)]
-        for reader in tuple(self._readers):
-            if ours := reader.topics.intersection(renewed):
-                log.warning("kafka.topics_renewed", topics=sorted(ours))
-                await reader.renewed(ours)
-            if more := [partition for partition in appeared if partition.topic in reader.topics]:
-                await reader.appeared(more)
+
+async def _tell(reader: Reader, known: dict[str, Shape], news: Mapping[str, Shape]) -> None:
+    """Tell a reader of topics that are not as it knew them, and note what it was told."""
+    renewed = [name for name, shape in news.items() if name in known and known[name].id != shape.id]
+    if renewed:
+        log.warning("kafka.topics_renewed", topics=sorted(renewed))
+        await reader.renewed(renewed)
+        known |= {name: known[name]._replace(id=news[name].id) for name in renewed}
+    appeared = [partition for name, shape in news.items() for partition in _more(name, known.get(name), shape)]
+    if appeared:
+        await reader.appeared(appeared)
+    known |= news
 
 
 def _more(name: str, before: Shape | None, now: Shape) -> list[Partition]:

@@ -1,0 +1,115 @@
+"""Looking after topics: each reader hears what it does not know yet, whatever others know."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import pytest
+
+from qdpi.bus.kafka.administration import Shape
+from qdpi.bus.kafka.watch import Watch
+from qdpi.bus.port import Partition
+from qdpi.errors import BusUnavailable
+
+
+class Topics:
+    """The topics that are there."""
+
+    def __init__(self, **shapes: Shape) -> None:
+        self.shapes = shapes
+
+    async def __call__(self, names: Iterable[str]) -> dict[str, Shape]:
+        return {name: self.shapes[name] for name in names if name in self.shapes}
+
+
+class Reader:
+    """A reader that keeps what it is told, and is away as often as a test says."""
+
+    def __init__(self, *topics: str) -> None:
+        self.topics = frozenset(topics)
+        self.anew: list[str] = []
+        self.more: list[Partition] = []
+        self.away = 0
+
+    async def renewed(self, topics: Collection[str]) -> None:
+        self._answer()
+        self.anew += sorted(topics)
+
+    async def appeared(self, partitions: Collection[Partition]) -> None:
+        self._answer()
+        self.more += partitions
+
+    def _answer(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise BusUnavailable("Its thread is held.")
+
+
+@pytest.fixture
+def topics() -> Topics:
+    return Topics(done=Shape("one", 2))
+
+
+@pytest.fixture
+async def watch(topics: Topics):
+    watching = Watch(topics)
+    yield watching
+    await watching.close()
+
+
+async def test_a_topic_that_another_reader_met_first_is_news_all_the_same(topics: Topics, watch: Watch):
+    early, late = Reader("done"), Reader("done")
+    watch.add(early, {})
+    watch.add(late, topics.shapes)
+    await watch.compare()
+    assert early.more == [Partition("done", 0), Partition("done", 1)]
+    assert late.more == []
+
+
+async def test_readers_hear_once_of_partitions_that_came_to_be(topics: Topics, watch: Watch):
+    reader, stranger = Reader("done"), Reader("failed")
+    watch.add(reader, topics.shapes)
+    watch.add(stranger, {})
+    topics.shapes["done"] = Shape("one", 3)
+    await watch.compare()
+    await watch.compare()
+    assert reader.more == [Partition("done", 2)]
+    assert (reader.anew, stranger.more) == ([], [])
+
+
+async def test_readers_hear_once_of_a_topic_that_was_made_again(topics: Topics, watch: Watch):
+    reader = Reader("done")
+    watch.add(reader, topics.shapes)
+    saved = topics.shapes.pop("done")
+    await watch.compare()
+    topics.shapes["done"] = Shape("two", saved.partitions + 1)
+    await watch.compare()
+    await watch.compare()
+    assert reader.anew == ["done"]
+    assert reader.more == [Partition("done", 2)]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_what_a_reader_could_not_be_told_it_is_told_later_and_the_others_at_once(
+    topics: Topics, watch: Watch, times: int
+):
+    held, free = Reader("done"), Reader("done")
+    held.away = times
+    watch.add(held, topics.shapes)
+    watch.add(free, topics.shapes)
+    topics.shapes["done"] = Shape("two", 3)
+    await watch.compare()
+    assert (free.anew, free.more) == (["done"], [Partition("done", 2)])
+    for _ in range(times):
+        await watch.compare()
+    assert (held.anew, held.more) == (["done"], [Partition("done", 2)])
+    await watch.compare()
+    assert (free.anew, held.anew) == (["done"], ["done"])
+
+
+async def test_a_reader_that_left_hears_nothing(topics: Topics, watch: Watch):
+    reader = Reader("done")
+    watch.add(reader, {})
+    watch.remove(reader)
+    await watch.compare()
+    assert reader.more == []
