@@ -9,7 +9,7 @@ from tests.support import factories
 
 from qdpi.events import Audit, IndexUpdate, PageDone, PageEvent, PageFailed, PageRequest, decode
 from qdpi.identity import time_uuid
-from qdpi.outcome import Outcome, audit_of, dead_letter_of, log_entry, page_events
+from qdpi.outcome import Outcome, audits_of, dead_letter_of, log_entry, page_events
 from qdpi.services.derivation import snapshot_of
 
 
@@ -30,7 +30,7 @@ def test_whoever_finds_an_outcome_derives_the_very_same_from_it(outcome):
     found = stored(outcome)
     assert found == outcome
     assert found.model_dump_json() == outcome.model_dump_json()
-    for derive in (page_events, audit_of, dead_letter_of, snapshot_of):
+    for derive in (page_events, audits_of, dead_letter_of, snapshot_of):
         assert derive(found) == derive(outcome)
     assert log_entry(found.event) == log_entry(outcome.event)
 
@@ -57,7 +57,7 @@ def test_a_page_is_told_of_as_written_and_linked_and_asked_to_be_indexed():
 
 def test_every_event_of_a_run_carries_its_press_its_run_its_number_and_its_attempt():
     outcome = factories.outcome("reader", 2)
-    told = [outcome.event, *page_events(outcome), audit_of(outcome)]
+    told = [outcome.event, *page_events(outcome), *audits_of(outcome)]
     run = {(event.press_id, event.request_id, event.seq, event.attempt) for event in told}  # type: ignore[attr-defined]
     assert run == {(outcome.request.press_id, outcome.request_id, 2, 1)}
     assert len({event.event_id for event in told}) == len(told)
@@ -68,12 +68,14 @@ def test_a_failed_run_tells_of_no_page():
 
 
 @pytest.mark.parametrize(("fails", "topic"), [(False, PageDone.topic), (True, PageFailed.topic)])
-def test_the_audit_says_what_a_run_ended_in_and_what_it_cost(fails, topic):
+def test_the_audit_says_each_step_of_a_run_what_it_ended_in_and_what_it_cost(fails, topic):
     outcome = factories.outcome(fails=fails)
-    audit = audit_of(outcome)
-    assert isinstance(audit, Audit)
-    assert (audit.step, audit.ts, audit.cause_id) == (topic, outcome.at, outcome.event.event_id)
-    assert audit.detail == {"model_calls": 1, "milliseconds": {"receive": 12.5}, "failures": []}
+    receive, ended = audits_of(outcome)
+    assert isinstance(ended, Audit)
+    assert {(each.ts, each.cause_id) for each in (receive, ended)} == {(outcome.at, outcome.event.event_id)}
+    assert (receive.step, receive.detail) == ("receive", {"milliseconds": 12.5})
+    assert ended.step == topic
+    assert ended.detail == {"model_calls": 1, "milliseconds": {"receive": 12.5}, "failures": []}
 
 
 def test_a_failed_run_has_one_dead_letter_with_its_request_as_it_would_be_published_again():

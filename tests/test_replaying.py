@@ -116,6 +116,13 @@ def test_another_consumers_record_is_sent_again_as_it_was(value: bytes):
     )
 
 
+def test_a_record_that_its_letter_does_not_hold_whole_is_not_sent_again():
+    letter = stray_letter(b"{}").model_copy(update={"cut_bytes": 1_000})
+
+    with pytest.raises(InvalidInput, match="lacks the last 1,000 bytes"):
+        message_for(letter, factories.at(60))
+
+
 def test_bytes_that_are_no_request_are_sent_again_as_they_were():
     letter = stray_letter(b"no request", "qdpi.page_generator", PageRequest.topic)
 

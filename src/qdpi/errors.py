@@ -237,6 +237,12 @@ class ModelEmpty(ModelFailed):
     code = "model_empty"
 
 
+class ModelTooLong(ModelFailed):
+    """A language model wrote on beyond the longest page."""
+
+    code = "model_too_long"
+
+
 class RunStopped(QdpiError):
     """A reader stopped a run before it had any text."""
 

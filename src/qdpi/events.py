@@ -223,7 +223,10 @@ class PageNews(Event):
 
 
 class PageEvent(PageNews):
-    """A page's whole status after a change; `change` is what changed."""
+    """A page's whole status after a change; `change` is what changed.
+
+    `saved` is said of the vault of this event's journey: a page of the book may be in many.
+    """
 
     topic: ClassVar[str] = "gibsey.page.events"
 
@@ -284,6 +287,8 @@ class DeadLetter(BaseModel):
     error: Fault
     key_base64: str | None = None
     value_base64: str | None = None
+    cut_bytes: int = 0
+    """How many bytes of a value too long for a dead letter are left out at its end."""
     headers_base64: tuple[tuple[str, str], ...] = ()
 
     def encode(self) -> bytes:

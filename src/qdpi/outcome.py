@@ -164,11 +164,24 @@ def page_events(outcome: Outcome) -> list[Event]:
     return [written, to_index]
 
 
-def audit_of(outcome: Outcome) -> Audit:
-    """Return the audit's word on a run: what it ended in, what it called, and how long its phases took."""
+def audits_of(outcome: Outcome) -> list[Audit]:
+    """Return the audit of a run: each of its steps with the time it took, then what it ended in and called."""
     receipt = outcome.receipt
+    ended = {
+        "model_calls": len(receipt.calls),
+        "milliseconds": receipt.milliseconds,
+        "failures": list(receipt.failures),
+    }
+    steps = [
+        _audit(outcome, step, step, {"milliseconds": milliseconds})
+        for step, milliseconds in receipt.milliseconds.items()
+    ]
+    return [*steps, _audit(outcome, "outcome", outcome.event.topic, ended)]
+
+
+def _audit(outcome: Outcome, occasion: str, step: str, detail: dict[str, Any]) -> Audit:
     return Audit(
-        event_id=derived_id("audit", outcome.request_id, "outcome"),
+        event_id=derived_id("audit", outcome.request_id, occasion),
         ts=outcome.at,
         session_id=outcome.session_id,
         cause_id=outcome.event.event_id,
@@ -176,12 +189,8 @@ def audit_of(outcome: Outcome) -> Audit:
         request_id=outcome.request_id,
         seq=outcome.seq,
         attempt=outcome.event.attempt,
-        step=outcome.event.topic,
-        detail={
-            "model_calls": len(receipt.calls),
-            "milliseconds": receipt.milliseconds,
-            "failures": list(receipt.failures),
-        },
+        step=step,
+        detail=detail,
     )
 
 

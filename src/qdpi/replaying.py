@@ -55,12 +55,23 @@ def pressed_again(
 
 
 def sent_again(letter: DeadLetter) -> Message:
-    """Return another consumer's record as it was: its topic, key, value and headers."""
+    """Return another consumer's record as it was: its topic, key, value and headers.
+
+    Raises `InvalidInput` where the letter does not hold all of it.
+    """
+    if letter.cut_bytes:
+        raise InvalidInput(
+            f"Dead letter {letter.event_id} lacks the last {letter.cut_bytes:,} bytes of its record.",
+            next_step="Send the record again from where it came from.",
+        )
     key, value, headers = letter.original()
     return Message(letter.source_topic, key, value, headers)
 
 
 def message_for(letter: DeadLetter, at: datetime, press: Press | Ask | None = None) -> Message:
-    """Return what replaying a letter publishes. Raises `InvalidInput` where a run's press cannot be told."""
+    """Return what replaying a letter publishes.
+
+    Raises `InvalidInput` where a run's press cannot be told, or where a record is not held whole.
+    """
     request = request_of(letter)
     return sent_again(letter) if request is None else message_of(pressed_again(letter, request, at, press))

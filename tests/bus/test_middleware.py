@@ -14,7 +14,7 @@ from tests.bus.scripted import AT_ONCE, HERE, ScriptedBus, record
 
 from qdpi.backoff import Backoff, patiently
 from qdpi.bus.middleware.count import count
-from qdpi.bus.middleware.dead_letter import dead_letter, letter_of, send_letter
+from qdpi.bus.middleware.dead_letter import LONGEST_VALUE, dead_letter, letter_of, send_letter
 from qdpi.bus.middleware.limit import limit
 from qdpi.bus.middleware.retry import retry
 from qdpi.bus.middleware.trace import trace
@@ -205,6 +205,15 @@ def test_any_bytes_at_all_have_a_dead_letter_that_gives_them_back(value):
     made = letter(value, key=None)
     assert decode(DeadLetter, made.encode()).original() == (None, value, original(value).headers)
     assert (made.session_id, made.press_id) == (None, None)
+
+
+def test_a_record_too_long_for_a_dead_letter_has_one_that_says_how_much_it_lacks():
+    long = b"x" * (LONGEST_VALUE + 7)
+    made = letter(long)
+    assert made.cut_bytes == 7
+    assert made.original()[1] == long[:-7]
+    assert len(made.encode()) < TOPICS[DeadLetter.topic].max_bytes
+    assert letter(long[:-7]).cut_bytes == 0
 
 
 def test_an_id_in_the_bytes_is_cut_to_a_bound():

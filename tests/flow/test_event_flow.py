@@ -69,8 +69,11 @@ async def test_a_press_leads_to_a_request_to_a_page_and_to_all_that_is_derived(
         assert (await store.embeddings([page.page_id]))[page.page_id].revision == 1
         assert page.page_id in {row.page_id for row in await store.index(CHARACTER_MAP[7], page.section)}
 
-        (audit,) = await flow.told.until(Audit)
-        assert (audit.step, audit.seq, audit.detail["model_calls"]) == (done.topic, 1, 2)
+        (audit,) = await flow.told.until(Audit, lambda audit: audit.step == done.topic)
+        assert (audit.seq, audit.detail["model_calls"]) == (1, 2)
+        steps = {each.step: each.detail for each in flow.told.all(Audit) if each != audit}
+        assert steps == {step: {"milliseconds": time} for step, time in outcome.receipt.milliseconds.items()}
+        assert steps
         (update,) = flow.told.all(IndexUpdate)
         assert (update.page_id, update.press_id) == (page.page_id, press.event_id)
         written, *_ = flow.told.all(PageEvent)

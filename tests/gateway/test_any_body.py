@@ -49,6 +49,19 @@ async def test_any_json_is_taken_or_refused(tmp_path: Path, path: str):
         await asyncio.to_thread(check)
 
 
+@pytest.mark.parametrize("depth", [5, 900, 940, *range(950, 970), 10_000])
+async def test_a_value_of_any_depth_is_refused(tmp_path: Path, depth: int):
+    async with house_in(tmp_path) as house:
+        nested = "[" * depth + "]" * depth
+        for field in ("symbol_code", "user_intent"):
+            body = f'{{"session_id": "reader", "symbol_code": 0, "{field}": {nested}}}'
+            answer = await house.client.post(
+                PATHS[0], content=body.encode(), headers={"content-type": "application/json"}
+            )
+            assert answer.status_code in {400, 422}, answer.text
+            assert len(answer.text) < 1_000
+
+
 @pytest.mark.parametrize(
     "path",
     ["/api/v1/page/{}", "/api/v1/page/{}/receipt", "/api/v1/journey/{}", "/api/v1/journey/{}/preview",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +175,54 @@ async def test_a_cursor_is_of_its_own_search_and_journey(tmp_path: Path):
         cursor = (await search(here, "*", limit=1))["next"]
         for other in ({"q": "door"}, {"q": "*", "section": "1"}, {"q": "*", "session_id": "reader"}):
             assert_problem(await ask(here, **other, cursor=cursor), 422, "invalid_input")
+
+
+def cursor_of(told: Any) -> str:
+    """Return what an inventive client might send for a cursor."""
+    return base64.urlsafe_b64encode((told if isinstance(told, str) else json.dumps(told)).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["[" * 1_000, "[" * 990 + "]" * 990, "{}", [0, 0, 0], [0, 2, 0, "x"], [0, -1, 0, "x"], [0, 0, -1, "x"],
+     [0, 0, 10**400, "x"], [0, 10**400, 0, "x"], [float("nan"), 0, 0, "x"], [float("inf"), 0, 0, "x"],
+     ["x", 0, 0, "x"]],
+    ids=range(12),
+)  # fmt: skip
+async def test_what_nobody_was_given_is_no_cursor(tmp_path: Path, told: Any):
+    async with house_in(tmp_path) as here:
+        assert_problem(await ask(here, "*", cursor=cursor_of(told)), 422, "invalid_input")
+
+
+@pytest.mark.parametrize("place", [(1, 10**400), (1, -1), (2, 2**53), (0, float("nan"))])
+async def test_a_cursor_that_was_changed_is_none(tmp_path: Path, place: tuple[int, Any]):
+    async with house_in(tmp_path) as here:
+        given = (await search(here, "*", limit=1))["next"]
+        told = json.loads(base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)))
+        told[place[0]] = place[1]
+        assert_problem(await ask(here, "*", cursor=cursor_of(told)), 422, "invalid_input")
+
+
+async def test_a_saved_page_that_a_revision_dropped_is_still_found_in_its_vault_alone(tmp_path: Path):
+    async with house_in(tmp_path) as here:
+        dropped = factories.canon_id(2)
+        title = (await here.client.get(f"/api/v1/page/{dropped}")).json()["title"]
+        await save(here, FIRST)
+        await save(here, dropped, label="Zanzibar")
+        await revise(here.system, 2, changed=None, dropped=2)
+        everything = await found(here, "*", session_id="reader", scope="vault")
+        assert everything == [FIRST, dropped]
+        assert await found(here, "zanzibar", session_id="reader", scope="vault") == [dropped]
+        assert dropped in await found(here, "*", session_id="reader", limit=100)
+        assert dropped not in await found(here, "*", limit=100)
+        assert dropped not in await found(here, "*", session_id="another", limit=100)
+        assert dropped not in await found(here, "*", session_id="reader", scope="canon", limit=100)
+        first = await search(here, "*", session_id="reader", scope="vault", limit=1)
+        rest = await search(here, "*", session_id="reader", scope="vault", limit=1, cursor=first["next"])
+        assert [hit["page_id"] for hit in rest["hits"]] == [dropped]
+        assert (rest["hits"][0]["title"], rest["next"]) == (title, None)
+        await here.client.delete(f"/api/v1/vault/reader/{dropped}")
+        assert await found(here, "zanzibar", session_id="reader") == []
 
 
 async def test_a_page_is_gone_to_by_its_number_and_a_new_revision_is_searched_as_soon_as_it_is_out(tmp_path: Path):

@@ -46,6 +46,11 @@ async def test_a_path_or_a_method_that_is_not_here_is_a_problem(tmp_path: Path):
         refused = await house.client.get(PRESS)
         assert_problem(refused, 405, "method_not_allowed")
         assert refused.headers["allow"] == "POST"
+        for method in ("POST", "HEAD", "DELETE"):
+            refused = await house.client.request(method, "/api/v1/event/stream")
+            assert refused.status_code == 405
+            assert refused.headers["allow"] == "GET"
+        assert_problem(await house.client.post("/api/v1/event/stream"), 405, "method_not_allowed")
 
 
 async def test_pages_of_other_sites_are_given_no_leave(tmp_path: Path):

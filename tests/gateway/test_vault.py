@@ -15,7 +15,7 @@ from tests.support import factories
 from tests.support.house import House, house_in
 
 from qdpi.bus.port import Start
-from qdpi.events import VaultChange, decode
+from qdpi.events import ABOUT_HEADERS, VaultChange, decode
 from qdpi.gateway.moments import vault_at
 from qdpi.identity import press_id
 from qdpi.outcome import log_entry
@@ -81,6 +81,7 @@ async def test_a_change_goes_through_the_log_under_the_journeys_key(tmp_path: Pa
         for _ in range(3):
             record = await anext(heard)
             assert record.key == b"reader"
+            assert [name for name in ABOUT_HEADERS if record.header(name) is None] == []
             changes.append(decode(VaultChange, record.value))
         assert [(c.action, c.label, c.notes) for c in changes] == [
             ("saved", "one", ""),

@@ -12,9 +12,9 @@ import dspy
 import pytest
 from dspy import lm15
 
-from qdpi.errors import ModelEmpty, ModelTimeout, ModelUnreachable, StoreUnavailable
+from qdpi.errors import ModelEmpty, ModelTimeout, ModelTooLong, ModelUnreachable, StoreUnavailable
 from qdpi.language.scripted import Reply, ScriptedModel
-from qdpi.language.writing import Completion, complete
+from qdpi.language.writing import MOST_CHARACTERS, Completion, complete
 
 PREDICT = "locus -> text"
 
@@ -206,3 +206,23 @@ print(os.environ["LITELLM_LOCAL_MODEL_COST_MAP"], "litellm" in sys.modules)
     env = {"PYTHONPATH": ":".join(sys.path), "HOME": "/nonexistent"}
     run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert run.stdout.splitlines() == ["[]", "True False"]
+
+
+async def test_a_model_that_never_ends_is_ended_and_its_reply_closed() -> None:
+    closed = asyncio.Event()
+
+    async def reply() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "and on " * 100
+        finally:
+            closed.set()
+
+    with pytest.raises(ModelTooLong, match="more than 100,000 characters"):
+        await ask(ScriptedModel(lambda _: reply()))
+    await closed.wait()
+
+
+async def test_the_longest_answer_is_taken_whole() -> None:
+    longest = ("word " * MOST_CHARACTERS)[:MOST_CHARACTERS]
+    assert (await ask(ScriptedModel(lambda _: longest))).text == longest.strip()

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from qdpi.errors import ModelEmpty, ModelTimeout, ModelUnreachable
+from qdpi.errors import ModelEmpty, ModelTimeout, ModelTooLong, ModelUnreachable
 from qdpi.language.framework import load_dspy
 from qdpi.language.port import LanguageModel, Usage
 from qdpi.language.prose import ProseStream
+
+MOST_CHARACTERS: Final = 100_000
+"""Of one answer: in any script and however it is escaped, its event fits the topic, which takes 1 MiB."""
+_TOLD: Final = 500
+"""Characters that are told of what a model's server says when it breaks off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ async def complete(
     it waits the model is not read. `timeout` is for the whole call in seconds, silence included, from
     the moment the model has a place for it. `trace` is a list in which DSPy's optimisers collect calls.
 
-    Raises ModelUnreachable, ModelTimeout or ModelEmpty; whatever `on_text` raises passes through. A
+    Raises ModelUnreachable, ModelTimeout, ModelEmpty or ModelTooLong; whatever `on_text` raises passes through. A
     cancelled call closes its connection.
     """
     failure: Exception
@@ -67,7 +72,7 @@ async def _answer(
     from qdpi.language.adapter import ProseAdapter
 
     dspy = load_dspy()
-    sink = _Sink(on_text)
+    sink = _Sink(model.name, on_text)
     # DSPy's own `streamify` does not close its stream when its reader leaves early, and runs it in a task
     # group. What it binds underneath, this setting, sends each chunk from the engine's own loop.
     bound = dspy.context(lm=model.lm, adapter=ProseAdapter(), send_stream=sink, disable_history=True, trace=trace)
@@ -82,9 +87,10 @@ async def _answer(
 class _Sink:
     """Takes DSPy's chunks as they come and gives their prose on; the engine waits meanwhile."""
 
-    def __init__(self, on_text: Callable[[str], Awaitable[None]] | None) -> None:
-        self._on_text = on_text
+    def __init__(self, name: str, on_text: Callable[[str], Awaitable[None]] | None) -> None:
+        self._name, self._on_text = name, on_text
         self._prose = ProseStream()
+        self._characters = 0
         self.pieces: list[str] = []
         self.finish_reason: str | None = None
 
@@ -94,12 +100,18 @@ class _Sink:
         choice = chunk.choices[0]
         self.finish_reason = choice.finish_reason or self.finish_reason
         try:
-            await self._give(self._prose.feed(choice.delta.content or ""))
+            await self._give(self._prose.feed(self._counted(choice.delta.content or "")))
         except Exception as error:
             raise Carried(error) from error
 
     async def finish(self) -> None:
         await self._give(self._prose.finish())
+
+    def _counted(self, content: str) -> str:
+        self._characters += len(content)
+        if self._characters > MOST_CHARACTERS:
+            raise ModelTooLong(f"{self._name} wrote more than {MOST_CHARACTERS:,} characters.")
+        return content
 
     async def _give(self, piece: str) -> None:
         if piece:
@@ -122,5 +134,5 @@ def _translated(error: Exception, name: str) -> Exception:
     if isinstance(error, dspy.AdapterParseError):
         return ModelEmpty(f"{name} answered without any prose.")
     if isinstance(error, dspy.LMTimeoutError):
-        return ModelTimeout(f"{name} took too long: {error}")
-    return ModelUnreachable(f"{name} broke off: {error}")
+        return ModelTimeout(f"{name} took too long: {error!s:.{_TOLD}}")
+    return ModelUnreachable(f"{name} broke off: {error!s:.{_TOLD}}")

@@ -46,15 +46,15 @@ class Hit(NamedTuple):
 class Library:
     """What is searched: the canon's index, those of a journey's pages, its vault's page ids, and of its notes.
 
-    `dropped` are saved pages that the canon holds no more. The leaves of `notes` have a vault's labels for
-    titles and its notes for texts.
+    The leaves of `notes` have a vault's labels for titles and its notes for texts. `dropped` are saved pages
+    that the canon holds no more.
     """
 
     canon: SearchIndex
     journey: Sequence[SearchIndex] = ()
     saved: frozenset[str] = frozenset()
-    dropped: SearchIndex = field(default_factory=lambda: SearchIndex(()))
     notes: SearchIndex = field(default_factory=lambda: SearchIndex(()))
+    dropped: SearchIndex = field(default_factory=lambda: SearchIndex(()))
 
     def indexes(self, scope: Scope) -> Sequence[SearchIndex]:
         """Return the indexes of a scope's pages."""

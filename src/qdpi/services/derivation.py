@@ -6,7 +6,7 @@ from qdpi.bus.middleware.dead_letter import send_letter
 from qdpi.bus.publisher import Publisher
 from qdpi.catalog import reading_row
 from qdpi.events import key_of
-from qdpi.outcome import Outcome, audit_of, dead_letter_of, log_entry, page_events
+from qdpi.outcome import Outcome, audits_of, dead_letter_of, log_entry, page_events
 from qdpi.store.port import PageStore, Snapshot
 from qdpi.together import together
 
@@ -37,7 +37,8 @@ async def tell(outcome: Outcome, publisher: Publisher) -> None:
     letter = dead_letter_of(outcome)
     if letter is not None:
         await send_letter(publisher.bus, letter, key_of(outcome.request))
-    await together(_tell_of_page(outcome, publisher), publisher.publish(audit_of(outcome), about))
+    audits = [publisher.publish(audit, about) for audit in audits_of(outcome)]
+    await together(_tell_of_page(outcome, publisher), *audits)
 
 
 async def _tell_of_page(outcome: Outcome, publisher: Publisher) -> None:

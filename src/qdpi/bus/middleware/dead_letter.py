@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import EventBus, Headers, Message, Record
@@ -13,6 +13,9 @@ from qdpi.events import ABOUT_HEADERS, DeadLetter, body_of, fault_of
 from qdpi.identity import derived_id
 from qdpi.metrics import Metrics
 from qdpi.tracing import current_traceparent
+
+LONGEST_VALUE: Final = 11 << 20
+"""Bytes that are kept of a record's value: in Base64, with all that is said of it, 16 MiB hold it."""
 
 
 def dead_letter(bus: EventBus, *, group: str, now: Callable[[], datetime], metrics: Metrics) -> GiveUp:
@@ -54,7 +57,8 @@ def letter_of(record: Record, error: Exception, attempts: int, *, group: str, at
         attempts=attempts,
         error=fault_of(error),
         key_base64=_base64(record.key),
-        value_base64=_base64(record.value),
+        value_base64=_base64(record.value and record.value[:LONGEST_VALUE]),
+        cut_bytes=max(0, len(record.value or b"") - LONGEST_VALUE),
         headers_base64=tuple((name, base64.b64encode(value).decode()) for name, value in record.headers),
     )
 
