@@ -15,6 +15,7 @@ from qdpi.retrieval.index import Embedder
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.store.port import PageStore
+from qdpi.together import together
 
 
 class Indexer:
@@ -26,23 +27,37 @@ class Indexer:
     async def __call__(self, record: Record) -> None:
         """Handle a record of `gibsey.index.update`."""
         update = decode(IndexUpdate, record.value)
-        page = await self.index(update.page_id)
-        saved = any(entry.page_id == page.page_id for entry in await self._store.vault(update.session_id))
-        await self._publisher.publish(
-            page_event(page, update, "indexed", record.taken_at, str(page.revision), indexed=True, saved=saved),
-            about=page,
+        page, entry = await asyncio.gather(
+            self.index(update.page_id), self._store.saved(update.session_id, update.page_id)
         )
+        told = page_event(
+            page,
+            update,
+            "indexed",
+            record.taken_at,
+            str(page.revision),
+            indexed=True,
+            saved=entry is not None,
+        )
+        await self._publisher.publish(told, about=page)
 
     async def index(self, page_id: str, *, again: bool = False) -> Page:
         """Index a page and return it; with `again` it is read also where a reading is kept. Raises `UnknownPage`."""
         page = await self._store.page(page_id)
         if page is None:
             raise UnknownPage(f"{page_id!r} is not in the store.")
+        await together(
+            self._read(page, again=again),
+            self._place(page),
+            self._store.index_pages([index_row(page, self._embedder.model)]),
+        )
+        return page
+
+    async def _read(self, page: Page, *, again: bool) -> None:
         # What the generator read of its own page is kept already; a later extractor finds nothing and reads.
-        kept = await self._store.readings([(page.page_id, page.revision)], EXTRACTOR_VERSION)
-        if again or not kept:
+        if again or not await self._store.readings([(page.page_id, page.revision)], EXTRACTOR_VERSION):
             reading = await asyncio.to_thread(read_text, page.text)
             await self._store.put_readings([reading_row(page, reading)])
+
+    async def _place(self, page: Page) -> None:
         await self._store.put_embeddings(await asyncio.to_thread(embeddings_of, [page], self._embedder))
-        await self._store.index_pages([index_row(page, self._embedder.model)])
-        return page

@@ -41,8 +41,10 @@ class Recorder:
         self._store, self._publisher = store, publisher
 
     async def __call__(self, record: Record) -> None:
-        """Handle a record of any of the `RECORDED` topics."""
+        """Handle a record of any of the `RECORDED` topics; of outcomes, see that they can be read."""
         event = decode(TOPICS[record.topic].model, record.value)
+        if isinstance(event, PageDone | PageFailed):
+            return  # an outcome's row is written before the outcome is told
         recorded = await record_event(event, self._store)
         if isinstance(recorded, VaultChange):
             await self._tell(recorded)
