@@ -269,7 +269,10 @@ class Audit(RunEvent):
 
 
 class DeadLetter(BaseModel):
-    """A record that could not be handled: the original bytes and headers, the error, where it came from."""
+    """A record that could not be handled: the original bytes and headers, the error, where it came from.
+
+    Of a value above 11 MiB it holds the beginning, and `cut_bytes` says how much it lacks.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
     topic: ClassVar[str] = "gibsey.dlq"
@@ -288,7 +291,6 @@ class DeadLetter(BaseModel):
     key_base64: str | None = None
     value_base64: str | None = None
     cut_bytes: int = 0
-    """How many bytes of a value too long for a dead letter are left out at its end."""
     headers_base64: tuple[tuple[str, str], ...] = ()
 
     def encode(self) -> bytes:

@@ -1,7 +1,8 @@
 """The indexer: what is a function of a page alone is made once, and told the same however often it is asked."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support import factories
@@ -14,7 +15,7 @@ from qdpi.events import IndexUpdate, PageEvent, decode
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
 from qdpi.services.indexer import Indexer
 from qdpi.settings import Settings
-from qdpi.store.port import Reading
+from qdpi.store.port import Embedding, Reading
 from qdpi.system import System
 
 PAGE = factories.generated_page()
@@ -74,6 +75,28 @@ async def test_a_saved_page_is_told_of_as_saved(indexer: Indexer, system: System
     await indexer(update())
     (record,) = [r async for r in system.bus.scan(PageEvent.topic)]
     assert decode(PageEvent, record.value).saved
+
+
+class SavedMeanwhile:
+    """A store in which a reader saves the page while its vector is being written."""
+
+    def __init__(self, system: System) -> None:
+        self._store = system.store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def put_embeddings(self, embeddings: Sequence[Embedding]) -> None:
+        await self._store.save(factories.vault_entry(PAGE.page_id))
+        await self._store.put_embeddings(embeddings)
+
+
+async def test_a_page_that_is_saved_while_it_is_indexed_is_told_of_as_saved(system: System) -> None:
+    indexer = Indexer(SavedMeanwhile(system), system.publisher, system.embedder)
+    await indexer(update())
+    (record,) = [r async for r in system.bus.scan(PageEvent.topic)]
+    event = decode(PageEvent, record.value)
+    assert (event.indexed, event.saved) == (True, True)
 
 
 async def test_a_page_that_is_nowhere_is_an_error(indexer: Indexer) -> None:

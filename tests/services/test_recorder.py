@@ -9,6 +9,7 @@ from tests.support import factories
 
 from qdpi.bootstrap import build_system, opened
 from qdpi.bus.port import Partition, Record
+from qdpi.errors import MalformedEvent
 from qdpi.events import Event, PageEvent, Stop, VaultChange, decode
 from qdpi.outcome import log_entry
 from qdpi.services.recorder import RECORDED, Recorder
@@ -54,6 +55,19 @@ async def test_every_topic_of_a_journey_is_recorded(recorder: Recorder, system: 
     for _ in range(2):
         await recorder(record(stop))
     assert await system.store.log("s") == [log_entry(stop)]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_an_outcomes_row_is_left_to_whoever_told_of_it(recorder: Recorder, system: System, fails: bool) -> None:
+    outcome = factories.outcome("s", 1, fails=fails)
+    await recorder(record(outcome.event))
+    assert await system.store.log("s") == []
+
+
+@pytest.mark.parametrize("topic", RECORDED)
+async def test_bytes_that_are_no_event_are_refused_on_every_topic(recorder: Recorder, topic: str) -> None:
+    with pytest.raises(MalformedEvent):
+        await recorder(Record(Partition(topic, 0), 0, b"s", b"{}", (), factories.at(1)))
 
 
 async def test_a_saved_page_is_in_the_vault_with_its_label_and_its_followers_hear_of_it(

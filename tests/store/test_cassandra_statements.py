@@ -12,10 +12,14 @@ import qdpi.store.cassandra as package
 from qdpi.store.cassandra.statements import Statement
 
 _TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE) (\S+)")
+_MODULES = [
+    package,
+    *(importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)),
+]
 STATEMENTS = {
-    f"{module.name}.{name}": statement
-    for module in pkgutil.iter_modules(package.__path__)
-    for name, statement in vars(importlib.import_module(f"{package.__name__}.{module.name}")).items()
+    f"{module.__name__}.{name}": statement
+    for module in _MODULES
+    for name, statement in vars(module).items()
     if isinstance(statement, Statement)
 }
 

@@ -32,7 +32,7 @@ def list_command(as_json: bool, settings: Settings) -> None:
 @json_option
 @settings_options(*BUS)
 def show_letter(letter_id: str, as_json: bool, settings: Settings) -> None:
-    """Show a dead letter whole, with the original record. ID may be the beginning of an id."""
+    """Show a dead letter, with all that it holds of the original record. ID may be the beginning of an id."""
     from qdpi.cli.answering import answer
     from qdpi.cli.letters import letter_told
 
@@ -47,7 +47,8 @@ def replay_letter(letter_id: str, as_json: bool, settings: Settings) -> None:
     """Try a dead letter again. ID may be the beginning of an id.
 
     A run that failed becomes a new press at the end of its journey, one and the same however often it is
-    replayed; any other record is published again as it was.
+    replayed; any other record is published again as it was,
+    and refused where its letter does not hold all of it.
     """
     from qdpi.cli.answering import answer
 

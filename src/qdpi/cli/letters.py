@@ -126,4 +126,6 @@ def letter_told(letter: dict[str, Any]) -> str:
         "headers": json.dumps(original["headers"], ensure_ascii=False),
         "value": json.dumps(original["value"], ensure_ascii=False, indent=2),
     }
+    if letter["cut_bytes"]:
+        facts["lacks"] = f"{letter['cut_bytes']:,} bytes at the end of the value"
     return "\n".join(f"{name:9} {fact}" for name, fact in facts.items())

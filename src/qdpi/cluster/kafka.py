@@ -13,7 +13,7 @@ from qdpi.cluster.node import Node
 from qdpi.cluster.options import BRIEF
 
 _LARGEST_RECORD: Final = 24 << 20
-"""A dead letter holds a whole record of 16 MiB and what is said about it."""
+"""A dead letter takes 16 MiB, and the request that carries it a little more."""
 _JVM: Final = ("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
 _LOGGING: Final = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",

@@ -27,9 +27,10 @@ class Indexer:
     async def __call__(self, record: Record) -> None:
         """Handle a record of `gibsey.index.update`."""
         update = decode(IndexUpdate, record.value)
-        page, entry = await asyncio.gather(
-            self.index(update.page_id), self._store.saved(update.session_id, update.page_id)
-        )
+        page = await self.index(update.page_id)
+        # Read after the vector is there, as the recorder writes the vault before it looks for the vector: so one
+        # of the two tells of both.
+        entry = await self._store.saved(update.session_id, update.page_id)
         told = page_event(
             page,
             update,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from threading import Event
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -125,4 +126,16 @@ async def test_a_reader_has_caught_up_once_it_fetches_after_what_was_revoked():
     assert role.caught == 0
     await bridge.fetch(1, 0.0)
     assert role.caught == 1
+    await bridge.close()
+
+
+async def test_what_was_given_up_before_the_thread_came_to_it_is_not_done_any_more():
+    gate, done = Event(), list[str]()
+    bridge = consuming(ScriptedConsumer(lambda: None))
+    waits = [bridge.call(gate.wait), bridge.call(lambda: done.append("given up"))]
+    for told in await asyncio.gather(*waits, return_exceptions=True):
+        assert isinstance(told, BusUnavailable)
+    gate.set()
+    await bridge.call(lambda: done.append("waited for"))
+    assert done == ["waited for"]
     await bridge.close()

@@ -23,26 +23,27 @@ class Topics:
 
 
 class Reader:
-    """A reader that keeps what it is told, and is away as often as a test says."""
+    """A reader that keeps what it is told, and fails as often as a test says."""
 
     def __init__(self, *topics: str) -> None:
         self.topics = frozenset(topics)
         self.anew: list[str] = []
         self.more: list[Partition] = []
-        self.away = 0
+        self.fails: list[Exception] = []
+        self.fails_to_grow: list[Exception] = []
 
     async def renewed(self, topics: Collection[str]) -> None:
-        self._answer()
+        _fail(self.fails)
         self.anew += sorted(topics)
 
     async def appeared(self, partitions: Collection[Partition]) -> None:
-        self._answer()
+        _fail(self.fails or self.fails_to_grow)
         self.more += partitions
 
-    def _answer(self) -> None:
-        if self.away:
-            self.away -= 1
-            raise BusUnavailable("Its thread is held.")
+
+def _fail(errors: list[Exception]) -> None:
+    if errors:
+        raise errors.pop()
 
 
 @pytest.fixture
@@ -89,12 +90,13 @@ async def test_readers_hear_once_of_a_topic_that_was_made_again(topics: Topics, 
     assert reader.more == [Partition("done", 2)]
 
 
+@pytest.mark.parametrize("error", [BusUnavailable("Its thread is held."), ZeroDivisionError("a bug of ours")])
 @pytest.mark.parametrize("times", [1, 3])
 async def test_what_a_reader_could_not_be_told_it_is_told_later_and_the_others_at_once(
-    topics: Topics, watch: Watch, times: int
+    topics: Topics, watch: Watch, times: int, error: Exception
 ):
     held, free = Reader("done"), Reader("done")
-    held.away = times
+    held.fails = [error] * times
     watch.add(held, topics.shapes)
     watch.add(free, topics.shapes)
     topics.shapes["done"] = Shape("two", 3)
@@ -105,6 +107,19 @@ async def test_what_a_reader_could_not_be_told_it_is_told_later_and_the_others_a
     assert (held.anew, held.more) == (["done"], [Partition("done", 2)])
     await watch.compare()
     assert (free.anew, held.anew) == (["done"], ["done"])
+
+
+async def test_a_reader_that_could_not_be_told_of_new_partitions_does_not_begin_anew_twice(
+    topics: Topics, watch: Watch
+):
+    reader = Reader("done")
+    reader.fails_to_grow = [BusUnavailable("Its thread is held.")]
+    watch.add(reader, topics.shapes)
+    topics.shapes["done"] = Shape("two", 3)
+    await watch.compare()
+    assert (reader.anew, reader.more) == (["done"], [])
+    await watch.compare()
+    assert (reader.anew, reader.more) == (["done"], [Partition("done", 2)])
 
 
 async def test_a_reader_that_left_hears_nothing(topics: Topics, watch: Watch):

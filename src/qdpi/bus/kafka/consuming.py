@@ -37,11 +37,16 @@ class Consuming:
         Thread(target=self._run, name=name, daemon=True).start()
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Do something on the thread. Raises `BusUnavailable`, also where the thread does not come to it in time."""
+        """Do something on the thread.
+
+        Raises `BusUnavailable`, also where the thread does not come to it in time, and then it is not done any more.
+        """
         future: asyncio.Future[T] = self._loop.create_future()
         future.add_done_callback(_heard)
 
         def run() -> None:
+            if future.cancelled():
+                return
             try:
                 self._tell(future, work())
             except KafkaException as exception:
@@ -50,7 +55,11 @@ class Consuming:
                 self._tell(future, error)
 
         self._poller.submit(run)
-        return await self._in_time(future, REQUEST_TIMEOUT)
+        try:
+            return await self._in_time(future, REQUEST_TIMEOUT)
+        except BusUnavailable:
+            future.cancel()
+            raise
 
     async def fetch(self, limit: int, timeout: float) -> Delivery:
         """Return records as soon as there are any, at most `limit`, or what was revoked. One call at a time."""

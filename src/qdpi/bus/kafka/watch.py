@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from typing import Final, Protocol
 
 import structlog
@@ -69,8 +68,12 @@ class Watch:
         for reader, known in tuple(self._told.items()):
             news = {name: shape for name, shape in now.items() if name in reader.topics and known.get(name) != shape}
             # What one cannot be told now it is told after the next look, and the others hear of theirs.
-            with suppress(BusUnavailable):
+            try:
                 await _tell(reader, known, news)
+            except BusUnavailable:
+                continue  # whoever reads says so
+            except Exception:
+                log.exception("kafka.reader_not_told", topics=sorted(news))
 
     async def _watch(self) -> None:
         while True:
