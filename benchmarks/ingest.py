@@ -18,7 +18,7 @@ from benchmarks.measuring import book_in
 from benchmarks.synthetic import write_book
 
 LARGE = 71_000
-CONCURRENCY = 100
+CONCURRENCY = 32
 SMALL, PLAIN = "bench_small", "bench_plain"
 
 
