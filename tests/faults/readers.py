@@ -96,6 +96,9 @@ class Reader:
     async def _outcomes(self, after: int) -> AsyncGenerator[int, None]:
         request = {"params": {"session_id": self.journey}, "headers": {"Last-Event-ID": str(after)}}
         async with self._client.stream("GET", "/api/v1/event/stream", **request) as response:  # type: ignore[arg-type]
+            if response.status_code in {429, 503}:  # as for a press: the store is away, or too many follow
+                await asyncio.sleep(COMES_BACK_AFTER)
+                return
             response.raise_for_status()
             event = ""
             async for line in response.aiter_lines():
