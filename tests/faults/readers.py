@@ -14,6 +14,8 @@ from tests.faults.checker import Stream
 
 COMES_BACK_AFTER: Final = 0.05
 """How long a client waits, in seconds, before it tries again."""
+COMES_BACK: Final = frozenset({429, 503})
+"""What it is answered where it tries again: too much waits, or a part is away."""
 
 
 class Reader:
@@ -71,7 +73,7 @@ class Reader:
                 answer = await self._client.post("/api/v1/event/ui/symbol", json=body)
             except httpx.TransportError:
                 answer = None
-            if answer is not None and answer.status_code not in {429, 503}:
+            if answer is not None and answer.status_code not in COMES_BACK:
                 answer.raise_for_status()
                 return str(answer.json()["event_id"])
             self.retries += 1
@@ -96,7 +98,7 @@ class Reader:
     async def _outcomes(self, after: int) -> AsyncGenerator[int, None]:
         request = {"params": {"session_id": self.journey}, "headers": {"Last-Event-ID": str(after)}}
         async with self._client.stream("GET", "/api/v1/event/stream", **request) as response:  # type: ignore[arg-type]
-            if response.status_code in {429, 503}:  # as for a press: the store is away, or too many follow
+            if response.status_code in COMES_BACK:
                 await asyncio.sleep(COMES_BACK_AFTER)
                 return
             response.raise_for_status()

@@ -47,8 +47,8 @@ def replay_letter(letter_id: str, as_json: bool, settings: Settings) -> None:
     """Try a dead letter again. ID may be the beginning of an id.
 
     A run that failed becomes a new press at the end of its journey, one and the same however often it is
-    replayed; any other record is published again as it was,
-    and refused where its letter does not hold all of it.
+    replayed; any other record is published again as it was, and refused where its letter does not hold all
+    of it.
     """
     from qdpi.cli.answering import answer
 

@@ -21,7 +21,7 @@ from qdpi.retrieval.index import Embedder, to_bytes
 from qdpi.retrieval.reading import Reading, read_text
 from qdpi.store.port import CanonRevision, Embedding, IndexRow, PageStore
 from qdpi.symbols import CHARACTER_MAP
-from qdpi.together import together
+from qdpi.together import sweep, together
 
 _BACKOFF: Final = Backoff()
 CHUNK: Final = 100
@@ -96,7 +96,7 @@ async def _newest(store: PageStore, book: Book, earlier: dict[str, Page]) -> lis
     if not earlier:
         return []
     back = [page.page_id for page in book.pages if page.page_id not in earlier]
-    found = [await store.page_revisions(page_id) for page_id in back]
+    found = await sweep(store.page_revisions, back)
     return [revisions[-1] for revisions in found if revisions]
 
 

@@ -132,10 +132,11 @@ class Assignment:
 
         What is refused because the group's members are changing is tried again by and by, while it is ours.
         """
+        ours = self._owned - self._begun_anew
         higher = {
             partition: offset
             for partition, offset in offsets.items()
-            if partition in self._owned - self._begun_anew and offset > self._committed.get(partition, -1)
+            if partition in ours and offset > self._committed.get(partition, -1)
         }
         self._owed |= higher
         self._pay()
