@@ -13,10 +13,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cluster, embedded, ingest, load, takeover
+from benchmarks import cluster, embedded, ingest, load, readers, takeover
 
 ON_SERVICES: dict[str, Callable[[dict[str, str]], None]] = {
     "cluster": cluster.measure,
+    "readers": readers.measure,
     "load": load.measure,
     "takeover": takeover.measure,
     "ingest": ingest.measure,

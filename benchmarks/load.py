@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from benchmarks.measuring import book_in, free_port, process, summary, until_answered
-from benchmarks.slow_model import PATIENT
+from benchmarks.slow_model import PATIENT, settings_for, slow_model
 from qdpi.bootstrap import build_bus, utc_now
 from qdpi.bus.port import Start
 from qdpi.events import TOPICS, PageDone, PageFailed, decode
@@ -31,23 +31,19 @@ def measure(environment: dict[str, str]) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qdpi-bench-")))
         ingest = [sys.executable, "-m", "qdpi", "ingest-canon", str(book_in(folder))]
         subprocess.run(ingest, check=True, capture_output=True, env=os.environ | environment)
-        model, gateway = free_port(), free_port()
-        stack.enter_context(process("benchmarks.slow_model", str(model), str(SECONDS), environment={}))
-        given = environment | {
-            "QDPI_MODEL": "openai/slow",
-            "OPENAI_BASE_URL": f"http://127.0.0.1:{model}/v1",
-            "OPENAI_API_KEY": "none",
+        model, gateway = stack.enter_context(slow_model(SECONDS)), free_port()
+        given = environment | settings_for(model)
+        given |= {
             "QDPI_CONCURRENCY": str(CONCURRENCY),
             "QDPI_PORT": str(gateway),
             "QDPI_LOG_LEVEL": "error",
         }
         url = f"http://127.0.0.1:{gateway}"
-        until_answered(f"http://127.0.0.1:{model}", "/v1/models")
         stack.enter_context(process("qdpi", "serve", environment=given))
         until_answered(url)
         stack.enter_context(process("qdpi", "worker", "page_generator", environment=given))
         stack.enter_context(process("qdpi", "worker", "enricher", "recorder", "indexer", environment=given))
-        asyncio.run(_measured(url, f"http://127.0.0.1:{model}/calls", environment))
+        asyncio.run(_measured(url, f"{model}/calls", environment))
 
 
 async def _measured(url: str, calls: str, environment: dict[str, str]) -> None:

@@ -1,27 +1,30 @@
 """The plan's own shape, as its sketch has it, with the fewest repairs that let it run.
 
 A producer for every request, consumers that handle one message at a time and wait for each acknowledgement,
-five model calls that block, one after another, through DSPy. The model is the offline writer, the one ours is
-measured with. Pages and edges are kept as on the floor. `python -m benchmarks.plan_shape PORT`, with
-KAFKA_BROKERS, CASSANDRA_HOSTS and CASSANDRA_KEYSPACE set.
+five model calls that block, one after another, through DSPy. The model is the one that ours is measured with: the
+offline writer, or the slow model at SLOW_MODEL. Pages and edges are kept as on the floor.
+`python -m benchmarks.plan_shape PORT`, with KAFKA_BROKERS, CASSANDRA_HOSTS and CASSANDRA_KEYSPACE set.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import dspy
+import httpx
 from confluent_kafka import Producer
 from dspy import lm15
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from benchmarks.floor import BROKERS, Floor, main
+from benchmarks.slow_model import NAME
 from qdpi.language.adapter import ProseAdapter
 from qdpi.language.engines import last_turn_of, prompt_of
 from qdpi.language.offline_prose import compose
@@ -42,12 +45,26 @@ class BlockingWriter:
         return lm15.materialize_response(self.stream(request), request)
 
 
+class SlowModel(BlockingWriter):
+    """The slow model at an address, asked over HTTP and waited for."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.Client(base_url=url, timeout=120)
+
+    def stream(self, request: lm15.Request) -> Iterator[Any]:
+        prompt = {"model": NAME, "messages": [{"role": "user", "content": prompt_of(request)}]}
+        self._client.post("/v1/chat/completions", json=prompt).raise_for_status()
+        yield from super().stream(request)
+
+
 class PlanShape(Floor):
     """The floor's hops in the plan's ways."""
 
     def __init__(self, session: Any) -> None:
         super().__init__(session)
-        lm = dspy.LM("offline", engine=BlockingWriter(), cache=False, num_retries=0)
+        slow = os.environ.get("SLOW_MODEL")
+        engine = SlowModel(slow) if slow else BlockingWriter()
+        lm = dspy.LM("offline", engine=engine, cache=False, num_retries=0)
         dspy.configure(lm=lm, adapter=ProseAdapter())
         self.steps = [dspy.Predict(dspy.Signature("given -> answer", f"Do the step {name}.")) for name in STEPS]
 

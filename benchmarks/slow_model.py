@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -18,6 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
+from benchmarks.measuring import free_port, process, until_answered
+
+NAME = "slow"
 PATIENT, PATIENT_SECONDS = "take a whole minute", 60.0
 PAGE = " ".join(
     f"The lamp on the {n}th stair was lit, and whoever had lit it was already further up, counting under her breath."
@@ -25,12 +29,27 @@ PAGE = " ".join(
 )
 
 
+@contextmanager
+def slow_model(seconds: float) -> Iterator[str]:
+    """Run the server beside a block; yields its address."""
+    port = free_port()
+    with process("benchmarks.slow_model", str(port), str(seconds), environment={}):
+        url = f"http://127.0.0.1:{port}"
+        until_answered(url, "/v1/models")
+        yield url
+
+
+def settings_for(url: str) -> dict[str, str]:
+    """Return the settings that have ours ask the server."""
+    return {"QDPI_MODEL": f"openai/{NAME}", "OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "none"}
+
+
 def app(seconds: float) -> Starlette:
     """Return the server."""
     called = 0
 
     async def models(request: Request) -> JSONResponse:
-        return JSONResponse({"object": "list", "data": [{"id": "slow", "object": "model"}]})
+        return JSONResponse({"object": "list", "data": [{"id": NAME, "object": "model"}]})
 
     async def calls(request: Request) -> JSONResponse:
         return JSONResponse(called)

@@ -103,6 +103,7 @@ class Town:
                 async with asyncio.TaskGroup() as reading:
                     for reader in readers:
                         reading.create_task(reader.read())
+            self._tell(f"{self._answered} answered; wave {wave + 1} is over")
         raise AssertionError(f"After {MOST_WAVES} waves these deaths had not happened: {sorted(self._to_come)}")
 
     async def _generate(self, lives: Nursery) -> None:

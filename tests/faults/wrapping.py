@@ -102,14 +102,17 @@ LOST_SHARE: Final = 0.5
 
 
 def die_at(point: KillPoint, chance: random.Random) -> Plan:
-    """Return the plan to be killed at a point, at one of the first times that it is passed."""
+    """Return the plan to be killed at a point, at one of the first times that it is passed.
+
+    A call that fails does not pass it; then it is the next one that does.
+    """
     wanted = chance.randint(1, MOST_OCCURRENCE)
     delay = chance.random() * ACKNOWLEDGED_WITHIN
     moment = Moment.AFTER if point in _AFTER_CALL else Moment.BEFORE
     name = (_AFTER_CALL | _BEFORE_CALL)[point]
 
     async def plan(call: Call, when: Moment) -> None:
-        if (call.name, call.occurrence, when) != (name, wanted, moment):
+        if (call.name, when) != (name, moment) or call.occurrence < wanted:
             return
         if point is KillPoint.UNACKNOWLEDGED:
             asyncio.get_running_loop().call_later(delay, _die)

@@ -13,6 +13,7 @@ from qdpi.journey import FOLD_VERSION, JourneyState
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.store.paging import outcomes_of
 from qdpi.store.port import PageStore
+from qdpi.together import sweep
 
 ROWS: Final = 500
 """How many rows of the log are read at once."""
@@ -78,7 +79,7 @@ async def _manifest(
     store: PageStore, journey: str, state: JourneyState, named: set[int], files: dict[str, FileFacts]
 ) -> Manifest:
     book = await store.canon()
-    revisions = [await store.canon(revision) for revision in sorted(named)]
+    revisions = await sweep(store.canon, sorted(named))
     return Manifest(
         schema_version=SCHEMA_VERSION,
         fold_version=FOLD_VERSION,

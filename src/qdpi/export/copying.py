@@ -11,6 +11,7 @@ from qdpi.export.itinerary import Itinerary, Tracing
 from qdpi.page_schema import Page
 from qdpi.store.paging import outcomes_of
 from qdpi.store.port import CanonRevision, PageStore
+from qdpi.together import sweep
 
 
 class PageWriter(Protocol):
@@ -59,7 +60,7 @@ async def trace(store: PageStore, journey: str) -> Itinerary:
 async def _canon_pages(store: PageStore, book: CanonRevision, tracing: Tracing) -> list[Page]:
     if not tracing.order:
         return (await store.canon_pages(book.revision))[:1]
-    found = [await store.page(page_id) for page_id in tracing.unknown()]
+    found = await sweep(store.page, tracing.unknown())
     return [page for page in found if page is not None and page.is_canon]
 
 

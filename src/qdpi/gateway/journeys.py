@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
@@ -26,6 +27,7 @@ from qdpi.retrieval.reading import Reading, read_text
 from qdpi.ring import Ring
 from qdpi.situation import situation_of
 from qdpi.symbols import decode_symbol, symbol_name
+from qdpi.together import sweep
 
 MOST_EVENTS: Final = 1_000
 MOST_SAVED: Final = 1_000
@@ -77,7 +79,7 @@ async def journey(
         position=state.position,
         ring=place,
         ttl=left,
-        branches=tuple([await _branch(gateway, branch) for branch in state.branches.values()]),
+        branches=tuple(await sweep(partial(_branch, gateway), state.branches.values())),
         open_branches=len(state.branches),
         return_debt=sum(branch.pages for branch in state.branches.values()),
         vault=tuple(SavedPage(**entry.model_dump()) for entry in entries[:MOST_SAVED]),

@@ -16,6 +16,7 @@ from qdpi.gateway.problems import documented
 from qdpi.gateway.streams import parse_seq
 from qdpi.outcome import Outcome
 from qdpi.page_schema import ModelCall, Page
+from qdpi.together import sweep
 
 MOST_ALTERNATIVES: Final = 200
 EXCERPT: Final = 240
@@ -139,7 +140,7 @@ async def alternatives(
     siblings = (await gateway.journeys.of(journey)).by_locus.get(locus, [])
     places = {leaf.order: place for place, leaf in enumerate(siblings, start=1)}
     following = [seq for seq in places if seq > first]
-    told = [await _alternative(gateway, journey, seq, places[seq]) for seq in following[:limit]]
+    told = await sweep(lambda seq: _alternative(gateway, journey, seq, places[seq]), following[:limit])
     return Alternatives(
         page_id=found.page_id,
         locus=locus,

@@ -1,0 +1,65 @@
+"""Readers who press at the same moment, and a model that takes its time: ours and the plan's own shape."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import httpx
+
+from benchmarks.measuring import book_in, free_port, journey, process, summary, until_answered
+from benchmarks.slow_model import settings_for, slow_model
+
+SECONDS, READERS, WINDOW = 2.0, 50, 180.0
+
+
+def measure(environment: dict[str, str]) -> None:
+    """Print how many of the readers have a page within the window, of each shape, with the same model."""
+    with tempfile.TemporaryDirectory(prefix="qdpi-bench-") as name, slow_model(SECONDS) as model:
+        ours = settings_for(model) | {
+            "CASSANDRA_KEYSPACE": "readers",
+            "KAFKA_PREFIX": "readers-",
+            "QDPI_BOOK": str(book_in(Path(name))),
+            "QDPI_LOG_LEVEL": "error",
+        }
+        plans = {"CASSANDRA_KEYSPACE": "floor", "SLOW_MODEL": model}
+        _shape("ours", ("qdpi", "run"), environment | ours)
+        _shape("the plan's shape", ("benchmarks.plan_shape",), environment | plans)
+
+
+def _shape(what: str, words: tuple[str, ...], environment: dict[str, str]) -> None:
+    port = free_port()
+    words = (*words, "--port", str(port)) if words[0] == "qdpi" else (*words, str(port))
+    with process(*words, environment=environment):
+        url = f"http://127.0.0.1:{port}"
+        until_answered(url)
+        times = asyncio.run(_read(url))
+    told = f"{summary(times)}, {len(times) / max(times):.2f} pages a second" if times else "none"
+    print(
+        f"{what}, {READERS} readers, a model of {SECONDS:g} s: {len(times)} answered in {WINDOW:g} s; {told}",
+        flush=True,
+    )
+
+
+async def _read(url: str) -> list[float]:
+    """Press once for each reader, all at the same moment; return the times until each had a page (seconds)."""
+    run, times = uuid.uuid4().hex[:8], list[float]()
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, timeout=WINDOW, limits=limits) as client:
+        began = time.perf_counter()
+
+        async def read(number: int) -> None:
+            await journey(client, f"reader-{run}-{number}", [f"S01-P{number % 8 + 1:04d}"])
+            times.append(time.perf_counter() - began)
+
+        readers = [asyncio.create_task(read(number)) for number in range(READERS)]
+        _, waiting = await asyncio.wait(readers, timeout=WINDOW)
+        for reader in waiting:
+            reader.cancel()
+        for ended in await asyncio.gather(*readers, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
+    return times
