@@ -85,8 +85,12 @@ class Town:
             if troubling.done() and not self._to_come:
                 return
             async with AsyncExitStack() as stack:
+                # With bounded connections the streams could take them all, and every press would wait for one.
+                unbounded = httpx.Limits(max_connections=None)
                 clients = [
-                    await stack.enter_async_context(httpx.AsyncClient(base_url=gateway.url, timeout=60.0))
+                    await stack.enter_async_context(
+                        httpx.AsyncClient(base_url=gateway.url, timeout=60.0, limits=unbounded)
+                    )
                     for gateway in self.gateways
                 ]
                 readers = [
