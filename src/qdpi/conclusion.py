@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from qdpi.brief import Brief
 from qdpi.draft import Draft, Finished, Run
@@ -18,6 +19,9 @@ from qdpi.program import PROGRAM_VERSION
 from qdpi.retrieval.reading import EXTRACTOR_VERSION
 from qdpi.situation import terms_of
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, decode_symbol
+
+LONGEST_FAULT: Final = 16_000
+"""Characters of a fault as JSON, above which it is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def conclude(request: PageRequest, state: JourneyState, written: Written, at: da
 
 def fail(request: PageRequest, state: JourneyState, error: Exception | Fault, at: datetime, draft: Draft) -> Outcome:
     """Return the outcome of a run that ended without a page, as the journey's next."""
-    fault = error if isinstance(error, Fault) else fault_of(error)
+    fault = _short(error if isinstance(error, Fault) else fault_of(error))
     event = PageFailed(
         event_id=derived_id("outcome", request.request_id),
         ts=at,
@@ -75,6 +79,14 @@ def fail(request: PageRequest, state: JourneyState, error: Exception | Fault, at
     )
     receipt = _receipt(request, draft)
     return Outcome(event=event, receipt=receipt, state=fold(state, event), request=request)
+
+
+def _short(fault: Fault) -> Fault:
+    """Return a fault that fits its event: whoever made the request may have said anything in it."""
+    if len(fault.model_dump_json()) <= LONGEST_FAULT:
+        return fault
+    code, detail, next_step = (text[: LONGEST_FAULT // 8] for text in (fault.code, fault.detail, fault.next_step))
+    return Fault(code=code, detail=detail, next_step=next_step)
 
 
 def _receipt(request: PageRequest, draft: Draft) -> Receipt:

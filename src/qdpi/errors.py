@@ -204,6 +204,14 @@ class BusUnavailable(Unavailable):
     code = "bus_unavailable"
 
 
+class MembershipOver(QdpiError):
+    """A member of a consumer group can be one no longer: whoever works must join anew."""
+
+    code = "membership_over"
+    status = 503
+    default_next_step = "The group is joined again by itself."
+
+
 class PublishUnknown(BusUnavailable):
     """The bus did not say whether it took an event; publishing the same event again is safe."""
 

@@ -24,13 +24,16 @@ INTENT_LIMIT: Final = 4_000
 """The longest intent a reader may give, in characters."""
 
 
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(3000, 1, 1, tzinfo=UTC)
+"""Between these an event happens. Times of its outcome come after it, and a TIMEUUID ends in the year 5236."""
+
+
 def _utc(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is no time between the years 1 and 9999 in UTC") from None
+    aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value
+    if not EARLIEST <= aware < LATEST:
+        raise ValueError(f"is no time between the years {EARLIEST.year} and {LATEST.year} in UTC")
+    return aware.astimezone(UTC)
 
 
 Timestamp = Annotated[datetime, AfterValidator(_utc)]
@@ -390,8 +393,9 @@ def headers_of(
     """
 
     def told(*names: str) -> Any:
-        values = (getattr(one, name, None) for one in (event, about) for name in names)
-        return next((value for value in values if value is not None), None)
+        # declared fields alone: an unknown one of the same name may hold anything
+        declared = ((one, name) for one in (event, about) if one for name in names if name in type(one).model_fields)
+        return next((value for one, name in declared if (value := getattr(one, name)) is not None), None)
 
     section = told("section") or _section_of(told("page_id", "locus"))
     values: dict[str, Any] = {"x-event-id": event.event_id, "x-section": section}

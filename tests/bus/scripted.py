@@ -11,8 +11,9 @@ from typing import Any
 
 from qdpi.backoff import Backoff
 from qdpi.bus.port import Delivery, EventBus, Lag, Membership, Message, Partition, Record, Start, TopicState
+from qdpi.bus.terms import refuse_large
 from qdpi.bus.worker import Handler, Worker
-from qdpi.errors import BusUnavailable
+from qdpi.errors import BusUnavailable, MembershipOver
 from qdpi.events import TopicSpec
 
 PATIENCE = 30.0
@@ -40,6 +41,8 @@ class ScriptedMembership:
         self.paused: set[Partition] = set()
         self.away: set[str] = set()
         self.has_left = False
+        self.over: MembershipOver | None = None
+        """What the next fetch ends with: this member's, not the next one's."""
         self.refused = 0
         self._called = asyncio.Event()
         self._handing_back: tuple[Partition, ...] = ()
@@ -72,6 +75,9 @@ class ScriptedMembership:
     async def fetch(self, limit: int, timeout: float) -> Delivery:
         await asyncio.sleep(0)
         self._answer("fetch")
+        over, self.over = self.over, None
+        if over is not None:
+            raise over
         self._let_go |= set(self._handing_back)
         self._handing_back = revoked = self.revoked
         self.revoked = ()
@@ -105,9 +111,10 @@ class ScriptedMembership:
 
 
 class ScriptedBus:
-    """A bus that can only be joined and published to."""
+    """A bus that can only be joined and published to: values of at most `largest` bytes, where that is given."""
 
-    def __init__(self, *, refusals: int = 0) -> None:
+    def __init__(self, *, refusals: int = 0, largest: int | None = None) -> None:
+        self.largest = largest
         self.membership = ScriptedMembership()
         self.joined: list[tuple[str, tuple[str, ...]]] = []
         self.published: list[Message] = []
@@ -121,6 +128,8 @@ class ScriptedBus:
 
     async def publish(self, message: Message) -> None:
         self._answer()
+        if self.largest is not None:
+            refuse_large(message, self.largest)
         self.published.append(message)
 
     def _answer(self) -> None:

@@ -16,7 +16,7 @@ from qdpi.backoff import Backoff, patiently
 from qdpi.bus.middleware.count import count
 from qdpi.bus.middleware.dead_letter import LONGEST_VALUE, dead_letter, letter_of, send_letter
 from qdpi.bus.middleware.limit import limit
-from qdpi.bus.middleware.retry import retry
+from qdpi.bus.middleware.retry import or_else, retry
 from qdpi.bus.middleware.trace import trace
 from qdpi.bus.port import Partition, Record
 from qdpi.errors import BusUnavailable, InvalidInput, MalformedEvent, ModelFailed, StoreUnavailable
@@ -119,6 +119,20 @@ async def test_an_end_that_fails_for_good_reaches_the_worker(metrics):
     handler, ending = Failing(InvalidInput("bad")), Ending(RuntimeError("no dead letter could be made"))
     with pytest.raises(RuntimeError, match="no dead letter"):
         await wrapped(handler, ending, metrics)(record(0))
+
+
+async def test_an_end_that_fails_for_good_falls_back_on_another(metrics):
+    first, last = Ending(RuntimeError("broken")), Ending()
+    await or_else(first, last)(record(0), InvalidInput("bad"), 4)
+    assert (first.ended, [attempts for *_, attempts in last.ended]) == ([], [4])
+
+
+@pytest.mark.parametrize("error", [BusUnavailable("away"), StoreUnavailable("away")])
+async def test_an_end_that_waits_for_a_part_falls_back_on_nothing(metrics, error):
+    first, last = Ending(error), Ending()
+    with pytest.raises(type(error)):
+        await or_else(first, last)(record(0), InvalidInput("bad"), 4)
+    assert last.tries == 0
 
 
 async def test_a_cancelled_handler_is_not_tried_again(metrics):
@@ -248,6 +262,17 @@ async def test_a_dead_letter_that_the_bus_did_not_take_is_not_counted(metrics):
     with pytest.raises(BusUnavailable):
         await give_up(original(PRESS), InvalidInput("bad"), 1)
     assert not metrics.registry.get_sample_value("qdpi_dead_letters_total", {"group": "readers"})
+
+
+async def test_a_record_that_the_topic_of_dead_letters_does_not_take_has_a_dead_letter_without_it(metrics):
+    bus = ScriptedBus(largest=1_000)
+    large = original(b"x" * 2_000)
+    await dead_letter(bus, group="readers", now=lambda: NOW, metrics=metrics)(large, InvalidInput("bad"), 1)
+    (message,) = bus.published
+    sent = decode(DeadLetter, message.value)
+    assert (sent.cut_bytes, sent.original()) == (2_000, (None, b"", ()))
+    assert (sent.source_topic, sent.source_offset) == (large.topic, large.offset)
+    assert metrics.registry.get_sample_value("qdpi_dead_letters_total", {"group": "readers"}) == 1
 
 
 async def test_a_dead_letter_is_never_older_than_its_record(metrics):

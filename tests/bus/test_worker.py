@@ -13,6 +13,7 @@ from tests.bus.scripted import HERE, PATIENCE, THERE, Gates, ScriptedBus, Script
 
 from qdpi.bus.port import Record
 from qdpi.bus.worker import Watermark, Worker
+from qdpi.errors import MembershipOver
 
 
 @pytest.fixture
@@ -201,6 +202,23 @@ async def test_at_the_bound_partitions_pause_and_polling_goes_on_until_half_of_i
         gates.let_all()
         await member.until(lambda: member.committed == {HERE: 10})
         assert worker.paused == 0
+
+
+async def test_records_that_hold_as_much_as_the_bound_pause_partitions_too(bus, member, gates):
+    worker = worker_of(bus, gates, max_bytes=1_000)
+    large = [record(n, b"%d" % n, value=b"%d" % n * 600) for n in range(2)]
+    small = record(2, b"2", value=b"x")
+    member.give(*large)
+    async with working(worker):
+        await member.until(lambda: member.paused == {HERE})
+        member.give(small)
+        gates.let(large[0])
+        await member.calls(5)
+        assert (member.paused, gates.begun) == ({HERE}, large)
+        gates.let(large[1])
+        await member.until(lambda: not member.paused)
+        gates.let_all()
+        await member.until(lambda: member.committed == {HERE: 3})
 
 
 async def test_above_the_bound_a_partition_not_heard_of_before_gives_one_record_and_pauses_too(bus, member, gates):
@@ -428,19 +446,20 @@ async def test_however_a_fenced_handler_ends_it_commits_nothing_and_stops_nobody
 # Ends
 
 
-async def test_a_stop_finishes_what_was_taken_commits_it_and_leaves(bus, member, gates):
+async def test_a_stop_finishes_what_was_begun_commits_it_and_leaves_the_rest_to_others(bus, member, gates):
     worker = worker_of(bus, gates)
-    records = [record(n, b"a") for n in range(3)]
-    member.give(*records)
+    begun, *waiting = (record(n, b"a") for n in range(3))
+    other = record(3, b"b")
+    member.give(begun, *waiting, other)
     async with working(worker) as task:
-        await gates.until(lambda: len(gates.begun) == 1)
+        await gates.until(lambda: gates.begun == [begun, other])
         worker.stop()
         await member.calls(2)
         assert not task.done()
         gates.let_all()
         await asyncio.wait_for(asyncio.shield(task), PATIENCE)
-        assert gates.ended == records
-        assert (member.committed, member.has_left) == ({HERE: 3}, True)
+        assert gates.ended == [begun, other]
+        assert (member.committed, member.has_left, worker.in_flight) == ({HERE: 1}, True, 0)
 
 
 async def test_a_stopping_worker_takes_nothing_more_and_goes_on_polling(bus, member, gates):
@@ -593,3 +612,30 @@ async def test_an_error_of_the_bus_that_is_no_outage_ends_the_worker(bus, member
     with pytest.raises(ValueError, match="adapter"):
         await failing(worker_of(bus, gates))
     assert member.has_left
+
+
+# A membership that is over
+
+
+async def test_whose_membership_is_over_drops_what_it_has_and_joins_anew(bus, member, gates):
+    worker = worker_of(bus, gates)
+    first, other = record(0), record(1, b"other")
+    member.give(first, other)
+    async with working(worker):
+        await gates.until(lambda: gates.begun == [first, other])
+        member.over = MembershipOver("The group knows this member no more.")
+        await member.until(lambda: len(bus.joined) == 2)
+        assert gates.cancelled == [first, other]
+        member.give(first, other)
+        gates.let_all()
+        await member.until(lambda: member.committed == {HERE: 2})
+        assert worker.in_flight == 0
+
+
+async def test_a_stop_ends_a_worker_that_is_about_to_join_anew(bus, member, gates):
+    worker = worker_of(bus, gates)
+    async with working(worker) as task:
+        await member.calls(1)
+        worker.stop()
+        member.over = MembershipOver("The group knows this member no more.")
+        await asyncio.wait_for(asyncio.shield(task), PATIENCE)

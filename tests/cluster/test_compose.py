@@ -8,12 +8,23 @@ from typing import Any
 
 import pytest
 import yaml
+from cassandra import ConsistencyLevel
+from tests.cluster.clients import session
+from tests.support.servers import servers_in
 
-from qdpi.cluster import Kind
+from qdpi.cluster import Kind, Node, Options
 from qdpi.cluster.artifacts import VERSIONS
+from qdpi.cluster.cassandra import configuration
 
 FILE = Path(__file__).parents[2] / "docker-compose.yaml"
 SERVICES = ("cassandra", "redpanda")
+IN_THE_IMAGE = {
+    "commitlog_sync": "periodic",
+    "commitlog_sync_period": "10000ms",
+    "paxos_variant": "v1",
+    "storage_compatibility_mode": "CASSANDRA_4",
+}
+"""What the image's own cassandra.yaml, or its absence there, comes to where it differs from ours."""
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +44,40 @@ def test_every_image_is_of_one_version(compose: dict[str, Any], name: str):
 
 def test_cassandra_is_the_same_as_without_containers(compose: dict[str, Any]):
     assert compose["services"]["cassandra"]["image"] == VERSIONS[Kind.CASSANDRA].replace("-", ":")
+
+
+def java_options(compose: dict[str, Any]) -> str:
+    return str(compose["services"]["cassandra"]["environment"]["JVM_EXTRA_OPTS"])
+
+
+def of_a_lone_node() -> dict[str, Any]:
+    node = Node(Kind.CASSANDRA, 1, "127.0.0.1", {"native": 9042, "storage": 7000})
+    return configuration(node, [node], Path("/data"), {})
+
+
+def test_cassandra_waits_for_its_disk_and_decides_as_a_lone_node_without_containers(compose: dict[str, Any]):
+    given = dict(re.findall(r"-D(\S+)=(\S+)", java_options(compose)))
+    settings = {name: given.get(f"cassandra.settings.{name}") for name in IN_THE_IMAGE}
+    period = settings.pop("commitlog_sync_period")
+
+    assert settings == {name: of_a_lone_node()[name] for name in settings}
+    assert (settings["commitlog_sync"], period) == ("batch", "0ms")  # it refuses batch beside a period
+    assert given["cassandra.config.allow_system_properties"] == "true"  # else all of them are passed over
+
+
+@pytest.mark.slow
+@pytest.mark.cassandra
+def test_the_real_cassandra_heeds_these_options_though_its_file_says_otherwise(
+    compose: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", java_options(compose))
+    with servers_in(tmp_path, kafka=False, options=Options(cassandra=IN_THE_IMAGE)) as servers:
+        hosts = servers.environment["CASSANDRA_HOSTS"]
+        with session(hosts, ConsistencyLevel.ONE) as cql:
+            held = {row.name: row.value for row in cql.execute("SELECT name, value FROM system_views.settings")}
+
+    ours = {name: str(value) for name, value in of_a_lone_node().items() if name in IN_THE_IMAGE}
+    assert ours.items() <= held.items()
 
 
 @pytest.mark.parametrize("name", SERVICES)

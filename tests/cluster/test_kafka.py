@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from qdpi.cluster import Kind, Node
 from qdpi.cluster.kafka import format_command, properties, properties_text
+from qdpi.errors import InvalidInput
 
 DATA = Path("/somewhere/data")
 
@@ -60,6 +63,17 @@ def test_a_broker_takes_a_record_larger_than_the_largest_dead_letter():
 
 def test_values_are_written_as_java_reads_them():
     assert properties_text({"a": "b", "path": "C:\\x", "pem": "one\ntwo"}) == "a=b\npath=C:\\\\x\npem=one\\n\\\ntwo\n"
+
+
+def test_a_value_beyond_ascii_is_written_by_its_utf_16_units():
+    assert properties_text({"log.dirs": "/café/𝄞"}) == "log.dirs=/caf\\u00e9/\\ud834\\udd1e\n"
+
+
+def test_a_directory_with_a_comma_is_refused_for_kafka_takes_it_for_two():
+    (one,) = fellows = brokers(1)
+
+    with pytest.raises(InvalidInput, match=r"/one,two/data has a comma, .* QDPI_DATA_DIR"):
+        properties(one, fellows, Path("/one,two/data"), {})
 
 
 def test_an_id_that_begins_with_a_dash_is_not_taken_for_an_option():

@@ -9,15 +9,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random, SystemRandom
 
 import pytest
 import structlog
 from tests.cli.conftest import Answer, Call
-from tests.support.servers import ABSENT
+from tests.cluster.clients import create_topic, produce
+from tests.support.servers import ABSENT, servers_in
 
 from qdpi.cli import main
-from qdpi.cluster import Place
+from qdpi.cluster import Kind, Place, environment
 from qdpi.cluster.processes import pid_of
+from qdpi.cluster.setup import new_setup, write_setup
 from qdpi.cluster.tools import find_java, find_maven
 from qdpi.errors import ToolMissing
 
@@ -104,6 +107,30 @@ def test_from_up_to_down(qdpi: Call, place: Place):
     assert qdpi("down", "--delete").code == 0
     assert not place.directory.exists()
     assert "Nothing is set up" in qdpi("status").out
+
+
+def test_what_is_set_up_and_down_is_unset_so_that_nobody_waits_for_it(qdpi: Call, place: Place):
+    both = new_setup(Random(1)).with_kinds(list(Kind), None, SystemRandom())
+    write_setup(both, place.directory.parent / "cluster.json")
+    shell = f'eval "$({" ".join(QDPI)} up --only kafka)" && echo $KAFKA_BROKERS ${{CASSANDRA_HOSTS-unset}}'
+    before = {**os.environ, "CASSANDRA_HOSTS": both.of(Kind.CASSANDRA)[0].address, "CASSANDRA_REPLICATION": "1"}
+
+    up = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, check=True, env=before)
+    assert up.stdout == f"{both.of(Kind.KAFKA)[0].address} unset\n"
+
+    told = json.loads(qdpi("up", "--only", "kafka", "--json").out)
+    assert told.keys() == environment(both, [Kind.KAFKA]).keys()
+
+
+def test_servers_run_in_a_directory_whose_name_is_not_ascii(tmp_path: Path):
+    directory = tmp_path / "bücher 𝄞"
+    with servers_in(directory, cassandra=False) as servers:
+        brokers = servers.environment["KAFKA_BROKERS"]
+        create_topic(brokers, "kept")
+        produce(brokers, "kept", b"here")
+
+    assert (directory / "kafka-1" / "data" / "meta.properties").exists()
+    assert list((directory / "kafka-1" / "data").glob("kept-0/*.log"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -53,11 +53,24 @@ def test_what_is_set_up_keeps_its_ports_when_the_other_kind_is_added():
 def test_another_number_of_nodes_than_is_set_up_is_refused_with_the_way_out():
     three = new_setup(Random(2)).with_kinds([Kind.KAFKA], 3, Random(3))
 
-    assert len(three.with_kinds(list(Kind), None, Random(4)).of(Kind.CASSANDRA)) == 3
     with pytest.raises(InvalidInput, match=r"1 of kafka are asked for, and 3 set up\. .*down --delete"):
         three.with_kinds([Kind.KAFKA], 1, Random(4))
     with pytest.raises(InvalidInput, match="2 nodes: 1 or 3"):
         three.with_kinds([Kind.CASSANDRA], 2, Random(4))
+
+
+def test_a_kind_that_is_added_without_a_number_has_as_many_nodes_as_the_other():
+    three = new_setup(Random(2)).with_kinds([Kind.KAFKA], 3, Random(3))
+
+    assert len(three.with_kinds(list(Kind), None, Random(4)).of(Kind.CASSANDRA)) == 3
+
+
+def test_kinds_of_different_sizes_stay_as_they_are_where_no_number_is_asked_for():
+    one = new_setup(Random(2)).with_kinds([Kind.KAFKA], 1, Random(3))
+    mixed = one.with_kinds([Kind.CASSANDRA], 3, Random(4))
+
+    for kinds in ([Kind.KAFKA], [Kind.CASSANDRA], list(Kind)):
+        assert mixed.with_kinds(kinds, None, Random(5)) == mixed
 
 
 def test_a_setup_is_read_as_it_was_written(tmp_path: Path):

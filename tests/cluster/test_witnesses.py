@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -84,3 +85,16 @@ async def test_a_press_without_headers_and_with_unknown_fields_is_answered(tmp_p
         done = await answered(flow, "stranger")
 
     assert done.symbol_code == 255
+
+
+async def test_a_press_with_a_header_whose_name_is_no_text_is_answered_and_so_is_the_next(
+    tmp_path: Path, environment: dict[str, str]
+):
+    async with asyncio.timeout(120), working(tmp_path, environment=environment) as flow:
+        press = Press(event_id=str(uuid4()), ts=utc_now(), session_id="stranger", symbol_code=0)
+        topic, name = environment["KAFKA_PREFIX"] + Press.topic, os.fsdecode(b"\xff\xfe=1")
+        await kcat(environment, "-P", "-t", topic, "-k", "stranger", "-H", name, given=press.encode())
+        done = await answered(flow, "stranger")
+        following = await flow.press("stranger", "an-author:XC")
+
+    assert (done.press_id, done.seq, following.seq) == (press.event_id, 1, 2)

@@ -16,6 +16,7 @@ from qdpi.bus.port import Headers, Message
 from qdpi.events import (
     Ask,
     DeadLetter,
+    Fault,
     IndexUpdate,
     PageDone,
     PageFailed,
@@ -62,6 +63,8 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a page with a path in it": {"page_id": "../S01-P0001"},
     "an endless intent": {"user_intent": "why " * 25_000},
     "an impossible time": {"ts": "yesterday"},
+    "a time at the end of the calendar": {"ts": "9999-12-31T23:59:59.999999Z"},
+    "a time at its beginning": {"ts": "0001-01-01T00:00:00+14:00"},
     "a wish for nothing there is": {"trajectory": "T9"},
 }
 """What makes a press that names its journey one to be refused."""
@@ -149,3 +152,36 @@ async def test_a_request_that_a_stranger_malformed_is_a_dead_letter_and_its_jour
         (GENERATOR, "malformed_event"),
         (RECORDER, "malformed_event"),
     }
+
+
+async def test_what_nobody_knows_in_a_press_is_kept_and_in_nobodys_way(new_house: NewHouse):
+    body = GOOD | {
+        "event_id": "odd",
+        "ts": utc_now().isoformat(),
+        "locus": 5,
+        "section": {"deep": []},
+        "trajectory_hint": 7,
+    }
+    async with troubled(new_house()) as trouble:
+        trouble.presses["amber"] = ["odd"]
+        await publish(trouble, Press.topic, b"amber", json.dumps(body).encode(), ())
+        await trouble.settled()
+        history, found = await trouble.history(), await letters(trouble)
+    assert violations(history) == []
+    assert [type(outcome.event) for outcome in history.outcomes["amber"]] == [PageDone]
+    assert found == []
+
+
+async def test_a_request_that_a_stranger_made_with_an_endless_error_is_answered_with_its_beginning(new_house: NewHouse):
+    error = {"code": "any", "detail": "why " * 250_000, "next_step": "none", "beside": "x" * 10_000}
+    request = PageRequest(
+        event_id="r", ts=utc_now(), session_id="amber", press_id="p", request_id="r", error=Fault(**error)
+    )
+    async with troubled(new_house()) as trouble:
+        await trouble.clear.publisher.publish(request)
+        await trouble.press("birch", "an-author:XC")
+        await trouble.settled()
+        (outcome,) = await trouble.clear.store.outcomes("amber")
+    assert isinstance(outcome.event, PageFailed)
+    assert error["detail"].startswith(outcome.event.error.detail)
+    assert len(outcome.event.encode()) < 20_000

@@ -1,7 +1,7 @@
 from tests.support.house import delta
 
 from qdpi.events import Phase
-from qdpi.gateway.running import RunningTexts
+from qdpi.gateway.running import PAGE_ITSELF, RunningTexts
 
 
 def texts(running: RunningTexts, journey: str = "j") -> list[tuple[int, int, str]]:
@@ -65,10 +65,49 @@ def test_after_a_restart_attempts_are_still_known_and_texts_are_not():
     assert not running.take(delta("j", "p", "The ", 0, attempt=1))
 
 
-def test_pages_and_characters_are_bounded():
-    running = RunningTexts(pages=2, characters=5)
+def test_a_page_that_grows_too_long_keeps_the_text_that_it_had():
+    running = RunningTexts(characters=5)
+    running.take(delta("j", "p", "The ", 0))
+    assert running.take(delta("j", "p", "door", 4))
+    assert texts(running) == [(1, 0, "The ")]
+
+
+def test_seventeen_thousand_pages_in_flight_are_all_there_for_who_joins():
+    running = RunningTexts()
+    written = "x" * 1_100
+    for number in range(17_000):
+        running.take(delta(f"j-{number}", f"p-{number}", written, 0))
+    assert all(texts(running, f"j-{number}") == [(1, 0, written)] for number in (0, 8_500, 16_999))
+
+
+def pages_with_room_for(pages: int, characters: int) -> RunningTexts:
+    return RunningTexts(in_all=pages * PAGE_ITSELF + characters)
+
+
+def test_of_more_than_there_is_room_for_the_least_recent_is_forgotten():
+    running = pages_with_room_for(3, 12)
     for press in "abc":
-        running.take(delta("j", press, press, 0))
-    assert [text for _, _, text in texts(running)] == ["b", "c"]
-    assert running.take(delta("j", "c", "12345", 1))
-    assert [text for _, _, text in texts(running)] == ["b", "c"]
+        running.take(delta("j", press, press * 4, 0))
+    running.take(delta("j", "a", "a", 4))
+    assert [text for _, _, text in texts(running)] == ["cccc", "aaaaa"]
+
+
+def test_pages_without_text_are_bounded_too():
+    running = pages_with_room_for(2, 0)
+    for press in "abc":
+        running.take(delta("j", press, "", phase=Phase.READING))
+    assert len(list(running.of("j"))) == 2
+
+
+def test_what_is_forgotten_overtaken_or_restarted_makes_room():
+    running = pages_with_room_for(2, 4)
+    first = delta("j", "a", "aaaa", 0)
+    for _ in range(3):
+        running.take(first)
+        running.forget(first.request_id)
+    running.take(first)
+    running.take(delta("j", "a", "AAAA", 0, attempt=2))
+    running.restart()
+    running.take(delta("j", "a", "aa", 0, attempt=2))
+    running.take(delta("j", "b", "bb", 0))
+    assert [text for _, _, text in texts(running)] == ["aa", "bb"]

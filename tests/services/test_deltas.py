@@ -140,6 +140,34 @@ async def test_a_claim_that_nobody_came_for_ends_with_the_stream() -> None:
     assert attempts.ended
 
 
+async def test_a_run_that_is_cancelled_again_while_it_leaves_leaves_no_task_behind() -> None:
+    let_go = asyncio.Event()
+
+    class Slow(Attempts):
+        async def begin_attempt(self, session_id: str, request_id: str) -> int:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await let_go.wait()
+            return 1
+
+    async def run() -> None:
+        async with stream(Bus(), attempts=Slow()) as deltas:
+            deltas.foresee()
+            await asyncio.Event().wait()
+
+    running = asyncio.create_task(run())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    for _ in range(2):
+        running.cancel()
+        for _ in range(3):
+            await asyncio.sleep(0)
+    let_go.set()
+    await asyncio.gather(running, return_exceptions=True)
+    await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+
+
 async def test_a_claim_that_fails_is_told_to_whoever_begins() -> None:
     class Away(Attempts):
         async def begin_attempt(self, session_id: str, request_id: str) -> int:

@@ -448,6 +448,24 @@ def test_an_older_schema_is_migrated_and_a_newer_one_left_alone(cassandra_space:
             asyncio.run(new_store(elsewhere).open())
 
 
+async def test_a_table_of_vectors_that_was_dropped_is_made_again_when_a_store_is_opened(
+    cassandra_space: Keyspace,
+) -> None:
+    name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_less"
+    with keyspace(cassandra_space.environment, name) as less:
+        whole = described(less, name)
+        less.rows(f"DROP TABLE {name}.page_embeddings")
+        store = new_store(less)
+        await store.open()
+        try:
+            assert described(less, name) == whole
+            assert store._connection.vectors is True
+            await store.put_embeddings(vectors(3))
+            assert (await store.nearest(vectors(1)[0].embedding, "m", 1)) == [("page-000", 1.0)]
+        finally:
+            await store.close()
+
+
 async def test_a_server_without_vectors_is_given_a_schema_without_them(cassandra_space: Keyspace) -> None:
     """As Cassandra 4.1 is: it knows neither the type nor the index."""
     name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_bare"

@@ -92,7 +92,8 @@ class Lag(NamedTuple):
 class Membership(Protocol):
     """A member of a consumer group: it owns partitions until they are revoked or it leaves.
 
-    Every method raises `BusUnavailable` while the bus is away.
+    Every method raises `BusUnavailable` while the bus is away. `fetch` raises `MembershipOver` where this member
+    can do no more, and then all its partitions are lost.
     """
 
     async def fetch(self, limit: int, timeout: float) -> Delivery:

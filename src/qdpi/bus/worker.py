@@ -16,7 +16,7 @@ import structlog
 
 from qdpi.backoff import Backoff, patiently
 from qdpi.bus.port import EventBus, Membership, Partition, Record
-from qdpi.errors import Unavailable
+from qdpi.errors import MembershipOver, Unavailable
 
 Handler = Callable[[Record], Awaitable[None]]
 """Handles a record to its end. Whatever it raises stops the worker: retries and dead letters wrap it."""
@@ -63,8 +63,8 @@ class Worker:
     """Consumes topics as a member of a group and hands every record to a handler, in order per key.
 
     At most `max_in_flight` records are fetched and unfinished (and one more of each partition not heard of
-    before); above it partitions pause and polling goes on. A bus that is away is waited for. One worker runs
-    once.
+    before), and once they hold `max_bytes` no more are fetched; above either partitions pause and polling goes
+    on. A bus that is away is waited for. One worker runs once.
 
     Offsets are committed every `commit_interval` seconds, after `settle` has returned: by then what the
     finished handlers wrote elsewhere must survive a power cut as the offset will.
@@ -80,6 +80,7 @@ class Worker:
         backoff: Backoff,
         settle: Callable[[], Awaitable[None]] = _settled,
         max_in_flight: int = 1_000,
+        max_bytes: int = 64 << 20,
         fetch_timeout: float = 0.2,
         commit_interval: float = 0.5,
     ) -> None:
@@ -87,7 +88,8 @@ class Worker:
         self.in_flight = 0
         self._bus, self._topics, self._handler, self._backoff = bus, tuple(topics), handler, backoff
         self._settle, self._commit_interval = settle, commit_interval
-        self._max_in_flight, self._fetch_timeout = max_in_flight, fetch_timeout
+        self._max_in_flight, self._max_bytes, self._fetch_timeout = max_in_flight, max_bytes, fetch_timeout
+        self._bytes = 0
         self._committed_at = float("-inf")
         self._lanes: dict[object, _Lane] = {}
         self._watermarks: dict[Partition, Watermark] = {}
@@ -107,7 +109,7 @@ class Worker:
         return len(self._paused)
 
     def stop(self) -> None:
-        """Ask the worker to take nothing more, finish what it has, commit and leave."""
+        """Ask the worker to take nothing more, finish what it has begun, commit and leave."""
         self._stopping = True
 
     async def run(self) -> None:
@@ -115,9 +117,19 @@ class Worker:
 
         What was begun before `stop` is finished and committed, also where the bus has to be waited for.
         """
-        membership = await patiently(self._join, self._backoff, on_wait=self._stands)
-        if membership is None:
-            return
+        lives = 0
+        while membership := await patiently(self._join, self._backoff, on_wait=self._stands):
+            try:
+                await self._work(membership)
+            except MembershipOver as error:
+                lives += 1
+                log.error("worker.joins_anew", group=self.group, lives=lives, cause=str(error))  # noqa: TRY400
+                await self._backoff.wait(lives)
+            else:
+                return
+
+    async def _work(self, membership: Membership) -> None:
+        """Work as this member until `stop`. Raises `MembershipOver` where it has lost all that it had."""
         try:
             while not self._stopping:
                 await patiently(lambda: self._step(membership), self._backoff, on_wait=self._stands)
@@ -125,6 +137,9 @@ class Worker:
         finally:
             await self._drop(lambda record: True)
             await self._leave(membership)
+            self._watermarks.clear()
+            self._dirty.clear()
+            self._paused.clear()
 
     async def _join(self) -> Membership | None:
         return None if self._stopping else await self._bus.join(self.group, self._topics)
@@ -158,17 +173,18 @@ class Worker:
             raise self._failure
 
     async def _balance(self, membership: Membership) -> None:
-        if self.in_flight >= self._max_in_flight:
+        fullness = max(self.in_flight / self._max_in_flight, self._bytes / self._max_bytes)
+        if fullness >= 1:
             unpaused = self._watermarks.keys() - self._paused
             await membership.pause(unpaused)
             self._paused |= unpaused
-        elif self._paused and self.in_flight <= self._max_in_flight // 2:
+        elif self._paused and fullness <= 1 / 2:
             await membership.resume(self._paused)
             self._paused = set()
 
     def _admit(self, record: Record) -> None:
         self._watermarks[record.partition].begin(record.offset)
-        self.in_flight += 1
+        self._count((record,), 1)
         key = record.partition if record.key is None else record.key
         if key in self._lanes:
             self._lanes[key].records.append(record)
@@ -192,8 +208,13 @@ class Worker:
             self._finish(lane.records.popleft())
         del self._lanes[key]
 
+    def _count(self, records: Iterable[Record], sign: int) -> None:
+        for record in records:
+            self.in_flight += sign
+            self._bytes += sign * len(record.value or b"")
+
     def _finish(self, record: Record) -> None:
-        self.in_flight -= 1
+        self._count((record,), -1)
         if self._watermarks[record.partition].finish(record.offset):
             self._dirty.add(record.partition)
 
@@ -230,7 +251,7 @@ class Worker:
         reopened: dict[object, deque[Record]] = {}
         for key, lane in list(self._lanes.items()):
             kept = deque(record for record in lane.records if not fenced(record))
-            self.in_flight -= len(lane.records) - len(kept)
+            self._count(filter(fenced, lane.records), -1)
             if lane.task and fenced(lane.records[0]):
                 lane.fenced = True
                 lane.task.cancel()
@@ -246,6 +267,8 @@ class Worker:
             self._open_lane(key, kept)
 
     async def _drain(self, membership: Membership) -> None:
+        self._forgo()
+
         # Polling goes on while lanes finish: it is the sign of life that keeps their partitions ours.
         async def poll() -> None:
             await membership.pause(self._watermarks.keys())
@@ -254,3 +277,10 @@ class Worker:
         while self.in_flight:
             await patiently(poll, self._backoff, on_wait=self._stands)
         await patiently(lambda: self._commit(membership), self._backoff, on_wait=self._stands)
+
+    def _forgo(self) -> None:
+        """Give up what lanes have not begun: whoever has their partitions next begins it."""
+        for lane in self._lanes.values():
+            begun, *rest = lane.records
+            self._count(rest, -1)
+            lane.records = deque((begun,))

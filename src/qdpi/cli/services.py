@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,12 +38,14 @@ def up(nodes: str | None, only: str | None, as_json: bool, settings: Settings) -
     The variables go to standard output, everything else to standard error: eval "$(qdpi services up)".
     """
     from qdpi.cli.answering import answer
-    from qdpi.cluster import Kind
+    from qdpi.cluster import Kind, environment
 
     kinds = [Kind(only)] if only else list(Kind)
     servers = _servers(settings)
-    _run(servers.up(kinds, int(nodes) if nodes else None))
-    answer(servers.environment, _exports, as_json)
+    setup = _run(servers.up(kinds, int(nodes) if nodes else None))
+    held = environment(setup, servers.running_kinds)
+    stale = environment(setup).keys() - held
+    answer(held, lambda variables: _commands(variables, stale), as_json)
 
 
 @services.command("down")
@@ -138,8 +140,10 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
         raise click.Abort from None
 
 
-def _exports(environment: dict[str, str]) -> str:
-    return "\n".join(f"export {variable}={value}" for variable, value in environment.items())
+def _commands(held: Mapping[str, str], stale: Collection[str]) -> str:
+    """The lines for `eval`. What an earlier `up` exported and is down is unset, so that nobody waits for it."""
+    exports = [f"export {variable}={value}" for variable, value in held.items()]
+    return "\n".join([*exports, *(f"unset {variable}" for variable in sorted(stale))])
 
 
 def _row(servers: Servers, status: Status) -> dict[str, Any]:

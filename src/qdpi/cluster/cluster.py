@@ -73,6 +73,11 @@ class Cluster:
         """The nodes that are set up here, whether they run or not."""
         return self._setup.nodes
 
+    @property
+    def running_kinds(self) -> frozenset[Kind]:
+        """The kinds of which a node runs, whether it answers or not."""
+        return frozenset(node.kind for node in self.nodes if self._runs(node))
+
     def node(self, name: str) -> Node:
         """Return a node by its name. Raises `InvalidInput`."""
         for node in self.nodes:
@@ -84,7 +89,7 @@ class Cluster:
     async def up(self, kinds: Collection[Kind] = tuple(Kind), size: int | None = None) -> Setup:
         """Start what is not running, and return when all answer; what this call started goes where it fails.
 
-        `size` is the number of nodes of each kind, 1 or 3; None: as set up, else 1. Raises `ServicesFailed`,
+        `size` is the number of nodes of each kind, 1 or 3; None: as `Setup.with_kinds` says. Raises `ServicesFailed`,
         and `InvalidInput` where another number is set up.
         """
         async with self._alone():

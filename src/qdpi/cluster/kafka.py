@@ -5,15 +5,18 @@ https://kafka.apache.org/44/configuration/broker-configs/ says what each propert
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from qdpi.cluster.node import Node
 from qdpi.cluster.options import BRIEF
+from qdpi.errors import InvalidInput
 
 _LARGEST_RECORD: Final = 24 << 20
 """A dead letter takes 16 MiB, and the request that carries it a little more."""
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _JVM: Final = ("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
 _LOGGING: Final = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
@@ -28,6 +31,8 @@ def properties(node: Node, fellows: Sequence[Node], data: Path, guard: Mapping[s
 
     `guard` are the properties of a further listener, GUARDED, beside the open one: its `protocol` and what
     belongs to it (`sasl.enabled.mechanisms`, `plain.sasl.jaas.config`, `ssl.keystore.location`…).
+
+    Raises `InvalidInput` where the directory of the data has a comma, which Kafka takes for the end of it.
     """
     return {
         **_place(node, fellows, data),
@@ -45,6 +50,11 @@ def properties(node: Node, fellows: Sequence[Node], data: Path, guard: Mapping[s
 
 
 def _place(node: Node, fellows: Sequence[Node], data: Path) -> dict[str, str]:
+    if "," in str(data):
+        raise InvalidInput(
+            f"{data} has a comma, and Kafka takes it for two directories (log.dirs).",
+            next_step="Name a directory without one: QDPI_DATA_DIR, or --data-dir.",
+        )
     voters = ",".join(f"{each.number}@{each.host}:{each.ports['controller']}" for each in fellows)
     return {
         "process.roles": "broker,controller",
@@ -108,7 +118,14 @@ def properties_text(values: Mapping[str, str]) -> str:
 
 
 def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n\\\n")
+    # Java reads the file as Latin-1: what is not ASCII goes by its UTF-16 units.
+    plain = _NOT_ASCII.sub(_units, value.replace("\\", "\\\\"))
+    return plain.replace("\n", "\\n\\\n")
+
+
+def _units(found: re.Match[str]) -> str:
+    digits = found[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{digits[at : at + 4]}" for at in range(0, len(digits), 4))
 
 
 def format_command(java: Path, jars: Path, file: Path, cluster_id: str) -> list[str]:

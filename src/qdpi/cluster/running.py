@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import SystemRandom
@@ -19,10 +19,10 @@ SESSION_TIMEOUT: Final = "2"
 """After how many seconds our brokers' groups count a silent member as dead."""
 
 
-def environment(setup: Setup) -> dict[str, str]:
-    """Return the variables with which qdpi uses these servers."""
+def environment(setup: Setup, kinds: Collection[Kind] = tuple(Kind)) -> dict[str, str]:
+    """Return the variables with which qdpi uses these servers, those of some kinds alone where they are named."""
     variables = {}
-    brokers, hosts = setup.of(Kind.KAFKA), setup.of(Kind.CASSANDRA)
+    brokers, hosts = (setup.of(kind) if kind in kinds else () for kind in (Kind.KAFKA, Kind.CASSANDRA))
     if brokers:
         variables["KAFKA_BROKERS"] = ",".join(node.address for node in brokers)
         variables["KAFKA_REPLICATION"] = str(len(brokers))
@@ -38,7 +38,7 @@ class Servers(Cluster):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables with which qdpi uses these servers."""
+        """The variables with which qdpi uses these servers, whether they run or not."""
         return environment(self._setup)
 
     @property

@@ -32,19 +32,20 @@ class Setup:
     def with_kinds(self, kinds: Iterable[Kind], size: int | None, random: Random) -> Setup:
         """Return this setup with every one of these kinds in it, on free ports.
 
-        `size` is the number of nodes of each; None: as many as there are, else one. Raises `InvalidInput` where
-        there are nodes of another number, and `ServicesFailed` where there is no room for them.
+        `size` is the number of nodes of each; None: of a kind that is here as many as there are, of another as
+        many as of the one that is, else one. Raises `InvalidInput` where a number is asked for and another one
+        is here, and `ServicesFailed` where there is no room for them.
         """
+        if size not in (None, *SIZES):
+            raise InvalidInput(f"{size} nodes: 1 or 3 are wanted.")
         present = {kind: len(self.of(kind)) for kind in Kind if self.of(kind)}
-        wanted = size or next(iter(present.values()), 1)
-        if wanted not in SIZES:
-            raise InvalidInput(f"{wanted} nodes: 1 or 3 are wanted.")
         for kind in kinds:
-            if present.get(kind, wanted) != wanted:
+            if size and present.get(kind, size) != size:
                 raise InvalidInput(
-                    f"{wanted} of {kind} are asked for, and {present[kind]} set up.",
+                    f"{size} of {kind} are asked for, and {present[kind]} set up.",
                     next_step="Keep them, or remove them with all their data: `qdpi services down --delete`.",
                 )
+        wanted = size or next(iter(present.values()), 1)
         added = [_nodes(kind, wanted, random) for kind in kinds if kind not in present]
         return replace(self, nodes=(*self.nodes, *(node for nodes in added for node in nodes)))
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from qdpi.events import PageDelta
 
-KEPT_PAGES: Final = 1_000
 KEPT_CHARACTERS: Final = 16_000
 """The most of one page's text that is kept; a page has a quarter of it."""
+KEPT_IN_ALL: Final = 120_000_000
+"""The most that is kept of all pages, in characters: 23,000 pages of 190 words, in about 120 MB."""
+PAGE_ITSELF: Final = 4_000
+"""What is kept of a page beside its text counts as so many characters: its ids, its newest delta and its phase."""
 
 
 @dataclass(slots=True)
@@ -19,18 +22,23 @@ class _Page:
     """What is known of one page in flight: its newest attempt, the text from its start, its last phase."""
 
     attempt: int
-    length: int = 0
-    pieces: list[str] = field(default_factory=list)
+    text: str = ""
     last: PageDelta | None = None
     phase: PageDelta | None = None
 
+    @property
+    def weight(self) -> int:
+        """What it counts for, in characters."""
+        return PAGE_ITSELF + len(self.text)
+
 
 class RunningTexts:
-    """Pages in flight by request, bounded in pages and characters; the least recent is forgotten first."""
+    """Pages in flight by request. Characters of a page and of all pages are bounded; the least recent is forgotten."""
 
-    def __init__(self, *, pages: int = KEPT_PAGES, characters: int = KEPT_CHARACTERS) -> None:
-        self._most_pages, self._most_characters = pages, characters
+    def __init__(self, *, characters: int = KEPT_CHARACTERS, in_all: int = KEPT_IN_ALL) -> None:
+        self._most_characters, self._most_in_all = characters, in_all
         self._pages: OrderedDict[str, _Page] = OrderedDict()
+        self._weight = 0
 
     def take(self, delta: PageDelta) -> bool:
         """Add a delta; tell whether it says something new: no repeat, and of no attempt that was overtaken.
@@ -38,17 +46,21 @@ class RunningTexts:
         A piece after a lost one is news, and is no part of the running text.
         """
         page = self._page_of(delta)
-        if page is None:
-            return False
+        is_new = page is not None and self._add(page, delta)
+        while self._weight > self._most_in_all:
+            self.forget(next(iter(self._pages)))
+        return is_new
+
+    def _add(self, page: _Page, delta: PageDelta) -> bool:
         if not delta.text:
             page.phase = delta
             return True
-        if delta.offset < page.length:
+        if delta.offset < len(page.text):
             return False
-        if delta.offset == page.length and page.length + len(delta.text) <= self._most_characters:
-            page.pieces.append(delta.text)
-            page.length += len(delta.text)
+        if delta.offset == len(page.text) and len(page.text) + len(delta.text) <= self._most_characters:
+            page.text += delta.text
             page.last = delta
+            self._weight += len(delta.text)
         return True
 
     def _page_of(self, delta: PageDelta) -> _Page | None:
@@ -56,20 +68,23 @@ class RunningTexts:
         if known is not None and known.attempt > delta.attempt:
             return None
         if known is None or known.attempt < delta.attempt:
+            self.forget(delta.request_id)
             known = self._pages[delta.request_id] = _Page(delta.attempt)
+            self._weight += known.weight
         self._pages.move_to_end(delta.request_id)
-        while len(self._pages) > self._most_pages:
-            self._pages.popitem(last=False)
         return known
 
     def forget(self, request_id: str) -> None:
         """Drop a page that has its outcome."""
-        self._pages.pop(request_id, None)
+        page = self._pages.pop(request_id, None)
+        if page is not None:
+            self._weight -= page.weight
 
     def restart(self) -> None:
         """Keep only which attempts are known: pieces, or ends, may have been missed."""
         for request_id, page in self._pages.items():
             self._pages[request_id] = _Page(page.attempt)
+        self._weight = PAGE_ITSELF * len(self._pages)
 
     def of(self, journey: str) -> Iterator[PageDelta]:
         """Yield, for each page in flight of a journey, its phase and then its whole text so far."""
@@ -77,4 +92,4 @@ class RunningTexts:
             if page.phase is not None and page.phase.session_id == journey:
                 yield page.phase
             if page.last is not None and page.last.session_id == journey:
-                yield page.last.model_copy(update={"offset": 0, "text": "".join(page.pieces)})
+                yield page.last.model_copy(update={"offset": 0, "text": page.text})

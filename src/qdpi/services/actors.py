@@ -16,7 +16,7 @@ import structlog
 from qdpi.bus.middleware.count import count
 from qdpi.bus.middleware.dead_letter import dead_letter
 from qdpi.bus.middleware.limit import limit
-from qdpi.bus.middleware.retry import GiveUp, retry
+from qdpi.bus.middleware.retry import GiveUp, or_else, retry
 from qdpi.bus.middleware.trace import trace
 from qdpi.bus.port import Lag
 from qdpi.bus.worker import Handler, Worker
@@ -126,7 +126,8 @@ def _worker(
     refuse_or: Callable[[GiveUp], GiveUp] = lambda give_up: give_up,
 ) -> Actor:
     group = group_of(name)
-    give_up = refuse_or(dead_letter(system.bus, group=group, now=system.now, metrics=system.metrics))
+    last = dead_letter(system.bus, group=group, now=system.now, metrics=system.metrics)
+    give_up = or_else(refuse_or(last), last)
     handler = retry(limit(service), give_up, group=group, backoff=system.backoff, metrics=system.metrics)
     worker = Worker(
         system.bus,

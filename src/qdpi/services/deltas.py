@@ -51,12 +51,12 @@ class DeltaStream:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await _cancelled(self._claim)
-        if exc_info[0] is not None:
-            await _cancelled(self._pump)
-        elif self._pump is not None:
-            await self.end()
-            await self._pump
+        try:
+            if exc_info[0] is None and self._pump is not None:
+                await self.end()
+                await self._pump
+        finally:
+            await _cancelled(self._claim, self._pump)
 
     async def end(self) -> None:
         """Have what waits published at once, and tell nothing more. Idempotent."""
@@ -138,7 +138,9 @@ def _merged(items: list[tuple[int, Phase, str]]) -> list[tuple[int, Phase, str]]
     return [item for item in merged[:-1] if item[2]] + merged[-1:]
 
 
-async def _cancelled(task: asyncio.Task[Any] | None) -> None:
-    if task is not None:
+async def _cancelled(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel tasks, all before any is waited for: whoever waits may be cancelled itself."""
+    begun = [task for task in tasks if task is not None]
+    for task in begun:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    await asyncio.gather(*begun, return_exceptions=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from qdpi.bus.kafka.faults import Reach, away, is_passing
+from qdpi.bus.kafka.faults import Reach, away, is_passing, never_taken
+from qdpi.errors import InvalidInput
 
 REFUSED = KafkaError(KafkaError._TRANSPORT, "one:9092: Connect failed: Connection refused")
 ALL_DOWN = KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down")
@@ -81,3 +82,11 @@ def test_what_somebody_can_act_on_says_what_to_do(code, next_step):
 def test_what_a_consumer_gets_over_by_itself_is_no_trouble():
     assert is_passing(KafkaError(KafkaError._MAX_POLL_EXCEEDED))
     assert is_passing(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+
+
+@pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD])
+def test_a_record_that_brokers_will_never_take_is_bad_input_and_no_outage(code: int):
+    refused = never_taken(KafkaError(code), "gibsey.dlq")
+    assert isinstance(refused, InvalidInput)
+    assert "gibsey.dlq" in refused.detail
+    assert never_taken(KafkaError(KafkaError._MSG_TIMED_OUT), "gibsey.dlq") is None

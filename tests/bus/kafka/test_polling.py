@@ -16,7 +16,7 @@ from qdpi.bus.kafka.naming import Names
 from qdpi.bus.kafka.polling import Poller
 from qdpi.bus.kafka.pulse import Pulse
 from qdpi.bus.port import Partition
-from qdpi.errors import BusUnavailable
+from qdpi.errors import BusUnavailable, MembershipOver
 
 
 class ScriptedConsumer:
@@ -78,6 +78,28 @@ async def test_an_error_of_the_client_is_told_once_and_polling_goes_on():
     with pytest.raises(BusUnavailable, match="Not now"):
         await asyncio.wait_for(bridge.fetch(1, 60.0), PATIENCE)
     assert await bridge.fetch(1, 0.0) == ((), ())
+    await bridge.close()
+    assert consumer.closed
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KafkaError(KafkaError._FATAL, "Fatal error: Broker: API version not supported"),
+        KafkaError(KafkaError.UNSUPPORTED_VERSION, "API version not supported", fatal=True),
+    ],
+)
+async def test_an_error_from_which_the_client_does_not_recover_ends_its_membership(error: KafkaError):
+    def poll() -> None:
+        raise KafkaException(error)
+
+    consumer = ScriptedConsumer(poll)
+    bridge = consuming(consumer)
+    for _ in range(2):
+        with pytest.raises(MembershipOver, match="KAFKA_GROUPS=classic"):
+            await asyncio.wait_for(bridge.fetch(1, 60.0), PATIENCE)
+    with pytest.raises(MembershipOver):
+        await bridge.call(lambda: None)
     await bridge.close()
     assert consumer.closed
 

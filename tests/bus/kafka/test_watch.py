@@ -10,6 +10,7 @@ from qdpi.bus.kafka.administration import Shape
 from qdpi.bus.kafka.watch import Watch
 from qdpi.bus.port import Partition
 from qdpi.errors import BusUnavailable
+from qdpi.events import PageDone
 
 
 class Topics:
@@ -128,3 +129,19 @@ async def test_a_reader_that_left_hears_nothing(topics: Topics, watch: Watch):
     watch.remove(reader)
     await watch.compare()
     assert reader.more == []
+
+
+async def test_a_core_topic_that_some_reader_knew_and_that_went_is_gone_until_it_is_back():
+    there = Topics(**{PageDone.topic: Shape("one", 2), "gibsey.page.7": Shape("two", 1)})
+    watch = Watch(there)
+    watch.add(Reader(*there.shapes, "gibsey.ask"), there.shapes)
+    await watch.compare()
+    assert watch.gone == frozenset()
+    gone = dict(there.shapes)
+    there.shapes.clear()
+    await watch.compare()
+    assert watch.gone == {PageDone.topic}
+    there.shapes |= gone
+    await watch.compare()
+    assert watch.gone == frozenset()
+    await watch.close()

@@ -79,8 +79,11 @@ class KafkaBus:
         await parts.producing.close()
 
     async def ping(self) -> None:
-        """Return when the cluster answers."""
-        await self._open().producing.ping()
+        """Return when the cluster answers. A topic of ours that somebody here reads, and that went, is an outage."""
+        parts = self._open()
+        await parts.producing.ping()
+        if gone := min(parts.watch.gone, default=None):
+            raise BusUnavailable(f"Kafka has {gone} no more.", next_step="Create it with `qdpi kafka-topics`.")
 
     async def publish(self, message: Message) -> None:
         """Publish and await all in-sync copies' acknowledgement.
@@ -114,7 +117,8 @@ class KafkaBus:
         """Read all partitions of topics, those to come too. Brokers that go away are waited for, without loss."""
         parts, named = self._open(), tuple(dict.fromkeys(topics))
         check_limit(limit)
-        shapes = await parts.administration.shapes(named)
+        # A topic that is left out now would be taken for new, and read from its first record, when it is back.
+        shapes = await parts.administration.shapes(named, led=True)
         partitions = [Partition(name, number) for name, shape in shapes.items() for number in range(shape.partitions)]
         bounds = await parts.administration.bounds(partitions)
         positions = {state.partition: state.first if start is Start.EARLIEST else state.next for state in bounds}

@@ -64,11 +64,15 @@ class Administration:
         self._names, self._partitions, self._replication = names, partitions, replication
 
     async def create(self, specs: Iterable[TopicSpec]) -> list[str]:
-        """Make the topics that are not there, and wait until they can be used."""
+        """Make the topics that are not there, and wait until they can be used.
+
+        Where all are there nothing is asked for: brokers refuse whoever may not make topics, those there too.
+        """
         wanted = {self._names.wire(spec.name): spec for spec in specs}
-        if not wanted:
+        there = await self._described(wanted)
+        new = [self._new(name, spec) for name, spec in wanted.items() if name not in there]
+        if not new:
             return []
-        new = [self._new(name, spec) for name, spec in wanted.items()]
         answers = self._admin.create_topics(new, request_timeout=REQUEST_TIMEOUT)
         made = await self._done(answers, KafkaError.TOPIC_ALREADY_EXISTS)
         await self._until(made, lambda shapes: len(shapes) == len(made))
@@ -87,7 +91,7 @@ class Administration:
     async def grow(self, names: Iterable[str], partitions: int) -> list[str]:
         """Raise partition counts. Raises `InvalidInput` for a topic that is not there."""
         named = list(dict.fromkeys(names))
-        shapes = await self.shapes(named)
+        shapes = await self.shapes(named, led=True)
         if missing := [name for name in named if name not in shapes]:
             raise no_topic(missing[0])
         fewer = [name for name in named if shapes[name].partitions < partitions]
@@ -98,14 +102,17 @@ class Administration:
         await self._until(grown, lambda shapes: all(shape.partitions >= partitions for shape in shapes.values()))
         return fewer
 
-    async def shapes(self, topics: Iterable[str]) -> dict[str, Shape]:
-        """Return the shapes of those topics that are there and have a leader for every partition."""
-        told = await self._described([self._names.wire(topic) for topic in topics])
+    async def shapes(self, topics: Iterable[str], *, led: bool = False) -> dict[str, Shape]:
+        """Return the shapes of those topics that are there and have a leader for every partition.
+
+        With `led` it raises `BusUnavailable` where one has none now, instead of leaving it out.
+        """
+        told = await self._described([self._names.wire(topic) for topic in topics], led=led)
         return {self._names.plain(name): shape for name, shape in told.items()}
 
     async def shape(self, topic: str) -> Shape | None:
         """Return a topic's shape, None where it is not there. Raises `BusUnavailable` where it has no leader now."""
-        return (await self._described([self._names.wire(topic)], led=True)).get(self._names.wire(topic))
+        return (await self.shapes([topic], led=True)).get(topic)
 
     async def largest(self, topic: str) -> int | None:
         """Return how large a value a topic takes, in bytes; None where it is not there."""

@@ -17,7 +17,7 @@ from qdpi.bus.kafka.faults import away, error_of
 from qdpi.bus.kafka.polling import Poller, Wanted
 from qdpi.bus.kafka.pulse import Pulse
 from qdpi.bus.port import Delivery
-from qdpi.errors import BusUnavailable
+from qdpi.errors import BusUnavailable, MembershipOver
 
 T = TypeVar("T")
 
@@ -33,6 +33,7 @@ class Consuming:
         self._poller, self._pulse, self._name = poller, pulse, name
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._ended.add_done_callback(_heard)
         self._pending: asyncio.Future[Delivery] | None = None
         Thread(target=self._run, name=name, daemon=True).start()
 
@@ -78,7 +79,8 @@ class Consuming:
         if not self.has_closed:
             self.has_closed = True
             self._poller.submit(self._poller.close)
-        await self._in_time(self._ended, REQUEST_TIMEOUT)
+        with suppress(MembershipOver):
+            await self._in_time(self._ended, REQUEST_TIMEOUT)
 
     def _ask(self, limit: int, timeout: float) -> asyncio.Future[Delivery]:
         future: asyncio.Future[Delivery] = self._loop.create_future()
@@ -108,6 +110,8 @@ class Consuming:
     def _run(self) -> None:
         try:
             self._poller.run()
+        except MembershipOver as error:
+            self._tell(self._ended, error)
         except Exception as error:
             log.exception("kafka.thread_died", thread=self._name)
             self._tell(self._ended, error)

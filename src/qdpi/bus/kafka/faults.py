@@ -11,7 +11,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
-from qdpi.errors import BusUnavailable
+from qdpi.errors import BusUnavailable, InvalidInput, MembershipOver
 
 T = TypeVar("T")
 
@@ -31,6 +31,16 @@ _NEXT_STEPS: Final = {
     KafkaError.INCONSISTENT_GROUP_PROTOCOL: "Give all workers the same KAFKA_GROUPS.",
     KafkaError.UNSUPPORTED_VERSION: "Set KAFKA_GROUPS=classic: these brokers do not know KIP-848.",
 }
+_TOO_MUCH: Final = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_RECORD,
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_MSG_SIZE,
+    }
+)
+"""How brokers refuse a record that they will never take."""
 _PASSING: Final = frozenset(
     {
         KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001  (its partitions are told to be lost)
@@ -52,9 +62,36 @@ def is_passing(error: KafkaError) -> bool:
     return error.code() in _PASSING or error.retriable()
 
 
+def is_fatal(error: KafkaError) -> bool:
+    """Tell whether a client does nothing more after an error."""
+    return error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001
+
+
+def is_forbidden(error: KafkaError) -> bool:
+    """Tell whether an error is for whoever runs the cluster: we are not who may, or not as they say."""
+    return error.code() in _NEXT_STEPS
+
+
+def never_taken(error: KafkaError, topic: str) -> InvalidInput | None:
+    """Return the error of a record that its topic will never take, None for what may yet be taken."""
+    if error.code() not in _TOO_MUCH:
+        return None
+    return InvalidInput(
+        f"{topic} does not take a record: {error.str().rstrip('.')}.",
+        next_step="Raise the topic's max.message.bytes (`qdpi doctor` names the topics whose limit is too low).",
+    )
+
+
 def away(error: KafkaError, doing: str = "Kafka does not answer") -> BusUnavailable:
     """Return an error of Kafka's as one that is waited for, with what to do about it where that is known."""
     return BusUnavailable(f"{doing}: {error.str().rstrip('.')}.", next_step=_NEXT_STEPS.get(error.code()))
+
+
+def over(error: KafkaError) -> MembershipOver:
+    """Return a consumer's fatal error, with what to do about what it says where that is known."""
+    told = error.str().rstrip(".")
+    steps = (step for code, step in _NEXT_STEPS.items() if code == error.code() or KafkaError(code).str() in told)
+    return MembershipOver(f"Kafka lets this member work no more: {told}.", next_step=next(steps, None))
 
 
 def error_of(exception: KafkaException) -> KafkaError:

@@ -15,12 +15,12 @@ import structlog
 from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import Message as KafkaMessage
 
-from qdpi.bus.kafka.faults import Reach, away, error_of, is_passing
+from qdpi.bus.kafka.faults import Reach, away, error_of, is_fatal, is_passing, over
 from qdpi.bus.kafka.naming import Names
 from qdpi.bus.kafka.pulse import Pulse
 from qdpi.bus.kafka.records import record_of
 from qdpi.bus.port import Delivery, Partition, Record
-from qdpi.errors import BusUnavailable
+from qdpi.errors import BusUnavailable, MembershipOver
 
 SLICE: Final = 0.05
 """How long one poll waits, in seconds; a record ends it at once."""
@@ -55,7 +55,7 @@ class Wanted(NamedTuple):
 
     limit: int
     deadline: float
-    deliver: Callable[[Delivery | BusUnavailable], None]
+    deliver: Callable[[Delivery | BusUnavailable | MembershipOver], None]
 
 
 class Poller:
@@ -77,15 +77,25 @@ class Poller:
         self._calls.put(call)
 
     def run(self) -> None:
-        """Own the consumer until `close`, which leaves its group at once."""
+        """Own the consumer until `close`, which leaves its group at once.
+
+        Raises `MembershipOver` after an error from which the client does not recover.
+        """
+        end: Delivery | MembershipOver = Delivery()
         while not self._closing:
             try:
                 self._turn()
             except KafkaException as exception:
+                error = error_of(exception)
+                if is_fatal(error):
+                    end = over(error)
+                    break
                 log.exception("kafka.poll_failed")
-                self._trouble = away(error_of(exception), "Kafka's consumer failed")
+                self._trouble = away(error, "Kafka's consumer failed")
+        self._answer(end)
         self._consumer.close()
-        self._answer(Delivery())
+        if isinstance(end, MembershipOver):
+            raise end
 
     def close(self) -> None:
         """End after this turn."""
@@ -156,6 +166,8 @@ class Poller:
                     self._ahead.append(record)
             elif is_passing(error):
                 log.info("kafka.consumer_told", error=error.str())
+            elif is_fatal(error):
+                raise KafkaException(error)
             else:
                 self._trouble = away(error, "Kafka refuses this consumer")
 
@@ -177,7 +189,7 @@ class Poller:
         elif monotonic() >= wanted.deadline:
             self._answer(Delivery())
 
-    def _answer(self, delivery: Delivery | BusUnavailable) -> None:
+    def _answer(self, delivery: Delivery | BusUnavailable | MembershipOver) -> None:
         wanted, self._wanted = self._wanted, None
         if wanted is not None:
             wanted.deliver(delivery)

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT, Properties
-from qdpi.bus.kafka.faults import Reach, away, error_of
+from qdpi.bus.kafka.faults import Reach, away, error_of, is_fatal, is_forbidden, never_taken
 from qdpi.bus.port import Message
 from qdpi.errors import BusUnavailable, PublishUnknown
 
@@ -36,6 +36,7 @@ class TopicGone(Exception):
 
 class _Answer(NamedTuple):
     future: asyncio.Future[None]
+    topic: str
     error: KafkaError | None
 
 
@@ -59,12 +60,13 @@ class Producing:
     async def send(self, topic: str, message: Message) -> None:
         """Send and await the acknowledgement.
 
-        Raises `TopicGone`, `BusUnavailable` where it was not sent, or `PublishUnknown`.
+        Raises `TopicGone`, `InvalidInput` where no broker will ever take it, `BusUnavailable` where it was not
+        sent, or `PublishUnknown`.
         """
         if self.reach.away:
             raise self.reach.away
         future: asyncio.Future[None] = self._loop.create_future()
-        self._produce(topic, message, lambda error, _: self._answers.append(_Answer(future, error)))
+        self._produce(topic, message, lambda error, _: self._answers.append(_Answer(future, message.topic, error)))
         await future
 
     async def ping(self) -> None:
@@ -72,14 +74,17 @@ class Producing:
         await self.learn(self._asked)
 
     async def learn(self, topic: str) -> bool:
-        """Have the producer learn of a topic; return whether it is there. Raises `BusUnavailable`."""
+        """Have the producer learn of a topic; return whether it is there. Raises `BusUnavailable`, also if refused."""
         if self.reach.away:
             raise self.reach.away
         try:
             told = await asyncio.to_thread(self._producer.list_topics, topic, REQUEST_TIMEOUT)
         except KafkaException as exception:
             raise self.reach.away or away(error_of(exception)) from exception
-        return told.topics[topic].error is None
+        error = told.topics[topic].error
+        if error is not None and error.code() not in _GONE and not error.retriable():
+            raise away(error)
+        return error is None
 
     async def close(self) -> None:
         """Wait for what was sent, a bounded time, and end."""
@@ -92,15 +97,16 @@ class Producing:
         except BufferError as error:
             raise BusUnavailable("Too much waits to be sent to Kafka.") from error
         except KafkaException as exception:
-            code = error_of(exception).code()
-            if code in _GONE:
+            said = error_of(exception)
+            if said.code() in _GONE:
                 raise TopicGone(topic) from exception
-            self._is_broken |= code == KafkaError._FATAL  # noqa: SLF001
-            raise away(error_of(exception), f"{message.topic} was not published to") from exception
+            self._is_broken |= is_fatal(said)
+            refused = never_taken(said, message.topic)
+            raise refused or away(said, f"{message.topic} was not published to") from exception
 
     def _hear(self, error: KafkaError) -> None:
         self.reach.hear(error)
-        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
+        if is_fatal(error):
             log.error("kafka.producer_broken", error=error.str())
             self._is_broken = True
 
@@ -115,7 +121,7 @@ class Producing:
         self._producer.purge()
         self._producer.flush(REQUEST_TIMEOUT)
         self._tell()
-        self._call(lambda: _settle([_Answer(self._ended, None)]))
+        self._call(lambda: _settle([_Answer(self._ended, "", None)]))
 
     def _replace(self) -> None:
         broken, self._producer = self._producer, Producer(self._properties)
@@ -135,12 +141,19 @@ class Producing:
 
 
 def _settle(answers: list[_Answer]) -> None:
-    for future, error in answers:
+    for future, topic, error in answers:
         if future.done():
             continue
         if error is None:
             future.set_result(None)
-        elif error.code() in _GONE:
-            future.set_exception(TopicGone())
         else:
-            future.set_exception(PublishUnknown(f"Kafka did not acknowledge a record: {error.str().rstrip('.')}."))
+            future.set_exception(_unsent(topic, error))
+
+
+def _unsent(topic: str, error: KafkaError) -> Exception:
+    if error.code() in _GONE:
+        return TopicGone()
+    if is_forbidden(error):
+        return away(error, f"{topic} was not published to")
+    unknown = PublishUnknown(f"Kafka did not acknowledge a record: {error.str().rstrip('.')}.")
+    return never_taken(error, topic) or unknown

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import structlog
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition
 
 from qdpi.bus.kafka.naming import Names
 from qdpi.bus.port import Headers, Partition, Record
+
+log = structlog.get_logger()
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,7 +31,12 @@ def record_of(message: KafkaMessage, names: Names) -> Record:
 
 
 def _headers(message: KafkaMessage) -> Headers:
-    told = message.headers() or []
+    try:
+        told = message.headers() or []
+    except (SystemError, UnicodeDecodeError):
+        # The client cannot say a name that is not UTF-8, nor then any other; what the value says still counts.
+        log.warning("kafka.headers_unreadable", topic=message.topic(), offset=message.offset())
+        return ()
     pairs = told.items() if isinstance(told, dict) else told
     return tuple((name, value.encode() if isinstance(value, str) else value or b"") for name, value in pairs)
 

@@ -16,6 +16,7 @@ import structlog
 from qdpi.bus.kafka.administration import Shape
 from qdpi.bus.port import Partition
 from qdpi.errors import BusUnavailable
+from qdpi.events import TOPICS
 
 INTERVAL: Final = 2.0
 """How often topics are looked at, in seconds."""
@@ -44,6 +45,8 @@ class Watch:
         self._look = look
         self._told: dict[Reader, dict[str, Shape]] = {}
         self._task: asyncio.Task[None] | None = None
+        self.gone: frozenset[str] = frozenset()
+        """The core topics that some reader knew and that were not there, or not led, at the last look."""
 
     def add(self, reader: Reader, shapes: Mapping[str, Shape]) -> None:
         """Watch for a reader that begins with topics of these shapes."""
@@ -65,6 +68,8 @@ class Watch:
     async def compare(self) -> None:
         """Look once, and tell every reader what it does not know yet. Raises `BusUnavailable`."""
         now = await self._look({topic for reader in self._told for topic in reader.topics})
+        known_to_some = {topic for known in self._told.values() for topic in known}
+        self.gone = frozenset(known_to_some & TOPICS.keys() - now.keys())
         for reader, known in tuple(self._told.items()):
             news = {name: shape for name, shape in now.items() if name in reader.topics and known.get(name) != shape}
             # What one cannot be told now it is told after the next look, and the others hear of theirs.

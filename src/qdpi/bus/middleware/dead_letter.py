@@ -7,26 +7,44 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
+
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import EventBus, Headers, Message, Record
+from qdpi.errors import InvalidInput
 from qdpi.events import ABOUT_HEADERS, DeadLetter, body_of, fault_of
 from qdpi.identity import derived_id
 from qdpi.metrics import Metrics
 from qdpi.tracing import current_traceparent
+
+log = structlog.get_logger()
 
 LONGEST_VALUE: Final = 11 << 20
 """Bytes that are kept of a record's value: in Base64, with all that is said of it, 16 MiB hold it."""
 
 
 def dead_letter(bus: EventBus, *, group: str, now: Callable[[], datetime], metrics: Metrics) -> GiveUp:
-    """Return how a group ends a record it cannot handle: by one dead letter, however often it is sent."""
+    """Return how a group ends a record it cannot handle: by one dead letter, however often it is sent.
+
+    Where the topic of dead letters does not take the record in it, it goes without the record's bytes, which stay
+    where they are.
+    """
 
     async def give_up(record: Record, error: Exception, attempts: int) -> None:
         letter = letter_of(record, error, attempts, group=group, at=max(now(), record.taken_at))
-        await send_letter(bus, letter, record.key)
+        try:
+            await send_letter(bus, letter, record.key)
+        except InvalidInput as refusal:
+            log.warning("dead_letter.without_its_record", topic=record.topic, offset=record.offset, cause=str(refusal))
+            await send_letter(bus, _bare(letter, record), None)
         metrics.dead_letters.labels(group).inc()
 
     return give_up
+
+
+def _bare(letter: DeadLetter, record: Record) -> DeadLetter:
+    gone = {"key_base64": None, "value_base64": "", "headers_base64": (), "cut_bytes": len(record.value or b"")}
+    return letter.model_copy(update=gone)
 
 
 async def send_letter(bus: EventBus, letter: DeadLetter, key: bytes | None) -> None:

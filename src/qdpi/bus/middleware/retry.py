@@ -18,6 +18,21 @@ GiveUp = Callable[[Record, Exception, int], Awaitable[None]]
 log = structlog.get_logger()
 
 
+def or_else(give_up: GiveUp, last: GiveUp) -> GiveUp:
+    """Return an ending that falls back on another one, where the first cannot be: no record may stop a worker."""
+
+    async def either(record: Record, error: Exception, attempts: int) -> None:
+        try:
+            await give_up(record, error, attempts)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("handler.could_not_end", topic=record.topic, offset=record.offset)
+            await last(record, error, attempts)
+
+    return either
+
+
 def retry(
     handler: Handler, give_up: GiveUp, *, group: str, backoff: Backoff, metrics: Metrics, attempts: int = 4
 ) -> Handler:

@@ -151,9 +151,16 @@ class Connection:
         vectors = self._wish is not False and _release(session) >= schema.FIRST_WITH_VECTORS
         if again or there != schema.VERSION:
             schema.apply(session, self._schema, vectors=vectors)
+        table = self._embeddings(cluster)
+        if table is None:  # dropped by hand: the version, which stands, says nothing of that
+            schema.apply(session, self._schema, vectors=vectors)
+            table = self._embeddings(cluster)
+        return vectors and table is not None and "vector" in table.columns
+
+    def _embeddings(self, cluster: Any) -> Any:
+        """Ask the server for what it knows of the table of vectors, None where it has none."""
         cluster.refresh_table_metadata(self._schema.keyspace, "page_embeddings")
-        table = cluster.metadata.keyspaces[self._schema.keyspace].tables["page_embeddings"]
-        return vectors and "vector" in table.columns
+        return cluster.metadata.keyspaces[self._schema.keyspace].tables.get("page_embeddings")
 
     async def _patiently(self, make: Callable[[], Any], paging_state: bytes | None = None) -> Answer:
         """Send what `make` gives, again while that may help; never longer than one request may take."""
