@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support import factories
@@ -7,19 +11,27 @@ from tests.support import factories
 from qdpi.events import VaultChange
 from qdpi.journey import JourneyState
 from qdpi.outcome import log_entry
+from qdpi.page_schema import Page
 from qdpi.projections import (
     LOG,
+    PAGES,
+    READINGS,
     Difference,
     Fact,
+    PageRows,
     departures_after,
     differences,
     due_log_rows,
+    is_as_computed,
     log_row,
     newest_changes,
     outcome_facts,
+    page_facts,
     projection_hash,
     recorded,
 )
+from qdpi.retrieval.semantic import to_bytes
+from qdpi.store.port import Embedding, Reading
 
 values = st.dictionaries(
     st.text(max_size=5),
@@ -81,6 +93,69 @@ def test_a_section_that_a_journey_came_back_to_has_figures_of_zero():
 
     assert departures_after(departures_after({}, away), back) == {4: (0, 0)}
     assert departures_after({}, away) == {4: (1, 2)}
+
+
+def rows(page: Page) -> PageRows:
+    kept = Reading(
+        page_id=page.page_id,
+        revision=page.revision,
+        extractor_version="text/1",
+        reading={"summary": "She went on.", "scores": {"coherence": 0.1 + 0.2}},
+    )
+    return PageRows(page, page.edges, page.signals, kept, None, None)
+
+
+def test_what_the_row_of_a_page_says_of_its_edges_and_signals_is_compared_field_by_field():
+    page = factories.generated_page()
+    edges = page.edges.model_copy(update={"next_within": "S01-P0009"})
+    changed = page.model_copy(update={"edges": edges, "signals": page.signals.model_copy(update={"novelty": 0.5})})
+
+    found = list(differences(page_facts("p", rows(page)), page_facts("p", replace(rows(page), page=changed))))
+
+    assert [(d.table, d.field, d.wanted, d.found) for d in found] == [
+        (PAGES, "edges.next_within", page.edges.next_within, "S01-P0009"),
+        (PAGES, "signals.novelty", page.signals.novelty, 0.5),
+    ]
+
+
+def test_a_score_of_a_reading_that_was_summed_in_another_order_is_the_same():
+    page = factories.generated_page()
+    due = rows(page)
+    assert due.reading is not None
+    summed = due.reading.model_copy(update={"reading": {**due.reading.reading, "scores": {"coherence": 0.3}}})
+    other = due.reading.model_copy(update={"reading": {**due.reading.reading, "scores": {"coherence": 0.31}}})
+
+    assert page_facts("p", replace(due, reading=summed)) == page_facts("p", due)
+    assert [
+        (d.table, d.field) for d in differences(page_facts("p", due), page_facts("p", replace(due, reading=other)))
+    ] == [(READINGS, "reading.scores")]
+
+
+def vector(*numbers: float) -> Embedding:
+    return Embedding(page_id="p", revision=1, model="m", dim=3, embedding=to_bytes(np.asarray(numbers)))
+
+
+@pytest.mark.parametrize(
+    ("found", "due"), [((0.6, 0.8, 0), (0.6, 0.8, 0)), ((0.6000002, 0.8, -1e-7), (0.6, 0.8, 0)), ((0, 0, 0), (0, 0, 0))]
+)
+def test_a_vector_that_differs_by_rounding_alone_is_as_computed(found: tuple[float, ...], due: tuple[float, ...]):
+    assert is_as_computed(vector(*found), vector(*due))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        (0, 0, 0),
+        (1.2, 1.6, 0),
+        (0.8, 0.6, 0),
+        (0.6, 0.8),
+        (0.6, 0.8, 0, 0),
+        (0.6, float("nan"), 0),
+        (0.6, float("inf"), 0),
+    ],
+)
+def test_a_vector_of_other_numbers_is_not_as_computed(found: tuple[float, ...]):
+    assert not is_as_computed(vector(*found), vector(0.6, 0.8, 0))
 
 
 @given(st.permutations(range(4)))

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 from pydantic import BaseModel
 
 from qdpi.events import PageDone, VaultChange, decode
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry, Outcome, log_entry
 from qdpi.page_schema import Edges, Page, Signals
+from qdpi.retrieval.semantic import from_bytes
 from qdpi.store.port import Embedding, IndexRow, Reading, Snapshot, VaultEntry
 from qdpi.store.rows import SectionFigures, section_figures
 
@@ -36,6 +38,10 @@ VAULT: Final = "vault"
 Says = Mapping[str, Any]
 THERE: Final[Says] = {"there": True}
 """What is said of a row whose contents no outcome tells."""
+ROUNDING: Final = 1e-4
+"""By how much a number of a vector of length 1 may differ: another processor adds in another order."""
+_DECIMALS: Final = 9
+"""A reading's scores are compared to so many: how floats are summed is the interpreter's version's."""
 
 
 class Fact(NamedTuple):
@@ -104,7 +110,7 @@ def _text(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PageRows:
-    """The rows of a page: due ones, or those that were found."""
+    """The rows of a page: due ones, or those that were found, with what `is_as_computed` says of the vector."""
 
     page: Page | None
     edges: Edges | None
@@ -112,16 +118,27 @@ class PageRows:
     reading: Reading | None
     vector: Embedding | None
     index: IndexRow | None
+    as_computed: bool = True
+
+
+def is_as_computed(found: Embedding, due: Embedding) -> bool:
+    """Tell whether a vector is the one that is due, but for rounding: its bytes may be others on other processors."""
+    if len(found.embedding) != len(due.embedding):
+        return False
+    numbers, wanted = from_bytes(found.embedding, due.dim), from_bytes(due.embedding, due.dim)
+    return bool(np.allclose(numbers, wanted, rtol=0, atol=ROUNDING))
 
 
 def page_facts(page_id: str, rows: PageRows, seq: int = 0) -> list[Fact]:
     """Return the facts of a page."""
+    vector = _said(rows.vector, include={"revision", "model", "dim"})
+    reading = _said(rows.reading, include={"extractor_version", "reading"})
     values = {
-        PAGES: _said(rows.page, exclude={"edges", "signals"}),
+        PAGES: _dotted(_said(rows.page), "edges", "signals"),
         EDGES: _said(rows.edges),
         SIGNALS: _said(rows.signals),
-        READINGS: _said(rows.reading, include={"extractor_version", "reading"}),
-        VECTORS: _said(rows.vector, include={"revision", "model", "dim"}),
+        READINGS: _dotted(_rounded(reading), "reading"),
+        VECTORS: {**vector, "as_computed": rows.as_computed} if vector else None,
         INDEX: _said(rows.index),
     }
     return [Fact(table, page_id, says, seq) for table, says in values.items()]
@@ -129,6 +146,20 @@ def page_facts(page_id: str, rows: PageRows, seq: int = 0) -> list[Fact]:
 
 def _said(row: BaseModel | None, **which: Any) -> Says | None:
     return row.model_dump(mode="json", **which) if row is not None else None
+
+
+def _dotted(says: Says | None, *fields: str) -> Says | None:
+    """Say what objects hold field by field, so that a difference shows what of them differs."""
+    if says is None:
+        return None
+    parts = {f"{field}.{name}": value for field in fields for name, value in says[field].items()}
+    return {**{name: value for name, value in says.items() if name not in fields}, **parts}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _rounded(part) for name, part in value.items()}
+    return round(value, _DECIMALS) if isinstance(value, float) else value
 
 
 LogRows = Mapping[str, Says]

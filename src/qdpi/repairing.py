@@ -45,10 +45,11 @@ class Finding(NamedTuple):
 
 
 class Mended(NamedTuple):
-    """A finding, and whether it was mended."""
+    """A finding, and whether it was mended. `cause` is the error that kept it from being mended, where one did."""
 
     finding: Finding
     mended: bool
+    cause: str = ""
 
 
 _NAMES: Final = {
@@ -103,6 +104,11 @@ def findings_of(journey: str | None, differences: Iterable[Difference]) -> Itera
 def place_of(table: str, key: str) -> str:
     """Return a place as a finding names it."""
     return f"{table}/{key}"
+
+
+def places_of(differences: Iterable[Difference]) -> set[str]:
+    """Return the places that differ, as findings name them."""
+    return {place_of(difference.table, difference.key) for difference in differences}
 
 
 def _condition(fields: list[Difference]) -> str:

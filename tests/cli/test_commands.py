@@ -14,11 +14,11 @@ from qdpi.book import __file__ as book_file
 from qdpi.bootstrap import utc_now
 from qdpi.bus.embedded import EmbeddedBus
 from qdpi.bus.middleware.dead_letter import letter_of
-from qdpi.bus.port import Message, Partition, Record
+from qdpi.bus.port import Headers, Message, Partition, Record
 from qdpi.conclusion import fail
 from qdpi.draft import Draft
-from qdpi.errors import MalformedEvent, ModelEmpty
-from qdpi.events import TOPICS, DeadLetter, Press, decode
+from qdpi.errors import MalformedEvent, ModelEmpty, UnknownPage
+from qdpi.events import TOPICS, DeadLetter, PageRequest, Press, decode, fault_of
 from qdpi.journey import JourneyState
 from qdpi.outcome import dead_letter_of
 
@@ -402,6 +402,53 @@ def test_another_consumers_record_is_published_again_as_it_was(qdpi: Call, data:
     assert code == 0
     assert "gibsey.index.update" in out
     assert (again.key, again.value, again.headers) == (b"key", b"\xff\xfe", (("x-event-id", b"e7"),))
+
+
+def test_a_refused_press_that_came_without_headers_is_found_by_its_body_and_pressed_again(qdpi: Call, data: Path):
+    press = Press(event_id="p1", ts=factories.at(0), session_id="alice", symbol_code=7, page_id="S99-P9999")
+    others = press.model_copy(update={"session_id": "bob", "symbol_code": 8})
+    refusal = fault_of(UnknownPage("There is no page S99-P9999."))
+    request = PageRequest(
+        event_id="r1", ts=factories.at(1), session_id="alice", press_id="p1", request_id="r1", error=refusal
+    )
+    run = dead_letter_of(fail(request, JourneyState(), refusal, factories.at(5), Draft()))
+    assert run is not None
+    in_bus(
+        data,
+        Message(Press.topic, b"key", b"no press", (("x-event-id", b"p1"),)),
+        Message(Press.topic, b"bob", others.encode()),
+        Message(Press.topic, b"alice", press.encode()),
+        Message(DeadLetter.topic, b"alice", run.encode()),
+    )
+
+    told = json.loads(qdpi("dlq", "replay", run.event_id, "--json").out)
+
+    *_, again = [decode(Press, r.value) for r in in_bus(data) if r.topic == Press.topic and r.value != b"no press"]
+    assert (again.event_id, again.replays) == (told["event_id"], "p1")
+    assert (again.session_id, again.symbol_code) == ("alice", 7)
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "event_id"),
+    [
+        (b"\xfe", (("x-event-id", b"\xff"),), "\N{REPLACEMENT CHARACTER}"),
+        (b'{"event_id": "e1"}', (), "e1"),
+        (b"{}", (), None),
+    ],
+)
+def test_a_record_with_odd_headers_or_none_is_published_again_once_and_told(
+    qdpi: Call, data: Path, value: bytes, headers: Headers, event_id: str | None
+):
+    record = Record(Partition("gibsey.index.update", 0), 7, b"key", value, headers, factories.at(3))
+    letter = letter_of(record, MalformedEvent("No event."), 1, group="qdpi.indexer", at=factories.at(4))
+    in_bus(data, Message(DeadLetter.topic, b"key", letter.encode()))
+
+    code, out, _ = qdpi("dlq", "replay", letter.event_id, "--json")
+
+    (again,) = [record for record in in_bus(data) if record.topic == "gibsey.index.update"]
+    assert code == 0
+    assert json.loads(out)["event_id"] == event_id
+    assert (again.value, again.headers) == (value, headers)
 
 
 @pytest.mark.parametrize("command", ["show", "replay"])

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.conftest import Call
+from tests.repair.repair_suite import read_past
 from tests.repair.world import JOURNEYS, lived_on
 from tests.support.tables import SqliteTables
 
 from qdpi.bootstrap import build_bus, utc_now
 from qdpi.bus.port import Message
-from qdpi.events import PageEvent, decode
+from qdpi.events import TOPICS, Ask, PageEvent, Press, decode
 from qdpi.settings import Settings
 
 
@@ -37,6 +40,9 @@ def data(lived: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def tables(data: Path) -> SqliteTables:
     return SqliteTables(data / "store.db")
+
+
+LARGE = b'{"session_id": "amber", "event_id": "p1", "symbol_code": 0, "more": "%s"}' % (b"a" * 5_000_000)
 
 
 def lines(out: str) -> list[dict[str, Any]]:
@@ -129,12 +135,13 @@ def test_an_outcome_that_is_not_the_fold_of_those_before_it_is_told_and_never_wr
     assert tables.rows("outcomes") == before
 
 
-def test_topics_of_single_pages_that_are_empty_are_deleted(qdpi: Call, data: Path):
+def test_topics_of_single_pages_that_are_empty_again_are_deleted(qdpi: Call, data: Path):
     async def make() -> None:
         bus = build_bus(Settings(data_dir=data), utc_now)
         await bus.open()
         await bus.publish(Message("gibsey.page.S01.P0007.events", b"k", b"{}"))
         await bus.publish(Message("gibsey.page.S01.P0009.events", b"k", b"{}"))
+        await bus.create_topics([TOPICS[PageEvent.topic]._replace(name="gibsey.page.S01.P0011.events")])
         await bus.close()
 
     asyncio.run(make())
@@ -147,6 +154,26 @@ def test_topics_of_single_pages_that_are_empty_are_deleted(qdpi: Call, data: Pat
     listed = qdpi("kafka-topics", "--list").out
     assert "P0007" not in listed
     assert "P0009" in listed
+    assert "P0011" in listed  # it was made for what is to come
+
+
+def test_what_kept_a_finding_from_being_mended_is_told(qdpi: Call, data: Path):
+    async def lose_a_press() -> None:
+        bus = build_bus(Settings(data_dir=data), utc_now)
+        await bus.open()
+        await bus.publish(Message(Press.topic, b"k", b'{"session_id": "amber", "event_id": "p1"}'))
+        await read_past(bus, "qdpi.enricher", (Press.topic, Ask.topic))
+        await bus.close()
+
+    asyncio.run(lose_a_press())
+    SqliteTables(data / "bus.db").change("records", lambda row: b"amber" in (row["value"] or b""), value=LARGE)
+
+    *found, told = lines(qdpi("repair", "--apply", "--json").out)
+
+    assert [(f["name"], f["mended"]) for f in found] == [("press-unanswered", False)]
+    assert found[0]["cause"].startswith("A value of 5,000,0")
+    assert (told["found"], told["mended"]) == (1, 0)
+    assert "; it cannot be mended: A value of 5,000,0" in qdpi("repair", "--apply").out
 
 
 def test_the_status_of_every_page_can_be_published_again(qdpi: Call, data: Path):
@@ -252,3 +279,38 @@ def test_the_doctor_names_who_is_behind(qdpi: Call, data: Path):
     assert "No worker has anything left to do." in qdpi("doctor", "--port", "0").out
     asyncio.run(press())
     assert "warn work     Records to do: indexer has 1." in qdpi("doctor", "--port", "0").out
+
+
+@pytest.mark.parametrize(
+    ("file", "broken", "failed"),
+    [
+        ("bus.db", "sqlite_autoindex_records_1", {"topics", "work"}),
+        ("store.db", "canon_ring", {"book"}),
+        ("store.db", "canon_revisions", {"book"}),
+    ],
+)
+def test_the_doctor_tells_of_each_check_that_half_a_bus_or_store_fails_and_makes_the_others(
+    qdpi: Call, data: Path, file: str, broken: str, failed: set[str]
+):
+    break_pages(data / file, broken)
+
+    code, out, _ = qdpi("doctor", "--port", "0", "--json")
+    fixed = qdpi("doctor", "--port", "0", "--json", "--fix")
+
+    assert code == fixed.code == 1
+    for findings in (json.loads(out), json.loads(fixed.out)):
+        health = {finding["what"]: finding["health"] for finding in findings}
+        assert health.keys() >= {"store", "book", "bus", "topics", "work", "model", "port"}
+        assert {what for what, how in health.items() if how == "fail"} == failed
+        assert all(finding["next_step"] for finding in findings if finding["health"] == "fail")
+
+
+def break_pages(file: Path, name: str) -> None:
+    """Overwrite the first page of a table or an index, as a bad disk does: the file opens, and that cannot be read."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+    with file.open("r+b") as held:
+        held.seek((page - 1) * size)
+        held.write(b"\xff" * size)

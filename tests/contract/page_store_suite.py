@@ -90,6 +90,14 @@ class PageStoreSuite:
         await store.append_log([make.log_row("four")])
         assert sorted([journey async for journey in store.journeys()]) == ["one", "three", "two"]
 
+    async def test_every_journey_with_a_row_of_the_log_is_given_once(self, store: PageStore) -> None:
+        assert [journey async for journey in store.logged_journeys()] == []
+        first = make.outcome("one", seq=1)
+        await store.commit_outcome("one", first.request_id, 0, first)
+        for journey in ("two", "three"):
+            await store.append_log([make.log_row(journey, event) for event in ("e-1", "e-2")])
+        assert sorted([journey async for journey in store.logged_journeys()]) == ["three", "two"]
+
     async def test_a_request_that_has_an_outcome_is_answered_with_it_and_no_other(self, store: PageStore) -> None:
         first = make.outcome(seq=1, text="the first telling")
         await store.commit_outcome("reader", first.request_id, 0, first)

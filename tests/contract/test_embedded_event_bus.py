@@ -152,6 +152,15 @@ class TestLog:
         assert (record.offset, record.value) == (3, b"new")
         assert [lag.records for lag in await bus.lag("group")] == [1]
 
+    async def test_of_topics_that_are_to_go_if_they_are_idle_those_that_hold_a_record_stay(
+        self, bus: EmbeddedBus
+    ) -> None:
+        empty, full = await make_topic(bus), await make_topic(bus)
+        await publish(bus, full, [b"kept"])
+        assert await bus.delete_idle([empty, full, "test.nowhere"]) == [empty]
+        assert values(await scan(bus, full)) == [b"kept"]
+        assert empty not in {state.partition.topic for state in await bus.topics()}
+
     @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "x" * 250, "ü"])
     async def test_a_name_that_no_file_or_topic_may_have_is_refused(self, bus: EmbeddedBus, name: str) -> None:
         with pytest.raises(InvalidInput, match="cannot be the name of a group"):

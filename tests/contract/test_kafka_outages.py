@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from tests.contract.bus.kafka import KafkaRig
-from tests.contract.bus.rig import PATIENCE, after, fetch, make_topic, numbered, publish, scan, values
+from tests.contract.bus.rig import (
+    OFTEN,
+    PATIENCE,
+    after,
+    fetch,
+    make_topic,
+    numbered,
+    publish,
+    scan,
+    until_away,
+    values,
+)
 from tests.support.servers import ABSENT
 
-from qdpi.backoff import Backoff, patiently
+from qdpi.backoff import patiently
 from qdpi.bus.kafka import KafkaBus
 from qdpi.bus.port import Membership, Message, Record, Start
 from qdpi.cluster import BRIEF, Options, Servers, running
-from qdpi.errors import BusUnavailable, PublishUnknown, ToolMissing
+from qdpi.errors import MembershipOver, PublishUnknown, ToolMissing
 from qdpi.settings import load_settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -25,7 +36,6 @@ GUARD = {
     "plain.sasl.jaas.config": "org.apache.kafka.common.security.plain.PlainLoginModule required "
     'username="reader" password="right" user_reader="right";',
 }
-OFTEN = Backoff(first=0.05, most=0.2)
 
 
 @pytest.fixture
@@ -44,17 +54,6 @@ async def rig(servers: Servers) -> AsyncIterator[KafkaRig]:
     rig = KafkaRig(servers.environment, KAFKA_PARTITIONS="2", KAFKA_SESSION_TIMEOUT="2")
     yield rig
     await rig.close()
-
-
-async def until_away(call: Callable[[], Awaitable[object]]) -> BusUnavailable:
-    """Call until the bus is said to be away."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                await call()
-                await asyncio.sleep(0)
-            except BusUnavailable as error:
-                return error
 
 
 async def fetch_through(member: Membership, last: bytes) -> list[bytes | None]:
@@ -156,3 +155,19 @@ async def test_a_wrong_password_is_said_and_the_right_one_is_let_in(servers, rig
     await publish(bus, topic, [b"in"])
     assert values(await fetch(await bus.join("group", [topic]), 1)) == [b"in"]
     await bus.close()
+
+
+async def test_brokers_that_know_classic_groups_alone_say_so_to_a_member_by_kip_848(tmp_path):
+    classic = Options(kafka={"group.coordinator.rebalance.protocols": "classic"}, java=BRIEF)
+    try:
+        async with running(tmp_path / "servers", cassandra=False, options=classic) as servers:
+            rig = KafkaRig(servers.environment, KAFKA_GROUPS="consumer")
+            bus = await rig.client()
+            member = await bus.join("group", [await make_topic(bus)])
+            for _ in range(2):
+                with pytest.raises(MembershipOver, match="KAFKA_GROUPS=classic"):
+                    await fetch(member, 1)
+            await member.leave()
+            await rig.close()
+    except ToolMissing:
+        pytest.skip(ABSENT)

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from tests.contract.bus.kafka import KafkaRig
 from tests.contract.bus.processes import child, line, tell
 from tests.contract.bus.rig import (
+    OFTEN,
     PATIENCE,
     after,
     fetch,
@@ -22,13 +23,15 @@ from tests.contract.bus.rig import (
     publish,
     scan,
     take,
+    until_away,
     values,
 )
 
+from qdpi.backoff import patiently
 from qdpi.bus.kafka.administration import OVERHEAD
 from qdpi.bus.port import Delivery, EventBus, Membership, Message, Partition, Start
 from qdpi.errors import BusUnavailable, InvalidInput
-from qdpi.events import TOPICS, PageEvent, Press, TopicSpec
+from qdpi.events import TOPICS, DeadLetter, PageEvent, Press, TopicSpec
 
 pytestmark = pytest.mark.kafka
 
@@ -280,3 +283,27 @@ async def test_a_core_topic_that_is_not_there_is_waited_for_as_a_part_that_is_aw
     await bus.create_topics([TOPICS[Press.topic]])
     await publish(bus, Press.topic, [b"again"])
     assert values(await scan(bus, Press.topic)) == [b"again"]
+
+
+async def test_a_core_topic_that_somebody_reads_and_that_went_is_a_bus_that_is_away_until_it_is_back(bus):
+    await bus.create_topics([TOPICS[Press.topic]])
+    async with bus.tap([Press.topic], Start.LATEST):
+        await bus.ping()
+        await bus.delete_topics([Press.topic])
+        error = await until_away(bus.ping)
+        assert (Press.topic in error.detail, "kafka-topics" in error.next_step) == (True, True)
+        await bus.create_topics([TOPICS[Press.topic]])
+        async with asyncio.timeout(PATIENCE):
+            await patiently(bus.ping, OFTEN)
+
+
+async def test_a_record_larger_than_a_topic_that_somebody_else_made_takes_is_bad_input_and_no_outage(rig, bus):
+    admin = AdminClient({"bootstrap.servers": rig.environment["KAFKA_BROKERS"]})
+    name = rig.environment["KAFKA_PREFIX"] + DeadLetter.topic
+    small = NewTopic(name, 1, config={"max.message.bytes": "1000"})
+    await asyncio.wrap_future(admin.create_topics([small])[name])
+    with pytest.raises(InvalidInput, match=r"gibsey\.dlq does not take a record") as refused:
+        await publish(bus, DeadLetter.topic, [b"x" * 2_000])
+    assert "max.message.bytes" in refused.value.next_step
+    await publish(bus, DeadLetter.topic, [b"x"])
+    assert values(await scan(bus, DeadLetter.topic)) == [b"x"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from qdpi.identity import page_id, request_id
 from qdpi.journey import fold
 from qdpi.outcome import Outcome, log_entry
 from qdpi.services.line import event_of
+from qdpi.services.recorder import RECORDED
+from qdpi.services.repair import Repair
 from qdpi.services.replay import replay, replay_all
 from qdpi.store.port import Committed
 
@@ -100,6 +103,19 @@ PROJECTIONS: Final = (
     "vault",
 )
 """The tables that can be dropped whole and come back."""
+
+
+NO_PRESSES: Final[tuple[dict[str, Any], ...]] = (
+    {"session_id": "amber"},
+    {"session_id": "beryl", "event_id": ""},
+    {"session_id": "coral", "event_id": "e" * 129},
+    {"session_id": "../../etc", "event_id": "e1"},
+    {"session_id": "", "event_id": "e2"},
+    {"session_id": "x" * 70_000, "event_id": "e3"},
+    {"session_id": 7, "event_id": "e4"},
+    {"event_id": "e5"},
+)
+"""What the enricher can make no request of: each ends as a dead letter alone."""
 
 
 class RepairSuite:
@@ -216,6 +232,53 @@ class RepairSuite:
             await read_past(system.bus, "qdpi.enricher", (Press.topic, Ask.topic))
         assert await world.found("bob") == {}
         await world.found(apply=True)  # what the enricher was made to skip of other tests
+
+    async def test_a_record_that_names_no_press_is_never_taken_for_a_lost_one(self, world: World) -> None:
+        async with world.system() as system:
+            for body in NO_PRESSES:
+                headers = (("x-event-id", random_id().encode()),)
+                await system.bus.publish(Message(Press.topic, b"key", json.dumps(body).encode(), headers))
+            await read_past(system.bus, "qdpi.enricher", (Press.topic, Ask.topic))
+        lost = (await world.found(apply=True)).get("press-unanswered", [])  # other tests' presses, too
+        assert {found.journey for found in lost}.isdisjoint(body.get("session_id") for body in NO_PRESSES)
+        assert await world.found() == {}
+
+    @pytest.mark.parametrize("says", [{"user_intent": "who?", "symbol_code": 999}, {"symbol_code": 999}])
+    async def test_an_ask_that_was_answered_is_missed_in_the_log_only_where_the_log_can_have_it(
+        self, world: World, says: dict[str, Any]
+    ) -> None:
+        ask = {"session_id": "carol", "event_id": f"a-{random_id()}", "ts": utc_now().isoformat(), **says}
+        async with world.system() as system:
+            await system.bus.publish(Message(Ask.topic, b"carol", json.dumps(ask).encode()))
+            await read_past(system.bus, "qdpi.enricher", (Press.topic, Ask.topic))
+            await read_past(system.bus, "qdpi.recorder", RECORDED)
+            first, *_, last = await system.store.outcomes("carol")
+            outcome = after(last, ask["event_id"])
+            assert await system.store.commit_outcome("carol", outcome.request_id, last.seq, outcome) == Committed()
+        world.tables.delete("events_log", lambda row: row["event_id"] == first.event.press_id)
+
+        missing = (await world.found("carol", apply=True))["log-row-missing"]
+
+        assert f"events_log/{first.event.press_id}" in {found.place for found in missing}
+        async with world.system() as system:
+            repair = Repair(system, apply=False)
+            assert [left async for left in repair.of(["carol"])] == []
+            # by hand, for the tests after this one: a row that only a hand can write
+            await system.store.append_log([log_entry(Ask(**{"user_intent": "who?"} | ask))])
+        assert repair.in_flight == 0
+
+    async def test_a_newcomers_press_that_only_the_log_has_is_published_again(self, world: World) -> None:
+        press = Press(event_id=random_id(), ts=utc_now(), session_id=f"new-{random_id()}", symbol_code=0)
+        async with world.system() as system:
+            await system.store.append_log([log_entry(press)])
+
+        lost = (await world.found(apply=True))["press-unanswered"]  # other tests' presses, too
+
+        assert (press.session_id, f"presses/{press.event_id}") in {(found.journey, found.place) for found in lost}
+        async with world.system() as system:
+            again = [r.value async for r in system.bus.scan(Press.topic) if event_of(r) == press.event_id]
+        assert again == [press.encode()]
+        assert await world.found() == {}
 
 
 async def read_past(bus: Any, group: str, topics: tuple[str, ...]) -> None:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
+
 import pytest
-from tests.repair.repair_suite import DAMAGE, RepairSuite
+from tests.repair.repair_suite import DAMAGE, RepairSuite, read_past
 from tests.repair.world import World
+
+from qdpi.bootstrap import utc_now
+from qdpi.bus.embedded import log
+from qdpi.bus.port import Message
+from qdpi.events import Ask, Press
 
 
 class TestEmbeddedRepair(RepairSuite):
@@ -15,3 +24,27 @@ class TestEmbeddedRepair(RepairSuite):
     @pytest.mark.parametrize("name", DAMAGE)
     async def test_damage_is_found_by_its_name_and_mended(self, world: World, name: str) -> None:
         await self.assert_found_and_mended(world, name)
+
+    async def test_a_press_that_the_bus_does_not_take_again_is_left_with_the_cause_and_the_rest_is_mended(
+        self, world: World
+    ) -> None:
+        put_on_bus(world, {"session_id": "amber", "event_id": "large", "user_intent": "a" * 5_000_000})
+        put_on_bus(world, {"session_id": "beryl", "event_id": "lost", "symbol_code": 0, "ts": utc_now().isoformat()})
+        async with world.system() as system:
+            await read_past(system.bus, "qdpi.enricher", (Press.topic, Ask.topic))
+        world.tables.delete("state_snapshots", lambda row: row["session_id"] == "bob")
+
+        told = {each.finding.place: each for each in await world.repaired(apply=True)}
+
+        assert told.keys() == {"presses/large", "presses/lost", "state_snapshots/bob"}
+        assert [place for place, each in told.items() if not each.mended] == ["presses/large"]
+        assert "is too large for gibsey.ui.symbol" in told["presses/large"].cause
+        assert not any(told[place].cause for place in ("presses/lost", "state_snapshots/bob"))
+        assert [left.finding.place for left in await world.repaired(apply=False)] == ["presses/large"]
+
+
+def put_on_bus(world: World, press: dict[str, object]) -> None:
+    """Put a press on the bus, of any size: it came while more was allowed."""
+    with closing(sqlite3.connect(world.settings.data_dir / "bus.db")) as connection:
+        log.append(connection, Message(Press.topic, b"key", json.dumps(press).encode()), utc_now())
+        connection.commit()

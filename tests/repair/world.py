@@ -15,7 +15,7 @@ from qdpi.bootstrap import build_store, build_system, opened
 from qdpi.errors import ModelEmpty
 from qdpi.events import TOPICS
 from qdpi.language.scripted import ScriptedModel
-from qdpi.repairing import Finding
+from qdpi.repairing import Finding, Mended
 from qdpi.services.repair import Repair
 from qdpi.settings import Settings
 from qdpi.symbols import Trajectory
@@ -70,12 +70,16 @@ class World:
     async def found(self, *sessions: str, apply: bool = False) -> dict[str, list[Finding]]:
         """Repair it, or only look; return what was found by name. What is found with `apply` must be mended."""
         findings: dict[str, list[Finding]] = {}
+        for mended in await self.repaired(*sessions, apply=apply):
+            assert mended.mended is apply, mended
+            findings.setdefault(mended.finding.name, []).append(mended.finding)
+        return findings
+
+    async def repaired(self, *sessions: str, apply: bool) -> list[Mended]:
+        """Repair it, or only look; return what was found, mended or left."""
         async with self.system(mending=True) as system:
             repair = Repair(system, apply=apply)
-            async for mended in repair.of(sessions) if sessions else repair.of_all():
-                assert mended.mended is apply, mended
-                findings.setdefault(mended.finding.name, []).append(mended.finding)
-        return findings
+            return [mended async for mended in (repair.of(sessions) if sessions else repair.of_all())]
 
     async def fingerprint(self) -> str:
         """Return a hash of every row of the store and of every record on the bus."""

@@ -70,6 +70,15 @@ async def test_a_kept_reading_is_not_made_again_unless_it_is_asked_for(indexer: 
     assert await reading(system) == read_text(PAGE.text).as_dict()
 
 
+async def test_a_vector_that_is_kept_is_made_again_whatever_it_says(indexer: Indexer, system: System) -> None:
+    await indexer.index(PAGE.page_id)
+    made = await system.store.embeddings([PAGE.page_id])
+    zeroed = made[PAGE.page_id].model_copy(update={"embedding": bytes(4 * EMBEDDER.dim)})
+    await system.store.put_embeddings([zeroed])
+    await indexer.index(PAGE.page_id)
+    assert await system.store.embeddings([PAGE.page_id]) == made != {PAGE.page_id: zeroed}
+
+
 async def test_a_saved_page_is_told_of_as_saved(indexer: Indexer, system: System) -> None:
     await system.store.save(factories.vault_entry(PAGE.page_id))
     await indexer(update())

@@ -7,11 +7,11 @@ from pathlib import Path
 from tests.support import factories
 
 from qdpi.bus.embedded import EmbeddedBus
-from qdpi.bus.port import TopicState
+from qdpi.bus.port import Partition, TopicState
 from qdpi.bus.publisher import Publisher
 from qdpi.errors import BusUnavailable
-from qdpi.events import PageEvent, PageEventLayout, is_page_topic, topic_of
-from qdpi.services.janitor import Janitor
+from qdpi.events import TOPICS, PageEvent, PageEventLayout, is_page_topic, topic_of
+from qdpi.services.janitor import Janitor, idle_page_topics
 
 
 def page_event(page: str, symbol: int = 0) -> PageEvent:
@@ -54,6 +54,51 @@ async def test_a_pages_topic_is_deleted_once_it_is_idle_and_publishing_makes_it_
         await publisher.publish(event)
         (record,) = [r async for r in bus.scan("gibsey.page.S01.P0007.events")]
         assert record.value == event.encode()
+    finally:
+        await bus.close()
+
+
+async def test_a_pages_topic_that_was_made_for_what_is_to_come_is_kept(tmp_path: Path) -> None:
+    bus = EmbeddedBus(tmp_path, now=lambda: factories.at(0))
+    await bus.open()
+    try:
+        name = "gibsey.page.S01.P0007.events"
+        await bus.create_topics([TOPICS[PageEvent.topic]._replace(name=name)])
+        await sweep_once(bus, days=400)
+        assert name in await names(bus)
+    finally:
+        await bus.close()
+
+
+def test_a_pages_topic_is_idle_once_it_had_records_and_no_partition_holds_any() -> None:
+    def idle(*bounds: tuple[int, int], topic: str = "gibsey.page.S01.P0007.events") -> bool:
+        states = [TopicState(Partition(topic, number), *bound) for number, bound in enumerate(bounds)]
+        return idle_page_topics(states) == [topic]
+
+    assert idle((3, 3))
+    assert idle((0, 0), (5, 5))
+    assert not idle((0, 0), (0, 0))
+    assert not idle((5, 5), (0, 1))
+    assert not idle((3, 3), topic="gibsey.page.S01")
+
+
+class BusyBus(EmbeddedBus):
+    """A bus on which something is published between a look at its topics and what follows from it."""
+
+    async def topics(self) -> list[TopicState]:
+        found = await super().topics()
+        await Publisher(self, PageEventLayout.PAGE).publish(page_event("S01-P0007"))
+        return found
+
+
+async def test_an_event_that_comes_while_its_topic_is_about_to_be_deleted_is_kept(tmp_path: Path) -> None:
+    bus = BusyBus(tmp_path, now=lambda: factories.at(0))
+    await bus.open()
+    try:
+        await Publisher(bus, PageEventLayout.PAGE).publish(page_event("S01-P0007"))
+        await sweep_once(bus, days=8)
+        (record,) = [r async for r in bus.scan("gibsey.page.S01.P0007.events")]
+        assert record.offset == 1
     finally:
         await bus.close()
 

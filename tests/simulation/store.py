@@ -154,6 +154,11 @@ class SimulatedPageStore:
     async def logged(self, session_id: str, event_id: str) -> LogEntry | None:
         return await self._ask("logged", lambda: self._tables.logs.get(session_id, {}).get(event_id))
 
+    async def logged_journeys(self) -> AsyncIterator[str]:
+        found = await self._ask("logged_journeys", lambda: [name for name, rows in self._tables.logs.items() if rows])
+        for name in found:
+            yield name
+
     async def snapshot(self, session_id: str) -> Snapshot | None:
         return await self._ask("snapshot", lambda: self._tables.snapshots.get(session_id))
 

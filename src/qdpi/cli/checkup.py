@@ -6,10 +6,12 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-from qdpi.errors import QdpiError, Unavailable
+from qdpi.errors import QdpiError
 from qdpi.remarks import Examinable, Health
 from qdpi.settings import Settings
 from qdpi.system import System
@@ -41,8 +43,8 @@ async def examine(flags: Mapping[str, Any], *, fix: bool = False) -> list[Findin
         return [*findings, _failed("settings", error)]
     findings += [Finding("settings", Health.OK, "All have values that can be used."), _disk(settings)]
     if findings[-1].health is not Health.FAIL:
-        findings += [finding async for finding in _parts(settings, fix)]
-    return [*findings, await _model(settings), _wheels(), _port(settings)]
+        findings += await _parts(settings, fix)
+    return [*findings, *await _checked("model", partial(_model, settings)), _wheels(), _port(settings)]
 
 
 def told(findings: list[dict[str, Any]]) -> str:
@@ -84,81 +86,81 @@ def _disk(settings: Settings) -> Finding:
     return Finding("data", Health.OK, detail)
 
 
-async def _parts(settings: Settings, fix: bool) -> AsyncIterator[Finding]:
+async def _parts(settings: Settings, fix: bool) -> list[Finding]:
     from qdpi.bootstrap import build_system
 
     system = build_system(settings)
-    try:
-        async for finding in _store(system, fix):
-            yield finding
-        async for finding in _bus(system, fix):
-            yield finding
-    finally:
-        await system.bus.close()
-        await system.store.close()
+    findings: list[Finding] = []
+    # What closing says is no news: whoever does not answer was found by the checks.
+    with suppress(QdpiError):
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(system.store.close)
+            stack.push_async_callback(system.bus.close)
+            findings += await _store(system, fix)
+            findings += await _bus(system, fix)
+    return findings
 
 
-async def _store(system: System, fix: bool) -> AsyncIterator[Finding]:
-    from qdpi.bootstrap import ensure_book
-    from qdpi.cli.telling import progress_line
-
+async def _store(system: System, fix: bool) -> list[Finding]:
     store = await _answering("store", system.store.open, system.store.ping)
-    yield store
     if store.health is not Health.OK:
-        return
-    for finding in await _remarks("store", system.store):
-        yield finding
-    if fix:
-        await ensure_book(system, progress_line("Taking in the book"))
-    yield await _book(system)
+        return [store]
+    return [
+        store,
+        *await _checked("store", partial(_remarks, "store", system.store)),
+        *await _checked("book", partial(_book, system, fix)),
+    ]
 
 
-async def _bus(system: System, fix: bool) -> AsyncIterator[Finding]:
-    from qdpi.events import TOPICS
-
+async def _bus(system: System, fix: bool) -> list[Finding]:
     bus = await _answering("bus", system.bus.open, system.bus.ping)
-    yield bus
     if bus.health is not Health.OK:
-        return
-    made = await system.bus.create_topics(TOPICS.values()) if fix else []
-    yield await _topics(system, made)
-    for finding in await _remarks("bus", system.bus):
-        yield finding
-    yield await _work(system)
+        return [bus]
+    return [
+        bus,
+        *await _checked("topics", partial(_topics, system, fix)),
+        *await _checked("bus", partial(_remarks, "bus", system.bus)),
+        *await _checked("work", partial(_work, system)),
+    ]
 
 
-async def _topics(system: System, made: list[str]) -> Finding:
+async def _checked(what: str, check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
+    """Return what a check finds; one that cannot be made has failed, and the others go on."""
+    try:
+        return await check()
+    except QdpiError as error:
+        return [_failed(what, error)]
+
+
+async def _topics(system: System, fix: bool) -> list[Finding]:
     from qdpi.events import TOPICS
 
+    made = await system.bus.create_topics(TOPICS.values()) if fix else []
     counts = Counter(state.partition.topic for state in await system.bus.topics())
     missing = sorted(TOPICS.keys() - counts)
     if missing:
         step = "`qdpi doctor --fix` or `qdpi kafka-topics` makes them."
-        return Finding("topics", Health.WARN, f"Not there: {', '.join(missing)}.", step)
+        return [Finding("topics", Health.WARN, f"Not there: {', '.join(missing)}.", step)]
     fewest = min(counts[topic] for topic in TOPICS)
     created = f"Made {len(made)}. " if made else ""
     partitions = f"{fewest} partition{'s' * (fewest != 1)}"
-    return Finding("topics", Health.OK, f"{created}All {len(TOPICS)} are there, with {partitions} or more.")
+    return [Finding("topics", Health.OK, f"{created}All {len(TOPICS)} are there, with {partitions} or more.")]
 
 
-async def _work(system: System) -> Finding:
+async def _work(system: System) -> list[Finding]:
     from qdpi.events import TOPICS
     from qdpi.services.line import lagging
 
     left = await lagging(system.bus, TOPICS)
     if not left:
-        return Finding("work", Health.OK, "No worker has anything left to do.")
+        return [Finding("work", Health.OK, "No worker has anything left to do.")]
     behind = ", ".join(f"{group.removeprefix('qdpi.')} has {records}" for group, records in left.items())
-    return Finding("work", Health.WARN, f"Records to do: {behind}.", "If that stays, start the worker that it names.")
+    step = "If that stays, start the worker that it names."
+    return [Finding("work", Health.WARN, f"Records to do: {behind}.", step)]
 
 
 async def _remarks(what: str, part: object) -> list[Finding]:
-    if not isinstance(part, Examinable):
-        return []
-    try:
-        return [Finding(what, *remark) for remark in await part.examine()]
-    except Unavailable as error:
-        return [_failed(what, error)]
+    return [Finding(what, *remark) for remark in await part.examine()] if isinstance(part, Examinable) else []
 
 
 async def _answering(what: str, *calls: Callable[[], Awaitable[None]]) -> Finding:
@@ -170,34 +172,36 @@ async def _answering(what: str, *calls: Callable[[], Awaitable[None]]) -> Findin
     return Finding(what, Health.OK, "It opens and answers.")
 
 
-async def _book(system: System) -> Finding:
+async def _book(system: System, fix: bool) -> list[Finding]:
+    from qdpi.bootstrap import ensure_book
     from qdpi.cli.ring_walk import walk_ring
+    from qdpi.cli.telling import progress_line
 
+    if fix:
+        await ensure_book(system, progress_line("Taking in the book"))
     revision = await system.store.canon()
     if revision is None:
-        return Finding("book", Health.WARN, "There is none yet.", "`qdpi run` brings one, or `qdpi ingest-canon PATH`.")
+        step = "`qdpi run` brings one, or `qdpi ingest-canon PATH`."
+        return [Finding("book", Health.WARN, "There is none yet.", step)]
     detail = f"{revision.title}, {revision.pages} pages, revision {revision.revision}"
     if not (await walk_ring(system.store, revision)).closed:
-        return Finding("book", Health.FAIL, f"{detail}; its ring is not closed.", "Ingest the book again.")
-    return Finding("book", Health.OK, f"{detail}, ring closed.")
+        return [Finding("book", Health.FAIL, f"{detail}; its ring is not closed.", "Ingest the book again.")]
+    return [Finding("book", Health.OK, f"{detail}, ring closed.")]
 
 
-async def _model(settings: Settings) -> Finding:
+async def _model(settings: Settings) -> list[Finding]:
     from qdpi.cli.opening import chosen_model, model_open
 
-    try:
-        model = await chosen_model(settings)
-    except QdpiError as error:
-        return _failed("model", error)
+    model = await chosen_model(settings)
     async with model_open(model):
         trouble = await model.check()
         name = model.name
     if trouble:
-        return Finding("model", Health.FAIL, f"{name}: {trouble}", "Start it, or set QDPI_MODEL to another.")
+        return [Finding("model", Health.FAIL, f"{name}: {trouble}", "Start it, or set QDPI_MODEL to another.")]
     if name == "offline":
         step = "Set OLLAMA_BASE_URL or a key, or run `make local-model`, for pages that a language model writes."
-        return Finding("model", Health.OK, "offline: the writer that needs no model.", step)
-    return Finding("model", Health.OK, f"{name} answers.")
+        return [Finding("model", Health.OK, "offline: the writer that needs no model.", step)]
+    return [Finding("model", Health.OK, f"{name} answers.")]
 
 
 def _wheels() -> Finding:

@@ -51,6 +51,7 @@ def _as_dict(mended: Mended) -> dict[str, Any]:
         "remedy": remedy.words,
         "can_be_mended": remedy.mends,
         "mended": mended.mended,
+        "cause": mended.cause or None,
     }
 
 
@@ -58,7 +59,8 @@ def _as_line(mended: Mended, apply: bool) -> str:
     found = mended.finding
     state = ("mended " if mended.mended else "LEFT   ") if apply else ""
     whose = f"journey {found.journey}, " if found.journey else ""
-    return f"{state}{found.name}: {whose}{found.place}: {found.detail}"
+    cause = f"; it cannot be mended: {mended.cause}" if mended.cause else ""
+    return f"{state}{found.name}: {whose}{found.place}: {found.detail}{cause}"
 
 
 def _summary(told: Mapping[str, Any], apply: bool) -> str:

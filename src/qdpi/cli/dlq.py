@@ -75,7 +75,7 @@ async def _show(letter_id: str, settings: Settings) -> dict[str, Any]:
 
 async def _replay(letter_id: str, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
-    from qdpi.cli.letters import find_letter, find_press
+    from qdpi.cli.letters import event_carried, find_letter, find_press
     from qdpi.cli.opening import bus_open
     from qdpi.replaying import message_for, request_of
 
@@ -83,11 +83,11 @@ async def _replay(letter_id: str, settings: Settings) -> dict[str, Any]:
         letter = await find_letter(system.bus, letter_id)
         request = request_of(letter)
         lacking = request is not None and request.symbol_code is None
-        press = await find_press(system.bus, request.press_id) if request is not None and lacking else None
+        press = await find_press(system.bus, request) if request is not None and lacking else None
         message = message_for(letter, system.now(), press)
+        told = {"letter": letter.event_id, "topic": message.topic, "event_id": event_carried(message)}
         await system.bus.publish(message)
-    event_id = dict(message.headers).get("x-event-id", b"").decode()
-    return {"letter": letter.event_id, "topic": message.topic, "event_id": event_id or None, "new_press": bool(request)}
+    return {**told, "new_press": request is not None}
 
 
 def _replayed(done: dict[str, Any]) -> str:

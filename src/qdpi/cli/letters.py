@@ -10,10 +10,11 @@ from typing import Any
 
 import structlog
 
-from qdpi.bus.port import EventBus, Record
+from qdpi.bus.port import EventBus, Message, Record
 from qdpi.cli.answering import table
 from qdpi.errors import InvalidInput, MalformedEvent
-from qdpi.events import Ask, DeadLetter, Press, decode
+from qdpi.events import Ask, DeadLetter, PageRequest, Press, body_of, decode
+from qdpi.services.enricher import PressName, press_named
 
 log = structlog.get_logger()
 
@@ -50,14 +51,27 @@ async def _letters(bus: EventBus) -> AsyncIterator[tuple[Record, DeadLetter]]:
             log.warning("dlq.malformed", offset=record.offset, cause=error.detail)
 
 
-async def find_press(bus: EventBus, press_id: str) -> Press | Ask | None:
-    """Return a press or an ask that the bus still holds, None where it is gone."""
+async def find_press(bus: EventBus, request: PageRequest) -> Press | Ask | None:
+    """Return the press or the ask that a request was made of, None where it is gone from the bus.
+
+    It is known by its body, as the enricher knows it. Raises `MalformedEvent` where it is no press at all.
+    """
+    wanted = PressName(request.session_id, request.press_id)
     model: type[Press] | type[Ask]
     for model in (Press, Ask):
         async for record in bus.scan(model.topic):
-            if record.header("x-event-id") == press_id:
+            if press_named(record) == wanted:
                 return decode(model, record.value)
     return None
+
+
+def event_carried(message: Message) -> str | None:
+    """Return the id of the event that a message carries, by its body or else its header; None where neither tells."""
+    named = body_of(message.value).get("event_id")
+    if isinstance(named, str):
+        return named
+    header = dict(message.headers).get("x-event-id")
+    return header.decode(errors="replace") if header else None
 
 
 def summary_of(letter: DeadLetter) -> dict[str, Any]:

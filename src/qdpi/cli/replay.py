@@ -24,8 +24,10 @@ def replay(
     """Fold journeys anew from their outcomes, and prove that the store shows what they come to.
 
     Pages, edges, signals, readings, vectors, index rows, the log, snapshots, section figures and vaults are
-    hashed as the outcomes call for them and as they are found. What differs is named field by field and,
-    unless --check is given, written again; then it is hashed once more. With --json each journey is a line.
+    hashed as the outcomes call for them and as they are found. Every vector is made anew from its page's text
+    and compared but for rounding, and so is every reading that no outcome tells, which are the book's. Of the
+    rows of presses and requests in the log it counts that they are there. What differs is named field by field
+    and, unless --check is given, written again; then it is hashed once more. With --json each journey is a line.
 
     Exits with 0 when all are equal, with 1 when one is not.
     """

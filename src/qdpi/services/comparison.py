@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -18,13 +18,13 @@ from qdpi.projections import (
     Departures,
     Difference,
     Fact,
-    LogRows,
     PageRows,
     ProjectionHash,
     Says,
     departures_after,
     differences,
     due_log_rows,
+    is_as_computed,
     journey_facts,
     log_row,
     newest_changes,
@@ -32,12 +32,12 @@ from qdpi.projections import (
     page_facts,
 )
 from qdpi.retrieval.index import Embedder
-from qdpi.retrieval.reading import EXTRACTOR_VERSION
+from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading, read_text
 from qdpi.services.derivation import snapshot_of
-from qdpi.services.ingest import index_row
+from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.recorder import vault_entry
 from qdpi.store.paging import outcomes_of
-from qdpi.store.port import Embedding, PageStore, Reading, Snapshot
+from qdpi.store.port import PageStore, Snapshot
 from qdpi.symbols import CHARACTER_MAP
 
 AT_ONCE: Final = 50
@@ -75,6 +75,18 @@ class Comparison(NamedTuple):
         return self.wanted == self.found
 
 
+Read = tuple[Page, Reading | None]
+"""A page with its reading, where one is told of."""
+
+
+class BothRows(NamedTuple):
+    """A page's rows as they are due and as they were found."""
+
+    page_id: str
+    due: PageRows
+    found: PageRows
+
+
 @dataclass
 class JourneyLog:
     """A journey's log as far as it is compared: its rows, what is in the vault by it, and its presses."""
@@ -104,6 +116,9 @@ class _Account:
         self.found.add(found)
         self.differences += differences(wanted, found)
 
+    def add_page(self, rows: BothRows, seq: int = 0) -> None:
+        self.add(page_facts(rows.page_id, rows.due, seq), page_facts(rows.page_id, rows.found, seq))
+
 
 async def compare(store: PageStore, session_id: str, embedder: Embedder) -> Comparison:
     """Hold a journey's outcomes, folded anew, against all that the store shows of it."""
@@ -112,11 +127,16 @@ async def compare(store: PageStore, session_id: str, embedder: Embedder) -> Comp
     departures: Departures = {}
     answered: set[str] = set()
     tidings: list[Tidings] = []
-    async for outcome, rows in _with_rows(store, session_id):
+    async for outcome, rows in _with_rows(store, session_id, embedder):
         state = _folded(state, outcome)
         departures = departures_after(departures, state)
         snapshot = snapshot_of(outcome).model_copy(update={"state": state})
-        account.add(_due_facts(outcome, state, embedder), _found_facts(outcome, rows, log.rows))
+        account.add(
+            outcome_facts(outcome, state, due_log_rows(outcome)),
+            outcome_facts(outcome, _own_state(outcome), log.rows),
+        )
+        if rows is not None:
+            account.add_page(rows, outcome.seq)
         answered.add(outcome.request_id)
         tidings.append(_tidings(outcome))
     await _close(store, session_id, account, snapshot, departures, log)
@@ -135,10 +155,9 @@ async def compare_canon(store: PageStore, embedder: Embedder) -> Comparison:
     """Hold the canon's current revision against all that the store shows of its pages; it is nobody's journey."""
     account, pages = _Account(), await canon_pages(store)
     for start in range(0, len(pages), AT_ONCE):
-        chunk = pages[start : start + AT_ONCE]
-        rows = await asyncio.gather(*(found_rows(store, page) for page in chunk))
-        for page, found in zip(chunk, rows, strict=True):
-            account.add(page_facts(page.page_id, due_rows(page, embedder)), page_facts(page.page_id, found))
+        chunk = [(page, None) for page in pages[start : start + AT_ONCE]]
+        for rows in await _both_rows(store, chunk, embedder):
+            account.add_page(rows)
     hashes = account.wanted.hexdigest(), account.found.hexdigest()
     return Comparison(None, len(pages), *hashes, tuple(account.differences))
 
@@ -180,60 +199,70 @@ def _folded(state: JourneyState, outcome: Outcome) -> JourneyState:
         return outcome.state.model_copy(update={"seq": state.seq + 1})
 
 
-def _due_facts(outcome: Outcome, state: JourneyState, embedder: Embedder) -> list[Fact]:
-    facts = outcome_facts(outcome, state, due_log_rows(outcome))
-    if outcome.page is None:
-        return facts
-    reading = reading_row(outcome.page, outcome.reading) if outcome.reading else None
-    return facts + page_facts(outcome.page.page_id, due_rows(outcome.page, embedder, reading), outcome.seq)
+def _own_state(outcome: Outcome) -> JourneyState:
+    return outcome.state.model_copy(update={"seq": outcome.seq})
 
 
-def _found_facts(outcome: Outcome, rows: PageRows | None, log: LogRows) -> list[Fact]:
-    facts = outcome_facts(outcome, outcome.state.model_copy(update={"seq": outcome.seq}), log)
-    return (
-        facts if outcome.page is None or rows is None else facts + page_facts(outcome.page.page_id, rows, outcome.seq)
-    )
+def due_rows(read: Sequence[Read], embedder: Embedder) -> list[PageRows]:
+    """Return the rows that pages call for: the vector of each page's text, and its reading where none is given.
+
+    That takes some milliseconds a page: call it in a thread.
+    """
+    vectors = embeddings_of([page for page, _ in read], embedder)
+    return [
+        PageRows(
+            page,
+            page.edges,
+            page.signals,
+            reading_row(page, reading or read_text(page.text)),
+            vector,
+            index_row(page, embedder.model),
+        )
+        for (page, reading), vector in zip(read, vectors, strict=True)
+    ]
 
 
-def due_rows(page: Page, embedder: Embedder, reading: Reading | None = None) -> PageRows:
-    """Return the rows that a page calls for; without its reading, that some is kept."""
-    vector = Embedding(
-        page_id=page.page_id, revision=page.revision, model=embedder.model, dim=embedder.dim, embedding=b""
-    )
-    kept = reading or Reading(
-        page_id=page.page_id, revision=page.revision, extractor_version=EXTRACTOR_VERSION, reading={}
-    )
-    return PageRows(page, page.edges, page.signals, kept, vector, index_row(page, embedder.model))
-
-
-async def found_rows(store: PageStore, page: Page, version: str | None = None) -> PageRows:
-    """Return the rows that the store has of a page; of its reading by any but a named version, that it is kept."""
+async def found_rows(store: PageStore, page: Page, version: str) -> PageRows:
+    """Return the rows that the store has of a page; of its readings that by a version of the extractor."""
     key = (page.page_id, page.revision)
     found, edges, signals, readings, vectors, index = await asyncio.gather(
         store.page(page.page_id),
         store.edges(page.page_id),
         store.signals(page.page_id),
-        store.readings([key], version or EXTRACTOR_VERSION),
+        store.readings([key], version),
         store.embeddings([page.page_id]),
         store.index_row(CHARACTER_MAP[page.char_hex], page.section, page.page_id),
     )
-    reading = readings.get(key)
-    if reading is not None and version is None:
-        reading = reading.model_copy(update={"reading": {}})
-    return PageRows(found, edges, signals, reading, vectors.get(page.page_id), index)
+    return PageRows(found, edges, signals, readings.get(key), vectors.get(page.page_id), index)
 
 
-async def _with_rows(store: PageStore, session_id: str) -> AsyncIterator[tuple[Outcome, PageRows | None]]:
+async def _both_rows(store: PageStore, read: Sequence[Read], embedder: Embedder) -> list[BothRows]:
+    """Return the rows of pages; what is due is made in a thread while the store is asked for what is there."""
+    versions = ((page, reading.version if reading else EXTRACTOR_VERSION) for page, reading in read)
+    due, found = await asyncio.gather(
+        asyncio.to_thread(due_rows, read, embedder),
+        asyncio.gather(*(found_rows(store, page, version) for page, version in versions)),
+    )
+    return [
+        BothRows(page.page_id, wanted, _judged(there, wanted))
+        for (page, _), wanted, there in zip(read, due, found, strict=True)
+    ]
+
+
+def _judged(found: PageRows, due: PageRows) -> PageRows:
+    if found.vector is None or due.vector is None:
+        return found
+    return replace(found, as_computed=is_as_computed(found.vector, due.vector))
+
+
+async def _with_rows(
+    store: PageStore, session_id: str, embedder: Embedder
+) -> AsyncIterator[tuple[Outcome, BothRows | None]]:
     async for chunk in outcomes_of(store, session_id):
-        rows = await asyncio.gather(*(_rows_of(store, outcome) for outcome in chunk))
-        for pair in zip(chunk, rows, strict=True):
-            yield pair
-
-
-async def _rows_of(store: PageStore, outcome: Outcome) -> PageRows | None:
-    if outcome.page is None:
-        return None
-    return await found_rows(store, outcome.page, outcome.reading.version if outcome.reading else None)
+        written = [(outcome.page, outcome.reading) for outcome in chunk if outcome.page is not None]
+        rows = iter(await _both_rows(store, written, embedder))
+        for outcome in chunk:
+            yield outcome, None if outcome.page is None else next(rows)
 
 
 async def read_log(store: PageStore, session_id: str) -> JourneyLog:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -25,6 +25,25 @@ ASK_USER = 10
 
 _SESSION: TypeAdapter[str] = TypeAdapter(Session)
 _ID: TypeAdapter[str] = TypeAdapter(Id)
+
+
+class PressName(NamedTuple):
+    """What a press is answered by: its journey and its id."""
+
+    journey: str
+    press: str
+
+
+def press_named(record: Record) -> PressName | None:
+    """Return the press that a record's body names, None where it cannot be answered.
+
+    Of such a record no request is made: it ends as a dead letter alone, whatever its headers say.
+    """
+    body = body_of(record.value)
+    try:
+        return PressName(_SESSION.validate_python(body["session_id"]), _ID.validate_python(body["event_id"]))
+    except (KeyError, ValidationError):
+        return None
 
 
 class Enricher:
@@ -85,18 +104,16 @@ class Enricher:
         return give_up
 
     def _refusal(self, record: Record, fault: Fault) -> PageRequest | None:
-        try:
-            body = body_of(record.value)
-            session, press = _SESSION.validate_python(body["session_id"]), _ID.validate_python(body["event_id"])
-        except (KeyError, ValidationError):
+        named = press_named(record)
+        if named is None:
             return None
         return PageRequest(
-            event_id=request_id(press),
+            event_id=request_id(named.press),
             ts=record.taken_at,
-            session_id=session,
-            cause_id=press,
-            press_id=press,
-            request_id=request_id(press),
+            session_id=named.journey,
+            cause_id=named.press,
+            press_id=named.press,
+            request_id=request_id(named.press),
             error=fault,
         )
 

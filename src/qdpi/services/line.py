@@ -24,6 +24,7 @@ from qdpi.events import (
     body_of,
 )
 from qdpi.outcome import GENERATOR_GROUP
+from qdpi.services.enricher import PressName, press_named
 from qdpi.services.recorder import RECORDED
 
 ENRICHER: Final = "qdpi.enricher"
@@ -129,12 +130,12 @@ class Line:
     updates: set[str] = field(default_factory=set)
     records: set[str] = field(default_factory=set)
     vaults: set[str] = field(default_factory=set)
-    pressed: dict[str, Record] = field(default_factory=dict)
+    pressed: dict[PressName, Record] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
 
 
 async def read_line(
-    bus: EventBus, journeys: Collection[str], *, presses: Collection[str], told: Collection[str]
+    bus: EventBus, journeys: Collection[str], *, presses: Collection[PressName], told: Collection[str]
 ) -> Line:
     """Read what stands in line of journeys, in the order in which work flows, and which of some events are told."""
     line = Line()
@@ -148,9 +149,9 @@ async def read_line(
             line.vaults.add(journey_of(record) or "")
     for topic in READ_BY[ENRICHER] if presses else ():
         async for record in bus.scan(topic):
-            press = event_of(record)
-            if press is not None and press in presses:
-                line.pressed.setdefault(press, record)
+            named = press_named(record)
+            if named is not None and named in presses:
+                line.pressed.setdefault(named, record)
     for topic in (PageDone.topic, PageFailed.topic, DeadLetter.topic) if told else ():
         line.told |= {event async for record in bus.scan(topic) if (event := event_of(record) or "") in told}
     return line

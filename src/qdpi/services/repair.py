@@ -7,30 +7,22 @@ to finish, is a finding.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from qdpi.bus.port import Message
-from qdpi.bus.publisher import message_of
-from qdpi.errors import MalformedEvent
-from qdpi.events import TOPICS, Ask, Press, Stop, VaultChange, decode
 from qdpi.identity import request_id
 from qdpi.projections import FIGURES, INDEX, LOG, SNAPSHOTS, VAULT, VECTORS, Difference
 from qdpi.repairing import Finding, Mended, finding, findings_of
 from qdpi.services.comparison import Comparison, Tidings, compare, compare_canon
-from qdpi.services.derivation import tell
-from qdpi.services.indexer import Indexer
+from qdpi.services.enricher import PressName
 from qdpi.services.janitor import idle_page_topics
-from qdpi.services.line import Line, journey_of, read_line
-from qdpi.services.recorder import record_event
-from qdpi.services.replay import rebuild, rebuild_canon
+from qdpi.services.line import Line, Seen, read_line
+from qdpi.services.mending import Mending, event_of_log
 from qdpi.services.suspicion import FirstLook, Suspect, Suspects
 from qdpi.system import System
 
 SUSPECTS_AT_ONCE: Final = 500
 """How many journeys and presses are looked at again together: each second look reads what the bus holds."""
-_INPUTS: Final = (Press.topic, Ask.topic, Stop.topic, VaultChange.topic)
 
 
 class Verdict(NamedTuple):
@@ -46,7 +38,6 @@ class Repair:
 
     def __init__(self, system: System, *, apply: bool, progress: Callable[[int], None] = lambda done: None) -> None:
         self._system, self._apply = system, apply
-        self._indexer = Indexer(system.store, system.publisher, system.embedder)
         self._look = FirstLook(system, progress)
         self._busy = 0
 
@@ -67,12 +58,22 @@ class Repair:
 
     async def of_all(self) -> AsyncIterator[Mended]:
         """Give what is amiss with every journey, with the canon, and with the topics."""
-        async for mended in self._journeys(self._system.store.journeys(), None):
+        async for mended in self._journeys(self._every_journey(), None):
             yield mended
         for mended in await self._canon():
             yield mended
         async for mended in self._topics():
             yield mended
+
+    async def _every_journey(self) -> AsyncIterator[str]:
+        """Give the journeys that have outcomes, then those of which only the log knows."""
+        seen = Seen()
+        async for journey in self._system.store.journeys():
+            seen.add(journey)
+            yield journey
+        async for journey in self._system.store.logged_journeys():
+            if journey not in seen:
+                yield journey
 
     async def _journeys(self, sessions: AsyncIterator[str], only: Collection[str] | None) -> AsyncIterator[Mended]:
         suspects = Suspects()
@@ -87,17 +88,19 @@ class Repair:
 
     async def _second_look(self, suspects: Suspects) -> list[Mended]:
         due = {event for seen in suspects.journeys.values() for t in seen.tidings for event in self._look.untold(t)}
-        line = await read_line(self._system.bus, suspects.sessions(), presses=suspects.presses, told=due)
+        presses = {*suspects.presses, *_unlogged(suspects.journeys)}
+        line = await read_line(self._system.bus, suspects.sessions(), presses=presses, told=due)
         verdicts = [await self._judge(*suspect, line) for suspect in suspects.journeys.items()]
         lost = [press for press in suspects.presses.values() if await self._is_lost(press, line)]
-        left = await self._mend(verdicts, lost, line) if self._apply else {}
-        return [
-            *(self._mended(found, left) for verdict in verdicts for found in _findings(verdict)),
-            *(self._mended(_lost(press), left) for press in lost),
-        ]
+        mending = Mending(self._system)
+        if self._apply:
+            await _mend(mending, verdicts, lost, line)
+        findings = [found for verdict in verdicts for found in _findings(verdict)]
+        return [self._mended(found, mending) for found in [*findings, *map(_lost, lost)]]
 
-    def _mended(self, found: Finding, left: dict[str | None, set[str]]) -> Mended:
-        return Mended(found, self._apply and found.remedy.mends and found.place not in left.get(found.journey, ()))
+    def _mended(self, found: Finding, mending: Mending) -> Mended:
+        cause = mending.left.get((found.journey, found.place))
+        return Mended(found, self._apply and found.remedy.mends and cause is None, cause or "")
 
     async def _compare(self, session: str) -> Comparison:
         return await compare(self._system.store, session, self._system.embedder)
@@ -106,9 +109,10 @@ class Repair:
         again = await self._compare(journey)
         seen = {difference[:3] for difference in first.differences}
         moved = {SNAPSHOTS, FIGURES} if again.outcomes != first.outcomes else set()
+        wanting = [difference for difference in again.differences if not _is_no_row(difference, journey, line)]
         real = tuple(
             difference
-            for difference in again.differences
+            for difference in wanting
             if difference[:3] in seen and difference.table not in moved and not _in_line(difference, again, line)
         )
         untold = tuple(
@@ -117,55 +121,53 @@ class Repair:
             if tidings.request not in line.requests
             and any(event not in line.told for event in self._look.untold(tidings))
         )
-        self._busy += not real and not untold
+        is_settled = bool(again.differences) and not wanting
+        self._busy += not (real or untold or is_settled)
         return Verdict(journey, again._replace(differences=real), untold)
 
     async def _is_lost(self, suspect: Suspect, line: Line) -> bool:
-        in_line = suspect.press in line.presses or request_id(suspect.press) in line.requests
+        journey, press = suspect.name
+        in_line = press in line.presses or request_id(press) in line.requests
         self._busy += in_line
-        return not in_line and not await self._system.store.outcome(suspect.journey, request_id(suspect.press))
-
-    async def _mend(self, verdicts: list[Verdict], lost: list[Suspect], line: Line) -> dict[str | None, set[str]]:
-        """Mend what was found; return the places of each journey that differ still."""
-        damaged = {verdict.journey: verdict.comparison for verdict in verdicts if verdict.comparison.differences}
-        await self._record_again([name for name, seen in damaged.items() if any(map(_is_recorded, seen.differences))])
-        left: dict[str | None, set[str]] = {}
-        for journey, comparison in damaged.items():
-            await rebuild(self._system.store, journey, comparison, self._indexer)
-            left[journey] = _places(await self._compare(journey))
-        for verdict in verdicts:
-            for tidings in verdict.untold:
-                await self._tell(verdict.journey, tidings.seq)
-        for press in lost:
-            await self._system.bus.publish(_press_again(press, line))
-        return left
-
-    async def _record_again(self, journeys: Collection[str]) -> None:
-        """Bring into journeys' logs and vaults what the bus still has of them, as the recorder does."""
-        for topic in _INPUTS if journeys else ():
-            async for record in self._system.bus.scan(topic):
-                if journey_of(record) in journeys:
-                    with suppress(MalformedEvent):  # no event of the log: it ended as a dead letter
-                        await record_event(decode(TOPICS[topic].model, record.value), self._system.store)
-
-    async def _tell(self, journey: str, seq: int) -> None:
-        for outcome in await self._system.store.outcomes(journey, after=seq - 1, limit=1):
-            await tell(outcome, self._system.publisher)
+        return not in_line and not await self._system.store.outcome(journey, request_id(press))
 
     async def _canon(self) -> list[Mended]:
-        system = self._system
-        seen = await compare_canon(system.store, system.embedder)
-        left: set[str] = set()
+        mending, seen = Mending(self._system), await compare_canon(self._system.store, self._system.embedder)
         if self._apply and not seen.equal:
-            await rebuild_canon(system.store, seen, self._indexer)
-            left = _places(await compare_canon(system.store, system.embedder))
-        return [self._mended(found, {None: left}) for found in findings_of(None, seen.differences)]
+            await mending.canon(seen)
+        return [self._mended(found, mending) for found in findings_of(None, seen.differences)]
 
     async def _topics(self) -> AsyncIterator[Mended]:
-        idle = idle_page_topics(await self._system.bus.topics())
-        deleted = await self._system.bus.delete_topics(idle) if self._apply and idle else []
-        for topic in idle:
-            yield Mended(finding("page-topic-idle", None, topic, "it holds nothing"), topic in deleted)
+        mending, idle = Mending(self._system), idle_page_topics(await self._system.bus.topics())
+        for topic in await mending.topics(idle) if self._apply else idle:
+            yield self._mended(finding("page-topic-idle", None, topic, "it holds nothing any more"), mending)
+
+
+async def _mend(mending: Mending, verdicts: list[Verdict], lost: list[Suspect], line: Line) -> None:
+    await mending.journeys({v.journey: v.comparison for v in verdicts if v.comparison.differences})
+    for verdict in verdicts:
+        for tidings in verdict.untold:
+            await mending.tidings(verdict.journey, tidings.seq, _untold(verdict.journey, tidings).place)
+    for press in lost:
+        await mending.press(press, line, _lost(press).place)
+
+
+def _unlogged(journeys: Mapping[str, Comparison]) -> set[PressName]:
+    """Return the events, as presses, whose rows journeys' logs lack."""
+    return {
+        PressName(journey, difference.key)
+        for journey, comparison in journeys.items()
+        for difference in comparison.differences
+        if difference.table == LOG and not difference.field
+    }
+
+
+def _is_no_row(difference: Difference, journey: str, line: Line) -> bool:
+    """Tell whether a row is missing that no recorder can write: of a press that is answered, and no event of a log."""
+    if difference.table != LOG or difference.field:
+        return False
+    press = line.pressed.get(PressName(journey, difference.key))
+    return press is not None and event_of_log(press) is None
 
 
 def _in_line(difference: Difference, comparison: Comparison, line: Line) -> bool:
@@ -180,37 +182,20 @@ def _in_line(difference: Difference, comparison: Comparison, line: Line) -> bool
     return difference.table == VAULT and comparison.journey in line.vaults
 
 
-def _is_recorded(difference: Difference) -> bool:
-    return difference.table == VAULT or (difference.table == LOG and not difference.field)
-
-
 def _findings(verdict: Verdict) -> list[Finding]:
-    untold = (
-        finding(
-            "outcome-untold", verdict.journey, f"outcomes/{tidings.seq}", f"outcome {tidings.seq} is not on the bus"
-        )
-        for tidings in verdict.untold
-    )
+    untold = (_untold(verdict.journey, tidings) for tidings in verdict.untold)
     return [*findings_of(verdict.journey, verdict.comparison.differences), *untold]
+
+
+def _untold(journey: str, tidings: Tidings) -> Finding:
+    detail = f"outcome {tidings.seq} is not on the bus"
+    return finding("outcome-untold", journey, f"outcomes/{tidings.seq}", detail)
 
 
 def _lost(press: Suspect) -> Finding:
     where = "the log" if press.entry else "the bus"
     detail = f"it stands on {where}, has no outcome and nobody is to give it one"
-    return finding("press-unanswered", press.journey, f"presses/{press.press}", detail)
-
-
-def _press_again(press: Suspect, line: Line) -> Message:
-    record = line.pressed.get(press.press)
-    if record is not None:
-        return Message(record.topic, record.key, record.value, record.headers)
-    if press.entry is None:
-        raise ValueError(f"Press {press.press} was found neither on the bus nor in the log.")
-    return message_of(decode(Ask if press.entry.type == Ask.topic else Press, press.entry.payload_json.encode()))
-
-
-def _places(comparison: Comparison) -> set[str]:
-    return {found.place for found in findings_of(None, comparison.differences)}
+    return finding("press-unanswered", press.name.journey, f"presses/{press.name.press}", detail)
 
 
 async def each(sessions: Iterable[str]) -> AsyncIterator[str]:

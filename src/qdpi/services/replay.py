@@ -77,12 +77,14 @@ async def _at_rest(system: System, session_id: str) -> Comparison:
 
 async def rebuild_canon(store: PageStore, comparison: Comparison, indexer: Indexer) -> None:
     """Write again the rows of the canon's pages that a comparison found to differ."""
-    differing = {difference.key for difference in comparison.differences}
+    differing: dict[str, set[str]] = {}
+    for difference in comparison.differences:
+        differing.setdefault(difference.key, set()).add(difference.table)
     for page in await canon_pages(store):
         if page.page_id in differing:
             await store.link_page(page)
             await store.put_page(page)
-            await indexer.index(page.page_id)
+            await indexer.index(page.page_id, again=READINGS in differing[page.page_id])
 
 
 async def rebuild(store: PageStore, session_id: str, comparison: Comparison, indexer: Indexer) -> None:
@@ -115,4 +117,5 @@ async def _rewrite(outcome: Outcome, tables: Mapping[int, set[str]], store: Page
     if LOG in differing:
         await store.append_log([log_entry(outcome.request)])
     if outcome.page is not None and differing & {READINGS, VECTORS, INDEX}:
-        await indexer.index(outcome.page.page_id)
+        # A reading that the outcome tells was written with the page.
+        await indexer.index(outcome.page.page_id, again=outcome.reading is None and READINGS in differing)

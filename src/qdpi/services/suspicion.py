@@ -11,7 +11,8 @@ from qdpi.events import Ask, DeadLetter, PageDone, PageFailed, Press
 from qdpi.identity import request_id
 from qdpi.outcome import GENERATOR_GROUP, LogEntry
 from qdpi.services.comparison import Comparison, Tidings, compare
-from qdpi.services.line import ENRICHER, Seen, Told, event_of, finished, journey_of, waiting
+from qdpi.services.enricher import PressName, press_named
+from qdpi.services.line import ENRICHER, Seen, Told, event_of, finished, waiting
 from qdpi.system import System
 
 _JOURNEYS_AT_ONCE: Final = 16
@@ -20,19 +21,18 @@ _PRESSED: Final = (Press.topic, Ask.topic)
 
 
 class Suspect(NamedTuple):
-    """A press that may be lost: its journey, and its row of the log where that is where it was found."""
+    """A press that may be lost, and its row of the log where that is where it was found."""
 
-    press: str
-    journey: str
+    name: PressName
     entry: LogEntry | None = None
 
 
 @dataclass
 class Suspects:
-    """Journeys as they were seen, and presses by their event ids."""
+    """Journeys as they were seen, and presses by their names."""
 
     journeys: dict[str, Comparison] = field(default_factory=dict)
-    presses: dict[str, Suspect] = field(default_factory=dict)
+    presses: dict[PressName, Suspect] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.journeys) + len(self.presses)
@@ -42,11 +42,11 @@ class Suspects:
         if isinstance(suspect, Comparison):
             self.journeys[suspect.journey or ""] = suspect
         else:
-            self.presses.setdefault(suspect.press, suspect)
+            self.presses.setdefault(suspect.name, suspect)
 
     def sessions(self) -> set[str]:
         """Return the journeys that they are of."""
-        return {*self.journeys, *(press.journey for press in self.presses.values())}
+        return {*self.journeys, *(name.journey for name in self.presses)}
 
 
 class FirstLook:
@@ -73,7 +73,7 @@ class FirstLook:
             for comparison in await asyncio.gather(*map(self._compare, chunk)):
                 for entry in comparison.unanswered:
                     if not self._stands_in_line(entry.event_id):
-                        yield Suspect(entry.event_id, entry.session_id, entry)
+                        yield Suspect(PressName(entry.session_id, entry.event_id), entry)
                 if not comparison.equal or any(map(self.untold, comparison.tidings)):
                     yield comparison
             self.journeys += len(chunk)
@@ -92,16 +92,16 @@ class FirstLook:
         reached = await finished(self._system.bus, ENRICHER, _PRESSED)
         for topic in _PRESSED:
             async for record in self._system.bus.scan(topic):
-                press, journey = event_of(record), journey_of(record)
-                if press is None or journey is None or (only is not None and journey not in only):
+                name = press_named(record)
+                if name is None or (only is not None and name.journey not in only):
                     continue
-                if record.offset < reached.get(record.partition, 0) and not await self._answered(journey, press):
-                    yield Suspect(press, journey)
+                if record.offset < reached.get(record.partition, 0) and not await self._answered(name):
+                    yield Suspect(name)
 
-    async def _answered(self, journey: str, press: str) -> bool:
-        if await self._system.store.outcome(journey, request_id(press)) is not None:
+    async def _answered(self, name: PressName) -> bool:
+        if await self._system.store.outcome(name.journey, request_id(name.press)) is not None:
             return True
-        return self._stands_in_line(press)
+        return self._stands_in_line(name.press)
 
     def _stands_in_line(self, press: str) -> bool:
         stands = press in self._pending or request_id(press) in self._pending

@@ -226,6 +226,10 @@ class PageStore(Protocol):
         """Give every journey that has an outcome, each once, in no order."""
         ...
 
+    def logged_journeys(self) -> AsyncIterator[str]:
+        """Give every journey that has a row of the events log, each once, in no order."""
+        ...
+
     async def has_journeys(self) -> bool:
         """Tell whether any journey has an outcome."""
         ...

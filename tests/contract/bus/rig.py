@@ -7,11 +7,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
+from qdpi.backoff import Backoff
 from qdpi.bus.port import Delivery, EventBus, Membership, Message, Partition, Record
+from qdpi.errors import BusUnavailable
 from qdpi.events import Press, TopicSpec
 
 PATIENCE: Final = 60.0
 """Seconds after which a test that waits for something gives up. No test waits for time to pass."""
+
+
+OFTEN: Final = Backoff(first=0.05, most=0.2)
 
 
 class BusRig(Protocol):
@@ -58,6 +63,17 @@ def values(records: Iterable[Record]) -> list[bytes | None]:
 def after(records: Sequence[Record]) -> dict[Partition, int]:
     """The offsets to commit once records are done."""
     return {record.partition: record.offset + 1 for record in records}
+
+
+async def until_away(call: Callable[[], Awaitable[object]]) -> BusUnavailable:
+    """Call until the bus is said to be away."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await call()
+                await asyncio.sleep(0)
+            except BusUnavailable as error:
+                return error
 
 
 async def fetch(member: Membership, count: int, limit: int = 100) -> list[Record]:

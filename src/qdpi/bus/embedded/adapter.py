@@ -135,6 +135,10 @@ class EmbeddedBus:
         """Delete topics and all they hold."""
         return await self._database.write(partial(log.delete_all, names=tuple(names)))
 
+    async def delete_idle(self, names: Iterable[str]) -> list[str]:
+        """Delete those of some topics that hold nothing, so that nothing published meanwhile is lost."""
+        return await self._database.write(partial(log.delete_idle, names=tuple(names)))
+
     async def trim(self, now: datetime) -> int:
         """Drop expired records, and of compacted topics all but each key's newest, if every group read them."""
         dropped = 0

@@ -62,6 +62,15 @@ def delete_all(connection: Connection, names: Iterable[str]) -> list[str]:
     return [name for name in names if _delete(connection, name)]
 
 
+def delete_idle(connection: Connection, names: Iterable[str]) -> list[str]:
+    """Delete those of some topics that hold nothing; return the names of those that were there."""
+    return [name for name in names if not _holds_records(connection, name) and _delete(connection, name)]
+
+
+def _holds_records(connection: Connection, name: str) -> bool:
+    return connection.execute("SELECT 1 FROM records WHERE topic = ? LIMIT 1", (name,)).fetchone() is not None
+
+
 def _delete(connection: Connection, name: str) -> bool:
     connection.execute("DELETE FROM records WHERE topic = ?", (name,))
     return bool(connection.execute("UPDATE topics SET live = 0 WHERE name = ? AND live", (name,)).rowcount)

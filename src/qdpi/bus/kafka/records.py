@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from operator import methodcaller
 from typing import Final
 
 import structlog
@@ -15,6 +16,12 @@ from qdpi.bus.port import Headers, Partition, Record
 
 log = structlog.get_logger()
 
+_HEADERS: Final = methodcaller("headers")
+"""Asks a message for its headers. Where a name is not UTF-8 the client gives broken ones and leaves its error lying.
+
+Called in this way the interpreter notices, and raises `SystemError`; called directly from hot code it does not, and
+dies of them later.
+"""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -32,9 +39,8 @@ def record_of(message: KafkaMessage, names: Names) -> Record:
 
 def _headers(message: KafkaMessage) -> Headers:
     try:
-        told = message.headers() or []
-    except (SystemError, UnicodeDecodeError):
-        # The client cannot say a name that is not UTF-8, nor then any other; what the value says still counts.
+        told = _HEADERS(message) or []
+    except SystemError:
         log.warning("kafka.headers_unreadable", topic=message.topic(), offset=message.offset())
         return ()
     pairs = told.items() if isinstance(told, dict) else told

@@ -35,6 +35,7 @@ _READ_LOG_SINCE: Final = select(_LOG, "events_log", "WHERE session_id = :session
 _LOGGED: Final = select(
     _LOG, "events_log", "WHERE session_id = :session_id AND event_id = :event_id LIMIT 1 ALLOW FILTERING"
 )
+_LOGGED_JOURNEYS: Final = Statement("SELECT DISTINCT session_id FROM {keyspace}.events_log", page=1_000)
 _BEFORE: Final = select(["event_id"], "events_log", "WHERE session_id = :session_id AND ts < :since", page=5_000)
 _SAVE: Final = insert("state_snapshots", _SNAPSHOT, timed=True)
 _NEWEST: Final = select(_SNAPSHOT, "state_snapshots", "WHERE session_id = :session_id LIMIT 2")
@@ -79,6 +80,12 @@ class Journeys(OnCluster):
         """Return a journey's row of one event as it first was; the server looks through the journey's log for it."""
         row = await self._connection.first(_LOGGED, session_id=session_id, event_id=event_id)
         return _entry(row) if row else None
+
+    async def logged_journeys(self) -> AsyncIterator[str]:
+        """Give every journey that has a row of the events log, each once, in no order."""
+        async for page in self._connection.pages(_LOGGED_JOURNEYS):
+            for row in page:
+                yield row["session_id"]
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """Store a journey's snapshot and its section figures, whatever the order in which snapshots come.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from qdpi.identity import time_uuid
@@ -16,6 +17,7 @@ from qdpi.store.rows import SectionFigures, microseconds, section_figures, time_
 
 SNAPSHOTS_KEPT: Final = 50
 """How many snapshots of a journey are kept; any other is a fold away."""
+_JOURNEYS_READ: Final = 1_000
 _EARLIEST: Final = microseconds(datetime.min.replace(tzinfo=UTC))
 
 _LOG = (
@@ -69,6 +71,14 @@ class Journeys(OnDatabase):
 
         return await self._database.read(read)
 
+    async def logged_journeys(self) -> AsyncIterator[str]:
+        """Give every journey that has a row of the events log, each once: by its id, some at a time."""
+        found = await self._database.read(partial(_logged_journeys, after=""))
+        while found:
+            for name in found:
+                yield name
+            found = await self._database.read(partial(_logged_journeys, after=found[-1]))
+
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """Store a journey's snapshot and its section figures; the newest 50 snapshots are kept."""
         stored = _snapshot_row(snapshot)
@@ -109,6 +119,11 @@ class Journeys(OnDatabase):
             return {section: SectionFigures(*figures) for section, *figures in found}
 
         return await self._database.read(read)
+
+
+def _logged_journeys(connection: sqlite3.Connection, after: str) -> list[str]:
+    sql = "SELECT DISTINCT session_id FROM events_log WHERE session_id > ? ORDER BY session_id LIMIT ?"
+    return [name for (name,) in connection.execute(sql, (after, _JOURNEYS_READ))]
 
 
 def _log_entry(stored: dict[str, Any]) -> LogEntry:

@@ -1,0 +1,185 @@
+"""What rows hold is compared, not only that they are there: a row that says something else is found and mended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import pytest
+from tests.repair.world import World
+from tests.support import factories
+from tests.support.flow import EMBEDDER
+
+from qdpi.events import Press
+from qdpi.outcome import log_entry
+from qdpi.page_schema import Page
+from qdpi.retrieval.reading import EXTRACTOR_VERSION
+from qdpi.services.ingest import embeddings_of
+from qdpi.services.replay import Replayed, replay, replay_all
+from qdpi.store.port import PageStore
+
+CANON: Final = "S01-P0003"
+Harm = Callable[[PageStore, Page], Awaitable[None]]
+"""Makes a row of a page say something else."""
+
+
+def leading_elsewhere(**edges: Any) -> Harm:
+    return lambda store, page: store.put_page(
+        page.model_copy(update={"edges": page.edges.model_copy(update=edges)}),
+    )
+
+
+async def another_novelty(store: PageStore, page: Page) -> None:
+    signals = page.signals.model_copy(update={"novelty": 0.125})
+    await store.put_page(page.model_copy(update={"signals": signals}))
+
+
+async def zeroed_vector(store: PageStore, page: Page) -> None:
+    kept = (await store.embeddings([page.page_id]))[page.page_id]
+    await store.put_embeddings([kept.model_copy(update={"embedding": bytes(len(kept.embedding))})])
+
+
+async def cut_vector(store: PageStore, page: Page) -> None:
+    kept = (await store.embeddings([page.page_id]))[page.page_id]
+    await store.put_embeddings([kept.model_copy(update={"embedding": kept.embedding[:-4]})])
+
+
+async def vector_of_another_text(store: PageStore, page: Page) -> None:
+    await store.put_embeddings(embeddings_of([page.model_copy(update={"text": f"{page.text} A fox."})], EMBEDDER))
+
+
+def reading_that_says(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Harm:
+    async def harm(store: PageStore, page: Page) -> None:
+        key = (page.page_id, page.revision)
+        kept = (await store.readings([key], EXTRACTOR_VERSION))[key]
+        await store.put_readings([kept.model_copy(update={"reading": change(dict(kept.reading))})])
+
+    return harm
+
+
+HARM: Final[dict[str, tuple[Harm, str, set[str]]]] = {
+    "a page's own row leads elsewhere": (
+        leading_elsewhere(next_within="S01-P0009", forks=("S01-P0007",)),
+        "page-changed",
+        {"edges.next_within", "edges.forks"},
+    ),
+    "a page's own row has other signals": (another_novelty, "page-changed", {"signals.novelty"}),
+    "a vector is all zeros": (zeroed_vector, "vector-changed", {"as_computed"}),
+    "a vector lacks its last number": (cut_vector, "vector-changed", {"as_computed"}),
+    "a vector is that of another text": (vector_of_another_text, "vector-changed", {"as_computed"}),
+    "a reading has another summary": (
+        reading_that_says(lambda reading: {**reading, "summary": "Nothing happens."}),
+        "reading-changed",
+        {"reading.summary"},
+    ),
+    "a reading says nothing": (
+        reading_that_says(lambda reading: {}),
+        "reading-changed",
+        {f"reading.{name}" for name in ("anchors", "entities", "hooks", "motifs", "scores", "summary", "version")},
+    ),
+}
+"""By what happened: how it is done, and the name and the fields that it is found by."""
+
+
+async def page_of(store: PageStore, whose: str) -> Page:
+    """Return the canon's page, or a journey's first."""
+    if whose == CANON:
+        return next(page for page in await store.canon_pages(1) if page.page_id == CANON)
+    page = (await store.outcomes(whose))[0].page
+    assert page is not None
+    return page
+
+
+async def harm(world: World, whose: str, *names: str) -> None:
+    async with world.system(mending=True) as system:
+        page = await page_of(system.store, whose)
+        for name in names:
+            await HARM[name][0](system.store, page)
+
+
+async def replayed(world: World, *, check: bool) -> dict[str | None, Replayed]:
+    """Replay every journey and the book."""
+    async with world.system(mending=True) as system:
+        return {each.after.journey: each async for each in replay_all(system, check=check)}
+
+
+@pytest.mark.parametrize("whose", ["alice", CANON])
+@pytest.mark.parametrize("name", HARM)
+async def test_a_row_that_says_something_else_is_found_by_its_field_and_mended_by_a_repair(
+    embedded: World, name: str, whose: str
+) -> None:
+    await harm(embedded, whose, name)
+    _, finding, fields = HARM[name]
+
+    seen = (await replayed(embedded, check=True))["alice" if whose == "alice" else None].after
+    found = await embedded.found(apply=True)
+
+    assert not seen.equal
+    assert {difference.field for difference in seen.differences} == fields
+    assert [each.journey for each in found.pop(finding)] == [seen.journey]
+    assert found == {}
+    assert await embedded.found() == {}
+
+
+@pytest.mark.parametrize("whose", ["alice", CANON])
+async def test_a_replay_writes_pages_vectors_and_readings_again_as_they_were(embedded: World, whose: str) -> None:
+    tables = ("pages", "page_embeddings", "readings")
+    before = {table: contents(embedded, table) for table in tables}
+    await harm(embedded, whose, *HARM)
+    assert all(contents(embedded, table) != before[table] for table in tables)
+
+    await replayed(embedded, check=False)
+
+    assert {table: contents(embedded, table) for table in tables} == before
+    assert all(each.after.equal for each in (await replayed(embedded, check=True)).values())
+
+
+def contents(world: World, table: str) -> list[str]:
+    """Return a table's rows; `change` counts the writings of a vector, and is none of its contents."""
+    rows = [{name: value for name, value in row.items() if name != "change"} for row in world.tables.rows(table)]
+    return sorted(json.dumps(row, default=bytes.hex, sort_keys=True) for row in rows)
+
+
+@pytest.mark.kafka
+@pytest.mark.cassandra
+async def test_on_servers_a_repair_finds_and_mends_what_rows_say(cluster: World) -> None:
+    for whose in ("alice", CANON):
+        await harm(cluster, whose, *HARM)
+
+    found = await cluster.found(apply=True)
+
+    assert {name: len(findings) for name, findings in found.items()} == {name: 2 for _, name, _ in HARM.values()}
+    assert await cluster.found() == {}
+    assert all(each.after.equal for each in (await replayed(cluster, check=True)).values())
+
+
+async def test_vectors_that_are_all_zero_are_found_one_by_one_and_mended(embedded: World) -> None:
+    async with embedded.system(mending=True) as system:
+        journeys = [session async for session in system.store.journeys()]
+        outcomes = [outcome for session in journeys for outcome in await system.store.outcomes(session)]
+        pages = [*(o.page for o in outcomes if o.page is not None), *await system.store.canon_pages(1)]
+        for page in pages:
+            await zeroed_vector(system.store, page)
+
+    found = await embedded.found(apply=True)
+
+    assert {finding.place for finding in found.pop("vector-changed")} == {f"page_embeddings/{p.page_id}" for p in pages}
+    assert found == {}
+    assert await embedded.found() == {}
+
+
+async def test_a_page_whose_outcome_tells_no_reading_is_read_again(embedded: World) -> None:
+    outcome = factories.outcome("dora")
+    press = Press(event_id=outcome.request.press_id, ts=factories.at(0), session_id="dora", symbol_code=0)
+    async with embedded.system(mending=True) as system:
+        await system.store.commit_outcome("dora", outcome.request_id, 0, outcome)
+        await system.store.append_log([log_entry(press)])
+        assert (await replay(system, "dora")).after.equal
+    await harm(embedded, "dora", "a reading says nothing")
+
+    mended = (await replayed(embedded, check=False))["dora"]
+
+    assert outcome.reading is None
+    assert {difference.table for difference in mended.before.differences} == {"readings"}
+    assert mended.after.equal
