@@ -92,6 +92,12 @@ class Settings:
         "QDPI_MODEL_RETRIES", "How often a failed model call is tried again before the run fails.", 2
     )
     concurrency: int = _setting("QDPI_CONCURRENCY", "How many model calls one generator has in flight.", 32, least=1)
+    delta_pace: float = _setting(
+        "QDPI_DELTA_PACE",
+        "The least time between two pieces of a page that is being written, in seconds. Each is a record that every "
+        "gateway hears.",
+        0.04, most=60,
+    )  # fmt: skip
     data_dir: Path = _setting(
         "QDPI_DATA_DIR",
         "Where the embedded bus and store keep their files. Unset: qdpi under XDG_DATA_HOME or ~/.local/share.",

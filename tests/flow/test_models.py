@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.flow.conftest import Working
-from tests.support.replies import PLAN, breaking_off, is_plan, page_for, writer
+from tests.support.replies import PLAN, breaking_off, continuer, is_plan, page_for, writer
 
 from qdpi.backoff import Backoff
 from qdpi.errors import ModelUnreachable
@@ -99,6 +99,25 @@ async def test_a_model_that_dies_in_mid_sentence_starts_the_text_over(tmp_path: 
     assert texts[2] == outcome.page.text
     assert 0 < len(texts[1]) < len(texts[2])
     assert texts[2].startswith(texts[1])
+
+
+async def test_a_model_that_writes_word_by_word_is_told_at_the_pace_that_is_set(
+    tmp_path: Path, working: Working
+) -> None:
+    async def word_by_word(page: str) -> AsyncIterator[str]:
+        beginning, _, rest = page.partition(". ")
+        yield beginning + ". "
+        for sentence in rest.split(". "):
+            await asyncio.sleep(0.06)  # longer than the pace that is not set
+            yield sentence + ". "
+
+    model = continuer(lambda prompt: word_by_word(page_for(prompt)))
+    async with asyncio.timeout(60), working(tmp_path, model, delta_pace=60.0) as flow:
+        outcome = await flow.press("s", "london-fox:XC", LOCUS)
+        pieces = [delta.text for delta in flow.told.all(PageDelta) if delta.text]
+    assert outcome.page is not None
+    assert outcome.page.text.count(". ") > 3
+    assert len(pieces) <= 2
 
 
 @pytest.mark.parametrize("nothing", ["", "   \n ", "<think>only thoughts</think>"])

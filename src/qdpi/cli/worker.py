@@ -19,7 +19,7 @@ WORKERS: Final = ("enricher", "page_generator", "indexer", "recorder", "janitor"
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@settings_options(*MODEL, "model_retries", "concurrency", *PARTS, "page_events")
+@settings_options(*MODEL, "model_retries", "concurrency", "delta_pace", *PARTS, "page_events")
 def worker(names: tuple[str, ...], settings: Settings) -> None:
     """Run workers: enricher, page_generator, indexer, recorder, janitor.
 

@@ -69,6 +69,7 @@ def page_generator(system: System, model: LanguageModel, program: QDPIProgram | 
         backoff=system.backoff,
         slots=asyncio.Semaphore(settings.concurrency),
         retries=settings.model_retries,
+        pace=settings.delta_pace,
         shown=system.shown,
     )
     actor = _worker(system, "page_generator", (PageRequest.topic,), service, service.refuse_or)

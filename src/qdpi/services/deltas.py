@@ -15,16 +15,14 @@ from qdpi.identity import derived_id
 from qdpi.metrics import Metrics
 from qdpi.store.port import PageStore
 
-PACE: Final = 0.04
-"""The least time between two publishings of a run, in seconds: finer steps nobody sees, and each costs a write."""
 _PENDING: Final = 4_000
 
 
 class DeltaStream:
     """Progress of a run, published as deltas by a task of its own, so that writing never waits for it.
 
-    Pieces that come within `pace` seconds go out together. Use as an async context; `end` publishes at
-    once what waits, and leaving waits for that.
+    Pieces that come within `pace` seconds go out together: finer steps nobody sees, and each costs a write. Use
+    as an async context; `end` publishes at once what waits, and leaving waits for that.
     """
 
     def __init__(
@@ -35,7 +33,7 @@ class DeltaStream:
         *,
         now: Callable[[], datetime],
         metrics: Metrics,
-        pace: float = PACE,
+        pace: float,
     ) -> None:
         self._request, self._store, self._publisher = request, store, publisher
         self._now, self._metrics, self._pace = now, metrics, pace

@@ -59,7 +59,8 @@ log = structlog.get_logger()
 class PageGenerator:
     """Answers requests.
 
-    `slots` bounds the model calls in flight over all journeys; `shown` says how a log names a journey.
+    `slots` bounds the model calls in flight over all journeys; `pace` is the least time between two deltas of a
+    run, in seconds; `shown` says how a log names a journey.
     """
 
     def __init__(
@@ -75,11 +76,12 @@ class PageGenerator:
         backoff: Backoff,
         slots: asyncio.Semaphore,
         retries: int,
+        pace: float,
         shown: Callable[[str], str],
     ) -> None:
         self._store, self._catalog, self._publisher, self._program = store, catalog, publisher, program
         self._stops, self._now, self._metrics, self._backoff = stops, now, metrics, backoff
-        self._slots, self._retries, self._shown = slots, retries, shown
+        self._slots, self._retries, self._pace, self._shown = slots, retries, pace, shown
 
     async def __call__(self, record: Record) -> None:
         """Handle a record of `gibsey.generate.page.request`."""
@@ -114,13 +116,16 @@ class PageGenerator:
             self._metrics.adopted.inc()
             await self._stubbornly(lambda: derive(known, self._store, self._publisher))
             return
-        async with DeltaStream(request, self._store, self._publisher, now=self._now, metrics=self._metrics) as deltas:
+        async with self._deltas(request) as deltas:
             ending = partial(self._run, request, deltas=deltas, refused=refused, attempts=attempts)
             outcome = await self._conclude(request, last, ending)
             # The last deltas go out while the outcome's projections are written, and before it is told.
             await deltas.end()
             await self._stubbornly(lambda: project(outcome, self._store))
         await self._stubbornly(lambda: tell(outcome, self._publisher))
+
+    def _deltas(self, request: PageRequest) -> DeltaStream:
+        return DeltaStream(request, self._store, self._publisher, now=self._now, metrics=self._metrics, pace=self._pace)
 
     async def _conclude(
         self, request: PageRequest, last: Outcome | None, end: Callable[[Outcome | None], Awaitable[Outcome]]
