@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -41,8 +42,8 @@ async def test_a_session_is_issued_and_a_press_asked_twice_is_one_press(tmp_path
         again = await client.press(session, 0, page_id="S01-P0001", client_request_id="mine")
         asked = await client.ask(session, "Who is there?")
         assert first == again
-        heard = [await house.hand.presses.get() for _ in range(3)]
-        assert [press.event_id for press in heard] == [first.event_id, first.event_id, asked.event_id]
+        heard = Counter([(await house.hand.presses.get()).event_id for _ in range(3)])
+        assert heard == {first.event_id: 2, asked.event_id: 1}  # asks have a topic of their own, so no order
         assert (await client.stop(session, first.event_id)).request_id == first.request_id
         assert (await client.journey(session)).head == 0
 
