@@ -16,7 +16,7 @@ PLANTED: dict[Plant, set[str]] = {
     planted.a_worker_that_commits_what_it_has_only_begun: {UNANSWERED, Broken.LOG_MISSING, Broken.NOT_TOLD},
     planted.a_worker_that_handles_a_keys_records_at_once: {Broken.OUT_OF_ORDER},
     planted.a_worker_that_goes_on_with_what_was_revoked: {UNANSWERED, Broken.LOG_MISSING},
-    planted.a_retry_that_takes_an_outage_for_poison: {BLAMED},
+    planted.a_retry_that_takes_an_outage_for_poison: {BLAMED, Broken.LOG_MISSING},
     planted.a_recorder_that_passes_over_an_outage: {Broken.LOG_MISSING},
     planted.a_generator_that_does_not_look_whether_a_press_is_answered: {WASTED},
     planted.a_generator_that_leaves_undone_what_a_dead_one_left: {Broken.NOT_TOLD, Broken.MISSING_PAGE, UNANSWERED},

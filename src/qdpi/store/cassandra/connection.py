@@ -159,6 +159,8 @@ class Connection:
 
     def _embeddings(self, cluster: Any) -> Any:
         """Ask the server for what it knows of the table of vectors, None where it has none."""
+        # The keyspace first: another process may have made it since this one connected.
+        cluster.refresh_keyspace_metadata(self._schema.keyspace)
         cluster.refresh_table_metadata(self._schema.keyspace, "page_embeddings")
         return cluster.metadata.keyspaces[self._schema.keyspace].tables.get("page_embeddings")
 
