@@ -26,14 +26,13 @@ def measure(environment: dict[str, str]) -> None:
             "QDPI_LOG_LEVEL": "error",
         }
         plans = {"CASSANDRA_KEYSPACE": "floor", "SLOW_MODEL": model}
-        _shape("ours", ("qdpi", "run"), environment | ours)
-        _shape("the plan's shape", ("benchmarks.plan_shape",), environment | plans)
+        port = free_port()
+        _shape("ours", port, ("qdpi", "run", "--port"), environment | ours)
+        _shape("the plan's shape", port, ("benchmarks.plan_shape",), environment | plans)
 
 
-def _shape(what: str, words: tuple[str, ...], environment: dict[str, str]) -> None:
-    port = free_port()
-    words = (*words, "--port", str(port)) if words[0] == "qdpi" else (*words, str(port))
-    with process(*words, environment=environment):
+def _shape(what: str, port: int, words: tuple[str, ...], environment: dict[str, str]) -> None:
+    with process(*words, str(port), environment=environment):
         url = f"http://127.0.0.1:{port}"
         until_answered(url)
         times = asyncio.run(_read(url))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Final
 
 from qdpi.identity import time_uuid
@@ -17,7 +16,6 @@ from qdpi.store.rows import SectionFigures, microseconds, section_figures, time_
 
 SNAPSHOTS_KEPT: Final = 50
 """How many snapshots of a journey are kept; any other is a fold away."""
-_JOURNEYS_READ: Final = 1_000
 _EARLIEST: Final = microseconds(datetime.min.replace(tzinfo=UTC))
 
 _LOG = (
@@ -71,13 +69,9 @@ class Journeys(OnDatabase):
 
         return await self._database.read(read)
 
-    async def logged_journeys(self) -> AsyncIterator[str]:
-        """Give every journey that has a row of the events log, each once: by its id, some at a time."""
-        found = await self._database.read(partial(_logged_journeys, after=""))
-        while found:
-            for name in found:
-                yield name
-            found = await self._database.read(partial(_logged_journeys, after=found[-1]))
+    def logged_journeys(self) -> AsyncIterator[str]:
+        """Give every journey that has a row of the events log, each once, by its id."""
+        return self._each_journey("events_log")
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """Store a journey's snapshot and its section figures; the newest 50 snapshots are kept."""
@@ -119,11 +113,6 @@ class Journeys(OnDatabase):
             return {section: SectionFigures(*figures) for section, *figures in found}
 
         return await self._database.read(read)
-
-
-def _logged_journeys(connection: sqlite3.Connection, after: str) -> list[str]:
-    sql = "SELECT DISTINCT session_id FROM events_log WHERE session_id > ? ORDER BY session_id LIMIT ?"
-    return [name for (name,) in connection.execute(sql, (after, _JOURNEYS_READ))]
 
 
 def _log_entry(stored: dict[str, Any]) -> LogEntry:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
-from functools import partial
-from typing import Final
 
 from qdpi.outcome import Outcome
 from qdpi.store.embedded.statements import OnDatabase, number
 from qdpi.store.port import Answered, Committed, Moved
 
-_JOURNEYS_READ: Final = 1_000
 _INSERT = (
     "INSERT INTO outcomes (session_id, seq, request_id, type, committed_at, page_id, outcome_json) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -75,22 +72,13 @@ class Outcomes(OnDatabase):
 
         return await self._database.write(claim, durable=False)
 
-    async def journeys(self) -> AsyncIterator[str]:
-        """Give every journey that has an outcome, each once: by its id, some at a time."""
-        found = await self._database.read(partial(_journeys, after=""))
-        while found:
-            for name in found:
-                yield name
-            found = await self._database.read(partial(_journeys, after=found[-1]))
+    def journeys(self) -> AsyncIterator[str]:
+        """Give every journey that has an outcome, each once, by its id."""
+        return self._each_journey("outcomes")
 
     async def has_journeys(self) -> bool:
         """Tell whether any journey has an outcome."""
         return bool(await self._database.read(lambda c: number(c, "SELECT EXISTS (SELECT 1 FROM outcomes)")))
-
-
-def _journeys(connection: sqlite3.Connection, after: str) -> list[str]:
-    sql = "SELECT DISTINCT session_id FROM outcomes WHERE session_id > ? ORDER BY session_id LIMIT ?"
-    return [name for (name,) in connection.execute(sql, (after, _JOURNEYS_READ))]
 
 
 def _head(connection: sqlite3.Connection, session_id: str) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final
 
 from qdpi.sqlite import Database
+
+_JOURNEYS_READ: Final = 1_000
 
 
 class OnDatabase:
@@ -14,6 +17,19 @@ class OnDatabase:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def _each_journey(self, table: str) -> AsyncIterator[str]:
+        """Give every journey that has a row in a table, each once: by its id, some at a time."""
+        sql = f"SELECT DISTINCT session_id FROM {table} WHERE session_id > ? ORDER BY session_id LIMIT ?"  # noqa: S608
+
+        def read(connection: sqlite3.Connection, after: str) -> list[str]:
+            return [name for (name,) in connection.execute(sql, (after, _JOURNEYS_READ))]
+
+        found = await self._database.read(partial(read, after=""))
+        while found:
+            for name in found:
+                yield name
+            found = await self._database.read(partial(read, after=found[-1]))
 
 
 def upsert(table: str, columns: Iterable[str], key: Iterable[str], *, version: str | None = None) -> str:
