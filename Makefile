@@ -3,6 +3,7 @@
 PYTHON ?= python3
 ARGS ?=
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= 2
 
 BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
@@ -12,6 +13,8 @@ COMPILE := cd requirements && ../$(BIN)/uv pip compile --quiet --universal --pyt
 # The interpreter is the one we were given, and nothing is asked of us.
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Whoever starts dozens of processes must not compile every library anew in each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -24,7 +27,7 @@ run: .venv/run .venv/local ## everything a reader needs: environment, book, work
 	@exec $(BIN)/qdpi run $(ARGS)
 
 test: lint types ## lint, types, and all tests, the real local model included (PYTEST_ARGS="-k flow")
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
 
 lint: .venv/dev ## look for faults and for lines that are not in the one style
 	@$(BIN)/ruff check .

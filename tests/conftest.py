@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = [
+    "tests.support.parallel",
     "tests.support.properties",
+    "tests.support.saying",
     "tests.support.servers",
     "tests.support.skips",
     "tests.support.space",

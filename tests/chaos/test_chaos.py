@@ -7,13 +7,11 @@ from pathlib import Path
 import pytest
 from tests.chaos.chaos import chaos
 from tests.chaos.terms import SHORT, Trouble, deaths
-from tests.faults.conftest import Say, say
+from tests.support.saying import Say
 from tests.support.servers import ABSENT
 
 from qdpi.cluster import BRIEF, Options, running
 from qdpi.errors import ToolMissing
-
-__all__ = ["say"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.cassandra]
 

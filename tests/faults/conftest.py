@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from qdpi.settings import Settings
 
 NewHouse = Callable[[], Path]
 """Makes a data directory with the project's own book in it."""
-Say = Callable[[str], None]
-"""Shows a text whether or not output is captured."""
 
 
 @pytest.fixture(autouse=True)
@@ -51,14 +48,3 @@ def new_house(furnished: Path, tmp_path: Path) -> NewHouse:
         return Path(shutil.copytree(furnished, tmp_path / f"house-{made}"))
 
     return make
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Return a function that shows what a run came to."""
-
-    def show(text: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n{text}\n")
-
-    return show

@@ -9,10 +9,11 @@ import signal
 import httpx
 import pytest
 from tests.faults.checker import table, tally, violations
-from tests.faults.conftest import NewHouse, Say
+from tests.faults.conftest import NewHouse
 from tests.faults.evidence import generated_pages, history_of, settled
 from tests.faults.readers import Reader
 from tests.faults.running import Running
+from tests.support.saying import Say
 
 from qdpi.bootstrap import build_system, opened
 from qdpi.settings import Settings

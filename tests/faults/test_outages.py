@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 from tests.faults.checker import table, tally, violations
-from tests.faults.conftest import NewHouse, Say
+from tests.faults.conftest import NewHouse
 from tests.faults.troubled import Trouble, answer_lost, away, away_for, troubled
 from tests.faults.wrapping import Call, Moment, Plan, nothing
+from tests.support.saying import Say
 
 from qdpi.events import PageDone
 from qdpi.language.scripted import ScriptedModel

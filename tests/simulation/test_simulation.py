@@ -13,6 +13,7 @@ import pytest
 from tests.simulation.runs import Total, reports, told
 from tests.simulation.scenario import Report, run
 from tests.simulation.world import book
+from tests.support.saying import Say
 
 SEEDS = 2_000
 PROCESSORS = 2
@@ -20,12 +21,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_no_press_is_lost_doubled_or_out_of_turn_whatever_befalls_whom(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_press_is_lost_doubled_or_out_of_turn_whatever_befalls_whom(say: Say) -> None:
     total = Total()
     for report in reports(range(SEEDS), PROCESSORS):
         total.add(report)
-    with capsys.disabled():
-        sys.stdout.write(f"\n{total}\n")
+    say(str(total))
     assert not total.wrong, "\n".join(map(told, total.wrong))
     assert total.seeds == SEEDS
     assert total.presses == total.outcomes > 4 * SEEDS
