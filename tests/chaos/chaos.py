@@ -74,7 +74,7 @@ async def chaos(terms: Terms, servers: Servers, directory: Path, tell: Callable[
 
 async def _settled(environment: dict[str, str]) -> None:
     async with opened(build_system(load_settings(environment))) as system:
-        await settled(system.bus)
+        await settled(system.bus, None)  # the terms have a patience of their own
 
 
 async def _history(town: Town, system: System, environment: dict[str, str]) -> History:

@@ -28,9 +28,12 @@ _LOOK_AGAIN: Final = 0.02
 E = TypeVar("E", bound=Event)
 
 
-async def settled(bus: EventBus) -> None:
-    """Wait until every group has committed all that there is, in the order in which work flows."""
-    async with asyncio.timeout(PATIENCE):
+async def settled(bus: EventBus, patience: float | None = PATIENCE) -> None:
+    """Wait until every group has committed all that there is, in the order in which work flows.
+
+    Raises `TimeoutError` after so many seconds; never, where `patience` is None.
+    """
+    async with asyncio.timeout(patience):
         for group in GROUPS:
             while await _behind(bus, group):  # noqa: ASYNC110 (no bus tells of commits)
                 await asyncio.sleep(_LOOK_AGAIN)
