@@ -33,7 +33,7 @@ async def test_a_bus_that_is_away_is_waited_for_and_the_gateway_may_answer_meanw
         if not back.is_set():
             raise BusUnavailable("Nobody there.", next_step="Wait.")
 
-    async with closing(system_whose_bus(tmp_path, away)) as system, asyncio.timeout(20):
+    async with closing(system_whose_bus(tmp_path, away)) as system, asyncio.timeout(60):
         start = Start(system, nothing)
         ready = asyncio.create_task(start.ready(asyncio.Event()))
         await start.answerable.wait()
@@ -47,7 +47,7 @@ async def test_what_is_asked_to_stop_while_it_waits_is_not_ready(tmp_path: Path)
         raise BusUnavailable("Nobody there.", next_step="Wait.")
 
     stopping = asyncio.Event()
-    async with closing(system_whose_bus(tmp_path, away)) as system, asyncio.timeout(20):
+    async with closing(system_whose_bus(tmp_path, away)) as system, asyncio.timeout(60):
         start = Start(system, nothing)
         ready = asyncio.create_task(start.ready(stopping))
         await start.answerable.wait()
@@ -59,7 +59,7 @@ async def test_what_waiting_does_not_mend_is_raised_as_it_is(tmp_path: Path):
     async def refused() -> None:
         raise InvalidSetting("KAFKA_BROKERS is 'x'.", next_step="Mend it.")
 
-    async with closing(system_whose_bus(tmp_path, refused)) as system, asyncio.timeout(20):
+    async with closing(system_whose_bus(tmp_path, refused)) as system, asyncio.timeout(60):
         with pytest.raises(InvalidSetting, match="KAFKA_BROKERS"):
             await Start(system, nothing).ready(asyncio.Event())
 
@@ -70,7 +70,7 @@ async def test_a_start_without_trouble_is_answerable_once_it_is_ready(tmp_path: 
     async def prepare() -> None:
         prepared.set()
 
-    async with closing(build_system(Settings(data_dir=tmp_path))) as system, asyncio.timeout(20):
+    async with closing(build_system(Settings(data_dir=tmp_path))) as system, asyncio.timeout(60):
         start = Start(system, prepare)
         assert await start.ready(asyncio.Event())
         assert prepared.is_set()

@@ -27,7 +27,7 @@ def shell(*lines: str) -> list[str]:
 
 
 async def said(place: Place, word: str) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while word not in last_lines(place.log, 9):  # noqa: ASYNC110 # another process writes it
             await asyncio.sleep(0.01)
 
@@ -106,7 +106,7 @@ async def test_two_do_not_change_a_cluster_at_the_same_time(tmp_path: Path):
             await asyncio.sleep(0)
             order.append(f"{name} out")
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await asyncio.gather(change("a"), change("b"))
 
     assert order == ["a in", "a out", "b in", "b out"]

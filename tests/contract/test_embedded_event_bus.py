@@ -290,7 +290,7 @@ class TestGroups:
         member = await bus.join("group", [Press.topic])
         await member.fetch(10, 0.001)
         watch = [task for task in asyncio.all_tasks() if task.get_name() == "bus-arrivals"]
-        await asyncio.wait_for(asyncio.gather(*watch), 10.0)
+        await asyncio.wait_for(asyncio.gather(*watch), 60.0)
         await publish(bus, Press.topic, [b"value"])
         assert "bus-arrivals" not in {task.get_name() for task in asyncio.all_tasks()}
 

@@ -11,7 +11,7 @@ from tests.contract.event_bus_suite import EventBusSuite
 pytestmark = pytest.mark.kafka
 
 
-@pytest.fixture(params=[("classic", "1"), ("consumer", "1"), ("classic", "3")], ids="-".join)
+@pytest.fixture(params=[("consumer", "1"), ("classic", "3")], ids="-".join)
 async def rig(kafka_environment: dict[str, str], request: pytest.FixtureRequest) -> AsyncIterator[KafkaRig]:
     groups, partitions = request.param
     rig = KafkaRig(kafka_environment, KAFKA_GROUPS=groups, KAFKA_PARTITIONS=partitions, KAFKA_SESSION_TIMEOUT="1")

@@ -155,7 +155,7 @@ async def test_with_a_secret_the_log_names_the_journey_and_never_its_signature(t
 
 
 async def test_a_refusal_says_which_request_it_answers(tmp_path: Path):
-    async with house_in(tmp_path) as house, asyncio.timeout(10):
+    async with house_in(tmp_path) as house, asyncio.timeout(60):
         answer = await house.client.get("/api/v1/page/nothing")
         assert answer.json()["instance"] == f"urn:gibsey:request:{answer.headers['x-request-id']}"
 

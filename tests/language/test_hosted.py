@@ -187,7 +187,7 @@ async def test_cancelling_a_call_closes_its_connection() -> None:
         writing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await writing
-        await asyncio.wait_for(server.hung_up.wait(), 5)
+        await asyncio.wait_for(server.hung_up.wait(), 60)
         await model.close()
 
 
@@ -199,7 +199,7 @@ async def test_what_the_receiver_of_pieces_raises_passes_through_and_closes_the_
         model = hosted(server)
         with pytest.raises(LookupError, match="The lamp"):
             await write(model, on_text=refuse)
-        await asyncio.wait_for(server.hung_up.wait(), 5)
+        await asyncio.wait_for(server.hung_up.wait(), 60)
         await model.close()
 
 

@@ -35,7 +35,7 @@ class Away:
 async def test_an_actor_can_be_ended_while_its_bus_is_away(name: str, tmp_path: Path) -> None:
     built = build_system(Settings(data_dir=tmp_path), backoff=Backoff(first=0.001, most=0.001))
     away = Away()
-    async with asyncio.timeout(20), opened(built) as system:
+    async with asyncio.timeout(60), opened(built) as system:
         company = build_company(replace(system, bus=away), [name], OfflineWriter())
         working = asyncio.create_task(company.run())
         await away.asked.wait()
@@ -82,7 +82,7 @@ async def test_the_company_ends_when_all_work_has_ended_and_takes_side_loops_alo
     working = asyncio.create_task(company.run())
     await asyncio.sleep(0)
     company.stop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await working
     assert ended.is_set()
 

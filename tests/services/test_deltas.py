@@ -69,7 +69,7 @@ async def test_pieces_that_wait_go_out_together_and_offsets_count_the_text_befor
 
 async def test_pieces_that_come_within_the_pace_go_out_together_and_leaving_does_not_wait_for_it() -> None:
     bus = Bus()
-    async with asyncio.timeout(30), stream(bus, pace=3_600.0) as deltas:
+    async with asyncio.timeout(60), stream(bus, pace=3_600.0) as deltas:
         await deltas.begin()
         await deltas.phase(Phase.WRITING)
         await bus.first.wait()
@@ -134,7 +134,7 @@ async def test_a_claim_that_nobody_came_for_ends_with_the_stream() -> None:
             return 1
 
     attempts = Waiting()
-    async with asyncio.timeout(30), stream(Bus(), attempts=attempts) as deltas:
+    async with asyncio.timeout(60), stream(Bus(), attempts=attempts) as deltas:
         deltas.foresee()
         await asyncio.sleep(0)
     assert attempts.ended
@@ -181,7 +181,7 @@ async def test_a_claim_that_fails_is_told_to_whoever_begins() -> None:
 
 async def test_after_its_end_what_waits_goes_out_without_anybody_leaving() -> None:
     bus = Bus()
-    async with asyncio.timeout(30), stream(bus, pace=3_600.0) as deltas:
+    async with asyncio.timeout(60), stream(bus, pace=3_600.0) as deltas:
         await deltas.begin()
         await deltas.phase(Phase.WRITING)
         await bus.first.wait()

@@ -31,7 +31,7 @@ def stop(session: str, press: str) -> Stop:
 @asynccontextmanager
 async def following(bus: EmbeddedBus, remembered: int = REMEMBERED) -> AsyncIterator[Stops]:
     known = Stops(bus, Backoff(), remembered=remembered)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         task = asyncio.create_task(known.run())
         await known.caught_up.wait()
         yield known

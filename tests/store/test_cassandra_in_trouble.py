@@ -103,10 +103,10 @@ async def test_a_server_that_hangs_is_an_outage_in_time_and_goes_on_by_itself(
             store.commit_outcome(session, outcome.request_id, 0, outcome),
         ):
             with pytest.raises(StoreUnavailable):
-                await asyncio.wait_for(work, 30)
+                await asyncio.wait_for(work, 60)
         opening = new_store(servers)
         with pytest.raises(StoreUnavailable):
-            await asyncio.wait_for(opening.open(), 30)
+            await asyncio.wait_for(opening.open(), 60)
     finally:
         servers.resume(NODE)
     await until_it_answers(store)
@@ -130,7 +130,7 @@ async def test_a_caller_that_gives_up_leaves_the_store_as_it_was(servers: Server
     finally:
         servers.resume(NODE)
     await until_it_answers(store)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert await asyncio.gather(*(store.page(f"page-{n}") for n in range(200))) == [None] * 200
 
 

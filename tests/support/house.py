@@ -33,7 +33,7 @@ from qdpi.store.port import Committed
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 from qdpi.system import System
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """The longest that a test waits for anything, in seconds."""
 
 
@@ -224,7 +224,7 @@ async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 async def until(condition: Callable[[], object]) -> None:
     """Let others work until a condition holds; the test's own timeout bounds it."""
     while not condition():  # noqa: ASYNC110 (what is waited for has no event of its own)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)  # most often it is a thread's work, which wants the processor too
 
 
 @asynccontextmanager
