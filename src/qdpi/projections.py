@@ -66,6 +66,11 @@ class Difference(NamedTuple):
     found: Any
     seq: int = 0
 
+    @property
+    def is_unlogged(self) -> bool:
+        """Whether a row of the events log is missing; `key` is then its event's id."""
+        return self.table == LOG and not self.field
+
 
 class ProjectionHash:
     """The hash (SHA-256, hex) of facts in their order, added one by one."""

@@ -14,7 +14,7 @@ from qdpi.bus.publisher import message_of
 from qdpi.errors import InvalidInput, QdpiError, Unavailable
 from qdpi.events import TOPICS, Ask, DeadLetter, Event, Press, Stop, VaultChange, decode
 from qdpi.outcome import log_entry
-from qdpi.projections import LOG, VAULT, Difference
+from qdpi.projections import VAULT, Difference
 from qdpi.repairing import places_of
 from qdpi.services.comparison import Comparison, compare, compare_canon
 from qdpi.services.derivation import tell
@@ -134,7 +134,7 @@ def event_of_log(record: Record) -> Event | DeadLetter | None:
 
 
 def _is_recorded(difference: Difference) -> bool:
-    return difference.table == VAULT or (difference.table == LOG and not difference.field)
+    return difference.table == VAULT or difference.is_unlogged
 
 
 def _press_again(press: Suspect, line: Line) -> Message:

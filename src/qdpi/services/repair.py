@@ -158,13 +158,13 @@ def _unlogged(journeys: Mapping[str, Comparison]) -> set[PressName]:
         PressName(journey, difference.key)
         for journey, comparison in journeys.items()
         for difference in comparison.differences
-        if difference.table == LOG and not difference.field
+        if difference.is_unlogged
     }
 
 
 def _is_no_row(difference: Difference, journey: str, line: Line) -> bool:
     """Tell whether a row is missing that no recorder can write: of a press that is answered, and no event of a log."""
-    if difference.table != LOG or difference.field:
+    if not difference.is_unlogged:
         return False
     press = line.pressed.get(PressName(journey, difference.key))
     return press is not None and event_of_log(press) is None
