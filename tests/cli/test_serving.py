@@ -141,5 +141,7 @@ def until_refused(url: str) -> None:
     while True:
         try:
             socket.create_connection((host, int(port)), timeout=60).close()
+        except ConnectionResetError:
+            continue  # it stood in line when the door was closed
         except ConnectionRefusedError:
             return

@@ -35,7 +35,7 @@ async def run(program: str, directory: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("number", "told"), [(0, r"(?s)\w.*\n .{36} \d+ [0-9a-f]{64}\n"), (1, r"422 invalid_symbol\n'nobody:XC' .*\n")]
+    ("number", "told"), [(0, r"(?s).*\n\w.*\n .{36} \d+ [0-9a-f]{64}\n"), (1, r"422 invalid_symbol\n'nobody:XC' .*\n")]
 )
 async def test_a_program_of_the_page_does_what_it_says(number: int, told: str, tmp_path: Path):
     assert re.fullmatch(told, await run(PROGRAMS[number], tmp_path))
