@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.support.inner import run_pytest
+
 MARKED = """
 import os, pytest
 pytestmark = pytest.mark.{mark}
@@ -21,14 +20,8 @@ def test_tests_on_servers_share_one_process_and_those_of_a_file_do(tmp_path: Pat
     (tmp_path / "pytest.ini").write_text("\n  ".join(("[pytest]\nmarkers =", *marks)), encoding="utf-8")
     for mark in marks:
         (tmp_path / f"test_{mark}.py").write_text(MARKED.format(mark=mark), encoding="utf-8")
-    ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.support.parallel", "-n", "3", "--dist", "loadgroup"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+    ended = run_pytest(tmp_path, "tests.support.parallel", "-n", "3", "--dist", "loadgroup")
 
     ran: dict[str, set[str]] = defaultdict(set)
     for line in (tmp_path / "ran").read_text(encoding="utf-8").splitlines():

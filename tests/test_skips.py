@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.support.inner import run_pytest
 from tests.support.skips import LISTED, allowed_reasons, unlisted
-
-ROOT = Path(__file__).parents[1]
 
 
 def run(directory: Path, *, allowed: str, reason: str) -> subprocess.CompletedProcess[str]:
@@ -16,15 +14,8 @@ def run(directory: Path, *, allowed: str, reason: str) -> subprocess.CompletedPr
     (directory / "test_it.py").write_text(
         f"import pytest\ndef test_a():\n    pytest.skip({reason!r})\ndef test_b():\n    pass\n", encoding="utf-8"
     )
-    command = [sys.executable, "-m", "pytest", "-p", "tests.support.skips", "-c", "none.ini", "--rootdir", ".", "."]
-    return subprocess.run(
-        [*command, "--allowed-skips", "allowed.txt"],
-        cwd=directory,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    where = ("-c", "none.ini", "--rootdir", ".", ".")
+    return run_pytest(directory, "tests.support.skips", *where, "--allowed-skips", "allowed.txt")
 
 
 @pytest.fixture
