@@ -21,7 +21,7 @@ import httpx
 from qdpi.bootstrap import build_company, build_system, ensure_book, opened
 from qdpi.events import PageDone, Press
 from qdpi.gateway.app import create_app
-from qdpi.identity import page_id, request_id
+from qdpi.ids import page_id, request_id
 from qdpi.journey import JourneyState, fold, fold_all
 from qdpi.language.offline import OfflineWriter
 from qdpi.outcome import Outcome

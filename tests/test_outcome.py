@@ -8,7 +8,7 @@ import pytest
 from tests.support import factories
 
 from qdpi.events import Audit, IndexUpdate, PageDone, PageEvent, PageFailed, PageRequest, decode
-from qdpi.identity import time_uuid
+from qdpi.ids import time_uuid
 from qdpi.outcome import Outcome, audits_of, dead_letter_of, log_entry, page_events
 from qdpi.services.derivation import snapshot_of
 

@@ -13,7 +13,7 @@ from qdpi.conclusion import fail
 from qdpi.draft import Draft
 from qdpi.errors import InvalidInput, MalformedEvent, ModelEmpty, UnknownPage
 from qdpi.events import Ask, DeadLetter, PageDone, PageFailed, PageRequest, Press, decode, fault_of
-from qdpi.identity import press_id
+from qdpi.ids import press_id
 from qdpi.journey import JourneyState
 from qdpi.language.scripted import ScriptedModel
 from qdpi.outcome import dead_letter_of

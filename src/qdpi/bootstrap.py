@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from qdpi.backoff import Backoff
 from qdpi.bus.port import EventBus
 from qdpi.bus.publisher import Publisher
 from qdpi.catalog import Catalog
 from qdpi.language.port import LanguageModel
-from qdpi.metrics import Metrics
+from qdpi.observability.metrics import Metrics
 from qdpi.retrieval.index import Embedder
+from qdpi.retry import Backoff
 from qdpi.services.actors import ACTORS, Company
 from qdpi.services.ingest import Progress, ingest
 from qdpi.settings import Settings

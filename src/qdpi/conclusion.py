@@ -10,7 +10,7 @@ from qdpi.brief import Brief
 from qdpi.draft import Draft, Finished, Run
 from qdpi.editing import signals_of
 from qdpi.events import Fault, PageDone, PageFailed, PageRequest, fault_of
-from qdpi.identity import derived_id
+from qdpi.ids import derived_id
 from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus, Receipt

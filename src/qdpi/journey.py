@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from qdpi.events import PageDone, PageFailed
-from qdpi.identity import sha256
+from qdpi.ids import sha256
 from qdpi.symbols import Trajectory
 
 FOLD_VERSION: Final = 1

@@ -22,7 +22,7 @@ from qdpi.events import (
     headers_of,
     key_of,
 )
-from qdpi.identity import derived_id, time_uuid
+from qdpi.ids import derived_id, time_uuid
 from qdpi.journey import JourneyState
 from qdpi.page_schema import Page, Receipt
 from qdpi.retrieval.reading import Reading

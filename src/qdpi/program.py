@@ -31,7 +31,7 @@ from qdpi.draft import Draft, Finished, Progress, Run, Unwatched
 from qdpi.edition import Edition
 from qdpi.errors import UnknownPage
 from qdpi.events import Phase
-from qdpi.identity import sha256
+from qdpi.ids import sha256
 from qdpi.language.adapter import ProseAdapter
 from qdpi.language.port import LanguageModel, Usage
 from qdpi.language.writing import Completion, complete

@@ -13,7 +13,7 @@ from qdpi.bus.port import Message
 from qdpi.bus.publisher import message_of
 from qdpi.errors import InvalidInput, MalformedEvent
 from qdpi.events import Ask, DeadLetter, PageRequest, Press, decode
-from qdpi.identity import press_id
+from qdpi.ids import press_id
 from qdpi.outcome import GENERATOR_GROUP
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from qdpi.backoff import Backoff
 from qdpi.bus.port import EventBus
 from qdpi.bus.publisher import Publisher
 from qdpi.catalog import Catalog
-from qdpi.identity import sha256
-from qdpi.metrics import Metrics
+from qdpi.ids import sha256
+from qdpi.observability.metrics import Metrics
 from qdpi.retrieval.index import Embedder
+from qdpi.retry import Backoff
 from qdpi.settings import Settings
 from qdpi.store.port import PageStore
 

@@ -9,12 +9,12 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any
 
-from qdpi.backoff import Backoff
 from qdpi.bus.port import Delivery, EventBus, Lag, Membership, Message, Partition, Record, Start, TopicState
 from qdpi.bus.terms import refuse_large
 from qdpi.bus.worker import Handler, Worker
 from qdpi.errors import BusUnavailable, MembershipOver
 from qdpi.events import TopicSpec
+from qdpi.retry import Backoff
 
 PATIENCE = 30.0
 AT_ONCE = Backoff(first=0.0, most=0.0, chance=lambda: 0.0)

@@ -12,7 +12,6 @@ import pytest
 import structlog
 from tests.bus.scripted import AT_ONCE, HERE, ScriptedBus, record
 
-from qdpi.backoff import Backoff, patiently
 from qdpi.bus.middleware.count import count
 from qdpi.bus.middleware.dead_letter import LONGEST_VALUE, dead_letter, letter_of, send_letter
 from qdpi.bus.middleware.limit import limit
@@ -21,8 +20,9 @@ from qdpi.bus.middleware.trace import trace
 from qdpi.bus.port import Partition, Record
 from qdpi.errors import BusUnavailable, InvalidInput, MalformedEvent, ModelFailed, StoreUnavailable
 from qdpi.events import TOPICS, DeadLetter, Press, decode
-from qdpi.metrics import Metrics
-from qdpi.tracing import current_traceparent
+from qdpi.observability.metrics import Metrics
+from qdpi.observability.tracing import current_traceparent
+from qdpi.retry import Backoff, patiently
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from qdpi.bus.middleware.retry import retry
 from qdpi.bus.port import EventBus, Record
 from qdpi.bus.worker import Handler, Worker
 from qdpi.events import TOPICS, DeadLetter, Press, decode
-from qdpi.metrics import Metrics
+from qdpi.observability.metrics import Metrics
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])

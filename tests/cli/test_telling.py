@@ -8,7 +8,7 @@ from tests.cli.conftest import Call
 from qdpi.cli import main
 from qdpi.cli.telling import cause_of, exit_code_of, progress_line, secrets_of, tell, without
 from qdpi.errors import BookRefused, InvalidInput, InvalidSetting, NoBook, StoreUnavailable
-from qdpi.printable import printable
+from qdpi.terminal.printable import printable
 
 
 @pytest.mark.parametrize(

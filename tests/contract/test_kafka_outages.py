@@ -21,11 +21,11 @@ from tests.contract.bus.rig import (
 )
 from tests.support.servers import ABSENT
 
-from qdpi.backoff import patiently
 from qdpi.bus.kafka import KafkaBus
 from qdpi.bus.port import Membership, Message, Record, Start
 from qdpi.cluster import BRIEF, Options, Servers, running
 from qdpi.errors import MembershipOver, PublishUnknown, ToolMissing
+from qdpi.retry import patiently
 from qdpi.settings import load_settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]

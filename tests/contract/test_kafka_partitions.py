@@ -27,11 +27,11 @@ from tests.contract.bus.rig import (
     values,
 )
 
-from qdpi.backoff import patiently
 from qdpi.bus.kafka.administration import OVERHEAD
 from qdpi.bus.port import Delivery, EventBus, Membership, Message, Partition, Start
 from qdpi.errors import BusUnavailable, InvalidInput
 from qdpi.events import TOPICS, DeadLetter, PageEvent, Press, TopicSpec
+from qdpi.retry import patiently
 
 pytestmark = pytest.mark.kafka
 

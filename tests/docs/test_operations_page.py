@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from qdpi.cli import COMMANDS
-from qdpi.metrics import Metrics
+from qdpi.observability.metrics import Metrics
 from qdpi.settings import SETTINGS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from qdpi.events import Press, Stop, VaultChange
 from qdpi.export.formats import FORMATS
 from qdpi.export.importing import Imported, import_archive
 from qdpi.export.opening import opened
-from qdpi.identity import derived_id, page_id
+from qdpi.ids import derived_id, page_id
 from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome, log_entry
 from qdpi.page_schema import Placement

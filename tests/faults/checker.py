@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from qdpi.events import DeadLetter, PageDone, PageFailed
-from qdpi.identity import request_id
+from qdpi.ids import request_id
 from qdpi.journey import JourneyState, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome, dead_letter_of
 from qdpi.page_schema import Edges, Page

@@ -16,7 +16,7 @@ from tests.faults.checker import History, Stream
 from qdpi.bus.port import EventBus
 from qdpi.errors import MalformedEvent
 from qdpi.events import DeadLetter, Event, PageDone, PageFailed, Press, decode
-from qdpi.identity import page_id, request_id
+from qdpi.ids import page_id, request_id
 from qdpi.outcome import Outcome
 from qdpi.store.port import PageStore
 

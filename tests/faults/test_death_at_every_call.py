@@ -19,7 +19,7 @@ from tests.support.saying import Say
 
 from qdpi.bootstrap import build_system, opened, utc_now
 from qdpi.events import PageDelta, Press
-from qdpi.identity import derived_id
+from qdpi.ids import derived_id
 from qdpi.settings import Settings
 from qdpi.symbols import parse_symbol
 

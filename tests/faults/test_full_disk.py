@@ -18,7 +18,7 @@ from tests.faults.running import Running
 
 from qdpi.bootstrap import build_system, opened
 from qdpi.events import Press, decode
-from qdpi.identity import press_id
+from qdpi.ids import press_id
 from qdpi.settings import Settings
 
 BEFORE, DURING = 6, 4

@@ -13,12 +13,12 @@ from tests.faults.evidence import generated_pages, history_of, settled
 from tests.faults.worker_process import ACTORS
 from tests.faults.wrapping import Call, Moment, Plan, Witness, nothing, witnessed_bus, witnessed_store
 
-from qdpi.backoff import Backoff
 from qdpi.bootstrap import build_bus, build_company, build_store, build_system, opened, utc_now
 from qdpi.errors import BusUnavailable, StoreUnavailable, Unavailable
 from qdpi.events import Press
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
+from qdpi.retry import Backoff
 from qdpi.settings import Settings
 from qdpi.symbols import parse_symbol
 from qdpi.system import System

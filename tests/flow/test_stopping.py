@@ -8,13 +8,13 @@ import pytest
 from tests.flow.conftest import Working
 from tests.support.replies import DEGENERATE, Held, page_for, writer
 
-from qdpi.backoff import Backoff
 from qdpi.errors import ModelUnreachable
 from qdpi.events import DeadLetter, PageDone, PageFailed, Stop
-from qdpi.identity import sha256
+from qdpi.ids import sha256
 from qdpi.language.scripted import Reply
 from qdpi.outcome import Outcome
 from qdpi.page_schema import PageStatus
+from qdpi.retry import Backoff
 
 LOCUS = "S05-P0014"
 

@@ -27,7 +27,7 @@ def departure(depth: int = 1, **placement: Any) -> dict[str, Any]:
 
 async def fork(house: House, journey: str = "reader") -> str:
     """Answer a press with a page that opens a branch; return the page's id."""
-    from qdpi.identity import page_id, request_id
+    from qdpi.ids import page_id, request_id
 
     press = await house.press(journey)
     page = page_id(request_id(press))

@@ -11,7 +11,7 @@ from tests.gateway.test_presses import assert_problem
 from tests.support import factories
 from tests.support.house import House, house_in, put_book
 
-from qdpi.identity import page_id, request_id
+from qdpi.ids import page_id, request_id
 from qdpi.page_schema import Page, Placement
 from qdpi.retrieval.thresholds import Thresholds
 from qdpi.system import System

@@ -12,7 +12,7 @@ from qdpi.bus.port import Message, Start
 from qdpi.bus.publisher import Publisher
 from qdpi.errors import BusUnavailable, PublishUnknown
 from qdpi.events import Ask, Press, Stop, decode
-from qdpi.identity import press_id, request_id
+from qdpi.ids import press_id, request_id
 from qdpi.symbols import Trajectory
 from qdpi.system import System
 

@@ -9,7 +9,7 @@ from tests.gateway.test_presses import assert_problem
 from tests.support.house import house_in
 
 from qdpi.events import Fault, Press
-from qdpi.identity import press_id, request_id
+from qdpi.ids import press_id, request_id
 from qdpi.symbols import Trajectory
 
 RUN = "/api/v1/pipeline/run/symbol"

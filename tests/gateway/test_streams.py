@@ -23,7 +23,7 @@ from tests.support.house import (
 )
 
 from qdpi.events import Fault, Phase
-from qdpi.identity import request_id
+from qdpi.ids import request_id
 
 DONE, FAILED, DELTA, STATUS = (
     "generate.page.done",

@@ -18,7 +18,7 @@ from qdpi.events import Ask, Press, Stop, decode
 from qdpi.gateway.context import Exchange
 from qdpi.gateway.subscription import Subscription
 from qdpi.gateway.websocket import _hear_until_left
-from qdpi.identity import press_id, request_id
+from qdpi.ids import press_id, request_id
 
 
 @pytest.fixture(autouse=True)

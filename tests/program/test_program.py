@@ -13,7 +13,7 @@ from qdpi.draft import Draft, Run, Unwatched
 from qdpi.edition import Edition
 from qdpi.errors import InvalidSymbol, ModelEmpty, ModelFailed, ModelUnreachable, UnknownPage
 from qdpi.events import Phase
-from qdpi.identity import sha256
+from qdpi.ids import sha256
 from qdpi.language.scripted import Reply, ScriptedModel
 from qdpi.program import QDPIProgram, whole_sentences
 from qdpi.retrieval.reading import read_text

@@ -14,7 +14,7 @@ from tests.support.tables import Row, Tables
 from qdpi.bootstrap import random_id, utc_now
 from qdpi.bus.port import Message
 from qdpi.events import Ask, PageDone, PageRequest, Press, decode
-from qdpi.identity import page_id, request_id
+from qdpi.ids import page_id, request_id
 from qdpi.journey import fold
 from qdpi.outcome import Outcome, log_entry
 from qdpi.services.line import event_of

@@ -11,7 +11,7 @@ from tests.support.flow import working
 from tests.support.tables import SqliteTables
 
 from qdpi.events import Press
-from qdpi.identity import request_id
+from qdpi.ids import request_id
 from qdpi.language.scripted import ScriptedModel
 from qdpi.services.line import event_of
 from qdpi.services.repair import Repair

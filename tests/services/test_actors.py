@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from qdpi.backoff import Backoff
 from qdpi.bootstrap import build_company, build_system, opened
 from qdpi.bus.port import Lag, Partition
 from qdpi.errors import BusUnavailable
 from qdpi.language.offline import OfflineWriter
+from qdpi.retry import Backoff
 from qdpi.services.actors import ACTORS, Actor, Behind, Company, group_of, lag_by_topic
 from qdpi.settings import Settings
 

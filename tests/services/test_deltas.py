@@ -8,7 +8,7 @@ from tests.support.house import until
 
 from qdpi.errors import BusUnavailable, StoreUnavailable
 from qdpi.events import PageDelta, Phase
-from qdpi.metrics import Metrics
+from qdpi.observability.metrics import Metrics
 from qdpi.services.deltas import DeltaStream
 
 

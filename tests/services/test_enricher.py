@@ -12,7 +12,7 @@ from qdpi.bootstrap import build_system, ensure_book, opened
 from qdpi.bus.port import Partition, Record
 from qdpi.errors import MalformedEvent
 from qdpi.events import Ask, PageRequest, Press, decode
-from qdpi.identity import request_id
+from qdpi.ids import request_id
 from qdpi.services.enricher import Enricher
 from qdpi.settings import Settings
 from qdpi.symbols import Trajectory, parse_symbol

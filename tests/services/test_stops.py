@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tests.support import factories
 
-from qdpi.backoff import Backoff
 from qdpi.bus.embedded import EmbeddedBus
 from qdpi.bus.port import Message
 from qdpi.bus.publisher import Publisher
 from qdpi.events import Stop
+from qdpi.retry import Backoff
 from qdpi.services.stops import REMEMBERED, Stops
 
 

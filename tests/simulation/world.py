@@ -23,7 +23,6 @@ from tests.simulation.roles import Gateway, Worker
 from tests.simulation.store import SimulatedPageStore
 from tests.simulation.tables import Tables
 
-from qdpi.backoff import Backoff
 from qdpi.bootstrap import build_system, ensure_book
 from qdpi.edition import Edition
 from qdpi.events import PageEventLayout
@@ -31,6 +30,7 @@ from qdpi.language.offline import OfflineWriter
 from qdpi.program import QDPIProgram
 from qdpi.retrieval.catalogue import Hit
 from qdpi.retrieval.semantic import Embedder, Matrix
+from qdpi.retry import Backoff
 from qdpi.services.actors import Actor, enricher, indexer, page_generator, recorder
 from qdpi.settings import Settings
 from qdpi.system import System

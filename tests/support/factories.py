@@ -7,7 +7,7 @@ from typing import Any
 
 from qdpi.canon.book import Voice
 from qdpi.events import Fault, PageDone, PageFailed, PageRequest, headers_of
-from qdpi.identity import derived_id, page_id, request_id
+from qdpi.ids import derived_id, page_id, request_id
 from qdpi.journey import Branch, JourneyState, fold
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import (

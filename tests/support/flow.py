@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from qdpi.backoff import Backoff
 from qdpi.bootstrap import build_company, build_system, ensure_book, opened, random_id, utc_now
 from qdpi.bus.port import EventBus, Record, Start
 from qdpi.events import (
@@ -26,11 +25,12 @@ from qdpi.events import (
     body_of,
     decode,
 )
-from qdpi.identity import request_id
+from qdpi.ids import request_id
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
 from qdpi.outcome import Outcome
 from qdpi.retrieval.index import Embedder
+from qdpi.retry import Backoff
 from qdpi.services.actors import group_of
 from qdpi.settings import load_settings
 from qdpi.symbols import Trajectory, parse_symbol

@@ -16,7 +16,6 @@ import httpx
 from fastapi import FastAPI
 from tests.support import factories
 
-from qdpi.backoff import Backoff
 from qdpi.bootstrap import build_system, opened
 from qdpi.bus.port import Start
 from qdpi.canon.book import Voice
@@ -24,10 +23,11 @@ from qdpi.events import Ask, Fault, PageDelta, PageDone, PageFailed, Phase, Pres
 from qdpi.gateway.app import create_app
 from qdpi.gateway.hub import Hub
 from qdpi.gateway.server import GatewayServer
-from qdpi.identity import derived_id, request_id
+from qdpi.ids import derived_id, request_id
 from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome
 from qdpi.retrieval.thresholds import Thresholds
+from qdpi.retry import Backoff
 from qdpi.settings import Settings
 from qdpi.store.port import Committed
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES

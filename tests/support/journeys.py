@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tests.support import factories
 
 from qdpi.events import PageDone, PageFailed
-from qdpi.identity import page_id
+from qdpi.ids import page_id
 from qdpi.journey import JourneyState, fold
 from qdpi.page_schema import Page, PolicyVerdict
 from qdpi.placement import Standing, bind, stand

@@ -15,9 +15,9 @@ from typing import Any
 from rich.console import Console
 from tests.support.house import PATIENCE, Hand, background, served, system_in, until
 
-from qdpi.backoff import Backoff
 from qdpi.client import Client
 from qdpi.events import Ask, Press
+from qdpi.retry import Backoff
 from qdpi.terminal.input import InputLines
 from qdpi.terminal.lines import LineReader, Paper
 from qdpi.terminal.reading import Reading

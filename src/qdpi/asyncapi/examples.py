@@ -25,7 +25,7 @@ from qdpi.events import (
     headers_of,
     key_of,
 )
-from qdpi.identity import derived_id, page_id, press_id, request_id
+from qdpi.ids import derived_id, page_id, press_id, request_id
 from qdpi.page_schema import Edges, PolicyVerdict, Validation
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, Trajectory
 

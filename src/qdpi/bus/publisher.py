@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from qdpi.bus.port import EventBus, Message
 from qdpi.events import Event, PageEventLayout, headers_of, key_of, topic_of
+from qdpi.observability.tracing import current_traceparent
 from qdpi.page_schema import Page
-from qdpi.tracing import current_traceparent
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from qdpi.backoff import Backoff, patiently
 from qdpi.bus.port import EventBus, Membership, Partition, Record
 from qdpi.errors import MembershipOver, Unavailable
+from qdpi.retry import Backoff, patiently
 
 Handler = Callable[[Record], Awaitable[None]]
 """Handles a record to its end. Whatever it raises stops the worker: retries and dead letters wrap it."""

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 def answer(given: T, told: Callable[[T], str], as_json: bool) -> None:
     """Print an answer: as JSON, or as `told` words it, without what could steer a terminal."""
-    from qdpi.printable import printable
+    from qdpi.terminal.printable import printable
 
     click.echo(json.dumps(given, ensure_ascii=False, indent=2, default=str) if as_json else printable(told(given)))
 

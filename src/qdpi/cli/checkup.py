@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from qdpi.errors import QdpiError
-from qdpi.remarks import Examinable, Health
+from qdpi.health import Examinable, Health
 from qdpi.settings import Settings
 from qdpi.system import System
 

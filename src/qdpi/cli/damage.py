@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from qdpi.cli.answering import line, table
-from qdpi.printable import printable
 from qdpi.repairing import Mended
+from qdpi.terminal.printable import printable
 
 
 class Report:

@@ -24,7 +24,7 @@ def doctor(ctx: click.Context, /, fix: bool, as_json: bool, **flags: Any) -> Non
     """
     from qdpi.cli.answering import answer
     from qdpi.cli.checkup import examine, told
-    from qdpi.remarks import Health
+    from qdpi.health import Health
 
     findings = asyncio.run(examine(flags, fix=fix))
     answer([finding._asdict() for finding in findings], told, as_json)

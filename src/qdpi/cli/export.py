@@ -49,7 +49,7 @@ async def _export(session: str, form: str, output: Path | None, settings: Settin
     from qdpi.cli.opening import store_open
     from qdpi.cli.telling import note
     from qdpi.export.formats import file_name, format_named
-    from qdpi.identity import check_session
+    from qdpi.ids import check_session
 
     chosen, journey = format_named(form), check_session(session)
     path = output or Path(file_name(journey, chosen))

@@ -60,7 +60,7 @@ def settings_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...
 
 def settings_of(flags: dict[str, Any]) -> Settings:
     """Return the settings that flags and the environment come to, with logging set up. Raises `InvalidSetting`."""
-    from qdpi.logs import configure_logs
+    from qdpi.observability.logs import configure_logs
 
     settings = load_settings(os.environ, **flags)
     configure_logs(settings)

@@ -54,7 +54,7 @@ def _private_file(settings: Settings) -> IO[str]:
 
 
 def _log_to(log: IO[str], settings: Settings) -> None:
-    from qdpi.logs import configure_logs
+    from qdpi.observability.logs import configure_logs
 
     with redirect_stderr(log):
         configure_logs(settings)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from qdpi.bus.port import EventBus, Record
 from qdpi.errors import InvalidInput
 from qdpi.events import TOPICS, PageDelta
-from qdpi.printable import printable
+from qdpi.terminal.printable import printable
 
 _TOLD: Final = (
     "symbol_code",

@@ -30,7 +30,7 @@ def repair(
 
     Exits with 0 when nothing is amiss (any more), with 1 when something is.
     """
-    from qdpi.identity import check_session
+    from qdpi.ids import check_session
 
     if emit and not apply:
         raise click.UsageError("--emit-page-events publishes: give --apply with it.")

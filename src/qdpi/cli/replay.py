@@ -31,7 +31,7 @@ def replay(
 
     Exits with 0 when all are equal, with 1 when one is not.
     """
-    from qdpi.identity import check_session
+    from qdpi.ids import check_session
 
     if bool(sessions) == whole_store:
         raise click.UsageError("Give the ids of journeys, or --all.")
@@ -43,8 +43,8 @@ async def _replay(sessions: tuple[str, ...], check: bool, as_json: bool, setting
     from qdpi.bootstrap import build_store, build_system
     from qdpi.cli.answering import line
     from qdpi.cli.opening import store_open
-    from qdpi.printable import printable
     from qdpi.services.replay import replay_all, replay_named
+    from qdpi.terminal.printable import printable
 
     different = 0
     async with store_open(build_system(settings, store=build_store(settings, mending=True))) as system:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from qdpi.concurrency import sweep
 from qdpi.store.port import CanonRevision, PageStore
-from qdpi.together import sweep
 
 
 class RingWalk(NamedTuple):

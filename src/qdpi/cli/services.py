@@ -75,7 +75,7 @@ def logs(name: str | None, lines: int, settings: Settings) -> None:
     """Print the end of a server's log, or of all."""
     from qdpi.cli.telling import note
     from qdpi.cluster.waiting import last_lines
-    from qdpi.printable import printable
+    from qdpi.terminal.printable import printable
 
     servers = _servers(settings)
     for node in [servers.node(name)] if name else servers.nodes:

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from qdpi.backoff import patiently
 from qdpi.errors import Unavailable
+from qdpi.retry import patiently
 from qdpi.system import System
 
 log = structlog.get_logger()

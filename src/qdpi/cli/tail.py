@@ -21,7 +21,7 @@ def tail(session: str | None, topics: tuple[str, ...], from_start: bool, as_json
 
     With --json each event is one line of JSON.
     """
-    from qdpi.identity import check_session
+    from qdpi.ids import check_session
 
     asyncio.run(_tail(check_session(session) if session else None, topics, from_start, as_json, settings))
 

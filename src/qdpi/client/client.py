@@ -11,7 +11,6 @@ from typing import Final, Self
 import httpx
 from pydantic import TypeAdapter
 
-from qdpi.backoff import Backoff
 from qdpi.client.calling import QUIET_SECONDS, Calls, Exported, exported, part, read
 from qdpi.client.following import Frame, follow
 from qdpi.errors import QdpiError
@@ -33,6 +32,7 @@ from qdpi.gateway.answers import (
     Written,
 )
 from qdpi.gateway.bodies import Accepted, SessionIssued
+from qdpi.retry import Backoff
 from qdpi.search.query import Scope
 from qdpi.symbols import Trajectory
 

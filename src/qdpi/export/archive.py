@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from qdpi.identity import sha256
+from qdpi.ids import sha256
 from qdpi.store.port import CanonRevision
 
 FORMAT: Final = "gibsey-journey"

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import IO, Final
 
+from qdpi.concurrency import sweep
 from qdpi.events import SCHEMA_VERSION, PageDone, PageFailed, body_of
 from qdpi.export.archive import LOG, MANIFEST, OUTCOMES, FileFacts, Lines, Manifest, book_facts
 from qdpi.export.zipping import ZipStream
@@ -13,7 +14,6 @@ from qdpi.journey import FOLD_VERSION, JourneyState
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.store.paging import outcomes_of
 from qdpi.store.port import PageStore
-from qdpi.together import sweep
 
 ROWS: Final = 500
 """How many rows of the log are read at once."""

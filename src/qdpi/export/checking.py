@@ -14,7 +14,7 @@ from qdpi.events import SCHEMA_VERSION, TOPICS, Event, PageDone, PageFailed, dec
 from qdpi.export.archive import LOG, MANIFEST, OUTCOMES, VALUES, FileFacts, Lines
 from qdpi.export.archiving import revisions_of
 from qdpi.export.opening import Archive, refused
-from qdpi.identity import check_session, page_id
+from qdpi.ids import check_session, page_id
 from qdpi.journey import FOLD_VERSION, JourneyState, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome
 

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
+from qdpi.concurrency import sweep
 from qdpi.errors import NoBook
 from qdpi.export.itinerary import Itinerary, Tracing
 from qdpi.page_schema import Page
 from qdpi.store.paging import outcomes_of
 from qdpi.store.port import CanonRevision, PageStore
-from qdpi.together import sweep
 
 
 class PageWriter(Protocol):

@@ -13,7 +13,7 @@ from qdpi.export.copying import copy_of
 from qdpi.export.epub import EpubBook
 from qdpi.export.folder import MarkdownFolder
 from qdpi.export.twee import TweeStory
-from qdpi.identity import derived_id
+from qdpi.ids import derived_id
 from qdpi.store.port import PageStore
 
 Pieces = Callable[[PageStore, str], AsyncIterator[bytes]]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
 
+from qdpi.concurrency import together
 from qdpi.errors import ArchiveRefused
 from qdpi.events import VaultChange
 from qdpi.export.archive import LOG, MANIFEST, OUTCOMES, BookFacts, Manifest, book_facts
@@ -21,7 +22,6 @@ from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.recorder import keep_change
 from qdpi.store.paging import outcomes_of
 from qdpi.store.port import Committed, PageStore
-from qdpi.together import together
 
 BATCH: Final = 100
 """How many lines are read, or written, at once."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from qdpi.identity import derived_id
+from qdpi.ids import derived_id
 from qdpi.page_schema import EdgeType, Page
 from qdpi.store.port import CanonRevision
 

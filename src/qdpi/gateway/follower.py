@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from qdpi.backoff import Backoff, patiently
 from qdpi.errors import Unavailable
 from qdpi.gateway.frames import Frame, greeting_frame, outcome_frame
 from qdpi.gateway.hub import Hub
 from qdpi.gateway.subscription import Signal, Subscription
 from qdpi.outcome import Outcome
+from qdpi.retry import Backoff, patiently
 from qdpi.store.port import PageStore
 
 BATCH: Final = 100

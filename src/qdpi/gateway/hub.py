@@ -10,7 +10,6 @@ from typing import Final
 
 import structlog
 
-from qdpi.backoff import Backoff
 from qdpi.bus.port import EventBus, Record, Start
 from qdpi.errors import BusUnavailable, MalformedEvent
 from qdpi.events import Ask, PageDelta, PageDone, PageFailed, Press, decode
@@ -18,7 +17,8 @@ from qdpi.gateway.frames import Frame, delta_frame, outcome_frame, queued_frame
 from qdpi.gateway.running import RunningTexts
 from qdpi.gateway.subscription import Subscription
 from qdpi.gateway.waiting import Waiting
-from qdpi.identity import request_id
+from qdpi.ids import request_id
+from qdpi.retry import Backoff
 
 TAPPED: Final = (Press, Ask, PageDelta, PageDone, PageFailed)
 QUEUE_LIMIT: Final = 256

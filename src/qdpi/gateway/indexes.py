@@ -10,14 +10,14 @@ from typing import Final
 
 from qdpi.canon.faults import MAX_PAGES
 from qdpi.catalog import KEPT_EDITIONS
+from qdpi.concurrency import sweep
 from qdpi.edition import Edition
-from qdpi.identity import sha256
+from qdpi.ids import sha256
 from qdpi.search.going import Signposts
 from qdpi.search.index import SearchIndex, extended
 from qdpi.search.leaf import Leaf, leaf_of
 from qdpi.store.port import PageStore, VaultEntry
 from qdpi.symbols import Trajectory
-from qdpi.together import sweep
 
 KEPT_JOURNEYS: Final = 256
 KEPT_PAGES: Final = 100_000

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 
+from qdpi.concurrency import sweep
 from qdpi.edition import Edition
 from qdpi.gateway.answers import BranchView, JourneyView, Preview, RingPlace, SavedPage, SymbolPreview
 from qdpi.gateway.bodies import SessionBody, SessionIssued
@@ -27,7 +28,6 @@ from qdpi.retrieval.reading import Reading, read_text
 from qdpi.ring import Ring
 from qdpi.situation import situation_of
 from qdpi.symbols import decode_symbol, symbol_name
-from qdpi.together import sweep
 
 MOST_EVENTS: Final = 1_000
 MOST_SAVED: Final = 1_000

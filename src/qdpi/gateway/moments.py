@@ -11,7 +11,7 @@ from qdpi.errors import InvalidInput
 from qdpi.events import VaultChange
 from qdpi.export.archiving import log_of
 from qdpi.gateway.streams import parse_seq
-from qdpi.identity import sha256
+from qdpi.ids import sha256
 from qdpi.projections import newest_changes
 from qdpi.services.recorder import vault_entry
 from qdpi.store.port import PageStore, VaultEntry

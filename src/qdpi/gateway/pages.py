@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 
+from qdpi.concurrency import sweep
 from qdpi.errors import InvalidInput, UnknownPage
 from qdpi.gateway.answers import Alternative, Alternatives, PageView, ReceiptView, Revision, Revisions, Tokens
 from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, journey_of
@@ -16,7 +17,6 @@ from qdpi.gateway.problems import documented
 from qdpi.gateway.streams import parse_seq
 from qdpi.outcome import Outcome
 from qdpi.page_schema import ModelCall, Page
-from qdpi.together import sweep
 
 MOST_ALTERNATIVES: Final = 200
 EXCERPT: Final = 240

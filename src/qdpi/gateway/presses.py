@@ -15,9 +15,9 @@ from qdpi.gateway.bodies import Accepted, AskBody, PressBody, StopBody
 from qdpi.gateway.context import Exchange, Gateway, journey_of
 from qdpi.gateway.problems import refusal_of
 from qdpi.gateway.waiting import Waiting
-from qdpi.identity import derived_id, press_id, request_id
+from qdpi.ids import derived_id, press_id, request_id
+from qdpi.observability.tracing import continued
 from qdpi.page_schema import Page
-from qdpi.tracing import continued
 
 _PAGE_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _NOTHING_TAKEN: Final = "Nothing was taken: send it again in a moment; see /readyz."

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 
-from qdpi.backoff import patiently
 from qdpi.errors import InvalidInput, OutcomePending
 from qdpi.events import PageFailed, Press
 from qdpi.gateway import presses
@@ -16,8 +15,9 @@ from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, Gatew
 from qdpi.gateway.events import Traceparent
 from qdpi.gateway.problems import documented, refusal_of, refusal_of_fault
 from qdpi.gateway.subscription import Signal, Subscription
-from qdpi.identity import request_id
+from qdpi.ids import request_id
 from qdpi.outcome import Outcome
+from qdpi.retry import patiently
 from qdpi.symbols import Trajectory, decode_symbol, encode_symbol, parse_symbol
 
 RECEIVE_PARALLEL: Final = 0xD

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from qdpi.errors import SessionExpired, Unauthorized
-from qdpi.identity import check_session, sha256
+from qdpi.ids import check_session, sha256
 
 _PURPOSE: Final = b"gibsey session\0"
 _JOURNEY_DIGITS: Final = 40

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from qdpi.errors import InvalidInput
-from qdpi.identity import sha256
+from qdpi.ids import sha256
 from qdpi.search.index import Rows, Scores, SearchIndex
 from qdpi.search.leaf import KINDS, Leaf
 from qdpi.search.query import Filters, Query, Scope

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from qdpi.catalog import reading_row
 from qdpi.events import Ask, Press, VaultChange
-from qdpi.identity import request_id
+from qdpi.ids import request_id
 from qdpi.journey import JourneyState, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome, dead_letter_of
 from qdpi.page_schema import Page

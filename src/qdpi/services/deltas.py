@@ -11,8 +11,8 @@ from typing import Any, Final
 from qdpi.bus.publisher import Publisher
 from qdpi.errors import Unavailable
 from qdpi.events import PageDelta, PageRequest, Phase
-from qdpi.identity import derived_id
-from qdpi.metrics import Metrics
+from qdpi.ids import derived_id
+from qdpi.observability.metrics import Metrics
 from qdpi.store.port import PageStore
 
 _PENDING: Final = 4_000

@@ -14,7 +14,7 @@ from qdpi.catalog import Catalog, find_locus
 from qdpi.edition import Edition
 from qdpi.errors import UnknownPage
 from qdpi.events import Ask, Fault, Id, PageRequest, Press, Session, body_of, decode, fault_of
-from qdpi.identity import request_id
+from qdpi.ids import request_id
 from qdpi.page_schema import Page
 from qdpi.policy import Situation, choose
 from qdpi.store.port import PageStore

@@ -7,6 +7,7 @@ import asyncio
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
 from qdpi.catalog import reading_row
+from qdpi.concurrency import together
 from qdpi.errors import UnknownPage
 from qdpi.events import IndexUpdate, decode
 from qdpi.outcome import page_event
@@ -15,7 +16,6 @@ from qdpi.retrieval.index import Embedder
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.store.port import PageStore
-from qdpi.together import together
 
 
 class Indexer:

@@ -11,17 +11,17 @@ from typing import Final, TypeVar
 
 import structlog
 
-from qdpi.backoff import Backoff, patiently
 from qdpi.canon.book import Book
 from qdpi.catalog import reading_row
+from qdpi.concurrency import sweep, together
 from qdpi.editing import canon_pages, is_same_book, revision_of, thresholds_of
 from qdpi.errors import BookRefused, Unavailable
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder, to_bytes
 from qdpi.retrieval.reading import Reading, read_text
+from qdpi.retry import Backoff, patiently
 from qdpi.store.port import CanonRevision, Embedding, IndexRow, PageStore
 from qdpi.symbols import CHARACTER_MAP
-from qdpi.together import sweep, together
 
 _BACKOFF: Final = Backoff()
 CHUNK: Final = 100

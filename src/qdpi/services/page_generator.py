@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 
 import structlog
 
-from qdpi.backoff import Backoff, patiently
 from qdpi.brief import Brief
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import Record
@@ -33,13 +32,14 @@ from qdpi.errors import (
     UnknownPage,
 )
 from qdpi.events import PageDone, PageRequest, Phase, decode
-from qdpi.identity import page_id
+from qdpi.ids import page_id
 from qdpi.journey import JourneyState
-from qdpi.metrics import Metrics
+from qdpi.observability.metrics import Metrics
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus
 from qdpi.program import STOPPED, QDPIProgram
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading
+from qdpi.retry import Backoff, patiently
 from qdpi.services.deltas import DeltaStream
 from qdpi.services.derivation import derive, project, tell
 from qdpi.services.enricher import ASK_USER

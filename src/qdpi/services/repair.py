@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from qdpi.identity import request_id
+from qdpi.ids import request_id
 from qdpi.projections import FIGURES, INDEX, LOG, SNAPSHOTS, VAULT, VECTORS, Difference
 from qdpi.repairing import Finding, Mended, finding, findings_of
 from qdpi.services.comparison import Comparison, Tidings, compare, compare_canon

@@ -8,10 +8,10 @@ from typing import Final
 
 import structlog
 
-from qdpi.backoff import Backoff, patiently
 from qdpi.bus.port import EventBus, Record, Start
 from qdpi.errors import MalformedEvent, Unavailable
 from qdpi.events import Stop, decode
+from qdpi.retry import Backoff, patiently
 
 REMEMBERED: Final = 10_000
 """How many stops are kept in mind; their topic keeps them for an hour."""

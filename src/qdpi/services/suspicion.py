@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from qdpi.events import Ask, DeadLetter, PageDone, PageFailed, Press
-from qdpi.identity import request_id
+from qdpi.ids import request_id
 from qdpi.outcome import GENERATOR_GROUP, LogEntry
 from qdpi.services.comparison import Comparison, Tidings, compare
 from qdpi.services.enricher import PressName, press_named

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from qdpi.identity import time_uuid
+from qdpi.ids import time_uuid
 from qdpi.journey import JourneyState
 from qdpi.page_schema import Edges, EdgeType, Page, Signals
 

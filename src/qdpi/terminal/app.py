@@ -17,10 +17,10 @@ from qdpi.client import Client
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
 from qdpi.gateway.answers import PageView, SearchHit
-from qdpi.printable import printable
 from qdpi.terminal import showing
 from qdpi.terminal.commands import Leave, say
 from qdpi.terminal.entrance import new_name, signals_to
+from qdpi.terminal.printable import printable
 from qdpi.terminal.reading import Reading, Run
 from qdpi.terminal.screens import ChoiceScreen, GridScreen, TextScreen
 

@@ -13,10 +13,10 @@ from rich.text import Text
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
 from qdpi.gateway.answers import PageView
-from qdpi.printable import printable
 from qdpi.terminal import showing
 from qdpi.terminal.commands import Leave, command_of, say
 from qdpi.terminal.input import InputLines
+from qdpi.terminal.printable import printable
 from qdpi.terminal.reading import Reading, Run
 from qdpi.terminal.typewriter import Typewriter
 

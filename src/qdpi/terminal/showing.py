@@ -26,8 +26,8 @@ from qdpi.gateway.answers import (
 )
 from qdpi.gateway.previewing import BehaviourPreview
 from qdpi.page_schema import PageStatus
-from qdpi.printable import printable
 from qdpi.symbols import CHARACTER_NAMES, PROFILES, Trajectory, decode_symbol, profile_of, symbol_name
+from qdpi.terminal.printable import printable
 
 MEASURE: Final = 72
 """The longest line of prose, in columns."""

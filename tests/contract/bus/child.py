@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from tests.contract.bus.rig import after, fetch, fetch_revocation
 
 from qdpi.bus.port import EventBus, Message
-from qdpi.logs import configure_logs
+from qdpi.observability.logs import configure_logs
 from qdpi.settings import Settings
 
 

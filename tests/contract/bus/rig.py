@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
-from qdpi.backoff import Backoff
 from qdpi.bus.port import Delivery, EventBus, Membership, Message, Partition, Record
 from qdpi.errors import BusUnavailable
 from qdpi.events import Press, TopicSpec
+from qdpi.retry import Backoff
 
 PATIENCE: Final = 60.0
 """Seconds after which a test that waits for something gives up. No test waits for time to pass."""

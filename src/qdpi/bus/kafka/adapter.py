@@ -27,7 +27,7 @@ from qdpi.bus.port import Lag, Membership, Message, Partition, Record, Start, To
 from qdpi.bus.terms import check_limit, check_name, page_topic
 from qdpi.errors import BusUnavailable, InvalidSetting
 from qdpi.events import TopicSpec
-from qdpi.remarks import Remark
+from qdpi.health import Remark
 from qdpi.settings import Settings
 
 

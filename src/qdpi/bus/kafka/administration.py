@@ -28,7 +28,7 @@ from qdpi.bus.port import Partition, TopicState
 from qdpi.bus.terms import no_topic
 from qdpi.errors import BusUnavailable
 from qdpi.events import TOPICS, TopicSpec, is_page_topic
-from qdpi.remarks import Remark
+from qdpi.health import Remark
 from qdpi.settings import Settings
 
 OVERHEAD: Final = 64 << 10

@@ -12,7 +12,7 @@ from qdpi.bus.kafka.config import REQUEST_TIMEOUT
 from qdpi.bus.kafka.faults import answered, away, error_of
 from qdpi.bus.kafka.naming import Names
 from qdpi.events import TOPICS
-from qdpi.remarks import Health, Remark
+from qdpi.health import Health, Remark
 from qdpi.settings import KafkaGroups, Settings
 
 _SHORTEST_SESSION: Final = "group.min.session.timeout.ms"

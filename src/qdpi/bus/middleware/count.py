@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qdpi.bus.port import Record
 from qdpi.bus.worker import Handler
-from qdpi.metrics import Metrics
+from qdpi.observability.metrics import Metrics
 
 
 def count(handler: Handler, *, group: str, metrics: Metrics) -> Handler:

@@ -13,9 +13,9 @@ from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import EventBus, Headers, Message, Record
 from qdpi.errors import InvalidInput
 from qdpi.events import ABOUT_HEADERS, DeadLetter, body_of, fault_of
-from qdpi.identity import derived_id
-from qdpi.metrics import Metrics
-from qdpi.tracing import current_traceparent
+from qdpi.ids import derived_id
+from qdpi.observability.metrics import Metrics
+from qdpi.observability.tracing import current_traceparent
 
 log = structlog.get_logger()
 

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from qdpi.backoff import Backoff, patiently
 from qdpi.bus.port import Record
 from qdpi.bus.worker import Handler
 from qdpi.errors import InvalidInput, Unavailable
-from qdpi.metrics import Metrics
+from qdpi.observability.metrics import Metrics
+from qdpi.retry import Backoff, patiently
 
 GiveUp = Callable[[Record, Exception, int], Awaitable[None]]
 """Ends a record that cannot be handled: the record, the last error, and how often it was tried."""

@@ -6,7 +6,7 @@ import structlog
 
 from qdpi.bus.port import Record
 from qdpi.bus.worker import Handler
-from qdpi.tracing import continued
+from qdpi.observability.tracing import continued
 
 
 def trace(handler: Handler, *, group: str) -> Handler:

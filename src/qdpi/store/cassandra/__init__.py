@@ -14,8 +14,8 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
-from qdpi.backoff import Backoff
-from qdpi.remarks import Remark
+from qdpi.health import Remark
+from qdpi.retry import Backoff
 from qdpi.settings import Settings
 from qdpi.store.cassandra import index, journeys, outcomes, pages, placing, vault
 from qdpi.store.cassandra.canon import Canon

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any, Final
 
 from qdpi.canon.book import Voice
+from qdpi.concurrency import sweep
 from qdpi.errors import BookRefused, StoreUnavailable
 from qdpi.page_schema import Page
 from qdpi.store.cassandra.connection import Connection, Row
@@ -19,7 +20,6 @@ from qdpi.store.cassandra.placing import BUCKET, PLACE, RING, Placing
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, WriteTimes, insert, select
 from qdpi.store.port import CanonRevision
 from qdpi.store.rows import as_json, from_microseconds, microseconds
-from qdpi.together import sweep
 
 _REVISION: Final = (
     "revision",

@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 from cassandra import ConsistencyLevel
 from cassandra.query import BatchStatement, BatchType
 
-from qdpi.backoff import Backoff
 from qdpi.errors import InvalidSetting, StoreUnavailable
+from qdpi.retry import Backoff
 from qdpi.settings import Settings
 from qdpi.store.cassandra import schema
 from qdpi.store.cassandra.bridge import Answer, Bridge

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from qdpi.remarks import Health, Remark
+from qdpi.health import Health, Remark
 
 CLOCKS_APART: Final = 0.5
 """By how many seconds clocks may differ before it is told. Write times of projections come from our machines'."""

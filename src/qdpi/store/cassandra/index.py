@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from qdpi.identity import time_uuid
+from qdpi.concurrency import sweep
+from qdpi.ids import time_uuid
 from qdpi.store.cassandra.connection import Row
 from qdpi.store.cassandra.parts import OnCluster, batches
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, insert, select
 from qdpi.store.cassandra.vectors import Scored, best, indexable, ranked
 from qdpi.store.port import Embedding, IndexRow, Reading
 from qdpi.store.rows import as_json, time_of
-from qdpi.together import sweep
 
 CANDIDATES: Final = 10
 """How many times `k` pages the server's approximate search is asked for, to be ranked exactly here."""

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from qdpi.identity import time_uuid
+from qdpi.concurrency import sweep
+from qdpi.ids import time_uuid
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
 from qdpi.store.cassandra.connection import Row
@@ -18,7 +19,6 @@ from qdpi.store.cassandra.statements import Change, Statement, insert, select
 from qdpi.store.port import SectionStatistics, Snapshot
 from qdpi.store.rows import SectionFigures, section_figures, time_of
 from qdpi.symbols import CHARACTER_MAP
-from qdpi.together import sweep
 
 BUCKETS: Final = 16
 """Partitions of a section's journeys."""

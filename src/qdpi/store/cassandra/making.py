@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from qdpi.backoff import Backoff
+from qdpi.retry import Backoff
 from qdpi.settings import Settings
 from qdpi.store.cassandra.connection import Connection
 from qdpi.store.cassandra.schema import VERSION, keyspace_of, schema_of, script_of

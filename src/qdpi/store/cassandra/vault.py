@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from qdpi.identity import time_uuid
+from qdpi.ids import time_uuid
 from qdpi.store.cassandra.connection import Row
 from qdpi.store.cassandra.parts import OnCluster
 from qdpi.store.cassandra.statements import Change, insert, select

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from qdpi.identity import time_uuid
+from qdpi.ids import time_uuid
 from qdpi.sqlite import Database
 from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows, upsert
 from qdpi.store.embedded.vectors import Vectors

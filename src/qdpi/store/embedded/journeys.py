@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from qdpi.identity import time_uuid
+from qdpi.ids import time_uuid
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
 from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows

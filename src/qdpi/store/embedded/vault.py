@@ -6,7 +6,7 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
-from qdpi.identity import time_uuid
+from qdpi.ids import time_uuid
 from qdpi.store.embedded.statements import OnDatabase, row, rows
 from qdpi.store.port import VaultEntry
 from qdpi.store.rows import microseconds, time_of

@@ -12,7 +12,7 @@ from qdpi.bootstrap import build_bus, build_store, random_id, utc_now
 from qdpi.bus.kafka.examining import copies as copies_of_topics
 from qdpi.bus.kafka.examining import properties, session_timeout
 from qdpi.events import TOPICS
-from qdpi.remarks import Examinable, Health, Remark
+from qdpi.health import Examinable, Health, Remark
 from qdpi.settings import KafkaGroups, Settings, load_settings
 from qdpi.store.cassandra.examining import clocks, copies
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from qdpi.tracing import child_of, continued, current_traceparent
+from qdpi.observability.tracing import child_of, continued, current_traceparent
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 FORM = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qdpi.errors import InvalidSession
-from qdpi.identity import (
+from qdpi.ids import (
     NAMESPACE,
     check_session,
     derived_id,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from qdpi.logs import configure_logs
+from qdpi.observability.logs import configure_logs
 from qdpi.settings import LogFormat, Settings
 
 
