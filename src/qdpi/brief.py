@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from qdpi.edition import Edition
 from qdpi.page_schema import Page, PolicyVerdict, SourceUse
-from qdpi.placement import Standing
 from qdpi.policy import named_sections
+from qdpi.policy.placement import Standing
 from qdpi.retrieval.index import LexicalIndex, Passage
 from qdpi.retrieval.reading import Reading
 from qdpi.symbols import CHARACTER_NAMES, Orientation, Profile, Provenance, Source, Trajectory

@@ -15,9 +15,9 @@ from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus, Receipt
 from qdpi.policy import POLICY_VERSION
+from qdpi.policy.situation import terms_of
 from qdpi.program import PROGRAM_VERSION
 from qdpi.retrieval.reading import EXTRACTOR_VERSION
-from qdpi.situation import terms_of
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, decode_symbol
 
 LONGEST_FAULT: Final = 16_000

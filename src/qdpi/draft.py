@@ -11,7 +11,7 @@ from qdpi.edition import Edition
 from qdpi.events import Phase
 from qdpi.journey import JourneyState
 from qdpi.page_schema import ModelCall, Page, Validation
-from qdpi.placement import Binding
+from qdpi.policy.placement import Binding
 from qdpi.retrieval.reading import Reading
 from qdpi.symbols import Trajectory
 

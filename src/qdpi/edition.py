@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from qdpi.canon.book import Voice
 from qdpi.page_schema import Page
+from qdpi.policy.ring import Ring
 from qdpi.retrieval.checks import CanonGrams, Thresholds
 from qdpi.retrieval.index import HybridRetriever
 from qdpi.retrieval.reading import Reading
-from qdpi.ring import Ring
 from qdpi.store.port import CanonRevision
 
 

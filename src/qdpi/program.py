@@ -43,11 +43,11 @@ from qdpi.pipeline_signatures import (
     ReadSignature,
     ReceiveSignature,
 )
-from qdpi.placement import bind, stand
 from qdpi.policy import decide
+from qdpi.policy.placement import bind, stand
+from qdpi.policy.situation import situation_of
 from qdpi.retrieval.checks import check_copy, check_form
 from qdpi.retrieval.reading import Reading, read_text
-from qdpi.situation import situation_of
 from qdpi.symbols import CHARACTER_NAMES, Provenance, Source, Trajectory, decode_symbol, profile_of
 
 PROGRAM_VERSION: Final = "qdpi/1"

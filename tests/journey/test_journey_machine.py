@@ -18,7 +18,7 @@ from tests.support.journeys import Answer, Reader, reading, ring_of
 from qdpi.journey import RECENT_LOCI, JourneyState, SequenceGap, fold, fold_all
 from qdpi.page_schema import EdgeType
 from qdpi.policy import MAX_BRANCH_DEPTH, MAX_DEPARTURES, allow_fork, require_return
-from qdpi.ring import Ring
+from qdpi.policy.ring import Ring
 from qdpi.symbols import Trajectory
 
 SECTIONS = range(1, 17)

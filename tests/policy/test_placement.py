@@ -9,8 +9,8 @@ from tests.support import factories
 from tests.support.journeys import Answer, Reader, ring_of
 
 from qdpi.page_schema import Page, Placement
-from qdpi.placement import bind, stand
-from qdpi.ring import Ring
+from qdpi.policy.placement import bind, stand
+from qdpi.policy.ring import Ring
 from qdpi.symbols import Trajectory, parse_symbol
 
 T0, T1, T2, T3 = Trajectory

@@ -15,7 +15,7 @@ from qdpi.errors import ModelUnreachable
 from qdpi.events import Phase
 from qdpi.language.port import LanguageModel
 from qdpi.page_schema import Validation
-from qdpi.placement import bind
+from qdpi.policy.placement import bind
 from qdpi.program import QDPIProgram
 from qdpi.retrieval.reading import Reading, read_text
 

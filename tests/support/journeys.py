@@ -11,11 +11,11 @@ from qdpi.events import PageDone, PageFailed
 from qdpi.ids import page_id
 from qdpi.journey import JourneyState, fold
 from qdpi.page_schema import Page, PolicyVerdict
-from qdpi.placement import Standing, bind, stand
 from qdpi.policy import Situation, decide
+from qdpi.policy.placement import Standing, bind, stand
+from qdpi.policy.ring import Ring
+from qdpi.policy.situation import situation_of, terms_of
 from qdpi.retrieval.reading import Reading
-from qdpi.ring import Ring
-from qdpi.situation import situation_of, terms_of
 from qdpi.symbols import Trajectory, profile_of
 
 

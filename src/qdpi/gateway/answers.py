@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from qdpi.events import PageDone, PageFailed
-from qdpi.gateway.previewing import BehaviourPreview
 from qdpi.journey import Branch, JourneyState
 from qdpi.page_schema import Page, PageStatus, PolicyVerdict, Receipt
 from qdpi.policy import MAX_OPEN_BRANCHES, MAX_RETURN_DEBT
+from qdpi.policy.preview import BehaviourPreview
 from qdpi.symbols import Choice, Orientation, Provenance, Source, Trajectory
 
 

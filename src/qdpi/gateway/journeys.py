@@ -16,17 +16,17 @@ from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, jo
 from qdpi.gateway.growth import current_edition, grown_from
 from qdpi.gateway.moments import At, moment_of, vault_at, vault_digest
 from qdpi.gateway.presses import find_locus
-from qdpi.gateway.previewing import BehaviourPreview, preview_behaviours
 from qdpi.gateway.problems import documented
 from qdpi.gateway.streams import parse_seq
 from qdpi.journey import Branch, JourneyState
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page
-from qdpi.placement import Standing, stand
 from qdpi.policy import Situation, ttl
+from qdpi.policy.placement import Standing, stand
+from qdpi.policy.preview import BehaviourPreview, preview_behaviours
+from qdpi.policy.ring import Ring
+from qdpi.policy.situation import situation_of
 from qdpi.retrieval.reading import Reading, read_text
-from qdpi.ring import Ring
-from qdpi.situation import situation_of
 from qdpi.symbols import decode_symbol, symbol_name
 
 MOST_EVENTS: Final = 1_000

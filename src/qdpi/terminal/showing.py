@@ -24,8 +24,8 @@ from qdpi.gateway.answers import (
     SearchHit,
     VaultView,
 )
-from qdpi.gateway.previewing import BehaviourPreview
 from qdpi.page_schema import PageStatus
+from qdpi.policy.preview import BehaviourPreview
 from qdpi.symbols import CHARACTER_NAMES, PROFILES, Trajectory, decode_symbol, profile_of, symbol_name
 from qdpi.terminal.printable import printable
 

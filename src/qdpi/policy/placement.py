@@ -6,7 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from qdpi.page_schema import Edges, Page, Placement
-from qdpi.ring import Ring
+from qdpi.policy.ring import Ring
 from qdpi.symbols import Trajectory
 
 

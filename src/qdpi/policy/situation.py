@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from qdpi.journey import JourneyState
-from qdpi.placement import Standing
 from qdpi.policy import Situation
+from qdpi.policy.placement import Standing
 from qdpi.retrieval.reading import Reading
 from qdpi.retrieval.signals import novelty_against
 

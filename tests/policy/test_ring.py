@@ -9,7 +9,7 @@ from tests.support.factories import canon_id
 from tests.support.journeys import ring_of
 
 from qdpi.errors import UnknownPage
-from qdpi.ring import Ring
+from qdpi.policy.ring import Ring
 
 SIXTEEN = [3, 1, 4, 1, 5, 2, 2, 1, 1, 2, 3, 1, 2, 1, 1, 2]
 
