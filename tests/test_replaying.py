@@ -9,14 +9,14 @@ from tests.support.flow import working
 from qdpi.bus.middleware.dead_letter import letter_of
 from qdpi.bus.port import Partition, Record
 from qdpi.bus.publisher import message_of
-from qdpi.conclusion import fail
-from qdpi.draft import Draft
 from qdpi.errors import InvalidInput, MalformedEvent, ModelEmpty, UnknownPage
 from qdpi.events import Ask, DeadLetter, PageDone, PageFailed, PageRequest, Press, decode, fault_of
 from qdpi.ids import press_id
 from qdpi.journey import JourneyState
 from qdpi.language.scripted import ScriptedModel
 from qdpi.outcome import dead_letter_of
+from qdpi.program.draft import Draft
+from qdpi.program.result import fail
 from qdpi.replaying import message_for, pressed_again, request_of
 from qdpi.symbols import Trajectory
 

@@ -15,12 +15,12 @@ from qdpi.bootstrap import utc_now
 from qdpi.bus.embedded import EmbeddedBus
 from qdpi.bus.middleware.dead_letter import letter_of
 from qdpi.bus.port import Headers, Message, Partition, Record
-from qdpi.conclusion import fail
-from qdpi.draft import Draft
 from qdpi.errors import MalformedEvent, ModelEmpty, UnknownPage
 from qdpi.events import TOPICS, DeadLetter, PageRequest, Press, decode, fault_of
 from qdpi.journey import JourneyState
 from qdpi.outcome import dead_letter_of
+from qdpi.program.draft import Draft
+from qdpi.program.result import fail
 
 BOOK = Path(book_file).parent / "corpus"
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from tests.support import factories
 from tests.support.replies import page_for
 
-from qdpi.brief import Brief, Shelved
-from qdpi.draft import Draft, Finished, Progress, Run, Unwatched
 from qdpi.edition import Edition
 from qdpi.journey import JourneyState
 from qdpi.language.scripted import ScriptedModel
 from qdpi.page_schema import Page, Placement
 from qdpi.program import QDPIProgram
+from qdpi.program.brief import Brief, Shelved
+from qdpi.program.draft import Draft, Finished, Progress, Run, Unwatched
 from qdpi.symbols import Source, Trajectory, encode_symbol
 
 LOCUS = "S05-P0014"

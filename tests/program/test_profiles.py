@@ -6,9 +6,9 @@ import pytest
 from tests.program.runs import LOCUS, SAVED, run
 from tests.support.replies import PLAN, continuer, is_plan, writer
 
-from qdpi.brief import Shelved, first_words, last_words
 from qdpi.edition import Edition
 from qdpi.language.scripted import ScriptedModel
+from qdpi.program.brief import Shelved, first_words, last_words
 from qdpi.symbols import PROFILES, Orientation, Profile, Provenance, Source, Trajectory
 
 # code: model calls of a capable model, kinds of passages, trajectories that the licence opens, way without a wish

@@ -9,13 +9,13 @@ from tests.program.runs import LOCUS, own_page, run
 from tests.support.measured import MeasuredModel
 from tests.support.replies import DEGENERATE, PLAN, continuer, is_plan, page_for, writer
 
-from qdpi.draft import Draft, Run, Unwatched
 from qdpi.edition import Edition
 from qdpi.errors import InvalidSymbol, ModelEmpty, ModelFailed, ModelUnreachable, UnknownPage
 from qdpi.events import Phase
 from qdpi.ids import sha256
 from qdpi.language.scripted import Reply, ScriptedModel
 from qdpi.program import QDPIProgram, whole_sentences
+from qdpi.program.draft import Draft, Run, Unwatched
 from qdpi.retrieval.reading import read_text
 from qdpi.symbols import Trajectory, parse_symbol
 

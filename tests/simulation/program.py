@@ -9,14 +9,14 @@ import asyncio
 from functools import cache
 from random import Random
 
-from qdpi.brief import Brief
-from qdpi.draft import Draft, Finished, Progress, Run
 from qdpi.errors import ModelUnreachable
 from qdpi.events import Phase
 from qdpi.language.port import LanguageModel
 from qdpi.page_schema import Validation
 from qdpi.policy.placement import bind
 from qdpi.program import QDPIProgram
+from qdpi.program.brief import Brief
+from qdpi.program.draft import Draft, Finished, Progress, Run
 from qdpi.retrieval.reading import Reading, read_text
 
 

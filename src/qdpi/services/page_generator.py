@@ -14,13 +14,10 @@ from typing import Final, TypeVar
 
 import structlog
 
-from qdpi.brief import Brief
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
 from qdpi.catalog import Catalog, find_locus
-from qdpi.conclusion import Written, conclude, fail
-from qdpi.draft import Draft, Run
 from qdpi.edition import Edition
 from qdpi.errors import (
     InvalidInput,
@@ -38,6 +35,9 @@ from qdpi.observability.metrics import Metrics
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus
 from qdpi.program import STOPPED, QDPIProgram
+from qdpi.program.brief import Brief
+from qdpi.program.draft import Draft, Run
+from qdpi.program.result import Written, conclude, fail
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading
 from qdpi.retry import Backoff, patiently
 from qdpi.services.deltas import DeltaStream

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from qdpi.brief import Shelved
+from qdpi.program.brief import Shelved
 from qdpi.store.port import PageStore
 from qdpi.symbols import Profile, Source
 

@@ -14,20 +14,6 @@ from typing import Any, Final
 
 import dspy
 
-from qdpi.brief import (
-    Brief,
-    constraints_of,
-    cue_of,
-    demo_turns,
-    find_sources,
-    plan_of,
-    question_of,
-    target_page,
-    target_sections,
-    voice_of,
-    way_of,
-)
-from qdpi.draft import Draft, Finished, Progress, Run, Unwatched
 from qdpi.edition import Edition
 from qdpi.errors import UnknownPage
 from qdpi.events import Phase
@@ -46,6 +32,20 @@ from qdpi.pipeline_signatures import (
 from qdpi.policy import decide
 from qdpi.policy.placement import bind, stand
 from qdpi.policy.situation import situation_of
+from qdpi.program.brief import (
+    Brief,
+    constraints_of,
+    cue_of,
+    demo_turns,
+    find_sources,
+    plan_of,
+    question_of,
+    target_page,
+    target_sections,
+    voice_of,
+    way_of,
+)
+from qdpi.program.draft import Draft, Finished, Progress, Run, Unwatched
 from qdpi.retrieval.checks import check_copy, check_form
 from qdpi.retrieval.reading import Reading, read_text
 from qdpi.symbols import CHARACTER_NAMES, Provenance, Source, Trajectory, decode_symbol, profile_of

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from qdpi.brief import Brief
-from qdpi.draft import Draft, Finished, Run
 from qdpi.editing import signals_of
 from qdpi.events import Fault, PageDone, PageFailed, PageRequest, fault_of
 from qdpi.ids import derived_id
@@ -17,6 +15,8 @@ from qdpi.page_schema import Page, PageStatus, Receipt
 from qdpi.policy import POLICY_VERSION
 from qdpi.policy.situation import terms_of
 from qdpi.program import PROGRAM_VERSION
+from qdpi.program.brief import Brief
+from qdpi.program.draft import Draft, Finished, Run
 from qdpi.retrieval.reading import EXTRACTOR_VERSION
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, decode_symbol
 

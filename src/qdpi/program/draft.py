@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from qdpi.brief import Shelved
 from qdpi.edition import Edition
 from qdpi.events import Phase
 from qdpi.journey import JourneyState
 from qdpi.page_schema import ModelCall, Page, Validation
 from qdpi.policy.placement import Binding
+from qdpi.program.brief import Shelved
 from qdpi.retrieval.reading import Reading
 from qdpi.symbols import Trajectory
 
