@@ -36,7 +36,7 @@ def _ingest(book: Path, data: Path) -> None:
 
 async def _retrieval(book: Path) -> None:
     from qdpi.canon import read_book
-    from qdpi.editing import edition_of
+    from qdpi.canon.revision import edition_of
 
     began = time.perf_counter()
     edition = edition_of(read_book(book))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from qdpi.bus.port import EventBus
 from qdpi.bus.publisher import Publisher
-from qdpi.catalog import Catalog
+from qdpi.canon.editions import Catalog
 from qdpi.language.port import LanguageModel
 from qdpi.observability.metrics import Metrics
 from qdpi.retrieval.index import Embedder

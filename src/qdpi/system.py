@@ -8,7 +8,7 @@ from datetime import datetime
 
 from qdpi.bus.port import EventBus
 from qdpi.bus.publisher import Publisher
-from qdpi.catalog import Catalog
+from qdpi.canon.editions import Catalog
 from qdpi.ids import sha256
 from qdpi.observability.metrics import Metrics
 from qdpi.retrieval.index import Embedder

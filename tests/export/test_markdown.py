@@ -11,7 +11,7 @@ from tests.support import factories
 from qdpi import frontmatter
 from qdpi.bootstrap import utc_now
 from qdpi.canon import own_book, read_book
-from qdpi.editing import canon_pages
+from qdpi.canon.revision import canon_pages
 from qdpi.errors import InvalidInput
 from qdpi.export.markdown import markdown_of, page_of
 from qdpi.page_schema import Page, PageSchema

@@ -9,7 +9,7 @@ from tests.flow.conftest import Working
 from tests.support.flow import Flow
 from tests.support.replies import writer
 
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
 from qdpi.events import PageDone
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page

@@ -9,8 +9,8 @@ import pytest
 from tests.support.journeys import Reader
 
 from qdpi.canon import own_book
-from qdpi.editing import edition_of
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
+from qdpi.canon.revision import edition_of
 from qdpi.symbols import Trajectory, profile_of
 
 

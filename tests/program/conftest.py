@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from qdpi.canon import own_book
-from qdpi.editing import assemble, edition_of, passages_of
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
+from qdpi.canon.revision import assemble, edition_of, passages_of
 from qdpi.retrieval.index import Embedder, SemanticIndex
 
 

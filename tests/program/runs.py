@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.support import factories
 from tests.support.replies import page_for
 
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
 from qdpi.journey import JourneyState
 from qdpi.language.scripted import ScriptedModel
 from qdpi.page_schema import Page, Placement

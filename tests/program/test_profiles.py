@@ -6,7 +6,7 @@ import pytest
 from tests.program.runs import LOCUS, SAVED, run
 from tests.support.replies import PLAN, continuer, is_plan, writer
 
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
 from qdpi.language.scripted import ScriptedModel
 from qdpi.program.brief import Shelved, first_words, last_words
 from qdpi.symbols import PROFILES, Orientation, Profile, Provenance, Source, Trajectory

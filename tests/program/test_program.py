@@ -9,7 +9,7 @@ from tests.program.runs import LOCUS, own_page, run
 from tests.support.measured import MeasuredModel
 from tests.support.replies import DEGENERATE, PLAN, continuer, is_plan, page_for, writer
 
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
 from qdpi.errors import InvalidSymbol, ModelEmpty, ModelFailed, ModelUnreachable, UnknownPage
 from qdpi.events import Phase
 from qdpi.ids import sha256

@@ -20,7 +20,7 @@ from tests.support.house import brisk
 from qdpi.bootstrap import build_system, opened
 from qdpi.canon import own_book, read_book
 from qdpi.canon.book import Book
-from qdpi.catalog import Catalog
+from qdpi.canon.editions import Catalog
 from qdpi.errors import BookRefused, NoBook, StoreUnavailable
 from qdpi.page_schema import Page
 from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text

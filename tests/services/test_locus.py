@@ -9,8 +9,8 @@ from tests.simulation.tables import Tables
 from tests.simulation.world import book
 from tests.support import factories as make
 
-from qdpi.catalog import find_locus
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
+from qdpi.canon.editions import find_locus
 from qdpi.errors import UnknownPage
 from qdpi.store.port import Committed
 

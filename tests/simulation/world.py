@@ -24,7 +24,7 @@ from tests.simulation.store import SimulatedPageStore
 from tests.simulation.tables import Tables
 
 from qdpi.bootstrap import build_system, ensure_book
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
 from qdpi.events import PageEventLayout
 from qdpi.language.offline import OfflineWriter
 from qdpi.program import QDPIProgram

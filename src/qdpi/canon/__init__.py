@@ -8,9 +8,9 @@ from typing import Final
 
 from qdpi.canon.assembly import Progress
 from qdpi.canon.book import Book, CanonPage, Voice
-from qdpi.canon.corpus import is_corpus, read_corpus
-from qdpi.canon.markdown import is_markdown, read_markdown
-from qdpi.canon.texts_json import read_texts_json
+from qdpi.canon.layouts.corpus import is_corpus, read_corpus
+from qdpi.canon.layouts.markdown import is_markdown, read_markdown
+from qdpi.canon.layouts.texts_json import read_texts_json
 from qdpi.errors import BookRefused
 
 __all__ = ["Book", "CanonPage", "Progress", "Voice", "own_book", "read_book"]

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
-from qdpi.canon.about import About, color_of
 from qdpi.canon.book import Book, book_id_of
 from qdpi.canon.characters import character_named
-from qdpi.canon.faults import Fault, RawPage, refuse
+from qdpi.canon.metadata import About, color_of
 from qdpi.canon.ring import check_pages
+from qdpi.canon.validation import Fault, RawPage, refuse
 from qdpi.canon.voices import voices_of
 
 DEFAULT_TITLE: Final = "The Entrance Way"

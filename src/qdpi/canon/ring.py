@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from qdpi.canon.book import CanonPage, page_id_of
-from qdpi.canon.faults import MAX_PAGES, Fault, RawPage, Reading, read_page
+from qdpi.canon.validation import MAX_PAGES, Fault, RawPage, Reading, read_page
 from qdpi.symbols import CHARACTER_MAP
 
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from qdpi.canon.about import About
 from qdpi.canon.book import CanonPage, Voice
+from qdpi.canon.metadata import About
 from qdpi.canon.style import describe, sections_with, words_of
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 

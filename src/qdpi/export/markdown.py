@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from qdpi import frontmatter
-from qdpi.canon.faults import control_character, normal_text
+from qdpi.canon.validation import control_character, normal_text
 from qdpi.errors import InvalidInput
 from qdpi.page_schema import Page
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES

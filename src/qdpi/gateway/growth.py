@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
 from qdpi.errors import NoBook
 from qdpi.gateway.answers import GrownFrom
 from qdpi.gateway.context import Gateway

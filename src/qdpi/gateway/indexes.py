@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from qdpi.canon.faults import MAX_PAGES
-from qdpi.catalog import KEPT_EDITIONS
+from qdpi.canon.edition import Edition
+from qdpi.canon.editions import KEPT_EDITIONS
+from qdpi.canon.validation import MAX_PAGES
 from qdpi.concurrency import sweep
-from qdpi.edition import Edition
 from qdpi.ids import sha256
 from qdpi.search.going import Signposts
 from qdpi.search.index import SearchIndex, extended

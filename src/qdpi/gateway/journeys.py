@@ -8,8 +8,8 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 
+from qdpi.canon.edition import Edition
 from qdpi.concurrency import sweep
-from qdpi.edition import Edition
 from qdpi.gateway.answers import BranchView, JourneyView, Preview, RingPlace, SavedPage, SymbolPreview
 from qdpi.gateway.bodies import SessionBody, SessionIssued
 from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, journey_of

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
-from qdpi.catalog import written_last
+from qdpi.canon.editions import written_last
 from qdpi.errors import BusUnavailable, NoBook, PublishUnknown, TooManyWaiting, Unauthorized, UnknownPage
 from qdpi.events import Ask, Event, Press, Stop
 from qdpi.gateway.bodies import Accepted, AskBody, PressBody, StopBody

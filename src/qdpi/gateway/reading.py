@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Path, Response
 from starlette.responses import JSONResponse
 
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
 from qdpi.errors import NoBook, UnknownSection
 from qdpi.gateway.answers import CanonPageEntry, CanonShape, SectionEntry, SectionFacts, SymbolEntry
 from qdpi.gateway.bodies import SYMBOL_FORMS

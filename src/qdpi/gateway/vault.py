@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import structlog
 from fastapi import APIRouter, Query
 
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
 from qdpi.errors import InvalidInput, StoreUnavailable
 from qdpi.events import VaultChange
 from qdpi.gateway import presses

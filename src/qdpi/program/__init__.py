@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import dspy
 
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
 from qdpi.errors import UnknownPage
 from qdpi.events import Phase
 from qdpi.ids import sha256
@@ -378,6 +378,6 @@ def _offline_writer() -> LanguageModel:
 
 def _own_edition() -> Edition:
     from qdpi.canon import own_book
-    from qdpi.editing import edition_of
+    from qdpi.canon.revision import edition_of
 
     return edition_of(own_book())

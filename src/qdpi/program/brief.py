@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
 from qdpi.page_schema import Page, PolicyVerdict, SourceUse
 from qdpi.policy import named_sections
 from qdpi.policy.placement import Standing

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
 from qdpi.events import Phase
 from qdpi.journey import JourneyState
 from qdpi.page_schema import ModelCall, Page, Validation

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from qdpi.editing import signals_of
+from qdpi.canon.revision import signals_of
 from qdpi.events import Fault, PageDone, PageFailed, PageRequest, fault_of
 from qdpi.ids import derived_id
 from qdpi.journey import JourneyState, fold

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from qdpi.catalog import reading_row
+from qdpi.canon.editions import reading_row
 from qdpi.events import Ask, Press, VaultChange
 from qdpi.ids import request_id
 from qdpi.journey import JourneyState, SequenceGap, fold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qdpi.bus.middleware.dead_letter import send_letter
 from qdpi.bus.publisher import Publisher
-from qdpi.catalog import reading_row
+from qdpi.canon.editions import reading_row
 from qdpi.concurrency import together
 from qdpi.events import key_of
 from qdpi.outcome import Outcome, audits_of, dead_letter_of, log_entry, page_events

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
-from qdpi.catalog import Catalog, find_locus
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
+from qdpi.canon.editions import Catalog, find_locus
 from qdpi.errors import UnknownPage
 from qdpi.events import Ask, Fault, Id, PageRequest, Press, Session, body_of, decode, fault_of
 from qdpi.ids import request_id

@@ -6,7 +6,7 @@ import asyncio
 
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
-from qdpi.catalog import reading_row
+from qdpi.canon.editions import reading_row
 from qdpi.concurrency import together
 from qdpi.errors import UnknownPage
 from qdpi.events import IndexUpdate, decode

@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 import structlog
 
 from qdpi.canon.book import Book
-from qdpi.catalog import reading_row
+from qdpi.canon.editions import reading_row
+from qdpi.canon.revision import canon_pages, is_same_book, revision_of, thresholds_of
 from qdpi.concurrency import sweep, together
-from qdpi.editing import canon_pages, is_same_book, revision_of, thresholds_of
 from qdpi.errors import BookRefused, Unavailable
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder, to_bytes

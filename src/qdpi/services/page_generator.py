@@ -17,8 +17,8 @@ import structlog
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
-from qdpi.catalog import Catalog, find_locus
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
+from qdpi.canon.editions import Catalog, find_locus
 from qdpi.errors import (
     InvalidInput,
     MalformedEvent,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from qdpi.canon.book import Book
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
 from qdpi.page_schema import Edges, Page, Signals
 from qdpi.policy.ring import Ring
 from qdpi.retrieval.checks import CanonGrams, Thresholds, calibrate

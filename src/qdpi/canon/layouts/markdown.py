@@ -17,11 +17,11 @@ from typing import Final
 import yaml
 
 from qdpi import frontmatter
-from qdpi.canon.about import read_about, shown_name
 from qdpi.canon.assembly import Progress, assemble, counted
 from qdpi.canon.book import Book
-from qdpi.canon.faults import WHOLE_FILE, Fault, RawPage, control_character, normal_text
-from qdpi.canon.folder import MAX_PAGE_BYTES, read_text
+from qdpi.canon.files import MAX_PAGE_BYTES, read_text
+from qdpi.canon.metadata import read_about, shown_name
+from qdpi.canon.validation import WHOLE_FILE, Fault, RawPage, control_character, normal_text
 
 _OPENING: Final = re.compile(rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n")
 _WHOLE: Final = re.compile(r"[0-9]{1,9}", re.ASCII)

@@ -10,8 +10,8 @@ from typing import Final
 
 from qdpi.canon.characters import character_named, slugs_of
 from qdpi.canon.drawing import MAX_DRAWING, drawing_fault
-from qdpi.canon.faults import MAX_TITLE, WHOLE_FILE, Fault, control_character
-from qdpi.canon.folder import ABSENT, read_json, read_text
+from qdpi.canon.files import ABSENT, read_json, read_text
+from qdpi.canon.validation import MAX_TITLE, WHOLE_FILE, Fault, control_character
 from qdpi.symbols import CHARACTER_MAP
 
 INDEX: Final = "index.json"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from qdpi.canon.faults import WHOLE_FILE, Fault
+from qdpi.canon.validation import WHOLE_FILE, Fault
 
 MAX_PAGE_BYTES: Final = 1_000_000
 """More than 200,000 characters of UTF-8 and their frontmatter can take."""

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from qdpi.canon.about import INDEX, read_about, shown_name
 from qdpi.canon.assembly import DEFAULT_TITLE, Progress, assemble, counted, with_row_colors
 from qdpi.canon.book import Book
 from qdpi.canon.characters import character_named
-from qdpi.canon.faults import WHOLE_FILE, Fault, RawPage
-from qdpi.canon.folder import MAX_PAGE_BYTES, read_json, read_text
+from qdpi.canon.files import MAX_PAGE_BYTES, read_json, read_text
+from qdpi.canon.metadata import INDEX, read_about, shown_name
+from qdpi.canon.validation import WHOLE_FILE, Fault, RawPage
 
 PAGES: Final = "metadata/pages.json"
 PROFILES: Final = "metadata/character_profiles.json"

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from qdpi.editing import assemble, passages_of
-from qdpi.edition import Edition
+from qdpi.canon.edition import Edition
+from qdpi.canon.revision import assemble, passages_of
 from qdpi.errors import NoBook, UnknownPage
 from qdpi.page_schema import Page
 from qdpi.retrieval.index import Embedder, SemanticIndex, from_bytes

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from qdpi.canon.about import About, line_of, shown_name
 from qdpi.canon.assembly import DEFAULT_TITLE, Progress, assemble, counted, with_row_colors
 from qdpi.canon.book import Book
-from qdpi.canon.faults import WHOLE_FILE, Fault, RawPage, refuse
-from qdpi.canon.folder import read_json
+from qdpi.canon.files import read_json
+from qdpi.canon.metadata import About, line_of, shown_name
+from qdpi.canon.validation import WHOLE_FILE, Fault, RawPage, refuse
 
 Row = Mapping[str, object]
 

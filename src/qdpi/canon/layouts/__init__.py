@@ -1,0 +1,1 @@
+"""The three layouts that a book may come in: the corpus, texts.json, a folder of Markdown."""
