@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import Final
 
 from qdpi.page_schema import EdgeType
-from qdpi.search.finding import Library, find
-from qdpi.search.going import Signposts
+from qdpi.search.document import Leaf
+from qdpi.search.find import Library, find
 from qdpi.search.index import SearchIndex
-from qdpi.search.leaf import Leaf
+from qdpi.search.lookup import Signposts
 from qdpi.search.query import Filters, Scope, read_filters, read_query
 from qdpi.search.snippets import snippet
 from qdpi.symbols import Trajectory

@@ -30,7 +30,7 @@ from qdpi.projections import (
     projection_hash,
     recorded,
 )
-from qdpi.retrieval.semantic import to_bytes
+from qdpi.search.vectors import to_bytes
 from qdpi.store.port import Embedding, Reading
 
 values = st.dictionaries(

@@ -13,8 +13,8 @@ from qdpi.bus.publisher import Publisher
 from qdpi.canon.editions import Catalog
 from qdpi.language.port import LanguageModel
 from qdpi.observability.metrics import Metrics
-from qdpi.retrieval.index import Embedder
 from qdpi.retry import Backoff
+from qdpi.search.hybrid import Embedder
 from qdpi.services.actors import ACTORS, Company
 from qdpi.services.ingest import Progress, ingest
 from qdpi.settings import Settings

@@ -25,7 +25,7 @@ from qdpi.events import (
 from qdpi.ids import derived_id, time_uuid
 from qdpi.journey import JourneyState
 from qdpi.page_schema import Page, Receipt
-from qdpi.retrieval.reading import Reading
+from qdpi.search.analysis import Reading
 
 GENERATOR_GROUP = "qdpi.page_generator"
 """The consumer group whose dead letters a failed outcome tells of."""

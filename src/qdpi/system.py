@@ -11,8 +11,8 @@ from qdpi.bus.publisher import Publisher
 from qdpi.canon.editions import Catalog
 from qdpi.ids import sha256
 from qdpi.observability.metrics import Metrics
-from qdpi.retrieval.index import Embedder
 from qdpi.retry import Backoff
+from qdpi.search.hybrid import Embedder
 from qdpi.settings import Settings
 from qdpi.store.port import PageStore
 

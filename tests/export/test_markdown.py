@@ -15,7 +15,7 @@ from qdpi.canon.revision import canon_pages
 from qdpi.errors import InvalidInput
 from qdpi.export.markdown import markdown_of, page_of
 from qdpi.page_schema import Page, PageSchema
-from qdpi.retrieval.reading import read_text
+from qdpi.search.analysis import read_text
 
 
 @settings(max_examples=100, deadline=None)

@@ -15,7 +15,7 @@ from qdpi.bootstrap import build_bus, build_company, build_store, build_system, 
 from qdpi.cli.starting import Start, closing
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
-from qdpi.retrieval.index import Embedder
+from qdpi.search.hybrid import Embedder
 from qdpi.settings import Settings
 
 ACTORS = ("enricher", "page_generator", "indexer", "recorder")

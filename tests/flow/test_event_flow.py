@@ -22,7 +22,7 @@ from qdpi.events import (
 )
 from qdpi.ids import page_id, request_id
 from qdpi.outcome import log_entry
-from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
+from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.symbols import CHARACTER_MAP
 
 

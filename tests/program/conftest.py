@@ -4,7 +4,7 @@ import pytest
 from qdpi.canon import own_book
 from qdpi.canon.edition import Edition
 from qdpi.canon.revision import assemble, edition_of, passages_of
-from qdpi.retrieval.index import Embedder, SemanticIndex
+from qdpi.search.hybrid import Embedder, SemanticIndex
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from qdpi.ids import sha256
 from qdpi.language.scripted import Reply, ScriptedModel
 from qdpi.program import QDPIProgram, whole_sentences
 from qdpi.program.draft import Draft, Run, Unwatched
-from qdpi.retrieval.reading import read_text
+from qdpi.search.analysis import read_text
 from qdpi.symbols import Trajectory, parse_symbol
 
 XC, YC, AC, ZC = 0, 4, 8, 12

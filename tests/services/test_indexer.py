@@ -12,7 +12,7 @@ from qdpi.bootstrap import build_system, opened
 from qdpi.bus.port import Partition, Record
 from qdpi.errors import UnknownPage
 from qdpi.events import IndexUpdate, PageEvent, decode
-from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
+from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.services.indexer import Indexer
 from qdpi.settings import Settings
 from qdpi.store.port import Embedding, Reading

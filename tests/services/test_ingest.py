@@ -23,7 +23,7 @@ from qdpi.canon.book import Book
 from qdpi.canon.editions import Catalog
 from qdpi.errors import BookRefused, NoBook, StoreUnavailable
 from qdpi.page_schema import Page
-from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
+from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.services.ingest import TRIES, Ingested, ingest
 from qdpi.settings import Settings
 from qdpi.store.port import Committed

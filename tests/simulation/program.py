@@ -17,7 +17,7 @@ from qdpi.policy.placement import bind
 from qdpi.program import QDPIProgram
 from qdpi.program.brief import Brief
 from qdpi.program.draft import Draft, Finished, Progress, Run
-from qdpi.retrieval.reading import Reading, read_text
+from qdpi.search.analysis import Reading, read_text
 
 
 @cache

@@ -28,9 +28,9 @@ from qdpi.canon.edition import Edition
 from qdpi.events import PageEventLayout
 from qdpi.language.offline import OfflineWriter
 from qdpi.program import QDPIProgram
-from qdpi.retrieval.catalogue import Hit
-from qdpi.retrieval.semantic import Embedder, Matrix
 from qdpi.retry import Backoff
+from qdpi.search.catalogue import Hit
+from qdpi.search.vectors import Embedder, Matrix
 from qdpi.services.actors import Actor, enricher, indexer, page_generator, recorder
 from qdpi.settings import Settings
 from qdpi.system import System

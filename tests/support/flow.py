@@ -29,8 +29,8 @@ from qdpi.ids import request_id
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
 from qdpi.outcome import Outcome
-from qdpi.retrieval.index import Embedder
 from qdpi.retry import Backoff
+from qdpi.search.hybrid import Embedder
 from qdpi.services.actors import group_of
 from qdpi.settings import load_settings
 from qdpi.symbols import Trajectory, parse_symbol

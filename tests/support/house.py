@@ -26,8 +26,8 @@ from qdpi.gateway.server import GatewayServer
 from qdpi.ids import derived_id, request_id
 from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome
-from qdpi.retrieval.thresholds import Thresholds
 from qdpi.retry import Backoff
+from qdpi.search.thresholds import Thresholds
 from qdpi.settings import Settings
 from qdpi.store.port import Committed
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES

@@ -15,7 +15,7 @@ from qdpi.policy import Situation, decide
 from qdpi.policy.placement import Standing, bind, stand
 from qdpi.policy.ring import Ring
 from qdpi.policy.situation import situation_of, terms_of
-from qdpi.retrieval.reading import Reading
+from qdpi.search.analysis import Reading
 from qdpi.symbols import Trajectory, profile_of
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from qdpi.canon.book import Voice
 from qdpi.page_schema import Page
 from qdpi.policy.ring import Ring
-from qdpi.retrieval.checks import CanonGrams, Thresholds
-from qdpi.retrieval.index import HybridRetriever
-from qdpi.retrieval.reading import Reading
+from qdpi.search.analysis import Reading
+from qdpi.search.checks import CanonGrams, Thresholds
+from qdpi.search.hybrid import HybridRetriever
 from qdpi.store.port import CanonRevision
 
 

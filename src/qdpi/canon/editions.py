@@ -13,8 +13,8 @@ from qdpi.canon.edition import Edition
 from qdpi.canon.revision import assemble, passages_of
 from qdpi.errors import NoBook, UnknownPage
 from qdpi.page_schema import Page
-from qdpi.retrieval.index import Embedder, SemanticIndex, from_bytes
-from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading, read_text
+from qdpi.search.analysis import EXTRACTOR_VERSION, Reading, read_text
+from qdpi.search.hybrid import Embedder, SemanticIndex, from_bytes
 from qdpi.store.paging import outcomes_before
 from qdpi.store.port import CanonRevision, Embedding, PageStore
 from qdpi.store.port import Reading as ReadingRow

@@ -13,9 +13,9 @@ from qdpi.canon.book import Book
 from qdpi.canon.edition import Edition
 from qdpi.page_schema import Edges, Page, Signals
 from qdpi.policy.ring import Ring
-from qdpi.retrieval.checks import CanonGrams, Thresholds, calibrate
-from qdpi.retrieval.index import HybridRetriever, LexicalIndex, Passage, SemanticIndex
-from qdpi.retrieval.reading import Reading, read_text
+from qdpi.search.analysis import Reading, read_text
+from qdpi.search.checks import CanonGrams, Thresholds, calibrate
+from qdpi.search.hybrid import HybridRetriever, LexicalIndex, Passage, SemanticIndex
 from qdpi.store.port import CanonRevision
 from qdpi.symbols import Trajectory, encode_symbol
 

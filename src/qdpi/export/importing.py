@@ -16,7 +16,7 @@ from qdpi.export.archiving import log_of
 from qdpi.export.checking import OutcomeCheck, check_manifest, digest_of, event_of, rows, values
 from qdpi.export.opening import Archive, refused
 from qdpi.outcome import LogEntry, Outcome
-from qdpi.retrieval.index import Embedder
+from qdpi.search.hybrid import Embedder
 from qdpi.services.derivation import project
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.recorder import keep_change

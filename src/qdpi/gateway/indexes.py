@@ -13,9 +13,9 @@ from qdpi.canon.editions import KEPT_EDITIONS
 from qdpi.canon.validation import MAX_PAGES
 from qdpi.concurrency import sweep
 from qdpi.ids import sha256
-from qdpi.search.going import Signposts
+from qdpi.search.document import Leaf, leaf_of
 from qdpi.search.index import SearchIndex, extended
-from qdpi.search.leaf import Leaf, leaf_of
+from qdpi.search.lookup import Signposts
 from qdpi.store.port import PageStore, VaultEntry
 from qdpi.symbols import Trajectory
 

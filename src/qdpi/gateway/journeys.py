@@ -26,7 +26,7 @@ from qdpi.policy.placement import Standing, stand
 from qdpi.policy.preview import BehaviourPreview, preview_behaviours
 from qdpi.policy.ring import Ring
 from qdpi.policy.situation import situation_of
-from qdpi.retrieval.reading import Reading, read_text
+from qdpi.search.analysis import Reading, read_text
 from qdpi.symbols import decode_symbol, symbol_name
 
 MOST_EVENTS: Final = 1_000

@@ -12,8 +12,8 @@ from qdpi.gateway.answers import Destination, SearchAnswer, SearchHit
 from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, journey_of
 from qdpi.gateway.problems import documented
 from qdpi.search import query as asking
-from qdpi.search.finding import Hit, Library, decode_cursor, encode_cursor, find
-from qdpi.search.going import Signposts
+from qdpi.search.find import Hit, Library, decode_cursor, encode_cursor, find
+from qdpi.search.lookup import Signposts
 from qdpi.search.query import Scope, read_filters, read_query
 from qdpi.search.snippets import Snippet, snippet
 from qdpi.store.port import VaultEntry

@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Iterator
 
-from qdpi.retrieval.words import COMMON_WORDS, FUNCTION_WORDS
+from qdpi.search.text import COMMON_WORDS, FUNCTION_WORDS
 
 _MOST_READ = 20_000
 _FEWEST_WORDS, _MOST_WORDS = 84, 115

@@ -5,8 +5,8 @@ from __future__ import annotations
 from qdpi.journey import JourneyState
 from qdpi.policy import Situation
 from qdpi.policy.placement import Standing
-from qdpi.retrieval.reading import Reading
-from qdpi.retrieval.signals import novelty_against
+from qdpi.search.analysis import Reading
+from qdpi.search.signals import novelty_against
 
 MAX_TERMS = 24
 

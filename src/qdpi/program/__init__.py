@@ -46,8 +46,8 @@ from qdpi.program.brief import (
     way_of,
 )
 from qdpi.program.draft import Draft, Finished, Progress, Run, Unwatched
-from qdpi.retrieval.checks import check_copy, check_form
-from qdpi.retrieval.reading import Reading, read_text
+from qdpi.search.analysis import Reading, read_text
+from qdpi.search.checks import check_copy, check_form
 from qdpi.symbols import CHARACTER_NAMES, Provenance, Source, Trajectory, decode_symbol, profile_of
 
 PROGRAM_VERSION: Final = "qdpi/1"

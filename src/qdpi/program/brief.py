@@ -14,8 +14,8 @@ from qdpi.canon.edition import Edition
 from qdpi.page_schema import Page, PolicyVerdict, SourceUse
 from qdpi.policy import named_sections
 from qdpi.policy.placement import Standing
-from qdpi.retrieval.index import LexicalIndex, Passage
-from qdpi.retrieval.reading import Reading
+from qdpi.search.analysis import Reading
+from qdpi.search.hybrid import LexicalIndex, Passage
 from qdpi.symbols import CHARACTER_NAMES, Orientation, Profile, Provenance, Source, Trajectory
 
 PASSAGE_WORDS: Final = 60

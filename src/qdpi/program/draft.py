@@ -12,7 +12,7 @@ from qdpi.journey import JourneyState
 from qdpi.page_schema import ModelCall, Page, Validation
 from qdpi.policy.placement import Binding
 from qdpi.program.brief import Shelved
-from qdpi.retrieval.reading import Reading
+from qdpi.search.analysis import Reading
 from qdpi.symbols import Trajectory
 
 

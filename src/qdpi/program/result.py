@@ -17,7 +17,7 @@ from qdpi.policy.situation import terms_of
 from qdpi.program import PROGRAM_VERSION
 from qdpi.program.brief import Brief
 from qdpi.program.draft import Draft, Finished, Run
-from qdpi.retrieval.reading import EXTRACTOR_VERSION
+from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, decode_symbol
 
 LONGEST_FAULT: Final = 16_000

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qdpi.search.leaf import KINDS, Leaf
+from qdpi.search.document import KINDS, Leaf
 from qdpi.search.query import Filters, Query, spaced
 from qdpi.search.tokens import spellings
 

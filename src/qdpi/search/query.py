@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from qdpi.errors import InvalidInput
 from qdpi.page_schema import EdgeType
-from qdpi.search.leaf import Leaf
+from qdpi.search.document import Leaf
 from qdpi.search.tokens import tokens
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, PROFILES, Trajectory
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from qdpi.retrieval.words import stem
+from qdpi.search.text import stem
 
 _TOKEN: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 

@@ -31,8 +31,8 @@ from qdpi.projections import (
     outcome_facts,
     page_facts,
 )
-from qdpi.retrieval.index import Embedder
-from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading, read_text
+from qdpi.search.analysis import EXTRACTOR_VERSION, Reading, read_text
+from qdpi.search.hybrid import Embedder
 from qdpi.services.derivation import snapshot_of
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.recorder import vault_entry

@@ -12,8 +12,8 @@ from qdpi.errors import UnknownPage
 from qdpi.events import IndexUpdate, decode
 from qdpi.outcome import page_event
 from qdpi.page_schema import Page
-from qdpi.retrieval.index import Embedder
-from qdpi.retrieval.reading import EXTRACTOR_VERSION, read_text
+from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
+from qdpi.search.hybrid import Embedder
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.store.port import PageStore
 

@@ -17,9 +17,9 @@ from qdpi.canon.revision import canon_pages, is_same_book, revision_of, threshol
 from qdpi.concurrency import sweep, together
 from qdpi.errors import BookRefused, Unavailable
 from qdpi.page_schema import Page
-from qdpi.retrieval.index import Embedder, to_bytes
-from qdpi.retrieval.reading import Reading, read_text
 from qdpi.retry import Backoff, patiently
+from qdpi.search.analysis import Reading, read_text
+from qdpi.search.hybrid import Embedder, to_bytes
 from qdpi.store.port import CanonRevision, Embedding, IndexRow, PageStore
 from qdpi.symbols import CHARACTER_MAP
 

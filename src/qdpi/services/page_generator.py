@@ -38,8 +38,8 @@ from qdpi.program import STOPPED, QDPIProgram
 from qdpi.program.brief import Brief
 from qdpi.program.draft import Draft, Run
 from qdpi.program.result import Written, conclude, fail
-from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading
 from qdpi.retry import Backoff, patiently
+from qdpi.search.analysis import EXTRACTOR_VERSION, Reading
 from qdpi.services.deltas import DeltaStream
 from qdpi.services.derivation import derive, project, tell
 from qdpi.services.enricher import ASK_USER

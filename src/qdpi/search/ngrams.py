@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from qdpi.retrieval.words import words
+from qdpi.search.text import words
 
 Hashes = NDArray[np.uint64]
 Flags = NDArray[np.bool_]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from qdpi.retrieval.words import terms_of, words
+from qdpi.search.text import terms_of, words
 
 SUMMARY_CHARACTERS = 300
 SUMMARY_SENTENCES = 3

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.retrieval.own_pages import LIGHTHOUSE
+from tests.search.own_pages import LIGHTHOUSE
 
 from qdpi.errors import InvalidInput, QdpiError
-from qdpi.retrieval.catalogue import KIND_RANK, reserve_canon, top_k
-from qdpi.retrieval.index import (
+from qdpi.search.catalogue import KIND_RANK, reserve_canon, top_k
+from qdpi.search.hybrid import (
     Embedder,
     Hit,
     HybridRetriever,
@@ -265,7 +265,7 @@ def test_any_text_has_a_vector_and_a_search(
 
 def test_loading_the_vectors_leaves_the_programs_logging_as_it_was() -> None:
     code = (
-        "import logging; from qdpi.retrieval.index import Embedder\n"
+        "import logging; from qdpi.search.hybrid import Embedder\n"
         "Embedder().embed(['lamp']); root = logging.getLogger()\n"
         "assert root.handlers == [] and root.level == logging.WARNING, (root.handlers, root.level)\n"
     )
@@ -276,9 +276,9 @@ def test_importing_retrieval_loads_neither_index_nor_vectors() -> None:
     code = (
         "import sys, qdpi.retrieval\n"
         "assert 'numpy' not in sys.modules\n"
-        "import qdpi.retrieval.reading, qdpi.retrieval.signals\n"
+        "import qdpi.search.analysis, qdpi.search.signals\n"
         "assert 'numpy' not in sys.modules\n"
-        "import qdpi.retrieval.index, qdpi.retrieval.checks\n"
+        "import qdpi.search.hybrid, qdpi.search.checks\n"
         "assert not {'bm25s', 'wordllama', 'tokenizers', 'tqdm', 'numba'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=ENVIRONMENT)

@@ -13,8 +13,8 @@ import numpy as np
 
 from qdpi.errors import InvalidInput
 from qdpi.ids import sha256
+from qdpi.search.document import KINDS, Leaf
 from qdpi.search.index import Rows, Scores, SearchIndex
-from qdpi.search.leaf import KINDS, Leaf
 from qdpi.search.query import Filters, Query, Scope
 
 _MOST_LEAVES: Final = 2**53

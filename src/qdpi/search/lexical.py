@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from qdpi.retrieval.catalogue import Catalogue, Hit, Passage
-from qdpi.retrieval.words import stem, words
+from qdpi.search.catalogue import Catalogue, Hit, Passage
+from qdpi.search.text import stem, words
 
 K1 = 1.5
 B = 0.75

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from qdpi.retrieval.checks import CanonGrams, Thresholds, calibrate, check_copy, check_form
-from qdpi.retrieval.index import Embedder, HybridRetriever, LexicalIndex, Passage, SemanticIndex
-from qdpi.retrieval.reading import inverse_document_frequency, read_text
-from qdpi.retrieval.signals import coherence_between
+from qdpi.search.analysis import inverse_document_frequency, read_text
+from qdpi.search.checks import CanonGrams, Thresholds, calibrate, check_copy, check_form
+from qdpi.search.hybrid import Embedder, HybridRetriever, LexicalIndex, Passage, SemanticIndex
+from qdpi.search.signals import coherence_between
 
 pytestmark = pytest.mark.canon
 

@@ -9,10 +9,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.retrieval.own_pages import LEDGER, LIGHTHOUSE, ORCHARD, OWN_PAGES
+from tests.search.own_pages import LEDGER, LIGHTHOUSE, ORCHARD, OWN_PAGES
 
 from qdpi.errors import InvalidInput
-from qdpi.retrieval.checks import CanonGrams, CheckResult, Thresholds, calibrate, check_copy, check_form
+from qdpi.search.checks import CanonGrams, CheckResult, Thresholds, calibrate, check_copy, check_form
 
 GRAMS = CanonGrams.build(OWN_PAGES)
 RNG = random.Random(7)

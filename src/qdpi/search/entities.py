@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from qdpi.retrieval.words import COMMON_WORDS, FUNCTION_WORDS, cased_words, stem
+from qdpi.search.text import COMMON_WORDS, FUNCTION_WORDS, cased_words, stem
 
 MAX_ENTITIES = 12
 LONGEST_NAME = 5

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from qdpi.retrieval.catalogue import Hit, Kind, Passage, Retriever, reserve_canon, standing
-from qdpi.retrieval.lexical import LexicalIndex
-from qdpi.retrieval.semantic import Embedder, SemanticIndex, cosine_top_k, from_bytes, to_bytes
+from qdpi.search.catalogue import Hit, Kind, Passage, Retriever, reserve_canon, standing
+from qdpi.search.lexical import LexicalIndex
+from qdpi.search.vectors import Embedder, SemanticIndex, cosine_top_k, from_bytes, to_bytes
 
 __all__ = [
     "Embedder",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.retrieval.own_pages import LEDGER, LIGHTHOUSE
+from tests.search.own_pages import LEDGER, LIGHTHOUSE
 
-from qdpi.retrieval.reading import read_text
-from qdpi.retrieval.signals import coherence_between, novelty_against
+from qdpi.search.analysis import read_text
+from qdpi.search.signals import coherence_between, novelty_against
 
 TERMS = st.frozensets(st.sampled_from("abcdefgh"), max_size=8)
 

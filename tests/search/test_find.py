@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from qdpi.errors import InvalidInput
 from qdpi.page_schema import EdgeType
-from qdpi.search.finding import Findings, Library, Place, decode_cursor, encode_cursor, find
+from qdpi.search.document import Leaf
+from qdpi.search.find import Findings, Library, Place, decode_cursor, encode_cursor, find
 from qdpi.search.index import SearchIndex, extended
-from qdpi.search.leaf import Leaf
 from qdpi.search.query import Filters, Scope, read_filters, read_query
 from qdpi.search.tokens import folded
 from qdpi.symbols import Trajectory

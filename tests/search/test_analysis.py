@@ -7,11 +7,11 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.retrieval.own_pages import LEDGER, LIGHTHOUSE, ORCHARD, OWN_PAGES
+from tests.search.own_pages import LEDGER, LIGHTHOUSE, ORCHARD, OWN_PAGES
 
 from qdpi.errors import InvalidInput
-from qdpi.retrieval.reading import EXTRACTOR_VERSION, Reading, inverse_document_frequency, read_text
-from qdpi.retrieval.words import FUNCTION_WORDS, sentences
+from qdpi.search.analysis import EXTRACTOR_VERSION, Reading, inverse_document_frequency, read_text
+from qdpi.search.text import FUNCTION_WORDS, sentences
 
 ANY_WORD = [*LIGHTHOUSE.split(), "Dr.", "—", "שלום", "世界", "🙂", "\ud800"]
 ANY_PAGE = st.one_of(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdpi.errors import InvalidInput, QdpiError
-from qdpi.retrieval.catalogue import Catalogue, Hit, Passage, Scores, top_k
+from qdpi.search.catalogue import Catalogue, Hit, Passage, Scores, top_k
 
 Matrix = NDArray[np.float32]
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 
 from qdpi.errors import InvalidInput
-from qdpi.retrieval import extract
-from qdpi.retrieval.entities import entity_words, find_entities
-from qdpi.retrieval.words import content_terms, sentences
+from qdpi.search import extract
+from qdpi.search.entities import entity_words, find_entities
+from qdpi.search.text import content_terms, sentences
 
 EXTRACTOR_VERSION = "text/1"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.search.test_finding import leaf, own
+from tests.search.test_find import leaf, own
 
-from qdpi.search.going import Signposts
 from qdpi.search.index import SearchIndex
+from qdpi.search.lookup import Signposts
 
 SIGNS = Signposts(
     SearchIndex(

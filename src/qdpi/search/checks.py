@@ -17,9 +17,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from qdpi.errors import InvalidInput
-from qdpi.retrieval.grams import COPY_GRAM, CanonGrams, longest_run
-from qdpi.retrieval.thresholds import Thresholds
-from qdpi.retrieval.words import FUNCTION_WORDS, cased_words, sentences, words
+from qdpi.search.ngrams import COPY_GRAM, CanonGrams, longest_run
+from qdpi.search.text import FUNCTION_WORDS, cased_words, sentences, words
+from qdpi.search.thresholds import Thresholds
 
 __all__ = ["CanonGrams", "CheckResult", "Thresholds", "calibrate", "check_copy", "check_form", "measure_form"]
 

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.retrieval.own_pages import OWN_PAGES
+from tests.search.own_pages import OWN_PAGES
 
-from qdpi.retrieval.index import Passage
+from qdpi.search.hybrid import Passage
 
 CANON = Path(os.environ.get("QDPI_CANON") or Path(__file__).parents[3] / "shared" / "canon")
 CORPUS = CANON / "gibsey-canon" / "corpus"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from qdpi.retrieval.reading import Reading
+from qdpi.search.analysis import Reading
 
 NOVELTY_WINDOW = 4
 """How many of the pages read last a page is compared with."""

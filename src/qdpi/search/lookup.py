@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from qdpi.search.document import Leaf
 from qdpi.search.index import SearchIndex
-from qdpi.search.leaf import Leaf
 from qdpi.search.tokens import spellings
 
 LONGEST: Final = 100
