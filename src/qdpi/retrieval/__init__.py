@@ -1,1 +1,0 @@
-"""Embeddings, lexical index, fusion, index signals, checks of a page."""
