@@ -13,9 +13,9 @@ import pytest
 from tests.support.model_server import PAGE, ModelServer, model_server
 
 from qdpi.errors import ModelEmpty, ModelFailed, ModelTimeout, ModelUnreachable
+from qdpi.language.completion import Completion, complete
 from qdpi.language.endpoint import Dialect, Endpoint
 from qdpi.language.hosted import HostedModel
-from qdpi.language.writing import Completion, complete
 
 KEY = "sk-very-secret-0123456789"
 KINDS: list[tuple[str, Dialect]] = [

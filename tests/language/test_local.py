@@ -17,8 +17,8 @@ import pytest
 from tests.support.house import until
 
 from qdpi.errors import ModelUnreachable
+from qdpi.language.completion import Completion, complete
 from qdpi.language.local import LocalModel, weights
-from qdpi.language.writing import Completion, complete
 
 pytestmark = [
     pytest.mark.local_model,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from qdpi.language.completion import complete
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.offline_prose import compose
-from qdpi.language.writing import complete
 from qdpi.search.checks import CanonGrams, check_copy, check_form
 from qdpi.search.thresholds import Thresholds
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from qdpi.language.choose import choose_model
 from qdpi.language.port import LanguageModel
+from qdpi.language.select import choose_model
 from qdpi.settings import Settings
 from qdpi.system import System
 

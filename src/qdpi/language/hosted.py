@@ -17,7 +17,7 @@ from qdpi.language.port import Capabilities
 if TYPE_CHECKING:
     import dspy
 
-    from qdpi.language.wire import Wire
+    from qdpi.language.lm15 import Wire
 
 _CHECK_SECONDS = 5.0
 _CALLS_AT_ONCE = 64
@@ -69,7 +69,7 @@ class HostedModel:
     @cached_property
     def _wire(self) -> Wire:
         load_dspy()
-        from qdpi.language.wire import Wire
+        from qdpi.language.lm15 import Wire
 
         return Wire(self._locate, model=self._model, timeout=self._timeout)
 

@@ -23,7 +23,7 @@ from qdpi.language.port import Capabilities
 if TYPE_CHECKING:
     import dspy
 
-    from qdpi.language.wire import Wire
+    from qdpi.language.lm15 import Wire
 
 NAME = "smollm2-135m-instruct"
 _MAX_TOKENS = 320
@@ -80,7 +80,7 @@ class LocalModel:
     @cached_property
     def _wire(self) -> Wire:
         load_dspy()
-        from qdpi.language.wire import Wire
+        from qdpi.language.lm15 import Wire
 
         return Wire(self._locate, model=NAME, timeout=self._timeout, extensions={"grammar": _SEVENTY_WORDS})
 

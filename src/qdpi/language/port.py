@@ -33,7 +33,7 @@ class Usage:
 
 
 class LanguageModel(Protocol):
-    """A model reached through DSPy. Ask it with `qdpi.language.writing.complete`."""
+    """A model reached through DSPy. Ask it with `qdpi.language.completion.complete`."""
 
     @property
     def name(self) -> str:

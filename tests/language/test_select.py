@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from qdpi.errors import InvalidSetting
-from qdpi.language import choose
-from qdpi.language.choose import OPENAI_MODEL, choose_model
+from qdpi.language import select
 from qdpi.language.local import LocalModel
 from qdpi.language.port import LanguageModel
+from qdpi.language.select import OPENAI_MODEL, choose_model
 
 OLLAMA, KEY, URL, ANTHROPIC = "http://127.0.0.1:11434", "sk-openai-key", "http://127.0.0.1:1/v1", "sk-ant-key"
 NOTHING = dict.fromkeys(("model", "ollama_base_url", "openai_api_key", "openai_base_url", "anthropic_api_key"))
