@@ -9,8 +9,8 @@ import pytest
 from tests.support.keyspace import keyspace
 
 from qdpi.bootstrap import build_bus, build_store, random_id, utc_now
-from qdpi.bus.kafka.examining import copies as copies_of_topics
-from qdpi.bus.kafka.examining import properties, session_timeout
+from qdpi.bus.kafka.diagnostics import copies as copies_of_topics
+from qdpi.bus.kafka.diagnostics import properties, session_timeout
 from qdpi.events import TOPICS
 from qdpi.health import Examinable, Health, Remark
 from qdpi.settings import KafkaGroups, Settings, load_settings

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from qdpi.bus.port import Delivery, EventBus, Lag, Membership, Message, Partition, Record, Start, TopicState
-from qdpi.bus.terms import refuse_large
+from qdpi.bus.validation import refuse_large
 from qdpi.bus.worker import Handler, Worker
 from qdpi.errors import BusUnavailable, MembershipOver
 from qdpi.events import TopicSpec

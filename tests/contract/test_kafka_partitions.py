@@ -27,7 +27,7 @@ from tests.contract.bus.rig import (
     values,
 )
 
-from qdpi.bus.kafka.administration import OVERHEAD
+from qdpi.bus.kafka.topics import OVERHEAD
 from qdpi.bus.port import Delivery, EventBus, Membership, Message, Partition, Start
 from qdpi.errors import BusUnavailable, InvalidInput
 from qdpi.events import TOPICS, DeadLetter, PageEvent, Press, TopicSpec

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from qdpi.bus.port import EventBus, TopicState
-from qdpi.bus.terms import page_topic
+from qdpi.bus.validation import page_topic
 from qdpi.errors import QdpiError
 from qdpi.events import TOPICS, is_page_topic
 from qdpi.services.line import lagging

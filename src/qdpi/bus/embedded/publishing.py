@@ -7,7 +7,7 @@ from sqlite3 import Connection
 
 from qdpi.bus.embedded import log
 from qdpi.bus.port import Message
-from qdpi.bus.terms import page_topic
+from qdpi.bus.validation import page_topic
 
 
 class Append:

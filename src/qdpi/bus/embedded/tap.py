@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Final
 
-from qdpi.bus.embedded.arrivals import Arrivals
 from qdpi.bus.embedded.cursor import Cursor, read_on
+from qdpi.bus.embedded.notifier import Arrivals
 from qdpi.bus.port import Record
 from qdpi.sqlite import Database
 

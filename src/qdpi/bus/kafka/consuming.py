@@ -13,9 +13,9 @@ import structlog
 from confluent_kafka import KafkaException
 
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
-from qdpi.bus.kafka.faults import away, error_of
-from qdpi.bus.kafka.polling import Poller, Wanted
-from qdpi.bus.kafka.pulse import Pulse
+from qdpi.bus.kafka.consumer_thread import Poller, Wanted
+from qdpi.bus.kafka.errors import away, error_of
+from qdpi.bus.kafka.heartbeat import Pulse
 from qdpi.bus.port import Delivery
 from qdpi.errors import BusUnavailable, MembershipOver
 

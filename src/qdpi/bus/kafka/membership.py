@@ -9,14 +9,14 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 
 from qdpi.bus.kafka.assignment import Assignment
+from qdpi.bus.kafka.codec import partition_of
+from qdpi.bus.kafka.consumer_thread import Poller
 from qdpi.bus.kafka.consuming import Consuming
-from qdpi.bus.kafka.faults import Reach
+from qdpi.bus.kafka.errors import Reach
+from qdpi.bus.kafka.heartbeat import Pulse
 from qdpi.bus.kafka.naming import Names
-from qdpi.bus.kafka.polling import Poller
-from qdpi.bus.kafka.pulse import Pulse
-from qdpi.bus.kafka.records import partition_of
 from qdpi.bus.port import Delivery, Partition
-from qdpi.bus.terms import check_limit
+from qdpi.bus.validation import check_limit
 from qdpi.errors import BusUnavailable
 
 

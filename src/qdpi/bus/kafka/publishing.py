@@ -6,11 +6,11 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-from qdpi.bus.kafka.administration import Administration
 from qdpi.bus.kafka.naming import Names
-from qdpi.bus.kafka.producing import Producing, TopicGone
+from qdpi.bus.kafka.producer import Producing, TopicGone
+from qdpi.bus.kafka.topics import Administration
 from qdpi.bus.port import Message
-from qdpi.bus.terms import check_name, no_topic, page_topic, refuse_large
+from qdpi.bus.validation import check_name, no_topic, page_topic, refuse_large
 from qdpi.errors import BusUnavailable
 from qdpi.events import TOPICS
 

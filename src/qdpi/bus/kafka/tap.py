@@ -10,12 +10,12 @@ from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer
 
+from qdpi.bus.kafka.codec import placed, places
+from qdpi.bus.kafka.consumer_thread import Poller
 from qdpi.bus.kafka.consuming import Consuming
-from qdpi.bus.kafka.faults import Reach
+from qdpi.bus.kafka.errors import Reach
+from qdpi.bus.kafka.heartbeat import Pulse
 from qdpi.bus.kafka.naming import Names
-from qdpi.bus.kafka.polling import Poller
-from qdpi.bus.kafka.pulse import Pulse
-from qdpi.bus.kafka.records import placed, places
 from qdpi.bus.port import Partition, Record
 from qdpi.errors import BusUnavailable
 

@@ -19,13 +19,13 @@ from confluent_kafka.admin import (
     TopicDescription,
 )
 
+from qdpi.bus.kafka.codec import partition_of, places
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
-from qdpi.bus.kafka.examining import examine
-from qdpi.bus.kafka.faults import answered, away, error_of
+from qdpi.bus.kafka.diagnostics import examine
+from qdpi.bus.kafka.errors import answered, away, error_of
 from qdpi.bus.kafka.naming import Names
-from qdpi.bus.kafka.records import partition_of, places
 from qdpi.bus.port import Partition, TopicState
-from qdpi.bus.terms import no_topic
+from qdpi.bus.validation import no_topic
 from qdpi.errors import BusUnavailable
 from qdpi.events import TOPICS, TopicSpec, is_page_topic
 from qdpi.health import Remark

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from qdpi.bus.kafka.administration import Shape
+from qdpi.bus.kafka.topics import Shape
 from qdpi.bus.port import Partition
 from qdpi.errors import BusUnavailable
 from qdpi.events import TOPICS

@@ -15,10 +15,10 @@ import structlog
 from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import Message as KafkaMessage
 
-from qdpi.bus.kafka.faults import Reach, away, error_of, is_fatal, is_passing, over
+from qdpi.bus.kafka.codec import record_of
+from qdpi.bus.kafka.errors import Reach, away, error_of, is_fatal, is_passing, over
+from qdpi.bus.kafka.heartbeat import Pulse
 from qdpi.bus.kafka.naming import Names
-from qdpi.bus.kafka.pulse import Pulse
-from qdpi.bus.kafka.records import record_of
 from qdpi.bus.port import Delivery, Partition, Record
 from qdpi.errors import BusUnavailable, MembershipOver
 

@@ -11,10 +11,10 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError
 from confluent_kafka import Message as KafkaMessage
 
+from qdpi.bus.kafka.codec import partition_of_message, placed, record_of
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
-from qdpi.bus.kafka.faults import Reach, away, is_passing
+from qdpi.bus.kafka.errors import Reach, away, is_passing
 from qdpi.bus.kafka.naming import Names
-from qdpi.bus.kafka.records import partition_of_message, placed, record_of
 from qdpi.bus.port import Partition, Record, TopicState
 from qdpi.errors import BusUnavailable
 

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType, TopicDescription
 
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
-from qdpi.bus.kafka.faults import answered, away, error_of
+from qdpi.bus.kafka.errors import answered, away, error_of
 from qdpi.bus.kafka.naming import Names
 from qdpi.events import TOPICS
 from qdpi.health import Health, Remark

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from qdpi.bus.kafka.faults import Reach, away, is_passing, never_taken
+from qdpi.bus.kafka.errors import Reach, away, is_passing, never_taken
 from qdpi.errors import InvalidInput
 
 REFUSED = KafkaError(KafkaError._TRANSPORT, "one:9092: Connect failed: Connection refused")

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 
 import pytest
 
-from qdpi.bus.kafka.administration import Shape
-from qdpi.bus.kafka.watch import Watch
+from qdpi.bus.kafka.topic_monitor import Watch
+from qdpi.bus.kafka.topics import Shape
 from qdpi.bus.port import Partition
 from qdpi.errors import BusUnavailable
 from qdpi.events import PageDone

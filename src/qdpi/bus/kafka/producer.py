@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT, Properties
-from qdpi.bus.kafka.faults import Reach, away, error_of, is_fatal, is_forbidden, never_taken
+from qdpi.bus.kafka.errors import Reach, away, error_of, is_fatal, is_forbidden, never_taken
 from qdpi.bus.port import Message
 from qdpi.errors import BusUnavailable, PublishUnknown
 
