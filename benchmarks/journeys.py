@@ -26,7 +26,7 @@ from qdpi.journey import JourneyState, fold, fold_all
 from qdpi.language.offline import OfflineWriter
 from qdpi.outcome import Outcome
 from qdpi.settings import Settings
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 from qdpi.symbols import Trajectory
 from qdpi.system import System
 

@@ -14,7 +14,7 @@ from qdpi.bus.kafka.diagnostics import properties, session_timeout
 from qdpi.events import TOPICS
 from qdpi.health import Examinable, Health, Remark
 from qdpi.settings import KafkaGroups, Settings, load_settings
-from qdpi.store.cassandra.examining import clocks, copies
+from qdpi.store.cassandra.diagnostics import clocks, copies
 
 
 def topic(replicas: int, in_sync: int) -> Any:

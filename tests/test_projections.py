@@ -31,7 +31,7 @@ from qdpi.projections import (
     recorded,
 )
 from qdpi.search.vectors import to_bytes
-from qdpi.store.port import Embedding, Reading
+from qdpi.store.ports import Embedding, Reading
 
 values = st.dictionaries(
     st.text(max_size=5),

@@ -18,7 +18,7 @@ from qdpi.search.hybrid import Embedder
 from qdpi.services.actors import ACTORS, Company
 from qdpi.services.ingest import Progress, ingest
 from qdpi.settings import Settings
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 from qdpi.system import System
 
 if TYPE_CHECKING:

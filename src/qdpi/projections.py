@@ -20,7 +20,7 @@ from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry, Outcome, log_entry
 from qdpi.page_schema import Edges, Page, Signals
 from qdpi.search.vectors import from_bytes
-from qdpi.store.port import Embedding, IndexRow, Reading, Snapshot, VaultEntry
+from qdpi.store.ports import Embedding, IndexRow, Reading, Snapshot, VaultEntry
 from qdpi.store.rows import SectionFigures, section_figures
 
 OUTCOMES: Final = "outcomes"

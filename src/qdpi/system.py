@@ -14,7 +14,7 @@ from qdpi.observability.metrics import Metrics
 from qdpi.retry import Backoff
 from qdpi.search.hybrid import Embedder
 from qdpi.settings import Settings
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tests.support import factories as make
 
 from qdpi.errors import BookRefused
 from qdpi.page_schema import Edges, Page
-from qdpi.store.port import Answered, Committed, Moved, PageStore, SectionStatistics
+from qdpi.store.ports import Answered, Committed, Moved, PageStore, SectionStatistics
 
 Connect = Callable[[], Awaitable[PageStore]]
 

@@ -12,7 +12,7 @@ from tests.support.keyspace import Keyspace
 
 from qdpi.bootstrap import utc_now
 from qdpi.store.cassandra import CassandraPageStore
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 pytestmark = pytest.mark.cassandra
 

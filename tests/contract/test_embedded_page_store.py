@@ -17,7 +17,7 @@ from tests.support.plan import PLAN
 
 from qdpi.errors import StoreUnavailable
 from qdpi.store.embedded import EmbeddedPageStore
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 
 @pytest.fixture

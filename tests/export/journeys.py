@@ -21,7 +21,7 @@ from qdpi.outcome import Outcome, log_entry
 from qdpi.page_schema import Placement
 from qdpi.services.derivation import project
 from qdpi.services.recorder import keep_change
-from qdpi.store.port import Committed, PageStore
+from qdpi.store.ports import Committed, PageStore
 from qdpi.symbols import Trajectory
 from qdpi.system import System
 

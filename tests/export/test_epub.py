@@ -13,7 +13,7 @@ from tests.support.house import system_in
 from qdpi.errors import NoBook
 from qdpi.glyphs import glyph_title
 from qdpi.page_schema import PageStatus
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 from qdpi.symbols import encode_symbol
 
 XHTML = "{http://www.w3.org/1999/xhtml}"

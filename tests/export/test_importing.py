@@ -31,7 +31,7 @@ from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome
 from qdpi.services.comparison import compare
 from qdpi.services.ingest import ingest
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 from qdpi.system import System
 
 # into an empty system

@@ -16,7 +16,7 @@ from tests.support.house import system_in
 
 from qdpi.export.itinerary import Stop
 from qdpi.export.twee import DATA_PASSAGE, escape_header, escape_text, label_of, name_of, passage_of
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 
 async def story(store: PageStore, journey: str = READER) -> dict[str, Passage]:

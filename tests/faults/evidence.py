@@ -18,7 +18,7 @@ from qdpi.errors import MalformedEvent
 from qdpi.events import DeadLetter, Event, PageDone, PageFailed, Press, decode
 from qdpi.ids import page_id, request_id
 from qdpi.outcome import Outcome
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 PATIENCE: Final = 120.0
 """Seconds after which a test that waits for something gives up."""

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 from qdpi.bus.port import Delivery, EventBus, Membership, Message, Record, Start
 from qdpi.errors import StoreUnavailable
 from qdpi.events import PageDelta, PageDone
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 T = TypeVar("T")
 

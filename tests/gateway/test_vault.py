@@ -20,7 +20,7 @@ from qdpi.gateway.moments import vault_at
 from qdpi.ids import press_id
 from qdpi.outcome import log_entry
 from qdpi.services.recorder import Recorder, record_event
-from qdpi.store.port import VaultEntry
+from qdpi.store.ports import VaultEntry
 
 FIRST, SECOND, THIRD = (factories.canon_id(n) for n in (1, 2, 3))
 

@@ -21,7 +21,7 @@ from qdpi.services.line import event_of
 from qdpi.services.recorder import RECORDED
 from qdpi.services.repair import Repair
 from qdpi.services.replay import replay, replay_all
-from qdpi.store.port import Committed
+from qdpi.store.ports import Committed
 
 Damage = Callable[[Tables, list[Outcome]], int]
 """Damages a store by hand, given a journey's outcomes; returns how many rows that were."""

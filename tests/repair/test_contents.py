@@ -17,7 +17,7 @@ from qdpi.page_schema import Page
 from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.services.ingest import embeddings_of
 from qdpi.services.replay import Replayed, replay, replay_all
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 CANON: Final = "S01-P0003"
 Harm = Callable[[PageStore, Page], Awaitable[None]]

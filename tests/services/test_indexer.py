@@ -15,7 +15,7 @@ from qdpi.events import IndexUpdate, PageEvent, decode
 from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.services.indexer import Indexer
 from qdpi.settings import Settings
-from qdpi.store.port import Embedding, Reading
+from qdpi.store.ports import Embedding, Reading
 from qdpi.system import System
 
 PAGE = factories.generated_page()

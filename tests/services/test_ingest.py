@@ -26,7 +26,7 @@ from qdpi.page_schema import Page
 from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.services.ingest import TRIES, Ingested, ingest
 from qdpi.settings import Settings
-from qdpi.store.port import Committed
+from qdpi.store.ports import Committed
 from qdpi.system import System
 
 CHANGED = "S05-P0014"

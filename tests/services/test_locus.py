@@ -12,7 +12,7 @@ from tests.support import factories as make
 from qdpi.canon.edition import Edition
 from qdpi.canon.editions import find_locus
 from qdpi.errors import UnknownPage
-from qdpi.store.port import Committed
+from qdpi.store.ports import Committed
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from qdpi.bootstrap import build_store
 from qdpi.journey import JourneyState
 from qdpi.services.shelf import KEPT, shelf_of
 from qdpi.settings import Settings
-from qdpi.store.port import Committed, PageStore
+from qdpi.store.ports import Committed, PageStore
 from qdpi.symbols import PROFILES, Source, profile_of
 
 XC, XU, XS, YU = profile_of(0), profile_of(2), profile_of(3), profile_of(6)

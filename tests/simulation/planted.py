@@ -21,7 +21,7 @@ from qdpi.gateway.subscription import Subscription
 from qdpi.outcome import Outcome
 from qdpi.services.page_generator import PageGenerator
 from qdpi.services.recorder import Recorder
-from qdpi.store.port import Answered, Committed, Moved, Snapshot
+from qdpi.store.ports import Answered, Committed, Moved, Snapshot
 from qdpi.store.rows import section_figures
 
 Plant = Callable[[pytest.MonkeyPatch], Build]

@@ -18,7 +18,7 @@ from qdpi.errors import StoreUnavailable
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
 from qdpi.search.hybrid import cosine_top_k, from_bytes
-from qdpi.store.port import (
+from qdpi.store.ports import (
     Answered,
     CanonRevision,
     Committed,

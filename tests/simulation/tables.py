@@ -10,7 +10,7 @@ from datetime import datetime
 from qdpi.errors import BookRefused
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
-from qdpi.store.port import (
+from qdpi.store.ports import (
     Answered,
     CanonRevision,
     Committed,

@@ -11,7 +11,7 @@ from tests.simulation.rig import Client
 from tests.simulation.store import SimulatedPageStore
 from tests.simulation.tables import Tables
 
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 
 class TestSimulatedPageStore(PageStoreSuite):

@@ -20,7 +20,7 @@ from qdpi.cluster import Options, Servers
 from qdpi.errors import StoreUnavailable
 from qdpi.settings import load_settings
 from qdpi.store.cassandra import CassandraPageStore
-from qdpi.store.port import Answered, Committed
+from qdpi.store.ports import Answered, Committed
 
 pytestmark = pytest.mark.cassandra
 NODE = "cassandra-1"

@@ -23,10 +23,10 @@ from tests.support.plan import PLAN
 from qdpi.bootstrap import utc_now
 from qdpi.errors import BookRefused, InvalidSetting, StoreUnavailable
 from qdpi.store.cassandra import CassandraPageStore
-from qdpi.store.cassandra.bridge import Answer, Bridge
-from qdpi.store.cassandra.contact import addresses
+from qdpi.store.cassandra.driver import addresses
+from qdpi.store.cassandra.futures import Answer, Bridge
 from qdpi.store.cassandra.schema import apply, schema_of, schema_text, version_there
-from qdpi.store.port import Answered, Committed, Embedding, Moved
+from qdpi.store.ports import Answered, Committed, Embedding, Moved
 
 pytestmark = pytest.mark.cassandra
 

@@ -16,9 +16,9 @@ from cassandra.protocol import ConfigurationException, ErrorMessageSub, Overload
 
 from qdpi.errors import InvalidSetting, QdpiError, StoreUnavailable
 from qdpi.settings import Settings, load_settings
-from qdpi.store.cassandra.contact import addresses, cluster_of
+from qdpi.store.cassandra.driver import addresses, cluster_of
+from qdpi.store.cassandra.errors import trouble
 from qdpi.store.cassandra.schema import keyspace_of, replication_of, schema_of, schema_text, script_of, statements_of
-from qdpi.store.cassandra.trouble import trouble
 
 
 def given(**changes: Any) -> Settings:

@@ -20,7 +20,7 @@ from qdpi.page_schema import (
     Signals,
     Validation,
 )
-from qdpi.store.port import CanonRevision, Embedding, IndexRow, Reading, Snapshot, VaultEntry
+from qdpi.store.ports import CanonRevision, Embedding, IndexRow, Reading, Snapshot, VaultEntry
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, Trajectory, decode_symbol, encode_symbol
 
 BEGINNING = datetime(2026, 11, 1, 20, 15, 30, 123456, tzinfo=UTC)

@@ -29,7 +29,7 @@ from qdpi.outcome import Outcome
 from qdpi.retry import Backoff
 from qdpi.search.thresholds import Thresholds
 from qdpi.settings import Settings
-from qdpi.store.port import Committed
+from qdpi.store.ports import Committed
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 from qdpi.system import System
 

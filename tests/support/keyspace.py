@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from qdpi.settings import Settings, load_settings
-from qdpi.store.cassandra.contact import cluster_of
+from qdpi.store.cassandra.driver import cluster_of
 from qdpi.store.cassandra.schema import apply, schema_of
 
 DELETED_FROM = ("page_edges", "page_embeddings")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from qdpi.concurrency import sweep
-from qdpi.store.port import CanonRevision, PageStore
+from qdpi.store.ports import CanonRevision, PageStore
 
 
 class RingWalk(NamedTuple):

@@ -13,7 +13,7 @@ from qdpi.export.zipping import ZipStream
 from qdpi.journey import FOLD_VERSION, JourneyState
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.store.paging import outcomes_of
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 ROWS: Final = 500
 """How many rows of the log are read at once."""

@@ -14,7 +14,7 @@ from qdpi.export.epub import EpubBook
 from qdpi.export.folder import MarkdownFolder
 from qdpi.export.twee import TweeStory
 from qdpi.ids import derived_id
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 Pieces = Callable[[PageStore, str], AsyncIterator[bytes]]
 """Gives the pieces of a journey's file."""

@@ -21,7 +21,7 @@ from qdpi.services.derivation import project
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.recorder import keep_change
 from qdpi.store.paging import outcomes_of
-from qdpi.store.port import Committed, PageStore
+from qdpi.store.ports import Committed, PageStore
 
 BATCH: Final = 100
 """How many lines are read, or written, at once."""

@@ -12,7 +12,7 @@ from qdpi.gateway.hub import Hub
 from qdpi.gateway.subscription import Signal, Subscription
 from qdpi.outcome import Outcome
 from qdpi.retry import Backoff, patiently
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 BATCH: Final = 100
 REMEMBERED: Final = 64

@@ -14,7 +14,7 @@ from qdpi.gateway.streams import parse_seq
 from qdpi.ids import sha256
 from qdpi.projections import newest_changes
 from qdpi.services.recorder import vault_entry
-from qdpi.store.port import PageStore, VaultEntry
+from qdpi.store.ports import PageStore, VaultEntry
 
 CLOCKS_APART: Final = timedelta(minutes=1)
 """How far ahead of ours a client's clock may be."""

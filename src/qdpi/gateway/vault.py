@@ -28,7 +28,7 @@ from qdpi.gateway.moments import At, moment_of, vault_at, vault_digest
 from qdpi.gateway.problems import documented
 from qdpi.page_schema import Page
 from qdpi.services.recorder import change_known, record_event
-from qdpi.store.port import VaultEntry
+from qdpi.store.ports import VaultEntry
 from qdpi.store.rows import microseconds
 
 MOST_ENTRIES: Final = 1_000

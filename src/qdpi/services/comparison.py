@@ -37,7 +37,7 @@ from qdpi.services.derivation import snapshot_of
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.recorder import vault_entry
 from qdpi.store.paging import outcomes_of
-from qdpi.store.port import PageStore, Snapshot
+from qdpi.store.ports import PageStore, Snapshot
 from qdpi.symbols import CHARACTER_MAP
 
 AT_ONCE: Final = 50

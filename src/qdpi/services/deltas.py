@@ -13,7 +13,7 @@ from qdpi.errors import Unavailable
 from qdpi.events import PageDelta, PageRequest, Phase
 from qdpi.ids import derived_id
 from qdpi.observability.metrics import Metrics
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 _PENDING: Final = 4_000
 

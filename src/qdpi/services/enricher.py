@@ -17,7 +17,7 @@ from qdpi.events import Ask, Fault, Id, PageRequest, Press, Session, body_of, de
 from qdpi.ids import request_id
 from qdpi.page_schema import Page
 from qdpi.policy import Situation, choose
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 from qdpi.symbols import Trajectory, decode_symbol, encode_symbol, profile_of
 
 ASK_USER = 10

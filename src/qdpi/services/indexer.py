@@ -15,7 +15,7 @@ from qdpi.page_schema import Page
 from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.search.hybrid import Embedder
 from qdpi.services.ingest import embeddings_of, index_row
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 
 class Indexer:

@@ -20,7 +20,7 @@ from qdpi.page_schema import Page
 from qdpi.retry import Backoff, patiently
 from qdpi.search.analysis import Reading, read_text
 from qdpi.search.hybrid import Embedder, to_bytes
-from qdpi.store.port import CanonRevision, Embedding, IndexRow, PageStore
+from qdpi.store.ports import CanonRevision, Embedding, IndexRow, PageStore
 from qdpi.symbols import CHARACTER_MAP
 
 _BACKOFF: Final = Backoff()

@@ -45,7 +45,7 @@ from qdpi.services.derivation import derive, project, tell
 from qdpi.services.enricher import ASK_USER
 from qdpi.services.shelf import shelf_of
 from qdpi.services.stops import Stops
-from qdpi.store.port import Answered, Committed, Moved, PageStore
+from qdpi.store.ports import Answered, Committed, Moved, PageStore
 from qdpi.symbols import encode_symbol, profile_of
 
 _ENDING: Final = (InvalidInput, ModelFailed, NoBook, RunStopped, UnknownPage)

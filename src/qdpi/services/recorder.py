@@ -20,7 +20,7 @@ from qdpi.events import (
     decode,
 )
 from qdpi.outcome import log_entry, page_event
-from qdpi.store.port import PageStore, VaultEntry
+from qdpi.store.ports import PageStore, VaultEntry
 
 RECORDED: Final = (
     Press.topic,

@@ -18,7 +18,7 @@ from qdpi.services.derivation import project, snapshot_of
 from qdpi.services.indexer import Indexer
 from qdpi.services.recorder import keep_change
 from qdpi.store.paging import outcomes_of
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 from qdpi.system import System
 
 _LOOKS: Final = 5

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from qdpi.program.brief import Shelved
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 from qdpi.symbols import Profile, Source
 
 KEPT: Final = 12

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from qdpi.outcome import Outcome
-from qdpi.store.port import PageStore
+from qdpi.store.ports import PageStore
 
 AT_ONCE: Final = 50
 """How many outcomes are read at once."""

@@ -19,13 +19,13 @@ from qdpi.retry import Backoff
 from qdpi.settings import Settings
 from qdpi.store.cassandra import index, journeys, outcomes, pages, placing, vault
 from qdpi.store.cassandra.canon import Canon
-from qdpi.store.cassandra.connection import Connection
-from qdpi.store.cassandra.examining import examine
+from qdpi.store.cassandra.diagnostics import examine
 from qdpi.store.cassandra.index import Index
 from qdpi.store.cassandra.journeys import Journeys
 from qdpi.store.cassandra.outcomes import Outcomes
 from qdpi.store.cassandra.pages import Pages
 from qdpi.store.cassandra.schema import VERSION
+from qdpi.store.cassandra.session import Connection
 from qdpi.store.cassandra.statements import Statement, WriteTimes
 from qdpi.store.cassandra.vault import Vault
 

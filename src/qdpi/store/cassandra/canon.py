@@ -13,12 +13,12 @@ from qdpi.canon.book import Voice
 from qdpi.concurrency import sweep
 from qdpi.errors import BookRefused, StoreUnavailable
 from qdpi.page_schema import Page
-from qdpi.store.cassandra.connection import Connection, Row
 from qdpi.store.cassandra.pages import link_changes, put_change
 from qdpi.store.cassandra.parts import batches
 from qdpi.store.cassandra.placing import BUCKET, PLACE, RING, Placing
+from qdpi.store.cassandra.session import Connection, Row
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, WriteTimes, insert, select
-from qdpi.store.port import CanonRevision
+from qdpi.store.ports import CanonRevision
 from qdpi.store.rows import as_json, from_microseconds, microseconds
 
 _REVISION: Final = (

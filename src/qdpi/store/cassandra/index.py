@@ -13,11 +13,11 @@ from uuid import UUID
 
 from qdpi.concurrency import sweep
 from qdpi.ids import time_uuid
-from qdpi.store.cassandra.connection import Row
 from qdpi.store.cassandra.parts import OnCluster, batches
+from qdpi.store.cassandra.session import Row
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, insert, select
 from qdpi.store.cassandra.vectors import Scored, best, indexable, ranked
-from qdpi.store.port import Embedding, IndexRow, Reading
+from qdpi.store.ports import Embedding, IndexRow, Reading
 from qdpi.store.rows import as_json, time_of
 
 CANDIDATES: Final = 10

@@ -12,11 +12,11 @@ from qdpi.concurrency import sweep
 from qdpi.ids import time_uuid
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
-from qdpi.store.cassandra.connection import Row
 from qdpi.store.cassandra.parts import OnCluster
 from qdpi.store.cassandra.rows import lowest_time_uuid
+from qdpi.store.cassandra.session import Row
 from qdpi.store.cassandra.statements import Change, Statement, insert, select
-from qdpi.store.port import SectionStatistics, Snapshot
+from qdpi.store.ports import SectionStatistics, Snapshot
 from qdpi.store.rows import SectionFigures, section_figures, time_of
 from qdpi.symbols import CHARACTER_MAP
 

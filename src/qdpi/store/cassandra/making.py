@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from qdpi.retry import Backoff
 from qdpi.settings import Settings
-from qdpi.store.cassandra.connection import Connection
 from qdpi.store.cassandra.schema import VERSION, keyspace_of, schema_of, script_of
+from qdpi.store.cassandra.session import Connection
 
 
 class Made(NamedTuple):

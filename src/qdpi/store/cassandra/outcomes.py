@@ -7,10 +7,10 @@ from typing import Final
 
 from qdpi.errors import StoreUnavailable
 from qdpi.outcome import Outcome
-from qdpi.store.cassandra.connection import TRIES, Row
 from qdpi.store.cassandra.parts import OnCluster
+from qdpi.store.cassandra.session import TRIES, Row
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, insert, select
-from qdpi.store.port import Answered, Committed, Moved
+from qdpi.store.ports import Answered, Committed, Moved
 
 _FIRST_HEAD: Final = Statement(
     "UPDATE {keyspace}.outcomes SET head = :next WHERE session_id = :session_id IF head = NULL", decides=True

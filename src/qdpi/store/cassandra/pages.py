@@ -6,7 +6,6 @@ import asyncio
 from typing import Final
 
 from qdpi.page_schema import Edges, Page, Signals
-from qdpi.store.cassandra.connection import Row
 from qdpi.store.cassandra.placing import Placing
 from qdpi.store.cassandra.rows import (
     EDGE,
@@ -19,6 +18,7 @@ from qdpi.store.cassandra.rows import (
     stored_page,
     stored_signals,
 )
+from qdpi.store.cassandra.session import Row
 from qdpi.store.cassandra.statements import Change, Statement, insert, select
 
 PUT: Final = insert("pages", PAGE, timed=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Final
 
-from qdpi.store.cassandra.connection import Connection
+from qdpi.store.cassandra.session import Connection
 from qdpi.store.cassandra.statements import Change, WriteTimes
 
 IN_BATCH: Final = 10

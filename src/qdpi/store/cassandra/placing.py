@@ -6,8 +6,8 @@ import asyncio
 from typing import Final, NamedTuple
 
 from qdpi.page_schema import Page
-from qdpi.store.cassandra.connection import Row
 from qdpi.store.cassandra.parts import OnCluster
+from qdpi.store.cassandra.session import Row
 from qdpi.store.cassandra.statements import select
 
 BUCKET: Final = 100

@@ -8,10 +8,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from qdpi.ids import time_uuid
-from qdpi.store.cassandra.connection import Row
 from qdpi.store.cassandra.parts import OnCluster
+from qdpi.store.cassandra.session import Row
 from qdpi.store.cassandra.statements import Change, insert, select
-from qdpi.store.port import VaultEntry
+from qdpi.store.ports import VaultEntry
 from qdpi.store.rows import time_of
 
 _COLUMNS: Final = ("session_id", "saved_ts", "page_id", "label", "notes", "event_id", "removed")

@@ -13,7 +13,7 @@ from qdpi.canon.book import Voice
 from qdpi.errors import BookRefused
 from qdpi.page_schema import Page
 from qdpi.store.embedded.statements import OnDatabase, number, put, row, rows, upsert
-from qdpi.store.port import CanonRevision
+from qdpi.store.ports import CanonRevision
 from qdpi.store.rows import PAGE_COLUMNS, SIGNAL_COLUMNS, as_json, edge_rows, page_of, page_row, signal_row
 
 _TEXTS: Final = ("title", "text")

@@ -11,7 +11,7 @@ from qdpi.ids import time_uuid
 from qdpi.sqlite import Database
 from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows, upsert
 from qdpi.store.embedded.vectors import Vectors
-from qdpi.store.port import Embedding, IndexRow, Reading
+from qdpi.store.ports import Embedding, IndexRow, Reading
 from qdpi.store.rows import as_json, time_of
 
 _READING = ("page_id", "revision", "extractor_version")

@@ -11,7 +11,7 @@ from qdpi.ids import time_uuid
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
 from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows
-from qdpi.store.port import SectionStatistics, Snapshot
+from qdpi.store.ports import SectionStatistics, Snapshot
 from qdpi.store.rows import SectionFigures, microseconds, section_figures, time_of
 
 SNAPSHOTS_KEPT: Final = 50

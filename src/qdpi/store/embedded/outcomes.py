@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from qdpi.outcome import Outcome
 from qdpi.store.embedded.statements import OnDatabase, number
-from qdpi.store.port import Answered, Committed, Moved
+from qdpi.store.ports import Answered, Committed, Moved
 
 _INSERT = (
     "INSERT INTO outcomes (session_id, seq, request_id, type, committed_at, page_id, outcome_json) "

@@ -8,7 +8,7 @@ from typing import Any
 
 from qdpi.ids import time_uuid
 from qdpi.store.embedded.statements import OnDatabase, row, rows
-from qdpi.store.port import VaultEntry
+from qdpi.store.ports import VaultEntry
 from qdpi.store.rows import microseconds, time_of
 
 _CHANGE = (

@@ -14,11 +14,11 @@ from qdpi.errors import InvalidSetting, StoreUnavailable
 from qdpi.retry import Backoff
 from qdpi.settings import Settings
 from qdpi.store.cassandra import schema
-from qdpi.store.cassandra.bridge import Answer, Bridge
-from qdpi.store.cassandra.contact import cluster_of
+from qdpi.store.cassandra.driver import cluster_of
+from qdpi.store.cassandra.errors import DRIVER_ERRORS, trouble
+from qdpi.store.cassandra.futures import Answer, Bridge
 from qdpi.store.cassandra.preparing import Prepared
 from qdpi.store.cassandra.statements import Change, Statement
-from qdpi.store.cassandra.trouble import DRIVER_ERRORS, trouble
 
 TRIES: Final = 3
 """How often a request that may be repeated is tried, as long as CASSANDRA_TIMEOUT allows."""

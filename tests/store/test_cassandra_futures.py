@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qdpi.store.cassandra.bridge import Answer, Bridge
+from qdpi.store.cassandra.futures import Answer, Bridge
 
 
 class Response:
