@@ -15,8 +15,8 @@ from qdpi.language.port import LanguageModel
 from qdpi.observability.metrics import Metrics
 from qdpi.retry import Backoff
 from qdpi.search.hybrid import Embedder
-from qdpi.services.actors import ACTORS, Company
 from qdpi.services.ingest import Progress, ingest
+from qdpi.services.workers import ACTORS, Company
 from qdpi.settings import Settings
 from qdpi.store.ports import PageStore
 from qdpi.system import System

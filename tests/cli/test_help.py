@@ -10,7 +10,7 @@ from tests.cli.conftest import Call
 from qdpi.cli import COMMANDS
 from qdpi.cli.options import ALL
 from qdpi.cli.worker import WORKERS
-from qdpi.services.actors import ACTORS
+from qdpi.services.workers import ACTORS
 from qdpi.settings import SETTINGS
 
 WORDS = [("dlq", "list"), ("dlq", "show"), ("dlq", "replay"), *((name,) for name in COMMANDS)]

@@ -13,7 +13,7 @@ from qdpi.cli.listening import PortTaken, address_of, listen
 from qdpi.cli.serving import side_by_side, work_until
 from qdpi.cli.trying import invitation, session_of
 from qdpi.errors import InvalidSetting, QdpiError
-from qdpi.services.actors import Actor, Company
+from qdpi.services.workers import Actor, Company
 from qdpi.settings import Settings
 
 

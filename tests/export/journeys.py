@@ -19,7 +19,7 @@ from qdpi.ids import derived_id, page_id
 from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome, log_entry
 from qdpi.page_schema import Placement
-from qdpi.services.derivation import project
+from qdpi.services.projector import project
 from qdpi.services.recorder import keep_change
 from qdpi.store.ports import Committed, PageStore
 from qdpi.symbols import Trajectory

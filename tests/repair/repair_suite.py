@@ -17,7 +17,7 @@ from qdpi.events import Ask, PageDone, PageRequest, Press, decode
 from qdpi.ids import page_id, request_id
 from qdpi.journey import fold
 from qdpi.outcome import Outcome, log_entry
-from qdpi.services.line import event_of
+from qdpi.services.backlog import event_of
 from qdpi.services.recorder import RECORDED
 from qdpi.services.repair import Repair
 from qdpi.services.replay import replay, replay_all

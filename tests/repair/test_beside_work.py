@@ -13,7 +13,7 @@ from tests.support.tables import SqliteTables
 from qdpi.events import Press
 from qdpi.ids import request_id
 from qdpi.language.scripted import ScriptedModel
-from qdpi.services.line import event_of
+from qdpi.services.backlog import event_of
 from qdpi.services.repair import Repair
 from qdpi.services.replay import replay_all
 from qdpi.settings import Settings

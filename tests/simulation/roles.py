@@ -15,7 +15,7 @@ from qdpi.gateway.follower import Follower
 from qdpi.gateway.frames import Frame
 from qdpi.gateway.presses import accept, press_of, stop
 from qdpi.gateway.subscription import Subscription
-from qdpi.services.actors import Actor, Company
+from qdpi.services.workers import Actor, Company
 from qdpi.system import System
 
 Pipe = asyncio.Queue[Frame | None]

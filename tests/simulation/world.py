@@ -31,7 +31,7 @@ from qdpi.program import QDPIProgram
 from qdpi.retry import Backoff
 from qdpi.search.catalogue import Hit
 from qdpi.search.vectors import Embedder, Matrix
-from qdpi.services.actors import Actor, enricher, indexer, page_generator, recorder
+from qdpi.services.workers import Actor, enricher, indexer, page_generator, recorder
 from qdpi.settings import Settings
 from qdpi.system import System
 

@@ -31,7 +31,7 @@ from qdpi.language.port import LanguageModel
 from qdpi.outcome import Outcome
 from qdpi.retry import Backoff
 from qdpi.search.hybrid import Embedder
-from qdpi.services.actors import group_of
+from qdpi.services.workers import group_of
 from qdpi.settings import load_settings
 from qdpi.symbols import Trajectory, parse_symbol
 from qdpi.system import System

@@ -149,7 +149,7 @@ async def _topics(system: System, fix: bool) -> list[Finding]:
 
 async def _work(system: System) -> list[Finding]:
     from qdpi.events import TOPICS
-    from qdpi.services.line import lagging
+    from qdpi.services.backlog import lagging
 
     left = await lagging(system.bus, TOPICS)
     if not left:

@@ -77,7 +77,7 @@ async def _replay(letter_id: str, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
     from qdpi.cli.letters import event_carried, find_letter, find_press
     from qdpi.cli.opening import bus_open
-    from qdpi.replaying import message_for, request_of
+    from qdpi.services.dead_letters import message_for, request_of
 
     async with bus_open(build_system(settings)) as system:
         letter = await find_letter(system.bus, letter_id)

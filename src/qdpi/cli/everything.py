@@ -14,7 +14,7 @@ from qdpi.cli.telling import progress_line
 from qdpi.events import TOPICS
 from qdpi.gateway.app import create_app
 from qdpi.language.port import LanguageModel
-from qdpi.services.actors import ACTORS
+from qdpi.services.workers import ACTORS
 from qdpi.settings import Settings
 from qdpi.system import System
 

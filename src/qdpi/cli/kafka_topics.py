@@ -47,7 +47,7 @@ async def _topics(list_only: bool, partitions: int | None, wait: float, settings
     from qdpi.bootstrap import build_system
     from qdpi.cli.opening import bus_open
     from qdpi.events import TOPICS
-    from qdpi.services.growing import grow
+    from qdpi.services.partitions import grow
 
     async with bus_open(build_system(settings)) as system:
         created = [] if list_only else await system.bus.create_topics(TOPICS.values())

@@ -35,7 +35,7 @@ async def _run(settings: Settings, listening: socket) -> None:
     from qdpi.cli.trying import invitation
     from qdpi.events import TOPICS
     from qdpi.gateway.app import create_app
-    from qdpi.services.actors import ACTORS
+    from qdpi.services.workers import ACTORS
 
     stopping = asyncio.Event()
     system, model = build_system(settings), await chosen_model(settings)

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from qdpi.errors import QdpiError
 from qdpi.gateway.server import GatewayServer
-from qdpi.services.actors import Company
+from qdpi.services.workers import Company
 from qdpi.settings import Settings
 
 DRAIN_SECONDS: Final = 10.0

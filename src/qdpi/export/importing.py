@@ -17,8 +17,8 @@ from qdpi.export.checking import OutcomeCheck, check_manifest, digest_of, event_
 from qdpi.export.opening import Archive, refused
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.search.hybrid import Embedder
-from qdpi.services.derivation import project
 from qdpi.services.ingest import embeddings_of, index_row
+from qdpi.services.projector import project
 from qdpi.services.recorder import keep_change
 from qdpi.store.paging import outcomes_of
 from qdpi.store.ports import Committed, PageStore

@@ -33,8 +33,8 @@ from qdpi.projections import (
 )
 from qdpi.search.analysis import EXTRACTOR_VERSION, Reading, read_text
 from qdpi.search.hybrid import Embedder
-from qdpi.services.derivation import snapshot_of
 from qdpi.services.ingest import embeddings_of, index_row
+from qdpi.services.projector import snapshot_of
 from qdpi.services.recorder import vault_entry
 from qdpi.store.paging import outcomes_of
 from qdpi.store.ports import PageStore, Snapshot

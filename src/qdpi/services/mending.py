@@ -16,11 +16,11 @@ from qdpi.events import TOPICS, Ask, DeadLetter, Event, Press, Stop, VaultChange
 from qdpi.outcome import log_entry
 from qdpi.projections import VAULT, Difference
 from qdpi.repairing import places_of
+from qdpi.services.backlog import Line, journey_of
 from qdpi.services.comparison import Comparison, compare, compare_canon
-from qdpi.services.derivation import tell
 from qdpi.services.indexer import Indexer
 from qdpi.services.janitor import delete_idle
-from qdpi.services.line import Line, journey_of
+from qdpi.services.projector import tell
 from qdpi.services.recorder import record_event
 from qdpi.services.replay import rebuild, rebuild_canon
 from qdpi.services.suspicion import Suspect

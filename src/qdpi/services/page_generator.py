@@ -41,9 +41,9 @@ from qdpi.program.result import Written, conclude, fail
 from qdpi.retry import Backoff, patiently
 from qdpi.search.analysis import EXTRACTOR_VERSION, Reading
 from qdpi.services.deltas import DeltaStream
-from qdpi.services.derivation import derive, project, tell
 from qdpi.services.enricher import ASK_USER
-from qdpi.services.shelf import shelf_of
+from qdpi.services.projector import derive, project, tell
+from qdpi.services.reader_pages import shelf_of
 from qdpi.services.stops import Stops
 from qdpi.store.ports import Answered, Committed, Moved, PageStore
 from qdpi.symbols import encode_symbol, profile_of

@@ -14,8 +14,8 @@ from qdpi.services.comparison import (
     compare_canon,
     read_log,
 )
-from qdpi.services.derivation import project, snapshot_of
 from qdpi.services.indexer import Indexer
+from qdpi.services.projector import project, snapshot_of
 from qdpi.services.recorder import keep_change
 from qdpi.store.paging import outcomes_of
 from qdpi.store.ports import PageStore

@@ -12,7 +12,7 @@ from qdpi.bootstrap import build_bus, random_id, utc_now
 from qdpi.bus.port import EventBus, Message, Partition, TopicState
 from qdpi.errors import InvalidInput
 from qdpi.events import TOPICS, Ask, IndexUpdate, Press
-from qdpi.services.growing import NotDrained, grow, to_grow
+from qdpi.services.partitions import NotDrained, grow, to_grow
 from qdpi.settings import Settings, load_settings
 
 

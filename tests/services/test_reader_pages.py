@@ -8,7 +8,7 @@ from tests.support import factories
 
 from qdpi.bootstrap import build_store
 from qdpi.journey import JourneyState
-from qdpi.services.shelf import KEPT, shelf_of
+from qdpi.services.reader_pages import KEPT, shelf_of
 from qdpi.settings import Settings
 from qdpi.store.ports import Committed, PageStore
 from qdpi.symbols import PROFILES, Source, profile_of

@@ -13,7 +13,7 @@ from qdpi.bus.port import Lag, Partition
 from qdpi.errors import BusUnavailable
 from qdpi.language.offline import OfflineWriter
 from qdpi.retry import Backoff
-from qdpi.services.actors import ACTORS, Actor, Behind, Company, group_of, lag_by_topic
+from qdpi.services.workers import ACTORS, Actor, Behind, Company, group_of, lag_by_topic
 from qdpi.settings import Settings
 
 

@@ -10,7 +10,7 @@ from qdpi.bus.port import EventBus, TopicState
 from qdpi.bus.validation import page_topic
 from qdpi.errors import QdpiError
 from qdpi.events import TOPICS, is_page_topic
-from qdpi.services.line import lagging
+from qdpi.services.backlog import lagging
 
 _LOOK_AGAIN: Final = 0.25
 

@@ -17,7 +17,7 @@ from qdpi.language.scripted import ScriptedModel
 from qdpi.outcome import dead_letter_of
 from qdpi.program.draft import Draft
 from qdpi.program.result import fail
-from qdpi.replaying import message_for, pressed_again, request_of
+from qdpi.services.dead_letters import message_for, pressed_again, request_of
 from qdpi.symbols import Trajectory
 
 PAGE = "She went on up the stair, and the lamp went with her. " * 12
