@@ -22,7 +22,7 @@ from tests.faults.evidence import history_of, settled
 from qdpi.bootstrap import build_system, ensure_book, opened
 from qdpi.cluster import Servers
 from qdpi.events import TOPICS
-from qdpi.services.comparison import compare
+from qdpi.repair.compare import compare
 from qdpi.settings import load_settings
 from qdpi.system import System
 

@@ -29,7 +29,7 @@ from qdpi.errors import ArchiveRefused, StoreUnavailable
 from qdpi.export.importing import BATCH
 from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome
-from qdpi.services.comparison import compare
+from qdpi.repair.compare import compare
 from qdpi.services.ingest import ingest
 from qdpi.store.ports import PageStore
 from qdpi.system import System

@@ -17,10 +17,10 @@ from qdpi.events import Ask, PageDone, PageRequest, Press, decode
 from qdpi.ids import page_id, request_id
 from qdpi.journey import fold
 from qdpi.outcome import Outcome, log_entry
+from qdpi.repair.repair import Repair
+from qdpi.repair.replay import replay, replay_all
 from qdpi.services.backlog import event_of
 from qdpi.services.recorder import RECORDED
-from qdpi.services.repair import Repair
-from qdpi.services.replay import replay, replay_all
 from qdpi.store.ports import Committed
 
 Damage = Callable[[Tables, list[Outcome]], int]

@@ -13,9 +13,9 @@ from tests.support.tables import SqliteTables
 from qdpi.events import Press
 from qdpi.ids import request_id
 from qdpi.language.scripted import ScriptedModel
+from qdpi.repair.repair import Repair
+from qdpi.repair.replay import replay_all
 from qdpi.services.backlog import event_of
-from qdpi.services.repair import Repair
-from qdpi.services.replay import replay_all
 from qdpi.settings import Settings
 
 PAGE = "The lamp went up the stair, and the stair went on without it. " * 12

@@ -14,9 +14,9 @@ from tests.support.flow import EMBEDDER
 from qdpi.events import Press
 from qdpi.outcome import log_entry
 from qdpi.page_schema import Page
+from qdpi.repair.replay import Replayed, replay, replay_all
 from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.services.ingest import embeddings_of
-from qdpi.services.replay import Replayed, replay, replay_all
 from qdpi.store.ports import PageStore
 
 CANON: Final = "S01-P0003"

@@ -15,8 +15,8 @@ from qdpi.bootstrap import build_store, build_system, opened
 from qdpi.errors import ModelEmpty
 from qdpi.events import TOPICS
 from qdpi.language.scripted import ScriptedModel
-from qdpi.repairing import Finding, Mended
-from qdpi.services.repair import Repair
+from qdpi.repair.findings import Finding, Mended
+from qdpi.repair.repair import Repair
 from qdpi.settings import Settings
 from qdpi.symbols import Trajectory
 from qdpi.system import System

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from qdpi.cli.answering import line, table
-from qdpi.repairing import Mended
+from qdpi.repair.findings import Mended
 from qdpi.terminal.printable import printable
 
 

@@ -42,8 +42,8 @@ async def _repair(sessions: tuple[str, ...], apply: bool, emit: bool, as_json: b
     from qdpi.bootstrap import build_store, build_system, opened
     from qdpi.cli.damage import Report
     from qdpi.cli.telling import count_line
-    from qdpi.services.page_news import emit_page_events
-    from qdpi.services.repair import Repair, each
+    from qdpi.repair.repair import Repair, each
+    from qdpi.repair.republish import emit_page_events
 
     async with opened(build_system(settings, store=build_store(settings, mending=True))) as system:
         work = Repair(system, apply=apply, progress=count_line("Looking at journeys"))

@@ -43,7 +43,7 @@ async def _replay(sessions: tuple[str, ...], check: bool, as_json: bool, setting
     from qdpi.bootstrap import build_store, build_system
     from qdpi.cli.answering import line
     from qdpi.cli.opening import store_open
-    from qdpi.services.replay import replay_all, replay_named
+    from qdpi.repair.replay import replay_all, replay_named
     from qdpi.terminal.printable import printable
 
     different = 0
@@ -79,7 +79,7 @@ def _lines(told: dict[str, Any]) -> str:
 
 
 def _difference(difference: dict[str, Any], rebuilt: bool) -> str:
-    from qdpi.repairing import shown
+    from qdpi.repair.findings import shown
 
     field = f".{difference['field']}" if difference["field"] else ""
     place = f"{difference['table']}/{difference['key']}{field}"

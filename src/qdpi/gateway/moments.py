@@ -12,7 +12,7 @@ from qdpi.events import VaultChange
 from qdpi.export.archiving import log_of
 from qdpi.gateway.streams import parse_seq
 from qdpi.ids import sha256
-from qdpi.projections import newest_changes
+from qdpi.repair.projections import newest_changes
 from qdpi.services.recorder import vault_entry
 from qdpi.store.ports import PageStore, VaultEntry
 

@@ -14,16 +14,16 @@ from qdpi.bus.publisher import message_of
 from qdpi.errors import InvalidInput, QdpiError, Unavailable
 from qdpi.events import TOPICS, Ask, DeadLetter, Event, Press, Stop, VaultChange, decode
 from qdpi.outcome import log_entry
-from qdpi.projections import VAULT, Difference
-from qdpi.repairing import places_of
+from qdpi.repair.compare import Comparison, compare, compare_canon
+from qdpi.repair.findings import places_of
+from qdpi.repair.projections import VAULT, Difference
+from qdpi.repair.replay import rebuild, rebuild_canon
+from qdpi.repair.scan import Suspect
 from qdpi.services.backlog import Line, journey_of
-from qdpi.services.comparison import Comparison, compare, compare_canon
 from qdpi.services.indexer import Indexer
 from qdpi.services.janitor import delete_idle
 from qdpi.services.projector import tell
 from qdpi.services.recorder import record_event
-from qdpi.services.replay import rebuild, rebuild_canon
-from qdpi.services.suspicion import Suspect
 from qdpi.system import System
 
 _INPUTS: Final = (Press.topic, Ask.topic, Stop.topic, VaultChange.topic)

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from qdpi.outcome import Outcome, log_entry
-from qdpi.projections import FIGURES, INDEX, LOG, OUTCOMES, READINGS, VAULT, VECTORS
-from qdpi.services.comparison import (
+from qdpi.repair.compare import (
     Comparison,
     canon_pages,
     compare,
     compare_canon,
     read_log,
 )
+from qdpi.repair.projections import FIGURES, INDEX, LOG, OUTCOMES, READINGS, VAULT, VECTORS
 from qdpi.services.indexer import Indexer
 from qdpi.services.projector import project, snapshot_of
 from qdpi.services.recorder import keep_change

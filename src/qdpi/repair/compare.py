@@ -14,7 +14,7 @@ from qdpi.ids import request_id
 from qdpi.journey import JourneyState, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome, dead_letter_of
 from qdpi.page_schema import Page
-from qdpi.projections import (
+from qdpi.repair.projections import (
     Departures,
     Difference,
     Fact,

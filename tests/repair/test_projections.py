@@ -12,7 +12,7 @@ from qdpi.events import VaultChange
 from qdpi.journey import JourneyState
 from qdpi.outcome import log_entry
 from qdpi.page_schema import Page
-from qdpi.projections import (
+from qdpi.repair.projections import (
     LOG,
     PAGES,
     READINGS,

@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from typing import Final, NamedTuple
 
 from qdpi.ids import request_id
-from qdpi.projections import FIGURES, INDEX, LOG, SNAPSHOTS, VAULT, VECTORS, Difference
-from qdpi.repairing import Finding, Mended, finding, findings_of
+from qdpi.repair.apply import Mending, event_of_log
+from qdpi.repair.compare import Comparison, Tidings, compare, compare_canon
+from qdpi.repair.findings import Finding, Mended, finding, findings_of
+from qdpi.repair.projections import FIGURES, INDEX, LOG, SNAPSHOTS, VAULT, VECTORS, Difference
+from qdpi.repair.scan import FirstLook, Suspect, Suspects
 from qdpi.services.backlog import Line, Seen, read_line
-from qdpi.services.comparison import Comparison, Tidings, compare, compare_canon
 from qdpi.services.enricher import PressName
 from qdpi.services.janitor import idle_page_topics
-from qdpi.services.mending import Mending, event_of_log
-from qdpi.services.suspicion import FirstLook, Suspect, Suspects
 from qdpi.system import System
 
 SUSPECTS_AT_ONCE: Final = 500

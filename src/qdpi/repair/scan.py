@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from qdpi.events import Ask, DeadLetter, PageDone, PageFailed, Press
 from qdpi.ids import request_id
 from qdpi.outcome import GENERATOR_GROUP, LogEntry
+from qdpi.repair.compare import Comparison, Tidings, compare
 from qdpi.services.backlog import ENRICHER, Seen, Told, event_of, finished, waiting
-from qdpi.services.comparison import Comparison, Tidings, compare
 from qdpi.services.enricher import PressName, press_named
 from qdpi.system import System
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from qdpi.projections import (
+from qdpi.repair.projections import (
     EDGES,
     FIGURES,
     INDEX,
