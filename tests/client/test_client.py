@@ -14,9 +14,9 @@ import httpx
 import pytest
 from tests.support.house import House, house_in
 
+from qdpi.api.responses import Part, Written
 from qdpi.client import Client, GatewayUnreachable, Refused, UnreadableAnswer
 from qdpi.events import Fault, PageDone, PageFailed
-from qdpi.gateway.answers import Part, Written
 from qdpi.symbols import Trajectory
 
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from tests.support import factories
 from tests.support.house import PATIENCE, Hand, delta, served, system_in
 
+from qdpi.api.responses import Following, RunStatus
 from qdpi.client import Client, Frame, GatewayUnreachable, Refused, UnreadableAnswer
 from qdpi.client.sse import ServerEvent, server_events
 from qdpi.events import Fault, PageDelta, PageDone, PageFailed
-from qdpi.gateway.answers import Following, RunStatus
-from qdpi.gateway.frames import RETRY, delta_frame, greeting_frame, outcome_frame
+from qdpi.gateway.streams.frames import RETRY, delta_frame, greeting_frame, outcome_frame
 from qdpi.retry import Backoff
 
 AT_ONCE = Backoff(first=0.0, most=0.0, chance=lambda: 0.0)

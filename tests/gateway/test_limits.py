@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from qdpi.gateway.limits import Rate, address_of
-from qdpi.gateway.waiting import Waiting
+from qdpi.gateway.streams.pending import Waiting
 
 
 class Clock:

@@ -498,7 +498,7 @@ async def test_bytes_that_are_no_event_do_not_stop_the_streams(tmp_path: Path):
 def test_a_frame_is_one_line_of_json_whatever_the_text():
     from tests.support.house import delta
 
-    from qdpi.gateway.frames import delta_frame
+    from qdpi.gateway.streams.frames import delta_frame
 
     frame = delta_frame(delta("j", "p", "a\nb\r\nc\u2028d\x85"))
     data = frame.sse.decode().split("\n")[1]

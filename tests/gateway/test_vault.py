@@ -16,7 +16,7 @@ from tests.support.house import House, house_in
 
 from qdpi.bus.port import Start
 from qdpi.events import ABOUT_HEADERS, VaultChange, decode
-from qdpi.gateway.moments import vault_at
+from qdpi.gateway.as_of import vault_at
 from qdpi.ids import press_id
 from qdpi.outcome import log_entry
 from qdpi.services.recorder import Recorder, record_event

@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from qdpi.bus.port import Start
 from qdpi.events import Ask, Press, Stop, decode
 from qdpi.gateway.context import Exchange
-from qdpi.gateway.subscription import Subscription
-from qdpi.gateway.websocket import _hear_until_left
+from qdpi.gateway.routes.websocket import _hear_until_left
+from qdpi.gateway.streams.subscription import Subscription
 from qdpi.ids import press_id, request_id
 
 

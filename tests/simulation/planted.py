@@ -16,8 +16,8 @@ from tests.simulation.world import Terms, World
 from qdpi.bus.port import Membership, Partition, Record
 from qdpi.bus.worker import Watermark, Worker
 from qdpi.errors import Unavailable
-from qdpi.gateway.follower import Follower
-from qdpi.gateway.subscription import Subscription
+from qdpi.gateway.streams.follower import Follower
+from qdpi.gateway.streams.subscription import Subscription
 from qdpi.outcome import Outcome
 from qdpi.services.page_generator import PageGenerator
 from qdpi.services.recorder import Recorder

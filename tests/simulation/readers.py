@@ -10,8 +10,8 @@ from tests.faults.checker import Stream as Seen
 from tests.simulation.process import Gone
 from tests.simulation.roles import Gateway
 
+from qdpi.api.requests import PressBody
 from qdpi.errors import Unavailable
-from qdpi.gateway.bodies import PressBody
 from qdpi.gateway.problems import Refusal
 from qdpi.symbols import Trajectory
 

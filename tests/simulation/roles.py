@@ -8,13 +8,13 @@ from contextlib import aclosing
 
 from tests.simulation.process import Process
 
+from qdpi.api.requests import PressBody, StopBody
 from qdpi.gateway.app import wire
-from qdpi.gateway.bodies import PressBody, StopBody
 from qdpi.gateway.context import Exchange
-from qdpi.gateway.follower import Follower
-from qdpi.gateway.frames import Frame
 from qdpi.gateway.presses import accept, press_of, stop
-from qdpi.gateway.subscription import Subscription
+from qdpi.gateway.streams.follower import Follower
+from qdpi.gateway.streams.frames import Frame
+from qdpi.gateway.streams.subscription import Subscription
 from qdpi.services.workers import Actor, Company
 from qdpi.system import System
 

@@ -21,8 +21,8 @@ from qdpi.bus.port import Start
 from qdpi.canon.book import Voice
 from qdpi.events import Ask, Fault, PageDelta, PageDone, PageFailed, Phase, Press, decode
 from qdpi.gateway.app import create_app
-from qdpi.gateway.hub import Hub
 from qdpi.gateway.server import GatewayServer
+from qdpi.gateway.streams.hub import Hub
 from qdpi.ids import derived_id, request_id
 from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from tests.support import factories
 
+from qdpi.api.responses import PageView
 from qdpi.errors import InvalidInput, InvalidSetting, InvalidSymbol
-from qdpi.gateway.answers import PageView
 from qdpi.symbols import Trajectory
 from qdpi.terminal import showing
 from qdpi.terminal.commands import COMMANDS, command_of, help_view, pressed, symbol_of

@@ -29,9 +29,9 @@ def run_symbol(
 
     SYMBOL is 0..255, 0x00..0xFF or a name such as an-author:XC. Nothing is kept: no journey, no event.
     """
+    from qdpi.api.requests import check_words
     from qdpi.cli.answering import answer
     from qdpi.cli.written_page import told_page
-    from qdpi.gateway.bodies import check_words
     from qdpi.symbols import parse_symbol
 
     code, words = parse_symbol(symbol), check_words(intent)

@@ -11,10 +11,8 @@ from typing import Final, Self
 import httpx
 from pydantic import TypeAdapter
 
-from qdpi.client.calling import QUIET_SECONDS, Calls, Exported, exported, part, read
-from qdpi.client.following import Frame, follow
-from qdpi.errors import QdpiError
-from qdpi.gateway.answers import (
+from qdpi.api.requests import Accepted, SessionIssued
+from qdpi.api.responses import (
     Alive,
     Alternatives,
     CanonShape,
@@ -31,7 +29,9 @@ from qdpi.gateway.answers import (
     VaultView,
     Written,
 )
-from qdpi.gateway.bodies import Accepted, SessionIssued
+from qdpi.client.calling import QUIET_SECONDS, Calls, Exported, exported, part, read
+from qdpi.client.following import Frame, follow
+from qdpi.errors import QdpiError
 from qdpi.retry import Backoff
 from qdpi.search.query import Scope
 from qdpi.symbols import Trajectory

@@ -8,8 +8,8 @@ from typing import Final
 import httpx
 from pydantic import ValidationError
 
+from qdpi.api.responses import Problem
 from qdpi.errors import QdpiError, Unavailable
-from qdpi.gateway.answers import Problem
 
 MEDIA_TYPE: Final = "application/problem+json"
 

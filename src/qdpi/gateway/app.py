@@ -13,28 +13,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from qdpi import __version__
-from qdpi.gateway import (
-    events,
-    exporting,
-    health,
-    journeys,
-    pages,
-    reading,
-    refusing,
-    runs,
-    searching,
-    streams,
-    vault,
-    websocket,
-)
+from qdpi.gateway import refusing
 from qdpi.gateway.context import Gateway
-from qdpi.gateway.hub import PING_SECONDS, QUEUE_LIMIT, Hub
-from qdpi.gateway.indexes import CanonIndexes, JourneyIndexes
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.middleware import Admission, BodyLimit, Envelope
 from qdpi.gateway.readiness import Readiness
+from qdpi.gateway.routes import book, events, export, health, journeys, pages, runs, search, vault, websocket
+from qdpi.gateway.search_indexes import CanonIndexes, JourneyIndexes
 from qdpi.gateway.sessions import Sessions
-from qdpi.gateway.waiting import Waiting
+from qdpi.gateway.streams import sse
+from qdpi.gateway.streams.hub import PING_SECONDS, QUEUE_LIMIT, Hub
+from qdpi.gateway.streams.pending import Waiting
 from qdpi.system import System
 
 _ROUTERS = (
@@ -42,11 +31,11 @@ _ROUTERS = (
     websocket.router,
     runs.router,
     pages.router,
-    reading.router,
+    book.router,
     journeys.router,
     vault.router,
-    searching.router,
-    exporting.router,
+    search.router,
+    export.router,
     health.router,
 )
 CORS: Final[dict[str, Any]] = {
@@ -64,7 +53,7 @@ class GatewayApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         document = super().openapi()
-        document["paths"][streams.PATH] = streams.description()
+        document["paths"][sse.PATH] = sse.description()
         return document
 
 
@@ -98,7 +87,7 @@ def create_app(
     app.mount("/web", StaticFiles(packages=[("qdpi", "web")]), name="web")
     refusing.install(app)
     app.add_middleware(BodyLimit)
-    app.add_middleware(streams.StreamRoute, gateway=gateway)
+    app.add_middleware(sse.StreamRoute, gateway=gateway)
     app.add_middleware(Admission, gateway=gateway)
     if system.settings.origins:
         app.add_middleware(CORSMiddleware, allow_origins=system.settings.origins, **CORS)

@@ -9,11 +9,11 @@ from typing import Annotated, Final
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from qdpi.gateway.hub import Hub
-from qdpi.gateway.indexes import CanonIndexes, JourneyIndexes
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.readiness import Readiness
+from qdpi.gateway.search_indexes import CanonIndexes, JourneyIndexes
 from qdpi.gateway.sessions import Sessions
+from qdpi.gateway.streams.hub import Hub
 from qdpi.system import System
 
 VERSION: Final = "/api/v1"

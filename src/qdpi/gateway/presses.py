@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
+from qdpi.api.requests import Accepted, AskBody, PressBody, StopBody
 from qdpi.canon.editions import written_last
 from qdpi.errors import BusUnavailable, NoBook, PublishUnknown, TooManyWaiting, Unauthorized, UnknownPage
 from qdpi.events import Ask, Event, Press, Stop
-from qdpi.gateway.bodies import Accepted, AskBody, PressBody, StopBody
 from qdpi.gateway.context import Exchange, Gateway, journey_of
 from qdpi.gateway.problems import refusal_of
-from qdpi.gateway.waiting import Waiting
+from qdpi.gateway.streams.pending import Waiting
 from qdpi.ids import derived_id, press_id, request_id
 from qdpi.observability.tracing import continued
 from qdpi.page_schema import Page

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from qdpi.api.responses import Problem
 from qdpi.errors import QdpiError, TooMany, Unavailable
 from qdpi.events import Fault
-from qdpi.gateway.answers import Problem
 
 MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_SECONDS: Final = 1

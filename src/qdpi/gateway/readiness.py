@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from qdpi.api.responses import Part
 from qdpi.errors import Unavailable
-from qdpi.gateway.answers import Part
-from qdpi.gateway.hub import Hub
+from qdpi.gateway.streams.hub import Hub
 from qdpi.system import System
 
 PING_SECONDS: Final = 2.0

@@ -10,8 +10,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from qdpi.api.requests import shown
 from qdpi.errors import InvalidInput, NotJson, QdpiError
-from qdpi.gateway.bodies import shown
 from qdpi.gateway.context import exchange_of, gateway_of
 from qdpi.gateway.problems import Refusal, problem, problem_response, refusal_of
 

@@ -13,10 +13,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
+from qdpi.api.responses import PageView, SearchHit
 from qdpi.client import Client
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
-from qdpi.gateway.answers import PageView, SearchHit
 from qdpi.terminal import showing
 from qdpi.terminal.commands import Leave, say
 from qdpi.terminal.entrance import new_name, signals_to

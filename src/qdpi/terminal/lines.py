@@ -10,9 +10,9 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from qdpi.api.responses import PageView
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
-from qdpi.gateway.answers import PageView
 from qdpi.terminal import showing
 from qdpi.terminal.commands import Leave, command_of, say
 from qdpi.terminal.input import InputLines

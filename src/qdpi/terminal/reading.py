@@ -9,11 +9,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
+from qdpi.api.requests import Accepted
+from qdpi.api.responses import CanonShape, JourneyView, PageView, RunStatus
 from qdpi.client import Client, Frame, GatewayUnreachable, Refused
 from qdpi.errors import InvalidInput, QdpiError, UnknownPage
 from qdpi.events import PageDelta, PageDone, PageFailed
-from qdpi.gateway.answers import CanonShape, JourneyView, PageView, RunStatus
-from qdpi.gateway.bodies import Accepted
 from qdpi.symbols import Trajectory, parse_symbol
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from qdpi.gateway.answers import Preview
+from qdpi.api.responses import Preview
 from qdpi.terminal import showing
 
 _HEX: Final = "0123456789abcdef"

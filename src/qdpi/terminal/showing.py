@@ -11,9 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from qdpi.errors import QdpiError
-from qdpi.events import PageDone, PageFailed
-from qdpi.gateway.answers import (
+from qdpi.api.responses import (
     Alternatives,
     CanonShape,
     JourneyView,
@@ -24,6 +22,8 @@ from qdpi.gateway.answers import (
     SearchHit,
     VaultView,
 )
+from qdpi.errors import QdpiError
+from qdpi.events import PageDone, PageFailed
 from qdpi.page_schema import PageStatus
 from qdpi.policy.preview import BehaviourPreview
 from qdpi.symbols import CHARACTER_NAMES, PROFILES, Trajectory, decode_symbol, profile_of, symbol_name

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from qdpi.errors import Unavailable
-from qdpi.gateway.frames import Frame, greeting_frame, outcome_frame
-from qdpi.gateway.hub import Hub
-from qdpi.gateway.subscription import Signal, Subscription
+from qdpi.gateway.streams.frames import Frame, greeting_frame, outcome_frame
+from qdpi.gateway.streams.hub import Hub
+from qdpi.gateway.streams.subscription import Signal, Subscription
 from qdpi.outcome import Outcome
 from qdpi.retry import Backoff, patiently
 from qdpi.store.ports import PageStore

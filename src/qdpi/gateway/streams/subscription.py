@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from enum import Enum
 
-from qdpi.gateway.frames import Frame
+from qdpi.gateway.streams.frames import Frame
 
 
 class Signal(Enum):

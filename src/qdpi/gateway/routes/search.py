@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from fastapi import APIRouter, Query
 
+from qdpi.api.responses import Destination, SearchAnswer, SearchHit
 from qdpi.errors import InvalidInput
-from qdpi.gateway.answers import Destination, SearchAnswer, SearchHit
 from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, journey_of
 from qdpi.gateway.problems import documented
 from qdpi.search import query as asking

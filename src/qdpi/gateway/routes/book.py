@@ -7,10 +7,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Path, Response
 from starlette.responses import JSONResponse
 
+from qdpi.api.requests import SYMBOL_FORMS
+from qdpi.api.responses import CanonPageEntry, CanonShape, SectionEntry, SectionFacts, SymbolEntry
 from qdpi.canon.edition import Edition
 from qdpi.errors import NoBook, UnknownSection
-from qdpi.gateway.answers import CanonPageEntry, CanonShape, SectionEntry, SectionFacts, SymbolEntry
-from qdpi.gateway.bodies import SYMBOL_FORMS
 from qdpi.gateway.context import VERSION, GatewayHere
 from qdpi.gateway.problems import documented
 from qdpi.glyphs import glyph_svg

@@ -16,11 +16,11 @@ from starlette.websockets import WebSocketDisconnect
 
 from qdpi.errors import ForbiddenOrigin, QdpiError
 from qdpi.gateway.context import VERSION, Exchange, Gateway, exchange_of, gateway_of
-from qdpi.gateway.follower import Follower, Left
 from qdpi.gateway.problems import problem_response, refusal_of
-from qdpi.gateway.speaking import answer
-from qdpi.gateway.streams import SEND_SECONDS, asked
-from qdpi.gateway.subscription import Subscription
+from qdpi.gateway.streams.follower import Follower, Left
+from qdpi.gateway.streams.sse import SEND_SECONDS, asked
+from qdpi.gateway.streams.subscription import Subscription
+from qdpi.gateway.streams.websocket_messages import answer
 
 GOING_AWAY: Final = 1001
 TRY_AGAIN_LATER: Final = 1013

@@ -15,17 +15,17 @@ from typing import Annotated, Final
 import structlog
 from fastapi import APIRouter, Query
 
+from qdpi.api.requests import GivenId, VaultBody
+from qdpi.api.responses import SavedPageView, VaultTold, VaultView
 from qdpi.canon.edition import Edition
 from qdpi.errors import InvalidInput, StoreUnavailable
 from qdpi.events import VaultChange
 from qdpi.gateway import presses
-from qdpi.gateway.answers import SavedPageView, VaultTold, VaultView
-from qdpi.gateway.bodies import GivenId, VaultBody
+from qdpi.gateway.as_of import At, moment_of, vault_at, vault_digest
 from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, journey_of
-from qdpi.gateway.events import Traceparent
-from qdpi.gateway.growth import current_edition
-from qdpi.gateway.moments import At, moment_of, vault_at, vault_digest
 from qdpi.gateway.problems import documented
+from qdpi.gateway.provenance import current_edition
+from qdpi.gateway.routes.events import Traceparent
 from qdpi.page_schema import Page
 from qdpi.services.recorder import change_known, record_event
 from qdpi.store.ports import VaultEntry

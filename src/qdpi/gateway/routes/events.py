@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header
 
+from qdpi.api.requests import Accepted, AskBody, PressBody, StopBody
 from qdpi.gateway import presses
-from qdpi.gateway.bodies import Accepted, AskBody, PressBody, StopBody
 from qdpi.gateway.context import VERSION, ExchangeHere, GatewayHere, journey_of
 from qdpi.gateway.problems import documented
 

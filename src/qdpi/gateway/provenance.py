@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from qdpi.api.responses import GrownFrom
 from qdpi.canon.edition import Edition
 from qdpi.errors import NoBook
-from qdpi.gateway.answers import GrownFrom
 from qdpi.gateway.context import Gateway
 
 

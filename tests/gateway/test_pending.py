@@ -1,4 +1,4 @@
-from qdpi.gateway.waiting import Waiting
+from qdpi.gateway.streams.pending import Waiting
 
 
 def test_a_press_counts_once_however_often_it_is_heard_of():

@@ -8,13 +8,13 @@ import structlog
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from qdpi.api.requests import Accepted, AskBody, PressBody, StopBody
 from qdpi.errors import InvalidInput, InvalidSession, NotJson, QdpiError
 from qdpi.gateway import presses
-from qdpi.gateway.bodies import Accepted, AskBody, PressBody, StopBody
 from qdpi.gateway.context import Exchange, Gateway, journey_of
-from qdpi.gateway.frames import Frame, reply_frame
 from qdpi.gateway.problems import Refusal, refusal_of, telling
 from qdpi.gateway.refusing import error_of
+from qdpi.gateway.streams.frames import Frame, reply_frame
 
 _BODIES: Final[dict[str, type[PressBody | AskBody | StopBody]]] = {
     "press": PressBody,

@@ -13,10 +13,10 @@ import structlog
 from qdpi.bus.port import EventBus, Record, Start
 from qdpi.errors import BusUnavailable, MalformedEvent
 from qdpi.events import Ask, PageDelta, PageDone, PageFailed, Press, decode
-from qdpi.gateway.frames import Frame, delta_frame, outcome_frame, queued_frame
-from qdpi.gateway.running import RunningTexts
-from qdpi.gateway.subscription import Subscription
-from qdpi.gateway.waiting import Waiting
+from qdpi.gateway.streams.frames import Frame, delta_frame, outcome_frame, queued_frame
+from qdpi.gateway.streams.pending import Waiting
+from qdpi.gateway.streams.subscription import Subscription
+from qdpi.gateway.streams.texts_in_flight import RunningTexts
 from qdpi.ids import request_id
 from qdpi.retry import Backoff
 

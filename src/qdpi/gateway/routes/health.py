@@ -10,9 +10,9 @@ from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse
 
+from qdpi.api.responses import Alive, Part, Problem, Ready
 from qdpi.asyncapi import document_json
 from qdpi.errors import NoBook, StoreUnavailable
-from qdpi.gateway.answers import Alive, Part, Problem, Ready
 from qdpi.gateway.context import Gateway, GatewayHere
 from qdpi.gateway.problems import MEDIA_TYPE, problem
 

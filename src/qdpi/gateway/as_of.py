@@ -10,7 +10,7 @@ from fastapi import Query
 from qdpi.errors import InvalidInput
 from qdpi.events import VaultChange
 from qdpi.export.archiving import log_of
-from qdpi.gateway.streams import parse_seq
+from qdpi.gateway.streams.sse import parse_seq
 from qdpi.ids import sha256
 from qdpi.repair.projections import newest_changes
 from qdpi.services.recorder import vault_entry

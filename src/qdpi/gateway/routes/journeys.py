@@ -8,16 +8,16 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 
+from qdpi.api.requests import SessionBody, SessionIssued
+from qdpi.api.responses import BranchView, JourneyView, Preview, RingPlace, SavedPage, SymbolPreview
 from qdpi.canon.edition import Edition
 from qdpi.concurrency import sweep
-from qdpi.gateway.answers import BranchView, JourneyView, Preview, RingPlace, SavedPage, SymbolPreview
-from qdpi.gateway.bodies import SessionBody, SessionIssued
+from qdpi.gateway.as_of import At, moment_of, vault_at, vault_digest
 from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, journey_of
-from qdpi.gateway.growth import current_edition, grown_from
-from qdpi.gateway.moments import At, moment_of, vault_at, vault_digest
 from qdpi.gateway.presses import find_locus
 from qdpi.gateway.problems import documented
-from qdpi.gateway.streams import parse_seq
+from qdpi.gateway.provenance import current_edition, grown_from
+from qdpi.gateway.streams.sse import parse_seq
 from qdpi.journey import Branch, JourneyState
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page

@@ -1,7 +1,7 @@
 from tests.support.house import delta
 
 from qdpi.events import Phase
-from qdpi.gateway.running import PAGE_ITSELF, RunningTexts
+from qdpi.gateway.streams.texts_in_flight import PAGE_ITSELF, RunningTexts
 
 
 def texts(running: RunningTexts, journey: str = "j") -> list[tuple[int, int, str]]:

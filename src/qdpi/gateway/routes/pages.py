@@ -7,14 +7,14 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 
+from qdpi.api.responses import Alternative, Alternatives, PageView, ReceiptView, Revision, Revisions, Tokens
 from qdpi.concurrency import sweep
 from qdpi.errors import InvalidInput, UnknownPage
-from qdpi.gateway.answers import Alternative, Alternatives, PageView, ReceiptView, Revision, Revisions, Tokens
 from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, journey_of
-from qdpi.gateway.growth import current_edition, grown_from
 from qdpi.gateway.presses import page_for
 from qdpi.gateway.problems import documented
-from qdpi.gateway.streams import parse_seq
+from qdpi.gateway.provenance import current_edition, grown_from
+from qdpi.gateway.streams.sse import parse_seq
 from qdpi.outcome import Outcome
 from qdpi.page_schema import ModelCall, Page
 

@@ -19,11 +19,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qdpi.errors import InvalidInput, QdpiError
 from qdpi.gateway.context import EXCHANGE, VERSION, Exchange, Gateway, journey_of
-from qdpi.gateway.follower import Follower, Left
-from qdpi.gateway.frames import PING, RETRY
 from qdpi.gateway.problems import Refusal, documented, problem_response
 from qdpi.gateway.refusing import refusal_for
-from qdpi.gateway.subscription import Subscription
+from qdpi.gateway.streams.follower import Follower, Left
+from qdpi.gateway.streams.frames import PING, RETRY
+from qdpi.gateway.streams.subscription import Subscription
 
 PATH: Final = f"{VERSION}/event/stream"
 SEND_SECONDS: Final = 20.0

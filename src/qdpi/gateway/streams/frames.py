@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from qdpi.api.responses import Following, RunStatus
 from qdpi.events import PageDelta, PageDone, PageFailed
-from qdpi.gateway.answers import Following, RunStatus
 
 STATUS: Final = "status"
 PING: Final = b": ping\n\n"

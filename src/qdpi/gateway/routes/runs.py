@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 
+from qdpi.api.requests import BranchBody, PressBody, RunBody
 from qdpi.errors import InvalidInput, OutcomePending
 from qdpi.events import PageFailed, Press
 from qdpi.gateway import presses
-from qdpi.gateway.bodies import BranchBody, PressBody, RunBody
 from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, journey_of
-from qdpi.gateway.events import Traceparent
 from qdpi.gateway.problems import documented, refusal_of, refusal_of_fault
-from qdpi.gateway.subscription import Signal, Subscription
+from qdpi.gateway.routes.events import Traceparent
+from qdpi.gateway.streams.subscription import Signal, Subscription
 from qdpi.ids import request_id
 from qdpi.outcome import Outcome
 from qdpi.retry import patiently
