@@ -12,9 +12,9 @@ import structlog
 from tests.faults.wrapping import Plan, Witness, nothing, witnessed_bus, witnessed_store
 
 from qdpi.bootstrap import build_bus, build_company, build_store, build_system, ensure_book, utc_now
-from qdpi.cli.starting import Start, closing
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
+from qdpi.runtime.startup import Start, closing
 from qdpi.search.hybrid import Embedder
 from qdpi.settings import Settings
 

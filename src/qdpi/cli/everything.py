@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from qdpi.bootstrap import build_company, build_system, ensure_book, opened
 from qdpi.cli.listening import address_of, listen
 from qdpi.cli.opening import chosen_model, model_open
-from qdpi.cli.serving import Server, first_of, serve_until, side_by_side, work_until
 from qdpi.cli.telling import progress_line
 from qdpi.events import TOPICS
 from qdpi.gateway.app import create_app
 from qdpi.language.port import LanguageModel
+from qdpi.runtime.process import Server, first_of, serve_until, side_by_side, work_until
 from qdpi.services.workers import ACTORS
 from qdpi.settings import Settings
 from qdpi.system import System

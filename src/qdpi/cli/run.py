@@ -29,12 +29,12 @@ def run(settings: Settings) -> None:
 async def _run(settings: Settings, listening: socket) -> None:
     from qdpi.bootstrap import build_company, build_system, ensure_book
     from qdpi.cli.opening import chosen_model, model_open
-    from qdpi.cli.serving import Server, first_of, serve_until, side_by_side, signals_to, work_until
-    from qdpi.cli.starting import Start, closing
     from qdpi.cli.telling import progress_line
     from qdpi.cli.trying import invitation
     from qdpi.events import TOPICS
     from qdpi.gateway.app import create_app
+    from qdpi.runtime.process import Server, first_of, serve_until, side_by_side, signals_to, work_until
+    from qdpi.runtime.startup import Start, closing
     from qdpi.services.workers import ACTORS
 
     stopping = asyncio.Event()

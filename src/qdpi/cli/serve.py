@@ -28,10 +28,10 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings, listening: socket) -> None:
     from qdpi.bootstrap import build_system
     from qdpi.cli.listening import address_of
-    from qdpi.cli.serving import Server, first_of, serve_until, side_by_side, signals_to
-    from qdpi.cli.starting import Start, closing
     from qdpi.events import TOPICS
     from qdpi.gateway.app import create_app
+    from qdpi.runtime.process import Server, first_of, serve_until, side_by_side, signals_to
+    from qdpi.runtime.startup import Start, closing
 
     stopping = asyncio.Event()
     system = build_system(settings)

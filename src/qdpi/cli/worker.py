@@ -38,10 +38,10 @@ def worker(names: tuple[str, ...], settings: Settings) -> None:
 async def _work(names: tuple[str, ...], settings: Settings) -> None:
     from qdpi.bootstrap import build_company, build_system
     from qdpi.cli.opening import chosen_model, model_open
-    from qdpi.cli.serving import signals_to, work_until
-    from qdpi.cli.starting import Start, closing
     from qdpi.cli.telling import note
     from qdpi.events import TOPICS
+    from qdpi.runtime.process import signals_to, work_until
+    from qdpi.runtime.startup import Start, closing
 
     stopping = asyncio.Event()
     system, model = build_system(settings), await chosen_model(settings)

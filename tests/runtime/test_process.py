@@ -10,9 +10,9 @@ from tests.cli.conftest import Process, Reader
 from tests.support import factories
 
 from qdpi.cli.listening import PortTaken, address_of, listen
-from qdpi.cli.serving import side_by_side, work_until
 from qdpi.cli.trying import invitation, session_of
 from qdpi.errors import InvalidSetting, QdpiError
+from qdpi.runtime.process import side_by_side, work_until
 from qdpi.services.workers import Actor, Company
 from qdpi.settings import Settings
 

@@ -10,8 +10,8 @@ import pytest
 from tests.support.house import brisk
 
 from qdpi.bootstrap import build_system
-from qdpi.cli.starting import Start, closing
 from qdpi.errors import BusUnavailable, InvalidSetting
+from qdpi.runtime.startup import Start, closing
 from qdpi.settings import Settings
 from qdpi.system import System
 
