@@ -17,7 +17,7 @@ from tests.support.flow import EMBEDDER, working
 
 from qdpi.bootstrap import build_store, utc_now
 from qdpi.canon import own_book
-from qdpi.export.archive import OUTCOMES
+from qdpi.export.archive.format import OUTCOMES
 from qdpi.export.formats import FORMATS
 from qdpi.services.ingest import ingest
 from qdpi.settings import Settings

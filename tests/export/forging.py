@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from qdpi.export.archive import LOG, MANIFEST, OUTCOMES, VALUES, FileFacts, Lines
+from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, VALUES, FileFacts, Lines
 
 Files = dict[str, bytes]
 

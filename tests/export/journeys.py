@@ -12,9 +12,9 @@ from tests.support.house import system_in
 
 from qdpi.errors import ArchiveRefused
 from qdpi.events import Press, Stop, VaultChange
+from qdpi.export.archive.read import opened
+from qdpi.export.archive.restore import Imported, import_archive
 from qdpi.export.formats import FORMATS
-from qdpi.export.importing import Imported, import_archive
-from qdpi.export.opening import opened
 from qdpi.ids import derived_id, page_id
 from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome, log_entry

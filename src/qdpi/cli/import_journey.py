@@ -12,7 +12,7 @@ from qdpi.cli.options import STORE, json_option, settings_options
 from qdpi.settings import Settings
 
 if TYPE_CHECKING:
-    from qdpi.export.opening import Archive
+    from qdpi.export.archive.read import Archive
     from qdpi.system import System
 
 
@@ -35,8 +35,8 @@ async def _import(path: Path, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
     from qdpi.cli.opening import store_open
     from qdpi.cli.telling import progress_line
-    from qdpi.export.importing import import_archive
-    from qdpi.export.opening import opened
+    from qdpi.export.archive.read import opened
+    from qdpi.export.archive.restore import import_archive
 
     async with store_open(build_system(settings)) as system:
         with opened(path) as archive:
@@ -58,7 +58,7 @@ async def _bring_book(system: System, archive: Archive) -> None:
     from qdpi.bootstrap import ensure_book
     from qdpi.canon import own_book, read_book
     from qdpi.cli.telling import progress_line
-    from qdpi.export.checking import check_lines, check_manifest
+    from qdpi.export.archive.check import check_lines, check_manifest
 
     manifest = archive.manifest
     if manifest.book is None or await system.store.canon() is not None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from qdpi.export import xhtml
 from qdpi.export.itinerary import Itinerary, Stop
-from qdpi.export.zipping import ZipStream
+from qdpi.export.zip_stream import ZipStream
 from qdpi.glyphs import glyph_svg
 from qdpi.page_schema import Page
 from qdpi.symbols import decode_symbol

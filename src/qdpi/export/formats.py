@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from qdpi.errors import InvalidInput
 from qdpi.export import epub
-from qdpi.export.archiving import archive_of
-from qdpi.export.copying import copy_of
+from qdpi.export.archive.write import archive_of
 from qdpi.export.epub import EpubBook
-from qdpi.export.folder import MarkdownFolder
+from qdpi.export.markdown_folder import MarkdownFolder
+from qdpi.export.reading_copy import copy_of
 from qdpi.export.twee import TweeStory
 from qdpi.ids import derived_id
 from qdpi.store.ports import PageStore

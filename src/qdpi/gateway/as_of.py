@@ -9,7 +9,7 @@ from fastapi import Query
 
 from qdpi.errors import InvalidInput
 from qdpi.events import VaultChange
-from qdpi.export.archiving import log_of
+from qdpi.export.archive.write import log_of
 from qdpi.gateway.streams.sse import parse_seq
 from qdpi.ids import sha256
 from qdpi.repair.projections import newest_changes

@@ -20,7 +20,7 @@ from tests.export.journeys import (
 )
 from tests.support.house import system_in
 
-from qdpi.export.archive import LOG, MANIFEST, OUTCOMES
+from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES
 from qdpi.system import System
 
 
@@ -265,7 +265,7 @@ async def test_a_file_that_is_not_there_is_refused(tmp_path: Path):
 
 
 async def test_a_line_without_an_end_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from qdpi.export import opening
+    from qdpi.export.archive.format import read
 
     monkeypatch.setattr(opening, "MOST_BYTES", 5_000)
     async with two_systems(tmp_path) as (here, there):

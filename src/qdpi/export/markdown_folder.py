@@ -8,7 +8,7 @@ from typing import Final
 
 from qdpi.export.itinerary import Itinerary
 from qdpi.export.markdown import markdown_of
-from qdpi.export.zipping import ZipStream
+from qdpi.export.zip_stream import ZipStream
 from qdpi.page_schema import Page
 
 _LONGEST_NAME: Final = 60

@@ -26,7 +26,7 @@ from tests.support.house import put_book, system_in
 
 from qdpi.canon import own_book
 from qdpi.errors import ArchiveRefused, StoreUnavailable
-from qdpi.export.importing import BATCH
+from qdpi.export.archive.restore import BATCH
 from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome
 from qdpi.repair.compare import compare

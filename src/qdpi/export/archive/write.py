@@ -8,8 +8,8 @@ from typing import IO, Final
 
 from qdpi.concurrency import sweep
 from qdpi.events import SCHEMA_VERSION, PageDone, PageFailed, body_of
-from qdpi.export.archive import LOG, MANIFEST, OUTCOMES, FileFacts, Lines, Manifest, book_facts
-from qdpi.export.zipping import ZipStream
+from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, FileFacts, Lines, Manifest, book_facts
+from qdpi.export.zip_stream import ZipStream
 from qdpi.journey import FOLD_VERSION, JourneyState
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.store.paging import outcomes_of

@@ -13,7 +13,7 @@ from typing import IO, Final
 from pydantic import ValidationError
 
 from qdpi.errors import ArchiveRefused
-from qdpi.export.archive import FORMAT, FORMAT_VERSION, MANIFEST, VALUES, Manifest
+from qdpi.export.archive.format import FORMAT, FORMAT_VERSION, MANIFEST, VALUES, Manifest
 
 MOST_BYTES: Final = 16 << 20
 """The longest line, and the longest manifest, in bytes."""

@@ -11,10 +11,10 @@ from typing import Final, TypeVar
 from qdpi.concurrency import together
 from qdpi.errors import ArchiveRefused
 from qdpi.events import VaultChange
-from qdpi.export.archive import LOG, MANIFEST, OUTCOMES, BookFacts, Manifest, book_facts
-from qdpi.export.archiving import log_of
-from qdpi.export.checking import OutcomeCheck, check_manifest, digest_of, event_of, rows, values
-from qdpi.export.opening import Archive, refused
+from qdpi.export.archive.check import OutcomeCheck, check_manifest, digest_of, event_of, rows, values
+from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, BookFacts, Manifest, book_facts
+from qdpi.export.archive.read import Archive, refused
+from qdpi.export.archive.write import log_of
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.search.hybrid import Embedder
 from qdpi.services.ingest import embeddings_of, index_row

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from qdpi.errors import InvalidSession, MalformedEvent
 from qdpi.events import SCHEMA_VERSION, TOPICS, Event, PageDone, PageFailed, decode
-from qdpi.export.archive import LOG, MANIFEST, OUTCOMES, VALUES, FileFacts, Lines
-from qdpi.export.archiving import revisions_of
-from qdpi.export.opening import Archive, refused
+from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, VALUES, FileFacts, Lines
+from qdpi.export.archive.read import Archive, refused
+from qdpi.export.archive.write import revisions_of
 from qdpi.ids import check_session, page_id
 from qdpi.journey import FOLD_VERSION, JourneyState, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome

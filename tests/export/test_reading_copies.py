@@ -12,10 +12,10 @@ from tests.support import factories
 from tests.support.house import system_in
 
 from qdpi.errors import InvalidInput
-from qdpi.export.folder import name_of
 from qdpi.export.formats import FORMATS, file_name, format_named
 from qdpi.export.markdown import page_of
-from qdpi.export.zipping import EARLIEST, ZipStream
+from qdpi.export.markdown_folder import name_of
+from qdpi.export.zip_stream import EARLIEST, ZipStream
 from qdpi.outcome import log_entry
 from qdpi.store.paging import AT_ONCE
 
