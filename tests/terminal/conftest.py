@@ -20,7 +20,7 @@ from qdpi.events import Ask, Press
 from qdpi.retry import Backoff
 from qdpi.terminal.input import InputLines
 from qdpi.terminal.lines import LineReader, Paper
-from qdpi.terminal.reading import Reading
+from qdpi.terminal.reader import Reading
 
 
 @dataclass

@@ -16,10 +16,10 @@ from tests.support import factories
 from qdpi.api.responses import PageView
 from qdpi.errors import InvalidInput, InvalidSetting, InvalidSymbol
 from qdpi.symbols import Trajectory
-from qdpi.terminal import showing
+from qdpi.terminal import render
 from qdpi.terminal.commands import COMMANDS, command_of, help_view, pressed, symbol_of
-from qdpi.terminal.kept import KeptSessions
-from qdpi.terminal.reading import Run
+from qdpi.terminal.last_session import KeptSessions
+from qdpi.terminal.reader import Run
 from qdpi.terminal.typewriter import Typewriter
 
 
@@ -101,14 +101,14 @@ def test_a_run_puts_pieces_together_and_begins_over_with_a_new_attempt():
 
 @pytest.mark.parametrize("width", [60, 30, 200])
 def test_a_page_fits_any_width(width: int):
-    lines = shown(showing.page_view(page(text="word " * 300), None), width).splitlines()
-    assert max(map(len, lines)) <= min(width, showing.MEASURE + 40)
-    assert max(len(line) for line in lines if line.startswith("word")) <= showing.MEASURE
+    lines = shown(render.page_view(page(text="word " * 300), None), width).splitlines()
+    assert max(map(len, lines)) <= min(width, render.MEASURE + 40)
+    assert max(len(line) for line in lines if line.startswith("word")) <= render.MEASURE
 
 
 def test_nothing_that_steers_a_terminal_is_shown():
     evil = "\x1b[2J\x1b]0;owned\x07\x9b31m"
-    view = showing.page_view(page(title=f"T{evil}", text=f"a{evil}b"), None)
+    view = render.page_view(page(title=f"T{evil}", text=f"a{evil}b"), None)
     for told in (shown(view), shown(view, force_terminal=True, no_color=True, color_system=None)):
         assert "\x1b[2J" not in told
         assert "\x07" not in told
@@ -117,13 +117,13 @@ def test_nothing_that_steers_a_terminal_is_shown():
 
 
 def test_without_colours_a_page_says_the_same():
-    view = showing.page_view(page(), None)
+    view = render.page_view(page(), None)
     assert "\x1b" not in shown(view, no_color=True)
     assert shown(view) == shown(view, no_color=True)
 
 
 def test_hits_are_marked_in_letters_too():
-    assert showing.marked("the open door", ((4, 8), (9, 13))).plain == "the [open] [door]"
+    assert render.marked("the open door", ((4, 8), (9, 13))).plain == "the [open] [door]"
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,8 @@ def _log_to(log: IO[str], settings: Settings) -> None:
 async def _read(settings: Settings, url: str | None, session: str | None, new: bool, lines: bool) -> int:
     from qdpi.cli.telling import note
     from qdpi.client import Client
-    from qdpi.terminal.entrance import Entrance, read_lines
-    from qdpi.terminal.kept import HERE, KeptSessions
+    from qdpi.terminal.last_session import HERE, KeptSessions
+    from qdpi.terminal.start import Entrance, read_lines
 
     kept = KeptSessions(settings.data_dir / "reader-sessions.json")
     entrance = Entrance(kept, url.rstrip("/") if url else HERE, session, new, note)

@@ -11,7 +11,7 @@ One `Client` serves a whole program:
 from __future__ import annotations
 
 from qdpi.client.client import Client
-from qdpi.client.following import Frame
-from qdpi.client.refused import GatewayUnreachable, Refused, UnreadableAnswer
+from qdpi.client.errors import GatewayUnreachable, Refused, UnreadableAnswer
+from qdpi.client.stream import Frame
 
 __all__ = ["Client", "Frame", "GatewayUnreachable", "Refused", "UnreadableAnswer"]

@@ -29,8 +29,8 @@ from qdpi.api.responses import (
     VaultView,
     Written,
 )
-from qdpi.client.calling import QUIET_SECONDS, Calls, Exported, exported, part, read
-from qdpi.client.following import Frame, follow
+from qdpi.client.http import QUIET_SECONDS, Calls, Exported, exported, part, read
+from qdpi.client.stream import Frame, follow
 from qdpi.errors import QdpiError
 from qdpi.retry import Backoff
 from qdpi.search.query import Scope

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from qdpi.client.refused import UnreadableAnswer
+from qdpi.client.errors import UnreadableAnswer
 
 LONGEST_EVENT: Final = 8 << 20
 """The most characters of one event that are kept waiting for its end."""

@@ -17,12 +17,12 @@ from qdpi.api.responses import PageView, SearchHit
 from qdpi.client import Client
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
-from qdpi.terminal import showing
+from qdpi.terminal import render
 from qdpi.terminal.commands import Leave, say
-from qdpi.terminal.entrance import new_name, signals_to
 from qdpi.terminal.printable import printable
-from qdpi.terminal.reading import Reading, Run
+from qdpi.terminal.reader import Reading, Run
 from qdpi.terminal.screens import ChoiceScreen, GridScreen, TextScreen
+from qdpi.terminal.start import new_name, signals_to
 
 _HINTS: Final = "→ ← pages  s symbols  a ask  / search  v vault  ? all keys"
 _ASKED: Final = {
@@ -118,7 +118,7 @@ class ReadingApp(App[int]):
     async def _read(self) -> None:
         try:
             journey = await self.reading.begin()
-            self._standing = showing.standing(journey)
+            self._standing = render.standing(journey)
             self._open()
             await self.reading.follow(journey.head)
         except Exception as error:
@@ -149,7 +149,7 @@ class ReadingApp(App[int]):
         self._writing_shown = False
         if isinstance(outcome, PageFailed):
             self._open(keep_place=True)
-            self.tell(showing.failure_view(outcome))
+            self.tell(render.failure_view(outcome))
         else:
             self._open(keep_place=True)
             self.tell(Text("Saved in the journey."))
@@ -157,11 +157,11 @@ class ReadingApp(App[int]):
 
     def elsewhere(self, outcome: PageDone | PageFailed) -> None:
         """Tell of a run that was not watched."""
-        self.tell(showing.outcome_line(outcome))
+        self.tell(render.outcome_line(outcome))
 
     def waiting(self, error: QdpiError) -> None:
         """Tell that the gateway is waited for."""
-        self.tell(showing.plain(f"Waiting for the gateway: {error.detail}"))
+        self.tell(render.plain(f"Waiting for the gateway: {error.detail}"))
 
     # what the reader does
 
@@ -265,7 +265,7 @@ class ReadingApp(App[int]):
             head = (await self.reading.journey()).head
             journey = await self.reading.client.journey(self.reading.session_id, after=max(0, head - 200), limit=200)
             written = [event for event in reversed(journey.events) if isinstance(event, PageDone)]
-            choices = [(e.page_id, f"#{e.seq}  {e.title}  ({showing.LEADS[e.trajectory]})") for e in written]
+            choices = [(e.page_id, f"#{e.seq}  {e.title}  ({render.LEADS[e.trajectory]})") for e in written]
             self._choose("Written in this journey", choices, "Nothing is written yet.")
 
         self._try(choose())
@@ -278,7 +278,7 @@ class ReadingApp(App[int]):
 
     async def _search(self, words: str) -> None:
         found = await self.reading.client.search(words, session_id=self.reading.session_id, limit=20)
-        ways = [(way.page_id, f"→ {way.title}  {showing.short(way.page_id)}") for way in found.goto[:3]]
+        ways = [(way.page_id, f"→ {way.title}  {render.short(way.page_id)}") for way in found.goto[:3]]
         hits = [(hit.page_id, _hit_line(hit)) for hit in found.hits]
         self._choose(f"{found.total} found for {words}", ways + hits, f"Nothing is found for {words}.")
 
@@ -286,7 +286,7 @@ class ReadingApp(App[int]):
         if choices:
             self.push_screen(ChoiceScreen(title, choices), self._go)
         else:
-            self.tell(showing.plain(nothing))
+            self.tell(render.plain(nothing))
 
     def _go(self, page_id: str | None) -> None:
         if page_id is not None:
@@ -299,7 +299,7 @@ class ReadingApp(App[int]):
 
     def action_keys(self) -> None:
         """Show the keys."""
-        self.push_screen(TextScreen(showing.listed(KEYS)))
+        self.push_screen(TextScreen(render.listed(KEYS)))
 
     # what is shown
 
@@ -310,7 +310,7 @@ class ReadingApp(App[int]):
             except Leave:
                 self.exit(0)
             except QdpiError as error:
-                self.tell(showing.error_line(error))
+                self.tell(render.error_line(error))
             except Exception as error:
                 self._fail(error)
 
@@ -318,9 +318,9 @@ class ReadingApp(App[int]):
 
     async def _measure(self) -> None:
         try:
-            self._standing = showing.standing(await self.reading.journey())
+            self._standing = render.standing(await self.reading.journey())
         except QdpiError as error:
-            self.tell(showing.error_line(error))
+            self.tell(render.error_line(error))
 
     def tell(self, text: RenderableType) -> None:
         """Say something in the status line, until the next thing is said."""
@@ -332,11 +332,11 @@ class ReadingApp(App[int]):
             self.tell(Text(f"{self._standing}   {_HINTS}", style="dim", no_wrap=True, overflow="ellipsis"))
             return
         words = f", {len(run.text.split())} words" if run.text else ""
-        self.tell(Text(f"The page {showing.PHASES.get(run.phase, run.phase)}{words} · Esc stops it"))
+        self.tell(Text(f"The page {render.PHASES.get(run.phase, run.phase)}{words} · Esc stops it"))
 
     def _open(self, *, keep_place: bool = False) -> None:
         if self.reading.page is not None:
-            self.query_one("#page", Static).update(showing.page_view(self.reading.page, self.reading.canon))
+            self.query_one("#page", Static).update(render.page_view(self.reading.page, self.reading.canon))
         if not keep_place:
             self.query_one("#scroll", VerticalScroll).scroll_home(animate=False)
         self._say_status()
@@ -344,7 +344,7 @@ class ReadingApp(App[int]):
     def _write(self, run: Run) -> None:
         scroll = self.query_one("#scroll", VerticalScroll)
         at_end = scroll.scroll_offset.y >= scroll.max_scroll_y - 1
-        words = [*showing.prose(printable(run.text))][:-1] if run.text else []
+        words = [*render.prose(printable(run.text))][:-1] if run.text else []
         self.query_one("#page", Static).update(Group(Text("…", style="dim"), Text(""), *words))
         self._say_status()
         if at_end:
@@ -357,7 +357,7 @@ class ReadingApp(App[int]):
 
 
 def _hit_line(hit: SearchHit) -> str:
-    return f"{hit.title}  {showing.short(hit.page_id)}\n  {showing.marked(hit.passage, hit.marks).plain}"
+    return f"{hit.title}  {render.short(hit.page_id)}\n  {render.marked(hit.passage, hit.marks).plain}"
 
 
 async def read_on_screen(client: Client, session_id: str) -> int:

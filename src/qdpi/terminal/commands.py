@@ -10,8 +10,8 @@ from rich.text import Text
 
 from qdpi.errors import InvalidInput, InvalidSymbol
 from qdpi.symbols import Trajectory, parse_symbol
-from qdpi.terminal import showing
-from qdpi.terminal.reading import Reading
+from qdpi.terminal import render
+from qdpi.terminal.reader import Reading
 
 Shown = RenderableType | None
 
@@ -48,7 +48,7 @@ def command_of(name: str) -> Command:
 
 
 async def _read(reading: Reading, argument: str) -> Shown:
-    return showing.page_view(reading.here, reading.canon)
+    return render.page_view(reading.here, reading.canon)
 
 
 async def _next(reading: Reading, argument: str) -> Shown:
@@ -116,23 +116,23 @@ async def _stop(reading: Reading, argument: str) -> Shown:
 async def _symbols(reading: Reading, argument: str) -> Shown:
     preview = await reading.client.preview(reading.session_id, page_id=reading.here.page_id)
     if argument:
-        return showing.symbol_view(preview, symbol_of(argument))
-    return showing.grid_view(preview)
+        return render.symbol_view(preview, symbol_of(argument))
+    return render.grid_view(preview)
 
 
 async def _branches(reading: Reading, argument: str) -> Shown:
-    return showing.branches_view(await reading.journey())
+    return render.branches_view(await reading.journey())
 
 
 async def _pages(reading: Reading, argument: str) -> Shown:
     head = (await reading.journey()).head
     journey = await reading.client.journey(reading.session_id, after=max(0, head - 50), limit=50)
-    return showing.pages_view(journey.events, reading.canon)
+    return render.pages_view(journey.events, reading.canon)
 
 
 async def _alternatives(reading: Reading, argument: str) -> Shown:
     told = await reading.client.alternatives(reading.here.page_id, session_id=reading.session_id)
-    return showing.alternatives_view(told)
+    return render.alternatives_view(told)
 
 
 async def _other(reading: Reading, argument: str) -> Shown:
@@ -141,13 +141,13 @@ async def _other(reading: Reading, argument: str) -> Shown:
 
 
 async def _vault(reading: Reading, argument: str) -> Shown:
-    return showing.vault_view(await reading.client.vault(reading.session_id))
+    return render.vault_view(await reading.client.vault(reading.session_id))
 
 
 async def _save(reading: Reading, argument: str) -> Shown:
     told = await reading.client.save(reading.session_id, reading.here.page_id, label=argument or None)
     label = told.entry.label if told.entry else ""
-    return showing.plain(f"Saved: {reading.here.title}{f', as {label}' if label else ''}.")
+    return render.plain(f"Saved: {reading.here.title}{f', as {label}' if label else ''}.")
 
 
 async def _label(reading: Reading, argument: str) -> Shown:
@@ -161,24 +161,24 @@ async def _unsave(reading: Reading, argument: str) -> Shown:
 
 async def _search(reading: Reading, argument: str) -> Shown:
     words = _needed(argument, 'search lantern "open door"')
-    return showing.search_view(await reading.client.search(words, session_id=reading.session_id, limit=8))
+    return render.search_view(await reading.client.search(words, session_id=reading.session_id, limit=8))
 
 
 async def _why(reading: Reading, argument: str) -> Shown:
     page = argument or reading.here.page_id
-    return showing.receipt_view(await reading.client.receipt(page, session_id=reading.session_id))
+    return render.receipt_view(await reading.client.receipt(page, session_id=reading.session_id))
 
 
 async def _ring(reading: Reading, argument: str) -> Shown:
-    return showing.ring_view(reading.canon, reading.page) if reading.canon else None
+    return render.ring_view(reading.canon, reading.page) if reading.canon else None
 
 
 async def _where(reading: Reading, argument: str) -> Shown:
     journey = await reading.journey()
     return Group(
-        showing.plain(f"{reading.here.title} ({showing.short(reading.here.page_id)})"),
-        Text(showing.standing(journey)),
-        showing.plain(f"Session {reading.session_id}: whoever has it reads and presses in this journey."),
+        render.plain(f"{reading.here.title} ({render.short(reading.here.page_id)})"),
+        Text(render.standing(journey)),
+        render.plain(f"Session {reading.session_id}: whoever has it reads and presses in this journey."),
     )
 
 
@@ -228,4 +228,4 @@ COMMANDS: Final = (
 def help_view() -> RenderableType:
     """Return the commands, one a line."""
     rows = [[", ".join(each.names), each.argument, each.about] for each in COMMANDS]
-    return showing.listed(rows)
+    return render.listed(rows)

@@ -13,11 +13,11 @@ from rich.text import Text
 from qdpi.api.responses import PageView
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
-from qdpi.terminal import showing
+from qdpi.terminal import render
 from qdpi.terminal.commands import Leave, command_of, say
 from qdpi.terminal.input import InputLines
 from qdpi.terminal.printable import printable
-from qdpi.terminal.reading import Reading, Run
+from qdpi.terminal.reader import Reading, Run
 from qdpi.terminal.typewriter import Typewriter
 
 
@@ -38,7 +38,7 @@ class Paper:
         """Print something, in lines that can be read."""
         if what is not None:
             self._end_typing()
-            self.console.print(what, width=min(self.console.width, showing.MEASURE + 8))
+            self.console.print(what, width=min(self.console.width, render.MEASURE + 8))
 
     def begun(self, run: Run) -> None:
         """Tell that a page comes."""
@@ -48,7 +48,7 @@ class Paper:
     def phase(self, run: Run) -> None:
         """Tell what the run does, where somebody looks on."""
         if self.live and not run.text:
-            self.show(Text(f"The page {showing.PHASES.get(run.phase, run.phase)} …", style="dim"))
+            self.show(Text(f"The page {render.PHASES.get(run.phase, run.phase)} …", style="dim"))
 
     def written(self, run: Run, piece: str, anew: bool) -> None:
         """Type a piece."""
@@ -59,7 +59,7 @@ class Paper:
             self.show(Text("It is begun again.", style="dim"))
         if self._typewriter is None:
             self.console.print()
-            self._typewriter = Typewriter(self._write, lambda: min(self.console.width, showing.MEASURE))
+            self._typewriter = Typewriter(self._write, lambda: min(self.console.width, render.MEASURE))
         self._typewriter.type(printable(piece))
 
     def ended(self, run: Run, outcome: PageDone | PageFailed, page: PageView | None) -> None:
@@ -67,21 +67,21 @@ class Paper:
         typed = self._typewriter.text.strip() if self._typewriter else None
         self._end_typing()
         if isinstance(outcome, PageFailed):
-            self.show(showing.failure_view(outcome))
+            self.show(render.failure_view(outcome))
         elif page is not None and typed == printable(page.text).strip():
-            self.show(showing.frame_view(page))
+            self.show(render.frame_view(page))
         elif page is not None:
-            self.show(showing.page_view(page, None))
+            self.show(render.page_view(page, None))
         self.idle.set()
 
     def elsewhere(self, outcome: PageDone | PageFailed) -> None:
         """Tell of a run that was not watched."""
-        self.show(showing.outcome_line(outcome))
+        self.show(render.outcome_line(outcome))
 
     def waiting(self, error: QdpiError) -> None:
         """Tell once that the gateway is waited for."""
         if not self._waited:
-            self.show(showing.plain(f"Waiting for the gateway: {error.detail}", "dim"))
+            self.show(render.plain(f"Waiting for the gateway: {error.detail}", "dim"))
         self._waited = True
 
     def _write(self, text: str) -> None:
@@ -106,9 +106,9 @@ class LineReader:
     async def run(self) -> None:
         """Read until the end of input, `quit` or a second interrupt. Raises what the stream ends with."""
         journey = await self._reading.begin()
-        self._paper.show(showing.page_view(self._reading.here, self._reading.canon))
+        self._paper.show(render.page_view(self._reading.here, self._reading.canon))
         if self._prompt:
-            self._paper.show(Text(f"{showing.standing(journey)} · `help` lists what you can say", style="dim"))
+            self._paper.show(Text(f"{render.standing(journey)} · `help` lists what you can say", style="dim"))
         await first_of(self._reading.follow(journey.head), self._obey(), self._leaving.wait())
 
     def interrupt(self) -> None:
@@ -126,7 +126,7 @@ class LineReader:
     def _stopped(self, task: asyncio.Task[bool]) -> None:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, QdpiError):
-            self._paper.show(showing.error_line(error))
+            self._paper.show(render.error_line(error))
 
     async def _obey(self) -> None:
         while True:
@@ -142,7 +142,7 @@ class LineReader:
                 return
             except QdpiError as error:
                 self.refused += 1
-                self._paper.show(showing.error_line(error))
+                self._paper.show(render.error_line(error))
 
     async def _do(self, line: str) -> None:
         if not line.strip():

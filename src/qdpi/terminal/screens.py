@@ -14,7 +14,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from qdpi.api.responses import Preview
-from qdpi.terminal import showing
+from qdpi.terminal import render
 
 _HEX: Final = "0123456789abcdef"
 _CLOSE: Final = Binding("escape,q", "close", "Close", show=False)
@@ -52,8 +52,8 @@ class ChoiceScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Put the choices under their title."""
         with VerticalScroll(id="over"):
-            yield Static(showing.plain(self._title, "bold"))
-            options = [Option(showing.plain(text), id=str(place)) for place, (_, text) in enumerate(self._choices)]
+            yield Static(render.plain(self._title, "bold"))
+            options = [Option(render.plain(text), id=str(place)) for place, (_, text) in enumerate(self._choices)]
             yield OptionList(*options)
 
     def on_mount(self) -> None:
@@ -91,7 +91,7 @@ class GridScreen(ModalScreen[int | None]):
         with VerticalScroll(id="over"):
             yield Static(id="grid")
             yield Static(id="symbol")
-            yield Static(showing.legend_view(self._preview), id="legend")
+            yield Static(render.legend_view(self._preview), id="legend")
 
     def on_mount(self) -> None:
         """Show where it begins."""
@@ -125,5 +125,5 @@ class GridScreen(ModalScreen[int | None]):
         self.dismiss(None)
 
     def _draw(self) -> None:
-        self.query_one("#grid", Static).update(showing.table_view(self._preview, divmod(self._at, 16)))
-        self.query_one("#symbol", Static).update(showing.symbol_view(self._preview, self._at))
+        self.query_one("#grid", Static).update(render.table_view(self._preview, divmod(self._at, 16)))
+        self.query_one("#symbol", Static).update(render.symbol_view(self._preview, self._at))

@@ -13,7 +13,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from qdpi import __version__
-from qdpi.client.refused import UnreadableAnswer, refused, unreachable
+from qdpi.client.errors import UnreadableAnswer, refused, unreachable
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)

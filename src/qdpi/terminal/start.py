@@ -16,9 +16,9 @@ from rich.console import Console
 
 from qdpi.client import Client, Refused
 from qdpi.terminal.input import InputLines
-from qdpi.terminal.kept import KeptSessions
+from qdpi.terminal.last_session import KeptSessions
 from qdpi.terminal.lines import LineReader, Paper
-from qdpi.terminal.reading import Reading
+from qdpi.terminal.reader import Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import httpx
 from pydantic_core import from_json
 
 from qdpi.api.responses import Following, RunStatus
-from qdpi.client.refused import GatewayUnreachable, Refused, UnreadableAnswer
+from qdpi.client.errors import GatewayUnreachable, Refused, UnreadableAnswer
 from qdpi.client.sse import ServerEvent, server_events
 from qdpi.errors import QdpiError
 from qdpi.events import PageDelta, PageDone, PageFailed
