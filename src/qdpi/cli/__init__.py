@@ -96,7 +96,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _told(error: Exception, arguments: Sequence[str]) -> int:
-    from qdpi.cli.telling import exit_code_of, tell
+    from qdpi.cli.errors import exit_code_of, tell
 
     tell(error, os.environ, arguments)
     return exit_code_of(error)

@@ -22,7 +22,7 @@ def cassandra_init(print_only: bool, as_json: bool, settings: Settings) -> None:
     tables are missing; do it by hand where only an administrator may create them.
     """
     from qdpi.bootstrap import cassandra_script, make_cassandra
-    from qdpi.cli.answering import answer
+    from qdpi.cli.output import answer
 
     if print_only:
         click.echo(cassandra_script(settings), nl=False)

@@ -174,8 +174,8 @@ async def _answering(what: str, *calls: Callable[[], Awaitable[None]]) -> Findin
 
 async def _book(system: System, fix: bool) -> list[Finding]:
     from qdpi.bootstrap import ensure_book
+    from qdpi.cli.errors import progress_line
     from qdpi.cli.ring_walk import walk_ring
-    from qdpi.cli.telling import progress_line
 
     if fix:
         await ensure_book(system, progress_line("Taking in the book"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from qdpi.cli.answering import line, table
+from qdpi.cli.output import line, table
 from qdpi.repair.findings import Mended
 from qdpi.terminal.printable import printable
 

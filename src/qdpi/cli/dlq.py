@@ -21,8 +21,8 @@ def dlq() -> None:
 @settings_options(*BUS)
 def list_command(as_json: bool, settings: Settings) -> None:
     """List the dead letters, the oldest first."""
-    from qdpi.cli.answering import answer
     from qdpi.cli.letters import letters_told
+    from qdpi.cli.output import answer
 
     answer(asyncio.run(_list(settings)), letters_told, as_json)
 
@@ -33,8 +33,8 @@ def list_command(as_json: bool, settings: Settings) -> None:
 @settings_options(*BUS)
 def show_letter(letter_id: str, as_json: bool, settings: Settings) -> None:
     """Show a dead letter, with all that it holds of the original record. ID may be the beginning of an id."""
-    from qdpi.cli.answering import answer
     from qdpi.cli.letters import letter_told
+    from qdpi.cli.output import answer
 
     answer(asyncio.run(_show(letter_id, settings)), letter_told, as_json)
 
@@ -50,7 +50,7 @@ def replay_letter(letter_id: str, as_json: bool, settings: Settings) -> None:
     replayed; any other record is published again as it was, and refused where its letter does not hold all
     of it.
     """
-    from qdpi.cli.answering import answer
+    from qdpi.cli.output import answer
 
     answer(asyncio.run(_replay(letter_id, settings)), _replayed, as_json)
 

@@ -22,8 +22,8 @@ def doctor(ctx: click.Context, /, fix: bool, as_json: bool, **flags: Any) -> Non
     --fix also makes the topics that are missing, and brings the first book. On Kafka it looks at brokers,
     copies, retention and the session timeout, on Cassandra at nodes, copies and clocks.
     """
-    from qdpi.cli.answering import answer
     from qdpi.cli.checkup import examine, told
+    from qdpi.cli.output import answer
     from qdpi.health import Health
 
     findings = asyncio.run(examine(flags, fix=fix))

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from qdpi.bootstrap import build_company, build_system, ensure_book, opened
+from qdpi.cli.errors import progress_line
 from qdpi.cli.listening import address_of, listen
 from qdpi.cli.opening import chosen_model, model_open
-from qdpi.cli.telling import progress_line
 from qdpi.events import TOPICS
 from qdpi.gateway.app import create_app
 from qdpi.language.port import LanguageModel

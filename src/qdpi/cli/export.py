@@ -37,7 +37,7 @@ def export(session: str, form: str, output: Path | None, as_json: bool, settings
     SESSION is a session id; of a signed one the signature is not needed here. Without -o the file is made in
     this folder, under a name that does not open the journey. It is there whole, or not at all.
     """
-    from qdpi.cli.answering import answer
+    from qdpi.cli.output import answer
 
     done = asyncio.run(_export(session.partition(".")[0], form, output, settings))
     if done["file"] != "-":
@@ -46,8 +46,8 @@ def export(session: str, form: str, output: Path | None, as_json: bool, settings
 
 async def _export(session: str, form: str, output: Path | None, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
+    from qdpi.cli.errors import note
     from qdpi.cli.opening import store_open
-    from qdpi.cli.telling import note
     from qdpi.export.formats import file_name, format_named
     from qdpi.ids import check_session
 

@@ -26,15 +26,15 @@ def import_journey(path: Path, as_json: bool, settings: Settings) -> None:
     All of it is checked before anything is written. A journey that is here already is left as it is, and goes
     on where the archive knows more of it; one that says otherwise is refused, and so is another book's.
     """
-    from qdpi.cli.answering import answer
+    from qdpi.cli.output import answer
 
     answer(asyncio.run(_import(path, settings)), _told, as_json)
 
 
 async def _import(path: Path, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
+    from qdpi.cli.errors import progress_line
     from qdpi.cli.opening import store_open
-    from qdpi.cli.telling import progress_line
     from qdpi.export.archive.read import opened
     from qdpi.export.archive.restore import import_archive
 
@@ -57,7 +57,7 @@ async def _bring_book(system: System, archive: Archive) -> None:
     """Take in the settings' book, or the project's own, where there is none yet and the journey was read in it."""
     from qdpi.bootstrap import ensure_book
     from qdpi.canon import own_book, read_book
-    from qdpi.cli.telling import progress_line
+    from qdpi.cli.errors import progress_line
     from qdpi.export.archive.check import check_lines, check_manifest
 
     manifest = archive.manifest

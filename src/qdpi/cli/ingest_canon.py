@@ -26,7 +26,7 @@ def ingest_canon(path: Path, replace: bool, as_json: bool, settings: Settings) -
     PATH is a corpus folder, a texts.json, or a folder of Markdown files with frontmatter. A book that breaks
     a rule is refused with every fault, and nothing is written. The same book again changes nothing.
     """
-    from qdpi.cli.answering import answer
+    from qdpi.cli.output import answer
 
     answer(asyncio.run(_ingest(path, replace, settings)), _told, as_json)
 
@@ -34,9 +34,9 @@ def ingest_canon(path: Path, replace: bool, as_json: bool, settings: Settings) -
 async def _ingest(path: Path, replace: bool, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
     from qdpi.canon import read_book
+    from qdpi.cli.errors import note, progress_line
     from qdpi.cli.opening import store_open
     from qdpi.cli.ring_walk import walk_ring
-    from qdpi.cli.telling import note, progress_line
     from qdpi.services.ingest import ingest
 
     began = time.perf_counter()

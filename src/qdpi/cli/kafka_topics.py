@@ -36,7 +36,7 @@ def kafka_topics(list_only: bool, partitions: int | None, wait: float, as_json: 
     is pressed between the last look and the change is answered, but may be answered out of turn. Partitions
     that are added by other means cost just that: the order of the presses then waiting, and nothing else.
     """
-    from qdpi.cli.answering import answer
+    from qdpi.cli.output import answer
 
     if list_only and partitions is not None:
         raise click.UsageError("--list changes nothing, and --grow does.")
@@ -61,13 +61,13 @@ async def _topics(list_only: bool, partitions: int | None, wait: float, settings
 
 
 def _waits(left: Mapping[str, int]) -> None:
-    from qdpi.cli.telling import note
+    from qdpi.cli.errors import note
 
     note("Waiting for " + ", ".join(f"{group} ({records} to do)" for group, records in left.items()))
 
 
 def _told(answered: dict[str, Any]) -> str:
-    from qdpi.cli.answering import table
+    from qdpi.cli.output import table
 
     rows = [(row["topic"], str(row["partition"]), str(row["first"]), str(row["next"])) for row in answered["topics"]]
     done = [f"Created {name}." for name in answered["created"]] + [f"Grew {name}." for name in answered["grown"]]

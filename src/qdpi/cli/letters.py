@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from qdpi.bus.port import EventBus, Message, Record
-from qdpi.cli.answering import table
+from qdpi.cli.output import table
 from qdpi.errors import InvalidInput, MalformedEvent
 from qdpi.events import Ask, DeadLetter, PageRequest, Press, body_of, decode
 from qdpi.services.enricher import PressName, press_named

@@ -61,7 +61,7 @@ def _log_to(log: IO[str], settings: Settings) -> None:
 
 
 async def _read(settings: Settings, url: str | None, session: str | None, new: bool, lines: bool) -> int:
-    from qdpi.cli.telling import note
+    from qdpi.cli.errors import note
     from qdpi.client import Client
     from qdpi.terminal.last_session import HERE, KeptSessions
     from qdpi.terminal.start import Entrance, read_lines

@@ -18,7 +18,7 @@ from qdpi.settings import Settings
 @settings_options(*STORE)
 def reindex_page(page_ids: tuple[str, ...], whole_book: bool, as_json: bool, settings: Settings) -> None:
     """Read pages again and keep what the index says of them: canon pages and generated ones by their id."""
-    from qdpi.cli.answering import answer
+    from qdpi.cli.output import answer
 
     if bool(page_ids) == whole_book:
         raise click.UsageError("Give the ids of pages, or --all for every page of the book.")
@@ -27,8 +27,8 @@ def reindex_page(page_ids: tuple[str, ...], whole_book: bool, as_json: bool, set
 
 async def _reindex(page_ids: tuple[str, ...], settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
+    from qdpi.cli.errors import progress_line
     from qdpi.cli.opening import store_open
-    from qdpi.cli.telling import progress_line
     from qdpi.services.indexer import Indexer
 
     progress = progress_line("Indexing")

@@ -41,7 +41,7 @@ def repair(
 async def _repair(sessions: tuple[str, ...], apply: bool, emit: bool, as_json: bool, settings: Settings) -> int:
     from qdpi.bootstrap import build_store, build_system, opened
     from qdpi.cli.damage import Report
-    from qdpi.cli.telling import count_line
+    from qdpi.cli.errors import count_line
     from qdpi.repair.repair import Repair, each
     from qdpi.repair.republish import emit_page_events
 

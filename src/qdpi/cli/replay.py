@@ -41,8 +41,8 @@ def replay(
 
 async def _replay(sessions: tuple[str, ...], check: bool, as_json: bool, settings: Settings) -> int:
     from qdpi.bootstrap import build_store, build_system
-    from qdpi.cli.answering import line
     from qdpi.cli.opening import store_open
+    from qdpi.cli.output import line
     from qdpi.repair.replay import replay_all, replay_named
     from qdpi.terminal.printable import printable
 

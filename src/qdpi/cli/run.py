@@ -28,8 +28,8 @@ def run(settings: Settings) -> None:
 
 async def _run(settings: Settings, listening: socket) -> None:
     from qdpi.bootstrap import build_company, build_system, ensure_book
+    from qdpi.cli.errors import progress_line
     from qdpi.cli.opening import chosen_model, model_open
-    from qdpi.cli.telling import progress_line
     from qdpi.cli.trying import invitation
     from qdpi.events import TOPICS
     from qdpi.gateway.app import create_app

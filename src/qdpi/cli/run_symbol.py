@@ -30,7 +30,7 @@ def run_symbol(
     SYMBOL is 0..255, 0x00..0xFF or a name such as an-author:XC. Nothing is kept: no journey, no event.
     """
     from qdpi.api.requests import check_words
-    from qdpi.cli.answering import answer
+    from qdpi.cli.output import answer
     from qdpi.cli.written_page import told_page
     from qdpi.symbols import parse_symbol
 
@@ -40,8 +40,8 @@ def run_symbol(
 
 async def _run(code: int, page: str | None, words: str, wish: str | None, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system, ensure_book
+    from qdpi.cli.errors import progress_line
     from qdpi.cli.opening import chosen_model, model_open, store_open
-    from qdpi.cli.telling import progress_line
     from qdpi.program import QDPIProgram
 
     trajectory = wished(wish)

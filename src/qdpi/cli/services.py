@@ -37,7 +37,7 @@ def up(nodes: str | None, only: str | None, as_json: bool, settings: Settings) -
 
     The variables go to standard output, everything else to standard error: eval "$(qdpi services up)".
     """
-    from qdpi.cli.answering import answer
+    from qdpi.cli.output import answer
     from qdpi.cluster import Kind, environment
 
     kinds = [Kind(only)] if only else list(Kind)
@@ -61,7 +61,7 @@ def down(delete: bool, settings: Settings) -> None:
 @settings_options("data_dir")
 def status(as_json: bool, settings: Settings) -> None:
     """Tell how every server is: up, silent (its process is there and does not answer) or down."""
-    from qdpi.cli.answering import answer
+    from qdpi.cli.output import answer
 
     servers = _servers(settings)
     answer([_row(servers, each) for each in _run(servers.status())], _table, as_json)
@@ -73,7 +73,7 @@ def status(as_json: bool, settings: Settings) -> None:
 @settings_options("data_dir")
 def logs(name: str | None, lines: int, settings: Settings) -> None:
     """Print the end of a server's log, or of all."""
-    from qdpi.cli.telling import note
+    from qdpi.cli.errors import note
     from qdpi.cluster.waiting import last_lines
     from qdpi.terminal.printable import printable
 
@@ -120,7 +120,7 @@ def resume(name: str, settings: Settings) -> None:
 def _servers(settings: Settings) -> Servers:
     from random import SystemRandom
 
-    from qdpi.cli.telling import note
+    from qdpi.cli.errors import note
     from qdpi.cluster import Servers
 
     return Servers(settings.data_dir / "services", os.environ, random=SystemRandom(), tell=note)
@@ -158,7 +158,7 @@ def _row(servers: Servers, status: Status) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    from qdpi.cli.answering import table
+    from qdpi.cli.output import table
 
     if not rows:
         return "Nothing is set up: `qdpi services up` does it."

@@ -31,8 +31,8 @@ async def _tail(
 ) -> None:
     from qdpi.bootstrap import build_system
     from qdpi.bus.port import Start
-    from qdpi.cli.answering import line
     from qdpi.cli.opening import bus_open
+    from qdpi.cli.output import line
     from qdpi.cli.records import known_topics, nearly_in_order, record_line, record_of, session_of
 
     async with bus_open(build_system(settings)) as system:

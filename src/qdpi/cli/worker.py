@@ -37,8 +37,8 @@ def worker(names: tuple[str, ...], settings: Settings) -> None:
 
 async def _work(names: tuple[str, ...], settings: Settings) -> None:
     from qdpi.bootstrap import build_company, build_system
+    from qdpi.cli.errors import note
     from qdpi.cli.opening import chosen_model, model_open
-    from qdpi.cli.telling import note
     from qdpi.events import TOPICS
     from qdpi.runtime.process import signals_to, work_until
     from qdpi.runtime.startup import Start, closing

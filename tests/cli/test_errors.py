@@ -6,7 +6,7 @@ import pytest
 from tests.cli.conftest import Call
 
 from qdpi.cli import main
-from qdpi.cli.telling import cause_of, exit_code_of, progress_line, secrets_of, tell, without
+from qdpi.cli.errors import cause_of, exit_code_of, progress_line, secrets_of, tell, without
 from qdpi.errors import BookRefused, InvalidInput, InvalidSetting, NoBook, StoreUnavailable
 from qdpi.terminal.printable import printable
 
