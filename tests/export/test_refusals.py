@@ -265,9 +265,9 @@ async def test_a_file_that_is_not_there_is_refused(tmp_path: Path):
 
 
 async def test_a_line_without_an_end_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from qdpi.export.archive.format import read
+    from qdpi.export.archive import read as reading_archives
 
-    monkeypatch.setattr(opening, "MOST_BYTES", 5_000)
+    monkeypatch.setattr(reading_archives, "MOST_BYTES", 5_000)
     async with two_systems(tmp_path) as (here, there):
         await read(here.store, 1, text="x" * 5_000)
 

@@ -52,14 +52,14 @@ async def test_the_named_model_else_the_first_that_is_configured(given: dict[str
 async def test_with_nothing_configured_the_small_model_writes_else_the_offline_writer(
     monkeypatch: pytest.MonkeyPatch, weights: Path | None, name: str
 ) -> None:
-    monkeypatch.setattr(choose, "weights", lambda: weights)
+    monkeypatch.setattr(select, "weights", lambda: weights)
     assert (await chosen()).name == name
 
 
 async def test_the_small_model_without_its_wheels_is_refused_with_the_command_that_installs_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(choose, "weights", lambda: None)
+    monkeypatch.setattr(select, "weights", lambda: None)
     with pytest.raises(InvalidSetting, match="make local-model"):
         await chosen(model="local")
 
