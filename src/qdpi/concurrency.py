@@ -12,14 +12,14 @@ WIDTH: Final = 64
 """How many calls one sweep has under way."""
 
 
-async def together(*works: Awaitable[object]) -> None:
+async def gather_all(*works: Awaitable[object]) -> None:
     """Await all works to their end, then raise the first error among them, if there is one."""
     for result in await asyncio.gather(*works, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
 
 
-async def sweep(call: Callable[[T], Awaitable[R]], items: Collection[T], width: int = WIDTH) -> list[R]:
+async def map_concurrently(call: Callable[[T], Awaitable[R]], items: Collection[T], width: int = WIDTH) -> list[R]:
     """Call for every item, `width` at a time, and return what came in the order of the items.
 
     The first error is raised when those under way have ended; no further item is begun after it.

@@ -36,7 +36,7 @@ class Backoff:
         await asyncio.sleep(self.delay(attempt))
 
 
-async def patiently(
+async def retry_while_unavailable(
     attempt: Callable[[], Awaitable[T]],
     backoff: Backoff,
     *,

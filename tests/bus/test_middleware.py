@@ -22,7 +22,7 @@ from qdpi.errors import BusUnavailable, InvalidInput, MalformedEvent, ModelFaile
 from qdpi.events import TOPICS, DeadLetter, Press, decode
 from qdpi.observability.metrics import Metrics
 from qdpi.observability.tracing import current_traceparent
-from qdpi.retry import Backoff, patiently
+from qdpi.retry import Backoff, retry_while_unavailable
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -174,11 +174,16 @@ async def test_patience_hears_of_every_wait_and_passes_other_errors_on():
             raise answer
         return answer
 
-    assert await patiently(attempt, AT_ONCE, on_wait=lambda error, tries: waits.append((error.detail, tries))) == "here"
+    assert (
+        await retry_while_unavailable(
+            attempt, AT_ONCE, on_wait=lambda error, tries: waits.append((error.detail, tries))
+        )
+        == "here"
+    )
     assert waits == [("one", 1), ("two", 2)]
     answers = [BusUnavailable("away"), ValueError("broken")]
     with pytest.raises(ValueError, match="broken"):
-        await patiently(attempt, AT_ONCE)
+        await retry_while_unavailable(attempt, AT_ONCE)
 
 
 # Dead letters

@@ -25,7 +25,7 @@ from qdpi.bus.kafka import KafkaBus
 from qdpi.bus.port import Membership, Message, Record, Start
 from qdpi.cluster import BRIEF, Options, Servers, running
 from qdpi.errors import MembershipOver, PublishUnknown, ToolMissing
-from qdpi.retry import patiently
+from qdpi.retry import retry_while_unavailable
 from qdpi.settings import load_settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -61,7 +61,7 @@ async def fetch_through(member: Membership, last: bytes) -> list[bytes | None]:
     found: list[bytes | None] = []
     async with asyncio.timeout(PATIENCE):
         while last not in found:
-            found += values((await patiently(lambda: member.fetch(100, 1.0), OFTEN)).records)
+            found += values((await retry_while_unavailable(lambda: member.fetch(100, 1.0), OFTEN)).records)
     return found[: found.index(last)]
 
 
@@ -98,7 +98,7 @@ async def test_a_broker_that_is_killed_is_said_to_be_away_by_every_call_and_all_
         ):
             await until_away(call)
         await servers.restart("kafka-1")
-        await patiently(lambda: bus.publish(Message(topic, b"key", b"back")), OFTEN)
+        await retry_while_unavailable(lambda: bus.publish(Message(topic, b"key", b"back")), OFTEN)
         assert set(await until_value(tap, b"back")) <= {b"in doubt"}
         await publish(bus, topic, [b"last"])
         found = await fetch_through(member, b"last")
@@ -118,8 +118,8 @@ async def test_a_broker_that_hangs_is_said_to_be_away_and_what_it_took_meanwhile
         await until_away(bus.ping)
     finally:
         servers.resume("kafka-1")
-    await patiently(lambda: bus.publish(Message(topic, b"key", b"after")), OFTEN)
-    found = values(await patiently(lambda: scan(bus, topic), OFTEN))
+    await retry_while_unavailable(lambda: bus.publish(Message(topic, b"key", b"after")), OFTEN)
+    found = values(await retry_while_unavailable(lambda: scan(bus, topic), OFTEN))
     assert (found[0], found[-1]) == (b"before", b"after")
 
 
@@ -129,7 +129,7 @@ async def test_a_bus_whose_broker_is_not_there_yet_opens_once_it_is(servers, rig
     error = await until_away(bus.open)
     assert "refused" in error.detail
     await servers.restart("kafka-1")
-    await patiently(bus.open, OFTEN)
+    await retry_while_unavailable(bus.open, OFTEN)
     topic = await make_topic(bus)
     await publish(bus, topic, numbered(2))
     assert values(await scan(bus, topic)) == numbered(2)

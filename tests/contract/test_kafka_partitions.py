@@ -31,7 +31,7 @@ from qdpi.bus.kafka.topics import OVERHEAD
 from qdpi.bus.port import Delivery, EventBus, Membership, Message, Partition, Start
 from qdpi.errors import BusUnavailable, InvalidInput
 from qdpi.events import TOPICS, DeadLetter, PageEvent, Press, TopicSpec
-from qdpi.retry import patiently
+from qdpi.retry import retry_while_unavailable
 
 pytestmark = pytest.mark.kafka
 
@@ -294,7 +294,7 @@ async def test_a_core_topic_that_somebody_reads_and_that_went_is_a_bus_that_is_a
         assert (Press.topic in error.detail, "kafka-topics" in error.next_step) == (True, True)
         await bus.create_topics([TOPICS[Press.topic]])
         async with asyncio.timeout(PATIENCE):
-            await patiently(bus.ping, OFTEN)
+            await retry_while_unavailable(bus.ping, OFTEN)
 
 
 async def test_a_record_larger_than_a_topic_that_somebody_else_made_takes_is_bad_input_and_no_outage(rig, bus):

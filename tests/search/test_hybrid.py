@@ -274,7 +274,7 @@ def test_loading_the_vectors_leaves_the_programs_logging_as_it_was() -> None:
 
 def test_importing_retrieval_loads_neither_index_nor_vectors() -> None:
     code = (
-        "import sys, qdpi.retrieval\n"
+        "import sys, qdpi.search\n"
         "assert 'numpy' not in sys.modules\n"
         "import qdpi.search.analysis, qdpi.search.signals\n"
         "assert 'numpy' not in sys.modules\n"

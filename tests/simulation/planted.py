@@ -65,7 +65,7 @@ def a_retry_that_takes_an_outage_for_poison(patch: pytest.MonkeyPatch) -> Build:
     async def once(attempt: Callable[[], Any], *others: Any, **options: Any) -> Any:
         return await attempt()
 
-    patch.setattr("qdpi.bus.middleware.retry.patiently", once)
+    patch.setattr("qdpi.bus.middleware.retry.retry_while_unavailable", once)
     return World
 
 

@@ -16,7 +16,7 @@ import structlog
 
 from qdpi.bus.port import EventBus, Membership, Partition, Record
 from qdpi.errors import MembershipOver, Unavailable
-from qdpi.retry import Backoff, patiently
+from qdpi.retry import Backoff, retry_while_unavailable
 
 Handler = Callable[[Record], Awaitable[None]]
 """Handles a record to its end. Whatever it raises stops the worker: retries and dead letters wrap it."""
@@ -118,7 +118,7 @@ class Worker:
         What was begun before `stop` is finished and committed, also where the bus has to be waited for.
         """
         lives = 0
-        while membership := await patiently(self._join, self._backoff, on_wait=self._stands):
+        while membership := await retry_while_unavailable(self._join, self._backoff, on_wait=self._stands):
             try:
                 await self._work(membership)
             except MembershipOver as error:
@@ -132,7 +132,7 @@ class Worker:
         """Work as this member until `stop`. Raises `MembershipOver` where it has lost all that it had."""
         try:
             while not self._stopping:
-                await patiently(lambda: self._step(membership), self._backoff, on_wait=self._stands)
+                await retry_while_unavailable(lambda: self._step(membership), self._backoff, on_wait=self._stands)
             await self._drain(membership)
         finally:
             await self._drop(lambda record: True)
@@ -275,8 +275,8 @@ class Worker:
             await self._take(membership, 1, 0.02)
 
         while self.in_flight:
-            await patiently(poll, self._backoff, on_wait=self._stands)
-        await patiently(lambda: self._commit(membership), self._backoff, on_wait=self._stands)
+            await retry_while_unavailable(poll, self._backoff, on_wait=self._stands)
+        await retry_while_unavailable(lambda: self._commit(membership), self._backoff, on_wait=self._stands)
 
     def _forgo(self) -> None:
         """Give up what lanes have not begun: whoever has their partitions next begins it."""

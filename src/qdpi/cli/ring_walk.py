@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from qdpi.concurrency import sweep
+from qdpi.concurrency import map_concurrently
 from qdpi.store.ports import CanonRevision, PageStore
 
 
@@ -19,7 +19,7 @@ async def walk_ring(store: PageStore, revision: CanonRevision) -> RingWalk:
     """Follow the stored NEXT edges from a revision's first page until one leads to where we were, or nowhere."""
     page_ids = [page.page_id for page in await store.canon_pages(revision.revision)]
     # Read beforehand, many at a time: a walk that asks for each is as slow as the store is far.
-    edges = dict(zip(page_ids, await sweep(store.edges, page_ids), strict=True))
+    edges = dict(zip(page_ids, await map_concurrently(store.edges, page_ids), strict=True))
     seen: set[str] = set()
     at: str | None = page_ids[0]
     while at is not None and at not in seen:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
-from qdpi.concurrency import sweep
+from qdpi.concurrency import map_concurrently
 from qdpi.errors import NoBook
 from qdpi.export.itinerary import Itinerary, Tracing
 from qdpi.page_schema import Page
@@ -60,7 +60,7 @@ async def trace(store: PageStore, journey: str) -> Itinerary:
 async def _canon_pages(store: PageStore, book: CanonRevision, tracing: Tracing) -> list[Page]:
     if not tracing.order:
         return (await store.canon_pages(book.revision))[:1]
-    found = await sweep(store.page, tracing.unknown())
+    found = await map_concurrently(store.page, tracing.unknown())
     return [page for page in found if page is not None and page.is_canon]
 
 

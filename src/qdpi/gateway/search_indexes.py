@@ -11,7 +11,7 @@ from typing import Final
 from qdpi.canon.edition import Edition
 from qdpi.canon.editions import KEPT_EDITIONS
 from qdpi.canon.validation import MAX_PAGES
-from qdpi.concurrency import sweep
+from qdpi.concurrency import map_concurrently
 from qdpi.ids import sha256
 from qdpi.search.document import Leaf, leaf_of
 from qdpi.search.index import SearchIndex, extended
@@ -116,7 +116,7 @@ class JourneyIndexes:
         away = [entry.page_id for entry in entries if not any(entry.page_id in index.row_of for index in held)]
         key = sha256("\n".join(away))
         if shelf.dropped[0] != key:
-            pages = [page for page in await sweep(self._store.page, away) if page and page.is_canon]
+            pages = [page for page in await map_concurrently(self._store.page, away) if page and page.is_canon]
             behind_the_canon = [leaf_of(page, MAX_PAGES + (page.page_num or 0)) for page in pages]
             shelf.dropped = (key, await asyncio.to_thread(SearchIndex, behind_the_canon))
         return shelf.dropped[1]

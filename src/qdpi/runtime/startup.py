@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from qdpi.errors import Unavailable
-from qdpi.retry import patiently
+from qdpi.retry import retry_while_unavailable
 from qdpi.system import System
 
 log = structlog.get_logger()
@@ -50,7 +50,7 @@ class Start:
         await self._patiently(self._prepare)
 
     async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
-        await patiently(work, self._system.backoff, on_wait=self._stands)
+        await retry_while_unavailable(work, self._system.backoff, on_wait=self._stands)
 
     def _stands(self, error: Unavailable, tries: int) -> None:
         self.answerable.set()

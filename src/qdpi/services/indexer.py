@@ -7,7 +7,7 @@ import asyncio
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
 from qdpi.canon.editions import reading_row
-from qdpi.concurrency import together
+from qdpi.concurrency import gather_all
 from qdpi.errors import UnknownPage
 from qdpi.events import IndexUpdate, decode
 from qdpi.outcome import page_event
@@ -47,7 +47,7 @@ class Indexer:
         page = await self._store.page(page_id)
         if page is None:
             raise UnknownPage(f"{page_id!r} is not in the store.")
-        await together(
+        await gather_all(
             self._read(page, again=again),
             self._place(page),
             self._store.index_pages([index_row(page, self._embedder.model)]),

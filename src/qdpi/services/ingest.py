@@ -14,10 +14,10 @@ import structlog
 from qdpi.canon.book import Book
 from qdpi.canon.editions import reading_row
 from qdpi.canon.revision import canon_pages, is_same_book, revision_of, thresholds_of
-from qdpi.concurrency import sweep, together
+from qdpi.concurrency import gather_all, map_concurrently
 from qdpi.errors import BookRefused, Unavailable
 from qdpi.page_schema import Page
-from qdpi.retry import Backoff, patiently
+from qdpi.retry import Backoff, retry_while_unavailable
 from qdpi.search.analysis import Reading, read_text
 from qdpi.search.hybrid import Embedder, to_bytes
 from qdpi.store.ports import CanonRevision, Embedding, IndexRow, PageStore
@@ -96,7 +96,7 @@ async def _newest(store: PageStore, book: Book, earlier: dict[str, Page]) -> lis
     if not earlier:
         return []
     back = [page.page_id for page in book.pages if page.page_id not in earlier]
-    found = await sweep(store.page_revisions, back)
+    found = await map_concurrently(store.page_revisions, back)
     return [revisions[-1] for revisions in found if revisions]
 
 
@@ -115,7 +115,7 @@ class _Writes:
             read = [reading_row(page, readings[page.page_id]) for page in chunk]
             embeddings = await asyncio.to_thread(embeddings_of, chunk, embedder)
             rows = [index_row(page, embedder.model) for page in chunk]
-            await together(
+            await gather_all(
                 self._through(partial(self._store.put_readings, read)),
                 self._through(partial(self._store.put_embeddings, embeddings)),
                 self._through(partial(self._store.index_pages, rows)),
@@ -128,7 +128,7 @@ class _Writes:
         await self._through(partial(self._store.switch_canon, record))
 
     async def _through(self, write: Callable[[], Awaitable[None]]) -> None:
-        await patiently(write, self._backoff, on_wait=_waits, most=TRIES)
+        await retry_while_unavailable(write, self._backoff, on_wait=_waits, most=TRIES)
 
 
 def _waits(error: Unavailable, tries: int) -> None:

@@ -38,7 +38,7 @@ from qdpi.program import STOPPED, QDPIProgram
 from qdpi.program.brief import Brief
 from qdpi.program.draft import Draft, Run
 from qdpi.program.result import Written, conclude, fail
-from qdpi.retry import Backoff, patiently
+from qdpi.retry import Backoff, retry_while_unavailable
 from qdpi.search.analysis import EXTRACTOR_VERSION, Reading
 from qdpi.services.deltas import DeltaStream
 from qdpi.services.enricher import ASK_USER
@@ -149,7 +149,7 @@ class PageGenerator:
         return await self._stubbornly(lambda: self._store.commit_outcome(session_id, request_id, head, outcome))
 
     async def _stubbornly(self, work: Callable[[], Awaitable[T]]) -> T:
-        return await patiently(work, self._backoff, on_wait=self._stands)
+        return await retry_while_unavailable(work, self._backoff, on_wait=self._stands)
 
     async def _run(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qdpi.bus.middleware.dead_letter import send_letter
 from qdpi.bus.publisher import Publisher
 from qdpi.canon.editions import reading_row
-from qdpi.concurrency import together
+from qdpi.concurrency import gather_all
 from qdpi.events import key_of
 from qdpi.outcome import Outcome, audits_of, dead_letter_of, log_entry, page_events
 from qdpi.store.ports import PageStore, Snapshot
@@ -22,7 +22,7 @@ async def derive(outcome: Outcome, store: PageStore, publisher: Publisher) -> No
 
 async def project(outcome: Outcome, store: PageStore) -> None:
     """Write an outcome's projections: the page after its edges, the log's row and the snapshot beside them."""
-    await together(
+    await gather_all(
         _write_page(outcome, store),
         _keep_reading(outcome, store),
         store.append_log([log_entry(outcome.event)]),
@@ -38,7 +38,7 @@ async def tell(outcome: Outcome, publisher: Publisher) -> None:
     if letter is not None:
         await send_letter(publisher.bus, letter, key_of(outcome.request))
     audits = [publisher.publish(audit, about) for audit in audits_of(outcome)]
-    await together(_tell_of_page(outcome, publisher), *audits)
+    await gather_all(_tell_of_page(outcome, publisher), *audits)
 
 
 async def _tell_of_page(outcome: Outcome, publisher: Publisher) -> None:

@@ -11,7 +11,7 @@ import structlog
 from qdpi.bus.port import EventBus, Record, Start
 from qdpi.errors import MalformedEvent, Unavailable
 from qdpi.events import Stop, decode
-from qdpi.retry import Backoff, patiently
+from qdpi.retry import Backoff, retry_while_unavailable
 
 REMEMBERED: Final = 10_000
 """How many stops are kept in mind; their topic keeps them for an hour."""
@@ -34,7 +34,7 @@ class Stops:
     async def run(self) -> None:
         """Follow the stops for ever; `caught_up` is set once those of the past are known."""
         while True:
-            await patiently(self._follow, self._backoff, on_wait=self._stands)
+            await retry_while_unavailable(self._follow, self._backoff, on_wait=self._stands)
 
     def _stands(self, error: Unavailable, tries: int) -> None:
         log.warning("stops.stands", tries=tries, cause=error.detail)

@@ -10,7 +10,7 @@ from qdpi.bus.port import Record
 from qdpi.bus.worker import Handler
 from qdpi.errors import InvalidInput, Unavailable
 from qdpi.observability.metrics import Metrics
-from qdpi.retry import Backoff, patiently
+from qdpi.retry import Backoff, retry_while_unavailable
 
 GiveUp = Callable[[Record, Exception, int], Awaitable[None]]
 """Ends a record that cannot be handled: the record, the last error, and how often it was tried."""
@@ -45,12 +45,12 @@ def retry(
     async def handle(record: Record) -> None:
         for attempt in range(1, attempts + 1):
             try:
-                return await patiently(lambda: handler(record), backoff, on_wait=waits)
+                return await retry_while_unavailable(lambda: handler(record), backoff, on_wait=waits)
             except Exception as error:
                 refused = isinstance(error, InvalidInput)
                 if attempt == attempts or refused:
                     log.error("handler.gave_up", group=group, attempts=attempt, cause=str(error), exc_info=not refused)  # noqa: TRY400
-                    return await patiently(_ending(record, error, attempt), backoff, on_wait=waits)
+                    return await retry_while_unavailable(_ending(record, error, attempt), backoff, on_wait=waits)
                 metrics.retries.labels(group, type(error).__name__).inc()
                 log.warning("handler.retries", group=group, attempt=attempt, exc_info=error)
                 await backoff.wait(attempt)

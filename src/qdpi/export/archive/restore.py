@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
 
-from qdpi.concurrency import together
+from qdpi.concurrency import gather_all
 from qdpi.errors import ArchiveRefused
 from qdpi.events import VaultChange
 from qdpi.export.archive.check import OutcomeCheck, check_manifest, digest_of, event_of, rows, values
@@ -189,7 +189,7 @@ async def _derive(store: PageStore, archive: Archive, found: _Found, embedder: E
     """Write what follows from the outcomes, from a little before where an earlier import may have broken off."""
     async for batch in _in_batches(values(archive, OUTCOMES, Outcome, after=found.derived)):
         outcomes = [outcome for _, outcome in batch]
-        await together(*(project(outcome, store) for outcome in outcomes))
+        await gather_all(*(project(outcome, store) for outcome in outcomes))
         pages = [outcome.page for outcome in outcomes if outcome.page is not None]
         if pages:
             await store.put_embeddings(await asyncio.to_thread(embeddings_of, pages, embedder))

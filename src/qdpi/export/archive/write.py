@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import IO, Final
 
-from qdpi.concurrency import sweep
+from qdpi.concurrency import map_concurrently
 from qdpi.events import SCHEMA_VERSION, PageDone, PageFailed, body_of
 from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, FileFacts, Lines, Manifest, book_facts
 from qdpi.export.zip_stream import ZipStream
@@ -79,7 +79,7 @@ async def _manifest(
     store: PageStore, journey: str, state: JourneyState, named: set[int], files: dict[str, FileFacts]
 ) -> Manifest:
     book = await store.canon()
-    revisions = await sweep(store.canon, sorted(named))
+    revisions = await map_concurrently(store.canon, sorted(named))
     return Manifest(
         schema_version=SCHEMA_VERSION,
         fold_version=FOLD_VERSION,

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from qdpi.api.requests import SessionBody, SessionIssued
 from qdpi.api.responses import BranchView, JourneyView, Preview, RingPlace, SavedPage, SymbolPreview
 from qdpi.canon.edition import Edition
-from qdpi.concurrency import sweep
+from qdpi.concurrency import map_concurrently
 from qdpi.gateway.as_of import At, moment_of, vault_at, vault_digest
 from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, journey_of
 from qdpi.gateway.presses import find_locus
@@ -79,7 +79,7 @@ async def journey(
         position=state.position,
         ring=place,
         ttl=left,
-        branches=tuple(await sweep(partial(_branch, gateway), state.branches.values())),
+        branches=tuple(await map_concurrently(partial(_branch, gateway), state.branches.values())),
         open_branches=len(state.branches),
         return_debt=sum(branch.pages for branch in state.branches.values()),
         vault=tuple(SavedPage(**entry.model_dump()) for entry in entries[:MOST_SAVED]),

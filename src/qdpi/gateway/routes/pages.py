@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 
 from qdpi.api.responses import Alternative, Alternatives, PageView, ReceiptView, Revision, Revisions, Tokens
-from qdpi.concurrency import sweep
+from qdpi.concurrency import map_concurrently
 from qdpi.errors import InvalidInput, UnknownPage
 from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, journey_of
 from qdpi.gateway.presses import page_for
@@ -140,7 +140,7 @@ async def alternatives(
     siblings = (await gateway.journeys.of(journey)).by_locus.get(locus, [])
     places = {leaf.order: place for place, leaf in enumerate(siblings, start=1)}
     following = [seq for seq in places if seq > first]
-    told = await sweep(lambda seq: _alternative(gateway, journey, seq, places[seq]), following[:limit])
+    told = await map_concurrently(lambda seq: _alternative(gateway, journey, seq, places[seq]), following[:limit])
     return Alternatives(
         page_id=found.page_id,
         locus=locus,

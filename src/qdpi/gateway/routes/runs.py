@@ -17,7 +17,7 @@ from qdpi.gateway.routes.events import Traceparent
 from qdpi.gateway.streams.subscription import Signal, Subscription
 from qdpi.ids import request_id
 from qdpi.outcome import Outcome
-from qdpi.retry import patiently
+from qdpi.retry import retry_while_unavailable
 from qdpi.symbols import Trajectory, decode_symbol, encode_symbol, parse_symbol
 
 RECEIVE_PARALLEL: Final = 0xD
@@ -142,7 +142,9 @@ async def _heard(gateway: Gateway, subscription: Subscription, press: Press) -> 
     while True:
         given = await subscription.get()
         if isinstance(given, Signal) or given.press_id == press.event_id:
-            outcome = await patiently(lambda: store.outcome(press.session_id, run), gateway.system.backoff)
+            outcome = await retry_while_unavailable(
+                lambda: store.outcome(press.session_id, run), gateway.system.backoff
+            )
             if outcome is not None:
                 return outcome
         if given is Signal.END:

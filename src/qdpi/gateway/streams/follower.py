@@ -11,7 +11,7 @@ from qdpi.gateway.streams.frames import Frame, greeting_frame, outcome_frame
 from qdpi.gateway.streams.hub import Hub
 from qdpi.gateway.streams.subscription import Signal, Subscription
 from qdpi.outcome import Outcome
-from qdpi.retry import Backoff, patiently
+from qdpi.retry import Backoff, retry_while_unavailable
 from qdpi.store.ports import PageStore
 
 BATCH: Final = 100
@@ -48,7 +48,7 @@ class Follower:
             if given is Signal.PING:
                 yield None
             elif isinstance(given, Signal):
-                await patiently(self._head, self._backoff, on_wait=self._notice_leaving)
+                await retry_while_unavailable(self._head, self._backoff, on_wait=self._notice_leaving)
                 async for frame in self._replay(published=0):
                     yield frame
                 for frame in self._pages_in_flight():
@@ -81,7 +81,7 @@ class Follower:
 
     async def _replay(self, published: int) -> AsyncGenerator[Frame]:
         """Yield the outcomes that follow. The newest waits until its page can be read, or is published."""
-        while batch := await patiently(self._following, self._backoff, on_wait=self._notice_leaving):
+        while batch := await retry_while_unavailable(self._following, self._backoff, on_wait=self._notice_leaving):
             for outcome in batch:
                 newest = outcome is batch[-1] and len(batch) < BATCH
                 if newest and outcome.seq > published and not await self._readable(outcome):
@@ -95,7 +95,9 @@ class Follower:
         page = outcome.page
         if page is None:
             return True
-        stored = await patiently(lambda: self._store.page(page.page_id), self._backoff, on_wait=self._notice_leaving)
+        stored = await retry_while_unavailable(
+            lambda: self._store.page(page.page_id), self._backoff, on_wait=self._notice_leaving
+        )
         return stored is not None
 
     def _passed(self, frame: Frame) -> Frame:

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, Final
 
 from qdpi.canon.book import Voice
-from qdpi.concurrency import sweep
+from qdpi.concurrency import map_concurrently
 from qdpi.errors import BookRefused, StoreUnavailable
 from qdpi.page_schema import Page
 from qdpi.store.cassandra.pages import link_changes, put_change
@@ -62,10 +62,10 @@ class Canon(Placing):
         """Store canon pages of a revision that is being prepared; of one that is out already: no effect."""
         if await self._revision(_ONE, revision=revision) is not None:
             return
-        kept = await sweep(self._as_it_came_out, pages) if await self.canon_number() is not None else pages
+        kept = await map_concurrently(self._as_it_came_out, pages) if await self.canon_number() is not None else pages
         places = [self._place(revision, place, page) for place, page in enumerate(kept, start=position)]
         ring = batches([Change(_PUT_RING, place) for place in places], by=lambda change: change.values["bucket"])
-        await sweep(
+        await map_concurrently(
             lambda changes: self._connection.write(*changes), [*ring, *([Change(_PUT_PLACE, p)] for p in places)]
         )
 
@@ -92,13 +92,15 @@ class Canon(Placing):
         row = await self._revision(_ONE, revision=revision)
         if row is None:
             return []
-        buckets = await sweep(lambda bucket: self._bucket(row, bucket), _buckets(row["pages"]), _BUCKETS_AT_ONCE)
+        buckets = await map_concurrently(
+            lambda bucket: self._bucket(row, bucket), _buckets(row["pages"]), _BUCKETS_AT_ONCE
+        )
         return list(chain.from_iterable(buckets))
 
     async def page_revisions(self, page_id: str) -> list[Page]:
         """Return every revision of a canon page, the oldest first, each as it first came out."""
         first_out = {place.revision: place for place in reversed(await self._places(page_id))}
-        pages = await sweep(self._page_at, [first_out[revision] for revision in sorted(first_out)])
+        pages = await map_concurrently(self._page_at, [first_out[revision] for revision in sorted(first_out)])
         return [page for page in pages if page is not None]
 
     async def _as_it_came_out(self, page: Page) -> Page:
@@ -120,7 +122,7 @@ class Canon(Placing):
 
     async def _check_whole(self, revision: CanonRevision) -> None:
         ring = {"canon_revision": revision.revision, "preparation": self._preparation, "pages": revision.pages}
-        counts = await sweep(
+        counts = await map_concurrently(
             lambda bucket: self._connection.first(_COUNT, **ring, bucket=bucket),
             _buckets(revision.pages),
             _BUCKETS_AT_ONCE,
@@ -147,7 +149,7 @@ class Canon(Placing):
         if row is None:
             return
         for bucket in _buckets(row["pages"]):
-            await sweep(
+            await map_concurrently(
                 lambda changes: self._connection.write(*changes), self._shown(row, await self._bucket(row, bucket))
             )
 

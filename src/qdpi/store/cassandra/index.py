@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from qdpi.concurrency import sweep
+from qdpi.concurrency import map_concurrently
 from qdpi.ids import time_uuid
 from qdpi.store.cassandra.parts import OnCluster, batches
 from qdpi.store.cassandra.session import Row
@@ -61,7 +61,7 @@ class Index(OnCluster):
 
     async def put_readings(self, readings: Sequence[Reading]) -> None:
         """Store readings, each under its page, revision and extractor version."""
-        await sweep(
+        await map_concurrently(
             lambda reading: self._connection.write(
                 Change(_PUT_READING, {**reading.model_dump(), "reading_json": as_json(reading.reading)})
             ),
@@ -72,7 +72,7 @@ class Index(OnCluster):
         self, pages: Collection[tuple[str, int]], extractor_version: str
     ) -> Mapping[tuple[str, int], Reading]:
         """Return the kept readings of (page id, revision) pairs."""
-        rows = await sweep(
+        rows = await map_concurrently(
             lambda page: self._connection.first(
                 _GET_READING, page_id=page[0], revision=page[1], extractor_version=extractor_version
             ),
@@ -83,11 +83,11 @@ class Index(OnCluster):
 
     async def put_embeddings(self, embeddings: Sequence[Embedding]) -> None:
         """Store vectors; a lower revision never replaces a higher one."""
-        await sweep(lambda embedding: self._connection.write(*self._embedded(embedding)), embeddings)
+        await map_concurrently(lambda embedding: self._connection.write(*self._embedded(embedding)), embeddings)
 
     async def embeddings(self, page_ids: Collection[str]) -> Mapping[str, Embedding]:
         """Return the vectors of pages, those that have one."""
-        rows = await sweep(lambda page_id: self._connection.first(_GET_EMBEDDING, page_id=page_id), page_ids)
+        rows = await map_concurrently(lambda page_id: self._connection.first(_GET_EMBEDDING, page_id=page_id), page_ids)
         return {row["page_id"]: Embedding(**row) for row in rows if row}
 
     async def nearest(self, vector: bytes, model: str, k: int) -> list[Scored]:
@@ -111,7 +111,7 @@ class Index(OnCluster):
         """Store rows of the index of pages; a lower revision never replaces a higher one."""
         changes = [Change(_PUT_ROW, _index_values(row)) for row in rows]
         shelves = batches(changes, by=lambda change: (change.values["character_id"], change.values["section"]))
-        await sweep(lambda changes: self._connection.write(*changes), shelves)
+        await map_concurrently(lambda changes: self._connection.write(*changes), shelves)
 
     async def index(self, character_id: str, section: int) -> list[IndexRow]:
         """Return the index of a character's pages in a section, by page id."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from qdpi.concurrency import sweep
+from qdpi.concurrency import map_concurrently
 from qdpi.ids import time_uuid
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
@@ -61,7 +61,7 @@ class Journeys(OnCluster):
         so "once, as it first was" costs neither a read before every write nor a conditional one (four events a
         press, 2 ms each), and does not depend on who writes first.
         """
-        await sweep(lambda entry: self._connection.write(self._append(entry)), entries)
+        await map_concurrently(lambda entry: self._connection.write(self._append(entry)), entries)
 
     async def log(
         self, session_id: str, *, since: datetime | None = None, topic: str | None = None, limit: int = 10_000
@@ -106,7 +106,9 @@ class Journeys(OnCluster):
 
     async def section_statistics(self, section: int) -> SectionStatistics:
         """Return the sums over the journeys that ever departed from a section."""
-        sums = await sweep(lambda bucket: self._connection.first(_SUMS, section=section, bucket=bucket), range(BUCKETS))
+        sums = await map_concurrently(
+            lambda bucket: self._connection.first(_SUMS, section=section, bucket=bucket), range(BUCKETS)
+        )
         totals = {
             name: sum((row or {}).get(name) or 0 for row in sums)
             for name in ("journeys", "open_branches", "return_debt")
@@ -121,7 +123,7 @@ class Journeys(OnCluster):
         return {row["section"]: SectionFigures(row["open_branches"], row["return_debt"]) for row in rows}
 
     async def _write(self, *changes: Change) -> None:
-        await sweep(self._connection.write, changes)
+        await map_concurrently(self._connection.write, changes)
 
     def _append(self, entry: LogEntry) -> Change:
         values = {**entry.model_dump(), "ts": UUID(entry.time_uuid), "written": self._times.of(entry.ts)}
