@@ -27,7 +27,7 @@ from tests.contract.bus.rig import (
 from tests.contract.event_bus_suite import EventBusSuite
 
 from qdpi.bus.embedded import EmbeddedBus
-from qdpi.bus.embedded.lock import GroupLock, is_at
+from qdpi.bus.embedded.groups import GroupLock, is_at
 from qdpi.bus.port import Delivery, EventBus, Membership, Partition, Record, Start
 from qdpi.errors import BusUnavailable, InvalidInput, PublishUnknown
 from qdpi.events import TOPICS, DeadLetter, PageDelta, PageDone, PageEvent, Press

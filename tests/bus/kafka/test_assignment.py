@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from qdpi.bus.kafka.assignment import Assignment
-from qdpi.bus.kafka.naming import Names
+from qdpi.bus.kafka.codec import Names
 from qdpi.bus.port import Partition
 
 ONE, TWO = Partition("topic", 1), Partition("topic", 2)

@@ -10,11 +10,9 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from tests.bus.scripted import PATIENCE
 
-from qdpi.bus.kafka.consumer_thread import Poller
-from qdpi.bus.kafka.consuming import Consuming
+from qdpi.bus.kafka.codec import Names
+from qdpi.bus.kafka.consumer_thread import Consuming, Poller, Pulse
 from qdpi.bus.kafka.errors import Reach
-from qdpi.bus.kafka.heartbeat import Pulse
-from qdpi.bus.kafka.naming import Names
 from qdpi.bus.port import Partition
 from qdpi.errors import BusUnavailable, MembershipOver
 

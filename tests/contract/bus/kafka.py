@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from tests.contract.bus.rig import PATIENCE
 
 from qdpi.bus.kafka import KafkaBus
-from qdpi.bus.kafka.heartbeat import Pulse
+from qdpi.bus.kafka.consumer_thread import Pulse
 from qdpi.bus.port import EventBus
 from qdpi.settings import Settings, load_settings
 

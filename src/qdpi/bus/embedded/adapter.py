@@ -10,13 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from qdpi.bus.embedded import groups, log
-from qdpi.bus.embedded.cursor import Cursor, read_on
-from qdpi.bus.embedded.lock import GroupLock
+from qdpi.bus.embedded.groups import GroupLock
+from qdpi.bus.embedded.log import SCHEMA, SCHEMA_VERSION, Append
 from qdpi.bus.embedded.membership import EmbeddedMembership
 from qdpi.bus.embedded.notifier import Arrivals
-from qdpi.bus.embedded.publishing import Append
-from qdpi.bus.embedded.schema import SCHEMA, SCHEMA_VERSION
-from qdpi.bus.embedded.tap import READING, Tap
+from qdpi.bus.embedded.tap import READING, Cursor, Tap, read_on
 from qdpi.bus.port import Lag, Membership, Message, Record, Start, TopicState
 from qdpi.bus.validation import check_limit, check_name, no_topic, page_topic, refuse_large
 from qdpi.errors import BusUnavailable, InvalidInput, PublishUnknown

@@ -1,23 +1,99 @@
-"""The log in SQL: topics, appending, reading, trimming. Functions of a connection, each one transaction."""
+"""The tables of the embedded bus.
+
+An offset is never given twice, not even after its topic was deleted and created again: the row of a deleted
+topic stays (`live` 0) and remembers the next one, so that every position ever handed out stays meaningful.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from sqlite3 import Connection
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from qdpi.bus.embedded.rows import encode_headers, microseconds, partition_of, record_of
-from qdpi.bus.port import Message, Record, TopicState
+from qdpi.bus.port import Headers, Message, Partition, Record, TopicState
+from qdpi.bus.validation import page_topic
 from qdpi.events import TopicSpec
 
+SCHEMA_VERSION: Final = 1
+
+# `taken_at` (microseconds since 1970, UTC) and `key` stand before `value`: trimming reads them without
+# walking through the pages of a large value.
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS topics (
+  name TEXT PRIMARY KEY,
+  live INTEGER NOT NULL,
+  next INTEGER NOT NULL DEFAULT 0,
+  retention INTEGER NOT NULL,
+  durable INTEGER NOT NULL,
+  compact INTEGER NOT NULL,
+  max_bytes INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS records (
+  topic TEXT NOT NULL,
+  offset INTEGER NOT NULL,
+  taken_at INTEGER NOT NULL,
+  key BLOB,
+  headers BLOB NOT NULL,
+  value BLOB,
+  UNIQUE (topic, offset)
+);
+
+CREATE TABLE IF NOT EXISTS consumer_groups (
+  name TEXT PRIMARY KEY,
+  generation INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS commits (
+  consumer_group TEXT NOT NULL,
+  topic TEXT NOT NULL,
+  next INTEGER NOT NULL,
+  PRIMARY KEY (consumer_group, topic)
+) WITHOUT ROWID;
+"""
+ONLY: Final = 0
+"""The number of a topic's one partition."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 MAX_READING_BYTES: Final = 8 << 20
 """A reading ends with the record that passes this, so that no limit on records can fill the memory."""
 TRIM_CHUNK: Final = 500
 """How many rows one transaction drops, so that publishers are not kept waiting."""
 COMPACTION_CHUNK: Final = 10_000
 """How many outdated rows are looked for at once: a look reads the whole topic."""
+
+
+def partition_of(topic: str) -> Partition:
+    """Return the one partition of a topic."""
+    return Partition(topic, ONLY)
+
+
+def encode_headers(headers: Headers) -> bytes:
+    """Return headers as JSON; Latin-1 maps every byte to one character and back."""
+    return json.dumps([(name, value.decode("latin-1")) for name, value in headers]).encode()
+
+
+def decode_headers(blob: bytes) -> Headers:
+    """Return the headers that were encoded, names repeated and bytes of any kind included."""
+    return tuple((name, value.encode("latin-1")) for name, value in json.loads(blob))
+
+
+def microseconds(moment: datetime) -> int:
+    """Return an aware time as microseconds since 1970, UTC."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(microseconds: int) -> datetime:
+    """Return the time that many microseconds after 1970, UTC."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
+def record_of(topic: str, row: tuple[Any, ...]) -> Record:
+    """Return a record from its row: offset, key, value, headers, taken_at."""
+    offset, key, value, headers, taken_at = row
+    return Record(partition_of(topic), offset, key, value, decode_headers(headers), moment_of(taken_at))
 
 
 class Terms(NamedTuple):
@@ -213,3 +289,21 @@ def drop(connection: Connection, topic: str, offsets: Iterable[int]) -> int:
     return connection.executemany(
         "DELETE FROM records WHERE topic = ? AND offset = ?", ((topic, offset) for offset in offsets)
     ).rowcount
+
+
+class Append:
+    """The work of a publish. `written` says that its transaction may have come to be."""
+
+    def __init__(self, message: Message, taken_at: datetime) -> None:
+        self.written = False
+        self._message = message
+        self._taken_at = taken_at
+
+    def __call__(self, connection: Connection) -> int | None:
+        """Write the message and return its offset; None where its topic is not there."""
+        offset = append(connection, self._message, self._taken_at)
+        if offset is None and (spec := page_topic(self._message.topic)):
+            put(connection, spec)
+            offset = append(connection, self._message, self._taken_at)
+        self.written = offset is not None
+        return offset

@@ -10,10 +10,10 @@ from sqlite3 import Connection
 from typing import Final
 
 from qdpi.bus.embedded import groups, log
-from qdpi.bus.embedded.cursor import Cursor
-from qdpi.bus.embedded.lock import GroupLock
+from qdpi.bus.embedded.groups import GroupLock
+from qdpi.bus.embedded.log import ONLY, partition_of
 from qdpi.bus.embedded.notifier import Arrivals
-from qdpi.bus.embedded.rows import ONLY, partition_of
+from qdpi.bus.embedded.tap import Cursor
 from qdpi.bus.port import Delivery, Partition
 from qdpi.bus.validation import check_limit
 from qdpi.errors import BusUnavailable

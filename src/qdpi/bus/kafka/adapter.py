@@ -13,14 +13,12 @@ from confluent_kafka import Consumer, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from qdpi.bus.kafka import config, lag
+from qdpi.bus.kafka.codec import Names
+from qdpi.bus.kafka.consumer_thread import Pulse
 from qdpi.bus.kafka.errors import Reach, error_of
-from qdpi.bus.kafka.heartbeat import Pulse
 from qdpi.bus.kafka.membership import KafkaMembership
-from qdpi.bus.kafka.naming import Names
-from qdpi.bus.kafka.producer import Producing
-from qdpi.bus.kafka.publishing import Publishing
-from qdpi.bus.kafka.readers import read_bounds, read_first
-from qdpi.bus.kafka.tap import Tap
+from qdpi.bus.kafka.producer import Producing, Publishing
+from qdpi.bus.kafka.readers import Tap, read_bounds, read_first
 from qdpi.bus.kafka.topic_monitor import Watch
 from qdpi.bus.kafka.topics import Administration
 from qdpi.bus.port import Lag, Membership, Message, Partition, Record, Start, TopicState

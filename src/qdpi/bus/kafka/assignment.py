@@ -10,9 +10,8 @@ from typing import Final
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from qdpi.bus.kafka.codec import placed, places
+from qdpi.bus.kafka.codec import Names, placed, places
 from qdpi.bus.kafka.errors import error_of
-from qdpi.bus.kafka.naming import Names
 from qdpi.bus.port import Partition
 
 _NOT_OURS: Final = frozenset(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from operator import methodcaller
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition
 
-from qdpi.bus.kafka.naming import Names
 from qdpi.bus.port import Headers, Partition, Record
 
 log = structlog.get_logger()
@@ -74,3 +73,21 @@ def placed(offsets: Mapping[Partition, int], names: Names) -> list[TopicPartitio
 def partition_of_message(message: KafkaMessage, names: Names) -> Partition:
     """Return the partition that a message, or an error about a partition, is of."""
     return Partition(names.plain(message.topic() or ""), _number(message.partition()))
+
+
+class Names(NamedTuple):
+    """Puts a prefix before names, and takes it off."""
+
+    prefix: str
+
+    def wire(self, name: str) -> str:
+        """Return the name that brokers know."""
+        return self.prefix + name
+
+    def plain(self, wired: str) -> str:
+        """Return our name of a topic that is ours."""
+        return wired.removeprefix(self.prefix)
+
+    def is_ours(self, wired: str) -> bool:
+        """Tell whether a topic of the cluster is ours: brokers keep their own under two underscores."""
+        return wired.startswith(self.prefix) and not wired.startswith("__")

@@ -8,9 +8,9 @@ from typing import Any, Final
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType, TopicDescription
 
+from qdpi.bus.kafka.codec import Names
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
 from qdpi.bus.kafka.errors import answered, away, error_of
-from qdpi.bus.kafka.naming import Names
 from qdpi.events import TOPICS
 from qdpi.health import Health, Remark
 from qdpi.settings import KafkaGroups, Settings

@@ -8,10 +8,9 @@ from datetime import datetime
 
 from confluent_kafka import Consumer, KafkaException
 
-from qdpi.bus.kafka.codec import partition_of, places
+from qdpi.bus.kafka.codec import Names, partition_of, places
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
 from qdpi.bus.kafka.errors import away, error_of
-from qdpi.bus.kafka.naming import Names
 from qdpi.bus.port import Lag, Partition, Record, TopicState
 
 First = Callable[[Mapping[Partition, int]], Awaitable[dict[Partition, Record]]]

@@ -9,12 +9,9 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 
 from qdpi.bus.kafka.assignment import Assignment
-from qdpi.bus.kafka.codec import partition_of
-from qdpi.bus.kafka.consumer_thread import Poller
-from qdpi.bus.kafka.consuming import Consuming
+from qdpi.bus.kafka.codec import Names, partition_of
+from qdpi.bus.kafka.consumer_thread import Consuming, Poller, Pulse
 from qdpi.bus.kafka.errors import Reach
-from qdpi.bus.kafka.heartbeat import Pulse
-from qdpi.bus.kafka.naming import Names
 from qdpi.bus.port import Delivery, Partition
 from qdpi.bus.validation import check_limit
 from qdpi.errors import BusUnavailable

@@ -19,11 +19,10 @@ from confluent_kafka.admin import (
     TopicDescription,
 )
 
-from qdpi.bus.kafka.codec import partition_of, places
+from qdpi.bus.kafka.codec import Names, partition_of, places
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
 from qdpi.bus.kafka.diagnostics import examine
 from qdpi.bus.kafka.errors import answered, away, error_of
-from qdpi.bus.kafka.naming import Names
 from qdpi.bus.port import Partition, TopicState
 from qdpi.bus.validation import no_topic
 from qdpi.errors import BusUnavailable
