@@ -14,10 +14,14 @@ from qdpi.ids import (
     NAMESPACE,
     check_session,
     derived_id,
+    from_microseconds,
+    from_milliseconds,
+    microseconds,
     page_id,
     press_id,
     request_id,
     sha256,
+    time_of_uuid,
     time_uuid,
 )
 
@@ -54,6 +58,13 @@ def test_a_time_uuid_carries_its_time_and_is_a_function_of_its_arguments(at: dat
     assert GREGORIAN + timedelta(microseconds=uuid.time // 10) == at
     assert uuid.time % 10 == 0
     assert time_uuid(at, name) == str(uuid)
+
+
+@given(at=moments, name=st.text(max_size=20))
+def test_stored_times_round_trip(at: datetime, name: str):
+    assert time_of_uuid(time_uuid(at, name)) == at
+    assert from_microseconds(microseconds(at)) == at
+    assert from_milliseconds(microseconds(at) // 1_000) == at - timedelta(microseconds=microseconds(at) % 1_000)
 
 
 @given(first=moments, second=moments)

@@ -1,6 +1,8 @@
-"""Ids: UUIDv5 in one namespace, so that the same cause has the same id wherever it is computed.
+"""Ids and stored times.
 
-A press's `event_id` is the only random one, and only when its client gives no `client_request_id`.
+Ids are UUIDv5 in one namespace, so that the same cause has the same id wherever it is computed. A press's `event_id`
+is the only random one, and only when its client gives no `client_request_id`. Times are stored as version 1 UUIDs
+(Cassandra's TIMEUUID) or as integers since 1970.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ NAMESPACE: Final = uuid5(NAMESPACE_URL, "urn:gibsey:qdpi")
 """The namespace of every id here: 192cdf3d-fe88-5266-aa81-ffac34bb38e6."""
 
 _SESSION: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_GREGORIAN_EPOCH: Final = datetime(1582, 10, 15, tzinfo=UTC)
+UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UUID_EPOCH: Final = datetime(1582, 10, 15, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def derived_id(kind: str, *parts: str) -> str:
@@ -45,19 +49,44 @@ def time_uuid(at: datetime, name: str) -> str:
 
     The layout is RFC 9562's; equal arguments give equal ids, so a row keyed by it is written once.
     """
-    ticks = ((at - _GREGORIAN_EPOCH) // timedelta(microseconds=1)) * 10
     digest = hashlib.sha256(name.encode()).digest()
     clock_seq = int.from_bytes(digest[:2], "big") & 0x3FFF
     node = int.from_bytes(digest[2:8], "big") | (1 << 40)  # the multicast bit: not a network card's
-    fields = (
-        ticks & 0xFFFFFFFF,
-        (ticks >> 32) & 0xFFFF,
-        ((ticks >> 48) & 0x0FFF) | 0x1000,
-        (clock_seq >> 8) | 0x80,
-        clock_seq & 0xFF,
-        node,
-    )
-    return str(UUID(fields=fields))
+    return str(_time_uuid(at, (clock_seq >> 8) | 0x80, clock_seq & 0xFF, node))
+
+
+def lowest_time_uuid(at: datetime) -> UUID:
+    """Return the version 1 UUID that Cassandra sorts first among those of a time.
+
+    Cassandra compares the bytes after the time as signed bytes, so the lowest byte is 0x80.
+    """
+    return _time_uuid(at, 0x80, 0x80, 0x808080808080)
+
+
+def time_of_uuid(uuid: str) -> datetime:
+    """Return the time of a version 1 UUID, to the microsecond, in UTC."""
+    return _UUID_EPOCH + timedelta(microseconds=UUID(uuid).time // 10)
+
+
+def microseconds(at: datetime) -> int:
+    """Return an aware time as microseconds since 1970; they sort as the times do."""
+    return (at - UNIX_EPOCH) // _MICROSECOND
+
+
+def from_microseconds(count: int) -> datetime:
+    """Return the time, in UTC, that many microseconds after 1970."""
+    return UNIX_EPOCH + timedelta(microseconds=count)
+
+
+def from_milliseconds(count: int) -> datetime:
+    """Return the time, in UTC, that many milliseconds after 1970."""
+    return UNIX_EPOCH + timedelta(milliseconds=count)
+
+
+def _time_uuid(at: datetime, clock_seq_high: int, clock_seq_low: int, node: int) -> UUID:
+    ticks = ((at - _UUID_EPOCH) // _MICROSECOND) * 10  # a tick is 100 ns
+    low, middle, high = ticks & 0xFFFFFFFF, (ticks >> 32) & 0xFFFF, ((ticks >> 48) & 0x0FFF) | 0x1000
+    return UUID(fields=(low, middle, high, clock_seq_high, clock_seq_low, node))
 
 
 def check_session(session_id: str) -> str:

@@ -12,11 +12,11 @@ import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from qdpi.errors import SessionExpired, Unauthorized
-from qdpi.ids import check_session, sha256
+from qdpi.ids import UNIX_EPOCH, check_session, sha256
 
 _PURPOSE: Final = b"gibsey session\0"
 _JOURNEY_DIGITS: Final = 40
@@ -84,7 +84,7 @@ def _parts(session_id: str) -> tuple[str, int, str]:
 
 def expiry_of(expires: int) -> datetime | None:
     """Return the time of a second since 1970, None for 0."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=expires) if expires else None
+    return UNIX_EPOCH + timedelta(seconds=expires) if expires else None
 
 
 def mac(secret: str, journey: str, expires: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -36,8 +36,6 @@ SIGNAL_COLUMNS: Final = ("entities", "motifs", "unresolved_anchors", "novelty", 
 """The plan's columns of a page's signals; the first three are sets there and JSON arrays here."""
 
 _SETS: Final = SIGNAL_COLUMNS[:3]
-_EPOCH_OF_TIME_UUIDS: Final = datetime(1582, 10, 15, tzinfo=UTC)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class EdgeRow(NamedTuple):
@@ -53,21 +51,6 @@ class SectionFigures(NamedTuple):
 
     open_branches: int
     return_debt: int
-
-
-def time_of(uuid: str) -> datetime:
-    """Return the time of a TIMEUUID, to the microsecond, in UTC."""
-    return _EPOCH_OF_TIME_UUIDS + timedelta(microseconds=UUID(uuid).time // 10)
-
-
-def microseconds(at: datetime) -> int:
-    """Return a time as microseconds since 1970, which sort as the times do."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_microseconds(at: int) -> datetime:
-    """Return the time, in UTC, that is so many microseconds after 1970."""
-    return _EPOCH + timedelta(microseconds=at)
 
 
 def page_row(page: Page) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from sqlite3 import Connection
 
-from qdpi.bus.embedded.log import moment_of, partition_of
+from qdpi.bus.embedded.log import partition_of
 from qdpi.bus.port import Lag
 from qdpi.errors import BusUnavailable
+from qdpi.ids import from_microseconds
 
 
 def register(connection: Connection, group: str, topics: Iterable[str]) -> None:
@@ -55,7 +56,7 @@ def commit(connection: Connection, group: str, holder: int, offsets: Mapping[str
 def lag(connection: Connection, group: str) -> list[Lag]:
     """Return a row for every live topic that a group has joined."""
     return [
-        Lag(partition_of(topic), records, None if since is None else moment_of(since))
+        Lag(partition_of(topic), records, None if since is None else from_microseconds(since))
         for topic, records, since in connection.execute(
             "SELECT topic,"
             " (SELECT count(*) FROM records WHERE topic = commits.topic AND offset >= commits.next),"

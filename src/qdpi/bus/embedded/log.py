@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from sqlite3 import Connection
 from typing import Any, Final, NamedTuple
 
 from qdpi.bus.port import Headers, Message, Partition, Record, TopicState
 from qdpi.bus.validation import page_topic
 from qdpi.events import TopicSpec
+from qdpi.ids import from_microseconds, microseconds
 
 SCHEMA_VERSION: Final = 1
 
@@ -55,8 +56,6 @@ CREATE TABLE IF NOT EXISTS commits (
 """
 ONLY: Final = 0
 """The number of a topic's one partition."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 MAX_READING_BYTES: Final = 8 << 20
 """A reading ends with the record that passes this, so that no limit on records can fill the memory."""
 TRIM_CHUNK: Final = 500
@@ -80,20 +79,10 @@ def decode_headers(blob: bytes) -> Headers:
     return tuple((name, value.encode("latin-1")) for name, value in json.loads(blob))
 
 
-def microseconds(moment: datetime) -> int:
-    """Return an aware time as microseconds since 1970, UTC."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def moment_of(microseconds: int) -> datetime:
-    """Return the time that many microseconds after 1970, UTC."""
-    return _EPOCH + microseconds * _MICROSECOND
-
-
 def record_of(topic: str, row: tuple[Any, ...]) -> Record:
     """Return a record from its row: offset, key, value, headers, taken_at."""
     offset, key, value, headers, taken_at = row
-    return Record(partition_of(topic), offset, key, value, decode_headers(headers), moment_of(taken_at))
+    return Record(partition_of(topic), offset, key, value, decode_headers(headers), from_microseconds(taken_at))
 
 
 class Terms(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from operator import methodcaller
 from typing import Final, NamedTuple
 
@@ -12,6 +11,7 @@ from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition
 
 from qdpi.bus.port import Headers, Partition, Record
+from qdpi.ids import from_milliseconds
 
 log = structlog.get_logger()
 
@@ -21,7 +21,6 @@ _HEADERS: Final = methodcaller("headers")
 Called in this way the interpreter notices, and raises `SystemError`; called directly from hot code it does not, and
 dies of them later.
 """
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def record_of(message: KafkaMessage, names: Names) -> Record:
@@ -32,7 +31,7 @@ def record_of(message: KafkaMessage, names: Names) -> Record:
         message.key(),
         message.value(),
         _headers(message),
-        moment(message.timestamp()[1]),
+        from_milliseconds(message.timestamp()[1]),
     )
 
 
@@ -44,11 +43,6 @@ def _headers(message: KafkaMessage) -> Headers:
         return ()
     pairs = told.items() if isinstance(told, dict) else told
     return tuple((name, value.encode() if isinstance(value, str) else value or b"") for name, value in pairs)
-
-
-def moment(milliseconds: int) -> datetime:
-    """Return a broker's timestamp as a time in UTC."""
-    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def _number(value: int | None) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from qdpi.canon.book import Voice
 from qdpi.concurrency import map_concurrently
 from qdpi.errors import BookRefused, StoreUnavailable
+from qdpi.ids import from_microseconds, microseconds
 from qdpi.page_schema import Page
 from qdpi.store.cassandra.pages import link_changes, put_change
 from qdpi.store.cassandra.parts import batches
@@ -19,7 +20,7 @@ from qdpi.store.cassandra.placing import BUCKET, PLACE, RING, Placing
 from qdpi.store.cassandra.session import Connection, Row
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, WriteTimes, insert, select
 from qdpi.store.ports import CanonRevision
-from qdpi.store.rows import as_json, from_microseconds, microseconds
+from qdpi.store.rows import as_json
 
 _REVISION: Final = (
     "revision",

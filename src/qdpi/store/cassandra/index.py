@@ -12,13 +12,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from qdpi.concurrency import map_concurrently
-from qdpi.ids import time_uuid
+from qdpi.ids import time_of_uuid, time_uuid
 from qdpi.store.cassandra.parts import OnCluster, batches
 from qdpi.store.cassandra.session import Row
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, insert, select
 from qdpi.store.cassandra.vectors import Scored, best, indexable, ranked
 from qdpi.store.ports import Embedding, IndexRow, Reading
-from qdpi.store.rows import as_json, time_of
+from qdpi.store.rows import as_json
 
 CANDIDATES: Final = 10
 """How many times `k` pages the server's approximate search is asked for, to be ranked exactly here."""
@@ -147,4 +147,4 @@ def _index_values(row: IndexRow) -> dict[str, Any]:
 
 
 def _index_row(row: Row) -> IndexRow:
-    return IndexRow(**row | {"created_ts": time_of(str(row["created_ts"]))})
+    return IndexRow(**row | {"created_ts": time_of_uuid(str(row["created_ts"]))})

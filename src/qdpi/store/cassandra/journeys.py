@@ -9,15 +9,14 @@ from typing import Final
 from uuid import UUID
 
 from qdpi.concurrency import map_concurrently
-from qdpi.ids import time_uuid
+from qdpi.ids import lowest_time_uuid, time_of_uuid, time_uuid
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
 from qdpi.store.cassandra.parts import OnCluster
-from qdpi.store.cassandra.rows import lowest_time_uuid
 from qdpi.store.cassandra.session import Row
 from qdpi.store.cassandra.statements import Change, Statement, insert, select
 from qdpi.store.ports import SectionStatistics, Snapshot
-from qdpi.store.rows import SectionFigures, section_figures, time_of
+from qdpi.store.rows import SectionFigures, section_figures
 from qdpi.symbols import CHARACTER_MAP
 
 BUCKETS: Final = 16
@@ -177,7 +176,7 @@ def _corrections(saved: Snapshot, newest: Sequence[Snapshot]) -> dict[int, Secti
 
 
 def _entry(row: Row) -> LogEntry:
-    return LogEntry.model_validate({**row, "ts": time_of(str(row["ts"]))})
+    return LogEntry.model_validate({**row, "ts": time_of_uuid(str(row["ts"]))})
 
 
 def _snapshot_of(row: Row) -> Snapshot:
@@ -185,7 +184,7 @@ def _snapshot_of(row: Row) -> Snapshot:
         session_id=row["session_id"],
         seq=row["seq"],
         state=JourneyState.model_validate_json(row["ui_state_json"]),
-        last_event_ts=time_of(str(row["last_event_ts"])),
+        last_event_ts=time_of_uuid(str(row["last_event_ts"])),
         cursor=row["cursor"],
     )
 

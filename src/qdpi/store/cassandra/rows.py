@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from qdpi.ids import from_microseconds, microseconds
 from qdpi.page_schema import Edges, Page, Signals
 from qdpi.store.rows import (
     PAGE_COLUMNS,
@@ -16,8 +16,6 @@ from qdpi.store.rows import (
     as_json,
     edge_rows,
     edges_of,
-    from_microseconds,
-    microseconds,
     page_of,
     page_row,
 )
@@ -28,7 +26,6 @@ EDGE: Final = ("page_id", "edge_type", "created_at", "target_id")
 _SETS: Final = SIGNAL_COLUMNS[:3]
 _LONGEST_IN_SET: Final = 1_000
 """Characters: Cassandra refuses more than 64 KB; the whole is in `extra_json`."""
-_UUID_EPOCH: Final = datetime.fromisoformat("1582-10-15T00:00:00+00:00")
 
 
 def page_values(page: Page) -> dict[str, Any]:
@@ -71,11 +68,3 @@ def stored_edges(rows: Iterable[Mapping[str, Any]], signals: Mapping[str, Any]) 
     """Return the edges of such rows, with the row of their page's signals."""
     edges = (EdgeRow(row["edge_type"], str(row["created_at"]), row["target_id"]) for row in rows)
     return edges_of(edges, signals["extra_json"])
-
-
-def lowest_time_uuid(at: datetime) -> UUID:
-    """Return the TIMEUUID that Cassandra sorts before all others of a time: it compares the rest as signed bytes."""
-    ticks = ((at - _UUID_EPOCH) // timedelta(microseconds=1)) * 10
-    return UUID(
-        fields=(ticks & 0xFFFFFFFF, (ticks >> 32) & 0xFFFF, (ticks >> 48) & 0x0FFF | 0x1000, 0x80, 0x80, 0x808080808080)
-    )

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from qdpi.store.rows import microseconds
+from qdpi.ids import microseconds
 
 PAGE: Final = 200
 """Rows that come in one answer; more are asked for page by page."""

@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from qdpi.ids import time_uuid
+from qdpi.ids import time_of_uuid, time_uuid
 from qdpi.store.cassandra.parts import OnCluster
 from qdpi.store.cassandra.session import Row
 from qdpi.store.cassandra.statements import Change, insert, select
 from qdpi.store.ports import VaultEntry
-from qdpi.store.rows import time_of
 
 _COLUMNS: Final = ("session_id", "saved_ts", "page_id", "label", "notes", "event_id", "removed")
 _CHANGE: Final = insert("vault", _COLUMNS, timed=True)
@@ -57,7 +56,7 @@ def _standing(changes: Iterable[Row]) -> list[VaultEntry]:
     for change in changes:
         newest[change["page_id"]] = max(newest.get(change["page_id"], change), change, key=_order)
     kept = sorted((change for change in newest.values() if not change["removed"]), key=_order)
-    return [VaultEntry(**change, saved_at=time_of(str(change["saved_ts"]))) for change in kept]
+    return [VaultEntry(**change, saved_at=time_of_uuid(str(change["saved_ts"]))) for change in kept]
 
 
 def _order(row: Row) -> tuple[int, str, str]:

@@ -7,12 +7,12 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from qdpi.ids import time_uuid
+from qdpi.ids import time_of_uuid, time_uuid
 from qdpi.sqlite import Database
 from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows, upsert
 from qdpi.store.embedded.vectors import Vectors
 from qdpi.store.ports import Embedding, IndexRow, Reading
-from qdpi.store.rows import as_json, time_of
+from qdpi.store.rows import as_json
 
 _READING = ("page_id", "revision", "extractor_version")
 
@@ -107,7 +107,7 @@ class Index(OnDatabase):
 
 
 def _index_row(stored: dict[str, Any]) -> IndexRow:
-    return IndexRow(**stored | {"created_ts": time_of(stored["created_ts"])})
+    return IndexRow(**stored | {"created_ts": time_of_uuid(stored["created_ts"])})
 
 
 def _reading(connection: sqlite3.Connection, page_id: str, revision: int, extractor_version: str) -> Reading | None:

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from qdpi.ids import time_uuid
+from qdpi.ids import microseconds, time_of_uuid, time_uuid
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
 from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows
 from qdpi.store.ports import SectionStatistics, Snapshot
-from qdpi.store.rows import SectionFigures, microseconds, section_figures, time_of
+from qdpi.store.rows import SectionFigures, section_figures
 
 SNAPSHOTS_KEPT: Final = 50
 """How many snapshots of a journey are kept; any other is a fold away."""
@@ -116,7 +116,7 @@ class Journeys(OnDatabase):
 
 
 def _log_entry(stored: dict[str, Any]) -> LogEntry:
-    return LogEntry.model_validate({**stored, "ts": time_of(stored["ts"])})
+    return LogEntry.model_validate({**stored, "ts": time_of_uuid(stored["ts"])})
 
 
 def _snapshot_row(snapshot: Snapshot) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _snapshot(stored: dict[str, Any]) -> Snapshot:
         session_id=stored["session_id"],
         seq=stored["seq"],
         state=JourneyState.model_validate_json(stored["ui_state_json"]),
-        last_event_ts=time_of(stored["last_event_ts"]),
+        last_event_ts=time_of_uuid(stored["last_event_ts"]),
         cursor=stored["cursor"],
     )
 

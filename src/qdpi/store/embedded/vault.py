@@ -6,10 +6,9 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
-from qdpi.ids import time_uuid
+from qdpi.ids import microseconds, time_of_uuid, time_uuid
 from qdpi.store.embedded.statements import OnDatabase, row, rows
 from qdpi.store.ports import VaultEntry
-from qdpi.store.rows import microseconds, time_of
 
 _CHANGE = (
     "INSERT INTO vault (session_id, saved_ts, page_id, label, notes, event_id, at, removed) "
@@ -52,7 +51,7 @@ class Vault(OnDatabase):
 
 
 def _entry(stored: dict[str, Any]) -> VaultEntry:
-    return VaultEntry(**stored, saved_at=time_of(stored["saved_ts"]))
+    return VaultEntry(**stored, saved_at=time_of_uuid(stored["saved_ts"]))
 
 
 def _change(session_id: str, page_id: str, at: datetime, event_id: str) -> dict[str, Any]:
