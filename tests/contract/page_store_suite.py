@@ -18,7 +18,8 @@ from tests.support import factories as make
 
 from qdpi.errors import BookRefused
 from qdpi.page_schema import Edges, Page
-from qdpi.store.ports import Answered, Committed, Moved, PageStore, SectionStatistics
+from qdpi.store.ports import Answered, Committed, Moved, PageStore
+from qdpi.store.rows import SectionStatistics
 
 Connect = Callable[[], Awaitable[PageStore]]
 

@@ -16,7 +16,7 @@ from qdpi.ids import request_id
 from qdpi.journey import JourneyState, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome, dead_letter_of
 from qdpi.page_schema import Edges, Page
-from qdpi.store.ports import Snapshot
+from qdpi.store.rows import Snapshot
 
 
 class Broken(StrEnum):

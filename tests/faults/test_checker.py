@@ -12,7 +12,7 @@ from tests.support import factories as make
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry, Outcome, dead_letter_of, log_entry
 from qdpi.page_schema import Edges
-from qdpi.store.ports import Snapshot
+from qdpi.store.rows import Snapshot
 
 Plant = Callable[[History], History]
 

@@ -20,7 +20,7 @@ from qdpi.gateway.as_of import vault_at
 from qdpi.ids import press_id
 from qdpi.outcome import log_entry
 from qdpi.services.recorder import Recorder, record_event
-from qdpi.store.ports import VaultEntry
+from qdpi.store.rows import VaultEntry
 
 FIRST, SECOND, THIRD = (factories.canon_id(n) for n in (1, 2, 3))
 

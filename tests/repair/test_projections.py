@@ -31,7 +31,7 @@ from qdpi.repair.projections import (
     recorded,
 )
 from qdpi.search.vectors import to_bytes
-from qdpi.store.ports import Embedding, Reading
+from qdpi.store.rows import Embedding, ReadingRow
 
 values = st.dictionaries(
     st.text(max_size=5),
@@ -96,7 +96,7 @@ def test_a_section_that_a_journey_came_back_to_has_figures_of_zero():
 
 
 def rows(page: Page) -> PageRows:
-    kept = Reading(
+    kept = ReadingRow(
         page_id=page.page_id,
         revision=page.revision,
         extractor_version="text/1",

@@ -15,7 +15,7 @@ from qdpi.events import IndexUpdate, PageEvent, decode
 from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.services.indexer import Indexer
 from qdpi.settings import Settings
-from qdpi.store.ports import Embedding, Reading
+from qdpi.store.rows import Embedding, ReadingRow
 from qdpi.system import System
 
 PAGE = factories.generated_page()
@@ -62,7 +62,7 @@ async def test_its_followers_hear_the_same_however_often_it_is_delivered(indexer
 
 
 async def test_a_kept_reading_is_not_made_again_unless_it_is_asked_for(indexer: Indexer, system: System) -> None:
-    kept = Reading(page_id=KEY[0], revision=KEY[1], extractor_version=EXTRACTOR_VERSION, reading=STALE)
+    kept = ReadingRow(page_id=KEY[0], revision=KEY[1], extractor_version=EXTRACTOR_VERSION, reading=STALE)
     await system.store.put_readings([kept])
     await indexer(update())
     assert await reading(system) == STALE

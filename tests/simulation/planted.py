@@ -21,8 +21,8 @@ from qdpi.gateway.streams.subscription import Subscription
 from qdpi.outcome import Outcome
 from qdpi.services.page_generator import PageGenerator
 from qdpi.services.recorder import Recorder
-from qdpi.store.ports import Answered, Committed, Moved, Snapshot
-from qdpi.store.rows import section_figures
+from qdpi.store.ports import Answered, Committed, Moved
+from qdpi.store.rows import Snapshot, section_figures
 
 Plant = Callable[[pytest.MonkeyPatch], Build]
 """Plants a fault until the patch is undone; returns how worlds are built with it."""

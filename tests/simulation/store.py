@@ -18,19 +18,17 @@ from qdpi.errors import StoreUnavailable
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
 from qdpi.search.hybrid import cosine_top_k, from_bytes
-from qdpi.store.ports import (
-    Answered,
+from qdpi.store.ports import Answered, Committed, Moved
+from qdpi.store.rows import (
     CanonRevision,
-    Committed,
     Embedding,
     IndexRow,
-    Moved,
-    Reading,
+    ReadingRow,
+    SectionFigures,
     SectionStatistics,
     Snapshot,
     VaultEntry,
 )
-from qdpi.store.rows import SectionFigures
 
 SERVER = "cassandra"
 T = TypeVar("T")
@@ -206,7 +204,7 @@ class SimulatedPageStore:
 
     # the index
 
-    async def put_readings(self, readings: Sequence[Reading]) -> None:
+    async def put_readings(self, readings: Sequence[ReadingRow]) -> None:
         def put() -> None:
             for row in readings:
                 self._tables.readings[row.page_id, row.revision, row.extractor_version] = row
@@ -215,8 +213,8 @@ class SimulatedPageStore:
 
     async def readings(
         self, pages: Collection[tuple[str, int]], extractor_version: str
-    ) -> Mapping[tuple[str, int], Reading]:
-        def read() -> dict[tuple[str, int], Reading]:
+    ) -> Mapping[tuple[str, int], ReadingRow]:
+        def read() -> dict[tuple[str, int], ReadingRow]:
             kept = self._tables.readings
             return {key: kept[*key, extractor_version] for key in pages if (*key, extractor_version) in kept}
 

@@ -10,19 +10,18 @@ from datetime import datetime
 from qdpi.errors import BookRefused
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
-from qdpi.store.ports import (
-    Answered,
+from qdpi.store.ports import Answered, Committed, Moved
+from qdpi.store.rows import (
     CanonRevision,
-    Committed,
     Embedding,
     IndexRow,
-    Moved,
-    Reading,
+    ReadingRow,
+    SectionFigures,
     SectionStatistics,
     Snapshot,
     VaultEntry,
+    section_figures,
 )
-from qdpi.store.rows import SectionFigures, section_figures
 
 
 @dataclass
@@ -69,7 +68,7 @@ class Tables:
     places: defaultdict[int, dict[int, Page]] = field(default_factory=lambda: defaultdict(dict))
     texts: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict)
     revisions: dict[int, CanonRevision] = field(default_factory=dict)
-    readings: dict[tuple[str, int, str], Reading] = field(default_factory=dict)
+    readings: dict[tuple[str, int, str], ReadingRow] = field(default_factory=dict)
     embeddings: dict[str, Embedding] = field(default_factory=dict)
     index: dict[tuple[str, int, str], IndexRow] = field(default_factory=dict)
     saves: dict[tuple[str, str], tuple[datetime, str, VaultEntry | None]] = field(default_factory=dict)

@@ -26,7 +26,8 @@ from qdpi.store.cassandra import CassandraPageStore
 from qdpi.store.cassandra.driver import addresses
 from qdpi.store.cassandra.futures import Answer, Bridge
 from qdpi.store.cassandra.schema import apply, schema_of, schema_text, version_there
-from qdpi.store.ports import Answered, Committed, Embedding, Moved
+from qdpi.store.ports import Answered, Committed, Moved
+from qdpi.store.rows import Embedding
 
 pytestmark = pytest.mark.cassandra
 

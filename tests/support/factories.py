@@ -20,7 +20,7 @@ from qdpi.page_schema import (
     Signals,
     Validation,
 )
-from qdpi.store.ports import CanonRevision, Embedding, IndexRow, Reading, Snapshot, VaultEntry
+from qdpi.store.rows import CanonRevision, Embedding, IndexRow, ReadingRow, Snapshot, VaultEntry
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, Trajectory, decode_symbol, encode_symbol
 
 BEGINNING = datetime(2026, 11, 1, 20, 15, 30, 123456, tzinfo=UTC)
@@ -310,9 +310,9 @@ def canon_revision(revision: int = 1, pages: int = 3, **changes: Any) -> CanonRe
     return CanonRevision.model_validate(fields | changes)
 
 
-def reading(page: str = "S01-P0001", revision: int = 1, extractor_version: str = "1") -> Reading:
+def reading(page: str = "S01-P0001", revision: int = 1, extractor_version: str = "1") -> ReadingRow:
     """Return the reading of a page."""
-    return Reading(
+    return ReadingRow(
         page_id=page,
         revision=revision,
         extractor_version=extractor_version,

@@ -11,7 +11,7 @@ from qdpi.policy.ring import Ring
 from qdpi.search.analysis import Reading
 from qdpi.search.checks import CanonGrams, Thresholds
 from qdpi.search.hybrid import HybridRetriever
-from qdpi.store.ports import CanonRevision
+from qdpi.store.rows import CanonRevision
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from qdpi.page_schema import Page
 from qdpi.search.analysis import EXTRACTOR_VERSION, Reading, read_text
 from qdpi.search.hybrid import Embedder, SemanticIndex, from_bytes
 from qdpi.store.paging import outcomes_before
-from qdpi.store.ports import CanonRevision, Embedding, PageStore
-from qdpi.store.ports import Reading as ReadingRow
+from qdpi.store.ports import PageStore
+from qdpi.store.rows import CanonRevision, Embedding, ReadingRow
 
 KEPT_EDITIONS: Final = 2
 """The current edition, and the one that runs accepted before a switch still name."""

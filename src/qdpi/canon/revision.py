@@ -16,7 +16,7 @@ from qdpi.policy.ring import Ring
 from qdpi.search.analysis import Reading, read_text
 from qdpi.search.checks import CanonGrams, Thresholds, calibrate
 from qdpi.search.hybrid import HybridRetriever, LexicalIndex, Passage, SemanticIndex
-from qdpi.store.ports import CanonRevision
+from qdpi.store.rows import CanonRevision
 from qdpi.symbols import Trajectory, encode_symbol
 
 CANON_VERSION: Final = "canon/1"

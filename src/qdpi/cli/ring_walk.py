@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from qdpi.concurrency import map_concurrently
-from qdpi.store.ports import CanonRevision, PageStore
+from qdpi.store.ports import PageStore
+from qdpi.store.rows import CanonRevision
 
 
 class RingWalk(NamedTuple):

@@ -6,7 +6,7 @@ from socket import socket
 
 from qdpi.cli.listening import address_of
 from qdpi.settings import Settings
-from qdpi.store.ports import CanonRevision
+from qdpi.store.rows import CanonRevision
 
 
 def invitation(settings: Settings, listening: socket, edition: CanonRevision, model: str) -> str:

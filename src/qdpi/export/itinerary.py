@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from qdpi.ids import derived_id
 from qdpi.page_schema import EdgeType, Page
-from qdpi.store.ports import CanonRevision
+from qdpi.store.rows import CanonRevision
 
 
 class Way(StrEnum):

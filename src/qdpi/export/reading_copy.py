@@ -11,7 +11,8 @@ from qdpi.errors import NoBook
 from qdpi.export.itinerary import Itinerary, Tracing
 from qdpi.page_schema import Page
 from qdpi.store.paging import outcomes_of
-from qdpi.store.ports import CanonRevision, PageStore
+from qdpi.store.ports import PageStore
+from qdpi.store.rows import CanonRevision
 
 
 class PageWriter(Protocol):

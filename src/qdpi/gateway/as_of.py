@@ -14,7 +14,8 @@ from qdpi.gateway.streams.sse import parse_seq
 from qdpi.ids import sha256
 from qdpi.repair.projections import newest_changes
 from qdpi.services.recorder import vault_entry
-from qdpi.store.ports import PageStore, VaultEntry
+from qdpi.store.ports import PageStore
+from qdpi.store.rows import VaultEntry
 
 CLOCKS_APART: Final = timedelta(minutes=1)
 """How far ahead of ours a client's clock may be."""

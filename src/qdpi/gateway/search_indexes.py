@@ -16,7 +16,8 @@ from qdpi.ids import sha256
 from qdpi.search.document import Leaf, leaf_of
 from qdpi.search.index import SearchIndex, extended
 from qdpi.search.lookup import Signposts
-from qdpi.store.ports import PageStore, VaultEntry
+from qdpi.store.ports import PageStore
+from qdpi.store.rows import VaultEntry
 from qdpi.symbols import Trajectory
 
 KEPT_JOURNEYS: Final = 256

@@ -37,7 +37,8 @@ from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.projector import snapshot_of
 from qdpi.services.recorder import vault_entry
 from qdpi.store.paging import outcomes_of
-from qdpi.store.ports import PageStore, Snapshot
+from qdpi.store.ports import PageStore
+from qdpi.store.rows import Snapshot
 from qdpi.symbols import CHARACTER_MAP
 
 AT_ONCE: Final = 50

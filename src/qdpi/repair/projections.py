@@ -20,8 +20,7 @@ from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry, Outcome, log_entry
 from qdpi.page_schema import Edges, Page, Signals
 from qdpi.search.vectors import from_bytes
-from qdpi.store.ports import Embedding, IndexRow, Reading, Snapshot, VaultEntry
-from qdpi.store.rows import SectionFigures, section_figures
+from qdpi.store.rows import Embedding, IndexRow, ReadingRow, SectionFigures, Snapshot, VaultEntry, section_figures
 
 OUTCOMES: Final = "outcomes"
 PAGES: Final = "pages"
@@ -120,7 +119,7 @@ class PageRows:
     page: Page | None
     edges: Edges | None
     signals: Signals | None
-    reading: Reading | None
+    reading: ReadingRow | None
     vector: Embedding | None
     index: IndexRow | None
     as_computed: bool = True

@@ -20,7 +20,8 @@ from qdpi.page_schema import Page
 from qdpi.retry import Backoff, retry_while_unavailable
 from qdpi.search.analysis import Reading, read_text
 from qdpi.search.hybrid import Embedder, to_bytes
-from qdpi.store.ports import CanonRevision, Embedding, IndexRow, PageStore
+from qdpi.store.ports import PageStore
+from qdpi.store.rows import CanonRevision, Embedding, IndexRow
 from qdpi.symbols import CHARACTER_MAP
 
 _BACKOFF: Final = Backoff()

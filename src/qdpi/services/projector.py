@@ -8,7 +8,8 @@ from qdpi.canon.editions import reading_row
 from qdpi.concurrency import gather_all
 from qdpi.events import key_of
 from qdpi.outcome import Outcome, audits_of, dead_letter_of, log_entry, page_events
-from qdpi.store.ports import PageStore, Snapshot
+from qdpi.store.ports import PageStore
+from qdpi.store.rows import Snapshot
 
 
 async def derive(outcome: Outcome, store: PageStore, publisher: Publisher) -> None:

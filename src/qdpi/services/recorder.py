@@ -20,7 +20,8 @@ from qdpi.events import (
     decode,
 )
 from qdpi.outcome import log_entry, page_event
-from qdpi.store.ports import PageStore, VaultEntry
+from qdpi.store.ports import PageStore
+from qdpi.store.rows import VaultEntry
 
 RECORDED: Final = (
     Press.topic,

@@ -8,114 +8,44 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from qdpi.canon.book import Voice
-from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
-from qdpi.store.rows import SectionFigures
+from qdpi.store.rows import (
+    CanonRevision,
+    Embedding,
+    IndexRow,
+    ReadingRow,
+    SectionFigures,
+    SectionStatistics,
+    Snapshot,
+    VaultEntry,
+)
 
 
-class Row(BaseModel):
-    """Base of the rows here."""
+class CommitResult(BaseModel):
+    """Base of what `commit_outcome` returns."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Committed(Row):
+class Committed(CommitResult):
     """The outcome was stored as the journey's next."""
 
 
-class Answered(Row):
+class Answered(CommitResult):
     """The request already has an outcome: this one, and no other."""
 
     outcome: Outcome
 
 
-class Moved(Row):
+class Moved(CommitResult):
     """The journey has moved on: its head is this seq, so the run must fold and decide again."""
 
     head: int
-
-
-class CanonRevision(Row):
-    """A revision of the canon: which book it is, its voices, and the thresholds of its checks."""
-
-    revision: int
-    book_id: str
-    title: str
-    author: str
-    content_hash: str
-    pages: int
-    created_at: datetime
-    voices: tuple[Voice, ...] = ()
-    thresholds_version: str = ""
-    thresholds: dict[str, Any] = {}
-
-
-class Reading(Row):
-    """X and Y of a page: a function of the page's revision and of the extractor's version."""
-
-    page_id: str
-    revision: int
-    extractor_version: str
-    reading: dict[str, Any]
-
-
-class Embedding(Row):
-    """A page's vector (little-endian float32 bytes) by a named model."""
-
-    page_id: str
-    revision: int
-    model: str
-    dim: int
-    embedding: bytes
-
-
-class IndexRow(Row):
-    """A row of the reader's index of pages."""
-
-    character_id: str
-    section: int
-    page_id: str
-    title: str
-    excerpt: str
-    embeddings_ref: str
-    created_ts: datetime
-    revision: int = 1
-
-
-class VaultEntry(Row):
-    """A page that a reader saved. `event_id` is the change that saved it, `saved_at` its time."""
-
-    session_id: str
-    page_id: str
-    saved_at: datetime
-    event_id: str
-    label: str = ""
-    notes: str = ""
-
-
-class Snapshot(Row):
-    """A journey's state after `seq` outcomes, as a projection of its log."""
-
-    session_id: str
-    seq: int
-    state: JourneyState
-    last_event_ts: datetime
-    cursor: str
-
-
-class SectionStatistics(Row):
-    """Sums over all journeys of one section."""
-
-    section: int
-    journeys: int
-    open_branches: int
-    return_debt: int
 
 
 class PageStore(Protocol):
@@ -268,13 +198,13 @@ class PageStore(Protocol):
 
     # the index
 
-    async def put_readings(self, readings: Sequence[Reading]) -> None:
+    async def put_readings(self, readings: Sequence[ReadingRow]) -> None:
         """Store readings, each under its page, revision and extractor version."""
         ...
 
     async def readings(
         self, pages: Collection[tuple[str, int]], extractor_version: str
-    ) -> Mapping[tuple[str, int], Reading]:
+    ) -> Mapping[tuple[str, int], ReadingRow]:
         """Return the kept readings of (page id, revision) pairs."""
         ...
 

@@ -1,49 +1,97 @@
-"""The models as rows: the plan's columns, and one JSON column for what has none of its own. Pure."""
+"""The rows that the ports of the store take and return."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
-from typing import Any, Final, NamedTuple
-from uuid import UUID
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from qdpi.ids import time_uuid
+from pydantic import BaseModel, ConfigDict
+
+from qdpi.canon.book import Voice
 from qdpi.journey import JourneyState
-from qdpi.page_schema import Edges, EdgeType, Page, Signals
-
-PAGE_COLUMNS: Final = (
-    "page_id",
-    "char_hex",
-    "behavior",
-    "symbol_code",
-    "section",
-    "page_num",
-    "title",
-    "orientation",
-    "provenance",
-    "trajectory",
-    "return_to",
-    "text",
-    "created_at",
-    "author",
-    "version",
-    "revision",
-)
-"""The plan's columns of a page, and its revision."""
-
-SIGNAL_COLUMNS: Final = ("entities", "motifs", "unresolved_anchors", "novelty", "coherence")
-"""The plan's columns of a page's signals; the first three are sets there and JSON arrays here."""
-
-_SETS: Final = SIGNAL_COLUMNS[:3]
 
 
-class EdgeRow(NamedTuple):
-    """A row of `page_edges`. `created_at` is a function of the page and the edge's place among its edges."""
+class Row(BaseModel):
+    """Base of the rows here."""
 
-    edge_type: str
-    created_at: str
-    target_id: str
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CanonRevision(Row):
+    """A revision of the canon: which book it is, its voices, and the thresholds of its checks."""
+
+    revision: int
+    book_id: str
+    title: str
+    author: str
+    content_hash: str
+    pages: int
+    created_at: datetime
+    voices: tuple[Voice, ...] = ()
+    thresholds_version: str = ""
+    thresholds: dict[str, Any] = {}
+
+
+class ReadingRow(Row):
+    """X and Y of a page: a function of the page's revision and of the extractor's version."""
+
+    page_id: str
+    revision: int
+    extractor_version: str
+    reading: dict[str, Any]
+
+
+class Embedding(Row):
+    """A page's vector (little-endian float32 bytes) by a named model."""
+
+    page_id: str
+    revision: int
+    model: str
+    dim: int
+    embedding: bytes
+
+
+class IndexRow(Row):
+    """A row of the reader's index of pages."""
+
+    character_id: str
+    section: int
+    page_id: str
+    title: str
+    excerpt: str
+    embeddings_ref: str
+    created_ts: datetime
+    revision: int = 1
+
+
+class VaultEntry(Row):
+    """A page that a reader saved. `event_id` is the change that saved it, `saved_at` its time."""
+
+    session_id: str
+    page_id: str
+    saved_at: datetime
+    event_id: str
+    label: str = ""
+    notes: str = ""
+
+
+class Snapshot(Row):
+    """A journey's state after `seq` outcomes, as a projection of its log."""
+
+    session_id: str
+    seq: int
+    state: JourneyState
+    last_event_ts: datetime
+    cursor: str
+
+
+class SectionStatistics(Row):
+    """Sums over all journeys of one section."""
+
+    section: int
+    journeys: int
+    open_branches: int
+    return_debt: int
 
 
 class SectionFigures(NamedTuple):
@@ -53,63 +101,7 @@ class SectionFigures(NamedTuple):
     return_debt: int
 
 
-def page_row(page: Page) -> dict[str, Any]:
-    """Return a page by columns, `extra_json` last."""
-    rest = page.model_dump(mode="json")
-    row = {name: rest.pop(name) for name in PAGE_COLUMNS}
-    return {**row, "extra_json": as_json(rest)}
-
-
-def page_of(row: Mapping[str, Any]) -> Page:
-    """Return the page of such a row."""
-    columns = {name: row[name] for name in PAGE_COLUMNS}
-    return Page.model_validate({**json.loads(row["extra_json"]), **columns})
-
-
-def signal_row(page: Page) -> dict[str, Any]:
-    """Return a page's signals by columns, `extra_json` last: what edges and signals say beyond columns."""
-    signals = page.signals.model_dump(mode="json")
-    row = {name: signals.pop(name) for name in SIGNAL_COLUMNS}
-    row |= {name: as_json(row[name]) for name in _SETS}
-    return {**row, "extra_json": as_json({"edges": page.edges.model_extra, "signals": signals})}
-
-
-def signals_of(row: Mapping[str, Any]) -> Signals:
-    """Return the signals of such a row."""
-    columns = {name: json.loads(row[name]) if name in _SETS else row[name] for name in SIGNAL_COLUMNS}
-    return Signals.model_validate({**json.loads(row["extra_json"])["signals"], **columns})
-
-
-def edge_rows(page: Page) -> list[EdgeRow]:
-    """Return a page's edges as rows, clustered in their order."""
-    return [
-        EdgeRow(kind.value, time_uuid(page.created_at + timedelta(microseconds=place), page.page_id), target)
-        for place, (kind, target) in enumerate(page.edges.typed())
-    ]
-
-
-def edges_of(rows: Iterable[EdgeRow], extra_json: str) -> Edges:
-    """Return the edges of such rows, with the `extra_json` of their page's signals."""
-    targets: dict[str, list[str]] = {kind.value: [] for kind in EdgeType}
-    for row in sorted(rows, key=lambda row: UUID(row.created_at).time):
-        targets[row.edge_type].append(row.target_id)
-    return Edges.model_validate(
-        {
-            **json.loads(extra_json)["edges"],
-            "next_within": next(iter(targets[EdgeType.NEXT]), None),
-            "loop_back_to": next(iter(targets[EdgeType.LOOP]), None),
-            "forks": targets[EdgeType.FORK],
-            "mirrors": targets[EdgeType.MIRROR],
-        }
-    )
-
-
 def section_figures(state: JourneyState) -> dict[int, SectionFigures]:
     """Return the figures of every section that a journey has open branches in."""
     sections = {branch.section for branch in state.branches.values()}
     return {s: SectionFigures(state.open_branches(s), state.return_debt(s)) for s in sorted(sections)}
-
-
-def as_json(value: Any) -> str:
-    """Return a value as JSON that a person can read in the table."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from qdpi.ids import sha256
-from qdpi.store.ports import CanonRevision
+from qdpi.store.rows import CanonRevision
 
 FORMAT: Final = "gibsey-journey"
 FORMAT_VERSION: Final = 1

@@ -16,7 +16,7 @@ from qdpi.search.find import Hit, Library, decode_cursor, encode_cursor, find
 from qdpi.search.lookup import Signposts
 from qdpi.search.query import Scope, read_filters, read_query
 from qdpi.search.snippets import Snippet, snippet
-from qdpi.store.ports import VaultEntry
+from qdpi.store.rows import VaultEntry
 from qdpi.symbols import CHARACTER_MAP
 
 MOST_HITS: Final = 100

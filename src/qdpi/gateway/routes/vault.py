@@ -29,7 +29,7 @@ from qdpi.gateway.routes.events import Traceparent
 from qdpi.ids import microseconds
 from qdpi.page_schema import Page
 from qdpi.services.recorder import change_known, record_event
-from qdpi.store.ports import VaultEntry
+from qdpi.store.rows import VaultEntry
 
 MOST_ENTRIES: Final = 1_000
 _CURSOR: Final = re.compile(r"(-?\d{1,20})\.([0-9A-Za-z-]{1,128})")

@@ -19,8 +19,8 @@ from qdpi.store.cassandra.parts import batches
 from qdpi.store.cassandra.placing import BUCKET, PLACE, RING, Placing
 from qdpi.store.cassandra.session import Connection, Row
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, WriteTimes, insert, select
-from qdpi.store.ports import CanonRevision
-from qdpi.store.rows import as_json
+from qdpi.store.columns import as_json
+from qdpi.store.rows import CanonRevision
 
 _REVISION: Final = (
     "revision",

@@ -17,8 +17,8 @@ from qdpi.store.cassandra.parts import OnCluster, batches
 from qdpi.store.cassandra.session import Row
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, insert, select
 from qdpi.store.cassandra.vectors import Scored, best, indexable, ranked
-from qdpi.store.ports import Embedding, IndexRow, Reading
-from qdpi.store.rows import as_json
+from qdpi.store.columns import as_json
+from qdpi.store.rows import Embedding, IndexRow, ReadingRow
 
 CANDIDATES: Final = 10
 """How many times `k` pages the server's approximate search is asked for, to be ranked exactly here."""
@@ -59,7 +59,7 @@ WARM: Final = (_PUT_READING, _GET_READING, _PUT_ROW)
 class Index(OnCluster):
     """The verbs on the index."""
 
-    async def put_readings(self, readings: Sequence[Reading]) -> None:
+    async def put_readings(self, readings: Sequence[ReadingRow]) -> None:
         """Store readings, each under its page, revision and extractor version."""
         await map_concurrently(
             lambda reading: self._connection.write(
@@ -70,7 +70,7 @@ class Index(OnCluster):
 
     async def readings(
         self, pages: Collection[tuple[str, int]], extractor_version: str
-    ) -> Mapping[tuple[str, int], Reading]:
+    ) -> Mapping[tuple[str, int], ReadingRow]:
         """Return the kept readings of (page id, revision) pairs."""
         rows = await map_concurrently(
             lambda page: self._connection.first(
@@ -78,7 +78,7 @@ class Index(OnCluster):
             ),
             pages,
         )
-        kept = (Reading(**row, reading=json.loads(row["reading_json"])) for row in rows if row)
+        kept = (ReadingRow(**row, reading=json.loads(row["reading_json"])) for row in rows if row)
         return {(reading.page_id, reading.revision): reading for reading in kept}
 
     async def put_embeddings(self, embeddings: Sequence[Embedding]) -> None:

@@ -15,8 +15,7 @@ from qdpi.outcome import LogEntry
 from qdpi.store.cassandra.parts import OnCluster
 from qdpi.store.cassandra.session import Row
 from qdpi.store.cassandra.statements import Change, Statement, insert, select
-from qdpi.store.ports import SectionStatistics, Snapshot
-from qdpi.store.rows import SectionFigures, section_figures
+from qdpi.store.rows import SectionFigures, SectionStatistics, Snapshot, section_figures
 from qdpi.symbols import CHARACTER_MAP
 
 BUCKETS: Final = 16

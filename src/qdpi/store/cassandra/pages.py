@@ -6,8 +6,7 @@ import asyncio
 from typing import Final
 
 from qdpi.page_schema import Edges, Page, Signals
-from qdpi.store.cassandra.placing import Placing
-from qdpi.store.cassandra.rows import (
+from qdpi.store.cassandra.columns import (
     EDGE,
     PAGE,
     SIGNALS,
@@ -18,6 +17,7 @@ from qdpi.store.cassandra.rows import (
     stored_page,
     stored_signals,
 )
+from qdpi.store.cassandra.placing import Placing
 from qdpi.store.cassandra.session import Row
 from qdpi.store.cassandra.statements import Change, Statement, insert, select
 

@@ -11,7 +11,7 @@ from qdpi.ids import time_of_uuid, time_uuid
 from qdpi.store.cassandra.parts import OnCluster
 from qdpi.store.cassandra.session import Row
 from qdpi.store.cassandra.statements import Change, insert, select
-from qdpi.store.ports import VaultEntry
+from qdpi.store.rows import VaultEntry
 
 _COLUMNS: Final = ("session_id", "saved_ts", "page_id", "label", "notes", "event_id", "removed")
 _CHANGE: Final = insert("vault", _COLUMNS, timed=True)

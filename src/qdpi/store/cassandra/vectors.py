@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from qdpi.store.ports import Embedding
+from qdpi.store.rows import Embedding
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,9 +12,9 @@ from typing import Any, Final
 from qdpi.canon.book import Voice
 from qdpi.errors import BookRefused
 from qdpi.page_schema import Page
+from qdpi.store.columns import PAGE_COLUMNS, SIGNAL_COLUMNS, as_json, edge_rows, page_of, page_row, signal_row
 from qdpi.store.embedded.statements import OnDatabase, number, put, row, rows, upsert
-from qdpi.store.ports import CanonRevision
-from qdpi.store.rows import PAGE_COLUMNS, SIGNAL_COLUMNS, as_json, edge_rows, page_of, page_row, signal_row
+from qdpi.store.rows import CanonRevision
 
 _TEXTS: Final = ("title", "text")
 _PLACED: Final = (*(name for name in PAGE_COLUMNS if name not in _TEXTS), "extra_json")

@@ -9,10 +9,10 @@ from typing import Any
 
 from qdpi.ids import time_of_uuid, time_uuid
 from qdpi.sqlite import Database
+from qdpi.store.columns import as_json
 from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows, upsert
 from qdpi.store.embedded.vectors import Vectors
-from qdpi.store.ports import Embedding, IndexRow, Reading
-from qdpi.store.rows import as_json
+from qdpi.store.rows import Embedding, IndexRow, ReadingRow
 
 _READING = ("page_id", "revision", "extractor_version")
 
@@ -24,7 +24,7 @@ class Index(OnDatabase):
         super().__init__(database)
         self._vectors: dict[tuple[str, int], Vectors] = {}
 
-    async def put_readings(self, readings: Sequence[Reading]) -> None:
+    async def put_readings(self, readings: Sequence[ReadingRow]) -> None:
         """Store readings, each under its page, revision and extractor version."""
         columns = [
             {**reading.model_dump(exclude={"reading"}), "reading_json": as_json(reading.reading)}
@@ -35,11 +35,11 @@ class Index(OnDatabase):
 
     async def readings(
         self, pages: Collection[tuple[str, int]], extractor_version: str
-    ) -> Mapping[tuple[str, int], Reading]:
+    ) -> Mapping[tuple[str, int], ReadingRow]:
         """Return the kept readings of (page id, revision) pairs."""
         wanted = list(pages)
 
-        def read(connection: sqlite3.Connection) -> dict[tuple[str, int], Reading]:
+        def read(connection: sqlite3.Connection) -> dict[tuple[str, int], ReadingRow]:
             kept = (_reading(connection, *page, extractor_version) for page in wanted)
             return {(reading.page_id, reading.revision): reading for reading in kept if reading}
 
@@ -110,7 +110,7 @@ def _index_row(stored: dict[str, Any]) -> IndexRow:
     return IndexRow(**stored | {"created_ts": time_of_uuid(stored["created_ts"])})
 
 
-def _reading(connection: sqlite3.Connection, page_id: str, revision: int, extractor_version: str) -> Reading | None:
+def _reading(connection: sqlite3.Connection, page_id: str, revision: int, extractor_version: str) -> ReadingRow | None:
     sql = "SELECT * FROM readings WHERE page_id = ? AND revision = ? AND extractor_version = ?"
     found = row(connection, sql, page_id, revision, extractor_version)
-    return Reading(**found, reading=json.loads(found["reading_json"])) if found else None
+    return ReadingRow(**found, reading=json.loads(found["reading_json"])) if found else None

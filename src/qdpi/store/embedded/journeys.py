@@ -11,8 +11,7 @@ from qdpi.ids import microseconds, time_of_uuid, time_uuid
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
 from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows
-from qdpi.store.ports import SectionStatistics, Snapshot
-from qdpi.store.rows import SectionFigures, section_figures
+from qdpi.store.rows import SectionFigures, SectionStatistics, Snapshot, section_figures
 
 SNAPSHOTS_KEPT: Final = 50
 """How many snapshots of a journey are kept; any other is a fold away."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from qdpi.page_schema import Edges, Page, Signals
+from qdpi.store.columns import EdgeRow, edge_rows, edges_of, page_of, page_row, signal_row, signals_of
 from qdpi.store.embedded.statements import OnDatabase, put, row
-from qdpi.store.rows import EdgeRow, edge_rows, edges_of, page_of, page_row, signal_row, signals_of
 
 _SIGNALS_OF = "SELECT * FROM page_index_signals WHERE page_id = ?"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from qdpi.ids import microseconds, time_of_uuid, time_uuid
 from qdpi.store.embedded.statements import OnDatabase, row, rows
-from qdpi.store.ports import VaultEntry
+from qdpi.store.rows import VaultEntry
 
 _CHANGE = (
     "INSERT INTO vault (session_id, saved_ts, page_id, label, notes, event_id, at, removed) "

@@ -9,16 +9,7 @@ from uuid import UUID
 
 from qdpi.ids import from_microseconds, microseconds
 from qdpi.page_schema import Edges, Page, Signals
-from qdpi.store.rows import (
-    PAGE_COLUMNS,
-    SIGNAL_COLUMNS,
-    EdgeRow,
-    as_json,
-    edge_rows,
-    edges_of,
-    page_of,
-    page_row,
-)
+from qdpi.store.columns import PAGE_COLUMNS, SIGNAL_COLUMNS, EdgeRow, as_json, edge_rows, edges_of, page_of, page_row
 
 PAGE: Final = (*PAGE_COLUMNS, "at", "extra_json")
 SIGNALS: Final = ("page_id", *SIGNAL_COLUMNS, "revision", "canon_revision", "extra_json")

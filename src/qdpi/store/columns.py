@@ -1,0 +1,101 @@
+"""The models as rows: the plan's columns, and one JSON column for what has none of its own. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from qdpi.ids import time_uuid
+from qdpi.page_schema import Edges, EdgeType, Page, Signals
+
+PAGE_COLUMNS: Final = (
+    "page_id",
+    "char_hex",
+    "behavior",
+    "symbol_code",
+    "section",
+    "page_num",
+    "title",
+    "orientation",
+    "provenance",
+    "trajectory",
+    "return_to",
+    "text",
+    "created_at",
+    "author",
+    "version",
+    "revision",
+)
+"""The plan's columns of a page, and its revision."""
+
+SIGNAL_COLUMNS: Final = ("entities", "motifs", "unresolved_anchors", "novelty", "coherence")
+"""The plan's columns of a page's signals; the first three are sets there and JSON arrays here."""
+
+_SETS: Final = SIGNAL_COLUMNS[:3]
+
+
+class EdgeRow(NamedTuple):
+    """A row of `page_edges`. `created_at` is a function of the page and the edge's place among its edges."""
+
+    edge_type: str
+    created_at: str
+    target_id: str
+
+
+def page_row(page: Page) -> dict[str, Any]:
+    """Return a page by columns, `extra_json` last."""
+    rest = page.model_dump(mode="json")
+    row = {name: rest.pop(name) for name in PAGE_COLUMNS}
+    return {**row, "extra_json": as_json(rest)}
+
+
+def page_of(row: Mapping[str, Any]) -> Page:
+    """Return the page of such a row."""
+    columns = {name: row[name] for name in PAGE_COLUMNS}
+    return Page.model_validate({**json.loads(row["extra_json"]), **columns})
+
+
+def signal_row(page: Page) -> dict[str, Any]:
+    """Return a page's signals by columns, `extra_json` last: what edges and signals say beyond columns."""
+    signals = page.signals.model_dump(mode="json")
+    row = {name: signals.pop(name) for name in SIGNAL_COLUMNS}
+    row |= {name: as_json(row[name]) for name in _SETS}
+    return {**row, "extra_json": as_json({"edges": page.edges.model_extra, "signals": signals})}
+
+
+def signals_of(row: Mapping[str, Any]) -> Signals:
+    """Return the signals of such a row."""
+    columns = {name: json.loads(row[name]) if name in _SETS else row[name] for name in SIGNAL_COLUMNS}
+    return Signals.model_validate({**json.loads(row["extra_json"])["signals"], **columns})
+
+
+def edge_rows(page: Page) -> list[EdgeRow]:
+    """Return a page's edges as rows, clustered in their order."""
+    return [
+        EdgeRow(kind.value, time_uuid(page.created_at + timedelta(microseconds=place), page.page_id), target)
+        for place, (kind, target) in enumerate(page.edges.typed())
+    ]
+
+
+def edges_of(rows: Iterable[EdgeRow], extra_json: str) -> Edges:
+    """Return the edges of such rows, with the `extra_json` of their page's signals."""
+    targets: dict[str, list[str]] = {kind.value: [] for kind in EdgeType}
+    for row in sorted(rows, key=lambda row: UUID(row.created_at).time):
+        targets[row.edge_type].append(row.target_id)
+    return Edges.model_validate(
+        {
+            **json.loads(extra_json)["edges"],
+            "next_within": next(iter(targets[EdgeType.NEXT]), None),
+            "loop_back_to": next(iter(targets[EdgeType.LOOP]), None),
+            "forks": targets[EdgeType.FORK],
+            "mirrors": targets[EdgeType.MIRROR],
+        }
+    )
+
+
+def as_json(value: Any) -> str:
+    """Return a value as JSON that a person can read in the table."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
