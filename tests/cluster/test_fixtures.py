@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from qdpi.cluster import Kind, Node
-from qdpi.cluster.ready import answers
+from qdpi.cluster.readiness import answers
 
 
 def node_at(kind: Kind, address: str, port: str) -> Node:

@@ -13,9 +13,8 @@ import yaml
 from qdpi.cli.services import services
 from qdpi.cluster import Kind, environment
 from qdpi.cluster.artifacts import VERSIONS
-from qdpi.cluster.ports import free_ports
-from qdpi.cluster.running import SESSION_TIMEOUT
-from qdpi.cluster.setup import new_setup
+from qdpi.cluster.servers import SESSION_TIMEOUT
+from qdpi.cluster.setup import free_ports, new_setup
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "services.md").read_text(encoding="utf-8")

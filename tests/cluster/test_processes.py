@@ -10,7 +10,7 @@ import pytest
 
 from qdpi.cluster import Place
 from qdpi.cluster.processes import alone, gone, launch, pid_of, send, stop
-from qdpi.cluster.waiting import last_lines, trouble
+from qdpi.cluster.readiness import last_lines, trouble
 from qdpi.errors import ServicesFailed
 
 

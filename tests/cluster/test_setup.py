@@ -7,8 +7,7 @@ from random import Random
 import pytest
 
 from qdpi.cluster import Kind
-from qdpi.cluster.ports import free_ports, is_free
-from qdpi.cluster.setup import new_setup, read_setup, write_setup
+from qdpi.cluster.setup import free_ports, is_free, new_setup, read_setup, write_setup
 from qdpi.errors import InvalidInput, ServicesFailed
 
 HERE = "127.0.0.1"

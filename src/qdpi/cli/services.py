@@ -74,7 +74,7 @@ def status(as_json: bool, settings: Settings) -> None:
 def logs(name: str | None, lines: int, settings: Settings) -> None:
     """Print the end of a server's log, or of all."""
     from qdpi.cli.errors import note
-    from qdpi.cluster.waiting import last_lines
+    from qdpi.cluster.readiness import last_lines
     from qdpi.terminal.printable import printable
 
     servers = _servers(settings)

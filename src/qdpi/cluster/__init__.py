@@ -16,9 +16,8 @@ passwords or TLS. Ports and data outlive a restart; the directory is the caller'
 """
 
 from qdpi.cluster.cluster import Cluster, State, Status
-from qdpi.cluster.node import Kind, Node, Place
-from qdpi.cluster.options import BRIEF, Options
-from qdpi.cluster.running import Servers, environment, running
+from qdpi.cluster.servers import Servers, environment, running
+from qdpi.cluster.setup import BRIEF, Kind, Node, Options, Place
 
 __all__ = [
     "BRIEF",

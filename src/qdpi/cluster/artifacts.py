@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from qdpi.cluster.node import Kind
+from qdpi.cluster.setup import Kind
 from qdpi.cluster.tools import find_maven
 from qdpi.errors import ServicesFailed
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from qdpi.cluster.node import Node
+from qdpi.cluster.setup import Node
 from qdpi.cluster.tools import LEAST_JAVA, Java
 
 _EXPORTS: Final = (

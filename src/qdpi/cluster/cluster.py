@@ -16,13 +16,9 @@ from typing import NamedTuple
 from qdpi.cluster import processes
 from qdpi.cluster.artifacts import jars_of
 from qdpi.cluster.files import Programs, command_of, prepare
-from qdpi.cluster.node import Kind, Node, Place
-from qdpi.cluster.options import Options
-from qdpi.cluster.ports import is_free
-from qdpi.cluster.ready import answers, sees
-from qdpi.cluster.setup import Setup, new_setup, read_setup, write_setup
+from qdpi.cluster.readiness import answers, sees, until_ready
+from qdpi.cluster.setup import Kind, Node, Options, Place, Setup, is_free, new_setup, read_setup, write_setup
 from qdpi.cluster.tools import find_java
-from qdpi.cluster.waiting import until_ready
 from qdpi.errors import InvalidInput, ServicesFailed
 
 

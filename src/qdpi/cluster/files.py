@@ -10,9 +10,7 @@ from pathlib import Path
 import yaml
 
 from qdpi.cluster import cassandra, kafka
-from qdpi.cluster.node import Kind, Node, Place
-from qdpi.cluster.options import Options
-from qdpi.cluster.setup import Setup
+from qdpi.cluster.setup import Kind, Node, Options, Place, Setup
 from qdpi.cluster.tools import Java
 from qdpi.errors import ServicesFailed
 

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from qdpi.cluster.node import Node
-from qdpi.cluster.options import BRIEF
+from qdpi.cluster.setup import BRIEF, Node
 from qdpi.errors import InvalidInput
 
 _LARGEST_RECORD: Final = 24 << 20

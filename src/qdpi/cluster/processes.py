@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from qdpi.cluster.node import Place
+from qdpi.cluster.setup import Place
 from qdpi.errors import ServicesFailed
 
 _LAUNCHER: Final = Path(__file__).with_name("launch.py")

@@ -1,21 +1,129 @@
-"""What a cluster is set up as: its nodes and their ports, kept in a file while they are down too."""
+"""A node: one server of a cluster on this machine, and where everything of it lies."""
 
 from __future__ import annotations
 
 import base64
+import errno
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+import socket
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
-from qdpi.cluster.node import Kind, Node
-from qdpi.cluster.ports import free_ports
-from qdpi.errors import InvalidInput
+from qdpi.errors import InvalidInput, ServicesFailed
 
+BRIEF: Final = ("-XX:TieredStopAtLevel=1",)
+"""Java's options for servers that live for minutes: it compiles quickly, not well."""
+_RANGE: Final = range(20_000, 32_000)
+"""Below the ports that systems give to outgoing connections, which would take them from a stopped server."""
 SIZES: Final = (1, 3)
+
+
+class Kind(StrEnum):
+    """What a node serves."""
+
+    KAFKA = "kafka"
+    CASSANDRA = "cassandra"
+
+
 _PORTS: Final = {Kind.KAFKA: ("open", "controller", "guarded"), Kind.CASSANDRA: ("native", "storage")}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node: `number` counts from 1 among those of its kind; `ports` by what each is for."""
+
+    kind: Kind
+    number: int
+    host: str
+    ports: Mapping[str, int]
+
+    @property
+    def name(self) -> str:
+        """Its name, such as kafka-1."""
+        return f"{self.kind}-{self.number}"
+
+    @property
+    def address(self) -> str:
+        """Where clients reach it, host:port."""
+        return f"{self.host}:{self.ports['open' if self.kind is Kind.KAFKA else 'native']}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node's files lie."""
+
+    directory: Path
+
+    @property
+    def data(self) -> Path:
+        """What it stores."""
+        return self.directory / "data"
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return self.directory / "log"
+
+    @property
+    def pid_file(self) -> Path:
+        """Its process's id, locked while that lives."""
+        return self.directory / "pid"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How servers are started.
+
+    `kafka_guard`: the properties of a second listener of every broker, at `Servers.guarded_kafka`; `protocol` is
+    its security protocol, the others are Kafka's without `listener.name.guarded.`, such as
+    `sasl.enabled.mechanisms`, `plain.sasl.jaas.config` or `ssl.keystore.certificate.chain`.
+    `kafka`: further server.properties. `cassandra`: values put over those of cassandra.yaml, such as
+    `{"authenticator": "PasswordAuthenticator"}`. `java`: further options of Java, such as `BRIEF`.
+    `patience`: how many seconds a server may take to start.
+    """
+
+    kafka_guard: Mapping[str, str] = field(default_factory=dict)
+    kafka: Mapping[str, str] = field(default_factory=dict)
+    cassandra: Mapping[str, Any] = field(default_factory=dict)
+    java: tuple[str, ...] = ()
+    patience: float = 180.0
+
+
+def free_ports(hosts: Sequence[str], count: int, random: Random) -> list[int]:
+    """Return ports, each free on all of these addresses. Raises `ServicesFailed`."""
+    found: list[int] = []
+    for port in random.sample(_RANGE, len(_RANGE)):
+        if all(is_free(host, port) for host in hosts):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise ServicesFailed(
+        f"No {count} ports of {_RANGE.start} to {_RANGE.stop} are free.", next_step="Stop some server."
+    )
+
+
+def is_free(host: str, port: int) -> bool:
+    """Tell whether a server could listen there. Raises `ServicesFailed` where the address is not this machine's."""
+    with closing(socket.socket()) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise ServicesFailed(f"{host} is no address of this machine.", next_step=_adding(host)) from error
+            return False
+    return True
+
+
+def _adding(host: str) -> str:
+    command = f"ifconfig lo0 alias {host}" if sys.platform == "darwin" else f"ip address add {host}/8 dev lo"
+    return f"Run `sudo {command}`, and try again."
 
 
 @dataclass(frozen=True, slots=True)

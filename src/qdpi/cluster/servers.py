@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from random import SystemRandom
 from typing import Final
 
 from qdpi.cluster.cluster import Cluster
-from qdpi.cluster.keeper import keeper
-from qdpi.cluster.node import Kind
-from qdpi.cluster.options import Options
-from qdpi.cluster.setup import Setup
+from qdpi.cluster.setup import Kind, Options, Setup
 
 SESSION_TIMEOUT: Final = "2"
 """After how many seconds our brokers' groups count a silent member as dead."""
+_PROGRAM: Final = "import sys; from pathlib import Path; from qdpi.cluster.servers import keep; keep(Path(sys.argv[1]))"
 
 
 def environment(setup: Setup, kinds: Collection[Kind] = tuple(Kind)) -> dict[str, str]:
@@ -69,3 +70,23 @@ async def running(
             yield servers
         finally:
             await servers.down()
+
+
+@contextmanager
+def keeper(directory: Path) -> Iterator[None]:
+    """Have a directory's servers brought down at the end of a block, or of this process."""
+    # A session of its own: Ctrl-C is for us, and it must outlive us.
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", _PROGRAM, directory],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    ):
+        yield  # leaving closes its standard input, and waits for it
+
+
+def keep(directory: Path) -> None:
+    """Read standard input to its end, and bring the servers of a directory down."""
+    sys.stdin.buffer.read()
+    if directory.is_dir():
+        asyncio.run(Cluster(directory, os.environ, random=SystemRandom()).down())
