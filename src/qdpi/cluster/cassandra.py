@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from qdpi.cluster.setup import Node
-from qdpi.cluster.tools import LEAST_JAVA, Java
+import yaml
+
+from qdpi.cluster.setup import Node, Options, Place, Setup
+from qdpi.cluster.tools import LEAST_JAVA, Java, Programs
 
 _EXPORTS: Final = (
     "java.base/jdk.internal.misc",
@@ -58,6 +60,21 @@ LOGBACK: Final = """<configuration>
 """
 PERIODIC: Final = {"commitlog_sync": "periodic", "commitlog_sync_period": "10s"}
 """How a node syncs that does not wait for its disk at every write."""
+
+
+async def prepare(node: Node, setup: Setup, place: Place, programs: Programs, options: Options) -> None:
+    """Write a node's cassandra.yaml and logback.xml."""
+    place.data.mkdir(parents=True, exist_ok=True)
+    values = configuration(node, setup.of(node.kind), place.data, options.cassandra)
+    (place.directory / "cassandra.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    (place.directory / "logback.xml").write_text(LOGBACK, encoding="utf-8")
+
+
+def command(node: Node, setup: Setup, place: Place, programs: Programs, options: Options) -> list[str]:
+    """Return the command that starts a node from its prepared files."""
+    alone = len(setup.of(node.kind)) == 1
+    java_options = options.java_options(1_024 if alone else 512)
+    return serve_command(programs.java, programs.jars, place.directory, java_options, alone=alone)
 
 
 def configuration(node: Node, fellows: Sequence[Node], data: Path, changed: Mapping[str, Any]) -> dict[str, Any]:

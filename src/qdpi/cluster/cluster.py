@@ -11,15 +11,17 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from qdpi.cluster import processes
+from qdpi.cluster import cassandra, kafka, processes
 from qdpi.cluster.artifacts import jars_of
-from qdpi.cluster.files import Programs, command_of, prepare
 from qdpi.cluster.readiness import answers, sees, until_ready
 from qdpi.cluster.setup import Kind, Node, Options, Place, Setup, is_free, new_setup, read_setup, write_setup
-from qdpi.cluster.tools import find_java
+from qdpi.cluster.tools import Programs, find_java
 from qdpi.errors import InvalidInput, ServicesFailed
+
+_PREPARE: Final = {Kind.KAFKA: kafka.prepare, Kind.CASSANDRA: cassandra.prepare}
+_COMMAND: Final = {Kind.KAFKA: kafka.command, Kind.CASSANDRA: cassandra.command}
 
 
 class State(StrEnum):
@@ -191,7 +193,7 @@ class Cluster:
 
     async def _start(self, nodes: Sequence[Node], setup: Setup, programs: Mapping[Kind, Programs]) -> None:
         await asyncio.gather(
-            *(prepare(node, setup, self.place(node), programs[node.kind], self._options) for node in nodes)
+            *(_PREPARE[node.kind](node, setup, self.place(node), programs[node.kind], self._options) for node in nodes)
         )
         for node in nodes:
             self._launch(node, setup, programs)
@@ -199,7 +201,7 @@ class Cluster:
     def _launch(self, node: Node, setup: Setup, programs: Mapping[Kind, Programs]) -> None:
         place = self.place(node)
         # Not in a thread: whoever is cancelled must know what was launched, to stop it.
-        processes.launch(place, command_of(node, setup, place, programs[node.kind], self._options))
+        processes.launch(place, _COMMAND[node.kind](node, setup, place, programs[node.kind], self._options))
         self._tell(f"{node.name} starts; its log is {place.log}")
 
     async def _ready(self, nodes: Iterable[Node], setup: Setup) -> None:

@@ -5,13 +5,16 @@ https://kafka.apache.org/44/configuration/broker-configs/ says what each propert
 
 from __future__ import annotations
 
+import asyncio
 import re
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from qdpi.cluster.setup import BRIEF, Node
-from qdpi.errors import InvalidInput
+from qdpi.cluster.setup import BRIEF, Node, Options, Place, Setup
+from qdpi.cluster.tools import Programs
+from qdpi.errors import InvalidInput, ServicesFailed
 
 _LARGEST_RECORD: Final = 24 << 20
 """A dead letter takes 16 MiB, and the request that carries it a little more."""
@@ -23,6 +26,34 @@ _LOGGING: Final = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
 )
+
+
+async def prepare(node: Node, setup: Setup, place: Place, programs: Programs, options: Options) -> None:
+    """Write a node's server.properties, and format its storage where there is none. Raises `ServicesFailed`."""
+    place.data.mkdir(parents=True, exist_ok=True)
+    values = {**properties(node, setup.of(node.kind), place.data, options.kafka_guard), **options.kafka}
+    file = _file(place)
+    file.write_text(properties_text(values), encoding="utf-8")
+    if not (place.data / "meta.properties").exists():
+        await _run(format_command(programs.java.program, programs.jars, file, setup.cluster_id), node)
+
+
+def command(node: Node, setup: Setup, place: Place, programs: Programs, options: Options) -> list[str]:
+    """Return the command that starts a node from its prepared files."""
+    java_options = options.java_options(512 if len(setup.of(node.kind)) == 1 else 384)
+    return serve_command(programs.java.program, programs.jars, _file(place), java_options)
+
+
+def _file(place: Place) -> Path:
+    return place.directory / "server.properties"
+
+
+async def _run(command: Sequence[str], node: Node) -> None:
+    child = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+    output, _ = await child.communicate()
+    if child.returncode:
+        last = output.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+        raise ServicesFailed(f"{node.name} has no storage: {last[0][:300]}")
 
 
 def properties(node: Node, fellows: Sequence[Node], data: Path, guard: Mapping[str, str]) -> dict[str, str]:

@@ -94,6 +94,10 @@ class Options:
     java: tuple[str, ...] = ()
     patience: float = 180.0
 
+    def java_options(self, heap_mib: int) -> list[str]:
+        """Return Java's options for a server with a heap of at most so many MiB."""
+        return [f"-Xms{heap_mib // 2}m", f"-Xmx{heap_mib}m", *self.java]
+
 
 def free_ports(hosts: Sequence[str], count: int, random: Random) -> list[int]:
     """Return ports, each free on all of these addresses. Raises `ServicesFailed`."""

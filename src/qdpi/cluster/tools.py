@@ -25,6 +25,13 @@ class Java(NamedTuple):
     release: int
 
 
+class Programs(NamedTuple):
+    """What a server runs with: Java, and the directory of its jars."""
+
+    java: Java
+    jars: Path
+
+
 def find_java(environ: Mapping[str, str]) -> Java:
     """Return the Java of JAVA_HOME or PATH that the servers run on, the first of them.
 
