@@ -1,4 +1,4 @@
-"""A journey's outcomes some at a time, whichever store they are in, however many they are."""
+"""A journey's outcomes in pages of bounded size."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from qdpi.outcome import Outcome
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Outcomes
 
 AT_ONCE: Final = 50
-"""How many outcomes are read at once."""
+"""Outcomes in one page."""
 
 
-async def outcomes_of(store: PageStore, journey: str, head: int | None = None) -> AsyncIterator[list[Outcome]]:
-    """Give a journey's outcomes in their order: up to the seq `head`, or without it to the newest there is then."""
+async def outcomes_of(store: Outcomes, journey: str, head: int | None = None) -> AsyncIterator[list[Outcome]]:
+    """Yield pages of a journey's outcomes in order, up to the seq `head`, by default up to the newest."""
     after = 0
     while head is None or after < head:
         limit = AT_ONCE if head is None else min(AT_ONCE, head - after)
@@ -24,8 +24,8 @@ async def outcomes_of(store: PageStore, journey: str, head: int | None = None) -
         yield found
 
 
-async def outcomes_before(store: PageStore, journey: str, seq: int) -> AsyncIterator[list[Outcome]]:
-    """Give a journey's outcomes below a seq, the newest first, a few more at each reading."""
+async def outcomes_before(store: Outcomes, journey: str, seq: int) -> AsyncIterator[list[Outcome]]:
+    """Yield pages of a journey's outcomes below a seq, the newest first; pages grow from 1 to `AT_ONCE`."""
     below, limit = seq, 1
     while below > 1:
         after = max(0, below - 1 - limit)

@@ -1,7 +1,9 @@
-"""The page store as the rest of the package sees it.
+"""The ports of the page store.
 
-A journey is one partition with a head; outcomes enter it by one conditional write. Everything else is a
-projection: idempotent, keyed by what it is about, and versioned, so that a late writer loses.
+A journey is one partition with a head; outcomes enter it by one conditional write (`Outcomes`). Everything else is a
+projection: idempotent, keyed by its subject, and versioned, so that a late write loses.
+
+Every method raises `StoreUnavailable` during an outage, and every write may be repeated.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from qdpi.store.rows import (
 
 
 class CommitResult(BaseModel):
-    """Base of what `commit_outcome` returns."""
+    """Base of the results of `commit_outcome`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -37,26 +39,26 @@ class Committed(CommitResult):
 
 
 class Answered(CommitResult):
-    """The request already has an outcome: this one, and no other."""
+    """The request already has this outcome."""
 
     outcome: Outcome
 
 
 class Moved(CommitResult):
-    """The journey has moved on: its head is this seq, so the run must fold and decide again."""
+    """The journey's head is this seq, not the one given: the run must fold and decide again."""
 
     head: int
 
 
-class PageStore(Protocol):
-    """Every method raises `StoreUnavailable` while the store is away; every write may be repeated."""
+class Lifecycle(Protocol):
+    """Opening and closing a store."""
 
     async def open(self) -> None:
         """Connect, apply the schema where the adapter owns it, and warm up. Idempotent."""
         ...
 
     async def close(self) -> None:
-        """Let go of everything. Idempotent."""
+        """Release all connections, files and threads. Idempotent."""
         ...
 
     async def ping(self) -> None:
@@ -64,27 +66,32 @@ class PageStore(Protocol):
         ...
 
     async def settle(self) -> None:
-        """Return when every write before this survives a power cut; a store that waits for that always does."""
+        """Return when every write before this call survives a power failure.
+
+        Returns at once where the store acknowledges only such writes.
+        """
         ...
 
-    # the journey's own partition: only conditional writes
+
+class Outcomes(Protocol):
+    """Outcomes and attempts: the journey's own partition. Only conditional writes."""
 
     async def commit_outcome(
         self, session_id: str, request_id: str, head: int, outcome: Outcome
     ) -> Committed | Answered | Moved:
         """Store an outcome as `head + 1`, if the head is `head` and the request has no outcome yet.
 
-        Durable when it returns. After an ambiguous answer the adapter reads again, serially, and tells.
-        Raises `ValueError` for an outcome that says another journey, request or seq than it is given.
+        Durable on return. After an ambiguous answer of its server the adapter reads again, serially, and returns what
+        it finds. Raises `ValueError` where the outcome's journey, request or seq differ from the arguments.
         """
         ...
 
     async def outcome(self, session_id: str, request_id: str) -> Outcome | None:
-        """Return a request's outcome, read so that no committed one is missed."""
+        """Return a request's outcome. Linearizable: sees every committed outcome."""
         ...
 
     async def last_outcome(self, session_id: str) -> Outcome | None:
-        """Return the journey's newest outcome, read so that no committed one is missed."""
+        """Return the journey's newest outcome. Linearizable: sees every committed outcome."""
         ...
 
     async def outcomes(self, session_id: str, *, after: int = 0, limit: int = 1_000) -> list[Outcome]:
@@ -95,25 +102,25 @@ class PageStore(Protocol):
         """Claim and return the next attempt number of a request, from 1: higher than every one before."""
         ...
 
-    # projections of outcomes
+    def journeys(self) -> AsyncIterator[str]:
+        """Yield every journey that has an outcome, each once, in no order."""
+        ...
+
+    async def has_journeys(self) -> bool:
+        """Return whether any journey has an outcome."""
+        ...
+
+
+class Pages(Protocol):
+    """Pages with their edges and signals."""
 
     async def link_page(self, page: Page) -> None:
-        """Store a page's edges and signals."""
+        """Store a page's edges and signals; a lower revision never replaces a higher one."""
         ...
 
     async def put_page(self, page: Page) -> None:
         """Store a page; a lower revision never replaces a higher one."""
         ...
-
-    async def append_log(self, entries: Sequence[LogEntry]) -> None:
-        """Store rows of the events log, each event once: a repeat with another time or body changes nothing."""
-        ...
-
-    async def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Store a journey's snapshot and its section figures; an older seq never replaces a newer one."""
-        ...
-
-    # reading
 
     async def page(self, page_id: str) -> Page | None:
         """Return a page: of a canon page its newest revision."""
@@ -127,6 +134,14 @@ class PageStore(Protocol):
         """Return the stored signals of a page, None where none were ever stored."""
         ...
 
+
+class Log(Protocol):
+    """A journey's events log, snapshots and section statistics: projections of its outcomes."""
+
+    async def append_log(self, entries: Sequence[LogEntry]) -> None:
+        """Store rows of the events log, each event once: a repeat with another time or body changes nothing."""
+        ...
+
     async def log(
         self, session_id: str, *, since: datetime | None = None, topic: str | None = None, limit: int = 10_000
     ) -> list[LogEntry]:
@@ -137,7 +152,15 @@ class PageStore(Protocol):
         ...
 
     async def logged(self, session_id: str, event_id: str) -> LogEntry | None:
-        """Return a journey's row of one event as it first was, None where it was never logged."""
+        """Return the first row of an event in a journey's log, None where it was never logged."""
+        ...
+
+    def logged_journeys(self) -> AsyncIterator[str]:
+        """Yield every journey that has a row of the events log, each once, in no order."""
+        ...
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Store a journey's snapshot and its section figures; an older seq never replaces a newer one."""
         ...
 
     async def snapshot(self, session_id: str) -> Snapshot | None:
@@ -145,47 +168,37 @@ class PageStore(Protocol):
         ...
 
     async def section_statistics(self, section: int) -> SectionStatistics:
-        """Return the sums over the journeys that ever departed from a section; all zero where none did."""
+        """Return the sums over the journeys that ever departed from a section; all zero without any."""
         ...
 
     async def section_figures(self, session_id: str) -> Mapping[int, SectionFigures]:
         """Return a journey's figures by section: of every section that it ever departed from, zeros included."""
         ...
 
-    def journeys(self) -> AsyncIterator[str]:
-        """Give every journey that has an outcome, each once, in no order."""
-        ...
 
-    def logged_journeys(self) -> AsyncIterator[str]:
-        """Give every journey that has a row of the events log, each once, in no order."""
-        ...
-
-    async def has_journeys(self) -> bool:
-        """Tell whether any journey has an outcome."""
-        ...
-
-    # the canon
+class Canon(Protocol):
+    """Revisions of the canon: prepared page by page, then made current in one write."""
 
     async def put_canon(self, revision: int, position: int, pages: Sequence[Page]) -> None:
-        """Store canon pages of a revision that is being prepared: `pages[i]` stands at `position + i`.
+        """Store canon pages of a revision in preparation: `pages[i]` at ring position `position + i`.
 
-        Without effect on a revision that is out already, and on the text of a page revision that is.
+        Has no effect on a published revision, nor on the text of a published revision of a page.
         """
         ...
 
     async def switch_canon(self, revision: CanonRevision) -> None:
-        """Make a prepared revision the current one, in one write; the highest that is out is current.
+        """Publish a prepared revision in one write; the highest published revision is current.
 
-        Raises `BookRefused` where another book is out under that number, or pages of it are missing.
+        Raises `BookRefused` where another book is published under that number, or pages of it are missing.
         """
         ...
 
     async def canon_number(self) -> int | None:
-        """Return the number of the current revision: cheap enough to be asked at every press."""
+        """Return the number of the current revision: cheap enough to be called at every press."""
         ...
 
     async def canon(self, revision: int | None = None) -> CanonRevision | None:
-        """Return a revision of the canon, by default the current one."""
+        """Return a published revision of the canon, by default the current one."""
         ...
 
     async def canon_pages(self, revision: int) -> list[Page]:
@@ -196,7 +209,9 @@ class PageStore(Protocol):
         """Return every revision of a canon page, the oldest first."""
         ...
 
-    # the index
+
+class Index(Protocol):
+    """Readings, vectors, and the reader's index of pages."""
 
     async def put_readings(self, readings: Sequence[ReadingRow]) -> None:
         """Store readings, each under its page, revision and extractor version."""
@@ -205,7 +220,7 @@ class PageStore(Protocol):
     async def readings(
         self, pages: Collection[tuple[str, int]], extractor_version: str
     ) -> Mapping[tuple[str, int], ReadingRow]:
-        """Return the kept readings of (page id, revision) pairs."""
+        """Return the stored readings of (page id, revision) pairs."""
         ...
 
     async def put_embeddings(self, embeddings: Sequence[Embedding]) -> None:
@@ -213,7 +228,7 @@ class PageStore(Protocol):
         ...
 
     async def embeddings(self, page_ids: Collection[str]) -> Mapping[str, Embedding]:
-        """Return the vectors of pages, those that have one."""
+        """Return the vectors of the pages that have one, by page id."""
         ...
 
     async def nearest(self, vector: bytes, model: str, k: int) -> list[tuple[str, float]]:
@@ -221,7 +236,7 @@ class PageStore(Protocol):
         ...
 
     async def index_pages(self, rows: Sequence[IndexRow]) -> None:
-        """Store rows of the index of pages."""
+        """Store rows of the index of pages; a lower revision never replaces a higher one."""
         ...
 
     async def index(self, character_id: str, section: int) -> list[IndexRow]:
@@ -229,23 +244,29 @@ class PageStore(Protocol):
         ...
 
     async def index_row(self, character_id: str, section: int, page_id: str) -> IndexRow | None:
-        """Return one page's row of that index, None where there is none."""
+        """Return one page's row of that index, None without one."""
         ...
 
-    # the vault
+
+class Vault(Protocol):
+    """The pages that readers saved."""
 
     async def save(self, entry: VaultEntry) -> None:
-        """Save a page in a vault, or relabel it: the newest change (by time, then event id) stands."""
+        """Save a page in a vault, or relabel it. The newest change (by time, then event id) wins."""
         ...
 
     async def unsave(self, session_id: str, page_id: str, at: datetime, event_id: str) -> None:
-        """Take a page out of a vault, unless a newer change saved it."""
+        """Remove a page from a vault, unless a newer change saved it."""
         ...
 
     async def saved(self, session_id: str, page_id: str) -> VaultEntry | None:
-        """Return a page's entry in a reader's vault, None where it is not in it."""
+        """Return a page's entry in a reader's vault, None where it is not saved."""
         ...
 
     async def vault(self, session_id: str) -> list[VaultEntry]:
-        """Return what a reader saved, the oldest first."""
+        """Return a reader's saved pages, the oldest first."""
         ...
+
+
+class PageStore(Lifecycle, Outcomes, Pages, Log, Canon, Index, Vault, Protocol):
+    """All six ports, with their lifecycle: what an adapter implements."""
