@@ -24,8 +24,7 @@ from qdpi.events import (
 )
 from qdpi.ids import derived_id, time_uuid
 from qdpi.journey import JourneyState
-from qdpi.page_schema import Page, Receipt
-from qdpi.search.analysis import Reading
+from qdpi.page_schema import Page, Reading, Receipt
 
 GENERATOR_GROUP = "qdpi.page_generator"
 """The consumer group whose dead letters a failed outcome tells of."""

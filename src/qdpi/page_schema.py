@@ -6,17 +6,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from qdpi.errors import InvalidInput
 from qdpi.symbols import Trajectory, decode_symbol, profile_of
 
 RECEIPT_VERSION: Final = 1
 CANON_PAGE_ID: Final = re.compile(r"S([0-9]{2})-P([0-9]{4}|[1-9][0-9]{4,5})", re.ASCII)
 """A canon page's id: its section, and its number in the whole book."""
+
+
+_READING_LISTS: Final = ("hooks", "entities", "motifs", "anchors")
 
 
 class Value(BaseModel):
@@ -66,6 +72,67 @@ class Signals(Value):
     unresolved_anchors: tuple[str, ...] = ()
     novelty: float = 1.0
     coherence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A page read (X: summary, hooks) and indexed (Y: entities, motifs, anchors, scores)."""
+
+    summary: str
+    """The page's most central sentences in their order, at most 300 characters."""
+    hooks: tuple[str, ...]
+    """Sentences a next page could take up: the last one, the last open question, the densest image."""
+    entities: tuple[str, ...]
+    """Names, the most frequent first."""
+    motifs: tuple[str, ...]
+    """Stemmed content words, the heaviest first."""
+    anchors: tuple[str, ...]
+    """Questions that the page leaves open, in their order; the last four."""
+    scores: dict[str, float]
+    """`novelty` and `coherence`, each 0..1."""
+    version: str
+    """The version of the extractor: other versions may read the same text otherwise."""
+
+    @property
+    def terms(self) -> frozenset[str]:
+        """What the page holds, lower-case: motifs and entities, for comparing pages."""
+        return frozenset((*self.motifs, *(name.lower() for name in self.entities)))
+
+    def as_dict(self) -> dict[str, object]:
+        """The reading as a JSON object."""
+        return {name: list(value) if name in _READING_LISTS else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, object]) -> Reading:
+        """The reading of a stored row. Raises InvalidInput where a field is missing, unknown or mistyped."""
+        names = {field.name for field in fields(cls)}
+        if names != stored.keys():
+            raise InvalidInput(f"The fields of a stored reading differ: {sorted(names ^ stored.keys())}.")
+        lists = {name: _strings(name, stored[name]) for name in _READING_LISTS}
+        return cls(
+            summary=_string("summary", stored["summary"]),
+            scores=_scores(stored["scores"]),
+            version=_string("version", stored["version"]),
+            **lists,
+        )
+
+
+def _string(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"{name} of a stored reading is {type(value).__name__}, not a string.")
+    return value
+
+
+def _strings(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise InvalidInput(f"{name} of a stored reading is {type(value).__name__}, not a list.")
+    return tuple(_string(name, item) for item in value)
+
+
+def _scores(value: object) -> dict[str, float]:
+    if not isinstance(value, Mapping) or not all(isinstance(score, (int, float)) for score in value.values()):
+        raise InvalidInput(f"scores of a stored reading are no numbers by name: {value!r:.80}.")
+    return {str(name): float(score) for name, score in value.items()}
 
 
 class Check(Value):
@@ -161,6 +228,24 @@ class Placement(Value):
     anchor_section: int
     depth: int
     branch_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How one of the sixteen characters sounds and looks.
+
+    `profile` describes the voice in a few sentences; `source` says whether it was written by the book's
+    author (`profile`) or measured on the section's own pages (`section`). `color` is `#rrggbb`.
+    `symbol_svg` is the author's own drawing, already held to shapes only, or None.
+    """
+
+    character: int
+    slug: str
+    name: str
+    profile: str
+    color: str
+    symbol_svg: str | None = None
+    source: Literal["profile", "section"] = "profile"
 
 
 class Page(Value):

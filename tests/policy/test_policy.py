@@ -25,8 +25,8 @@ from qdpi.policy import (
     require_return,
     ttl,
 )
+from qdpi.policy.situation import novelty_against
 from qdpi.search.analysis import read_text
-from qdpi.search.signals import novelty_against
 from qdpi.symbols import CHARACTER_NAMES, PROFILES, Choice, Profile, Provenance, Trajectory
 
 T0, T1, T2, T3 = Trajectory

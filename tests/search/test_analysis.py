@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.search.own_pages import LEDGER, LIGHTHOUSE, ORCHARD, OWN_PAGES
 
 from qdpi.errors import InvalidInput
-from qdpi.search.analysis import EXTRACTOR_VERSION, Reading, inverse_document_frequency, read_text
+from qdpi.page_schema import Reading
+from qdpi.search.analysis import EXTRACTOR_VERSION, inverse_document_frequency, read_text
 from qdpi.search.text import FUNCTION_WORDS, sentences
 
 ANY_WORD = [*LIGHTHOUSE.split(), "Dr.", "—", "שלום", "世界", "🙂", "\ud800"]
@@ -89,7 +90,7 @@ def test_a_reading_says_which_extractor_made_it_and_keeps_the_version_it_was_sto
 
 
 def test_an_empty_page_holds_nothing() -> None:
-    assert read_text(" \n ") == Reading("", (), (), (), (), {"novelty": 0.0, "coherence": 0.0})
+    assert read_text(" \n ") == Reading("", (), (), (), (), {"novelty": 0.0, "coherence": 0.0}, EXTRACTOR_VERSION)
 
 
 @pytest.mark.parametrize("page", OWN_PAGES, ids=["lighthouse", "orchard", "ledger"])

@@ -276,7 +276,7 @@ def test_importing_retrieval_loads_neither_index_nor_vectors() -> None:
     code = (
         "import sys, qdpi.search\n"
         "assert 'numpy' not in sys.modules\n"
-        "import qdpi.search.analysis, qdpi.search.signals\n"
+        "import qdpi.search.analysis\n"
         "assert 'numpy' not in sys.modules\n"
         "import qdpi.search.hybrid, qdpi.search.checks\n"
         "assert not {'bm25s', 'wordllama', 'tokenizers', 'tqdm', 'numba'} & sys.modules.keys()\n"

@@ -12,12 +12,12 @@ from random import Random
 from qdpi.errors import ModelUnreachable
 from qdpi.events import Phase
 from qdpi.language.port import LanguageModel
-from qdpi.page_schema import Validation
+from qdpi.page_schema import Reading, Validation
 from qdpi.policy.placement import bind
 from qdpi.program import QDPIProgram
 from qdpi.program.brief import Brief
 from qdpi.program.draft import Draft, Finished, Progress, Run
-from qdpi.search.analysis import Reading, read_text
+from qdpi.search.analysis import read_text
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from qdpi.canon.book import Voice
 from qdpi.events import Fault, PageDone, PageFailed, PageRequest, headers_of
 from qdpi.ids import derived_id, page_id, request_id
 from qdpi.journey import Branch, JourneyState, fold
@@ -19,6 +18,7 @@ from qdpi.page_schema import (
     Receipt,
     Signals,
     Validation,
+    Voice,
 )
 from qdpi.store.rows import CanonRevision, Embedding, IndexRow, ReadingRow, Snapshot, VaultEntry
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, Trajectory, decode_symbol, encode_symbol

@@ -18,7 +18,6 @@ from tests.support import factories
 
 from qdpi.bootstrap import build_system, opened
 from qdpi.bus.port import Start
-from qdpi.canon.book import Voice
 from qdpi.events import Ask, Fault, PageDelta, PageDone, PageFailed, Phase, Press, decode
 from qdpi.gateway.app import create_app
 from qdpi.gateway.server import GatewayServer
@@ -26,6 +25,7 @@ from qdpi.gateway.streams.hub import Hub
 from qdpi.ids import derived_id, request_id
 from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome
+from qdpi.page_schema import Voice
 from qdpi.retry import Backoff
 from qdpi.search.thresholds import Thresholds
 from qdpi.settings import Settings

@@ -10,12 +10,11 @@ from tests.support import factories
 from qdpi.events import PageDone, PageFailed
 from qdpi.ids import page_id
 from qdpi.journey import JourneyState, fold
-from qdpi.page_schema import Page, PolicyVerdict
+from qdpi.page_schema import Page, PolicyVerdict, Reading
 from qdpi.policy import Situation, decide
 from qdpi.policy.placement import Standing, bind, stand
 from qdpi.policy.ring import Ring
 from qdpi.policy.situation import situation_of, terms_of
-from qdpi.search.analysis import Reading
 from qdpi.symbols import Trajectory, profile_of
 
 
@@ -34,6 +33,7 @@ def reading(*terms: str, questions: int = 0) -> Reading:
         motifs=terms,
         anchors=tuple(f"question {n}?" for n in range(questions)),
         scores={"novelty": 1.0, "coherence": 1.0},
+        version="test",
     )
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
+from importlib import resources
 from pathlib import Path
 from typing import Final
 
 from qdpi.canon.assembly import Progress
-from qdpi.canon.book import Book, CanonPage, Voice
+from qdpi.canon.book import Book, CanonPage
 from qdpi.canon.layouts.corpus import is_corpus, read_corpus
 from qdpi.canon.layouts.markdown import is_markdown, read_markdown
 from qdpi.canon.layouts.texts_json import read_texts_json
 from qdpi.errors import BookRefused
 
-__all__ = ["Book", "CanonPage", "Progress", "Voice", "own_book", "read_book"]
+__all__ = ["Book", "CanonPage", "Progress", "own_book", "read_book"]
 
 _CORPORA: Final = (".", "corpus", "gibsey-canon/corpus")
 _TEXTS: Final = ("texts.json", "src/assets/texts.json")
@@ -38,7 +38,7 @@ def read_book(path: Path, *, progress: Progress | None = None) -> Book:
 
 def own_book() -> Book:
     """Read the short book that ships inside the package."""
-    with as_file(files("qdpi") / "book" / "corpus") as root:
+    with resources.as_file(resources.files("qdpi") / "book" / "corpus") as root:
         return read_book(root)
 
 

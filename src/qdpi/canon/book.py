@@ -7,7 +7,8 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Literal
+
+from qdpi.page_schema import Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +30,6 @@ class CanonPage:
     def text_hash(self) -> str:
         """SHA-256 (hex) of the text and the title: another hash is another revision of the page."""
         return _sha256(f"{self.text}\0{self.title}")
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """How one of the sixteen characters sounds and looks.
-
-    `profile` describes the voice in a few sentences; `source` says whether it was written by the book's
-    author (`profile`) or measured on the section's own pages (`section`). `color` is `#rrggbb`.
-    `symbol_svg` is the author's own drawing, already held to shapes only, or None.
-    """
-
-    character: int
-    slug: str
-    name: str
-    profile: str
-    color: str
-    symbol_svg: str | None = None
-    source: Literal["profile", "section"] = "profile"
 
 
 @dataclass(frozen=True, slots=True)

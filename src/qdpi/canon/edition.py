@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from qdpi.canon.book import Voice
-from qdpi.page_schema import Page
+from qdpi.page_schema import Page, Reading, Voice
 from qdpi.policy.ring import Ring
-from qdpi.search.analysis import Reading
 from qdpi.search.checks import CanonGrams, Thresholds
 from qdpi.search.hybrid import HybridRetriever
 from qdpi.store.rows import CanonRevision

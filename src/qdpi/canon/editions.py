@@ -12,8 +12,8 @@ import numpy as np
 from qdpi.canon.edition import Edition
 from qdpi.canon.revision import assemble, passages_of
 from qdpi.errors import NoBook, UnknownPage
-from qdpi.page_schema import Page
-from qdpi.search.analysis import EXTRACTOR_VERSION, Reading, read_text
+from qdpi.page_schema import Page, Reading
+from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.search.hybrid import Embedder, SemanticIndex, from_bytes
 from qdpi.store.paging import outcomes_before
 from qdpi.store.ports import PageStore

@@ -11,9 +11,9 @@ from typing import Final
 
 from qdpi.canon.book import Book
 from qdpi.canon.edition import Edition
-from qdpi.page_schema import Edges, Page, Signals
+from qdpi.page_schema import Edges, Page, Reading, Signals
 from qdpi.policy.ring import Ring
-from qdpi.search.analysis import Reading, read_text
+from qdpi.search.analysis import read_text
 from qdpi.search.checks import CanonGrams, Thresholds, calibrate
 from qdpi.search.hybrid import HybridRetriever, LexicalIndex, Passage, SemanticIndex
 from qdpi.store.rows import CanonRevision

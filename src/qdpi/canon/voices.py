@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from qdpi.canon.book import CanonPage, Voice
+from qdpi.canon.book import CanonPage
 from qdpi.canon.metadata import About
 from qdpi.canon.style import describe, sections_with, words_of
+from qdpi.page_schema import Voice
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 
 MAX_PROFILE: Final = 1_200

@@ -21,7 +21,7 @@ from qdpi.ids import sha256
 from qdpi.language.adapter import ProseAdapter
 from qdpi.language.completion import Completion, complete
 from qdpi.language.port import LanguageModel, Usage
-from qdpi.page_schema import Check, ModelCall, Validation
+from qdpi.page_schema import Check, ModelCall, Reading, Validation
 from qdpi.pipeline_signatures import (
     AskSignature,
     ContinueSignature,
@@ -46,7 +46,7 @@ from qdpi.program.brief import (
     way_of,
 )
 from qdpi.program.draft import Draft, Finished, Progress, Run, Unwatched
-from qdpi.search.analysis import Reading, read_text
+from qdpi.search.analysis import read_text
 from qdpi.search.checks import check_copy, check_form
 from qdpi.symbols import CHARACTER_NAMES, Provenance, Source, Trajectory, decode_symbol, profile_of
 

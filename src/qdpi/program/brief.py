@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from qdpi.canon.edition import Edition
-from qdpi.page_schema import Page, PolicyVerdict, SourceUse
+from qdpi.page_schema import Page, PolicyVerdict, Reading, SourceUse
 from qdpi.policy import named_sections
 from qdpi.policy.placement import Standing
-from qdpi.search.analysis import Reading
 from qdpi.search.hybrid import LexicalIndex, Passage
 from qdpi.symbols import CHARACTER_NAMES, Orientation, Profile, Provenance, Source, Trajectory
 

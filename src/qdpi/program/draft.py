@@ -9,10 +9,9 @@ from typing import Any, Protocol
 from qdpi.canon.edition import Edition
 from qdpi.events import Phase
 from qdpi.journey import JourneyState
-from qdpi.page_schema import ModelCall, Page, Validation
+from qdpi.page_schema import ModelCall, Page, Reading, Validation
 from qdpi.policy.placement import Binding
 from qdpi.program.brief import Shelved
-from qdpi.search.analysis import Reading
 from qdpi.symbols import Trajectory
 
 

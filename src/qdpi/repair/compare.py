@@ -13,7 +13,7 @@ from qdpi.events import Ask, Press, VaultChange
 from qdpi.ids import request_id
 from qdpi.journey import JourneyState, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome, dead_letter_of
-from qdpi.page_schema import Page
+from qdpi.page_schema import Page, Reading
 from qdpi.repair.projections import (
     Departures,
     Difference,
@@ -31,7 +31,7 @@ from qdpi.repair.projections import (
     outcome_facts,
     page_facts,
 )
-from qdpi.search.analysis import EXTRACTOR_VERSION, Reading, read_text
+from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.search.hybrid import Embedder
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.projector import snapshot_of

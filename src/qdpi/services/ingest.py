@@ -16,9 +16,9 @@ from qdpi.canon.editions import reading_row
 from qdpi.canon.revision import canon_pages, is_same_book, revision_of, thresholds_of
 from qdpi.concurrency import gather_all, map_concurrently
 from qdpi.errors import BookRefused, Unavailable
-from qdpi.page_schema import Page
+from qdpi.page_schema import Page, Reading
 from qdpi.retry import Backoff, retry_while_unavailable
-from qdpi.search.analysis import Reading, read_text
+from qdpi.search.analysis import read_text
 from qdpi.search.hybrid import Embedder, to_bytes
 from qdpi.store.ports import PageStore
 from qdpi.store.rows import CanonRevision, Embedding, IndexRow

@@ -33,13 +33,13 @@ from qdpi.ids import page_id
 from qdpi.journey import JourneyState
 from qdpi.observability.metrics import Metrics
 from qdpi.outcome import Outcome
-from qdpi.page_schema import Page, PageStatus
+from qdpi.page_schema import Page, PageStatus, Reading
 from qdpi.program import STOPPED, QDPIProgram
 from qdpi.program.brief import Brief
 from qdpi.program.draft import Draft, Run
 from qdpi.program.result import Written, conclude, fail
 from qdpi.retry import Backoff, retry_while_unavailable
-from qdpi.search.analysis import EXTRACTOR_VERSION, Reading
+from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.services.deltas import DeltaStream
 from qdpi.services.enricher import ASK_USER
 from qdpi.services.projector import derive, project, tell

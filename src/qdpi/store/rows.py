@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from qdpi.canon.book import Voice
 from qdpi.journey import JourneyState
+from qdpi.page_schema import Voice
 
 
 class Row(BaseModel):

@@ -9,11 +9,10 @@ from dataclasses import asdict
 from itertools import chain
 from typing import Any, Final
 
-from qdpi.canon.book import Voice
 from qdpi.concurrency import map_concurrently
 from qdpi.errors import BookRefused, StoreUnavailable
 from qdpi.ids import from_microseconds, microseconds
-from qdpi.page_schema import Page
+from qdpi.page_schema import Page, Voice
 from qdpi.store.cassandra.pages import link_changes, put_change
 from qdpi.store.cassandra.parts import batches
 from qdpi.store.cassandra.placing import BUCKET, PLACE, RING, Placing

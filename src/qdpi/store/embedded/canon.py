@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any, Final
 
-from qdpi.canon.book import Voice
 from qdpi.errors import BookRefused
-from qdpi.page_schema import Page
+from qdpi.page_schema import Page, Voice
 from qdpi.store.columns import PAGE_COLUMNS, SIGNAL_COLUMNS, as_json, edge_rows, page_of, page_row, signal_row
 from qdpi.store.embedded.statements import OnDatabase, number, put, row, rows, upsert
 from qdpi.store.rows import CanonRevision

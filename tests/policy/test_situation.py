@@ -1,14 +1,12 @@
-"""Signals between pages."""
+"""The novelty of a page against those read before it."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.search.own_pages import LEDGER, LIGHTHOUSE
 
-from qdpi.search.analysis import read_text
-from qdpi.search.signals import coherence_between, novelty_against
+from qdpi.policy.situation import novelty_against
 
 TERMS = st.frozensets(st.sampled_from("abcdefgh"), max_size=8)
 
@@ -36,10 +34,3 @@ def test_only_the_four_pages_read_last_count() -> None:
 
 def test_half_an_overlap_takes_half_of_an_entry() -> None:
     assert novelty_against({"a", "b"}, [{"b", "c"}]) == pytest.approx(1 - (1 / 3) / 4)
-
-
-def test_coherence_is_whole_with_itself_symmetric_and_none_with_an_empty_page() -> None:
-    lighthouse, ledger, empty = read_text(LIGHTHOUSE), read_text(LEDGER), read_text("")
-    assert coherence_between(lighthouse, lighthouse) == pytest.approx(1)
-    assert coherence_between(lighthouse, ledger) == coherence_between(ledger, lighthouse) < 0.3
-    assert coherence_between(lighthouse, empty) == coherence_between(empty, empty) == 0
