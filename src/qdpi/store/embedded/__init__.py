@@ -1,45 +1,5 @@
-"""The embedded page store: one SQLite file, durable, for any number of processes on one machine."""
+"""The page store in one SQLite file."""
 
-from __future__ import annotations
+from qdpi.store.embedded.adapter import EmbeddedPageStore
 
-from pathlib import Path
-
-from qdpi.errors import StoreUnavailable
-from qdpi.sqlite import Database
-from qdpi.store.embedded.canon import Canon
-from qdpi.store.embedded.index import Index
-from qdpi.store.embedded.journeys import Journeys
-from qdpi.store.embedded.outcomes import Outcomes
-from qdpi.store.embedded.pages import Pages
-from qdpi.store.embedded.schema import SCHEMA, VERSION
-from qdpi.store.embedded.vault import Vault
-
-
-class EmbeddedPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
-    """The `PageStore` on a SQLite file, made where it is missing.
-
-    Outcomes and the canon wait for the disk; what can be derived again does not. Every method raises
-    `StoreUnavailable` while the file cannot be used (after `busy_timeout` seconds where another process
-    holds it).
-    """
-
-    def __init__(self, path: Path, *, busy_timeout: float = 5.0) -> None:
-        super().__init__(
-            Database(path, SCHEMA, version=VERSION, unavailable=StoreUnavailable, busy_timeout=busy_timeout)
-        )
-
-    async def open(self) -> None:
-        """Make the file and its tables where they are missing. Idempotent."""
-        await self._database.open()
-
-    async def close(self) -> None:
-        """Finish what was accepted and let go of the file. Idempotent."""
-        await self._database.close()
-
-    async def ping(self) -> None:
-        """Return when the file can be read, and written to where that had failed."""
-        await self._database.ping()
-
-    async def settle(self) -> None:
-        """Return when every write before this is on the disk."""
-        await self._database.settle()
+__all__ = ["EmbeddedPageStore"]
