@@ -49,18 +49,18 @@ def build_bus(settings: Settings, now: Callable[[], datetime]) -> EventBus:
 def build_store(
     settings: Settings,
     *,
-    mending: bool = False,
+    repairing: bool = False,
     now: Callable[[], datetime] = utc_now,
     new_id: Callable[[], str] = random_id,
 ) -> PageStore:
     """Return the page store that the settings name.
 
-    One that is `mending` writes over what was deleted by hand as well, where a store remembers deletions.
+    With `repairing`, its writes win over earlier deletions, where the store keeps tombstones.
     """
     if settings.cassandra_hosts:
         from qdpi.store.cassandra import CassandraPageStore
 
-        return CassandraPageStore(settings, now=now, preparation=new_id(), mending=mending)
+        return CassandraPageStore(settings, now=now, preparation=new_id(), repairing=repairing)
     from qdpi.store.embedded import EmbeddedPageStore
 
     return EmbeddedPageStore(settings.data_dir / "store.db")

@@ -153,7 +153,7 @@ class RepairSuite:
             hashes = {each.after.journey: each.after.found async for each in replay_all(system, check=True)}
         for table in PROJECTIONS:
             world.tables.delete(table)
-        async with world.system(mending=True) as system:
+        async with world.system(repairing=True) as system:
             replayed = [each async for each in replay_all(system, check=False)]
         assert not any(each.before.equal for each in replayed)
         assert {each.after.journey: each.after.found for each in replayed} == hashes

@@ -40,7 +40,7 @@ async def test_repairs_beside_presses_publish_nothing_twice_and_leave_every_jour
         pressing = asyncio.create_task(press_all())
         repairs = 0
         while not pressing.done():
-            async with world.system(mending=True) as system:
+            async with world.system(repairing=True) as system:
                 found = [mended async for mended in Repair(system, apply=True).of_all()]
             assert found == []
             repairs += 1
@@ -71,7 +71,7 @@ async def test_damage_is_mended_while_others_press(tmp_path: Path) -> None:
         for table in ("pages", "page_embeddings", "pages_index", "readings"):
             assert tables.delete(table, lambda row: row["page_id"] == page.page_id) == 1
         pressing = asyncio.gather(*(flow.press(f"reader-{n}", "an-author:XC") for n in range(6)))
-        async with world.system(mending=True) as system:
+        async with world.system(repairing=True) as system:
             mended = [each async for each in Repair(system, apply=True).of_all()]
         await pressing
 

@@ -92,7 +92,7 @@ async def page_of(store: PageStore, whose: str) -> Page:
 
 
 async def harm(world: World, whose: str, *names: str) -> None:
-    async with world.system(mending=True) as system:
+    async with world.system(repairing=True) as system:
         page = await page_of(system.store, whose)
         for name in names:
             await HARM[name][0](system.store, page)
@@ -100,7 +100,7 @@ async def harm(world: World, whose: str, *names: str) -> None:
 
 async def replayed(world: World, *, check: bool) -> dict[str | None, Replayed]:
     """Replay every journey and the book."""
-    async with world.system(mending=True) as system:
+    async with world.system(repairing=True) as system:
         return {each.after.journey: each async for each in replay_all(system, check=check)}
 
 
@@ -155,7 +155,7 @@ async def test_on_servers_a_repair_finds_and_mends_what_rows_say(cluster: World)
 
 
 async def test_vectors_that_are_all_zero_are_found_one_by_one_and_mended(embedded: World) -> None:
-    async with embedded.system(mending=True) as system:
+    async with embedded.system(repairing=True) as system:
         journeys = [session async for session in system.store.journeys()]
         outcomes = [outcome for session in journeys for outcome in await system.store.outcomes(session)]
         pages = [*(o.page for o in outcomes if o.page is not None), *await system.store.canon_pages(1)]
@@ -172,7 +172,7 @@ async def test_vectors_that_are_all_zero_are_found_one_by_one_and_mended(embedde
 async def test_a_page_whose_outcome_tells_no_reading_is_read_again(embedded: World) -> None:
     outcome = factories.outcome("dora")
     press = Press(event_id=outcome.request.press_id, ts=factories.at(0), session_id="dora", symbol_code=0)
-    async with embedded.system(mending=True) as system:
+    async with embedded.system(repairing=True) as system:
         await system.store.commit_outcome("dora", outcome.request_id, 0, outcome)
         await system.store.append_log([log_entry(press)])
         assert (await replay(system, "dora")).after.equal

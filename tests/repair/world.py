@@ -61,9 +61,9 @@ class World:
     tables: Tables
 
     @asynccontextmanager
-    async def system(self, *, mending: bool = False) -> AsyncIterator[System]:
+    async def system(self, *, repairing: bool = False) -> AsyncIterator[System]:
         """Open a system on it."""
-        store = build_store(self.settings, mending=mending)
+        store = build_store(self.settings, repairing=repairing)
         async with opened(build_system(self.settings, store=store, embedder=EMBEDDER)) as system:
             yield system
 
@@ -77,7 +77,7 @@ class World:
 
     async def repaired(self, *sessions: str, apply: bool) -> list[Mended]:
         """Repair it, or only look; return what was found, mended or left."""
-        async with self.system(mending=True) as system:
+        async with self.system(repairing=True) as system:
             repair = Repair(system, apply=apply)
             return [mended async for mended in (repair.of(sessions) if sessions else repair.of_all())]
 

@@ -139,7 +139,7 @@ async def test_a_switch_whose_answer_was_lost_is_made(store: CassandraPageStore)
     assert await store.canon_number() == 1
 
 
-# late writers, deletions, mending
+# late writers, deletions, repairing
 
 
 async def test_what_was_deleted_by_hand_stays_deleted_unless_somebody_mends(
@@ -147,8 +147,8 @@ async def test_what_was_deleted_by_hand_stays_deleted_unless_somebody_mends(
 ) -> None:
     page, row, entry = make.generated_page(), make.log_row(), make.vault_entry()
     snapshot = make.snapshot("reader", 1, make.branch(2, pages=1))
-    mending = new_store(emptied, mending=True)
-    await mending.open()
+    repairing = new_store(emptied, repairing=True)
+    await repairing.open()
 
     async def write(to: CassandraPageStore) -> None:
         await to.link_page(page)
@@ -181,23 +181,23 @@ async def test_what_was_deleted_by_hand_stays_deleted_unless_somebody_mends(
         )
     await write(store)
     assert await read() == [None, None, [], [], None, {}]
-    await write(mending)
+    await write(repairing)
     assert await read() == whole
     await write(store)
     assert await read() == whole
-    await mending.close()
+    await repairing.close()
 
 
 async def test_figures_that_are_mended_are_the_newest_whichever_snapshot_is_saved(
     store: CassandraPageStore, emptied: Keyspace
 ) -> None:
     opened, closed = make.snapshot("reader", 1, make.branch(2, pages=1)), make.snapshot("reader", 2)
-    mending = new_store(emptied, mending=True)
-    await mending.open()
+    repairing = new_store(emptied, repairing=True)
+    await repairing.open()
     for snapshot in (opened, closed, opened):
-        await mending.save_snapshot(snapshot)
+        await repairing.save_snapshot(snapshot)
     assert await store.section_figures("reader") == {2: (0, 0)}
-    await mending.close()
+    await repairing.close()
 
 
 async def test_a_page_that_is_linked_again_has_no_edge_of_its_older_version_in_the_table(
@@ -508,6 +508,6 @@ def test_times_of_mending_never_stand_still() -> None:
     from qdpi.store.cassandra.statements import WriteTimes
 
     still = datetime.fromisoformat("2026-11-01T00:00:00+00:00")
-    times = WriteTimes(lambda: still, mending=True)
+    times = WriteTimes(lambda: still, repairing=True)
     written = [times.of(make.at(0)) for _ in range(3)]
     assert written == [written[0], written[0] + 1, written[0] + 2]

@@ -45,7 +45,7 @@ async def _repair(sessions: tuple[str, ...], apply: bool, emit: bool, as_json: b
     from qdpi.repair.repair import Repair, each
     from qdpi.repair.republish import emit_page_events
 
-    async with opened(build_system(settings, store=build_store(settings, mending=True))) as system:
+    async with opened(build_system(settings, store=build_store(settings, repairing=True))) as system:
         work = Repair(system, apply=apply, progress=count_line("Looking at journeys"))
         report = Report(as_json, apply)
         async for mended in work.of(sessions) if sessions else work.of_all():

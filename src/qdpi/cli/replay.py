@@ -47,7 +47,7 @@ async def _replay(sessions: tuple[str, ...], check: bool, as_json: bool, setting
     from qdpi.terminal.printable import printable
 
     different = 0
-    async with store_open(build_system(settings, store=build_store(settings, mending=True))) as system:
+    async with store_open(build_system(settings, store=build_store(settings, repairing=True))) as system:
         played = replay_named(system, sessions, check=check) if sessions else replay_all(system, check=check)
         async for replayed in played:
             different += not replayed.after.equal

@@ -38,7 +38,7 @@ class CassandraPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
     """The `PageStore` on a Cassandra cluster; keyspace and tables are made where they are missing.
 
     `preparation` tells what this store prepares of a canon from what others do, so it is nobody else's. With
-    `mending`, projections are written at the present time (`now`) and win over deletions. Every method raises
+    `repairing`, projections are written at the present time (`now`) and win over deletions. Every method raises
     `StoreUnavailable` while no quorum answers, after `CASSANDRA_TIMEOUT` seconds or little more; a commit, which reads
     again before it gives up, after twice that.
     """
@@ -49,12 +49,12 @@ class CassandraPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
         *,
         now: Callable[[], datetime],
         preparation: str,
-        mending: bool = False,
+        repairing: bool = False,
         vectors: bool | None = None,
     ) -> None:
         self._keyspace = settings.cassandra_keyspace
         connection = Connection(settings, Backoff(first=0.02, most=0.5), vectors=vectors)
-        super().__init__(connection, WriteTimes(now, mending=mending), preparation)
+        super().__init__(connection, WriteTimes(now, repairing=repairing), preparation)
 
     async def open(self) -> None:
         """Connect, make what is missing, prepare what a press needs, and ask once for each. Idempotent."""

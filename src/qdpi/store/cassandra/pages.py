@@ -35,7 +35,7 @@ class Pages(Placing):
     """The verbs on pages.
 
     A canon page's rows here follow a switch of the canon with some delay; until they do, and for what a
-    revision dropped, it is read from its place in the canon. Who is mending sees the rows as they are.
+    revision dropped, it is read from its place in the canon. A repairing store returns the rows as they are.
     """
 
     async def link_page(self, page: Page) -> None:
@@ -50,7 +50,7 @@ class Pages(Placing):
         """Return a page: of a canon page the current revision's, or the last one that had it."""
         row = await self._connection.first(_PAGE, page_id=page_id)
         page = stored_page(row) if row else None
-        if self._times.mending or (page is not None and not page.is_canon):
+        if self._times.repairing or (page is not None and not page.is_canon):
             return page
         number = await self.canon_number()
         if page is not None and page.canon_revision == number:
@@ -64,9 +64,9 @@ class Pages(Placing):
             self._connection.ask(_EDGES, page_id=page_id),
             self.canon_number(),
         )
-        if signals is not None and (self._times.mending or _stands(signals, number)):
+        if signals is not None and (self._times.repairing or _stands(signals, number)):
             return stored_edges(rows, signals)
-        page = None if self._times.mending else await self._placed(page_id, number)
+        page = None if self._times.repairing else await self._placed(page_id, number)
         if page is not None:
             return page.edges
         return stored_edges(rows, signals) if signals else None
@@ -74,9 +74,9 @@ class Pages(Placing):
     async def signals(self, page_id: str) -> Signals | None:
         """Return the stored signals of a page, None where none were ever stored."""
         row, number = await asyncio.gather(self._connection.first(_SIGNALS, page_id=page_id), self.canon_number())
-        if row is not None and (self._times.mending or _stands(row, number)):
+        if row is not None and (self._times.repairing or _stands(row, number)):
             return stored_signals(row)
-        page = None if self._times.mending else await self._placed(page_id, number)
+        page = None if self._times.repairing else await self._placed(page_id, number)
         if page is not None:
             return page.signals
         return stored_signals(row) if row else None

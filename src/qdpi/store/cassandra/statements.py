@@ -71,13 +71,13 @@ class WriteTimes:
     somebody is mending, it is written at the present time, which wins over a row's deletion.
     """
 
-    def __init__(self, now: Callable[[], datetime], *, mending: bool) -> None:
-        self._now, self.mending = now, mending
+    def __init__(self, now: Callable[[], datetime], *, repairing: bool) -> None:
+        self._now, self.repairing = now, repairing
         self._last = 0
 
     def of(self, version: datetime, step: int = 0) -> int:
         """Return the write time of a version: `step` microseconds after its time."""
-        if not self.mending:
+        if not self.repairing:
             return microseconds(version) + step
         self._last = max(microseconds(self._now()), self._last + 1)
         return self._last
