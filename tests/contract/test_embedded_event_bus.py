@@ -289,16 +289,16 @@ class TestGroups:
     async def test_nobody_asks_the_file_anything_while_nobody_waits(self, bus: EmbeddedBus) -> None:
         member = await bus.join("group", [Press.topic])
         await member.fetch(10, 0.001)
-        watch = [task for task in asyncio.all_tasks() if task.get_name() == "bus-arrivals"]
+        watch = [task for task in asyncio.all_tasks() if task.get_name() == "bus-notifier"]
         await asyncio.wait_for(asyncio.gather(*watch), 60.0)
         await publish(bus, Press.topic, [b"value"])
-        assert "bus-arrivals" not in {task.get_name() for task in asyncio.all_tasks()}
+        assert "bus-notifier" not in {task.get_name() for task in asyncio.all_tasks()}
 
 
 async def a_waiting_fetch(bus: EmbeddedBus, member: Membership) -> asyncio.Task[Delivery]:
     """Return a fetch that has found nothing and waits."""
     fetching = asyncio.create_task(asyncio.wait_for(member.fetch(10, 3_600.0), PATIENCE))
-    while not bus._arrivals._waiting:  # noqa: ASYNC110  (the bus tells nobody that somebody waits)
+    while not bus._notifier._waiters:  # noqa: ASYNC110  (the bus tells nobody that somebody waits)
         await asyncio.sleep(0)
     return fetching
 

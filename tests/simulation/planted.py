@@ -57,7 +57,7 @@ def a_worker_that_goes_on_with_what_was_revoked(patch: pytest.MonkeyPatch) -> Bu
     async def shrug(self: Worker, membership: Membership, revoked: Collection[Partition]) -> None:
         """Take no notice."""
 
-    patch.setattr(Worker, "_hand_back", shrug)
+    patch.setattr(Worker, "_revoke", shrug)
     return World
 
 

@@ -47,7 +47,7 @@ class Watermark:
         return self.committable != before
 
 
-async def _settled() -> None:
+async def _nothing_to_settle() -> None:
     """Nothing a handler does outlives the process but through the bus itself."""
 
 
@@ -78,7 +78,7 @@ class Worker:
         handler: Handler,
         *,
         backoff: Backoff,
-        settle: Callable[[], Awaitable[None]] = _settled,
+        settle: Callable[[], Awaitable[None]] = _nothing_to_settle,
         max_in_flight: int = 1_000,
         max_bytes: int = 64 << 20,
         fetch_timeout: float = 0.2,
@@ -118,7 +118,7 @@ class Worker:
         What was begun before `stop` is finished and committed, also where the bus has to be waited for.
         """
         lives = 0
-        while membership := await retry_while_unavailable(self._join, self._backoff, on_wait=self._stands):
+        while membership := await retry_while_unavailable(self._join, self._backoff, on_wait=self._log_unavailable):
             try:
                 await self._work(membership)
             except MembershipOver as error:
@@ -132,7 +132,9 @@ class Worker:
         """Work as this member until `stop`. Raises `MembershipOver` where it has lost all that it had."""
         try:
             while not self._stopping:
-                await retry_while_unavailable(lambda: self._step(membership), self._backoff, on_wait=self._stands)
+                await retry_while_unavailable(
+                    lambda: self._step(membership), self._backoff, on_wait=self._log_unavailable
+                )
             await self._drain(membership)
         finally:
             await self._drop(lambda record: True)
@@ -150,13 +152,13 @@ class Worker:
         except Unavailable as error:
             log.warning("worker.left_unheard", group=self.group, cause=error.detail)
 
-    def _stands(self, error: Unavailable, tries: int) -> None:
+    def _log_unavailable(self, error: Unavailable, tries: int) -> None:
         log.warning("worker.stands", group=self.group, tries=tries, cause=error.detail)
 
     async def _step(self, membership: Membership) -> None:
         if self._stopping:
             return
-        await self._balance(membership)
+        await self._apply_backpressure(membership)
         await self._take(membership, self._max_in_flight - self.in_flight, self._fetch_timeout)
         if asyncio.get_running_loop().time() >= self._committed_at + self._commit_interval:
             await self._commit(membership)
@@ -164,7 +166,7 @@ class Worker:
     async def _take(self, membership: Membership, room: int, timeout: float) -> None:
         delivery = await membership.fetch(max(1, room), timeout)
         if delivery.revoked:
-            await self._hand_back(membership, delivery.revoked)
+            await self._revoke(membership, delivery.revoked)
         for record in delivery.records:
             self._watermarks.setdefault(record.partition, Watermark())
             if not self._stopping:
@@ -172,7 +174,7 @@ class Worker:
         if self._failure:
             raise self._failure
 
-    async def _balance(self, membership: Membership) -> None:
+    async def _apply_backpressure(self, membership: Membership) -> None:
         fullness = max(self.in_flight / self._max_in_flight, self._bytes / self._max_bytes)
         if fullness >= 1:
             unpaused = self._watermarks.keys() - self._paused
@@ -233,7 +235,7 @@ class Worker:
             await membership.commit(offsets)
         return offsets
 
-    async def _hand_back(self, membership: Membership, revoked: Collection[Partition]) -> None:
+    async def _revoke(self, membership: Membership, revoked: Collection[Partition]) -> None:
         # Their new owner begins at the committed offset: what is under way here must end without effect, and
         # what is finished need not be done again.
         await self._drop(lambda record: record.partition in revoked)
@@ -267,7 +269,7 @@ class Worker:
             self._open_lane(key, kept)
 
     async def _drain(self, membership: Membership) -> None:
-        self._forgo()
+        self._discard_unstarted()
 
         # Polling goes on while lanes finish: it is the sign of life that keeps their partitions ours.
         async def poll() -> None:
@@ -275,10 +277,10 @@ class Worker:
             await self._take(membership, 1, 0.02)
 
         while self.in_flight:
-            await retry_while_unavailable(poll, self._backoff, on_wait=self._stands)
-        await retry_while_unavailable(lambda: self._commit(membership), self._backoff, on_wait=self._stands)
+            await retry_while_unavailable(poll, self._backoff, on_wait=self._log_unavailable)
+        await retry_while_unavailable(lambda: self._commit(membership), self._backoff, on_wait=self._log_unavailable)
 
-    def _forgo(self) -> None:
+    def _discard_unstarted(self) -> None:
         """Give up what lanes have not begun: whoever has their partitions next begins it."""
         for lane in self._lanes.values():
             begun, *rest = lane.records

@@ -42,7 +42,7 @@ def broker() -> Broker:
 @pytest.fixture
 def assignment(broker: Broker) -> Assignment:
     made = Assignment(broker, Names(""), "group")  # type: ignore[arg-type]
-    made.gain([ONE, TWO])
+    made.assign([ONE, TWO])
     return made
 
 
@@ -54,7 +54,7 @@ def test_what_is_refused_while_members_change_is_committed_once_they_have(
     assignment.commit({ONE: 5})
     assert broker.committed == {}
     broker.refuses = None
-    assignment.pay()
+    assignment.retry_commits()
     assert broker.committed == {1: 5}
 
 
@@ -70,9 +70,9 @@ def test_what_is_owed_of_a_partition_that_is_lost_is_never_committed(broker: Bro
     broker.refuses = KafkaError.ILLEGAL_GENERATION
     assignment.commit({ONE: 5, TWO: 3})
     broker.refuses = None
-    assignment.lose([ONE])
-    assignment.gain([ONE])
-    assignment.pay()
+    assignment.unassign([ONE])
+    assignment.assign([ONE])
+    assignment.retry_commits()
     assert broker.committed == {2: 3}
 
 
@@ -80,9 +80,9 @@ def test_brokers_that_are_away_are_told_to_whoever_commits_and_nobody_else(broke
     broker.refuses = KafkaError._TRANSPORT
     with pytest.raises(KafkaException):
         assignment.commit({ONE: 5})
-    assignment.pay()
+    assignment.retry_commits()
     broker.refuses = None
-    assignment.pay()
+    assignment.retry_commits()
     assert broker.committed == {1: 5}
 
 
@@ -96,10 +96,10 @@ def test_commits_of_a_topic_that_is_begun_anew_have_no_effect_until_its_reader_h
     broker: Broker, assignment: Assignment
 ):
     assignment.commit({ONE: 5, TWO: 3})
-    assignment.begin_anew([ONE])
+    assignment.restart([ONE])
     assignment.commit({ONE: 41, TWO: 4})
     assert broker.committed == {1: 5, 2: 4}
-    assignment.caught_up()
+    assignment.revocations_delivered()
     assignment.commit({ONE: 1})
     assert broker.committed == {1: 1, 2: 4}
 
@@ -107,6 +107,6 @@ def test_commits_of_a_topic_that_is_begun_anew_have_no_effect_until_its_reader_h
 def test_whoever_pauses_all_again_and_again_is_polled_for_all_the_same(assignment: Assignment):
     give_up = time.monotonic() + 30
     assignment.pause([ONE, TWO])
-    while not assignment.prepare(wanted=True):
+    while not assignment.prepare(requested=True):
         assert time.monotonic() < give_up
         assignment.pause([ONE, TWO])

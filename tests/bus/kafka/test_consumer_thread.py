@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException
 from tests.bus.scripted import PATIENCE
 
 from qdpi.bus.kafka.codec import Names
-from qdpi.bus.kafka.consumer_thread import Consuming, Poller, Pulse
-from qdpi.bus.kafka.errors import Reach
+from qdpi.bus.kafka.consumer_thread import ConsumerThread, Heartbeat, Poller
+from qdpi.bus.kafka.errors import Reachability
 from qdpi.bus.port import Partition
 from qdpi.errors import BusUnavailable, MembershipOver
 
@@ -34,7 +34,7 @@ class ScriptedConsumer:
 
 
 class Everything:
-    """A role that reads all, and counts how often its reader was up to date."""
+    """A subscription that reads all, and counts how often its reader was up to date."""
 
     def __init__(self) -> None:
         self.caught = 0
@@ -42,26 +42,26 @@ class Everything:
     def owns(self, partition: Partition) -> bool:
         return True
 
-    def flows(self, partition: Partition) -> bool:
+    def is_fetchable(self, partition: Partition) -> bool:
         return True
 
-    def prepare(self, *, wanted: bool) -> bool:
-        return wanted
+    def prepare(self, *, requested: bool) -> bool:
+        return requested
 
-    def caught_up(self) -> None:
+    def revocations_delivered(self) -> None:
         self.caught += 1
 
 
-class Still(Pulse):
-    """The pulse of a loop that hangs."""
+class Still(Heartbeat):
+    """The heartbeat of a loop that hangs."""
 
-    def beats(self) -> bool:
+    def is_alive(self) -> bool:
         return False
 
 
-def consuming(consumer, pulse: type[Pulse] = Pulse) -> Consuming:
-    heart = pulse(asyncio.get_running_loop(), 60.0)
-    return Consuming(Poller(consumer, Everything(), Names(""), Reach(""), heart), heart, name="a consumer")
+def consuming(consumer, heartbeat: type[Heartbeat] = Heartbeat) -> ConsumerThread:
+    heart = heartbeat(asyncio.get_running_loop(), 60.0)
+    return ConsumerThread(Poller(consumer, Everything(), Names(""), Reachability(""), heart), heart, name="a consumer")
 
 
 async def test_an_error_of_the_client_is_told_once_and_polling_goes_on():
@@ -138,14 +138,14 @@ async def test_an_error_of_what_a_thread_was_called_to_do_is_the_callers():
 
 
 async def test_a_reader_has_caught_up_once_it_fetches_after_what_was_revoked():
-    role, heart = Everything(), Pulse(asyncio.get_running_loop(), 60.0)
-    poller = Poller(ScriptedConsumer(lambda: None), role, Names(""), Reach(""), heart)  # type: ignore[arg-type]
-    bridge = Consuming(poller, heart, name="a consumer")
-    await bridge.call(lambda: poller.hand_over([Partition("topic", 1)], 0.0))
+    subscription, heart = Everything(), Heartbeat(asyncio.get_running_loop(), 60.0)
+    poller = Poller(ScriptedConsumer(lambda: None), subscription, Names(""), Reachability(""), heart)  # type: ignore[arg-type]
+    bridge = ConsumerThread(poller, heart, name="a consumer")
+    await bridge.call(lambda: poller.revoke([Partition("topic", 1)], 0.0))
     assert (await bridge.fetch(1, 0.0)).revoked == (Partition("topic", 1),)
-    assert role.caught == 0
+    assert subscription.caught == 0
     await bridge.fetch(1, 0.0)
-    assert role.caught == 1
+    assert subscription.caught == 1
     await bridge.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from qdpi.bus.kafka.errors import Reach, away, is_passing, never_taken
+from qdpi.bus.kafka.errors import Reachability, is_transient, rejected_record, unavailable
 from qdpi.errors import InvalidInput
 
 REFUSED = KafkaError(KafkaError._TRANSPORT, "one:9092: Connect failed: Connection refused")
@@ -32,33 +32,35 @@ def brokers() -> Brokers:
 
 
 @pytest.fixture
-def reach() -> Reach:
-    return Reach("a topic", interval=0.0)
+def reachability() -> Reachability:
+    return Reachability("a topic", interval=0.0)
 
 
-def test_brokers_that_nobody_suspects_are_not_asked(reach, brokers):
-    reach.hear(REFUSED)
-    reach.probe(brokers)
-    assert (brokers.asked, reach.away) == (0, None)
+def test_brokers_that_nobody_suspects_are_not_asked(reachability, brokers):
+    reachability.record_error(REFUSED)
+    reachability.probe(brokers)
+    assert (brokers.asked, reachability.outage) == (0, None)
 
 
-def test_brokers_that_are_away_are_said_to_be_with_what_was_heard_last_and_are_back_when_they_answer(reach, brokers):
+def test_brokers_that_are_away_are_said_to_be_with_what_was_heard_last_and_are_back_when_they_answer(
+    reachability, brokers
+):
     brokers.are_away = True
-    reach.hear(REFUSED)
-    reach.hear(ALL_DOWN)
-    reach.probe(brokers)
-    assert "Connection refused" in reach.away.detail
+    reachability.record_error(REFUSED)
+    reachability.record_error(ALL_DOWN)
+    reachability.probe(brokers)
+    assert "Connection refused" in reachability.outage.detail
     brokers.are_away = False
-    reach.probe(brokers)
-    assert reach.away is None
+    reachability.probe(brokers)
+    assert reachability.outage is None
 
 
-def test_old_news_of_an_outage_that_is_over_is_no_outage(reach, brokers):
-    reach.hear(REFUSED)
-    reach.hear(ALL_DOWN)
-    reach.probe(brokers)
-    assert (brokers.asked, reach.away) == (1, None)
-    reach.probe(brokers)
+def test_old_news_of_an_outage_that_is_over_is_no_outage(reachability, brokers):
+    reachability.record_error(REFUSED)
+    reachability.record_error(ALL_DOWN)
+    reachability.probe(brokers)
+    assert (brokers.asked, reachability.outage) == (1, None)
+    reachability.probe(brokers)
     assert brokers.asked == 1
 
 
@@ -74,19 +76,19 @@ def test_old_news_of_an_outage_that_is_over_is_no_outage(reach, brokers):
     ],
 )
 def test_what_somebody_can_act_on_says_what_to_do(code, next_step):
-    error = away(KafkaError(code))
+    error = unavailable(KafkaError(code))
     assert next_step in error.next_step
-    assert not is_passing(KafkaError(code))
+    assert not is_transient(KafkaError(code))
 
 
 def test_what_a_consumer_gets_over_by_itself_is_no_trouble():
-    assert is_passing(KafkaError(KafkaError._MAX_POLL_EXCEEDED))
-    assert is_passing(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+    assert is_transient(KafkaError(KafkaError._MAX_POLL_EXCEEDED))
+    assert is_transient(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
 
 
 @pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD])
 def test_a_record_that_brokers_will_never_take_is_bad_input_and_no_outage(code: int):
-    refused = never_taken(KafkaError(code), "gibsey.dlq")
+    refused = rejected_record(KafkaError(code), "gibsey.dlq")
     assert isinstance(refused, InvalidInput)
     assert "gibsey.dlq" in refused.detail
-    assert never_taken(KafkaError(KafkaError._MSG_TIMED_OUT), "gibsey.dlq") is None
+    assert rejected_record(KafkaError(KafkaError._MSG_TIMED_OUT), "gibsey.dlq") is None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 import pytest
 
-from qdpi.bus.kafka.topic_monitor import Watch
+from qdpi.bus.kafka.topic_monitor import TopicMonitor
 from qdpi.bus.kafka.topics import Shape
 from qdpi.bus.port import Partition
 from qdpi.errors import BusUnavailable
@@ -33,11 +33,11 @@ class Reader:
         self.fails: list[Exception] = []
         self.fails_to_grow: list[Exception] = []
 
-    async def renewed(self, topics: Collection[str]) -> None:
+    async def topics_recreated(self, topics: Collection[str]) -> None:
         _fail(self.fails)
         self.anew += sorted(topics)
 
-    async def appeared(self, partitions: Collection[Partition]) -> None:
+    async def partitions_added(self, partitions: Collection[Partition]) -> None:
         _fail(self.fails or self.fails_to_grow)
         self.more += partitions
 
@@ -53,40 +53,40 @@ def topics() -> Topics:
 
 
 @pytest.fixture
-async def watch(topics: Topics):
-    watching = Watch(topics)
-    yield watching
-    await watching.close()
+async def monitor(topics: Topics):
+    monitor = TopicMonitor(topics)
+    yield monitor
+    await monitor.close()
 
 
-async def test_a_topic_that_another_reader_met_first_is_news_all_the_same(topics: Topics, watch: Watch):
+async def test_a_topic_that_another_reader_met_first_is_news_all_the_same(topics: Topics, monitor: TopicMonitor):
     early, late = Reader("done"), Reader("done")
-    watch.add(early, {})
-    watch.add(late, topics.shapes)
-    await watch.compare()
+    monitor.add(early, {})
+    monitor.add(late, topics.shapes)
+    await monitor.check()
     assert early.more == [Partition("done", 0), Partition("done", 1)]
     assert late.more == []
 
 
-async def test_readers_hear_once_of_partitions_that_came_to_be(topics: Topics, watch: Watch):
+async def test_readers_hear_once_of_partitions_that_came_to_be(topics: Topics, monitor: TopicMonitor):
     reader, stranger = Reader("done"), Reader("failed")
-    watch.add(reader, topics.shapes)
-    watch.add(stranger, {})
+    monitor.add(reader, topics.shapes)
+    monitor.add(stranger, {})
     topics.shapes["done"] = Shape("one", 3)
-    await watch.compare()
-    await watch.compare()
+    await monitor.check()
+    await monitor.check()
     assert reader.more == [Partition("done", 2)]
     assert (reader.anew, stranger.more) == ([], [])
 
 
-async def test_readers_hear_once_of_a_topic_that_was_made_again(topics: Topics, watch: Watch):
+async def test_readers_hear_once_of_a_topic_that_was_made_again(topics: Topics, monitor: TopicMonitor):
     reader = Reader("done")
-    watch.add(reader, topics.shapes)
+    monitor.add(reader, topics.shapes)
     saved = topics.shapes.pop("done")
-    await watch.compare()
+    await monitor.check()
     topics.shapes["done"] = Shape("two", saved.partitions + 1)
-    await watch.compare()
-    await watch.compare()
+    await monitor.check()
+    await monitor.check()
     assert reader.anew == ["done"]
     assert reader.more == [Partition("done", 2)]
 
@@ -94,54 +94,54 @@ async def test_readers_hear_once_of_a_topic_that_was_made_again(topics: Topics, 
 @pytest.mark.parametrize("error", [BusUnavailable("Its thread is held."), ZeroDivisionError("a bug of ours")])
 @pytest.mark.parametrize("times", [1, 3])
 async def test_what_a_reader_could_not_be_told_it_is_told_later_and_the_others_at_once(
-    topics: Topics, watch: Watch, times: int, error: Exception
+    topics: Topics, monitor: TopicMonitor, times: int, error: Exception
 ):
     held, free = Reader("done"), Reader("done")
     held.fails = [error] * times
-    watch.add(held, topics.shapes)
-    watch.add(free, topics.shapes)
+    monitor.add(held, topics.shapes)
+    monitor.add(free, topics.shapes)
     topics.shapes["done"] = Shape("two", 3)
-    await watch.compare()
+    await monitor.check()
     assert (free.anew, free.more) == (["done"], [Partition("done", 2)])
     for _ in range(times):
-        await watch.compare()
+        await monitor.check()
     assert (held.anew, held.more) == (["done"], [Partition("done", 2)])
-    await watch.compare()
+    await monitor.check()
     assert (free.anew, held.anew) == (["done"], ["done"])
 
 
 async def test_a_reader_that_could_not_be_told_of_new_partitions_does_not_begin_anew_twice(
-    topics: Topics, watch: Watch
+    topics: Topics, monitor: TopicMonitor
 ):
     reader = Reader("done")
     reader.fails_to_grow = [BusUnavailable("Its thread is held.")]
-    watch.add(reader, topics.shapes)
+    monitor.add(reader, topics.shapes)
     topics.shapes["done"] = Shape("two", 3)
-    await watch.compare()
+    await monitor.check()
     assert (reader.anew, reader.more) == (["done"], [])
-    await watch.compare()
+    await monitor.check()
     assert (reader.anew, reader.more) == (["done"], [Partition("done", 2)])
 
 
-async def test_a_reader_that_left_hears_nothing(topics: Topics, watch: Watch):
+async def test_a_reader_that_left_hears_nothing(topics: Topics, monitor: TopicMonitor):
     reader = Reader("done")
-    watch.add(reader, {})
-    watch.remove(reader)
-    await watch.compare()
+    monitor.add(reader, {})
+    monitor.remove(reader)
+    await monitor.check()
     assert reader.more == []
 
 
 async def test_a_core_topic_that_some_reader_knew_and_that_went_is_gone_until_it_is_back():
     there = Topics(**{PageDone.topic: Shape("one", 2), "gibsey.page.7": Shape("two", 1)})
-    watch = Watch(there)
-    watch.add(Reader(*there.shapes, "gibsey.ask"), there.shapes)
-    await watch.compare()
-    assert watch.gone == frozenset()
+    monitor = TopicMonitor(there)
+    monitor.add(Reader(*there.shapes, "gibsey.ask"), there.shapes)
+    await monitor.check()
+    assert monitor.missing == frozenset()
     gone = dict(there.shapes)
     there.shapes.clear()
-    await watch.compare()
-    assert watch.gone == {PageDone.topic}
+    await monitor.check()
+    assert monitor.missing == {PageDone.topic}
     there.shapes |= gone
-    await watch.compare()
-    assert watch.gone == frozenset()
-    await watch.close()
+    await monitor.check()
+    assert monitor.missing == frozenset()
+    await monitor.close()

@@ -12,39 +12,39 @@ from confluent_kafka.admin import AdminClient
 from tests.contract.bus.rig import PATIENCE
 
 from qdpi.bus.kafka import KafkaBus
-from qdpi.bus.kafka.consumer_thread import Pulse
+from qdpi.bus.kafka.consumer_thread import Heartbeat
 from qdpi.bus.port import EventBus
 from qdpi.settings import Settings, load_settings
 
 
-class FaintingPulse(Pulse):
-    """The pulse of a loop that can be made to hang, as far as its members' threads can tell.
+class HangableHeartbeat(Heartbeat):
+    """The heartbeat of a loop that can be made to hang, as far as its members' threads can tell.
 
     It comes to itself with the first fetch after it may.
     """
 
     def __init__(self, *of: Any) -> None:
         super().__init__(*of)
-        self.has_fainted = self.may_wake = False
+        self.hangs = self.may_recover = False
 
-    def beats(self) -> bool:
-        return super().beats() and not self.has_fainted
+    def is_alive(self) -> bool:
+        return super().is_alive() and not self.hangs
 
     def beat(self) -> None:
         super().beat()
-        self.has_fainted = self.has_fainted and not self.may_wake
+        self.hangs = self.hangs and not self.may_recover
 
 
 class RigBus(KafkaBus):
     """A client whose event loop can be made to hang."""
 
     def __init__(self, settings: Settings) -> None:
-        self.pulses: list[FaintingPulse] = []
-        super().__init__(settings, pulse=self._make)
+        self.heartbeats: list[HangableHeartbeat] = []
+        super().__init__(settings, heartbeat=self._make)
 
-    def _make(self, *of: Any) -> Pulse:
-        self.pulses.append(FaintingPulse(*of))
-        return self.pulses[-1]
+    def _make(self, *of: Any) -> Heartbeat:
+        self.heartbeats.append(HangableHeartbeat(*of))
+        return self.heartbeats[-1]
 
 
 async def open_bus(environment: str) -> RigBus:
@@ -69,14 +69,14 @@ class KafkaRig:
         """Hang the client's loop, as its threads see it, until its groups go on without it."""
         assert isinstance(bus, RigBus)
         ids = [(member, await member_id(member)) for member in bus._members if not member.has_left]
-        for pulse in bus.pulses:
-            pulse.has_fainted, pulse.may_wake = True, False
+        for heartbeat in bus.heartbeats:
+            heartbeat.hangs, heartbeat.may_recover = True, False
         async with asyncio.timeout(PATIENCE):
             for member, name in ids:
                 while name in await self.members(member._group):  # noqa: ASYNC110  (brokers tell nobody)
                     await asyncio.sleep(0.05)
-        for pulse in bus.pulses:
-            pulse.may_wake = True
+        for heartbeat in bus.heartbeats:
+            heartbeat.may_recover = True
 
     async def members(self, group: str) -> set[str]:
         """The ids of a group's members, as the brokers know them."""
@@ -98,5 +98,5 @@ class KafkaRig:
 
 async def member_id(member: Any) -> str:
     """The id that the brokers gave a member; asked of its thread, since it owns the consumer."""
-    told: str = await member._consuming.call(member._assignment._consumer.memberid)
+    told: str = await member._thread.call(member._assignment._consumer.memberid)
     return told

@@ -13,8 +13,8 @@ from qdpi.bus.embedded import groups, log
 from qdpi.bus.embedded.groups import GroupLock
 from qdpi.bus.embedded.log import SCHEMA, SCHEMA_VERSION, Append
 from qdpi.bus.embedded.membership import EmbeddedMembership
-from qdpi.bus.embedded.notifier import Arrivals
-from qdpi.bus.embedded.tap import READING, Cursor, Tap, read_on
+from qdpi.bus.embedded.notifier import Notifier
+from qdpi.bus.embedded.tap import BATCH, Cursor, Tap, read_next
 from qdpi.bus.port import Lag, Membership, Message, Record, Start, TopicState
 from qdpi.bus.validation import check_limit, check_name, no_topic, page_topic, refuse_large
 from qdpi.errors import BusUnavailable, InvalidInput, PublishUnknown
@@ -33,7 +33,7 @@ class EmbeddedBus:
         self._database = Database(directory / "bus.db", SCHEMA, version=SCHEMA_VERSION, unavailable=BusUnavailable)
         self._locks = directory / "groups"
         self._now = now
-        self._arrivals = Arrivals(self._database)
+        self._notifier = Notifier(self._database)
         self._members: list[EmbeddedMembership] = []
         self._taps: list[Tap] = []
 
@@ -50,7 +50,7 @@ class EmbeddedBus:
         self._members.clear()
         for tap in self._taps:
             tap.close()
-        await self._arrivals.close()
+        await self._notifier.close()
         await self._database.close()
 
     async def ping(self) -> None:
@@ -65,7 +65,7 @@ class EmbeddedBus:
         terms = await self._terms(message.topic)
         refuse_large(message, terms.max_bytes)
         offset = await self._append(message, durable=terms.durable)
-        self._arrivals.reach({message.topic: offset + 1})
+        self._notifier.advance({message.topic: offset + 1})
 
     async def join(self, group: str, topics: Iterable[str]) -> Membership:
         """Join a group; the member takes it over in a fetch, as soon as nobody else holds it."""
@@ -73,7 +73,7 @@ class EmbeddedBus:
         named = tuple(topics)
         await self._database.write(partial(groups.register, group=group, topics=named), durable=False)
         lock = GroupLock(self._locks / f"{group}.lock")
-        member = EmbeddedMembership(group, named, self._database, self._arrivals, lock)
+        member = EmbeddedMembership(group, named, self._database, self._notifier, lock)
         self._members = [*(m for m in self._members if not m.has_left), member]
         return member
 
@@ -86,7 +86,7 @@ class EmbeddedBus:
         positions: Mapping[str, int] = dict.fromkeys(named, 0)
         if start is Start.LATEST:
             positions = await self._database.read(partial(log.ends, topics=named))
-        tap = Tap(self._database, self._arrivals, Cursor(positions), check_limit(limit))
+        tap = Tap(self._database, self._notifier, Cursor(positions), check_limit(limit))
         self._taps.append(tap)
         try:
             yield tap
@@ -99,7 +99,7 @@ class EmbeddedBus:
         end = (await self._database.read(partial(log.ends, topics=(topic,))))[topic]
         cursor = Cursor({topic: 0})
         while cursor.positions()[topic] < end:
-            for record in await read_on(self._database, cursor, READING):
+            for record in await read_next(self._database, cursor, BATCH):
                 if record.offset < end:
                     yield record
 

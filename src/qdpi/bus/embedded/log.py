@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS commits (
 """
 ONLY: Final = 0
 """The number of a topic's one partition."""
-MAX_READING_BYTES: Final = 8 << 20
+MAX_BATCH_BYTES: Final = 8 << 20
 """A reading ends with the record that passes this, so that no limit on records can fill the memory."""
 TRIM_CHUNK: Final = 500
 """How many rows one transaction drops, so that publishers are not kept waiting."""
@@ -92,7 +92,7 @@ class Terms(NamedTuple):
     max_bytes: int
 
 
-class Reading(NamedTuple):
+class Batch(NamedTuple):
     """Records in order per topic, and the position that each topic read from is at now."""
 
     records: list[Record]
@@ -177,7 +177,7 @@ def ends(connection: Connection, topics: Iterable[str]) -> dict[str, int]:
     return dict(rows)
 
 
-def read(connection: Connection, positions: Mapping[str, int], limit: int) -> Reading:
+def read(connection: Connection, positions: Mapping[str, int], limit: int) -> Batch:
     """Read on from positions, at most `limit` records, a fair share of them from each topic that has some.
 
     Where there are more topics with records than `limit`, the first in the order of `positions` are read.
@@ -189,15 +189,15 @@ def read(connection: Connection, positions: Mapping[str, int], limit: int) -> Re
     size = 0
     for waiting, topic in zip(range(len(ready), 0, -1), ready, strict=True):
         room = limit - len(records)
-        if room <= 0 or size > MAX_READING_BYTES:
+        if room <= 0 or size > MAX_BATCH_BYTES:
             break
         share = max(1, room // waiting)
-        found, taken = _read_topic(connection, topic, positions[topic], share, MAX_READING_BYTES - size)
+        found, taken = _read_topic(connection, topic, positions[topic], share, MAX_BATCH_BYTES - size)
         records += found
         size += taken
-        whole = len(found) < share and size <= MAX_READING_BYTES
+        whole = len(found) < share and size <= MAX_BATCH_BYTES
         reached[topic] = known[topic] if whole else found[-1].offset + 1
-    return Reading(records, reached)
+    return Batch(records, reached)
 
 
 def _read_topic(connection: Connection, topic: str, position: int, limit: int, room: int) -> tuple[list[Record], int]:

@@ -12,7 +12,7 @@ from typing import Final
 from qdpi.bus.embedded import groups, log
 from qdpi.bus.embedded.groups import GroupLock
 from qdpi.bus.embedded.log import ONLY, partition_of
-from qdpi.bus.embedded.notifier import Arrivals
+from qdpi.bus.embedded.notifier import Notifier
 from qdpi.bus.embedded.tap import Cursor
 from qdpi.bus.port import Delivery, Partition
 from qdpi.bus.validation import check_limit
@@ -39,12 +39,12 @@ class EmbeddedMembership:
     """A member of a group on a machine where one member at a time consumes for it (see `Membership`)."""
 
     def __init__(
-        self, group: str, topics: Iterable[str], database: Database, arrivals: Arrivals, lock: GroupLock
+        self, group: str, topics: Iterable[str], database: Database, notifier: Notifier, lock: GroupLock
     ) -> None:
         self._group = group
         self._topics = tuple(dict.fromkeys(topics))
         self._database = database
-        self._arrivals = arrivals
+        self._notifier = notifier
         self._lock = lock
         self._tenure: _Tenure | None = None
         self.has_left = False
@@ -77,7 +77,7 @@ class EmbeddedMembership:
         """Read these partitions again, from where the last fetch stopped."""
         if self._tenure is not None:
             self._tenure.paused -= {partition.topic for partition in partitions}
-            self._arrivals.stir()
+            self._notifier.wake()
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Store the next offsets to read, unless another member has taken over since."""
@@ -96,12 +96,12 @@ class EmbeddedMembership:
     async def leave(self) -> None:
         """Let go of the group at once."""
         self.has_left = True
-        self._let_go()
-        self._arrivals.stir()
+        self._release()
+        self._notifier.wake()
 
     def _is_drained(self) -> bool:
         """Tell whether a look now would find nothing that this process knows of."""
-        return self._tenure is not None and not self._arrivals.beyond(self._tenure.positions())
+        return self._tenure is not None and not self._notifier.has_records_after(self._tenure.positions())
 
     async def _look(self, limit: int) -> Delivery:
         tenure = self._tenure or await self._take_over()
@@ -111,12 +111,12 @@ class EmbeddedMembership:
         if self._tenure is not tenure:
             return Delivery()
         if reading is None:
-            self._let_go()
+            self._release()
             return Delivery(revoked=tuple(map(partition_of, self._topics)))
         tenure.cursor.advance(reading.reached)
         return Delivery(reading.records)
 
-    def _read(self, connection: Connection, tenure: _Tenure, limit: int) -> log.Reading | None:
+    def _read(self, connection: Connection, tenure: _Tenure, limit: int) -> log.Batch | None:
         """Read on; None where another member holds the group now."""
         if groups.generation(connection, self._group) != tenure.generation:
             return None
@@ -141,7 +141,7 @@ class EmbeddedMembership:
         committed = groups.committed(connection, self._group)
         return _Tenure(generation, Cursor({topic: committed[topic] for topic in self._topics}))
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._tenure = None
         self._lock.release()
 
@@ -149,7 +149,7 @@ class EmbeddedMembership:
         tenure = self._tenure
 
         def ready() -> bool:
-            return self._tenure is not tenure or tenure is None or self._arrivals.beyond(tenure.positions())
+            return self._tenure is not tenure or tenure is None or self._notifier.has_records_after(tenure.positions())
 
         if timeout > 0:
-            await self._arrivals.wait(self._topics, ready, timeout)
+            await self._notifier.wait(self._topics, ready, timeout)

@@ -15,7 +15,7 @@ POLL_INTERVAL: Final = 0.010
 """How often, in seconds, the file is asked whether another process wrote to it, while somebody waits."""
 
 
-class Arrivals:
+class Notifier:
     """How far topics reach, as far as this process knows, and who waits for them to reach further.
 
     What this process publishes is known at once; what others publish is looked for every `POLL_INTERVAL`
@@ -25,60 +25,60 @@ class Arrivals:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ends: dict[str, int] = {}
-        self._waiting: dict[asyncio.Future[QdpiError | None], Callable[[], bool]] = {}
+        self._waiters: dict[asyncio.Future[QdpiError | None], Callable[[], bool]] = {}
         self._watch: asyncio.Task[None] | None = None
         self._version: int | None = None
 
-    def reach(self, ends: Mapping[str, int]) -> None:
+    def advance(self, ends: Mapping[str, int]) -> None:
         """Note the next offsets of topics; those that nobody here ever waited for are not kept."""
         for topic in ends.keys() & self._ends.keys():
             self._ends[topic] = max(ends[topic], self._ends[topic])
-        self.stir()
+        self.wake()
 
-    def beyond(self, positions: Mapping[str, int]) -> bool:
+    def has_records_after(self, positions: Mapping[str, int]) -> bool:
         """Tell whether any topic is known to reach further than a position."""
         return any(self._ends.get(topic, 0) > position for topic, position in positions.items())
 
-    def stir(self) -> None:
+    def wake(self) -> None:
         """Have everybody who waits look again."""
-        for waiting, ready in self._waiting.items():
+        for waiting, ready in self._waiters.items():
             if not waiting.done() and ready():
                 waiting.set_result(None)
 
     async def wait(self, topics: Iterable[str], ready: Callable[[], bool], timeout: float | None) -> None:
         """Wait until topics made `ready` true, or for `timeout` seconds. Raises `BusUnavailable`."""
-        self._follow(topics)
+        self._track(topics)
         if ready():
             return
         waiting: asyncio.Future[QdpiError | None] = asyncio.get_running_loop().create_future()
-        self._waiting[waiting] = ready
+        self._waiters[waiting] = ready
         if self._watch is None:
-            self._watch = asyncio.create_task(self._look_on(), name="bus-arrivals")
+            self._watch = asyncio.create_task(self._poll(), name="bus-notifier")
         try:
             await asyncio.wait({waiting}, timeout=timeout)
         finally:
-            del self._waiting[waiting]
+            del self._waiters[waiting]
         if waiting.done() and (outage := waiting.result()) is not None:
             raise outage
 
     async def close(self) -> None:
         """Stop looking. Whoever still waits looks once more."""
-        self.stir()
+        self.wake()
         watch, self._watch = self._watch, None
         self._version = None
         if watch is not None:
             watch.cancel()
             await asyncio.wait({watch})
 
-    def _follow(self, topics: Iterable[str]) -> None:
+    def _track(self, topics: Iterable[str]) -> None:
         for topic in topics:
             if topic not in self._ends:
                 self._ends[topic] = 0
                 self._version = None
 
-    async def _look_on(self) -> None:
+    async def _poll(self) -> None:
         try:
-            while self._waiting:
+            while self._waiters:
                 await self._look()
                 await asyncio.sleep(POLL_INTERVAL)
         except QdpiError as outage:
@@ -91,10 +91,10 @@ class Arrivals:
         if version == self._version:
             return
         self._version = version
-        self.reach(await self._database.read(partial(log.ends, topics=tuple(self._ends))))
+        self.advance(await self._database.read(partial(log.ends, topics=tuple(self._ends))))
 
     def _fail(self, outage: QdpiError) -> None:
         self._version = None
-        for waiting in self._waiting:
+        for waiting in self._waiters:
             if not waiting.done():
                 waiting.set_result(outage)

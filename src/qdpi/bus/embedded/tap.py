@@ -1,4 +1,4 @@
-"""Reading topics without a group, from a position of one's own."""
+"""Batch topics without a group, from a position of one's own."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import partial
 from typing import Final
 
 from qdpi.bus.embedded import log
-from qdpi.bus.embedded.notifier import Arrivals
+from qdpi.bus.embedded.notifier import Notifier
 from qdpi.bus.port import Record
 from qdpi.sqlite import Database
 
-READING: Final = 256
+BATCH: Final = 256
 """How many records are read from the log at once."""
 
 
@@ -22,11 +22,11 @@ class Tap(AsyncIterator[Record]):
     What a slow reader has not taken waits in the log; in memory wait `limit` records at most.
     """
 
-    def __init__(self, database: Database, arrivals: Arrivals, cursor: Cursor, limit: int) -> None:
+    def __init__(self, database: Database, notifier: Notifier, cursor: Cursor, limit: int) -> None:
         self._database = database
-        self._arrivals = arrivals
+        self._notifier = notifier
         self._cursor = cursor
-        self._limit = min(limit, READING)
+        self._limit = min(limit, BATCH)
         self._read: deque[Record] = deque()
         self._closed = False
 
@@ -34,21 +34,21 @@ class Tap(AsyncIterator[Record]):
         while not self._closed:
             if self._read:
                 return self._read.popleft()
-            await self._read_on()
+            await self._read_next()
         raise StopAsyncIteration
 
     def close(self) -> None:
         """End the iteration, wherever its reader waits."""
         self._closed = True
-        self._arrivals.stir()
+        self._notifier.wake()
 
-    async def _read_on(self) -> None:
-        await self._arrivals.wait(self._cursor.positions(), self._is_ready, None)
+    async def _read_next(self) -> None:
+        await self._notifier.wait(self._cursor.positions(), self._is_ready, None)
         if not self._closed:
-            self._read += await read_on(self._database, self._cursor, self._limit)
+            self._read += await read_next(self._database, self._cursor, self._limit)
 
     def _is_ready(self) -> bool:
-        return self._closed or self._arrivals.beyond(self._cursor.positions())
+        return self._closed or self._notifier.has_records_after(self._cursor.positions())
 
 
 class Cursor:
@@ -71,7 +71,7 @@ class Cursor:
             self._positions[topic] = position
 
 
-async def read_on(database: Database, cursor: Cursor, limit: int) -> list[Record]:
+async def read_next(database: Database, cursor: Cursor, limit: int) -> list[Record]:
     """Return what comes next, at most `limit` records; nothing where the log holds no more."""
     reading = await database.read(partial(log.read, positions=cursor.positions(), limit=limit))
     cursor.advance(reading.reached)

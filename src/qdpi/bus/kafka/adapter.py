@@ -14,13 +14,13 @@ from confluent_kafka.admin import AdminClient
 
 from qdpi.bus.kafka import config, lag
 from qdpi.bus.kafka.codec import Names
-from qdpi.bus.kafka.consumer_thread import Pulse
-from qdpi.bus.kafka.errors import Reach, error_of
+from qdpi.bus.kafka.consumer_thread import Heartbeat
+from qdpi.bus.kafka.errors import Reachability, error_of
 from qdpi.bus.kafka.membership import KafkaMembership
-from qdpi.bus.kafka.producer import Producing, Publishing
+from qdpi.bus.kafka.producer import ProducerThread, TopicPublisher
 from qdpi.bus.kafka.readers import Tap, read_bounds, read_first
-from qdpi.bus.kafka.topic_monitor import Watch
-from qdpi.bus.kafka.topics import Administration
+from qdpi.bus.kafka.topic_monitor import TopicMonitor
+from qdpi.bus.kafka.topics import TopicAdmin
 from qdpi.bus.port import Lag, Membership, Message, Partition, Record, Start, TopicState
 from qdpi.bus.validation import check_limit, check_name, page_topic
 from qdpi.errors import BusUnavailable, InvalidSetting
@@ -29,58 +29,58 @@ from qdpi.health import Remark
 from qdpi.settings import Settings
 
 
-class _Parts(NamedTuple):
+class _Connection(NamedTuple):
     """What there is while the bus is open."""
 
-    producing: Producing
-    publishing: Publishing
-    administration: Administration
-    commits: lag.Commits
-    watch: Watch
+    producer: ProducerThread
+    publisher: TopicPublisher
+    topics: TopicAdmin
+    commits: lag.CommittedOffsets
+    monitor: TopicMonitor
 
 
 class KafkaBus:
     """The event bus on the brokers that the settings name (see `EventBus`).
 
-    Raises `InvalidSetting` where the client refuses a setting. `pulse` makes the sign of life of the event
+    Raises `InvalidSetting` where the client refuses a setting. `heartbeat` makes the sign of life of the event
     loop: a member polls only while it beats.
     """
 
     def __init__(
-        self, settings: Settings, *, pulse: Callable[[asyncio.AbstractEventLoop, float], Pulse] = Pulse
+        self, settings: Settings, *, heartbeat: Callable[[asyncio.AbstractEventLoop, float], Heartbeat] = Heartbeat
     ) -> None:
-        self._settings, self._pulse = settings, pulse
+        self._settings, self._heartbeat = settings, heartbeat
         self._names = Names(settings.kafka_prefix)
-        self._parts: _Parts | None = None
+        self._connection: _Connection | None = None
         self._members: list[KafkaMembership] = []
         self._taps: list[Tap] = []
         self._joined: dict[str, set[str]] = {}
-        self._since: dict[str, lag.Since] = {}
+        self._since: dict[str, lag.LagTimes] = {}
         config.client(settings)
 
     async def open(self) -> None:
         """Connect, and have the producer ready."""
-        if self._parts is None:
-            self._parts = self._connect()
+        if self._connection is None:
+            self._connection = self._connect()
         await self.ping()
 
     async def close(self) -> None:
         """Leave all groups, end all taps, and wait, a bounded time, for what is being published."""
-        parts, self._parts = self._parts, None
-        if parts is None:
+        connection, self._connection = self._connection, None
+        if connection is None:
             return
-        await parts.watch.close()
-        await parts.commits.close()
+        await connection.monitor.close()
+        await connection.commits.close()
         leaving = [member.leave() for member in self._members] + [tap.close() for tap in self._taps]
         await asyncio.gather(*leaving, return_exceptions=True)
         self._members.clear()
-        await parts.producing.close()
+        await connection.producer.close()
 
     async def ping(self) -> None:
         """Return when the cluster answers. A topic of ours that somebody here reads, and that went, is an outage."""
-        parts = self._open()
-        await parts.producing.ping()
-        if gone := min(parts.watch.gone, default=None):
+        connection = self._open()
+        await connection.producer.ping()
+        if gone := min(connection.monitor.missing, default=None):
             raise BusUnavailable(f"Kafka has {gone} no more.", next_step="Create it with `qdpi kafka-topics`.")
 
     async def publish(self, message: Message) -> None:
@@ -88,24 +88,24 @@ class KafkaBus:
 
         Raises `InvalidInput` for a topic that is not there and a value too large; pages' own topics are made.
         """
-        await self._open().publishing.publish(message)
+        await self._open().publisher.publish(message)
 
     async def join(self, group: str, topics: Iterable[str]) -> Membership:
         """Join a group as one more member."""
-        parts, named = self._open(), tuple(dict.fromkeys(topics))
+        connection, named = self._open(), tuple(dict.fromkeys(topics))
         check_name("group", group)
-        shapes = await parts.administration.shapes(named)
+        shapes = await connection.topics.shapes(named)
         properties = config.member(self._settings, self._names.wire(group))
         timeout = self._settings.kafka_session_timeout
         member = KafkaMembership(
-            group, named, partial(_consumer, properties), self._names, self._new_pulse(), patience=timeout / 2
+            group, named, partial(_consumer, properties), self._names, self._new_heartbeat(), patience=timeout / 2
         )
         self._joined.setdefault(group, set()).update(named)
         for left in [member for member in self._members if member.has_left]:
             self._members.remove(left)
-            parts.watch.remove(left)
+            connection.monitor.remove(left)
         self._members.append(member)
-        parts.watch.add(member, shapes)
+        connection.monitor.add(member, shapes)
         return member
 
     @asynccontextmanager
@@ -113,115 +113,115 @@ class KafkaBus:
         self, topics: Iterable[str], start: Start, *, limit: int = 10_000
     ) -> AsyncIterator[AsyncIterator[Record]]:
         """Read all partitions of topics, those to come too. Brokers that go away are waited for, without loss."""
-        parts, named = self._open(), tuple(dict.fromkeys(topics))
+        connection, named = self._open(), tuple(dict.fromkeys(topics))
         check_limit(limit)
         # A topic that is left out now would be taken for new, and read from its first record, when it is back.
-        shapes = await parts.administration.shapes(named, led=True)
+        shapes = await connection.topics.shapes(named, require_leaders=True)
         partitions = [Partition(name, number) for name, shape in shapes.items() for number in range(shape.partitions)]
-        bounds = await parts.administration.bounds(partitions)
+        bounds = await connection.topics.bounds(partitions)
         positions = {state.partition: state.first if start is Start.EARLIEST else state.next for state in bounds}
         opened = partial(_consumer, config.reader(self._settings))
-        tap = Tap(named, positions, opened, self._names, self._new_pulse(), limit=limit)
+        tap = Tap(named, positions, opened, self._names, self._new_heartbeat(), limit=limit)
         self._taps.append(tap)
-        parts.watch.add(tap, shapes)
+        connection.monitor.add(tap, shapes)
         try:
             yield tap
         finally:
-            parts.watch.remove(tap)
+            connection.monitor.remove(tap)
             self._taps.remove(tap)
             with suppress(BusUnavailable):  # its thread ends as soon as it can
                 await tap.close()
 
     async def scan(self, topic: str) -> AsyncIterator[Record]:
         """Read what a topic holds now, partition by partition as they come; nothing where it is not there."""
-        administration = self._open().administration
-        shape = await administration.shape(topic)
+        topics = self._open().topics
+        shape = await topics.shape(topic)
         partitions = [Partition(topic, number) for number in range(shape.partitions if shape else 0)]
-        bounds = await administration.bounds(partitions)
-        async for record in read_bounds(bounds, self._ending(), self._names):
+        bounds = await topics.bounds(partitions)
+        async for record in read_bounds(bounds, self._open_scanner(), self._names):
             yield record
 
     async def topics(self) -> list[TopicState]:
         """Return the bounds of every partition of our topics."""
-        administration = self._open().administration
-        return await administration.bounds(await administration.all_topics())
+        topics = self._open().topics
+        return await topics.bounds(await topics.all_topics())
 
     async def lag(self, group: str) -> list[Lag]:
         """Return how far a group is behind on every partition of the topics of which it has committed or was joined."""
-        parts = self._open()
-        there = [place for place in await parts.administration.all_topics() if page_topic(place.topic) is None]
-        committed = await parts.commits.of(group, there)
+        connection = self._open()
+        there = [place for place in await connection.topics.all_topics() if page_topic(place.topic) is None]
+        committed = await connection.commits.of(group, there)
         read = {partition.topic for partition in committed} | self._joined.get(group, set())
-        bounds = await parts.administration.bounds([place for place in there if place.topic in read])
+        bounds = await connection.topics.bounds([place for place in there if place.topic in read])
         unread = lag.unread(committed, bounds)
-        since = self._since.setdefault(group, lag.Since(self._first))
+        since = self._since.setdefault(group, lag.LagTimes(self._first))
         return lag.rows(unread, await since.of({place: first for place, (first, count) in unread.items() if count}))
 
     async def examine(self) -> list[Remark]:
         """Return how the cluster is: its brokers, the copies and properties of topics, the session timeout."""
-        return await self._open().administration.examine(self._settings)
+        return await self._open().topics.examine(self._settings)
 
     async def create_topics(self, specs: Iterable[TopicSpec]) -> list[str]:
         """Make the topics that are not there, with KAFKA_PARTITIONS and KAFKA_REPLICATION."""
         wanted = tuple(specs)
         for spec in wanted:
             check_name("topic", spec.name)
-        return await self._open().administration.create(wanted)
+        return await self._open().topics.create(wanted)
 
     async def grow_topics(self, names: Iterable[str], partitions: int) -> list[str]:
         """Raise topics' partition counts."""
-        return await self._open().administration.grow(names, partitions)
+        return await self._open().topics.grow(names, partitions)
 
     async def delete_topics(self, names: Iterable[str]) -> list[str]:
         """Delete topics; when this returns they can be made again."""
-        parts, named = self._open(), tuple(names)
-        parts.publishing.forget(named)
-        return await parts.administration.delete(named)
+        connection, named = self._open(), tuple(names)
+        connection.publisher.forget(named)
+        return await connection.topics.delete(named)
 
     async def trim(self, now: datetime) -> int:
         """Do nothing: brokers drop what has outlived its topic's retention."""
         return 0
 
-    def _connect(self) -> _Parts:
+    def _connect(self) -> _Connection:
         settings, names = self._settings, self._names
         try:
-            producing = Producing(config.producer(settings), names.wire("gibsey.ui.symbol"))
+            producer = ProducerThread(config.producer(settings), names.wire("gibsey.ui.symbol"))
             admin = AdminClient(config.client(settings))
         except KafkaException as exception:
             raise _refused(exception) from exception
-        administration = Administration(admin, names, settings.kafka_partitions, settings.kafka_replication)
-        return _Parts(
-            producing,
-            Publishing(producing, administration, names),
-            administration,
-            lag.Commits(self._standing_by, names),
-            Watch(administration.shapes),
+        topics = TopicAdmin(admin, names, settings.kafka_partitions, settings.kafka_replication)
+        return _Connection(
+            producer,
+            TopicPublisher(producer, topics, names),
+            topics,
+            lag.CommittedOffsets(self._open_offset_reader, names),
+            TopicMonitor(topics.shapes),
         )
 
-    def _open(self) -> _Parts:
-        if self._parts is None:
+    def _open(self) -> _Connection:
+        if self._connection is None:
             raise BusUnavailable("The bus is not open.", next_step="Open it first.")
-        if self._parts.producing.reach.away:
-            raise self._parts.producing.reach.away
-        return self._parts
+        if self._connection.producer.reachability.outage:
+            raise self._connection.producer.reachability.outage
+        return self._connection
 
-    def _new_pulse(self) -> Pulse:
-        return self._pulse(asyncio.get_running_loop(), self._settings.kafka_session_timeout / 4)
+    def _new_heartbeat(self) -> Heartbeat:
+        return self._heartbeat(asyncio.get_running_loop(), self._settings.kafka_session_timeout / 4)
 
-    def _standing_by(self, group: str) -> Consumer:
+    def _open_offset_reader(self, group: str) -> Consumer:
         properties = config.reader(self._settings) | {"group.id": self._names.wire(group)}
-        return _consumer(properties, Reach(self._names.wire(group)))
+        return _consumer(properties, Reachability(self._names.wire(group)))
 
-    def _ending(self) -> Callable[[Reach], Consumer]:
+    def _open_scanner(self) -> Callable[[Reachability], Consumer]:
         return partial(_consumer, config.reader(self._settings) | {"enable.partition.eof": True})
 
     async def _first(self, offsets: Mapping[Partition, int]) -> dict[Partition, Record]:
-        return await read_first(offsets, self._ending(), self._names)
+        return await read_first(offsets, self._open_scanner(), self._names)
 
 
-def _consumer(properties: config.Properties, reach: Reach) -> Consumer:
+def _consumer(properties: config.Properties, reachability: Reachability) -> Consumer:
     try:
-        return Consumer(properties | {"error_cb": reach.hear})
+        return Consumer(properties | {"error_cb": reachability.record_error})
     except KafkaException as exception:
         raise _refused(exception) from exception
 

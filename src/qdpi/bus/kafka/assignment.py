@@ -14,7 +14,7 @@ from qdpi.bus.kafka.codec import Names, placed, places
 from qdpi.bus.kafka.errors import error_of
 from qdpi.bus.port import Partition
 
-_NOT_OURS: Final = frozenset(
+_FENCED: Final = frozenset(
     {
         KafkaError.ILLEGAL_GENERATION,
         KafkaError.UNKNOWN_MEMBER_ID,
@@ -31,7 +31,7 @@ _NOT_OURS: Final = frozenset(
 _REBALANCING: Final = 20
 """How often a commit is tried that comes while the group's members are being told their partitions."""
 _REBALANCING_INTERVAL: Final = 0.05
-_OWED_INTERVAL: Final = 0.2
+_RETRY_INTERVAL: Final = 0.2
 """After how many seconds a refused commit of what is still ours is tried again."""
 _PAUSE_GRACE: Final = 0.25
 """For how many seconds a pause of all is kept from the client."""
@@ -50,71 +50,71 @@ class Assignment:
         self._stopped: set[Partition] = set()
         """What the client was told to fetch nothing of."""
         self._committed: dict[Partition, int] = {}
-        self._owed: dict[Partition, int] = {}
+        self._pending_commits: dict[Partition, int] = {}
         """What was to be committed and was refused, because the group's members were changing."""
-        self._owed_at = 0.0
-        self._begun_anew: set[Partition] = set()
+        self._tried_at = 0.0
+        self._restarted: set[Partition] = set()
         """Whose commits are still of the topic that was deleted."""
 
     def owns(self, partition: Partition) -> bool:
         """Tell whether a partition is ours."""
         return partition in self._owned
 
-    def flows(self, partition: Partition) -> bool:
+    def is_fetchable(self, partition: Partition) -> bool:
         """Tell whether a partition is ours and not paused."""
         return partition in self._owned and partition not in self._paused
 
-    def prepare(self, *, wanted: bool) -> bool:
+    def prepare(self, *, requested: bool) -> bool:
         """Have the client fetch nothing of what is paused, nor of anything that nobody wants.
 
         A partition that is fetched again brings its next record only after the client's last long poll, half a
         second later. So while all is paused, nothing is polled at first, for it is soon resumed as a rule.
         """
-        if self._owed and monotonic() >= self._owed_at + _OWED_INTERVAL:
-            self.pay()
-        idle = self._paused if wanted else self._owned
-        if wanted and self._owned <= self._paused and monotonic() < self._paused_at + _PAUSE_GRACE:
+        if self._pending_commits and monotonic() >= self._tried_at + _RETRY_INTERVAL:
+            self.retry_commits()
+        idle = self._paused if requested else self._owned
+        if requested and self._owned <= self._paused and monotonic() < self._paused_at + _PAUSE_GRACE:
             return False
         self._consumer.pause(places(idle - self._stopped, self._names))
         self._consumer.resume(places(self._stopped - idle, self._names))
         self._stopped = set(idle)
         return True
 
-    def gain(self, partitions: Collection[Partition], offset: int | None = None) -> None:
+    def assign(self, partitions: Collection[Partition], offset: int | None = None) -> None:
         """Own more partitions, from their committed offsets or from a given one."""
         log.info("kafka.assigned", group=self._group, partitions=_told(partitions))
         given = places(partitions, self._names) if offset is None else _at(partitions, offset, self._names)
         self._consumer.incremental_assign(given)
         self._owned.update(partitions)
 
-    def lose(self, partitions: Collection[Partition]) -> None:
+    def unassign(self, partitions: Collection[Partition]) -> None:
         """Own some partitions no more."""
         log.info("kafka.let_go", group=self._group, partitions=_told(partitions))
         # the client would remember that it fetches nothing of them when it is assigned them again
         self._consumer.resume(places(self._stopped.intersection(partitions), self._names))
         self._consumer.incremental_unassign(places(partitions, self._names))
-        for kept in (self._owned, self._paused, self._stopped, self._begun_anew):
+        for kept in (self._owned, self._paused, self._stopped, self._restarted):
             kept.difference_update(partitions)
         for partition in partitions:
             self._committed.pop(partition, None)
-            self._owed.pop(partition, None)
+            self._pending_commits.pop(partition, None)
 
-    def of_topic(self, topic: str) -> list[Partition]:
+    def partitions_of(self, topic: str) -> list[Partition]:
         """Return what is owned of a topic."""
         return [partition for partition in self._owned if partition.topic == topic]
 
-    def begin_anew(self, partitions: Collection[Partition]) -> None:
+    def restart(self, partitions: Collection[Partition]) -> None:
         """Read partitions again from their first record: their topic was deleted and made again.
 
-        Until `caught_up`, commits of them are of the old topic, and have no effect.
+        Until `revocations_delivered`, commits of them are of the old topic, and have no effect.
         """
-        self.lose(partitions)
-        self.gain(partitions, OFFSET_BEGINNING)
-        self._begun_anew.update(partitions)
+        self.unassign(partitions)
+        self.assign(partitions, OFFSET_BEGINNING)
+        self._restarted.update(partitions)
 
-    def caught_up(self) -> None:
+    def revocations_delivered(self) -> None:
         """Take whoever reads for having heard what was revoked."""
-        self._begun_anew.clear()
+        self._restarted.clear()
 
     def pause(self, partitions: Collection[Partition]) -> None:
         """Have nothing more of these handed over."""
@@ -131,25 +131,25 @@ class Assignment:
 
         What is refused because the group's members are changing is tried again by and by, while it is ours.
         """
-        ours = self._owned - self._begun_anew
+        ours = self._owned - self._restarted
         higher = {
             partition: offset
             for partition, offset in offsets.items()
             if partition in ours and offset > self._committed.get(partition, -1)
         }
-        self._owed |= higher
-        self._pay()
+        self._pending_commits |= higher
+        self._commit_pending()
 
-    def pay(self) -> None:
+    def retry_commits(self) -> None:
         """Try again what was refused; brokers that are away are for whoever fetches to hear of."""
         with suppress(KafkaException):
-            self._pay()
+            self._commit_pending()
 
-    def _pay(self) -> None:
-        owed, self._owed_at = dict(self._owed), monotonic()
+    def _commit_pending(self) -> None:
+        owed, self._tried_at = dict(self._pending_commits), monotonic()
         if owed and self._commit(owed):
             self._committed |= owed
-            self._owed.clear()
+            self._pending_commits.clear()
 
     def _commit(self, offsets: Mapping[Partition, int]) -> bool:
         error = self._try(offsets)
@@ -158,7 +158,7 @@ class Assignment:
                 break
             sleep(_REBALANCING_INTERVAL)
             error = self._try(offsets)
-        if error is not None and error.code() not in _NOT_OURS:
+        if error is not None and error.code() not in _FENCED:
             raise KafkaException(error)
         return error is None
 

@@ -20,7 +20,7 @@ from confluent_kafka import Message as KafkaMessage
 
 from qdpi.bus.kafka.codec import Names, record_of
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
-from qdpi.bus.kafka.errors import Reach, away, error_of, is_fatal, is_passing, over
+from qdpi.bus.kafka.errors import Reachability, error_of, is_fatal, is_transient, membership_over, unavailable
 from qdpi.bus.port import Delivery, Partition, Record
 from qdpi.errors import BusUnavailable, MembershipOver
 
@@ -34,27 +34,27 @@ T = TypeVar("T")
 _INTERVAL: Final = 0.1
 
 
-class Role(Protocol):
+class Subscription(Protocol):
     """What a consumer reads and for whom; called on the thread that owns it."""
 
     def owns(self, partition: Partition) -> bool:
         """Tell whether a partition is still read."""
         ...
 
-    def flows(self, partition: Partition) -> bool:
+    def is_fetchable(self, partition: Partition) -> bool:
         """Tell whether a partition's records may be handed over now."""
         ...
 
-    def prepare(self, *, wanted: bool) -> bool:
+    def prepare(self, *, requested: bool) -> bool:
         """Have come what may be handed over, nothing if nobody wants it; return whether to poll now."""
         ...
 
-    def caught_up(self) -> None:
+    def revocations_delivered(self) -> None:
         """Take note that whoever fetches has heard of all that was revoked."""
         ...
 
 
-class Wanted(NamedTuple):
+class FetchRequest(NamedTuple):
     """A fetch that waits: for at most how many records, until when, and whom to tell."""
 
     limit: int
@@ -63,13 +63,20 @@ class Wanted(NamedTuple):
 
 
 class Poller:
-    """Polls a consumer while an event loop's pulse beats, hands over what comes, and does what it is called to."""
+    """Polls a consumer while an event loop's heartbeat beats, hands over what comes, and does what it is called to."""
 
-    def __init__(self, consumer: Consumer, role: Role, names: Names, reach: Reach, pulse: Pulse) -> None:
-        self._consumer, self._role, self._names = consumer, role, names
-        self._reach, self._pulse = reach, pulse
+    def __init__(
+        self,
+        consumer: Consumer,
+        subscription: Subscription,
+        names: Names,
+        reachability: Reachability,
+        heartbeat: Heartbeat,
+    ) -> None:
+        self._consumer, self._subscription, self._names = consumer, subscription, names
+        self._reachability, self._heartbeat = reachability, heartbeat
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._wanted: Wanted | None = None
+        self._wanted: FetchRequest | None = None
         self._wanted_at = monotonic()
         self._ahead: list[Record] = []
         self._revoked: set[Partition] = set()
@@ -92,10 +99,10 @@ class Poller:
             except KafkaException as exception:
                 error = error_of(exception)
                 if is_fatal(error):
-                    end = over(error)
+                    end = membership_over(error)
                     break
                 log.exception("kafka.poll_failed")
-                self._trouble = away(error, "Kafka's consumer failed")
+                self._trouble = unavailable(error, "Kafka's consumer failed")
         self._answer(end)
         self._consumer.close()
         if isinstance(end, MembershipOver):
@@ -105,14 +112,14 @@ class Poller:
         """End after this turn."""
         self._closing = True
 
-    def want(self, wanted: Wanted) -> None:
+    def want(self, wanted: FetchRequest) -> None:
         """Take a fetch."""
         self._wanted, self._wanted_at = wanted, monotonic()
         if not self._revoked:
-            self._role.caught_up()
+            self._subscription.revocations_delivered()
         self._offer()
 
-    def hand_over(self, revoked: Collection[Partition], patience: float) -> None:
+    def revoke(self, revoked: Collection[Partition], patience: float) -> None:
         """Tell the next fetch what was revoked; wait, at most `patience` seconds, until the one after it.
 
         Meanwhile calls are obeyed: commits of what was finished.
@@ -125,16 +132,16 @@ class Poller:
             self._obey(SLICE)
 
     def _turn(self) -> None:
-        beats = self._pulse.beats()
+        beats = self._heartbeat.is_alive()
         self._obey(0.0 if beats and self._wanted else SLICE)
         if self._closing or not beats:
             return
-        self._reach.probe(self._consumer)
-        if self._reach.away:
-            self._answer(self._reach.away)
+        self._reachability.probe(self._consumer)
+        if self._reachability.outage:
+            self._answer(self._reachability.outage)
         elif self._wanted:
             self._read(self._wanted)
-        elif monotonic() >= self._wanted_at + IDLE and self._role.prepare(wanted=False):
+        elif monotonic() >= self._wanted_at + IDLE and self._subscription.prepare(requested=False):
             self._poll(1, 0.0)
 
     def _obey(self, wait: float) -> None:
@@ -146,10 +153,10 @@ class Poller:
         except Empty:
             return
 
-    def _read(self, wanted: Wanted) -> None:
-        if not any(self._role.flows(record.partition) for record in self._ahead):
+    def _read(self, wanted: FetchRequest) -> None:
+        if not any(self._subscription.is_fetchable(record.partition) for record in self._ahead):
             left = max(0.0, min(SLICE, wanted.deadline - monotonic()))
-            if self._role.prepare(wanted=True):
+            if self._subscription.prepare(requested=True):
                 self._poll(wanted.limit, left)
             else:
                 self._obey(left)
@@ -166,14 +173,14 @@ class Poller:
             if (error := message.error()) is None:
                 record = record_of(message, self._names)
                 # a rebalance may have come between the messages of one batch
-                if self._role.owns(record.partition):
+                if self._subscription.owns(record.partition):
                     self._ahead.append(record)
-            elif is_passing(error):
+            elif is_transient(error):
                 log.info("kafka.consumer_told", error=error.str())
             elif is_fatal(error):
                 raise KafkaException(error)
             else:
-                self._trouble = away(error, "Kafka refuses this consumer")
+                self._trouble = unavailable(error, "Kafka refuses this consumer")
 
     def _offer(self) -> None:
         """Answer the waiting fetch, if there is one and anything to tell."""
@@ -186,7 +193,9 @@ class Poller:
         elif self._trouble:
             trouble, self._trouble = self._trouble, None
             self._answer(trouble)
-        elif records := [record for record in self._ahead if self._role.flows(record.partition)][: wanted.limit]:
+        elif records := [record for record in self._ahead if self._subscription.is_fetchable(record.partition)][
+            : wanted.limit
+        ]:
             handed = set(map(id, records))
             self._ahead = [record for record in self._ahead if id(record) not in handed]
             self._answer(Delivery(records))
@@ -199,13 +208,13 @@ class Poller:
             wanted.deliver(delivery)
 
 
-class Consuming:
+class ConsumerThread:
     """A consumer on a thread of its own, as coroutines of one event loop."""
 
-    def __init__(self, poller: Poller, pulse: Pulse, *, name: str) -> None:
+    def __init__(self, poller: Poller, heartbeat: Heartbeat, *, name: str) -> None:
         self.has_closed = False
         """Whether it was closed, or is being closed."""
-        self._poller, self._pulse, self._name = poller, pulse, name
+        self._poller, self._heartbeat, self._name = poller, heartbeat, name
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._ended.add_done_callback(_heard)
@@ -226,7 +235,7 @@ class Consuming:
             try:
                 self._tell(future, work())
             except KafkaException as exception:
-                self._tell(future, away(error_of(exception)))
+                self._tell(future, unavailable(error_of(exception)))
             except Exception as error:
                 self._tell(future, error)
 
@@ -239,7 +248,7 @@ class Consuming:
 
     async def fetch(self, limit: int, timeout: float) -> Delivery:
         """Return records as soon as there are any, at most `limit`, or what was revoked. One call at a time."""
-        self._pulse.beat()
+        self._heartbeat.beat()
         pending = self._pending = self._pending or self._ask(limit, timeout)
         # what a cancelled fetch asked for comes with the next one
         delivery = await self._in_time(pending, timeout + REQUEST_TIMEOUT)
@@ -259,7 +268,7 @@ class Consuming:
 
     def _ask(self, limit: int, timeout: float) -> asyncio.Future[Delivery]:
         future: asyncio.Future[Delivery] = self._loop.create_future()
-        wanted = Wanted(limit, monotonic() + timeout, lambda delivery: self._tell(future, delivery))
+        wanted = FetchRequest(limit, monotonic() + timeout, lambda delivery: self._tell(future, delivery))
         self._poller.submit(lambda: self._poller.want(wanted))
         return future
 
@@ -313,7 +322,7 @@ def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
         future.set_result(outcome)
 
 
-class Pulse:
+class Heartbeat:
     """Whether an event loop answered a tick in the last `patience` seconds."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, patience: float) -> None:
@@ -321,7 +330,7 @@ class Pulse:
         self._answered_at = monotonic()
         self._asking = False
 
-    def beats(self) -> bool:
+    def is_alive(self) -> bool:
         """Tell whether the loop turns, and ask it again. For a thread other than the loop's."""
         now = monotonic()
         if not self._asking and now >= self._answered_at + _INTERVAL:

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType, Top
 
 from qdpi.bus.kafka.codec import Names
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
-from qdpi.bus.kafka.errors import answered, away, error_of
+from qdpi.bus.kafka.errors import answer_of, error_of, unavailable
 from qdpi.events import TOPICS
 from qdpi.health import Health, Remark
 from qdpi.settings import KafkaGroups, Settings
@@ -29,13 +29,13 @@ async def examine(
     """
     wired = {names.wire(topic): topic for topic in TOPICS}
     try:
-        cluster = await answered(admin.describe_cluster(request_timeout=REQUEST_TIMEOUT), _UNKNOWN)
+        cluster = await answer_of(admin.describe_cluster(request_timeout=REQUEST_TIMEOUT), _UNKNOWN)
         brokers = [str(node.id) for node in cluster.nodes]
         topics = {wired[name]: topic for name, topic in (await _described(admin, list(wired), absent)).items()}
         stored = await _configured(admin, ResourceType.TOPIC, [names.wire(topic) for topic in topics])
         (broker,) = (await _configured(admin, ResourceType.BROKER, brokers[:1])).values()
     except KafkaException as exception:
-        raise away(error_of(exception), _UNKNOWN) from exception
+        raise unavailable(error_of(exception), _UNKNOWN) from exception
     return [
         Remark(Health.OK, f"Kafka has {len(brokers)} broker{'s' * (len(brokers) != 1)}."),
         *copies(topics, len(brokers), settings.kafka_replication),
@@ -48,7 +48,7 @@ async def _described(admin: AdminClient, wired: list[str], absent: Collection[in
     described: dict[str, TopicDescription] = {}
     for name, answer in admin.describe_topics(TopicCollection(wired), request_timeout=REQUEST_TIMEOUT).items():
         try:
-            described[name] = await answered(answer, _UNKNOWN)
+            described[name] = await answer_of(answer, _UNKNOWN)
         except KafkaException as exception:
             if error_of(exception).code() not in absent:
                 raise
@@ -59,7 +59,7 @@ async def _configured(admin: AdminClient, kind: ResourceType, named: list[str]) 
     if not named:
         return {}
     answers = admin.describe_configs([ConfigResource(kind, name) for name in named], request_timeout=REQUEST_TIMEOUT)
-    told = {resource.name: await answered(answer, _UNKNOWN) for resource, answer in answers.items()}
+    told = {resource.name: await answer_of(answer, _UNKNOWN) for resource, answer in answers.items()}
     return {name: {entry: value.value for entry, value in entries.items()} for name, entries in told.items()}
 
 

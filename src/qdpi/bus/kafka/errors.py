@@ -31,7 +31,7 @@ _NEXT_STEPS: Final = {
     KafkaError.INCONSISTENT_GROUP_PROTOCOL: "Give all workers the same KAFKA_GROUPS.",
     KafkaError.UNSUPPORTED_VERSION: "Set KAFKA_GROUPS=classic: these brokers do not know KIP-848.",
 }
-_TOO_MUCH: Final = frozenset(
+_REJECTED: Final = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
         KafkaError.RECORD_LIST_TOO_LARGE,
@@ -41,7 +41,7 @@ _TOO_MUCH: Final = frozenset(
     }
 )
 """How brokers refuse a record that they will never take."""
-_PASSING: Final = frozenset(
+_TRANSIENT: Final = frozenset(
     {
         KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001  (its partitions are told to be lost)
         KafkaError._PARTITION_EOF,  # noqa: SLF001
@@ -57,9 +57,9 @@ _PASSING: Final = frozenset(
 log = structlog.get_logger()
 
 
-def is_passing(error: KafkaError) -> bool:
+def is_transient(error: KafkaError) -> bool:
     """Tell whether a consumer gets over what it tells of by itself."""
-    return error.code() in _PASSING or error.retriable()
+    return error.code() in _TRANSIENT or error.retriable()
 
 
 def is_fatal(error: KafkaError) -> bool:
@@ -67,14 +67,14 @@ def is_fatal(error: KafkaError) -> bool:
     return error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001
 
 
-def is_forbidden(error: KafkaError) -> bool:
+def needs_operator(error: KafkaError) -> bool:
     """Tell whether an error is for whoever runs the cluster: we are not who may, or not as they say."""
     return error.code() in _NEXT_STEPS
 
 
-def never_taken(error: KafkaError, topic: str) -> InvalidInput | None:
+def rejected_record(error: KafkaError, topic: str) -> InvalidInput | None:
     """Return the error of a record that its topic will never take, None for what may yet be taken."""
-    if error.code() not in _TOO_MUCH:
+    if error.code() not in _REJECTED:
         return None
     return InvalidInput(
         f"{topic} does not take a record: {error.str().rstrip('.')}.",
@@ -82,12 +82,12 @@ def never_taken(error: KafkaError, topic: str) -> InvalidInput | None:
     )
 
 
-def away(error: KafkaError, doing: str = "Kafka does not answer") -> BusUnavailable:
+def unavailable(error: KafkaError, doing: str = "Kafka does not answer") -> BusUnavailable:
     """Return an error of Kafka's as one that is waited for, with what to do about it where that is known."""
     return BusUnavailable(f"{doing}: {error.str().rstrip('.')}.", next_step=_NEXT_STEPS.get(error.code()))
 
 
-def over(error: KafkaError) -> MembershipOver:
+def membership_over(error: KafkaError) -> MembershipOver:
     """Return a consumer's fatal error, with what to do about what it says where that is known."""
     told = error.str().rstrip(".")
     steps = (step for code, step in _NEXT_STEPS.items() if code == error.code() or KafkaError(code).str() in told)
@@ -100,7 +100,7 @@ def error_of(exception: KafkaException) -> KafkaError:
     return error if isinstance(error, KafkaError) else KafkaError(KafkaError.UNKNOWN, str(exception))
 
 
-async def answered(future: Future[T], doing: str, *, timeout: float = REQUEST_TIMEOUT) -> T:
+async def answer_of(future: Future[T], doing: str, *, timeout: float = REQUEST_TIMEOUT) -> T:
     """Await a future of the client's. Raises `BusUnavailable`, or the `KafkaException` it ends with."""
     # shielded, because the client's threads fulfil it whether or not anybody still waits
     told = asyncio.wrap_future(future)
@@ -120,7 +120,7 @@ class Client(Protocol):
         ...
 
 
-class Reach:
+class Reachability:
     """Whether brokers answer one client: its error callback raises the suspicion that none does, a probe tells.
 
     Used by the one thread that owns the client. A suspicion may be old news: the client tells of errors in the
@@ -128,13 +128,13 @@ class Reach:
     """
 
     def __init__(self, asked: str, *, interval: float = PROBE_INTERVAL) -> None:
-        self.away: BusUnavailable | None = None
+        self.outage: BusUnavailable | None = None
         self._asked, self._interval = asked, interval
         self._is_suspected = False
         self._heard: KafkaError | None = None
         self._probed_at = 0.0
 
-    def hear(self, error: KafkaError) -> None:
+    def record_error(self, error: KafkaError) -> None:
         """Take an error that the client tells of."""
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
             self._is_suspected = True
@@ -143,26 +143,28 @@ class Reach:
 
     def probe(self, client: Client) -> None:
         """Ask brokers that are suspected to be away whether they are, and those that are, now and then, again."""
-        if self.away is None and not self._is_suspected:
+        if self.outage is None and not self._is_suspected:
             return
-        if self.away and monotonic() < self._probed_at + self._interval:
+        if self.outage and monotonic() < self._probed_at + self._interval:
             return
         self._is_suspected = False
         try:
             client.list_topics(self._asked, timeout=PROBE_TIMEOUT)
         except KafkaException:
-            self._is_away()
+            self._set_outage()
         else:
-            self._is_back()
+            self._clear_outage()
         self._probed_at = monotonic()
 
-    def _is_away(self) -> None:
-        before = self.away
-        self.away = away(self._heard) if self._heard else BusUnavailable("None of Kafka's brokers can be reached.")
+    def _set_outage(self) -> None:
+        before = self.outage
+        self.outage = (
+            unavailable(self._heard) if self._heard else BusUnavailable("None of Kafka's brokers can be reached.")
+        )
         if before is None:
-            log.warning("kafka.away", cause=self.away.detail)
+            log.warning("kafka.outage", cause=self.outage.detail)
 
-    def _is_back(self) -> None:
-        if self.away is not None:
+    def _clear_outage(self) -> None:
+        if self.outage is not None:
             log.info("kafka.back")
-        self.away = self._heard = None
+        self.outage = self._heard = None

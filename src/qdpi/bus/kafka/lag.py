@@ -10,14 +10,14 @@ from confluent_kafka import Consumer, KafkaException
 
 from qdpi.bus.kafka.codec import Names, partition_of, places
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
-from qdpi.bus.kafka.errors import away, error_of
+from qdpi.bus.kafka.errors import error_of, unavailable
 from qdpi.bus.port import Lag, Partition, Record, TopicState
 
-First = Callable[[Mapping[Partition, int]], Awaitable[dict[Partition, Record]]]
+ReadFirst = Callable[[Mapping[Partition, int]], Awaitable[dict[Partition, Record]]]
 """Reads the first record of partitions from an offset on."""
 
 
-class Commits:
+class CommittedOffsets:
     """What groups have committed, read through a consumer for each that never joins.
 
     The admin client would tell this too, and which partitions members own; but in librdkafka 2.16 a request to
@@ -38,7 +38,7 @@ class Commits:
             async with self._asking:
                 told = await asyncio.to_thread(self._consumers[group].committed, asked, REQUEST_TIMEOUT)
         except KafkaException as exception:
-            raise away(error_of(exception), f"Kafka does not tell the offsets of {group}") from exception
+            raise unavailable(error_of(exception), f"Kafka does not tell the offsets of {group}") from exception
         return {partition_of(place, self._names): place.offset for place in told if place.offset >= 0}
 
     async def close(self) -> None:
@@ -48,10 +48,10 @@ class Commits:
         self._consumers.clear()
 
 
-class Since:
+class LagTimes:
     """Since when partitions are behind: the times of records, read once each."""
 
-    def __init__(self, first: First) -> None:
+    def __init__(self, first: ReadFirst) -> None:
         self._first = first
         self._known: dict[tuple[Partition, int], datetime] = {}
 

@@ -15,8 +15,8 @@ from confluent_kafka import Message as KafkaMessage
 
 from qdpi.bus.kafka.codec import Names
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT, Properties
-from qdpi.bus.kafka.errors import Reach, away, error_of, is_fatal, is_forbidden, never_taken
-from qdpi.bus.kafka.topics import Administration
+from qdpi.bus.kafka.errors import Reachability, error_of, is_fatal, needs_operator, rejected_record, unavailable
+from qdpi.bus.kafka.topics import TopicAdmin
 from qdpi.bus.port import Message
 from qdpi.bus.validation import check_name, no_topic, page_topic, refuse_large
 from qdpi.errors import BusUnavailable, PublishUnknown
@@ -37,7 +37,7 @@ _REMEMBERED: Final = 10_000
 """Of how many topics the largest value is kept in mind: a page's own are many."""
 
 
-class TopicGone(Exception):
+class TopicMissing(Exception):
     """A topic is not there, or not any more."""
 
 
@@ -47,14 +47,14 @@ class _Answer(NamedTuple):
     error: KafkaError | None
 
 
-class Producing:
+class ProducerThread:
     """An idempotent producer: what is sent under a key arrives once and in order while it lives.
 
     A fatal error of the client, after which it would send nothing more, has it replaced.
     """
 
     def __init__(self, properties: Properties, asked: str) -> None:
-        self.reach = Reach(asked)
+        self.reachability = Reachability(asked)
         self._properties = properties | {"error_cb": self._hear}
         self._asked = asked
         self._loop = asyncio.get_running_loop()
@@ -67,30 +67,30 @@ class Producing:
     async def send(self, topic: str, message: Message) -> None:
         """Send and await the acknowledgement.
 
-        Raises `TopicGone`, `InvalidInput` where no broker will ever take it, `BusUnavailable` where it was not
+        Raises `TopicMissing`, `InvalidInput` where no broker will ever take it, `BusUnavailable` where it was not
         sent, or `PublishUnknown`.
         """
-        if self.reach.away:
-            raise self.reach.away
+        if self.reachability.outage:
+            raise self.reachability.outage
         future: asyncio.Future[None] = self._loop.create_future()
         self._produce(topic, message, lambda error, _: self._answers.append(_Answer(future, message.topic, error)))
         await future
 
     async def ping(self) -> None:
         """Return when a broker answers. Raises `BusUnavailable`."""
-        await self.learn(self._asked)
+        await self.has_topic(self._asked)
 
-    async def learn(self, topic: str) -> bool:
+    async def has_topic(self, topic: str) -> bool:
         """Have the producer learn of a topic; return whether it is there. Raises `BusUnavailable`, also if refused."""
-        if self.reach.away:
-            raise self.reach.away
+        if self.reachability.outage:
+            raise self.reachability.outage
         try:
             told = await asyncio.to_thread(self._producer.list_topics, topic, REQUEST_TIMEOUT)
         except KafkaException as exception:
-            raise self.reach.away or away(error_of(exception)) from exception
+            raise self.reachability.outage or unavailable(error_of(exception)) from exception
         error = told.topics[topic].error
         if error is not None and error.code() not in _GONE and not error.retriable():
-            raise away(error)
+            raise unavailable(error)
         return error is None
 
     async def close(self) -> None:
@@ -106,13 +106,13 @@ class Producing:
         except KafkaException as exception:
             said = error_of(exception)
             if said.code() in _GONE:
-                raise TopicGone(topic) from exception
+                raise TopicMissing(topic) from exception
             self._is_broken |= is_fatal(said)
-            refused = never_taken(said, message.topic)
-            raise refused or away(said, f"{message.topic} was not published to") from exception
+            refused = rejected_record(said, message.topic)
+            raise refused or unavailable(said, f"{message.topic} was not published to") from exception
 
     def _hear(self, error: KafkaError) -> None:
-        self.reach.hear(error)
+        self.reachability.record_error(error)
         if is_fatal(error):
             log.error("kafka.producer_broken", error=error.str())
             self._is_broken = True
@@ -121,7 +121,7 @@ class Producing:
         while not self._closing:
             self._producer.poll(_POLL)
             self._tell()
-            self.reach.probe(self._producer)
+            self.reachability.probe(self._producer)
             if self._is_broken:
                 self._replace()
         self._producer.flush(REQUEST_TIMEOUT)
@@ -159,61 +159,61 @@ def _settle(answers: list[_Answer]) -> None:
 
 def _unsent(topic: str, error: KafkaError) -> Exception:
     if error.code() in _GONE:
-        return TopicGone()
-    if is_forbidden(error):
-        return away(error, f"{topic} was not published to")
+        return TopicMissing()
+    if needs_operator(error):
+        return unavailable(error, f"{topic} was not published to")
     unknown = PublishUnknown(f"Kafka did not acknowledge a record: {error.str().rstrip('.')}.")
-    return never_taken(error, topic) or unknown
+    return rejected_record(error, topic) or unknown
 
 
-class Publishing:
+class TopicPublisher:
     """Publishes messages to topics that are there, or that publishing makes."""
 
-    def __init__(self, producing: Producing, administration: Administration, names: Names) -> None:
-        self._producing, self._administration, self._names = producing, administration, names
-        self._largest: OrderedDict[str, int] = OrderedDict()
+    def __init__(self, producer: ProducerThread, topics: TopicAdmin, names: Names) -> None:
+        self._producer, self._topics, self._names = producer, topics, names
+        self._limits: OrderedDict[str, int] = OrderedDict()
 
     async def publish(self, message: Message) -> None:
         """Publish and await the acknowledgement (see `EventBus`)."""
-        refuse_large(message, await self._meet(message.topic))
+        refuse_large(message, await self._max_bytes(message.topic))
         wired = self._names.wire(message.topic)
         try:
-            await self._producing.send(wired, message)
-        except TopicGone:
+            await self._producer.send(wired, message)
+        except TopicMissing:
             self.forget([message.topic])
-            await self._meet(message.topic)
+            await self._max_bytes(message.topic)
             await self._send_again(wired, message)
 
     def forget(self, topics: Iterable[str]) -> None:
         """Take topics for unknown: they were deleted, or made with other terms."""
         for topic in topics:
-            self._largest.pop(topic, None)
+            self._limits.pop(topic, None)
 
     async def _send_again(self, wired: str, message: Message) -> None:
         try:
-            await self._producing.send(wired, message)
-        except TopicGone:
+            await self._producer.send(wired, message)
+        except TopicMissing:
             raise BusUnavailable(f"The topic {message.topic} comes and goes.") from None
 
-    async def _meet(self, topic: str) -> int:
+    async def _max_bytes(self, topic: str) -> int:
         """Return how large a value a topic takes, having made sure that it is there."""
-        if topic not in self._largest:
-            self._largest[topic] = await self._look_up(topic)
-            if len(self._largest) > _REMEMBERED:
-                self._largest.popitem(last=False)
-        return self._largest[topic]
+        if topic not in self._limits:
+            self._limits[topic] = await self._find_max_bytes(topic)
+            if len(self._limits) > _REMEMBERED:
+                self._limits.popitem(last=False)
+        return self._limits[topic]
 
-    async def _look_up(self, topic: str) -> int:
+    async def _find_max_bytes(self, topic: str) -> int:
         check_name("topic", topic)
         made = page_topic(topic)
-        if not await self._producing.learn(self._names.wire(topic)):
+        if not await self._producer.has_topic(self._names.wire(topic)):
             if made is None:
                 raise _absent(topic)
-            await self._administration.create([made])
-            await self._producing.learn(self._names.wire(topic))
+            await self._topics.create([made])
+            await self._producer.has_topic(self._names.wire(topic))
         if spec := made or TOPICS.get(topic):
             return spec.max_bytes
-        largest = await self._administration.largest(topic)
+        largest = await self._topics.max_value_bytes(topic)
         if largest is None:
             raise _absent(topic)
         return largest

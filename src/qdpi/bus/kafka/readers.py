@@ -15,17 +15,17 @@ from confluent_kafka import Message as KafkaMessage
 
 from qdpi.bus.kafka.codec import Names, partition_of_message, placed, places, record_of
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
-from qdpi.bus.kafka.consumer_thread import Consuming, Poller, Pulse
-from qdpi.bus.kafka.errors import Reach, away, is_passing
+from qdpi.bus.kafka.consumer_thread import ConsumerThread, Heartbeat, Poller
+from qdpi.bus.kafka.errors import Reachability, is_transient, unavailable
 from qdpi.bus.port import Partition, Record, TopicState
 from qdpi.errors import BusUnavailable
 
-Open = Callable[[Reach], Consumer]
+Open = Callable[[Reachability], Consumer]
 """Opens a consumer that is of no group and tells of partitions' ends."""
 
 _BATCH: Final = 500
 _SLICE: Final = 0.1
-READING: Final = 500
+BATCH: Final = 500
 """How many records are handed over at once."""
 _PATIENCE: Final = 1.0
 _AWAY: Final = 0.2
@@ -69,11 +69,11 @@ async def _reading(
     if not offsets:
         yield _nothing()
         return
-    reach = Reach(names.wire(next(iter(offsets)).topic))
-    consumer = open_consumer(reach)
+    reachability = Reachability(names.wire(next(iter(offsets)).topic))
+    consumer = open_consumer(reachability)
     try:
         consumer.assign(placed(offsets, names))
-        yield _messages(consumer, reach)
+        yield _messages(consumer, reachability)
     finally:
         await asyncio.to_thread(consumer.close)
 
@@ -84,7 +84,7 @@ async def _nothing() -> AsyncIterator[KafkaMessage]:
         yield message
 
 
-async def _messages(consumer: Consumer, reach: Reach) -> AsyncIterator[KafkaMessage]:
+async def _messages(consumer: Consumer, reachability: Reachability) -> AsyncIterator[KafkaMessage]:
     heard_at = monotonic()
     while True:
         messages = await asyncio.to_thread(_batch, consumer)
@@ -92,12 +92,12 @@ async def _messages(consumer: Consumer, reach: Reach) -> AsyncIterator[KafkaMess
             error = message.error()
             if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                 yield message
-            elif not is_passing(error):
-                raise away(error, "Kafka refuses this reader")
+            elif not is_transient(error):
+                raise unavailable(error, "Kafka refuses this reader")
         if messages:
             heard_at = monotonic()
-        elif reach.away or monotonic() > heard_at + REQUEST_TIMEOUT:
-            raise reach.away or BusUnavailable(f"Kafka sent no record within {REQUEST_TIMEOUT:g} s.")
+        elif reachability.outage or monotonic() > heard_at + REQUEST_TIMEOUT:
+            raise reachability.outage or BusUnavailable(f"Kafka sent no record within {REQUEST_TIMEOUT:g} s.")
 
 
 def _batch(consumer: Consumer) -> list[KafkaMessage]:
@@ -105,7 +105,7 @@ def _batch(consumer: Consumer) -> list[KafkaMessage]:
     return [] if first is None else [first, *consumer.consume(_BATCH - 1, 0.0)]
 
 
-class _Following:
+class _TapSubscription:
     """All that was assigned is read, whether or not somebody waits: what is not taken waits in Kafka."""
 
     def __init__(self) -> None:
@@ -115,15 +115,15 @@ class _Following:
         """Tell whether it is of our topics."""
         return partition in self.positions
 
-    def flows(self, partition: Partition) -> bool:
+    def is_fetchable(self, partition: Partition) -> bool:
         """All does."""
         return partition in self.positions
 
-    def prepare(self, *, wanted: bool) -> bool:
+    def prepare(self, *, requested: bool) -> bool:
         """Poll for a reader alone: without a group, nobody is owed a sign of life."""
-        return wanted
+        return requested
 
-    def caught_up(self) -> None:
+    def revocations_delivered(self) -> None:
         """Take nothing from it: nothing is ever revoked."""
 
 
@@ -134,49 +134,49 @@ class Tap(AsyncIterator[Record]):
         self,
         topics: Collection[str],
         positions: Mapping[Partition, int],
-        open_consumer: Callable[[Reach], Consumer],
+        open_consumer: Callable[[Reachability], Consumer],
         names: Names,
-        pulse: Pulse,
+        heartbeat: Heartbeat,
         *,
         limit: int,
     ) -> None:
         self.topics = frozenset(topics)
-        self._names, self._limit = names, min(limit, READING)
+        self._names, self._limit = names, min(limit, BATCH)
         self._read: deque[Record] = deque()
-        self._following = _Following()
-        reach = Reach(names.wire(min(topics)))
-        self._consumer = open_consumer(reach)
+        self._subscription = _TapSubscription()
+        reachability = Reachability(names.wire(min(topics)))
+        self._consumer = open_consumer(reachability)
         self._assign(positions)
-        poller = Poller(self._consumer, self._following, names, reach, pulse)
-        self._consuming = Consuming(poller, pulse, name="kafka-tap")
+        poller = Poller(self._consumer, self._subscription, names, reachability, heartbeat)
+        self._thread = ConsumerThread(poller, heartbeat, name="kafka-tap")
 
     async def __anext__(self) -> Record:
         while not self._read:
-            if self._consuming.has_closed:
+            if self._thread.has_closed:
                 raise StopAsyncIteration
             try:
-                self._read.extend((await self._consuming.fetch(self._limit, _PATIENCE)).records)
+                self._read.extend((await self._thread.fetch(self._limit, _PATIENCE)).records)
             except BusUnavailable:
                 await asyncio.sleep(_AWAY)
         return self._read.popleft()
 
     async def close(self) -> None:
         """End the iteration, wherever its reader waits."""
-        await self._consuming.close()
+        await self._thread.close()
 
-    async def renewed(self, topics: Collection[str]) -> None:
+    async def topics_recreated(self, topics: Collection[str]) -> None:
         """Read topics that were deleted and made again from their beginning."""
-        again = [partition for partition in self._following.positions if partition.topic in topics]
-        await self.appeared(again)
+        again = [partition for partition in self._subscription.positions if partition.topic in topics]
+        await self.partitions_added(again)
 
-    async def appeared(self, partitions: Collection[Partition]) -> None:
+    async def partitions_added(self, partitions: Collection[Partition]) -> None:
         """Read partitions that came to be after the tap, from their beginning."""
-        if not self._consuming.has_closed:
-            await self._consuming.call(partial(self._assign, dict.fromkeys(partitions, OFFSET_BEGINNING)))
+        if not self._thread.has_closed:
+            await self._thread.call(partial(self._assign, dict.fromkeys(partitions, OFFSET_BEGINNING)))
 
     def _assign(self, positions: Mapping[Partition, int]) -> None:
-        again = self._following.positions.keys() & positions
+        again = self._subscription.positions.keys() & positions
         if again:
             self._consumer.incremental_unassign(places(again, self._names))
         self._consumer.incremental_assign(placed(positions, self._names))
-        self._following.positions.update(positions)
+        self._subscription.positions.update(positions)

@@ -29,30 +29,30 @@ class Reader(Protocol):
 
     topics: frozenset[str]
 
-    async def renewed(self, topics: Collection[str]) -> None:
+    async def topics_recreated(self, topics: Collection[str]) -> None:
         """Take note of topics that were deleted and made again."""
         ...
 
-    async def appeared(self, partitions: Collection[Partition]) -> None:
+    async def partitions_added(self, partitions: Collection[Partition]) -> None:
         """Take note of partitions that came to be."""
         ...
 
 
-class Watch:
+class TopicMonitor:
     """Keeps an eye on the topics of its readers; what is news is judged for each by what it was told before."""
 
     def __init__(self, look: Callable[[Iterable[str]], Awaitable[dict[str, Shape]]]) -> None:
         self._look = look
         self._told: dict[Reader, dict[str, Shape]] = {}
         self._task: asyncio.Task[None] | None = None
-        self.gone: frozenset[str] = frozenset()
+        self.missing: frozenset[str] = frozenset()
         """The core topics that some reader knew and that were not there, or not led, at the last look."""
 
     def add(self, reader: Reader, shapes: Mapping[str, Shape]) -> None:
         """Watch for a reader that begins with topics of these shapes."""
         self._told[reader] = dict(shapes)
         if self._task is None:
-            self._task = asyncio.create_task(self._watch(), name="kafka-watch")
+            self._task = asyncio.create_task(self._watch(), name="kafka-topic-monitor")
 
     def remove(self, reader: Reader) -> None:
         """Watch for a reader no more."""
@@ -65,11 +65,11 @@ class Watch:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def compare(self) -> None:
+    async def check(self) -> None:
         """Look once, and tell every reader what it does not know yet. Raises `BusUnavailable`."""
         now = await self._look({topic for reader in self._told for topic in reader.topics})
         known_to_some = {topic for known in self._told.values() for topic in known}
-        self.gone = frozenset(known_to_some & TOPICS.keys() - now.keys())
+        self.missing = frozenset(known_to_some & TOPICS.keys() - now.keys())
         for reader, known in tuple(self._told.items()):
             news = {name: shape for name, shape in now.items() if name in reader.topics and known.get(name) != shape}
             # What one cannot be told now it is told after the next look, and the others hear of theirs.
@@ -84,7 +84,7 @@ class Watch:
         while True:
             await asyncio.sleep(INTERVAL)
             try:
-                await self.compare()
+                await self.check()
             except BusUnavailable:
                 continue  # whoever reads says so
             except Exception:
@@ -96,11 +96,11 @@ async def _tell(reader: Reader, known: dict[str, Shape], news: Mapping[str, Shap
     renewed = [name for name, shape in news.items() if name in known and known[name].id != shape.id]
     if renewed:
         log.warning("kafka.topics_renewed", topics=sorted(renewed))
-        await reader.renewed(renewed)
+        await reader.topics_recreated(renewed)
         known |= {name: known[name]._replace(id=news[name].id) for name in renewed}
     appeared = [partition for name, shape in news.items() for partition in _more(name, known.get(name), shape)]
     if appeared:
-        await reader.appeared(appeared)
+        await reader.partitions_added(appeared)
     known |= news
 
 

@@ -22,7 +22,7 @@ from confluent_kafka.admin import (
 from qdpi.bus.kafka.codec import Names, partition_of, places
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
 from qdpi.bus.kafka.diagnostics import examine
-from qdpi.bus.kafka.errors import answered, away, error_of
+from qdpi.bus.kafka.errors import answer_of, error_of, unavailable
 from qdpi.bus.port import Partition, TopicState
 from qdpi.bus.validation import no_topic
 from qdpi.errors import BusUnavailable
@@ -55,7 +55,7 @@ class Shape(NamedTuple):
     partitions: int
 
 
-class Administration:
+class TopicAdmin:
     """Asks and changes what the cluster knows of our topics."""
 
     def __init__(self, admin: AdminClient, names: Names, partitions: int, replication: int | None) -> None:
@@ -90,7 +90,7 @@ class Administration:
     async def grow(self, names: Iterable[str], partitions: int) -> list[str]:
         """Raise partition counts. Raises `InvalidInput` for a topic that is not there."""
         named = list(dict.fromkeys(names))
-        shapes = await self.shapes(named, led=True)
+        shapes = await self.shapes(named, require_leaders=True)
         if missing := [name for name in named if name not in shapes]:
             raise no_topic(missing[0])
         fewer = [name for name in named if shapes[name].partitions < partitions]
@@ -101,28 +101,28 @@ class Administration:
         await self._until(grown, lambda shapes: all(shape.partitions >= partitions for shape in shapes.values()))
         return fewer
 
-    async def shapes(self, topics: Iterable[str], *, led: bool = False) -> dict[str, Shape]:
+    async def shapes(self, topics: Iterable[str], *, require_leaders: bool = False) -> dict[str, Shape]:
         """Return the shapes of those topics that are there and have a leader for every partition.
 
-        With `led` it raises `BusUnavailable` where one has none now, instead of leaving it out.
+        With `require_leaders` it raises `BusUnavailable` where one has none now, instead of leaving it out.
         """
-        told = await self._described([self._names.wire(topic) for topic in topics], led=led)
+        told = await self._described([self._names.wire(topic) for topic in topics], require_leaders=require_leaders)
         return {self._names.plain(name): shape for name, shape in told.items()}
 
     async def shape(self, topic: str) -> Shape | None:
         """Return a topic's shape, None where it is not there. Raises `BusUnavailable` where it has no leader now."""
-        return (await self.shapes([topic], led=True)).get(topic)
+        return (await self.shapes([topic], require_leaders=True)).get(topic)
 
-    async def largest(self, topic: str) -> int | None:
+    async def max_value_bytes(self, topic: str) -> int | None:
         """Return how large a value a topic takes, in bytes; None where it is not there."""
         resource = ConfigResource(ResourceType.TOPIC, self._names.wire(topic))
         answer = self._admin.describe_configs([resource], request_timeout=REQUEST_TIMEOUT)[resource]
         try:
-            entries = await answered(answer, f"{topic} could not be looked up")
+            entries = await answer_of(answer, f"{topic} could not be looked up")
         except KafkaException as exception:
             if error_of(exception).code() in _ABSENT:
                 return None
-            raise away(error_of(exception)) from exception
+            raise unavailable(error_of(exception)) from exception
         return int(entries["max.message.bytes"].value) - OVERHEAD
 
     async def examine(self, settings: Settings) -> list[Remark]:
@@ -135,7 +135,7 @@ class Administration:
         try:
             told = await asyncio.to_thread(self._admin.list_topics, None, REQUEST_TIMEOUT)
         except KafkaException as exception:
-            raise away(error_of(exception)) from exception
+            raise unavailable(error_of(exception)) from exception
         return sorted(
             Partition(self._names.plain(name), number)
             for name, topic in told.topics.items()
@@ -182,30 +182,30 @@ class Administration:
         for place, answer in answers.items():
             partition = partition_of(place, self._names)
             try:
-                found[partition] = (await answered(answer, "Kafka does not tell its offsets")).offset
+                found[partition] = (await answer_of(answer, "Kafka does not tell its offsets")).offset
             except KafkaException as exception:
                 code = error_of(exception).code()
                 if code in _MOVING:
                     moving.add(partition)
                 elif code not in _ABSENT:
-                    raise away(error_of(exception)) from exception
+                    raise unavailable(error_of(exception)) from exception
         return found, moving
 
-    async def _described(self, wired: Collection[str], *, led: bool = False) -> dict[str, Shape]:
+    async def _described(self, wired: Collection[str], *, require_leaders: bool = False) -> dict[str, Shape]:
         if not wired:
             return {}
         answers = self._admin.describe_topics(TopicCollection(list(wired)), request_timeout=REQUEST_TIMEOUT)
         shapes: dict[str, Shape] = {}
         for name, answer in answers.items():
             try:
-                told: TopicDescription = await answered(answer, "Kafka does not tell its topics")
+                told: TopicDescription = await answer_of(answer, "Kafka does not tell its topics")
             except KafkaException as exception:
                 if error_of(exception).code() not in _ABSENT:
-                    raise away(error_of(exception)) from exception
+                    raise unavailable(error_of(exception)) from exception
             else:
                 if all(partition.leader is not None for partition in told.partitions):
                     shapes[name] = Shape(str(told.topic_id), len(told.partitions))
-                elif led:
+                elif require_leaders:
                     raise BusUnavailable(f"No broker leads all of {self._names.plain(name)} now.")
         return shapes
 
@@ -214,10 +214,12 @@ class Administration:
         made = []
         for name, answer in answers.items():
             try:
-                await answered(answer, f"{self._names.plain(name)} could not be changed")
+                await answer_of(answer, f"{self._names.plain(name)} could not be changed")
             except KafkaException as exception:
                 if error_of(exception).code() not in allowed:
-                    raise away(error_of(exception), f"{self._names.plain(name)} could not be changed") from exception
+                    raise unavailable(
+                        error_of(exception), f"{self._names.plain(name)} could not be changed"
+                    ) from exception
             else:
                 made.append(name)
         return made
