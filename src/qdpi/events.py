@@ -64,20 +64,63 @@ class Event(BaseModel):
         return self.model_dump_json().encode()
 
 
-class Press(Event):
+class ReaderInput(BaseModel):
+    """What a reader asks of a page, with a press, an ask or a direct run.
+
+    The base of every message and body that carries it, from the API to the program. A field added here reaches
+    the program, because `reader_fields` copies all of them. On the wire the reader's words are `user_intent`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    user_intent: str | None = None
+
+    @property
+    def words(self) -> str:
+        """The reader's words, empty where there are none."""
+        return self.user_intent or ""
+
+    @property
+    def wish(self) -> Trajectory | None:
+        """The trajectory that the reader wishes for, None where the reader leaves it to the policy."""
+        return None
+
+
+class PressInput(ReaderInput):
+    """What a reader asks of a page with a press: also a trajectory, `wish` in the code."""
+
+    trajectory: Trajectory | None = None
+
+    @property
+    def wish(self) -> Trajectory | None:
+        """The trajectory that the reader wishes for."""
+        return self.trajectory
+
+
+def reader_fields(asked: ReaderInput) -> dict[str, Any]:
+    """Return the fields of `PressInput` that a message or body declares, to make the next message or body from."""
+    declared = type(asked).model_fields
+    return {name: getattr(asked, name) for name in PressInput.model_fields if name in declared}
+
+
+class _SymbolEvent(Event):
+    """The first fields of a press: the wire's order of fields is that of the bases."""
+
+    symbol_code: SymbolCode
+    page_id: PageId | None = None
+
+
+class Press(PressInput, _SymbolEvent):
     """A reader chose a symbol at a locus. `trajectory` is a wish; `replays` names the press it repeats."""
 
     topic: ClassVar[str] = "gibsey.ui.symbol"
 
-    symbol_code: SymbolCode
-    page_id: PageId | None = None
     user_intent: AnyIntent = ""
-    trajectory: Trajectory | None = None
     client_request_id: str | None = None
     replays: str | None = None
 
 
-class Ask(Event):
+class Ask(ReaderInput, Event):
     """A reader asked in words: an Ask/User press at the locus's own character."""
 
     topic: ClassVar[str] = "gibsey.ask"
@@ -124,13 +167,8 @@ class RunEvent(Event):
     request_id: Id
 
 
-class PageRequest(RunEvent):
-    """An enriched press. Symbol, section and locus are open where only the generator can tell them.
-
-    An `error` is a refusal that the generator answers in its turn.
-    """
-
-    topic: ClassVar[str] = "gibsey.generate.page.request"
+class _EnrichedEvent(RunEvent):
+    """The first fields of a page request: what the enricher found, and the wish."""
 
     symbol_code: SymbolCode | None = None
     char_hex: int | None = None
@@ -139,6 +177,16 @@ class PageRequest(RunEvent):
     page_id: PageId | None = None
     trajectory_hint: Trajectory | None = None
     trajectory: Trajectory | None = None
+
+
+class PageRequest(PressInput, _EnrichedEvent):
+    """An enriched press. Symbol, section and locus are open where only the generator can tell them.
+
+    An `error` is a refusal that the generator answers in its turn.
+    """
+
+    topic: ClassVar[str] = "gibsey.generate.page.request"
+
     user_intent: str = ""
     context_ids: tuple[str, ...] = ()
     canon_revision: int | None = None
@@ -435,3 +483,8 @@ def decode(model: type[E], value: bytes | None) -> E:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()[:5])
         raise MalformedEvent(f"{value[:80]!r} is not a {model.__name__}: {faults}.") from error
+
+
+def decode_press(topic: str, value: bytes | None) -> Press | Ask:
+    """Read a press or an ask from a record's bytes, by the record's topic. Raises `MalformedEvent`."""
+    return decode(Ask, value) if topic == Ask.topic else decode(Press, value)

@@ -8,6 +8,7 @@ from tests.support import factories
 from tests.support.replies import page_for
 
 from qdpi.canon.edition import Edition
+from qdpi.events import PressInput
 from qdpi.journey import JourneyState
 from qdpi.language.scripted import ScriptedModel
 from qdpi.page_schema import Page, Placement
@@ -73,8 +74,7 @@ async def run(
         pressed=pressed or edition.pages[LOCUS],
         edition=edition,
         state=state or JourneyState(),
-        wish=wish,
-        words=words,
+        asked=PressInput(user_intent=words, trajectory=wish),
         shelf=shelf(edition) if shelved is None else shelved,
     )
     brief, draft = program.prepare(given), Draft()

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from qdpi.errors import InvalidInput, InvalidSymbol
-from qdpi.events import INTENT_LIMIT
-from qdpi.symbols import Trajectory, parse_symbol
+from qdpi.events import INTENT_LIMIT, PressInput, ReaderInput
+from qdpi.symbols import parse_symbol
 
 LABEL_LIMIT: Final = 200
 _SHOWN_CHARACTERS: Final = 80
@@ -88,38 +88,44 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class PressBody(Body):
-    """A press of a symbol at a locus; `trajectory` is a wish. A repeated `client_request_id` is one press."""
-
+class _JourneyBody(Body):
     session_id: str
+
+
+class _SymbolBody(_JourneyBody):
     symbol_code: SymbolInput
     page_id: str | None = None
+
+
+class PressBody(PressInput, _SymbolBody):
+    """A press of a symbol at a locus; `trajectory` is a wish. A repeated `client_request_id` is one press."""
+
     user_intent: Words | None = None
-    trajectory: Trajectory | None = None
     client_request_id: GivenId | None = None
 
 
-class AskBody(Body):
+class AskBody(ReaderInput, _JourneyBody):
     """An ask in words at a locus."""
 
-    session_id: str
     user_intent: SomeWords
     page_id: str | None = None
     client_request_id: GivenId | None = None
 
 
-class StopBody(Body):
+class StopBody(_JourneyBody):
     """Stops the run of the press `event_id`."""
 
-    session_id: str
     event_id: GivenId
 
 
-class RunBody(Body):
-    """A direct run; without a session it gets a journey of its own."""
-
+class _LocusBody(Body):
     session_id: str | None = None
     page_id: str | None = None
+
+
+class RunBody(ReaderInput, _LocusBody):
+    """A direct run; without a session it gets a journey of its own."""
+
     user_intent: Words | None = None
     client_request_id: GivenId | None = None
 

@@ -24,6 +24,7 @@ from qdpi.events import (
     VaultChange,
     headers_of,
     key_of,
+    reader_fields,
 )
 from qdpi.ids import derived_id, page_id, press_id, request_id
 from qdpi.page_schema import Edges, PolicyVerdict, Validation
@@ -67,7 +68,9 @@ def _journey() -> Iterator[Event | DeadLetter]:
     )
     request = _request(press)
     done = _done(request)
-    yield from (press, ask, request, _delta(request), done, *_page_news(done))
+    yield press
+    yield ask
+    yield from (request, _delta(request), done, *_page_news(done))
     yield from _failure(_request(ask))
     yield Stop(
         event_id=derived_id("event", _SESSION, "stop", ask.event_id),
@@ -102,7 +105,7 @@ def _request(press: Press | Ask) -> PageRequest:
         section=1,
         page_id=press.page_id,
         trajectory_hint=Trajectory.CONTINUE,
-        user_intent=press.user_intent,
+        **reader_fields(press),
         context_ids=(_LOCUS,),
         canon_revision=1,
     )

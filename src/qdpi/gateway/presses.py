@@ -11,7 +11,7 @@ from typing import Final
 from qdpi.api.requests import Accepted, AskBody, PressBody, StopBody
 from qdpi.canon.editions import written_last
 from qdpi.errors import BusUnavailable, NoBook, PublishUnknown, TooManyWaiting, Unauthorized, UnknownPage
-from qdpi.events import Ask, Event, Press, Stop
+from qdpi.events import Ask, Event, Press, Stop, reader_fields
 from qdpi.gateway.context import Exchange, Gateway, journey_of
 from qdpi.gateway.problems import refusal_of
 from qdpi.gateway.streams.pending import Waiting
@@ -52,8 +52,7 @@ async def press_of(gateway: Gateway, journey: str, body: PressBody, kind: str = 
         session_id=journey,
         symbol_code=body.symbol_code,
         page_id=body.page_id,
-        user_intent=body.user_intent or "",
-        trajectory=body.trajectory,
+        **reader_fields(body),
         client_request_id=body.client_request_id,
     )
 
@@ -65,7 +64,7 @@ async def ask_of(gateway: Gateway, journey: str, body: AskBody) -> Ask:
         event_id=Named(journey, "ask", body.client_request_id).event_id(gateway),
         ts=gateway.system.now(),
         session_id=journey,
-        user_intent=body.user_intent,
+        **reader_fields(body),
         page_id=body.page_id,
         client_request_id=body.client_request_id,
     )

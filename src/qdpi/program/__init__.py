@@ -16,7 +16,7 @@ import dspy
 
 from qdpi.canon.edition import Edition
 from qdpi.errors import UnknownPage
-from qdpi.events import Phase
+from qdpi.events import Phase, PressInput
 from qdpi.ids import sha256
 from qdpi.language.adapter import ProseAdapter
 from qdpi.language.completion import Completion, complete
@@ -130,8 +130,7 @@ class QDPIProgram(dspy.Module):
             symbol_code=symbol_code,
             pressed=pressed,
             edition=edition,
-            words=user_intent,
-            wish=trajectory,
+            asked=PressInput(user_intent=user_intent, trajectory=trajectory),
         )
         brief = self.prepare(run)
         draft = Draft()
@@ -155,14 +154,14 @@ class QDPIProgram(dspy.Module):
 
     def prepare(self, run: Run) -> Brief:
         """X, Y and the first half of A: read the locus, have the policy decide, find the sources."""
-        profile, edition = profile_of(run.symbol_code), run.edition
+        profile, edition, asked = profile_of(run.symbol_code), run.edition, run.asked
         standing = stand(run.pressed, edition.ring, run.state.branches)
         locus = run.pressed if standing.locus == run.pressed.page_id else edition.pages[standing.locus]
         kept = edition.readings.get(locus.page_id) if locus.is_canon else run.kept
         reading = kept or read_text(locus.text)
         situation = situation_of(run.state, standing, reading)
-        verdict = decide(profile, situation, wish=run.wish, words=run.words, section=standing.section)
-        question = question_of(profile, reading, run.words)
+        verdict = decide(profile, situation, wish=asked.wish, words=asked.words, section=standing.section)
+        question = question_of(profile, reading, asked.words)
         target = _target(run, profile.provenance, verdict.given, standing.section, question)
         destination = {Trajectory.FORK: target, Trajectory.LOOP: standing.return_to}.get(verdict.given)
         return Brief(
@@ -172,9 +171,9 @@ class QDPIProgram(dspy.Module):
             reading=reading,
             kept=kept is not None,
             verdict=verdict,
-            words=run.words,
+            asked=asked,
             question=question,
-            sources=find_sources(edition, profile, standing, question, target, run.shelf, run.words),
+            sources=find_sources(edition, profile, standing, question, target, run.shelf, asked.words),
             target=target,
             destination=edition.pages[destination] if destination else None,
         )
@@ -309,7 +308,7 @@ class QDPIProgram(dspy.Module):
         x, y = self.read(reading=brief.reading), self.index(reading=brief.reading)
         return {
             "state": {**x.toDict(), **y.toDict()},
-            "user_intent": brief.words,
+            "user_intent": brief.asked.words,
             "trajectory": brief.verdict.given,
             "voice": voice_of(run.edition, decode_symbol(run.symbol_code)[0]),
             "constraints": constraints_of(brief),
@@ -359,7 +358,7 @@ def _target(run: Run, provenance: Provenance, given: Trajectory, section: int, q
     if given not in {Trajectory.FORK, Trajectory.DRIFT} and provenance is not Provenance.PARALLEL:
         return None
     profile = profile_of(run.symbol_code)
-    sections = target_sections(profile, decode_symbol(run.symbol_code)[0], section, run.words)
+    sections = target_sections(profile, decode_symbol(run.symbol_code)[0], section, run.asked.words)
     return target_page(run.edition, sections, question)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from qdpi.canon.edition import Edition
+from qdpi.events import ReaderInput
 from qdpi.page_schema import Page, PolicyVerdict, Reading, SourceUse
 from qdpi.policy import named_sections
 from qdpi.policy.placement import Standing
@@ -85,7 +86,7 @@ class Brief:
     kept: bool
     """Whether the locus's reading was there already, so that this press did not pay for it."""
     verdict: PolicyVerdict
-    words: str
+    asked: ReaderInput
     question: str
     sources: tuple[SourceText, ...]
     target: str | None
@@ -273,7 +274,7 @@ def _cue_matter(brief: Brief) -> Iterable[str]:
         return (*_excerpts(brief, 4, PASSAGE_WORDS // 2), last_words(page, CUE_WORDS // 3))
     if brief.profile.orientation is Orientation.ASK:
         return (*_excerpts(brief, 2, PASSAGE_WORDS // 2), last_words(page, CUE_WORDS // 2), brief.question)
-    return (*_excerpts(brief, 2, PASSAGE_WORDS), brief.words, *brief.reading.hooks[:2])
+    return (*_excerpts(brief, 2, PASSAGE_WORDS), brief.asked.words, *brief.reading.hooks[:2])
 
 
 def _excerpts(brief: Brief, count: int, words: int) -> list[str]:

@@ -7,20 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from qdpi.canon.edition import Edition
-from qdpi.events import Phase
+from qdpi.events import Phase, ReaderInput
 from qdpi.journey import JourneyState
 from qdpi.page_schema import ModelCall, Page, Reading, Validation
 from qdpi.policy.placement import Binding
 from qdpi.program.brief import Shelved
-from qdpi.symbols import Trajectory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What one run is given: the symbol, the page pressed on, the journey so far, and the canon's edition.
 
-    `page_id` is that of the page to be written, `kept` the pressed page's reading where one is kept, and
-    `shelf` the reader's own pages, the oldest first.
+    `page_id` is that of the page to be written, `asked` what its reader asks for, `kept` the pressed page's
+    reading where one is kept, and `shelf` the reader's own pages, the oldest first.
     """
 
     page_id: str
@@ -28,8 +27,7 @@ class Run:
     pressed: Page
     edition: Edition
     state: JourneyState = JourneyState()
-    wish: Trajectory | None = None
-    words: str = ""
+    asked: ReaderInput = ReaderInput()
     kept: Reading | None = None
     shelf: Sequence[Shelved] = ()
 

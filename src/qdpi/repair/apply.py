@@ -12,7 +12,7 @@ from typing import Final
 from qdpi.bus.port import Message, Record
 from qdpi.bus.publisher import message_of
 from qdpi.errors import InvalidInput, QdpiError, Unavailable
-from qdpi.events import TOPICS, Ask, DeadLetter, Event, Press, Stop, VaultChange, decode
+from qdpi.events import TOPICS, Ask, DeadLetter, Event, Press, Stop, VaultChange, decode, decode_press
 from qdpi.outcome import log_entry
 from qdpi.repair.compare import Comparison, compare, compare_canon
 from qdpi.repair.findings import places_of
@@ -146,4 +146,4 @@ def _press_again(press: Suspect, line: Line) -> Message:
             f"Press {press.name.press} is gone from the bus, and no log has it.",
             next_step="Ask the reader to press again.",
         )
-    return message_of(decode(Ask if press.entry.type == Ask.topic else Press, press.entry.payload_json.encode()))
+    return message_of(decode_press(press.entry.type, press.entry.payload_json.encode()))

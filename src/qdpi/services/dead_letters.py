@@ -12,7 +12,7 @@ from typing import Any
 from qdpi.bus.port import Message
 from qdpi.bus.publisher import message_of
 from qdpi.errors import InvalidInput, MalformedEvent
-from qdpi.events import Ask, DeadLetter, PageRequest, Press, decode
+from qdpi.events import Ask, DeadLetter, PageRequest, Press, decode, reader_fields
 from qdpi.ids import press_id
 from qdpi.outcome import GENERATOR_GROUP
 
@@ -41,17 +41,16 @@ def pressed_again(
         "session_id": request.session_id,
         "cause_id": letter.event_id,
         "page_id": request.page_id,
-        "user_intent": request.user_intent,
         "replays": request.press_id,
     }
     if request.symbol_code is not None:
-        return Press(**about, symbol_code=request.symbol_code, trajectory=request.trajectory)
+        return Press(**about, symbol_code=request.symbol_code, **reader_fields(request))
     if press is None:
         raise InvalidInput(
             f"Press {request.press_id} is gone from the bus, and its request does not say which symbol it was.",
             next_step="Ask the reader to press again.",
         )
-    return press.model_copy(update={**about, "user_intent": press.user_intent, "client_request_id": None})
+    return press.model_copy(update={**about, "client_request_id": None})
 
 
 def sent_again(letter: DeadLetter) -> Message:

@@ -13,7 +13,19 @@ from qdpi.bus.publisher import Publisher
 from qdpi.canon.edition import Edition
 from qdpi.canon.editions import Catalog, find_locus
 from qdpi.errors import UnknownPage
-from qdpi.events import Ask, Fault, Id, PageRequest, Press, Session, body_of, decode, fault_of
+from qdpi.events import (
+    Ask,
+    Fault,
+    Id,
+    PageRequest,
+    Press,
+    ReaderInput,
+    Session,
+    body_of,
+    decode_press,
+    fault_of,
+    reader_fields,
+)
 from qdpi.ids import request_id
 from qdpi.page_schema import Page
 from qdpi.policy import Situation, choose
@@ -54,7 +66,7 @@ class Enricher:
 
     async def __call__(self, record: Record) -> None:
         """Handle a record of `gibsey.ui.symbol` or `gibsey.ask`."""
-        press = decode(Ask, record.value) if record.topic == Ask.topic else decode(Press, record.value)
+        press = decode_press(record.topic, record.value)
         await self._publisher.publish(await self.enrich(press, record.taken_at))
 
     async def enrich(self, press: Press | Ask, taken_at: datetime) -> PageRequest:
@@ -72,8 +84,7 @@ class Enricher:
             press_id=press.event_id,
             request_id=request_id(press.event_id),
             page_id=press.page_id,
-            user_intent=press.user_intent,
-            trajectory=press.trajectory if isinstance(press, Press) else None,
+            **reader_fields(press),
             canon_revision=edition.revision.revision,
         )
         try:
@@ -137,10 +148,9 @@ def _about(press: Press | Ask, locus: Page | None, edition: Edition) -> dict[str
     return about
 
 
-def hint_of(symbol: int, press: Press | Ask, section: int | None) -> Trajectory:
+def hint_of(symbol: int, asked: ReaderInput, section: int | None) -> Trajectory:
     """Return the trajectory that a press would be given on a fresh journey: a hint, no more."""
-    wish = press.trajectory if isinstance(press, Press) else None
-    return wish or choose(profile_of(symbol), Situation(), press.user_intent, section)[0]
+    return asked.wish or choose(profile_of(symbol), Situation(), asked.words, section)[0]
 
 
 def context_of(locus: Page, edition: Edition) -> tuple[str, ...]:

@@ -195,8 +195,7 @@ class PageGenerator:
             pressed=pressed,
             edition=edition,
             state=state,
-            wish=request.trajectory,
-            words=request.user_intent,
+            asked=request,
             kept=await self._kept_reading(pressed),
             shelf=await shelf_of(self._store, request.session_id, state.seq, profile_of(symbol)),
         )

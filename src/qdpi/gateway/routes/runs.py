@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from qdpi.api.requests import BranchBody, PressBody, RunBody
 from qdpi.errors import InvalidInput, OutcomePending
-from qdpi.events import PageFailed, Press
+from qdpi.events import PageFailed, Press, reader_fields
 from qdpi.gateway import presses
 from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, journey_of
 from qdpi.gateway.problems import documented, refusal_of, refusal_of_fault
@@ -109,7 +109,7 @@ def _press_body(body: RunBody, session_id: str, symbol: int, wish: Trajectory | 
         session_id=session_id,
         symbol_code=symbol,
         page_id=body.page_id,
-        user_intent=body.user_intent,
+        **reader_fields(body),
         trajectory=wish,
         client_request_id=body.client_request_id,
     )

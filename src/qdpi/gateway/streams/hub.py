@@ -12,7 +12,7 @@ import structlog
 
 from qdpi.bus.port import EventBus, Record, Start
 from qdpi.errors import BusUnavailable, MalformedEvent
-from qdpi.events import Ask, PageDelta, PageDone, PageFailed, Press, decode
+from qdpi.events import Ask, PageDelta, PageDone, PageFailed, Press, decode, decode_press
 from qdpi.gateway.streams.frames import Frame, delta_frame, outcome_frame, queued_frame
 from qdpi.gateway.streams.pending import Waiting
 from qdpi.gateway.streams.subscription import Subscription
@@ -137,7 +137,7 @@ class Hub:
             log.exception("tap_record_failed", topic=record.topic, offset=record.offset)
 
     def _take_press(self, record: Record) -> None:
-        press = decode(Ask if record.topic == Ask.topic else Press, record.value)
+        press = decode_press(record.topic, record.value)
         self.waiting.add(press.session_id, press.event_id)
         if not self.waiting.answered(press.event_id):
             self._tell(press.session_id, lambda: queued_frame(press.event_id, request_id(press.event_id)))
