@@ -20,7 +20,7 @@ from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome, log_entry
 from qdpi.page_schema import Placement
 from qdpi.services.projector import project
-from qdpi.services.recorder import keep_change
+from qdpi.services.vault import keep_change
 from qdpi.store.ports import Committed, PageStore
 from qdpi.symbols import Trajectory
 from qdpi.system import System

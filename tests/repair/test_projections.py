@@ -24,13 +24,13 @@ from qdpi.repair.projections import (
     due_log_rows,
     is_as_computed,
     log_row,
-    newest_changes,
     outcome_facts,
     page_facts,
     projection_hash,
     recorded,
 )
 from qdpi.search.vectors import to_bytes
+from qdpi.services.vault import newest_changes
 from qdpi.store.rows import Embedding, ReadingRow
 
 values = st.dictionaries(

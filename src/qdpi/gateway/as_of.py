@@ -12,8 +12,7 @@ from qdpi.events import VaultChange
 from qdpi.export.archive.write import log_of
 from qdpi.gateway.streams.sse import parse_seq
 from qdpi.ids import sha256
-from qdpi.repair.projections import newest_changes
-from qdpi.services.recorder import vault_entry
+from qdpi.services.vault import newest_changes, vault_entries
 from qdpi.store.ports import PageStore
 from qdpi.store.rows import VaultEntry
 
@@ -94,8 +93,7 @@ async def vault_at(store: PageStore, journey: str, time: datetime | None) -> lis
         newest = newest_changes(newest, (row for row in rows if row.ts <= time))
         if rows and rows[-1].ts > time:
             break
-    entries = (vault_entry(change) for change in newest.values() if change.action != "unsaved")
-    return sorted(entries, key=lambda entry: (entry.saved_at, entry.event_id, entry.page_id))
+    return sorted(vault_entries(newest.values()), key=lambda entry: (entry.saved_at, entry.event_id, entry.page_id))
 
 
 def vault_digest(entries: list[VaultEntry]) -> str:

@@ -27,7 +27,6 @@ from qdpi.repair.projections import (
     is_as_computed,
     journey_facts,
     log_row,
-    newest_changes,
     outcome_facts,
     page_facts,
 )
@@ -35,7 +34,7 @@ from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.search.hybrid import Embedder
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.projector import snapshot_of
-from qdpi.services.recorder import vault_entry
+from qdpi.services.vault import newest_changes, vault_entries
 from qdpi.store.paging import outcomes_of
 from qdpi.store.ports import PageStore
 from qdpi.store.rows import Snapshot
@@ -184,7 +183,7 @@ async def _close(
     departures: Departures,
     log: JourneyLog,
 ) -> None:
-    due = [vault_entry(change) for change in log.changes.values() if change.action != "unsaved"]
+    due = vault_entries(log.changes.values())
     found = await asyncio.gather(store.snapshot(session_id), store.section_figures(session_id), store.vault(session_id))
     account.add(
         journey_facts(session_id, snapshot, departures, due),

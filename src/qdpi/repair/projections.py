@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from pydantic import BaseModel
 
-from qdpi.events import PageDone, VaultChange, decode
+from qdpi.events import PageDone
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry, Outcome, log_entry
 from qdpi.page_schema import Edges, Page, Signals
@@ -229,15 +229,3 @@ def journey_facts(
 def _snapshot(snapshot: Snapshot) -> Says:
     says = snapshot.model_dump(mode="json", include={"seq", "last_event_ts", "cursor"})
     return {**says, "state": snapshot.state.digest()}
-
-
-def newest_changes(before: Mapping[str, VaultChange], entries: Iterable[LogEntry]) -> dict[str, VaultChange]:
-    """Return the newest change of each page in a vault, by time and then event id, after rows of the log."""
-    newest = dict(before)
-    for entry in entries:
-        if entry.type == VaultChange.topic:
-            change = decode(VaultChange, entry.payload_json.encode())
-            stands = newest.get(change.page_id)
-            if stands is None or (stands.ts, stands.event_id) <= (change.ts, change.event_id):
-                newest[change.page_id] = change
-    return newest

@@ -16,7 +16,7 @@ from qdpi.repair.compare import (
 from qdpi.repair.projections import FIGURES, INDEX, LOG, OUTCOMES, READINGS, VAULT, VECTORS
 from qdpi.services.indexer import Indexer
 from qdpi.services.projector import project, snapshot_of
-from qdpi.services.recorder import keep_change
+from qdpi.services.vault import keep_change
 from qdpi.store.paging import outcomes_of
 from qdpi.store.ports import PageStore
 from qdpi.system import System

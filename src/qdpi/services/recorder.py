@@ -20,8 +20,8 @@ from qdpi.events import (
     decode,
 )
 from qdpi.outcome import log_entry, page_event
+from qdpi.services.vault import keep_change
 from qdpi.store.ports import PageStore
-from qdpi.store.rows import VaultEntry
 
 RECORDED: Final = (
     Press.topic,
@@ -76,23 +76,3 @@ async def change_known(session_id: str, event_id: str, store: PageStore) -> Vaul
     """Return a change of a vault as it was first recorded, None where it was not."""
     row = await store.logged(session_id, event_id)
     return decode(VaultChange, row.payload_json.encode()) if row else None
-
-
-async def keep_change(change: VaultChange, store: PageStore) -> None:
-    """Bring a change into its vault, unless a newer one of the same page stands there."""
-    if change.action == "unsaved":
-        await store.unsave(change.session_id, change.page_id, change.ts, change.event_id)
-    else:
-        await store.save(vault_entry(change))
-
-
-def vault_entry(change: VaultChange) -> VaultEntry:
-    """Return the entry that a change which saves or labels a page calls for."""
-    return VaultEntry(
-        session_id=change.session_id,
-        page_id=change.page_id,
-        saved_at=change.ts,
-        event_id=change.event_id,
-        label=change.label,
-        notes=change.notes,
-    )

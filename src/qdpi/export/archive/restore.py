@@ -19,7 +19,7 @@ from qdpi.outcome import LogEntry, Outcome
 from qdpi.search.hybrid import Embedder
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.projector import project
-from qdpi.services.recorder import keep_change
+from qdpi.services.vault import keep_change
 from qdpi.store.paging import outcomes_of
 from qdpi.store.ports import Committed, PageStore
 
