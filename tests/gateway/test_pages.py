@@ -13,7 +13,7 @@ from tests.support.house import House, house_in, put_book
 
 from qdpi.ids import page_id, request_id
 from qdpi.page_schema import Page, Placement
-from qdpi.search.thresholds import Thresholds
+from qdpi.search.checks import Thresholds
 from qdpi.system import System
 
 FIRST, SECOND = factories.canon_id(1), factories.canon_id(2)

@@ -15,7 +15,7 @@ from qdpi.search.document import Leaf
 from qdpi.search.find import Findings, Library, Place, decode_cursor, encode_cursor, find
 from qdpi.search.index import SearchIndex, extended
 from qdpi.search.query import Filters, Scope, read_filters, read_query
-from qdpi.search.tokens import folded
+from qdpi.search.text import folded
 from qdpi.symbols import Trajectory
 
 

@@ -27,7 +27,7 @@ from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Voice
 from qdpi.retry import Backoff
-from qdpi.search.thresholds import Thresholds
+from qdpi.search.checks import Thresholds
 from qdpi.settings import Settings
 from qdpi.store.ports import Committed
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES

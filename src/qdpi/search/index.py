@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from qdpi.search.document import KINDS, Leaf
 from qdpi.search.query import Filters, Query, spaced
-from qdpi.search.tokens import spellings
+from qdpi.search.text import spellings
 
 K1: Final = 1.2
 B: Final = 0.75

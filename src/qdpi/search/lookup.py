@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from qdpi.search.document import Leaf
 from qdpi.search.index import SearchIndex
-from qdpi.search.tokens import spellings
+from qdpi.search.text import spellings
 
 LONGEST: Final = 100
 """The longest text that can be meant as a title or an id, in characters."""

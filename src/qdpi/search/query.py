@@ -12,7 +12,7 @@ from typing import Any, Final
 from qdpi.errors import InvalidInput
 from qdpi.page_schema import EdgeType
 from qdpi.search.document import Leaf
-from qdpi.search.tokens import tokens
+from qdpi.search.text import tokens
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, PROFILES, Trajectory
 
 LONGEST: Final = 4_000

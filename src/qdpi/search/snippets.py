@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 from qdpi.search.query import Query
-from qdpi.search.tokens import Token, folded, tokens
+from qdpi.search.text import Token, folded, tokens
 
 WIDTH: Final = 240
 """Characters of a snippet, more or less."""

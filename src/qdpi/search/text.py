@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|(?<!\n)\n\s*\n")
@@ -105,3 +107,32 @@ def _goes_on(text: str, start: int, end: int) -> bool:
     if stop == ".":
         return _ABBREVIATION.search(text[max(0, end - 8) : end]) is not None
     return not stop.isspace() and text[end + 1 : end + 2].islower()
+
+
+class Token(NamedTuple):
+    """A word of a text: where it stands, as it is spelt without case and accents, and its stem."""
+
+    start: int
+    end: int
+    word: str
+    stem: str
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Yield the words of a text in order, in time linear in its length."""
+    for found in _WORD.finditer(text):
+        word, its_stem = folded(found[0])
+        yield Token(found.start(), found.end(), word, its_stem)
+
+
+def spellings(text: str) -> list[tuple[str, str]]:
+    """Return the words of a text in order, each as it is spelt and its stem: `tokens` without their places."""
+    return [folded(word) for word in _WORD.findall(text)]
+
+
+@lru_cache(maxsize=100_000)
+def folded(word: str) -> tuple[str, str]:
+    """Return a word without case and accents, with straight apostrophes; and its stem."""
+    plain = unicodedata.normalize("NFKD", word.casefold().replace("’", "'"))
+    bare = "".join(character for character in plain if not unicodedata.combining(character))
+    return bare, stem(bare)
