@@ -8,7 +8,7 @@ import random
 import pytest
 
 from qdpi.page_schema import Reading
-from qdpi.search.analysis import inverse_document_frequency, read_text
+from qdpi.search.analysis import read_text
 from qdpi.search.checks import CanonGrams, Thresholds, calibrate, check_copy, check_form
 from qdpi.search.hybrid import Embedder, HybridRetriever, LexicalIndex, Passage, SemanticIndex
 
@@ -90,8 +90,7 @@ def next_in_top_5(retriever: HybridRetriever, ring: list[Passage], *, semantic: 
 
 
 def test_every_page_has_a_reading_and_neighbours_cohere_more_than_strangers(texts: list[str]) -> None:
-    idf = inverse_document_frequency(texts)
-    readings = [read_text(text, idf=idf) for text in texts]
+    readings = [read_text(text) for text in texts]
     assert all(reading.summary and reading.hooks and reading.motifs for reading in readings)
     assert all(0 < len(reading.summary) <= 300 for reading in readings)
     half = len(readings) // 2

@@ -26,11 +26,6 @@ class CanonPage:
     text: str
     character: int
 
-    @property
-    def text_hash(self) -> str:
-        """SHA-256 (hex) of the text and the title: another hash is another revision of the page."""
-        return _sha256(f"{self.text}\0{self.title}")
-
 
 @dataclass(frozen=True, slots=True)
 class Book:

@@ -42,16 +42,12 @@ _NAME = re.compile(rf"{_NAME_WORD}(?:{_JOINT}{_NAME_WORD}){{0,{LONGEST_NAME - 1}
 _CONTRACTION = re.compile(r"['’](?:s|m|d|ll|re|ve|t)$", re.IGNORECASE)
 
 
-def read_text(text: str, *, idf: Mapping[str, float] | None = None) -> Reading:
-    """Read one page. Takes any text, the empty one too.
-
-    `idf` weighs content terms (see `inverse_document_frequency`); a term it does not know weighs as
-    much as its heaviest. Without it all terms weigh alike.
-    """
+def read_text(text: str) -> Reading:
+    """Read one page. Takes any text, the empty one too."""
     parts = [parse(part) for part in sentences(text)]
     page = [word for part in parts for word in part.words]
     entities = find_entities([part.text for part in parts])
-    weights = weigh_terms(parts, idf)
+    weights = Counter(term for part in parts for term in part.terms)
     masses = [sum(weights[term] for term in dict.fromkeys(part.terms)) for part in parts]
     anchors = open_questions(parts)
     return Reading(
@@ -78,15 +74,6 @@ def parse(text: str) -> Sentence:
     """Take one sentence apart."""
     lower = words(text)
     return Sentence(text, lower, terms_of(lower))
-
-
-def weigh_terms(parts: Iterable[Sentence], idf: Mapping[str, float] | None) -> dict[str, float]:
-    """Each content term's count on the page, times its `idf` where that is given."""
-    counts = Counter(term for part in parts for term in part.terms)
-    if not idf:
-        return {term: float(count) for term, count in counts.items()}
-    unknown = max(idf.values())
-    return {term: count * idf.get(term, unknown) for term, count in counts.items()}
 
 
 def _clip(sentence: str, limit: int) -> str:

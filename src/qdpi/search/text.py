@@ -78,11 +78,6 @@ def is_content(word: str) -> bool:
     return len(word) > 2 and word not in FUNCTION_WORDS and word not in COMMON_WORDS and not word.isdecimal()
 
 
-def content_terms(text: str) -> list[str]:
-    """The stems of the words that tell what a text is about, in order."""
-    return terms_of(words(text))
-
-
 def terms_of(lower: Iterable[str]) -> list[str]:
     """The content terms among words as `words` gives them."""
     return [stem(word) for word in lower if is_content(word)]
