@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import httpx
 
-from qdpi.bootstrap import build_company, build_system, ensure_book, opened
+from qdpi.bootstrap import build_system, build_workers, ensure_book, opened
 from qdpi.events import PageDone, Press
 from qdpi.gateway.app import create_app
 from qdpi.ids import page_id, request_id
@@ -54,13 +54,13 @@ async def _measure(folder: Path, sizes: Any) -> None:
 
 
 async def _one_run(system: System) -> Outcome:
-    company = build_company(system, ("enricher", "page_generator"), OfflineWriter())
-    working = asyncio.create_task(company.run())
+    group = build_workers(system, ("enricher", "page_generator"), OfflineWriter())
+    working = asyncio.create_task(group.run())
     press = Press(event_id="press", ts=system.now(), session_id="model", symbol_code=0xD)
     await system.publisher.publish(press)
     while (outcome := await system.store.outcome("model", request_id("press"))) is None:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
-    company.stop()
+    group.stop()
     await working
     return outcome
 

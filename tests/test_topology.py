@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.flow import ACTORS, Flow, working
+from tests.support.flow import WORKERS, Flow, working
 from tests.support.house import House, house_in
 
-from qdpi.asyncapi.services import SERVICES, EventModel
 from qdpi.bus.port import EventBus, Message
 from qdpi.bus.publisher import Publisher
 from qdpi.events import TOPICS, DeadLetter, PageEvent
 from qdpi.system import System
+from qdpi.topology import COMPONENTS, EventModel
 
 
 @dataclass
@@ -56,11 +56,11 @@ def noting(into: dict[str, Noted], name: str) -> Callable[[System], System]:
 
 
 @asynccontextmanager
-async def a_process_for_each_actor(directory: Path, noted: dict[str, Noted]) -> AsyncIterator[Flow]:
+async def a_process_for_each_worker(directory: Path, noted: dict[str, Noted]) -> AsyncIterator[Flow]:
     async with AsyncExitStack() as stack:
-        for name in ACTORS:
-            await stack.enter_async_context(working(directory, actors=(name,), wrap=noting(noted, name)))
-        yield await stack.enter_async_context(working(directory, actors=()))
+        for name in WORKERS:
+            await stack.enter_async_context(working(directory, workers=(name,), wrap=noting(noted, name)))
+        yield await stack.enter_async_context(working(directory, workers=()))
 
 
 def topics(models: Iterable[EventModel]) -> set[str]:
@@ -69,20 +69,20 @@ def topics(models: Iterable[EventModel]) -> set[str]:
 
 async def test_each_worker_joins_taps_and_sends_what_the_table_says(tmp_path: Path):
     noted: dict[str, Noted] = {}
-    async with a_process_for_each_actor(tmp_path, noted) as flow:
+    async with a_process_for_each_worker(tmp_path, noted) as flow:
         written = await flow.press("alice", 0)
         await flow.press("alice", 0, "S99-P9999")
         assert written.page is not None
         await flow.save("alice", written.page.page_id)
         await flow.told.until(PageEvent, lambda event: event.change == "indexed")
         await flow.told.until(PageEvent, lambda event: event.change == "saved")
-        for name in ACTORS:
-            topic = SERVICES[name].receives[-1].topic
+        for name in WORKERS:
+            topic = COMPONENTS[name].receives[-1].topic
             await flow.system.bus.publish(Message(topic, b"key", b"no event"))
         await flow.told.until(DeadLetter, lambda letter: letter.group != "qdpi.page_generator", count=3)
 
-    for name in ACTORS:
-        service = SERVICES[name]
+    for name in WORKERS:
+        service = COMPONENTS[name]
         assert noted[name].joined == {service.group: topics(service.receives)}
         assert noted[name].tapped == topics(service.taps)
         assert noted[name].published == topics(service.sends), name
@@ -101,13 +101,13 @@ async def test_the_gateway_taps_and_sends_what_the_table_says(tmp_path: Path):
         await every_call(house)
 
     assert noted["gateway"].joined == {}
-    assert noted["gateway"].tapped == topics(SERVICES["gateway"].taps)
-    assert noted["gateway"].published == topics(SERVICES["gateway"].sends)
+    assert noted["gateway"].tapped == topics(COMPONENTS["gateway"].taps)
+    assert noted["gateway"].published == topics(COMPONENTS["gateway"].sends)
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", COMPONENTS)
 def test_a_service_names_each_event_once(name: str):
-    service = SERVICES[name]
+    service = COMPONENTS[name]
 
     for models in (service.sends, (*service.receives, *service.taps)):
         assert len(set(models)) == len(models)

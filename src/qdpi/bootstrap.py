@@ -16,7 +16,7 @@ from qdpi.observability.metrics import Metrics
 from qdpi.retry import Backoff
 from qdpi.search.hybrid import Embedder
 from qdpi.services.ingest import Progress, ingest
-from qdpi.services.workers import ACTORS, Company
+from qdpi.services.workers import WorkerGroup, build_worker
 from qdpi.settings import Settings
 from qdpi.store.ports import PageStore
 from qdpi.system import System
@@ -130,6 +130,6 @@ async def ensure_book(system: System, progress: Progress = lambda done, total: N
     await ingest(system.store, book, system.embedder, now=system.now, progress=progress)
 
 
-def build_company(system: System, names: Iterable[str], model: LanguageModel) -> Company:
-    """Return the named actors, ready to work together."""
-    return Company(ACTORS[name](system, model) for name in names)
+def build_workers(system: System, names: Iterable[str], model: LanguageModel) -> WorkerGroup:
+    """Return the named workers, ready to run together."""
+    return WorkerGroup([build_worker(name, system, model) for name in names])

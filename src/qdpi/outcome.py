@@ -25,9 +25,7 @@ from qdpi.events import (
 from qdpi.ids import derived_id, time_uuid
 from qdpi.journey import JourneyState
 from qdpi.page_schema import Page, Reading, Receipt
-
-GENERATOR_GROUP = "qdpi.page_generator"
-"""The consumer group whose dead letters a failed outcome tells of."""
+from qdpi.topology import PAGE_GENERATOR
 
 
 class Outcome(BaseModel):
@@ -204,7 +202,7 @@ def dead_letter_of(outcome: Outcome) -> DeadLetter | None:
         ts=outcome.at,
         session_id=outcome.session_id,
         press_id=event.press_id,
-        group=GENERATOR_GROUP,
+        group=PAGE_GENERATOR.group,
         source_topic=request.topic,
         attempts=event.attempt,
         error=event.error,

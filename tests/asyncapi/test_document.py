@@ -14,9 +14,9 @@ from tests.support.house import house_in
 
 from qdpi.asyncapi import document, document_json
 from qdpi.asyncapi.examples import examples
-from qdpi.asyncapi.services import SERVICES
 from qdpi.bus.port import Record
 from qdpi.events import TOPICS, DeadLetter, PageDone, PageEvent, Press, key_of
+from qdpi.topology import COMPONENTS
 
 DOCUMENT = document()
 
@@ -120,13 +120,13 @@ async def test_what_a_run_puts_on_the_topics_is_what_the_document_says(tmp_path:
 
 
 def test_every_event_is_sent_and_received_by_somebody():
-    sent = {model for service in SERVICES.values() for model in service.sends}
-    heard = {model for service in SERVICES.values() for model in (*service.receives, *service.taps)}
+    sent = {model for component in COMPONENTS.values() for model in component.sends}
+    heard = {model for component in COMPONENTS.values() for model in (*component.receives, *component.taps)}
     for_others = {PageEvent, DeadLetter, TOPICS["gibsey.audit"].model}
 
     assert sent == {spec.model for spec in TOPICS.values()}
     assert heard == sent - for_others
-    for name in SERVICES:
+    for name in COMPONENTS.keys() - {"janitor"}:
         assert any(operation.startswith(f"{name}.") for operation in DOCUMENT["operations"])
 
 

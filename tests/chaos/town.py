@@ -179,5 +179,5 @@ class Town:
         await self.servers.kill(name)
         await self.servers.restart(name)
 
-    async def _born(self, lives: Nursery, actors: tuple[str, ...], trouble: str | None = None) -> Life:
-        return await lives.worker(self.environment, actors=actors, trouble=trouble, seed=next(self._seeds))
+    async def _born(self, lives: Nursery, workers: tuple[str, ...], trouble: str | None = None) -> Life:
+        return await lives.worker(self.environment, workers=workers, trouble=trouble, seed=next(self._seeds))

@@ -9,9 +9,8 @@ from tests.cli.conftest import Call
 
 from qdpi.cli import COMMANDS
 from qdpi.cli.options import ALL
-from qdpi.cli.worker import WORKERS
-from qdpi.services.workers import ACTORS
 from qdpi.settings import SETTINGS
+from qdpi.topology import WORKERS
 
 WORDS = [("dlq", "list"), ("dlq", "show"), ("dlq", "replay"), *((name,) for name in COMMANDS)]
 
@@ -82,5 +81,7 @@ def test_the_shared_flags_name_settings_that_there_are():
     assert set(ALL) == {setting.name for setting in SETTINGS}
 
 
-def test_the_workers_on_the_command_line_are_the_actors():
-    assert set(WORKERS) == set(ACTORS)
+def test_worker_help_names_every_worker(qdpi: Call):
+    out = qdpi("worker", "--help").out
+
+    assert all(name in out for name in WORKERS)

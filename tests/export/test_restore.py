@@ -61,8 +61,8 @@ async def test_a_journey_that_was_really_read_comes_over_whole_and_goes_on(tmp_p
         await here.save(READER, outcome.page.page_id)
         await here.save(READER, "S01-P0002")
         await here.ask(READER, "Who is speaking?")
-        for actor in ("recorder", "indexer"):
-            await here.all_read_by(actor)
+        for worker in ("recorder", "indexer"):
+            await here.all_read_by(worker)
         archive = await exported(here.system.store)
 
         await imported(there.system, archive, tmp_path)

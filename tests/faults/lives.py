@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from tests.faults.evidence import PATIENCE
 from tests.faults.nursery import SINGLE_THREADED
-from tests.faults.worker_process import ACTORS
+from tests.faults.worker_process import WORKERS
 
 ROOT: Final = Path(__file__).parents[2]
 ENVIRONMENT: Final = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
@@ -69,7 +69,7 @@ class Nursery:
         self,
         environment: Mapping[str, str],
         *,
-        actors: Collection[str] = ACTORS,
+        workers: Collection[str] = WORKERS,
         trouble: str | None = None,
         seed: int = 0,
         calls: bool = False,
@@ -81,7 +81,7 @@ class Nursery:
         assert self._process.stdin is not None
         order, life = next(self._numbers), Life()
         self._orders[order] = life
-        told = {"order": order, "environment": dict(environment), "actors": list(actors), "trouble": trouble}
+        told = {"order": order, "environment": dict(environment), "workers": list(workers), "trouble": trouble}
         self._process.stdin.write(json.dumps({**told, "seed": seed, "calls": calls}).encode() + b"\n")
         async with asyncio.timeout(PATIENCE):
             await life.born.wait()

@@ -1,7 +1,7 @@
 """A process that has imported everything once and forks workers from it, so that a life costs little.
 
 It has one thread and no event loop when it forks. It reads orders, one JSON object a line, from standard
-input (`{"environment": …, "actors": […], "trouble": …, "seed": N, "calls": whether to tell what was called}`;
+input (`{"environment": …, "workers": […], "trouble": …, "seed": N, "calls": whether to tell what was called}`;
 a trouble is named for `tests.faults.wrapping.plan_of`) and tells on standard output what becomes of each worker:
 `{"pid": …, "event": "born" | "ready" | "ended" | "dead", …}`. It ends with its standard input, and its
 workers with it. Processes are real, and so is their death.
@@ -115,7 +115,7 @@ def _live(order: dict[str, Any], embedder: Embedder) -> None:
     calls = asyncio.run(
         work(
             load_settings(order["environment"]),
-            actors=order["actors"],
+            workers=order["workers"],
             plan=plan_of(order["trouble"], random.Random(order["seed"])),
             embedder=embedder,
             on_ready=lambda: tell({"event": "ready", "pid": pid}),

@@ -10,10 +10,10 @@ from typing import Final
 
 from tests.faults.checker import History
 from tests.faults.evidence import generated_pages, history_of, settled
-from tests.faults.worker_process import ACTORS
+from tests.faults.worker_process import WORKERS
 from tests.faults.wrapping import Call, Moment, Plan, Witness, nothing, witnessed_bus, witnessed_store
 
-from qdpi.bootstrap import build_bus, build_company, build_store, build_system, opened, utc_now
+from qdpi.bootstrap import build_bus, build_store, build_system, build_workers, opened, utc_now
 from qdpi.errors import BusUnavailable, StoreUnavailable, Unavailable
 from qdpi.events import Press
 from qdpi.language.offline import OfflineWriter
@@ -67,7 +67,7 @@ class Trouble:
 
 @asynccontextmanager
 async def troubled(directory: Path, model: LanguageModel | None = None) -> AsyncIterator[Trouble]:
-    """Have all actors work in a directory, until the block is left."""
+    """Have all workers work in a directory, until the block is left."""
     settings = Settings(data_dir=directory)
     async with opened(build_system(settings)) as clear:
         trouble = Trouble(clear, directory)
@@ -87,13 +87,13 @@ async def _at_work(trouble: Trouble, settings: Settings, model: LanguageModel) -
     async with opened(system):
         await system.catalog.current()
         trouble.witness.begin()
-        company = build_company(system, ACTORS, model)
-        working = asyncio.create_task(company.run())
+        group = build_workers(system, WORKERS, model)
+        working = asyncio.create_task(group.run())
         try:
             yield
         finally:
             trouble.plan = nothing
-            company.stop()
+            group.stop()
             await working
 
 

@@ -11,20 +11,20 @@ from collections.abc import Callable, Collection
 import structlog
 from tests.faults.wrapping import Plan, Witness, nothing, witnessed_bus, witnessed_store
 
-from qdpi.bootstrap import build_bus, build_company, build_store, build_system, ensure_book, utc_now
+from qdpi.bootstrap import build_bus, build_store, build_system, build_workers, ensure_book, utc_now
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
 from qdpi.runtime.startup import Start, closing
 from qdpi.search.hybrid import Embedder
 from qdpi.settings import Settings
 
-ACTORS = ("enricher", "page_generator", "indexer", "recorder")
+WORKERS = ("enricher", "page_generator", "indexer", "recorder")
 
 
 async def work(
     settings: Settings,
     *,
-    actors: Collection[str] = ACTORS,
+    workers: Collection[str] = WORKERS,
     plan: Plan = nothing,
     on_ready: Callable[[], None] = lambda: None,
     embedder: Embedder | None = None,
@@ -34,7 +34,7 @@ async def work(
 
     The book is there and read before calls are counted: they are those that handle events.
     """
-    witness = Witness(plan, _all_polled(actors, on_ready))
+    witness = Witness(plan, _all_polled(workers, on_ready))
     system = build_system(
         settings,
         bus=witnessed_bus(build_bus(settings, utc_now), witness),
@@ -49,14 +49,14 @@ async def work(
     async with closing(system):
         await Start(system, prepare).ready(asyncio.Event())
         witness.begin()
-        company = build_company(system, actors, model or OfflineWriter())
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, company.stop)
-        await company.run()
+        group = build_workers(system, workers, model or OfflineWriter())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, group.stop)
+        await group.run()
     return [call.label for call in witness.calls]
 
 
-def _all_polled(actors: Collection[str], on_ready: Callable[[], None]) -> Callable[[str], None]:
-    waited_for = {f"qdpi.{name}.fetch" for name in actors}
+def _all_polled(workers: Collection[str], on_ready: Callable[[], None]) -> Callable[[str], None]:
+    waited_for = {f"qdpi.{name}.fetch" for name in workers}
 
     def polled(name: str) -> None:
         if name in waited_for:

@@ -46,7 +46,7 @@ async def test_a_run_stopped_before_it_begins_fails_as_stopped_in_its_turn_witho
 
 async def test_a_stop_that_comes_before_its_press_is_heeded(tmp_path: Path, working: Working) -> None:
     model = writer()
-    async with asyncio.timeout(60), working(tmp_path, model, actors=()) as flow:
+    async with asyncio.timeout(60), working(tmp_path, model, workers=()) as flow:
         press = flow.press_event("s", "london-fox:XC", LOCUS)
         await flow.stop("s", press.event_id)
         await flow.send(press)

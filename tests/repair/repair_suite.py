@@ -20,8 +20,8 @@ from qdpi.outcome import Outcome, log_entry
 from qdpi.repair.repair import Repair
 from qdpi.repair.replay import replay, replay_all
 from qdpi.services.backlog import event_of
-from qdpi.services.recorder import RECORDED
 from qdpi.store.ports import Committed
+from qdpi.topology import RECORDER
 
 Damage = Callable[[Tables, list[Outcome]], int]
 """Damages a store by hand, given a journey's outcomes; returns how many rows that were."""
@@ -251,7 +251,7 @@ class RepairSuite:
         async with world.system() as system:
             await system.bus.publish(Message(Ask.topic, b"carol", json.dumps(ask).encode()))
             await read_past(system.bus, "qdpi.enricher", (Press.topic, Ask.topic))
-            await read_past(system.bus, "qdpi.recorder", RECORDED)
+            await read_past(system.bus, "qdpi.recorder", RECORDER.topics)
             first, *_, last = await system.store.outcomes("carol")
             outcome = after(last, ask["event_id"])
             assert await system.store.commit_outcome("carol", outcome.request_id, last.seq, outcome) == Committed()

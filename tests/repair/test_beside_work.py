@@ -45,8 +45,8 @@ async def test_repairs_beside_presses_publish_nothing_twice_and_leave_every_jour
             assert found == []
             repairs += 1
         await pressing
-        for actor in ("enricher", "page_generator", "indexer", "recorder"):
-            await flow.all_read_by(actor)
+        for worker in ("enricher", "page_generator", "indexer", "recorder"):
+            await flow.all_read_by(worker)
         taken = [event_of(record) async for record in flow.system.bus.scan(Press.topic)]
         outcomes = {journey: await flow.system.store.outcomes(journey) for journey in journeys}
         async for replayed in replay_all(flow.system, check=True):
@@ -66,8 +66,8 @@ async def test_damage_is_mended_while_others_press(tmp_path: Path) -> None:
         page = (await flow.press("damaged", "an-author:XC")).page
         assert page is not None
         await flow.indexed(page.page_id)
-        for actor in ("enricher", "page_generator", "indexer", "recorder"):
-            await flow.all_read_by(actor)
+        for worker in ("enricher", "page_generator", "indexer", "recorder"):
+            await flow.all_read_by(worker)
         for table in ("pages", "page_embeddings", "pages_index", "readings"):
             assert tables.delete(table, lambda row: row["page_id"] == page.page_id) == 1
         pressing = asyncio.gather(*(flow.press(f"reader-{n}", "an-author:XC") for n in range(6)))

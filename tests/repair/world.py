@@ -44,8 +44,8 @@ async def lived_on(settings: Settings) -> None:
         await flow.save("alice", back.page.page_id)
         await flow.save("alice", "S01-P0001")
         await flow.save("bob", "S01-P0002")
-        for actor in ("enricher", "page_generator", "indexer", "recorder"):
-            await flow.all_read_by(actor)
+        for worker in ("enricher", "page_generator", "indexer", "recorder"):
+            await flow.all_read_by(worker)
 
 
 def _given(settings: Settings) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from qdpi.cli.listening import PortTaken, address_of, listen
 from qdpi.cli.trying import invitation, session_of
 from qdpi.errors import InvalidSetting, QdpiError
 from qdpi.runtime.process import side_by_side, work_until
-from qdpi.services.workers import Actor, Company
+from qdpi.services.workers import ServiceWorker, WorkerGroup
 from qdpi.settings import Settings
 
 
@@ -76,7 +76,7 @@ async def test_workers_that_do_not_finish_in_time_are_dropped():
         finally:
             dropped.set()
 
-    await work_until(stopping, Company([Actor("stuck", (stuck,), asked.set)]), seconds=0.01)
+    await work_until(stopping, WorkerGroup([ServiceWorker("stuck", (stuck,), asked.set)]), seconds=0.01)
 
     assert asked.is_set()
     assert dropped.is_set()
@@ -90,7 +90,7 @@ async def test_workers_that_finish_are_waited_for():
         await asked.wait()
         finished.set()
 
-    await work_until(stopping, Company([Actor("orderly", (orderly,), asked.set)]))
+    await work_until(stopping, WorkerGroup([ServiceWorker("orderly", (orderly,), asked.set)]))
 
     assert finished.is_set()
 
@@ -100,7 +100,7 @@ async def test_a_worker_that_fails_is_told():
         raise QdpiError("It broke.")
 
     with pytest.raises(QdpiError, match="It broke"):
-        await work_until(asyncio.Event(), Company([Actor("broken", (broken,), lambda: None)]))
+        await work_until(asyncio.Event(), WorkerGroup([ServiceWorker("broken", (broken,), lambda: None)]))
 
 
 async def test_when_one_side_fails_the_other_is_ended_in_order_and_the_failure_told():

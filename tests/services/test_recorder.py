@@ -12,9 +12,10 @@ from qdpi.bus.port import Partition, Record
 from qdpi.errors import MalformedEvent
 from qdpi.events import Event, PageEvent, Stop, VaultChange, decode
 from qdpi.outcome import log_entry
-from qdpi.services.recorder import RECORDED, Recorder
+from qdpi.services.recorder import Recorder
 from qdpi.settings import Settings
 from qdpi.system import System
+from qdpi.topology import RECORDER
 
 PAGE = "S01-P0001"
 
@@ -42,7 +43,7 @@ def change(action: str, seconds: float, *, page: str = PAGE, **fields: str) -> V
 
 
 async def test_every_topic_of_a_journey_is_recorded(recorder: Recorder, system: System) -> None:
-    assert set(RECORDED) == {
+    assert set(RECORDER.topics) == {
         "gibsey.ui.symbol",
         "gibsey.ask",
         "gibsey.ui.stop",
@@ -64,7 +65,7 @@ async def test_an_outcomes_row_is_left_to_whoever_told_of_it(recorder: Recorder,
     assert await system.store.log("s") == []
 
 
-@pytest.mark.parametrize("topic", RECORDED)
+@pytest.mark.parametrize("topic", RECORDER.topics)
 async def test_bytes_that_are_no_event_are_refused_on_every_topic(recorder: Recorder, topic: str) -> None:
     with pytest.raises(MalformedEvent):
         await recorder(Record(Partition(topic, 0), 0, b"s", b"{}", (), factories.at(1)))

@@ -1,4 +1,4 @@
-"""The actors at work together: asked to end they end, whatever is away; one that fails ends all."""
+"""The workers at work together: asked to end they end, whatever is away; one that fails ends all."""
 
 import asyncio
 from dataclasses import replace
@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from qdpi.bootstrap import build_company, build_system, opened
+from qdpi.bootstrap import build_system, build_workers, opened
 from qdpi.bus.port import Lag, Partition
 from qdpi.errors import BusUnavailable
 from qdpi.language.offline import OfflineWriter
 from qdpi.retry import Backoff
-from qdpi.services.workers import ACTORS, Actor, Behind, Company, group_of, lag_by_topic
+from qdpi.services.workers import Behind, ServiceWorker, WorkerGroup, lag_by_topic
 from qdpi.settings import Settings
+from qdpi.topology import WORKERS
 
 
 class Away:
@@ -31,24 +32,25 @@ class Away:
         return ask
 
 
-@pytest.mark.parametrize("name", ACTORS)
-async def test_an_actor_can_be_ended_while_its_bus_is_away(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", WORKERS)
+async def test_a_worker_can_be_ended_while_its_bus_is_away(name: str, tmp_path: Path) -> None:
     built = build_system(Settings(data_dir=tmp_path), backoff=Backoff(first=0.001, most=0.001))
     away = Away()
     async with asyncio.timeout(60), opened(built) as system:
-        company = build_company(replace(system, bus=away), [name], OfflineWriter())
-        working = asyncio.create_task(company.run())
+        group = build_workers(replace(system, bus=away), [name], OfflineWriter())
+        working = asyncio.create_task(group.run())
         await away.asked.wait()
-        company.stop()
+        group.stop()
         await working
 
 
-def test_an_actors_group_is_named_after_it() -> None:
-    assert group_of("page_generator") == "qdpi.page_generator"
-    assert list(ACTORS) == ["enricher", "page_generator", "indexer", "recorder", "janitor"]
+def test_a_workers_group_is_named_after_it() -> None:
+    assert all(worker.group in {f"qdpi.{name}", ""} for name, worker in WORKERS.items())
+    assert WORKERS["page_generator"].group == "qdpi.page_generator"
+    assert list(WORKERS) == ["enricher", "page_generator", "indexer", "recorder", "janitor"]
 
 
-async def test_an_actor_that_fails_ends_all_and_its_error_is_raised() -> None:
+async def test_a_worker_that_fails_ends_all_and_its_error_is_raised() -> None:
     ended = asyncio.Event()
 
     async def fail() -> None:
@@ -60,9 +62,9 @@ async def test_an_actor_that_fails_ends_all_and_its_error_is_raised() -> None:
         finally:
             ended.set()
 
-    company = Company([Actor("one", (work,), lambda: None), Actor("other", (fail,), lambda: None)])
+    group = WorkerGroup([ServiceWorker("one", (work,), lambda: None), ServiceWorker("other", (fail,), lambda: None)])
     with pytest.raises(ZeroDivisionError):
-        await company.run()
+        await group.run()
     assert ended.is_set()
 
 
@@ -78,10 +80,10 @@ async def test_the_company_ends_when_all_work_has_ended_and_takes_side_loops_alo
         finally:
             ended.set()
 
-    company = Company([Actor("one", (work, figures), stopped.set)])
-    working = asyncio.create_task(company.run())
+    group = WorkerGroup([ServiceWorker("one", (work, figures), stopped.set)])
+    working = asyncio.create_task(group.run())
     await asyncio.sleep(0)
-    company.stop()
+    group.stop()
     async with asyncio.timeout(60):
         await working
     assert ended.is_set()

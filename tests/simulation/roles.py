@@ -1,4 +1,4 @@
-"""What simulated processes do: workers run actors, gateways take presses and serve streams."""
+"""What simulated processes do: workers run services, gateways take presses and serve streams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qdpi.gateway.presses import accept, press_of, stop
 from qdpi.gateway.streams.follower import Follower
 from qdpi.gateway.streams.frames import Frame
 from qdpi.gateway.streams.subscription import Subscription
-from qdpi.services.workers import Actor, Company
+from qdpi.services.workers import ServiceWorker, WorkerGroup
 from qdpi.system import System
 
 Pipe = asyncio.Queue[Frame | None]
@@ -23,26 +23,26 @@ Pipe = asyncio.Queue[Frame | None]
 
 
 class Worker(Process):
-    """A process in which actors work. `leave` asks it to end, as SIGTERM does."""
+    """A process in which services run. `leave` asks it to end, as SIGTERM does."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self._company = Company(())
+        self._group = WorkerGroup(())
         self._work: asyncio.Task[None] | None = None
 
-    def run(self, actors: Callable[[Process], Iterable[Actor]]) -> None:
+    def run(self, services: Callable[[Process], Iterable[ServiceWorker]]) -> None:
         """Begin to work."""
-        self.context().run(self._build, actors)
-        self._work = self.keep(self._company.run(), "company")
+        self.context().run(self._build, services)
+        self._work = self.keep(self._group.run(), "workers")
 
-    def _build(self, actors: Callable[[Process], Iterable[Actor]]) -> None:
-        self._company = Company(actors(self))
+    def _build(self, services: Callable[[Process], Iterable[ServiceWorker]]) -> None:
+        self._group = WorkerGroup(services(self))
 
     async def leave(self) -> None:
         """Let it finish what it has and end."""
         assert self._work is not None
         simulated = self._work
-        asyncio.get_running_loop().call_soon(self._company.stop, context=self.context())
+        asyncio.get_running_loop().call_soon(self._group.stop, context=self.context())
         await asyncio.wait((simulated,))
         self.alive = False
 

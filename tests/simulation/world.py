@@ -31,7 +31,8 @@ from qdpi.program import QDPIProgram
 from qdpi.retry import Backoff
 from qdpi.search.catalogue import Hit
 from qdpi.search.vectors import Embedder, Matrix
-from qdpi.services.workers import Actor, enricher, indexer, page_generator, recorder
+from qdpi.services import enricher, indexer, page_generator, recorder
+from qdpi.services.workers import ServiceWorker
 from qdpi.settings import Settings
 from qdpi.system import System
 
@@ -175,11 +176,11 @@ class World:
         return SimulatedPageStore(self.tables, self.network, process)
 
     def add_worker(self) -> Worker:
-        """Start a worker of all actors."""
+        """Start a process that runs every service."""
         worker = Worker(f"worker-{len(self.processes)}")
         self.processes.append(worker)
         self.workers.append(worker)
-        worker.run(self.actors)
+        worker.run(self.services)
         return worker
 
     def add_gateway(self) -> Gateway:
@@ -190,14 +191,14 @@ class World:
         gateway.context().run(lambda: gateway.run(self._system(gateway)))
         return gateway
 
-    def actors(self, process: Process) -> list[Actor]:
-        """Return the actors of a worker."""
+    def services(self, process: Process) -> list[ServiceWorker]:
+        """Return the services that a process runs."""
         system = self._system(process)
         return [
-            enricher(system, _WRITER),
-            page_generator(system, _WRITER, self._program()),
-            indexer(system, _WRITER),
-            recorder(system, _WRITER),
+            enricher.build(system, _WRITER),
+            page_generator.build(system, _WRITER, self._program()),
+            indexer.build(system, _WRITER),
+            recorder.build(system, _WRITER),
         ]
 
     def _program(self) -> QDPIProgram:

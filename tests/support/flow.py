@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from qdpi.bootstrap import build_company, build_system, ensure_book, opened, random_id, utc_now
+from qdpi.bootstrap import build_system, build_workers, ensure_book, opened, random_id, utc_now
 from qdpi.bus.port import EventBus, Record, Start
 from qdpi.events import (
     TOPICS,
@@ -31,12 +31,12 @@ from qdpi.language.port import LanguageModel
 from qdpi.outcome import Outcome
 from qdpi.retry import Backoff
 from qdpi.search.hybrid import Embedder
-from qdpi.services.workers import group_of
 from qdpi.settings import load_settings
 from qdpi.symbols import Trajectory, parse_symbol
 from qdpi.system import System
+from qdpi.topology import COMPONENTS
 
-ACTORS = ("enricher", "page_generator", "indexer", "recorder")
+WORKERS = ("enricher", "page_generator", "indexer", "recorder")
 EMBEDDER = Embedder()
 """One for all tests: it loads its vectors at the first text."""
 E = TypeVar("E", bound=Event | DeadLetter)
@@ -156,9 +156,9 @@ class Flow:
         (event,) = await self.told.until(PageEvent, lambda told: (told.page_id, told.change) == (page, "indexed"))
         return event
 
-    async def all_read_by(self, actor: str) -> None:
-        """Wait until an actor has handled and committed all that there is for it."""
-        while any(lag.records for lag in await self.system.bus.lag(group_of(actor))):  # noqa: ASYNC110
+    async def all_read_by(self, worker: str) -> None:
+        """Wait until a worker has handled and committed all that there is for it."""
+        while any(lag.records for lag in await self.system.bus.lag(COMPONENTS[worker].group)):  # noqa: ASYNC110
             # A bus tells nobody of a commit.
             await asyncio.sleep(0.005)
 
@@ -168,17 +168,17 @@ async def working(
     directory: Path,
     model: LanguageModel | None = None,
     *,
-    actors: tuple[str, ...] = ACTORS,
+    workers: tuple[str, ...] = WORKERS,
     wrap: Callable[[System], System] = lambda system: system,
     backoff: Backoff | None = None,
     environment: Mapping[str, str] | None = None,
     **settings: object,
 ) -> AsyncIterator[Flow]:
-    """Run a system with its actors in a directory, on the project's own book unless `book` is given.
+    """Run a system with its workers in a directory, on the project's own book unless `book` is given.
 
     It is embedded unless the environment names a bus or a store.
 
-    Leaving lets the actors finish what they have.
+    Leaving lets the workers finish what they have.
     """
     given = load_settings(environment or {}, data_dir=directory, **settings)
     built = wrap(build_system(given, backoff=backoff, embedder=EMBEDDER))
@@ -187,12 +187,12 @@ async def working(
         await ensure_book(system)
         told = Told(system.bus)
         hearing = asyncio.create_task(told.follow())
-        company = build_company(system, actors, model or OfflineWriter())
-        working = asyncio.create_task(company.run())
+        group = build_workers(system, workers, model or OfflineWriter())
+        working = asyncio.create_task(group.run())
         try:
             yield Flow(system, told)
         finally:
-            company.stop()
+            group.stop()
             await working
             hearing.cancel()
             await asyncio.gather(hearing, return_exceptions=True)

@@ -10,8 +10,8 @@ from typing import Any, Final
 from qdpi import __version__
 from qdpi.asyncapi.examples import examples
 from qdpi.asyncapi.schemas import header_schema, payload_schemas
-from qdpi.asyncapi.services import SERVICES, EventModel, Service
 from qdpi.events import TOPICS, DeadLetter, Event, PageEvent, PageEventLayout, TopicSpec, headers_of
+from qdpi.topology import COMPONENTS, Component, EventModel
 
 _BINDING: Final = "0.5.0"
 _PAGE_TOPICS: Final = {
@@ -53,7 +53,7 @@ def document() -> dict[str, Any]:
         },
         "channels": dict(_channels()),
         "operations": {
-            name: operation for service in SERVICES for name, operation in _operations(service, SERVICES[service])
+            name: operation for component in COMPONENTS.values() for name, operation in _operations(component)
         },
         "components": {
             "messages": {model.__name__: _message(model) for model in models},
@@ -114,25 +114,26 @@ def _key(spec: TopicSpec) -> dict[str, Any]:
     return {"type": "string", "description": f"The body's {spec.key}.", "pattern": schema["pattern"]}
 
 
-def _operations(name: str, service: Service) -> Iterator[tuple[str, dict[str, Any]]]:
-    for model in service.sends:
-        yield f"{name}.sends.{model.__name__}", _operation(name, service, "send", model)
-    for model in (*service.receives, *service.taps):
-        yield f"{name}.receives.{model.__name__}", _operation(name, service, "receive", model)
+def _operations(component: Component) -> Iterator[tuple[str, dict[str, Any]]]:
+    for model in component.sends:
+        yield f"{component.name}.sends.{model.__name__}", _operation(component, "send", model)
+    for model in (*component.receives, *component.taps):
+        yield f"{component.name}.receives.{model.__name__}", _operation(component, "receive", model)
 
 
-def _operation(name: str, service: Service, action: str, model: EventModel) -> dict[str, Any]:
+def _operation(component: Component, action: str, model: EventModel) -> dict[str, Any]:
+    name = _title(component.name)
     channel = f"#/channels/{model.topic}"
     told: dict[str, Any] = {
         "action": action,
-        "title": f"{_title(name)} {action}s {_title(model.__name__).lower()}",
-        "summary": f"The {_title(name).lower()} {service.about}.",
+        "title": f"{name} {action}s {_title(model.__name__).lower()}",
+        "summary": f"The {name.lower()} {component.about}.",
         "channel": {"$ref": channel},
         "messages": [{"$ref": f"{channel}/messages/{model.__name__}"}],
-        "tags": [{"name": name}],
+        "tags": [{"name": component.name}],
     }
-    if model in service.receives:
-        group = {"type": "string", "enum": [service.group]}
+    if model in component.receives:
+        group = {"type": "string", "enum": [component.group]}
         told["bindings"] = {"kafka": {"groupId": group, "bindingVersion": _BINDING}}
     return told
 

@@ -29,6 +29,7 @@ from qdpi.events import (
 from qdpi.ids import derived_id, page_id, press_id, request_id
 from qdpi.page_schema import Edges, PolicyVerdict, Validation
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, Trajectory
+from qdpi.topology import PAGE_GENERATOR
 
 _SESSION: Final = "first-journey"
 _LOCUS: Final = "S01-P0001"
@@ -207,7 +208,7 @@ def _failure(request: PageRequest) -> Iterator[Event | DeadLetter]:
         ts=_at(12),
         session_id=_SESSION,
         press_id=request.press_id,
-        group="qdpi.page_generator",
+        group=PAGE_GENERATOR.group,
         source_topic=request.topic,
         attempts=3,
         error=_FAULT,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from qdpi.bootstrap import build_company, build_system, ensure_book, opened
+from qdpi.bootstrap import build_system, build_workers, ensure_book, opened
 from qdpi.cli.errors import progress_line
 from qdpi.cli.listening import address_of, listen
 from qdpi.cli.opening import chosen_model, model_open
@@ -14,9 +14,9 @@ from qdpi.events import TOPICS
 from qdpi.gateway.app import create_app
 from qdpi.language.port import LanguageModel
 from qdpi.runtime.process import Server, first_of, serve_until, side_by_side, work_until
-from qdpi.services.workers import ACTORS
 from qdpi.settings import Settings
 from qdpi.system import System
+from qdpi.topology import WORKERS
 
 
 @asynccontextmanager
@@ -45,4 +45,4 @@ async def everything(settings: Settings) -> AsyncIterator[str]:
 
 
 async def _work(stopping: asyncio.Event, system: System, model: LanguageModel) -> None:
-    await work_until(stopping, build_company(system, ACTORS, model))
+    await work_until(stopping, build_workers(system, WORKERS, model))

@@ -27,7 +27,7 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings, listening: socket) -> None:
-    from qdpi.bootstrap import build_company, build_system, ensure_book
+    from qdpi.bootstrap import build_system, build_workers, ensure_book
     from qdpi.cli.errors import progress_line
     from qdpi.cli.opening import chosen_model, model_open
     from qdpi.cli.trying import invitation
@@ -35,7 +35,7 @@ async def _run(settings: Settings, listening: socket) -> None:
     from qdpi.gateway.app import create_app
     from qdpi.runtime.process import Server, first_of, serve_until, side_by_side, signals_to, work_until
     from qdpi.runtime.startup import Start, closing
-    from qdpi.services.workers import ACTORS
+    from qdpi.topology import WORKERS
 
     stopping = asyncio.Event()
     system, model = build_system(settings), await chosen_model(settings)
@@ -57,7 +57,7 @@ async def _run(settings: Settings, listening: socket) -> None:
             return
         edition = (await system.catalog.current()).revision
         warming = asyncio.create_task(asyncio.to_thread(system.embedder.embed, [edition.title]))
-        working = asyncio.create_task(work_until(stopping, build_company(system, ACTORS, model)))
+        working = asyncio.create_task(work_until(stopping, build_workers(system, WORKERS, model)))
         await first_of(server.answers, stopping)
         if server.started:
             click.echo(invitation(settings, listening, edition, model.name))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
-from typing import Final
 
 import click
 
@@ -12,20 +11,20 @@ from qdpi.cli.looping import run_serving
 from qdpi.cli.options import MODEL, PARTS, settings_options
 from qdpi.errors import InvalidInput
 from qdpi.settings import Settings
+from qdpi.topology import WORKERS
 
-WORKERS: Final = ("enricher", "page_generator", "indexer", "recorder", "janitor")
-"""The workers' names, known without importing them."""
+_HELP = f"""Run workers: {", ".join(WORKERS)}.
+
+Each can run many times: on Kafka the processes share the work, on the embedded bus one works and the others are
+ready to take over. SIGTERM and Ctrl-C let them finish what they have.
+"""
 
 
-@click.command()
+@click.command(help=_HELP)
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @settings_options(*MODEL, "model_retries", "concurrency", "delta_pace", *PARTS, "page_events")
 def worker(names: tuple[str, ...], settings: Settings) -> None:
-    """Run workers: enricher, page_generator, indexer, recorder, janitor.
-
-    Of each there may be many: on Kafka they share the work, on the embedded bus one works and the others
-    stand by to take over. SIGTERM and Ctrl-C let them finish what they have.
-    """
+    """Run the named workers until a signal."""
     unknown = [name for name in names if name not in WORKERS]
     if unknown:
         raise InvalidInput(
@@ -36,7 +35,7 @@ def worker(names: tuple[str, ...], settings: Settings) -> None:
 
 
 async def _work(names: tuple[str, ...], settings: Settings) -> None:
-    from qdpi.bootstrap import build_company, build_system
+    from qdpi.bootstrap import build_system, build_workers
     from qdpi.cli.errors import note
     from qdpi.cli.opening import chosen_model, model_open
     from qdpi.events import TOPICS
@@ -48,11 +47,14 @@ async def _work(names: tuple[str, ...], settings: Settings) -> None:
 
     async def prepare() -> None:
         await system.bus.create_topics(TOPICS.values())
-        if "page_generator" in names or "enricher" in names:
+        if any(WORKERS[name].needs_book for name in names):
             await system.catalog.current()
 
     with signals_to(stopping):
-        async with closing(system), model_open(model) if "page_generator" in names else nullcontext(model):
+        async with (
+            closing(system),
+            model_open(model) if any(WORKERS[name].needs_model for name in names) else nullcontext(model),
+        ):
             if await Start(system, prepare).ready(stopping):
                 note(f"At work: {', '.join(names)}. The model is {model.name}.")
-                await work_until(stopping, build_company(system, names, model))
+                await work_until(stopping, build_workers(system, names, model))

@@ -9,11 +9,12 @@ from typing import Final, NamedTuple
 
 from qdpi.events import Ask, DeadLetter, PageDone, PageFailed, Press
 from qdpi.ids import request_id
-from qdpi.outcome import GENERATOR_GROUP, LogEntry
+from qdpi.outcome import LogEntry
 from qdpi.repair.compare import Comparison, Tidings, compare
-from qdpi.services.backlog import ENRICHER, Seen, Told, event_of, finished, waiting
+from qdpi.services.backlog import Seen, Told, event_of, finished, waiting
 from qdpi.services.enricher import PressName, press_named
 from qdpi.system import System
+from qdpi.topology import ENRICHER, PAGE_GENERATOR
 
 _JOURNEYS_AT_ONCE: Final = 16
 _TOLD: Final = (PageDone.topic, PageFailed.topic, DeadLetter.topic)
@@ -66,7 +67,7 @@ class FirstLook:
     ) -> AsyncIterator[Comparison | Suspect]:
         """Give the suspects among journeys, and among the presses on the bus: all, or those of `only` these."""
         await self._told.read(self._system.bus, _TOLD)
-        for group in (ENRICHER, GENERATOR_GROUP):
+        for group in (ENRICHER.group, PAGE_GENERATOR.group):
             async for record in waiting(self._system.bus, group):
                 self._pending.add(event_of(record) or "")
         async for chunk in _chunks(sessions, _JOURNEYS_AT_ONCE):
@@ -89,7 +90,7 @@ class FirstLook:
         return await compare(self._system.store, session, self._system.embedder)
 
     async def _presses_without_outcome(self, only: Collection[str] | None) -> AsyncIterator[Suspect]:
-        reached = await finished(self._system.bus, ENRICHER, _PRESSED)
+        reached = await finished(self._system.bus, ENRICHER.group, _PRESSED)
         for topic in _PRESSED:
             async for record in self._system.bus.scan(topic):
                 name = press_named(record)

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from qdpi.errors import QdpiError
 from qdpi.gateway.server import GatewayServer
-from qdpi.services.workers import Company
+from qdpi.services.workers import WorkerGroup
 from qdpi.settings import Settings
 
 DRAIN_SECONDS: Final = 10.0
@@ -87,16 +87,16 @@ async def serve_until(stopping: asyncio.Event, server: Server, listening: socket
         raise QdpiError("The gateway could not start.", next_step="The log lines above say why.")
 
 
-async def work_until(stopping: asyncio.Event, company: Company, seconds: float = DRAIN_SECONDS) -> None:
+async def work_until(stopping: asyncio.Event, group: WorkerGroup, seconds: float = DRAIN_SECONDS) -> None:
     """Have actors work until the event is set; then they finish what they have, within `seconds`.
 
     What is not finished then is dropped uncommitted, and done again by whoever comes next.
     """
-    working = asyncio.create_task(company.run())
+    working = asyncio.create_task(group.run())
     waiting = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        company.stop()
+        group.stop()
         await asyncio.wait({working}, timeout=seconds)
         if working.done():
             working.result()

@@ -4,39 +4,16 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Final
 
 from qdpi.bus.port import EventBus, Partition, Record
-from qdpi.events import (
-    TOPICS,
-    Ask,
-    DeadLetter,
-    IndexUpdate,
-    PageDone,
-    PageFailed,
-    PageRequest,
-    Press,
-    VaultChange,
-    body_of,
-)
-from qdpi.outcome import GENERATOR_GROUP
+from qdpi.events import TOPICS, DeadLetter, PageDone, PageFailed, VaultChange, body_of
 from qdpi.services.enricher import PressName, press_named
-from qdpi.services.recorder import RECORDED
-
-ENRICHER: Final = "qdpi.enricher"
-INDEXER: Final = "qdpi.indexer"
-RECORDER: Final = "qdpi.recorder"
-READ_BY: Final[Mapping[str, tuple[str, ...]]] = {
-    ENRICHER: (Press.topic, Ask.topic),
-    GENERATOR_GROUP: (PageRequest.topic,),
-    INDEXER: (IndexUpdate.topic,),
-    RECORDER: RECORDED,
-}
-"""The topics that each group reads, the groups in the order in which work flows through them."""
+from qdpi.topology import ENRICHER, GROUPS, INDEXER, PAGE_GENERATOR, RECORDER
 
 _MARGIN: Final = timedelta(hours=1)
 """What is this near to its topic's retention may go at any moment."""
@@ -83,7 +60,7 @@ async def finished(bus: EventBus, group: str, topics: Collection[str]) -> dict[P
 
 async def waiting(bus: EventBus, group: str) -> AsyncIterator[Record]:
     """Give the records that a group has not finished."""
-    topics = READ_BY[group]
+    topics = GROUPS[group]
     reached = await finished(bus, group, topics)
     for topic in topics:
         async for record in bus.scan(topic):
@@ -94,7 +71,7 @@ async def waiting(bus: EventBus, group: str) -> AsyncIterator[Record]:
 async def lagging(bus: EventBus, topics: Collection[str]) -> dict[str, int]:
     """Return how many records of topics each group has not finished; groups that have none are left out."""
     behind: dict[str, int] = {}
-    for group, read in READ_BY.items():
+    for group, read in GROUPS.items():
         wanted = set(read) & set(topics)
         reached = await finished(bus, group, wanted)
         ends = {state.partition: state.next for state in await bus.topics()}
@@ -139,15 +116,15 @@ async def read_line(
 ) -> Line:
     """Read what stands in line of journeys, in the order in which work flows, and which of some events are told."""
     line = Line()
-    line.presses = {event async for event, _ in _waiting_of(bus, ENRICHER, journeys)}
-    line.requests = {event async for event, _ in _waiting_of(bus, GENERATOR_GROUP, journeys)}
-    async for _, record in _waiting_of(bus, INDEXER, journeys):
+    line.presses = {event async for event, _ in _waiting_of(bus, ENRICHER.group, journeys)}
+    line.requests = {event async for event, _ in _waiting_of(bus, PAGE_GENERATOR.group, journeys)}
+    async for _, record in _waiting_of(bus, INDEXER.group, journeys):
         line.updates.add((record.key or b"").decode(errors="replace"))
-    async for event, record in _waiting_of(bus, RECORDER, journeys):
+    async for event, record in _waiting_of(bus, RECORDER.group, journeys):
         line.records.add(event)
         if record.topic == VaultChange.topic:
             line.vaults.add(journey_of(record) or "")
-    for topic in READ_BY[ENRICHER] if presses else ():
+    for topic in ENRICHER.topics if presses else ():
         async for record in bus.scan(topic):
             named = press_named(record)
             if named is not None and named in presses:

@@ -14,12 +14,12 @@ from qdpi.bus.publisher import message_of
 from qdpi.errors import InvalidInput, MalformedEvent
 from qdpi.events import Ask, DeadLetter, PageRequest, Press, decode, reader_fields
 from qdpi.ids import press_id
-from qdpi.outcome import GENERATOR_GROUP
+from qdpi.topology import PAGE_GENERATOR
 
 
 def request_of(letter: DeadLetter) -> PageRequest | None:
     """Return the request of a run that failed, None where the letter is of another consumer's record."""
-    if letter.group != GENERATOR_GROUP or letter.source_topic != PageRequest.topic:
+    if letter.group != PAGE_GENERATOR.group or letter.source_topic != PageRequest.topic:
         return None
     try:
         return decode(PageRequest, letter.original()[1])

@@ -27,10 +27,14 @@ from qdpi.events import (
     reader_fields,
 )
 from qdpi.ids import request_id
+from qdpi.language.port import LanguageModel
 from qdpi.page_schema import Page
 from qdpi.policy import Situation, choose
+from qdpi.services.workers import ServiceWorker, consume
 from qdpi.store.ports import PageStore
 from qdpi.symbols import Trajectory, decode_symbol, encode_symbol, profile_of
+from qdpi.system import System
+from qdpi.topology import ENRICHER
 
 ASK_USER = 10
 """The behaviour of an ask without a symbol."""
@@ -159,3 +163,9 @@ def context_of(locus: Page, edition: Edition) -> tuple[str, ...]:
         return (locus.placement.anchor,)
     at = edition.ring.resolve(locus.page_id)
     return (edition.ring.step(at, -1), edition.ring.step(at, -2))
+
+
+def build(system: System, model: LanguageModel) -> ServiceWorker:
+    """Return the enricher's worker."""
+    service = Enricher(system.store, system.catalog, system.publisher)
+    return consume(system, ENRICHER, service, service.refuse_or)

@@ -10,12 +10,16 @@ from qdpi.canon.editions import reading_row
 from qdpi.concurrency import gather_all
 from qdpi.errors import UnknownPage
 from qdpi.events import IndexUpdate, decode
+from qdpi.language.port import LanguageModel
 from qdpi.outcome import page_event
 from qdpi.page_schema import Page
 from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.search.hybrid import Embedder
 from qdpi.services.ingest import embeddings_of, index_row
+from qdpi.services.workers import ServiceWorker, consume
 from qdpi.store.ports import PageStore
+from qdpi.system import System
+from qdpi.topology import INDEXER
 
 
 class Indexer:
@@ -62,3 +66,8 @@ class Indexer:
 
     async def _place(self, page: Page) -> None:
         await self._store.put_embeddings(await asyncio.to_thread(embeddings_of, [page], self._embedder))
+
+
+def build(system: System, model: LanguageModel) -> ServiceWorker:
+    """Return the indexer's worker."""
+    return consume(system, INDEXER, Indexer(system.store, system.publisher, system.embedder))

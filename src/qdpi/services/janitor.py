@@ -13,6 +13,10 @@ import structlog
 from qdpi.bus.port import EventBus, TopicState
 from qdpi.errors import BusUnavailable
 from qdpi.events import is_page_topic
+from qdpi.language.port import LanguageModel
+from qdpi.services.workers import ServiceWorker
+from qdpi.system import System
+from qdpi.topology import JANITOR
 
 log = structlog.get_logger()
 
@@ -76,3 +80,9 @@ def idle_page_topics(states: Iterable[TopicState]) -> list[str]:
     busy = {state.partition.topic for state in pages if state.next > state.first}
     used = {state.partition.topic for state in pages if state.next > 0}
     return sorted(used - busy)
+
+
+def build(system: System, model: LanguageModel) -> ServiceWorker:
+    """Return the janitor's worker, which joins no group."""
+    service = Janitor(system.bus, now=system.now)
+    return ServiceWorker(JANITOR.name, (service.run,), service.stop)

@@ -31,6 +31,7 @@ from qdpi.errors import (
 from qdpi.events import PageDone, PageRequest, Phase, decode
 from qdpi.ids import page_id
 from qdpi.journey import JourneyState
+from qdpi.language.port import LanguageModel
 from qdpi.observability.metrics import Metrics
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus, Reading
@@ -45,8 +46,11 @@ from qdpi.services.enricher import ASK_USER
 from qdpi.services.projector import derive, project, tell
 from qdpi.services.reader_pages import shelf_of
 from qdpi.services.stops import Stops
+from qdpi.services.workers import ServiceWorker, consume
 from qdpi.store.ports import Answered, Committed, Moved, PageStore
 from qdpi.symbols import encode_symbol, profile_of
+from qdpi.system import System
+from qdpi.topology import PAGE_GENERATOR
 
 _ENDING: Final = (InvalidInput, ModelFailed, NoBook, RunStopped, UnknownPage)
 """What ends a run as failed, in its turn."""
@@ -273,3 +277,43 @@ class PageGenerator:
         log.info(
             "run.ended", outcome=event.topic, seq=event.seq, trajectory=trajectory, attempts=outcome.receipt.attempts
         )
+
+
+def build(system: System, model: LanguageModel, program: QDPIProgram | None = None) -> ServiceWorker:
+    """Return the page generator's worker, which reads every stop before it takes work.
+
+    `program` writes the pages where it is given, else a program over `model`.
+    """
+    settings = system.settings
+    stops = Stops(system.bus, system.backoff)
+    service = PageGenerator(
+        system.store,
+        system.catalog,
+        system.publisher,
+        program or QDPIProgram(model=model, timeout=settings.model_timeout),
+        stops,
+        now=system.now,
+        metrics=system.metrics,
+        backoff=system.backoff,
+        slots=asyncio.Semaphore(settings.concurrency),
+        retries=settings.model_retries,
+        pace=settings.delta_pace,
+        shown=system.shown,
+    )
+    worker = consume(system, PAGE_GENERATOR, service, service.refuse_or)
+    work, *others = worker.loops
+
+    async def after_stops() -> None:
+        await stops.caught_up.wait()
+        await work()
+
+    def stop() -> None:
+        worker.stop()
+        # While the bus is unavailable the work still waits for the stops: let it begin, and end at once.
+        stops.caught_up.set()
+
+    async def warm() -> None:
+        # Otherwise the first ask in words would load the vectors on the event loop, for half a second.
+        await asyncio.to_thread(system.embedder.embed, [""])
+
+    return worker._replace(loops=(after_stops, stops.run, warm, *others), stop=stop)

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
-from qdpi.events import (
-    TOPICS,
-    Ask,
-    DeadLetter,
-    Event,
-    PageDone,
-    PageFailed,
-    PageRequest,
-    Press,
-    Stop,
-    VaultChange,
-    decode,
-)
+from qdpi.events import TOPICS, DeadLetter, Event, PageDone, PageFailed, VaultChange, decode
+from qdpi.language.port import LanguageModel
 from qdpi.outcome import log_entry, page_event
 from qdpi.services.vault import keep_change
+from qdpi.services.workers import ServiceWorker, consume
 from qdpi.store.ports import PageStore
-
-RECORDED: Final = (
-    Press.topic,
-    Ask.topic,
-    Stop.topic,
-    PageRequest.topic,
-    PageDone.topic,
-    PageFailed.topic,
-    VaultChange.topic,
-)
-"""The topics whose events are a journey's log."""
+from qdpi.system import System
+from qdpi.topology import RECORDER
 
 
 class Recorder:
@@ -42,10 +21,10 @@ class Recorder:
         self._store, self._publisher = store, publisher
 
     async def __call__(self, record: Record) -> None:
-        """Handle a record of any of the `RECORDED` topics; of outcomes, see that they can be read."""
+        """Handle a record of any of the recorder's topics; an outcome is only checked, for its row is there already."""
         event = decode(TOPICS[record.topic].model, record.value)
         if isinstance(event, PageDone | PageFailed):
-            return  # an outcome's row is written before the outcome is told
+            return  # the generator writes an outcome's row before it publishes the outcome
         recorded = await record_event(event, self._store)
         if isinstance(recorded, VaultChange):
             await self._tell(recorded)
@@ -76,3 +55,8 @@ async def change_known(session_id: str, event_id: str, store: PageStore) -> Vaul
     """Return a change of a vault as it was first recorded, None where it was not."""
     row = await store.logged(session_id, event_id)
     return decode(VaultChange, row.payload_json.encode()) if row else None
+
+
+def build(system: System, model: LanguageModel) -> ServiceWorker:
+    """Return the recorder's worker."""
+    return consume(system, RECORDER, Recorder(system.store, system.publisher))
