@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from collections.abc import Callable
 
 import httpx
@@ -128,3 +129,30 @@ def test_a_book_that_is_refused_ends_the_first_start_with_its_faults(start: Star
     assert code == 1
     assert "There is nothing at" in err
     assert "Traceback" not in err
+
+
+def test_a_second_signal_ends_a_run_that_waits_for_a_silent_model_at_once(start: Start, reader: Opens):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        model = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        process = start("run", "--port", "0", "--model", "openai/silent", "--openai-base-url", model)
+        url = process.url()
+        reader(url, "alice").press()
+        asked, _ = silent.accept()
+        with asked:
+            process.child.terminate()
+            until_refused(url)
+
+            assert process.child.poll() is None
+            assert process.end()[0] == 128 + 15
+
+
+def until_refused(url: str) -> None:
+    """Knock until nobody answers any more: then the first signal was heard."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=60).close()
+        except ConnectionResetError:
+            continue  # it stood in line when the door was closed
+        except ConnectionRefusedError:
+            return

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Process, Reader
 from tests.support import factories
 
 from qdpi.cli.listening import PortTaken, address_of, listen
@@ -116,32 +113,3 @@ async def test_when_one_side_fails_the_other_is_ended_in_order_and_the_failure_t
     with pytest.raises(QdpiError, match="It broke"):
         await side_by_side(stopping, failing(), orderly())
     assert ended.is_set()
-
-
-def test_a_second_signal_ends_a_run_that_waits_for_a_silent_model_at_once(
-    start: Callable[..., Process], reader: Callable[[str, str], Reader]
-):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        model = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-        process = start("run", "--port", "0", "--model", "openai/silent", "--openai-base-url", model)
-        url = process.url()
-        reader(url, "alice").press()
-        asked, _ = silent.accept()
-        with asked:
-            process.child.terminate()
-            until_refused(url)
-
-            assert process.child.poll() is None
-            assert process.end()[0] == 128 + 15
-
-
-def until_refused(url: str) -> None:
-    """Knock until nobody answers any more: then the first signal was heard."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    while True:
-        try:
-            socket.create_connection((host, int(port)), timeout=60).close()
-        except ConnectionResetError:
-            continue  # it stood in line when the door was closed
-        except ConnectionRefusedError:
-            return
