@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import Final
 
 from qdpi.page_schema import EdgeType
-from qdpi.search.document import Leaf
+from qdpi.search.document import Document
 from qdpi.search.find import Library, find
-from qdpi.search.index import SearchIndex
-from qdpi.search.lookup import Signposts
+from qdpi.search.index import InvertedIndex
+from qdpi.search.lookup import PageLookup
 from qdpi.search.query import Filters, Scope, read_filters, read_query
 from qdpi.search.snippets import snippet
 from qdpi.symbols import Trajectory
@@ -29,21 +29,21 @@ PAGE: Final = 20
 def main() -> None:
     """Measure, and print a line for each figure."""
     for size in SIZES:
-        leaves = _leaves(size)
+        documents = _documents(size)
         began = time.process_time()
-        library = Library(SearchIndex(leaves))
-        signposts = Signposts(library.canon)
+        library = Library(InvertedIndex(documents))
+        lookup = PageLookup(library.canon)
         print(f"search index of {size:,} pages: built in {time.process_time() - began:.2f} s")
-        for name, ask in _asks(library, signposts).items():
+        for name, ask in _asks(library, lookup).items():
             print(f"  {name}: p50 {statistics.median(_times(ask)) * 1000:.2f} ms")
 
 
-def _leaves(size: int) -> list[Leaf]:
+def _documents(size: int) -> list[Document]:
     chance = random.Random(7)
     vocabulary = [f"{a}{b}{c}" for a in "bdklmnrst" for b in ("a", "e", "ing", "ou") for c in _ENDS]
     weights = [1 / (rank + 3) for rank in range(len(vocabulary))]
     return [
-        Leaf(
+        Document(
             page_id=f"S{number % 16 + 1:02d}-P{number:05d}",
             kind="canon",
             order=number,
@@ -62,9 +62,9 @@ def _leaves(size: int) -> list[Leaf]:
 _ENDS: Final = [f"{v}{c}{e}" for v in "aeiou" for c in ("ld", "m", "nt", "r", "st") for e in ("", "er", "le", "y")]
 
 
-def _asks(library: Library, signposts: Signposts) -> dict[str, Callable[[], object]]:
-    text = library.canon.leaves[77].text.split()
-    counted = Counter(word for leaf in library.canon.leaves[:200] for word in leaf.text.split())
+def _asks(library: Library, lookup: PageLookup) -> dict[str, Callable[[], object]]:
+    text = library.canon.documents[77].text.split()
+    counted = Counter(word for document in library.canon.documents[:200] for word in document.text.split())
     (first, _), (second, _) = counted.most_common(2)
     rare, common = text[3], f"{first} {second}"
 
@@ -72,7 +72,7 @@ def _asks(library: Library, signposts: Signposts) -> dict[str, Callable[[], obje
         def answer() -> object:
             query = read_query(q)
             found = find(library, query, filters or Filters(), scope=scope, limit=PAGE)
-            return [snippet(hit.leaf.text, query) for hit in found.hits]
+            return [snippet(hit.document.text, query) for hit in found.hits]
 
         return answer
 
@@ -85,8 +85,8 @@ def _asks(library: Library, signposts: Signposts) -> dict[str, Callable[[], obje
         "everything of a character": ask("*", read_filters(character="3")),
         "4,000 characters of regular expressions": ask(regex[:4_000]),
         "a whole page": ask(" ".join(text)[:4_000]),
-        "go to a title": lambda: signposts.go(library.canon.leaves[99].title[:-2]),
-        "go to an id": lambda: signposts.go("S03-P00100"),
+        "go to a title": lambda: lookup.match(library.canon.documents[99].title[:-2]),
+        "go to an id": lambda: lookup.match("S03-P00100"),
     }
 
 

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from qdpi.errors import InvalidInput
 from qdpi.page_schema import EdgeType
-from qdpi.search.document import Leaf
-from qdpi.search.find import Findings, Library, Place, decode_cursor, encode_cursor, find
-from qdpi.search.index import SearchIndex, extended
+from qdpi.search.document import Document
+from qdpi.search.find import Library, Results, SortKey, decode_cursor, encode_cursor, find
+from qdpi.search.index import InvertedIndex, extended
 from qdpi.search.query import Filters, Scope, read_filters, read_query
 from qdpi.search.text import folded
 from qdpi.symbols import Trajectory
 
 
-def leaf(number: int = 1, text: str = "The door.", **changes: Any) -> Leaf:
+def document(number: int = 1, text: str = "The door.", **changes: Any) -> Document:
     fields: dict[str, Any] = {
         "page_id": f"S01-P{number:04d}",
         "kind": "canon",
@@ -31,21 +31,21 @@ def leaf(number: int = 1, text: str = "The door.", **changes: Any) -> Leaf:
         "trajectory": Trajectory.CONTINUE,
         "page_num": number,
     }
-    return Leaf(**fields | changes)
+    return Document(**fields | changes)
 
 
-def own(number: int, text: str, **changes: Any) -> Leaf:
-    return leaf(number, text, **{"page_id": f"own-{number}", "kind": "journey", "title": "Untold", **changes})
+def own(number: int, text: str, **changes: Any) -> Document:
+    return document(number, text, **{"page_id": f"own-{number}", "kind": "journey", "title": "Untold", **changes})
 
 
-def library(*leaves: Leaf, saved: frozenset[str] = frozenset(), notes: tuple[Leaf, ...] = ()) -> Library:
-    canon = SearchIndex([each for each in leaves if each.kind == "canon"])
-    journey = extended((), [each for each in leaves if each.kind == "journey"])
-    return Library(canon, journey, saved, SearchIndex(notes))
+def library(*documents: Document, saved: frozenset[str] = frozenset(), notes: tuple[Document, ...] = ()) -> Library:
+    canon = InvertedIndex([each for each in documents if each.kind == "canon"])
+    journey = extended((), [each for each in documents if each.kind == "journey"])
+    return Library(canon, journey, saved, InvertedIndex(notes))
 
 
-def ids(found: Findings) -> list[str]:
-    return [hit.leaf.page_id for hit in found.hits]
+def ids(found: Results) -> list[str]:
+    return [hit.document.page_id for hit in found.hits]
 
 
 def search(held: Library, q: str, filters: Filters | None = None, **options: Any) -> list[str]:
@@ -54,8 +54,8 @@ def search(held: Library, q: str, filters: Filters | None = None, **options: Any
 
 def test_a_page_must_hold_every_word_and_every_phrase():
     held = library(
-        leaf(1, "The red door is shut."), leaf(2, "A door, red with rust."), leaf(3, "The red wall."),
-        leaf(4, "Red doors everywhere; the red-door inn."),
+        document(1, "The red door is shut."), document(2, "A door, red with rust."), document(3, "The red wall."),
+        document(4, "Red doors everywhere; the red-door inn."),
     )  # fmt: skip
     assert sorted(search(held, "red door")) == ["S01-P0001", "S01-P0002", "S01-P0004"]
     assert sorted(search(held, '"red door"')) == ["S01-P0001", "S01-P0004"]
@@ -65,22 +65,23 @@ def test_a_page_must_hold_every_word_and_every_phrase():
 
 
 def test_a_phrase_does_not_reach_from_the_title_into_the_text():
-    held = library(leaf(1, "End of it.", title="The beginning"))
+    held = library(document(1, "End of it.", title="The beginning"))
     assert search(held, '"the beginning"') == ["S01-P0001"]
     assert search(held, '"beginning end"') == []
     assert search(held, "beginning end") == ["S01-P0001"]
 
 
 def test_case_accents_apostrophes_and_plurals_do_not_matter():
-    held = library(leaf(1, "The captain’s CAFÉS are naïve."))
+    held = library(document(1, "The captain’s CAFÉS are naïve."))
     for q in ("captain", "captain's", "cafe", "CAFÉ", "naive", "“captain's cafés”"):
         assert search(held, q) == ["S01-P0001"]
 
 
 def test_the_page_that_says_it_more_often_and_shorter_and_in_its_title_comes_first():
     held = library(
-        leaf(1, "door " + "word " * 300), leaf(2, "door door door " + "word " * 50), leaf(3, "door " + "word " * 50),
-        leaf(4, "door " + "word " * 50, title="The door"),
+        document(1, "door " + "word " * 300), document(2, "door door door " + "word " * 50),
+        document(3, "door " + "word " * 50),
+        document(4, "door " + "word " * 50, title="The door"),
     )  # fmt: skip
     assert search(held, "door")[0] in {"S01-P0002", "S01-P0004"}
     assert search(held, "door")[2:] == ["S01-P0003", "S01-P0001"]
@@ -88,14 +89,19 @@ def test_the_page_that_says_it_more_often_and_shorter_and_in_its_title_comes_fir
 
 def test_equally_good_pages_come_canon_first_then_in_the_order_of_ring_and_journey():
     held = library(
-        own(2, "A door."), leaf(9, "A door.", title="Untold"), own(1, "A door."), leaf(3, "A door.", title="Untold")
+        own(2, "A door."),
+        document(9, "A door.", title="Untold"),
+        own(1, "A door."),
+        document(3, "A door.", title="Untold"),
     )
     assert search(held, "door") == ["S01-P0003", "S01-P0009", "own-1", "own-2"]
     assert search(held, "*") == ["S01-P0003", "S01-P0009", "own-1", "own-2"]
 
 
 def test_scopes_part_canon_journey_and_vault():
-    held = library(leaf(1), leaf(2), own(1, "A door."), own(2, "A door."), saved=frozenset({"S01-P0002", "own-1", "x"}))
+    held = library(
+        document(1), document(2), own(1, "A door."), own(2, "A door."), saved=frozenset({"S01-P0002", "own-1", "x"})
+    )
     assert set(search(held, "door")) == {"S01-P0001", "S01-P0002", "own-1", "own-2"}
     assert search(held, "door", scope=Scope.CANON) == ["S01-P0001", "S01-P0002"]
     assert search(held, "door", scope=Scope.JOURNEY) == ["own-1", "own-2"]
@@ -105,8 +111,8 @@ def test_scopes_part_canon_journey_and_vault():
 
 def test_filters_leave_only_what_they_admit():
     held = library(
-        leaf(1, section=1, symbol_code=0x00, edges=((EdgeType.NEXT, "S01-P0002"),)),
-        leaf(2, section=2, symbol_code=0x1D, edges=((EdgeType.NEXT, "S01-P0003"), (EdgeType.FORK, "S01-P0001"))),
+        document(1, section=1, symbol_code=0x00, edges=((EdgeType.NEXT, "S01-P0002"),)),
+        document(2, section=2, symbol_code=0x1D, edges=((EdgeType.NEXT, "S01-P0003"), (EdgeType.FORK, "S01-P0001"))),
         own(1, "A door.", section=2, symbol_code=0x10, trajectory=Trajectory.FORK,
             edges=((EdgeType.FORK, "S01-P0002"), (EdgeType.MIRROR, "S01-P0001"))),
     )  # fmt: skip
@@ -126,19 +132,19 @@ def test_filters_leave_only_what_they_admit():
 
 
 def test_labels_and_notes_are_found_and_a_page_found_in_its_text_comes_once():
-    note = leaf(1, "the door of my dreams", title="Favourite")
-    held = library(leaf(1), leaf(2, "A wall."), saved=frozenset({"S01-P0001"}), notes=(note,))
+    note = document(1, "the door of my dreams", title="Favourite")
+    held = library(document(1), document(2, "A wall."), saved=frozenset({"S01-P0001"}), notes=(note,))
     assert search(held, "door") == ["S01-P0001"]
     found = find(held, read_query("favourite dream"), Filters())
-    assert [(hit.leaf.page_id, hit.noted) for hit in found.hits] == [("S01-P0001", True)]
-    assert found.hits[0].leaf.text == "The door."
+    assert [(hit.document.page_id, hit.noted) for hit in found.hits] == [("S01-P0001", True)]
+    assert found.hits[0].document.text == "The door."
     assert search(held, "dreams", scope=Scope.VAULT) == ["S01-P0001"]
     assert search(held, "dreams", scope=Scope.CANON) == []
     assert search(held, "dreams", read_filters(section="2")) == []
 
 
 def test_a_note_on_a_page_that_is_gone_is_passed_over():
-    held = library(leaf(2), saved=frozenset({"gone"}), notes=(leaf(1, "dreams", page_id="gone"),))
+    held = library(document(2), saved=frozenset({"gone"}), notes=(document(1, "dreams", page_id="gone"),))
     assert search(held, "dreams") == []
 
 
@@ -149,13 +155,15 @@ TEXTS = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
 @settings(max_examples=60)
 @given(st.lists(TEXTS, max_size=25), st.lists(st.sampled_from(WORDS), min_size=1, max_size=3), st.integers(1, 7))
 def test_page_by_page_every_match_comes_exactly_once_in_the_order_of_all(texts: list[str], q: list[str], limit: int):
-    leaves = [own(n, text, title="") if n % 3 else leaf(n, text, title="") for n, text in enumerate(texts, start=1)]
-    held, query = library(*leaves), read_query(" ".join(q))
+    documents = [
+        own(n, text, title="") if n % 3 else document(n, text, title="") for n, text in enumerate(texts, start=1)
+    ]
+    held, query = library(*documents), read_query(" ".join(q))
     everything = find(held, query, Filters(), limit=1_000)
-    matching = {each.page_id for each in leaves if query.stems <= {folded(word)[1] for word in each.text.split()}}
+    matching = {each.page_id for each in documents if query.stems <= {folded(word)[1] for word in each.text.split()}}
     assert set(ids(everything)) == matching
     assert (everything.total, everything.more) == (len(matching), False)
-    assert everything.hits == tuple(sorted(everything.hits, key=lambda hit: hit.place))
+    assert everything.hits == tuple(sorted(everything.hits, key=lambda hit: hit.sort_key))
     read, after = list[str](), None
     while True:
         part = find(held, query, Filters(), after=after, limit=limit)
@@ -163,17 +171,17 @@ def test_page_by_page_every_match_comes_exactly_once_in_the_order_of_all(texts: 
         read += ids(part)
         if not part.more:
             break
-        after = part.hits[-1].place
+        after = part.hits[-1].sort_key
     assert read == ids(everything)
 
 
 @settings(max_examples=60)
 @given(st.lists(TEXTS, min_size=1, max_size=30), st.randoms(use_true_random=False))
 def test_pages_that_come_later_move_none_that_were_found(texts: list[str], chance: random.Random):
-    leaves = [own(n, text) for n, text in enumerate(texts, start=1)]
-    canon, at = SearchIndex([leaf(99)]), chance.randrange(len(leaves))
-    before = Library(canon, extended((), leaves[:at]))
-    after = Library(canon, extended(before.journey, leaves[at:]))
+    documents = [own(n, text) for n, text in enumerate(texts, start=1)]
+    canon, at = InvertedIndex([document(99)]), chance.randrange(len(documents))
+    before = Library(canon, extended((), documents[:at]))
+    after = Library(canon, extended(before.journey, documents[at:]))
     for q in ("door", "the red", "*"):
         first, then = (find(each, read_query(q), Filters(), limit=1_000) for each in (before, after))
         assert [hit for hit in then.hits if hit in first.hits] == list(first.hits)
@@ -181,18 +189,18 @@ def test_pages_that_come_later_move_none_that_were_found(texts: list[str], chanc
 
 @given(st.lists(st.integers(1, 5), max_size=60))
 def test_adding_pages_one_by_one_keeps_few_indexes_and_loses_none(sizes: list[int]):
-    indexes: tuple[SearchIndex, ...] = ()
+    indexes: tuple[InvertedIndex, ...] = ()
     number = 0
     for size in sizes:
         indexes = extended(indexes, [own(number + n, "a door") for n in range(size)])
         number += size
     assert sum(map(len, indexes)) == number
     assert len(indexes) <= 12
-    assert [each.order for index in indexes for each in index.leaves] == list(range(number))
+    assert [each.order for index in indexes for each in index.documents] == list(range(number))
 
 
 def test_a_cursor_leads_back_to_its_place_in_its_own_search():
-    place = Place(-3.141593, 1, 17)
+    place = SortKey(-3.141593, 1, 17)
     cursor = encode_cursor(place, "this")
     assert decode_cursor(cursor, "this") == place
     assert set(cursor) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")

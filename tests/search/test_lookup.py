@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import pytest
-from tests.search.test_find import leaf, own
+from tests.search.test_find import document, own
 
-from qdpi.search.index import SearchIndex
-from qdpi.search.lookup import Signposts
+from qdpi.search.index import InvertedIndex
+from qdpi.search.lookup import PageLookup
 
-SIGNS = Signposts(
-    SearchIndex(
+LOOKUP = PageLookup(
+    InvertedIndex(
         [
-            leaf(1, title="A Pamphlet on the Patience"),
-            leaf(2, title="A Pamphlet on the Patience"),
-            leaf(7, title="What the Nose Says"),
-            leaf(381, title="Princhetta Crosses", page_id="S08-P0381", section=8),
+            document(1, title="A Pamphlet on the Patience"),
+            document(2, title="A Pamphlet on the Patience"),
+            document(7, title="What the Nose Says"),
+            document(381, title="Princhetta Crosses", page_id="S08-P0381", section=8),
         ]
     )
 )
 
 
 def first(text: str) -> str | None:
-    ways = SIGNS.go(text)
-    return ways[0].leaf.page_id if ways else None
+    matches = LOOKUP.match(text)
+    return matches[0].document.page_id if matches else None
 
 
 @pytest.mark.parametrize(
@@ -45,19 +45,19 @@ def test_what_is_like_no_page_leads_nowhere(text: str):
 
 
 def test_a_number_of_another_section_is_not_meant():
-    assert "S08-P0381" not in [way.leaf.page_id for way in SIGNS.go("S01-P0382") if way.alike == 100]
-    assert all(way.alike < 100 for way in SIGNS.go("s1p381"))
+    assert "S08-P0381" not in [match.document.page_id for match in LOOKUP.match("S01-P0382") if match.alike == 100]
+    assert all(match.alike < 100 for match in LOOKUP.match("s1p381"))
 
 
 def test_ones_own_pages_are_gone_to_by_the_beginning_of_their_id():
-    shelf = SearchIndex([own(1, "x", page_id="89f4fced-3afd-5747-9d64-f1f013fb12f6")])
-    assert [way.leaf.order for way in SIGNS.go("89f4", [shelf])] == [1]
-    assert [way.leaf.order for way in SIGNS.go("89F4FCED-3afd-5747-9d64-f1f013fb12f6", [shelf])] == [1]
-    assert SIGNS.go("89f", [shelf]) == []
-    assert SIGNS.go("89f5", [shelf]) == []
+    shelf = InvertedIndex([own(1, "x", page_id="89f4fced-3afd-5747-9d64-f1f013fb12f6")])
+    assert [match.document.order for match in LOOKUP.match("89f4", [shelf])] == [1]
+    assert [match.document.order for match in LOOKUP.match("89F4FCED-3afd-5747-9d64-f1f013fb12f6", [shelf])] == [1]
+    assert LOOKUP.match("89f", [shelf]) == []
+    assert LOOKUP.match("89f5", [shelf]) == []
 
 
 def test_a_page_comes_once_and_the_likeliest_first():
-    ways = SIGNS.go("Pamphlet on the Patience")
-    assert len({way.leaf.page_id for way in ways}) == len(ways) <= 5
-    assert [way.alike for way in ways] == sorted((way.alike for way in ways), reverse=True)
+    matches = LOOKUP.match("Pamphlet on the Patience")
+    assert len({match.document.page_id for match in matches}) == len(matches) <= 5
+    assert [match.alike for match in matches] == sorted((match.alike for match in matches), reverse=True)

@@ -13,9 +13,9 @@ from qdpi.canon.editions import KEPT_EDITIONS
 from qdpi.canon.validation import MAX_PAGES
 from qdpi.concurrency import map_concurrently
 from qdpi.ids import sha256
-from qdpi.search.document import Leaf, leaf_of
-from qdpi.search.index import SearchIndex, extended
-from qdpi.search.lookup import Signposts
+from qdpi.search.document import Document, document_of
+from qdpi.search.index import InvertedIndex, extended
+from qdpi.search.lookup import PageLookup
 from qdpi.store.ports import PageStore
 from qdpi.store.rows import VaultEntry
 from qdpi.symbols import Trajectory
@@ -30,11 +30,11 @@ class CanonIndexes:
     """The index of each edition of the canon, made when it is first asked for."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[int, Signposts] = OrderedDict()
+        self._kept: OrderedDict[int, PageLookup] = OrderedDict()
         self._making = asyncio.Lock()
 
-    async def of(self, edition: Edition) -> Signposts:
-        """Return the index of an edition, with the signposts to its pages."""
+    async def of(self, edition: Edition) -> PageLookup:
+        """Return the page lookup of an edition, which holds its index."""
         number = edition.revision.revision
         async with self._making:
             if number not in self._kept:
@@ -44,9 +44,9 @@ class CanonIndexes:
         return self._kept[number]
 
 
-def _index_of(edition: Edition) -> Signposts:
+def _index_of(edition: Edition) -> PageLookup:
     pages = (edition.pages[page_id] for page_id in edition.ring.page_ids)
-    return Signposts(SearchIndex([leaf_of(page, place) for place, page in enumerate(pages)]))
+    return PageLookup(InvertedIndex([document_of(page, place) for place, page in enumerate(pages)]))
 
 
 @dataclass(slots=True)
@@ -55,18 +55,18 @@ class Shelf:
 
     head: int = 0
     pages: int = 0
-    indexes: tuple[SearchIndex, ...] = ()
-    by_locus: dict[str, list[Leaf]] = field(default_factory=dict)
-    notes: tuple[str, SearchIndex] = ("", SearchIndex(()))
-    dropped: tuple[str, SearchIndex] = ("", SearchIndex(()))
+    indexes: tuple[InvertedIndex, ...] = ()
+    by_locus: dict[str, list[Document]] = field(default_factory=dict)
+    notes: tuple[str, InvertedIndex] = ("", InvertedIndex(()))
+    dropped: tuple[str, InvertedIndex] = ("", InvertedIndex(()))
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def take(self, leaves: Sequence[Leaf], head: int) -> None:
+    async def take(self, documents: Sequence[Document], head: int) -> None:
         """Add the pages of the outcomes up to `head`."""
-        self.indexes = await asyncio.to_thread(extended, self.indexes, leaves)
-        for leaf in leaves:
-            self.by_locus.setdefault(leaf.locus or "", []).append(leaf)
-        self.pages += len(leaves)
+        self.indexes = await asyncio.to_thread(extended, self.indexes, documents)
+        for document in documents:
+            self.by_locus.setdefault(document.locus or "", []).append(document)
+        self.pages += len(documents)
         self.head = head
 
 
@@ -88,15 +88,15 @@ class JourneyIndexes:
 
     async def _read_on(self, journey: str, shelf: Shelf) -> None:
         last = await self._store.last_outcome(journey)
-        leaves, head = list[Leaf](), shelf.head
+        documents, head = list[Document](), shelf.head
         while last is not None and head < last.seq:
             batch = await self._store.outcomes(journey, after=head, limit=_BATCH)
             if not batch:
                 break
-            leaves += [leaf_of(outcome.page, outcome.seq) for outcome in batch if outcome.page]
+            documents += [document_of(outcome.page, outcome.seq) for outcome in batch if outcome.page]
             head = batch[-1].seq
         if head > shelf.head:
-            await shelf.take(leaves, head)
+            await shelf.take(documents, head)
 
     def _forget(self) -> None:
         pages = sum(shelf.pages for shelf in self._shelves.values())
@@ -104,32 +104,32 @@ class JourneyIndexes:
             _, forgotten = self._shelves.popitem(last=False)
             pages -= forgotten.pages
 
-    async def notes(self, shelf: Shelf, entries: Sequence[VaultEntry]) -> SearchIndex:
+    async def notes(self, shelf: Shelf, entries: Sequence[VaultEntry]) -> InvertedIndex:
         """Return the index of what a vault's labels and notes say."""
         key = sha256("\n".join(entry.event_id for entry in entries))
         if shelf.notes[0] != key:
             shelf.notes = (key, await asyncio.to_thread(_index_notes, entries))
         return shelf.notes[1]
 
-    async def dropped(self, shelf: Shelf, entries: Sequence[VaultEntry], canon: SearchIndex) -> SearchIndex:
+    async def dropped(self, shelf: Shelf, entries: Sequence[VaultEntry], canon: InvertedIndex) -> InvertedIndex:
         """Return the index of the saved pages that a revision of the canon dropped."""
         held = (canon, *shelf.indexes)
         away = [entry.page_id for entry in entries if not any(entry.page_id in index.row_of for index in held)]
         key = sha256("\n".join(away))
         if shelf.dropped[0] != key:
             pages = [page for page in await map_concurrently(self._store.page, away) if page and page.is_canon]
-            behind_the_canon = [leaf_of(page, MAX_PAGES + (page.page_num or 0)) for page in pages]
-            shelf.dropped = (key, await asyncio.to_thread(SearchIndex, behind_the_canon))
+            behind_the_canon = [document_of(page, MAX_PAGES + (page.page_num or 0)) for page in pages]
+            shelf.dropped = (key, await asyncio.to_thread(InvertedIndex, behind_the_canon))
         return shelf.dropped[1]
 
 
-def _index_notes(entries: Sequence[VaultEntry]) -> SearchIndex:
-    return SearchIndex([_note(entry, number) for number, entry in enumerate(entries) if entry.label or entry.notes])
+def _index_notes(entries: Sequence[VaultEntry]) -> InvertedIndex:
+    return InvertedIndex([_note(entry, number) for number, entry in enumerate(entries) if entry.label or entry.notes])
 
 
-def _note(entry: VaultEntry, number: int) -> Leaf:
-    """Return an entry's label and notes as a leaf: only its page id, its title and its text mean anything."""
-    return Leaf(
+def _note(entry: VaultEntry, number: int) -> Document:
+    """Return an entry's label and notes as a document: only its page id, its title and its text mean anything."""
+    return Document(
         page_id=entry.page_id,
         kind="journey",
         order=number,

@@ -1,4 +1,4 @@
-"""A leaf: a page as search knows it, without what it never asks for."""
+"""A document: a page as search knows it, without what it never asks for."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from qdpi.symbols import Trajectory, decode_symbol
 
 Kind = Literal["canon", "journey"]
 KINDS: Final[tuple[Kind, ...]] = ("canon", "journey")
-"""The kinds of leaves, in the order in which equally good ones stand."""
+"""The kinds of documents, in the order in which equally good ones stand."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class Document:
     """A page of the canon or of a journey. `order` is its place in the ring from 0, or its seq.
 
     `locus` and `anchor` are where a journey's page was pressed and hangs, `canon_revision` what it grew from.
@@ -45,10 +45,10 @@ class Leaf:
         return decode_symbol(self.symbol_code)[1]
 
 
-def leaf_of(page: Page, order: int) -> Leaf:
-    """Return a page as a leaf."""
+def document_of(page: Page, order: int) -> Document:
+    """Return a page as a document."""
     place = page.placement
-    return Leaf(
+    return Document(
         page_id=page.page_id,
         kind="canon" if place is None else "journey",
         order=order,

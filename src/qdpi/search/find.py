@@ -13,15 +13,15 @@ import numpy as np
 
 from qdpi.errors import InvalidInput
 from qdpi.ids import sha256
-from qdpi.search.document import KINDS, Leaf
-from qdpi.search.index import Rows, Scores, SearchIndex
+from qdpi.search.document import KINDS, Document
+from qdpi.search.index import InvertedIndex, Rows, Scores
 from qdpi.search.query import Filters, Query, Scope
 
-_MOST_LEAVES: Final = 2**53
+_MOST_DOCUMENTS: Final = 2**53
 _BEGIN_AGAIN: Final = "Search again without a cursor."
 
 
-class Place(NamedTuple):
+class SortKey(NamedTuple):
     """Where a hit stands in the order of hits: the best first, then the canon before a journey, then in order."""
 
     fall: float
@@ -30,48 +30,48 @@ class Place(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A leaf that was found, its score, and whether it was found by what its reader noted on it."""
+    """A document that was found, its score, and whether it was found by what its reader noted on it."""
 
-    leaf: Leaf
+    document: Document
     score: float
     noted: bool = False
 
     @property
-    def place(self) -> Place:
+    def sort_key(self) -> SortKey:
         """Where it stands in the order of hits."""
-        return Place(-self.score, KINDS.index(self.leaf.kind), self.leaf.order)
+        return SortKey(-self.score, KINDS.index(self.document.kind), self.document.order)
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
     """What is searched: the canon's index, those of a journey's pages, its vault's page ids, and of its notes.
 
-    The leaves of `notes` have a vault's labels for titles and its notes for texts. `dropped` are saved pages
+    The documents of `notes` have a vault's labels for titles and its notes for texts. `dropped` are saved pages
     that the canon holds no more.
     """
 
-    canon: SearchIndex
-    journey: Sequence[SearchIndex] = ()
+    canon: InvertedIndex
+    journey: Sequence[InvertedIndex] = ()
     saved: frozenset[str] = frozenset()
-    notes: SearchIndex = field(default_factory=lambda: SearchIndex(()))
-    dropped: SearchIndex = field(default_factory=lambda: SearchIndex(()))
+    notes: InvertedIndex = field(default_factory=lambda: InvertedIndex(()))
+    dropped: InvertedIndex = field(default_factory=lambda: InvertedIndex(()))
 
-    def indexes(self, scope: Scope) -> Sequence[SearchIndex]:
+    def indexes(self, scope: Scope) -> Sequence[InvertedIndex]:
         """Return the indexes of a scope's pages."""
         if scope is Scope.CANON:
             return (self.canon,)
         return tuple(self.journey) if scope is Scope.JOURNEY else (self.canon, *self.journey, self.dropped)
 
-    def leaf(self, page_id: str) -> Leaf | None:
-        """Return a leaf by its page id."""
+    def document(self, page_id: str) -> Document | None:
+        """Return a document by its page id."""
         for index in self.indexes(Scope.ALL):
             row = index.row_of.get(page_id)
             if row is not None:
-                return index.leaves[row]
+                return index.documents[row]
         return None
 
 
-class Findings(NamedTuple):
+class Results(NamedTuple):
     """Hits in their order, how many there are in all, and whether some follow these."""
 
     hits: tuple[Hit, ...]
@@ -81,9 +81,9 @@ class Findings(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """Hits as columns, so that tens of thousands are put in order at once: row `i` is leaf `rows[i]` of an index."""
+    """Hits of one index as columns, so that tens of thousands sort at once: hit `i` is `documents[rows[i]]`."""
 
-    index: SearchIndex
+    index: InvertedIndex
     rows: Rows
     scores: Scores
 
@@ -94,20 +94,22 @@ def find(
     filters: Filters,
     *,
     scope: Scope = Scope.ALL,
-    after: Place | None = None,
+    after: SortKey | None = None,
     limit: int = 20,
-) -> Findings:
+) -> Results:
     """Return the hits that follow a place, at most `limit`. Scores weigh words as the canon has them."""
     weights = library.canon.weigh(query)
     written = [_written(library, index, query, weights, filters, scope) for index in library.indexes(scope)]
     noted = _noted(library, query, weights, filters, written) if scope in {Scope.ALL, Scope.VAULT} else []
-    falls = np.concatenate([*(-each.scores for each in written), [hit.place.fall for hit in noted]])
-    kinds = np.concatenate([*(each.index.kinds[each.rows] for each in written), [hit.place.kind for hit in noted]])
-    orders = np.concatenate([*(each.index.orders[each.rows] for each in written), [hit.place.order for hit in noted]])
+    falls = np.concatenate([*(-each.scores for each in written), [hit.sort_key.fall for hit in noted]])
+    kinds = np.concatenate([*(each.index.kinds[each.rows] for each in written), [hit.sort_key.kind for hit in noted]])
+    orders = np.concatenate(
+        [*(each.index.orders[each.rows] for each in written), [hit.sort_key.order for hit in noted]]
+    )
     later = _later(falls, kinds, orders, after)
     ranked = np.lexsort((orders, kinds, falls))
     following = ranked[later[ranked]]
-    return Findings(
+    return Results(
         hits=tuple(_hit(int(place), written, noted) for place in following[:limit]),
         total=len(falls),
         more=len(following) > limit,
@@ -115,7 +117,7 @@ def find(
 
 
 def _written(
-    library: Library, index: SearchIndex, query: Query, weights: Mapping[str, float], filters: Filters, scope: Scope
+    library: Library, index: InvertedIndex, query: Query, weights: Mapping[str, float], filters: Filters, scope: Scope
 ) -> _Candidates:
     rows, scores = index.find(query, weights)
     keep = index.admitted(rows, filters)
@@ -137,10 +139,10 @@ def _noted(
     rows, scores = library.notes.find(query, weights)
     hits = []
     for row, score in zip(rows, scores, strict=True):
-        page_id = library.notes.leaves[row].page_id
-        leaf = library.leaf(page_id)
-        if leaf is not None and filters.admits(leaf) and not any(_holds(each, page_id) for each in written):
-            hits.append(Hit(leaf, float(score), noted=True))
+        page_id = library.notes.documents[row].page_id
+        document = library.document(page_id)
+        if document is not None and filters.admits(document) and not any(_holds(each, page_id) for each in written):
+            hits.append(Hit(document, float(score), noted=True))
     return hits
 
 
@@ -150,7 +152,7 @@ def _holds(candidates: _Candidates, page_id: str) -> bool:
     return bool(place < len(candidates.rows) and candidates.rows[place] == row)
 
 
-def _later(falls: Any, kinds: Any, orders: Any, after: Place | None) -> Any:
+def _later(falls: Any, kinds: Any, orders: Any, after: SortKey | None) -> Any:
     """Tell which hits stand behind a place."""
     if after is None:
         return np.ones(len(falls), np.bool_)
@@ -161,26 +163,26 @@ def _later(falls: Any, kinds: Any, orders: Any, after: Place | None) -> Any:
 def _hit(place: int, written: Sequence[_Candidates], noted: Sequence[Hit]) -> Hit:
     for each in written:
         if place < len(each.rows):
-            return Hit(each.index.leaves[each.rows[place]], float(each.scores[place]))
+            return Hit(each.index.documents[each.rows[place]], float(each.scores[place]))
         place -= len(each.rows)
     return noted[place]
 
 
-def encode_cursor(place: Place, about: str) -> str:
+def encode_cursor(place: SortKey, about: str) -> str:
     """Return a place as a client gives it back; `about` is what was searched for."""
     told = json.dumps([*place, _fingerprint(about)], separators=(",", ":"))
     return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, about: str) -> Place:
+def decode_cursor(cursor: str, about: str) -> SortKey:
     """Read a cursor. Raises `InvalidInput` where it is none, or one of another search."""
     try:
         told = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         fall, kind, order, fingerprint = told
-        place = Place(float(fall), int(kind), int(order))
+        place = SortKey(float(fall), int(kind), int(order))
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _no_cursor(cursor) from error
-    if not (math.isfinite(place.fall) and 0 <= place.kind < len(KINDS) and 0 <= place.order < _MOST_LEAVES):
+    if not (math.isfinite(place.fall) and 0 <= place.kind < len(KINDS) and 0 <= place.order < _MOST_DOCUMENTS):
         raise _no_cursor(cursor)
     if fingerprint != _fingerprint(about):
         raise InvalidInput(f"{cursor[:80]!r} is the cursor of another search.", next_step=_BEGIN_AGAIN)

@@ -1,6 +1,6 @@
-"""An index of leaves: which hold a word, how often, and how well a leaf answers a query.
+"""An index of documents: which hold a word, how often, and how well a document answers a query.
 
-A score is a function of the leaf, the query and the words' weights alone, so that pages which come later move
+A score is a function of the document, the query and the words' weights alone, so that pages which come later move
 none that were found before.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qdpi.search.document import KINDS, Leaf
+from qdpi.search.document import KINDS, Document
 from qdpi.search.query import Filters, Query, spaced
 from qdpi.search.text import spellings
 
@@ -39,34 +39,34 @@ class Found(NamedTuple):
     scores: Scores
 
 
-class SearchIndex:
-    """Postings of stems over leaves, in compressed sparse rows. Read-only once built: any thread may search it."""
+class InvertedIndex:
+    """Postings of stems over documents, in compressed sparse rows. Read-only once built: any thread may search it."""
 
-    def __init__(self, leaves: Sequence[Leaf]) -> None:
-        """Index leaves, in time linear in their words."""
-        self.leaves = tuple(leaves)
+    def __init__(self, documents: Sequence[Document]) -> None:
+        """Index documents, in time linear in their words."""
+        self.documents = tuple(documents)
         self._stems: dict[str, int] = {}
         self._spelt: list[str] = []
-        self._lengths = np.zeros(len(self.leaves))
-        self.kinds = np.array([KINDS.index(leaf.kind) for leaf in self.leaves], np.int64)
-        self.orders = np.array([leaf.order for leaf in self.leaves], np.int64)
+        self._lengths = np.zeros(len(self.documents))
+        self.kinds = np.array([KINDS.index(document.kind) for document in self.documents], np.int64)
+        self.orders = np.array([document.order for document in self.documents], np.int64)
         terms, rows, counts = self._count()
         order = np.argsort(terms, kind="stable")
         self._rows, self._counts = rows[order], counts[order]
         self._starts = np.concatenate([[0], np.cumsum(np.bincount(terms, minlength=len(self._stems)))]).astype(np.int64)
 
     def __len__(self) -> int:
-        return len(self.leaves)
+        return len(self.documents)
 
     @cached_property
     def row_of(self) -> Mapping[str, int]:
         """The row of each page id."""
-        return {leaf.page_id: row for row, leaf in enumerate(self.leaves)}
+        return {document.page_id: row for row, document in enumerate(self.documents)}
 
     def _count(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         terms, rows, counts = list[int](), list[int](), list[int]()
-        for row, leaf in enumerate(self.leaves):
-            titled, text = spellings(leaf.title), spellings(leaf.text)
+        for row, document in enumerate(self.documents):
+            titled, text = spellings(document.title), spellings(document.text)
             self._spelt.append(spaced([word for word, _ in titled]) + "\n" + spaced([word for word, _ in text]))
             self._lengths[row] = len(text)
             held = Counter(stem for _, stem in text)
@@ -86,7 +86,7 @@ class SearchIndex:
         return 0 if term is None else int(self._starts[term + 1] - self._starts[term])
 
     def find(self, query: Query, weights: Mapping[str, float]) -> Found:
-        """Return the leaves that hold every stem and phrase of a query, each with its score (BM25 without average)."""
+        """Return the documents that hold every stem and phrase of a query, each with its BM25 score."""
         if query.everything:
             return Found(np.arange(len(self), dtype=np.int64), np.zeros(len(self)))
         if not query.stems <= self._stems.keys():
@@ -120,10 +120,10 @@ class SearchIndex:
         return saturated
 
     def admitted(self, rows: Rows, filters: Filters) -> NDArray[np.bool_]:
-        """Tell of each row whether filters admit its leaf."""
+        """Tell of each row whether filters admit its document."""
         if filters == Filters():
             return np.ones(len(rows), np.bool_)
-        return np.fromiter((filters.admits(self.leaves[row]) for row in rows), np.bool_, len(rows))
+        return np.fromiter((filters.admits(self.documents[row]) for row in rows), np.bool_, len(rows))
 
 
 def _positions(among: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
@@ -133,15 +133,15 @@ def _positions(among: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
     return np.where(among[places] == wanted, places, -1) if len(among) else np.full(len(wanted), -1)
 
 
-def extended(indexes: Sequence[SearchIndex], leaves: Sequence[Leaf]) -> tuple[SearchIndex, ...]:
-    """Return indexes that hold some leaves more.
+def extended(indexes: Sequence[InvertedIndex], documents: Sequence[Document]) -> tuple[InvertedIndex, ...]:
+    """Return indexes that hold some documents more.
 
     The last ones are merged while they are of a size, as log-structured merges do, so that adding pages one by one
     indexes each of n about log n times.
     """
-    if not leaves:
+    if not documents:
         return tuple(indexes)
-    kept, last = list(indexes), list(leaves)
+    kept, last = list(indexes), list(documents)
     while kept and len(kept[-1]) <= 2 * len(last):
-        last = [*kept.pop().leaves, *last]
-    return (*kept, SearchIndex(last))
+        last = [*kept.pop().documents, *last]
+    return (*kept, InvertedIndex(last))

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from qdpi.search.document import Leaf
-from qdpi.search.index import SearchIndex
+from qdpi.search.document import Document
+from qdpi.search.index import InvertedIndex
 from qdpi.search.text import spellings
 
 LONGEST: Final = 100
@@ -19,23 +19,23 @@ _LIKE_AN_ID: Final = re.compile(r"s\S{0,4}\d\S{0,8}", re.IGNORECASE)
 _BEGINNING: Final = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}", re.IGNORECASE)
 
 
-class Way(NamedTuple):
+class Match(NamedTuple):
     """A page that may be meant, and how alike its title or id is to what was given, to 100."""
 
-    leaf: Leaf
+    document: Document
     alike: float
 
 
-class Signposts:
+class PageLookup:
     """The titles and ids of an index, for going to its pages; of a title that many have, the first page."""
 
-    def __init__(self, index: SearchIndex) -> None:
+    def __init__(self, index: InvertedIndex) -> None:
         self.index = index
-        self._titles: dict[str, Leaf] = {}
-        for leaf in index.leaves:
-            self._titles.setdefault(_plain(leaf.title), leaf)
+        self._titles: dict[str, Document] = {}
+        for document in index.documents:
+            self._titles.setdefault(_plain(document.title), document)
 
-    def go(self, text: str, own: Sequence[SearchIndex] = (), limit: int = 5) -> list[Way]:
+    def match(self, text: str, own: Sequence[InvertedIndex] = (), limit: int = 5) -> list[Match]:
         """Return the pages that a text may mean, the likeliest first: by number, by id, by title.
 
         `own` are a journey's pages: these are gone to by their id, or its first four characters or more.
@@ -43,34 +43,38 @@ class Signposts:
         wanted = text.strip()
         if not wanted or len(wanted) > LONGEST:
             return []
-        ways = [*self._numbered(wanted), *_begun(wanted, own), *self._alike(wanted, limit)]
-        best: dict[str, Way] = {}
-        for way in sorted(ways, key=lambda way: (-way.alike, way.leaf.kind, way.leaf.order)):
-            best.setdefault(way.leaf.page_id, way)
+        matches = [*self._numbered(wanted), *_begun(wanted, own), *self._alike(wanted, limit)]
+        best: dict[str, Match] = {}
+        for match in sorted(matches, key=lambda match: (-match.alike, match.document.kind, match.document.order)):
+            best.setdefault(match.document.page_id, match)
         return list(best.values())[:limit]
 
-    def _numbered(self, wanted: str) -> list[Way]:
+    def _numbered(self, wanted: str) -> list[Match]:
         found = _NUMBERED.fullmatch(wanted)
         if found is None:
             return []
         page, section = int(found["page"]), int(found["section"]) if found["section"] else None
         return [
-            Way(leaf, 100.0) for leaf in self.index.leaves if leaf.page_num == page and section in {None, leaf.section}
+            Match(document, 100.0)
+            for document in self.index.documents
+            if document.page_num == page and section in {None, document.section}
         ]
 
-    def _alike(self, wanted: str, limit: int) -> list[Way]:
+    def _alike(self, wanted: str, limit: int) -> list[Match]:
         from rapidfuzz import fuzz, process
 
         titles = process.extract(
             _plain(wanted), self._titles.keys(), scorer=fuzz.WRatio, score_cutoff=ALIKE, limit=limit
         )
-        ways = [Way(self._titles[title], round(score, 1)) for title, score, _ in titles]
+        matches = [Match(self._titles[title], round(score, 1)) for title, score, _ in titles]
         if _LIKE_AN_ID.fullmatch(wanted):
             ids = process.extract(
                 wanted.upper(), self.index.row_of.keys(), scorer=fuzz.ratio, score_cutoff=ALIKE, limit=limit
             )
-            ways += [Way(self.index.leaves[self.index.row_of[page_id]], round(score, 1)) for page_id, score, _ in ids]
-        return ways
+            matches += [
+                Match(self.index.documents[self.index.row_of[page_id]], round(score, 1)) for page_id, score, _ in ids
+            ]
+        return matches
 
 
 def _plain(title: str) -> str:
@@ -78,8 +82,10 @@ def _plain(title: str) -> str:
     return " ".join(word for word, _ in spellings(title))
 
 
-def _begun(wanted: str, own: Sequence[SearchIndex]) -> list[Way]:
+def _begun(wanted: str, own: Sequence[InvertedIndex]) -> list[Match]:
     if not _BEGINNING.fullmatch(wanted):
         return []
     begun = wanted.lower()
-    return [Way(leaf, 100.0) for index in own for leaf in index.leaves if leaf.page_id.startswith(begun)]
+    return [
+        Match(document, 100.0) for index in own for document in index.documents if document.page_id.startswith(begun)
+    ]

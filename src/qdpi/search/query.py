@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from qdpi.errors import InvalidInput
 from qdpi.page_schema import EdgeType
-from qdpi.search.document import Leaf
+from qdpi.search.document import Document
 from qdpi.search.text import tokens
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, PROFILES, Trajectory
 
@@ -78,7 +78,7 @@ def spaced(words: list[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which pages may be found; None leaves open. `edge_types` and `edge_targets` ask for one edge that fits both."""
+    """Which documents to return; None admits any. `edge_types` and `edge_targets` must both hold for one same edge."""
 
     characters: frozenset[int] | None = None
     sections: frozenset[int] | None = None
@@ -87,20 +87,20 @@ class Filters:
     edge_types: frozenset[EdgeType] | None = None
     edge_targets: frozenset[str] | None = None
 
-    def admits(self, leaf: Leaf) -> bool:
+    def admits(self, document: Document) -> bool:
         """Tell whether a page may be found."""
         return (
-            _admits(self.characters, leaf.character)
-            and _admits(self.sections, leaf.section)
-            and _admits(self.behaviors, leaf.behavior)
-            and _admits(self.trajectories, leaf.trajectory)
-            and self._admits_edges(leaf)
+            _admits(self.characters, document.character)
+            and _admits(self.sections, document.section)
+            and _admits(self.behaviors, document.behavior)
+            and _admits(self.trajectories, document.trajectory)
+            and self._admits_edges(document)
         )
 
-    def _admits_edges(self, leaf: Leaf) -> bool:
+    def _admits_edges(self, document: Document) -> bool:
         if self.edge_types is None and self.edge_targets is None:
             return True
-        return any(_admits(self.edge_types, kind) and _admits(self.edge_targets, to) for kind, to in leaf.edges)
+        return any(_admits(self.edge_types, kind) and _admits(self.edge_targets, to) for kind, to in document.edges)
 
 
 def _admits(wanted: frozenset[Any] | None, value: object) -> bool:

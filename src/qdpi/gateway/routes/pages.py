@@ -138,7 +138,7 @@ async def alternatives(
     journey, first = _whose(gateway, exchange, found, session_id), parse_seq("after", after)
     locus = found.placement.locus if found.placement else found.page_id
     siblings = (await gateway.journeys.of(journey)).by_locus.get(locus, [])
-    places = {leaf.order: place for place, leaf in enumerate(siblings, start=1)}
+    places = {document.order: place for place, document in enumerate(siblings, start=1)}
     following = [seq for seq in places if seq > first]
     told = await map_concurrently(lambda seq: _alternative(gateway, journey, seq, places[seq]), following[:limit])
     return Alternatives(

@@ -13,7 +13,7 @@ from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, jo
 from qdpi.gateway.problems import documented
 from qdpi.search import query as asking
 from qdpi.search.find import Hit, Library, decode_cursor, encode_cursor, find
-from qdpi.search.lookup import Signposts
+from qdpi.search.lookup import PageLookup
 from qdpi.search.query import Scope, read_filters, read_query
 from qdpi.search.snippets import Snippet, snippet
 from qdpi.store.rows import VaultEntry
@@ -26,10 +26,10 @@ router = APIRouter(prefix=VERSION, tags=["search"])
 
 
 class _Searched(NamedTuple):
-    """What is searched, with the signposts to the canon's pages and the entries of the vault by page id."""
+    """What is searched, the lookup of the canon's pages, and the entries of the vault by page id."""
 
     library: Library
-    signposts: Signposts
+    lookup: PageLookup
     saved: dict[str, VaultEntry]
 
 
@@ -71,54 +71,54 @@ async def search(
         q=q,
         total=found.total,
         hits=tuple(await asyncio.to_thread(lambda: [_told(hit, query, searched.saved) for hit in found.hits])),
-        next=encode_cursor(found.hits[-1].place, about) if found.more else None,
+        next=encode_cursor(found.hits[-1].sort_key, about) if found.more else None,
         goto=await asyncio.to_thread(_go, searched, q, scope) if after is None else (),
     )
 
 
-async def _searched(gateway: Gateway, journey: str | None, signposts: Signposts) -> _Searched:
+async def _searched(gateway: Gateway, journey: str | None, lookup: PageLookup) -> _Searched:
     if journey is None:
-        return _Searched(Library(signposts.index), signposts, {})
+        return _Searched(Library(lookup.index), lookup, {})
     entries = await gateway.system.store.vault(journey)
     shelf = await gateway.journeys.of(journey)
     library = Library(
-        canon=signposts.index,
+        canon=lookup.index,
         journey=shelf.indexes,
         saved=frozenset(entry.page_id for entry in entries),
-        dropped=await gateway.journeys.dropped(shelf, entries, signposts.index),
+        dropped=await gateway.journeys.dropped(shelf, entries, lookup.index),
         notes=await gateway.journeys.notes(shelf, entries),
     )
-    return _Searched(library, signposts, {entry.page_id: entry for entry in entries})
+    return _Searched(library, lookup, {entry.page_id: entry for entry in entries})
 
 
 def _go(searched: _Searched, q: str, scope: Scope) -> tuple[Destination, ...]:
-    ways = searched.signposts.go(q, searched.library.journey)
+    matches = searched.lookup.match(q, searched.library.journey)
     return tuple(
-        Destination(page_id=leaf.page_id, title=leaf.title, section=leaf.section, alike=alike)
-        for leaf, alike in ways
+        Destination(page_id=document.page_id, title=document.title, section=document.section, alike=alike)
+        for document, alike in matches
         if scope is Scope.ALL
-        or (scope is Scope.VAULT and leaf.page_id in searched.library.saved)
-        or scope.value == leaf.kind
+        or (scope is Scope.VAULT and document.page_id in searched.library.saved)
+        or scope.value == document.kind
     )
 
 
 def _told(hit: Hit, query: asking.Query, saved: dict[str, VaultEntry]) -> SearchHit:
-    leaf, entry = hit.leaf, saved.get(hit.leaf.page_id)
-    titled = snippet(leaf.title, query)
+    document, entry = hit.document, saved.get(hit.document.page_id)
+    titled = snippet(document.title, query)
     found_in, passage = _passage(hit, query, entry, titled)
     return SearchHit(
-        page_id=leaf.page_id,
-        kind=leaf.kind,
-        title=leaf.title,
-        title_marks=titled.marks if titled.text == leaf.title else (),
-        section=leaf.section,
-        character=leaf.character,
-        character_id=CHARACTER_MAP[leaf.character],
-        symbol_code=leaf.symbol_code,
-        behavior=leaf.behavior,
-        trajectory=leaf.trajectory,
-        page_num=leaf.page_num,
-        seq=leaf.order if leaf.kind == "journey" else None,
+        page_id=document.page_id,
+        kind=document.kind,
+        title=document.title,
+        title_marks=titled.marks if titled.text == document.title else (),
+        section=document.section,
+        character=document.character,
+        character_id=CHARACTER_MAP[document.character],
+        symbol_code=document.symbol_code,
+        behavior=document.behavior,
+        trajectory=document.trajectory,
+        page_num=document.page_num,
+        seq=document.order if document.kind == "journey" else None,
         saved=entry is not None,
         label=entry.label if entry else None,
         score=hit.score,
@@ -135,7 +135,7 @@ def _passage(
     """Return what was found, and the passage that shows it."""
     if hit.noted and entry is not None:
         return "notes", snippet(f"{entry.label}\n{entry.notes}".strip(), query)
-    text = snippet(hit.leaf.text, query)
+    text = snippet(hit.document.text, query)
     if text.marks or query.everything or not titled.marks:
         return "text", text
     return "title", titled
