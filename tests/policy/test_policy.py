@@ -21,11 +21,11 @@ from qdpi.policy import (
     decide,
     follow_words,
     named_sections,
+    novelty_against,
     refuse,
     require_return,
     ttl,
 )
-from qdpi.policy.situation import novelty_against
 from qdpi.search.analysis import read_text
 from qdpi.symbols import CHARACTER_NAMES, PROFILES, Choice, Profile, Provenance, Trajectory
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qdpi.policy.situation import novelty_against
+from qdpi.policy import novelty_against
 
 TERMS = st.frozensets(st.sampled_from("abcdefgh"), max_size=8)
 

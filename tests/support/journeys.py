@@ -11,10 +11,9 @@ from qdpi.events import PageDone, PageFailed
 from qdpi.ids import page_id
 from qdpi.journey import JourneyState, fold
 from qdpi.page_schema import Page, PolicyVerdict, Reading
-from qdpi.policy import Situation, decide
+from qdpi.policy import Situation, decide, locus_terms, situation_of
 from qdpi.policy.placement import Standing, bind, stand
 from qdpi.policy.ring import Ring
-from qdpi.policy.situation import situation_of, terms_of
 from qdpi.symbols import Trajectory, profile_of
 
 
@@ -110,7 +109,7 @@ class Reader:
             placement=binding.placement,
         )
         event = factories.done(page, asked, seq=page.seq or 0).model_copy(
-            update={"locus_terms": terms_of(read), "policy": verdict}
+            update={"locus_terms": locus_terms(read), "policy": verdict}
         )
         answer = Answer(self.state, standing, situation, verdict, page, event)
         self.pages[page.page_id] = page

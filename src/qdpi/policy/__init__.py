@@ -6,11 +6,13 @@ Pure functions with reasons. The figures given here are those of the section tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from qdpi.page_schema import PolicyVerdict
+from qdpi.journey import JourneyState
+from qdpi.page_schema import PolicyVerdict, Reading
+from qdpi.policy.placement import Standing
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, Choice, Profile, Trajectory
 
 POLICY_VERSION: Final = "policy/1"
@@ -19,6 +21,9 @@ MAX_BRANCH_DEPTH: Final = 3
 MAX_OPEN_BRANCHES: Final = 2
 MAX_DEPARTURES: Final = 64
 """The budget of forks and drifts of one journey."""
+MAX_TERMS: Final = 24
+NOVELTY_WINDOW: Final = 4
+"""How many of the pages read last a page is compared with."""
 MIN_NOVELTY: Final = 0.35
 """Below it the locus is what the journey has been reading: three of its last four loci alike."""
 
@@ -55,6 +60,40 @@ class Situation:
     departures: int = 0
     unresolved: int = 0
     novelty: float = 1.0
+
+
+def locus_terms(reading: Reading) -> tuple[str, ...]:
+    """Return the terms by which a journey remembers a locus: its entities and motifs, sorted, at most 24."""
+    return tuple(sorted(reading.terms))[:MAX_TERMS]
+
+
+def situation_of(state: JourneyState, standing: Standing, reading: Reading) -> Situation:
+    """Return the situation of a press at a locus."""
+    return Situation(
+        depth=standing.depth,
+        in_branch=standing.branch_id is not None,
+        open_branches=state.open_branches(standing.anchor_section),
+        return_debt=state.return_debt(standing.anchor_section),
+        departures=state.departures,
+        unresolved=len(reading.anchors),
+        novelty=novelty_against(locus_terms(reading), [locus.terms for locus in state.recent]),
+    )
+
+
+def novelty_against(terms: Collection[str], recent: Sequence[Collection[str]]) -> float:
+    """Return how little a page repeats what a journey has been reading, 0 (the same again) .. 1 (all new).
+
+    It is 1 minus the mean Jaccard overlap with the last four entries of `recent` (oldest first). Missing
+    entries count as no overlap, so the first page of a journey is all new.
+    """
+    held = frozenset(terms)
+    window = recent[-NOVELTY_WINDOW:]
+    return 1.0 - sum(_jaccard(held, frozenset(other)) for other in window) / NOVELTY_WINDOW
+
+
+def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    union = len(a | b)
+    return len(a & b) / union if union else 0.0
 
 
 def allow_fork(open_branches: int, return_debt: int) -> bool:

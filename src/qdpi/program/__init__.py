@@ -29,9 +29,8 @@ from qdpi.pipeline_signatures import (
     ReadSignature,
     ReceiveSignature,
 )
-from qdpi.policy import decide
+from qdpi.policy import decide, situation_of
 from qdpi.policy.placement import bind, stand
-from qdpi.policy.situation import situation_of
 from qdpi.program.brief import (
     Brief,
     constraints_of,

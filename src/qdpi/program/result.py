@@ -12,8 +12,7 @@ from qdpi.ids import derived_id
 from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus, Receipt
-from qdpi.policy import POLICY_VERSION
-from qdpi.policy.situation import terms_of
+from qdpi.policy import POLICY_VERSION, locus_terms
 from qdpi.program import PROGRAM_VERSION
 from qdpi.program.brief import Brief
 from qdpi.program.draft import Draft, Finished, Run
@@ -137,7 +136,7 @@ def _done(request: PageRequest, seq: int, written: Written, receipt_id: str, at:
         model=written.model,
         policy=brief.verdict,
         receipt_id=receipt_id,
-        locus_terms=terms_of(brief.reading),
+        locus_terms=locus_terms(brief.reading),
     )
 
 

@@ -21,11 +21,10 @@ from qdpi.gateway.streams.sse import parse_seq
 from qdpi.journey import Branch, JourneyState
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, Reading
-from qdpi.policy import Situation, ttl
+from qdpi.policy import Situation, situation_of, ttl
 from qdpi.policy.placement import Standing, stand
 from qdpi.policy.preview import BehaviourPreview, preview_behaviours
 from qdpi.policy.ring import Ring
-from qdpi.policy.situation import situation_of
 from qdpi.search.analysis import read_text
 from qdpi.symbols import decode_symbol, symbol_name
 
