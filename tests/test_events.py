@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.support import factories
 
+from qdpi.api.requests import AskBody
 from qdpi.errors import MalformedEvent, ModelTimeout
 from qdpi.events import (
     ABOUT_HEADERS,
@@ -30,6 +31,7 @@ from qdpi.events import (
     PageRequest,
     Phase,
     Press,
+    PressInput,
     Stop,
     VaultChange,
     body_of,
@@ -37,6 +39,7 @@ from qdpi.events import (
     fault_of,
     headers_of,
     key_of,
+    reader_fields,
     topic_of,
 )
 from qdpi.page_schema import Check, Edges, PageStatus, PolicyVerdict, Validation
@@ -164,6 +167,19 @@ def test_a_press_whose_page_and_intent_are_null_is_one_without_them():
     given = decode(Press, b'{"event_id":"e","ts":"2026-11-01T20:00:00Z","session_id":"s","symbol_code":0,'
                    b'"page_id":null,"user_intent":null}')  # fmt: skip
     assert (given.page_id, given.user_intent) == (None, "")
+
+
+def test_reader_fields_are_those_that_a_message_declares():
+    asked = AskBody(session_id="reader", user_intent="why?")
+    assert reader_fields(asked) == {"user_intent": "why?"}
+    assert reader_fields(press(user_intent="on", trajectory="T2")) == {"user_intent": "on", "trajectory": "T2"}
+    assert set(reader_fields(PageRequest.model_construct())) == set(PressInput.model_fields)
+
+
+def test_an_unknown_field_of_an_ask_is_no_wish():
+    fields = {"event_id": "e", "ts": "2026-11-01T20:00:00Z", "session_id": "reader", "user_intent": "why?"}
+    ask = Ask.model_validate({**fields, "trajectory": "T3"})
+    assert (ask.words, ask.wish, reader_fields(ask)) == ("why?", None, {"user_intent": "why?"})
 
 
 def test_unknown_fields_are_kept_through_decoding_and_encoding_again_at_every_depth():
