@@ -1,4 +1,4 @@
-"""Runs of the program without a system: an edition in memory, a shelf of the reader's own, any model."""
+"""Runs of the program without a system: an edition in memory, the reader's own pages, any model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qdpi.journey import JourneyState
 from qdpi.language.scripted import ScriptedModel
 from qdpi.page_schema import Page, Placement
 from qdpi.program import QDPIProgram
-from qdpi.program.brief import Brief, Shelved
+from qdpi.program.brief import Brief, ReaderPage
 from qdpi.program.draft import Draft, Finished, Progress, Run, Unwatched
 from qdpi.symbols import Source, Trajectory, encode_symbol
 
@@ -45,12 +45,12 @@ def own_page(name: str, **changes: object) -> Page:
     ).model_copy(update=changes)
 
 
-def shelf(edition: Edition) -> list[Shelved]:
+def reader_pages(edition: Edition) -> list[ReaderPage]:
     """Return a saved canon page and two pages of the journey."""
     return [
-        Shelved(Source.VAULT, edition.pages[SAVED]),
-        Shelved(Source.JOURNEY, own_page("orchard")),
-        Shelved(Source.JOURNEY, own_page("staircase")),
+        ReaderPage(Source.VAULT, edition.pages[SAVED]),
+        ReaderPage(Source.JOURNEY, own_page("orchard")),
+        ReaderPage(Source.JOURNEY, own_page("staircase")),
     ]
 
 
@@ -61,7 +61,7 @@ async def run(
     *,
     words: str = "",
     wish: Trajectory | None = None,
-    shelved: list[Shelved] | None = None,
+    own: list[ReaderPage] | None = None,
     pressed: Page | None = None,
     state: JourneyState | None = None,
     progress: Progress | None = None,
@@ -75,7 +75,7 @@ async def run(
         edition=edition,
         state=state or JourneyState(),
         asked=PressInput(user_intent=words, trajectory=wish),
-        shelf=shelf(edition) if shelved is None else shelved,
+        reader_pages=reader_pages(edition) if own is None else own,
     )
     brief, draft = program.prepare(given), Draft()
     await program.draft(given, brief, draft, progress or Unwatched())

@@ -8,7 +8,7 @@ from tests.support.replies import PLAN, continuer, is_plan, writer
 
 from qdpi.canon.edition import Edition
 from qdpi.language.scripted import ScriptedModel
-from qdpi.program.brief import Shelved, first_words, last_words
+from qdpi.program.brief import ReaderPage, first_words, last_words
 from qdpi.symbols import PROFILES, Orientation, Profile, Provenance, Source, Trajectory
 
 # code: model calls of a capable model, kinds of passages, trajectories that the licence opens, way without a wish
@@ -215,17 +215,17 @@ async def test_a_system_row_reads_the_journeys_own_pages(profile: Profile, editi
 
 
 @every_profile
-async def test_an_empty_shelf_leaves_the_canon_to_read(profile: Profile, edition: Edition) -> None:
-    ran = await run(edition, continuer(), profile.behavior, shelved=[])
+async def test_without_reader_pages_the_canon_is_read(profile: Profile, edition: Edition) -> None:
+    ran = await run(edition, continuer(), profile.behavior, own=[])
     assert ran.brief.sources
     assert ran.kinds <= {Source.RING, Source.CANON, Source.PARALLEL}
 
 
 @every_model
 @pytest.mark.parametrize("words", ["", "who keeps the violet ink"])
-@pytest.mark.parametrize("shelved", [None, []], ids=["with a shelf", "with an empty shelf"])
+@pytest.mark.parametrize("own", [None, []], ids=["with reader pages", "without reader pages"])
 async def test_no_two_rows_ask_the_same(
-    model: Model, words: str, shelved: list[Shelved] | None, edition: Edition
+    model: Model, words: str, own: list[ReaderPage] | None, edition: Edition
 ) -> None:
-    prompts = [(await run(edition, model(), p.behavior, words=words, shelved=shelved)).prompts[-1] for p in PROFILES]
+    prompts = [(await run(edition, model(), p.behavior, words=words, own=own)).prompts[-1] for p in PROFILES]
     assert len(set(prompts)) == len(PROFILES)

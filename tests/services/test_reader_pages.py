@@ -1,4 +1,4 @@
-"""The shelf: which of a reader's own pages a run may draw on, and how many."""
+"""Reader pages: which of a reader's own pages a run may draw on, and how many."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from tests.support import factories
 
 from qdpi.bootstrap import build_store
 from qdpi.journey import JourneyState
-from qdpi.services.reader_pages import KEPT, shelf_of
+from qdpi.services.reader_pages import KEPT, find_reader_pages
 from qdpi.settings import Settings
 from qdpi.store.ports import Committed, PageStore
 from qdpi.symbols import PROFILES, Source, profile_of
@@ -49,24 +49,24 @@ async def test_a_profile_finds_only_what_it_reads(store: PageStore) -> None:
     await save(store, 2)
     await write(store, 2)
     for profile in PROFILES:
-        kinds = {shelved.kind for shelved in await shelf_of(store, "reader", 2, profile)}
+        kinds = {own.kind for own in await find_reader_pages(store, "reader", 2, profile)}
         assert kinds == set(profile.sources) & {Source.VAULT, Source.JOURNEY}
 
 
-async def test_the_newest_saved_pages_are_on_the_shelf_the_oldest_first(store: PageStore) -> None:
+async def test_the_newest_saved_pages_are_found_the_oldest_first(store: PageStore) -> None:
     saved = await save(store, KEPT + 3)
-    assert [shelved.page.page_id for shelved in await shelf_of(store, "reader", 0, XU)] == saved[3:]
+    assert [own.page.page_id for own in await find_reader_pages(store, "reader", 0, XU)] == saved[3:]
 
 
-async def test_the_journeys_newest_pages_are_on_the_shelf_the_oldest_first(store: PageStore) -> None:
+async def test_the_journeys_newest_pages_are_found_the_oldest_first(store: PageStore) -> None:
     written = await write(store, KEPT + 3)
-    assert [shelved.page.page_id for shelved in await shelf_of(store, "reader", KEPT + 3, XS)] == written[3:]
+    assert [own.page.page_id for own in await find_reader_pages(store, "reader", KEPT + 3, XS)] == written[3:]
 
 
-async def test_another_journeys_shelf_is_another(store: PageStore) -> None:
+async def test_another_journeys_pages_are_not_found(store: PageStore) -> None:
     await save(store, 2)
     await write(store, 2)
-    assert await shelf_of(store, "somebody", 0, YU) == []
+    assert await find_reader_pages(store, "somebody", 0, YU) == []
 
 
 async def test_a_saved_page_that_is_gone_or_another_readers_is_left_out(store: PageStore) -> None:
@@ -74,9 +74,9 @@ async def test_a_saved_page_that_is_gone_or_another_readers_is_left_out(store: P
     await store.put_page(factories.generated_page(page_id="mine"))
     for number, page in enumerate(("gone", "theirs", "mine")):
         await store.save(factories.vault_entry(page, number))
-    assert [shelved.page.page_id for shelved in await shelf_of(store, "reader", 0, XU)] == ["mine"]
+    assert [own.page.page_id for own in await find_reader_pages(store, "reader", 0, XU)] == ["mine"]
 
 
 async def test_a_profile_of_the_canon_reads_nothing(store: PageStore) -> None:
     await save(store, 1)
-    assert await shelf_of(store, "reader", 0, XC) == []
+    assert await find_reader_pages(store, "reader", 0, XC) == []

@@ -50,7 +50,7 @@ from qdpi.search.checks import check_copy, check_form
 from qdpi.symbols import CHARACTER_NAMES, Provenance, Source, Trajectory, decode_symbol, profile_of
 
 PROGRAM_VERSION: Final = "qdpi/1"
-_SHELVED: Final = frozenset({Source.VAULT, Source.JOURNEY})
+_READER_SOURCES: Final = frozenset({Source.VAULT, Source.JOURNEY})
 SENTENCE_ENDS: Final = '.!?…"”’)'
 STOPPED: Final = "stopped"
 """The `finish_reason` of a call that its reader's stop broke off."""
@@ -172,7 +172,7 @@ class QDPIProgram(dspy.Module):
             verdict=verdict,
             asked=asked,
             question=question,
-            sources=find_sources(edition, profile, standing, question, target, run.shelf, asked.words),
+            sources=find_sources(edition, profile, standing, question, target, run.reader_pages, asked.words),
             target=target,
             destination=edition.pages[destination] if destination else None,
         )
@@ -218,8 +218,8 @@ class QDPIProgram(dspy.Module):
     def check(self, run: Run, brief: Brief, text: str) -> Validation:
         """Check a text's form, and what it copies from the canon, its locus and its sources."""
         thresholds, grams = run.edition.thresholds, run.edition.grams
-        shelf = [source.text for source in brief.sources if source.use.kind in _SHELVED]
-        extra = shelf if brief.locus.is_canon else [brief.locus.text, *shelf]
+        own = [source.text for source in brief.sources if source.use.kind in _READER_SOURCES]
+        extra = own if brief.locus.is_canon else [brief.locus.text, *own]
         results = (check_form(text, thresholds, grams), check_copy(text, thresholds, grams, extra=extra))
         return Validation(
             passed=all(result.passed for result in results),

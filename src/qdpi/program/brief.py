@@ -48,7 +48,7 @@ _WAYS: Final = {
 }
 
 
-class Shelved(NamedTuple):
+class ReaderPage(NamedTuple):
     """A page of the reader's own that a run may draw on: a saved one (VAULT) or one of the journey (JOURNEY)."""
 
     kind: Source
@@ -153,7 +153,7 @@ def find_sources(
     standing: Standing,
     question: str,
     target: str | None,
-    shelf: Sequence[Shelved],
+    reader_pages: Sequence[ReaderPage],
     words: str,
 ) -> tuple[SourceText, ...]:
     """Return the passages that a profile reads, in the order of its sources; at most its wanted number.
@@ -164,7 +164,7 @@ def find_sources(
     seen = {standing.locus}
     wanted = _WANTED[profile.orientation]
     share = max(1, wanted // len(profile.sources))
-    search = _Search(edition, standing, question, target, shelf, wanted + 1, _asks_in_words(profile, words))
+    search = _Search(edition, standing, question, target, reader_pages, wanted + 1, _asks_in_words(profile, words))
     for kind in profile.sources:
         room = wanted - len(found) if kind is profile.sources[-1] else share
         fresh = [text for text in search.of_kind(kind) if text.use.page_id not in seen][:room]
@@ -179,7 +179,7 @@ class _Search:
     standing: Standing
     question: str
     target: str | None
-    shelf: Sequence[Shelved]
+    reader_pages: Sequence[ReaderPage]
     count: int
     semantic: bool
 
@@ -192,7 +192,7 @@ class _Search:
             return self._parallel(self.target) if self.target else []
         if kind is Source.CANON:
             return self._canon(kind, None)
-        return self._on_shelf(kind)
+        return self._reader_pages(kind)
 
     def _parallel(self, target: str) -> list[SourceText]:
         found = self._canon(Source.PARALLEL, frozenset({self.edition.ring.section_of(target)}))
@@ -205,8 +205,8 @@ class _Search:
     def _canon_source(self, page_id: str, kind: Source, score: float, via: tuple[str, ...]) -> SourceText:
         return _source(self.edition.pages[page_id], kind, score, via)
 
-    def _on_shelf(self, kind: Source) -> list[SourceText]:
-        pages = {shelved.page.page_id: shelved.page for shelved in self.shelf if shelved.kind is kind}
+    def _reader_pages(self, kind: Source) -> list[SourceText]:
+        pages = {own.page.page_id: own.page for own in self.reader_pages if own.kind is kind}
         hits = LexicalIndex.build(map(_passage, pages.values())).search(self.question, self.count)
         if hits:
             return [_source(pages[hit.page_id], kind, hit.score, hit.via) for hit in hits]

@@ -11,7 +11,7 @@ from qdpi.events import Phase, ReaderInput
 from qdpi.journey import JourneyState
 from qdpi.page_schema import ModelCall, Page, Reading, Validation
 from qdpi.policy.placement import Binding
-from qdpi.program.brief import Shelved
+from qdpi.program.brief import ReaderPage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Run:
     """What one run is given: the symbol, the page pressed on, the journey so far, and the canon's edition.
 
     `page_id` is that of the page to be written, `asked` what its reader asks for, `kept` the pressed page's
-    reading where one is kept, and `shelf` the reader's own pages, the oldest first.
+    reading where one is kept, and `reader_pages` the reader's own, the oldest first.
     """
 
     page_id: str
@@ -29,7 +29,7 @@ class Run:
     state: JourneyState = JourneyState()
     asked: ReaderInput = ReaderInput()
     kept: Reading | None = None
-    shelf: Sequence[Shelved] = ()
+    reader_pages: Sequence[ReaderPage] = ()
 
 
 @dataclass(slots=True)

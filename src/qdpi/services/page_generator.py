@@ -44,7 +44,7 @@ from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.services.deltas import DeltaStream
 from qdpi.services.enricher import ASK_USER
 from qdpi.services.projector import derive, project, tell
-from qdpi.services.reader_pages import shelf_of
+from qdpi.services.reader_pages import find_reader_pages
 from qdpi.services.stops import Stops
 from qdpi.services.workers import ServiceWorker, consume
 from qdpi.store.ports import Answered, Committed, Moved, PageStore
@@ -201,7 +201,7 @@ class PageGenerator:
             state=state,
             asked=request,
             kept=await self._kept_reading(pressed),
-            shelf=await shelf_of(self._store, request.session_id, state.seq, profile_of(symbol)),
+            reader_pages=await find_reader_pages(self._store, request.session_id, state.seq, profile_of(symbol)),
         )
 
     async def _edition(self, request: PageRequest) -> Edition:
