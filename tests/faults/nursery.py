@@ -23,7 +23,7 @@ from typing import Any, Final
 from tests.faults.worker_process import quiet, tell, work
 from tests.faults.wrapping import plan_of
 
-from qdpi.language.framework import load_dspy
+from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.offline import OfflineWriter
 from qdpi.search.hybrid import Embedder
 from qdpi.settings import load_settings

@@ -12,9 +12,9 @@ from tests.faults.conftest import NewHouse
 from tests.faults.troubled import Trouble, answer_lost, away, away_for, troubled
 from tests.faults.wrapping import Call, Moment, Plan, nothing
 from tests.support.saying import Say
+from tests.support.scripted import ScriptedModel
 
 from qdpi.events import PageDone
-from qdpi.language.scripted import ScriptedModel
 
 SEED = 5
 LONGEST = 6

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from tests.flow.conftest import Working
 from tests.support.replies import PLAN, breaking_off, continuer, is_plan, page_for, writer
+from tests.support.scripted import Reply
 
 from qdpi.errors import ModelUnreachable
 from qdpi.events import DeadLetter, PageDelta, PageDone, PageFailed, PageRequest
-from qdpi.language.scripted import Reply
 from qdpi.retry import Backoff
 
 LOCUS = "S05-P0014"

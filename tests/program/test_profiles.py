@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from tests.program.runs import LOCUS, SAVED, run
 from tests.support.replies import PLAN, continuer, is_plan, writer
+from tests.support.scripted import ScriptedModel
 
 from qdpi.canon.edition import Edition
-from qdpi.language.scripted import ScriptedModel
 from qdpi.program.brief import ReaderPage, first_words, last_words
 from qdpi.symbols import PROFILES, Orientation, Profile, Provenance, Source, Trajectory
 

@@ -8,12 +8,12 @@ import pytest
 from tests.program.runs import LOCUS, own_page, run
 from tests.support.measured import MeasuredModel
 from tests.support.replies import DEGENERATE, PLAN, continuer, is_plan, page_for, writer
+from tests.support.scripted import Reply, ScriptedModel
 
 from qdpi.canon.edition import Edition
 from qdpi.errors import InvalidSymbol, ModelEmpty, ModelFailed, ModelUnreachable, UnknownPage
 from qdpi.events import Phase
 from qdpi.ids import sha256
-from qdpi.language.scripted import Reply, ScriptedModel
 from qdpi.program import QDPIProgram, whole_sentences
 from qdpi.program.draft import Draft, Run, Unwatched
 from qdpi.search.analysis import read_text

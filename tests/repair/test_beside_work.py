@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tests.repair.world import World
 from tests.support.flow import working
+from tests.support.scripted import ScriptedModel
 from tests.support.tables import SqliteTables
 
 from qdpi.events import Press
 from qdpi.ids import request_id
-from qdpi.language.scripted import ScriptedModel
 from qdpi.repair.repair import Repair
 from qdpi.repair.replay import replay_all
 from qdpi.services.backlog import event_of

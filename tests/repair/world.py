@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.flow import EMBEDDER, working
+from tests.support.scripted import ScriptedModel
 from tests.support.tables import Tables
 
 from qdpi.bootstrap import build_store, build_system, opened
 from qdpi.errors import ModelEmpty
 from qdpi.events import TOPICS
-from qdpi.language.scripted import ScriptedModel
 from qdpi.repair.findings import Finding, Mended
 from qdpi.repair.repair import Repair
 from qdpi.settings import Settings

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tests.support import factories
 from tests.support.flow import working
+from tests.support.scripted import ScriptedModel
 
 from qdpi.bus.middleware.dead_letter import letter_of
 from qdpi.bus.port import Partition, Record
@@ -13,7 +14,6 @@ from qdpi.errors import InvalidInput, MalformedEvent, ModelEmpty, UnknownPage
 from qdpi.events import Ask, DeadLetter, PageDone, PageFailed, PageRequest, Press, decode, fault_of
 from qdpi.ids import press_id
 from qdpi.journey import JourneyState
-from qdpi.language.scripted import ScriptedModel
 from qdpi.outcome import dead_letter_of
 from qdpi.program.draft import Draft
 from qdpi.program.result import fail

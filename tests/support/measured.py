@@ -8,9 +8,9 @@ from typing import Any
 
 import dspy
 from dspy import lm15
+from tests.support.scripted import Reply, ScriptedModel
 
 from qdpi.language.engines import PieceEngine, bind
-from qdpi.language.scripted import Reply, ScriptedModel
 
 
 class MeasuredModel(ScriptedModel):

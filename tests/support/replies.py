@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+from tests.support.scripted import Reply, ScriptedModel
+
 from qdpi.language.offline_prose import compose
 from qdpi.language.port import Capabilities
-from qdpi.language.scripted import Reply, ScriptedModel
 
 PLAN = "The keeper counts the lamps.\nA door is found open.\nSomeone has written on the wall."
 DEGENERATE = "the lamp " * 120

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from qdpi.errors import ModelEmpty, ModelTimeout, ModelTooLong, ModelUnreachable
-from qdpi.language.framework import load_dspy
+from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.port import LanguageModel, Usage
 from qdpi.language.prose import ProseStream
 

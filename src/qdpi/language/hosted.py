@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from qdpi.errors import ModelFailed
+from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.endpoint import Endpoint
-from qdpi.language.framework import load_dspy
 from qdpi.language.per_loop import PerLoop
 from qdpi.language.port import Capabilities
 

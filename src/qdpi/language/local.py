@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from qdpi.errors import ModelUnreachable
 from qdpi.language import local_server
+from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.endpoint import Endpoint
-from qdpi.language.framework import load_dspy
 from qdpi.language.local_process import ServerProcess
 from qdpi.language.local_server import CONTEXT_TOKENS, SLOTS
 from qdpi.language.per_loop import PerLoop

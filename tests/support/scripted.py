@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from qdpi.language.framework import load_dspy
+from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.port import Capabilities
 
 if TYPE_CHECKING:
