@@ -9,10 +9,10 @@ from fastapi import Query
 
 from qdpi.errors import InvalidInput
 from qdpi.events import VaultChange
-from qdpi.export.archive.write import log_of
 from qdpi.gateway.streams.sse import parse_seq
 from qdpi.ids import sha256
 from qdpi.services.vault import newest_changes, vault_entries
+from qdpi.store.paging import log_of
 from qdpi.store.ports import PageStore
 from qdpi.store.rows import VaultEntry
 

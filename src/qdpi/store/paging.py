@@ -1,15 +1,17 @@
-"""A journey's outcomes in pages of bounded size."""
+"""A journey's outcomes, and its events log, in pages of bounded size."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Final
 
-from qdpi.outcome import Outcome
-from qdpi.store.ports import Outcomes
+from qdpi.outcome import LogEntry, Outcome
+from qdpi.store.ports import Log, Outcomes
 
 AT_ONCE: Final = 50
 """Outcomes in one page."""
+LOG_ROWS: Final = 500
+"""Rows of the log in one page."""
 
 
 async def outcomes_of(store: Outcomes, journey: str, head: int | None = None) -> AsyncIterator[list[Outcome]]:
@@ -32,3 +34,20 @@ async def outcomes_before(store: Outcomes, journey: str, seq: int) -> AsyncItera
         found = await store.outcomes(journey, after=after, limit=below - 1 - after)
         yield found[::-1]
         below, limit = after + 1, min(limit * 4, AT_ONCE)
+
+
+async def log_of(store: Log, journey: str, topic: str | None = None) -> AsyncIterator[list[LogEntry]]:
+    """Yield pages of a journey's events log, of one topic or of all, in order, each row once."""
+    since, limit = None, LOG_ROWS
+    while True:
+        found = await store.log(journey, since=since, topic=topic, limit=limit)
+        if len(found) < limit:
+            yield found
+            return
+        # More rows may share the last timestamp: leave all of them to the next page.
+        whole = [row for row in found if row.ts < found[-1].ts]
+        if whole:
+            yield whole
+            since, limit = found[-1].ts, LOG_ROWS
+        else:
+            limit *= 2

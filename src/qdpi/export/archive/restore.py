@@ -14,13 +14,12 @@ from qdpi.events import VaultChange
 from qdpi.export.archive.check import OutcomeCheck, check_manifest, digest_of, event_of, rows, values
 from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, BookFacts, Manifest, book_facts
 from qdpi.export.archive.read import Archive, refused
-from qdpi.export.archive.write import log_of
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.search.hybrid import Embedder
 from qdpi.services.ingest import embeddings_of, index_row
 from qdpi.services.projector import project
 from qdpi.services.vault import keep_change
-from qdpi.store.paging import outcomes_of
+from qdpi.store.paging import log_of, outcomes_of
 from qdpi.store.ports import Committed, PageStore
 
 BATCH: Final = 100

@@ -12,11 +12,9 @@ from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, FileFacts, Lines
 from qdpi.export.zip_stream import ZipStream
 from qdpi.journey import FOLD_VERSION, JourneyState
 from qdpi.outcome import LogEntry, Outcome
-from qdpi.store.paging import outcomes_of
+from qdpi.store.paging import log_of, outcomes_of
 from qdpi.store.ports import PageStore
 
-ROWS: Final = 500
-"""How many rows of the log are read at once."""
 _ENDS: Final = {PageDone.topic, PageFailed.topic}
 
 
@@ -46,23 +44,6 @@ def revisions_of(outcome: Outcome) -> set[int]:
     page = outcome.page.canon_revision if outcome.page else None
     named = {outcome.receipt.canon_revision, outcome.request.canon_revision, page}
     return {revision for revision in named if revision is not None}
-
-
-async def log_of(store: PageStore, journey: str, topic: str | None = None) -> AsyncIterator[list[LogEntry]]:
-    """Give a journey's rows of the events log, of one topic or of all, in order, some at a time, each once."""
-    since, limit = None, ROWS
-    while True:
-        found = await store.log(journey, since=since, topic=topic, limit=limit)
-        if len(found) < limit:
-            yield found
-            return
-        # The last time may go on beyond the limit: its rows come with the next ones.
-        whole = [row for row in found if row.ts < found[-1].ts]
-        if whole:
-            yield whole
-            since, limit = found[-1].ts, ROWS
-        else:
-            limit *= 2
 
 
 def is_told(row: LogEntry, head: int) -> bool:
