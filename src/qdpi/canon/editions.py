@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -21,6 +22,7 @@ from qdpi.store.rows import CanonRevision, Embedding, ReadingRow
 
 KEPT_EDITIONS: Final = 2
 """The current edition, and the one that runs accepted before a switch still name."""
+_PAGE_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class Catalog:
@@ -76,14 +78,21 @@ class Catalog:
         return await asyncio.to_thread(assemble, record, pages, readings, semantic)
 
 
-async def find_locus(edition: Edition, store: PageStore, page_id: str, session_id: str) -> Page:
+async def find_page(edition: Edition | None, store: PageStore, page_id: str) -> Page | None:
+    """Return a page of the edition, of an earlier one, or of any journey; None where no page has this id."""
+    if not _PAGE_ID.fullmatch(page_id):
+        return None
+    return (edition.page(page_id) if edition else None) or await store.page(page_id)
+
+
+async def find_locus(edition: Edition | None, store: PageStore, page_id: str, session_id: str) -> Page:
     """Return a page that a journey may stand on: of the edition, of an earlier one, or its own.
 
     Raises `UnknownPage`.
     """
-    page = edition.page(page_id) or await store.page(page_id) or await written_last(store, page_id, session_id)
+    page = await find_page(edition, store, page_id) or await written_last(store, page_id, session_id)
     if page is None or not page.is_open_to(session_id):
-        raise UnknownPage(f"{page_id!r} is no page of the canon and none of this journey.")
+        raise UnknownPage(f"{page_id!r:.80} is neither a page of the canon nor one of this journey.")
     return page
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Final
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from qdpi.canon.edition import Edition
+from qdpi.errors import NoBook
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.readiness import Readiness
 from qdpi.gateway.search_indexes import CanonIndexes, JourneyIndexes
@@ -66,6 +68,14 @@ def journey_of(gateway: Gateway, exchange: Exchange, session_id: str) -> str:
     exchange.journey = gateway.sessions.journey(session_id)
     gateway.limits.request_of(exchange.journey)
     return exchange.journey
+
+
+async def current_edition(gateway: Gateway) -> Edition | None:
+    """Return the current edition, None where there is no book."""
+    try:
+        return await gateway.system.catalog.current()
+    except NoBook:
+        return None
 
 
 GatewayHere = Annotated[Gateway, Depends(gateway_of)]

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 from qdpi.api.requests import Accepted, AskBody, PressBody, StopBody
-from qdpi.canon.editions import written_last
-from qdpi.errors import BusUnavailable, NoBook, PublishUnknown, TooManyWaiting, Unauthorized, UnknownPage
+from qdpi.canon.editions import find_locus
+from qdpi.errors import BusUnavailable, PublishUnknown, TooManyWaiting
 from qdpi.events import Ask, Event, Press, Stop, reader_fields
-from qdpi.gateway.context import Exchange, Gateway, journey_of
+from qdpi.gateway.context import Exchange, Gateway, current_edition
 from qdpi.gateway.problems import refusal_of
 from qdpi.gateway.streams.pending import Waiting
 from qdpi.ids import derived_id, press_id, request_id
 from qdpi.observability.tracing import continued
 from qdpi.page_schema import Page
 
-_PAGE_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _NOTHING_TAKEN: Final = "Nothing was taken: send it again in a moment; see /readyz."
 RETRY: Final = PublishUnknown.default_next_step
 _STOP_AGAIN: Final = "Send the same stop again: it is one event."
@@ -70,58 +68,10 @@ async def ask_of(gateway: Gateway, journey: str, body: AskBody) -> Ask:
     )
 
 
-async def find_page(gateway: Gateway, page_id: str) -> Page:
-    """Return a page, canon as the current edition has it. Raises `UnknownPage`."""
-    if not _PAGE_ID.fullmatch(page_id):
-        raise UnknownPage(f"{page_id[:80]!r} is not a page id.")
-    page = await _canon_page(gateway, page_id) or await gateway.system.store.page(page_id)
-    if page is None:
-        raise UnknownPage(f"There is no page {page_id!r}.")
-    return page
-
-
-async def page_for(gateway: Gateway, exchange: Exchange, page_id: str, session_id: str | None) -> Page:
-    """Return a page to whoever may read it: the book's to everybody, a journey's own to its session.
-
-    Where sessions are not signed, a journey's page is also given to whoever knows its id and names no session.
-    Raises `UnknownPage`, also for another journey's page, and `Unauthorized`.
-    """
-    if session_id is not None:
-        return await find_locus(gateway, journey_of(gateway, exchange, session_id), page_id)
-    page = await find_page(gateway, page_id)
-    if gateway.sessions.signed and not page.is_canon:
-        raise Unauthorized(
-            f"{page_id!r} is a page of a journey, and this request names none.",
-            next_step="Add ?session_id= with the journey's session id to the address.",
-        )
-    return page
-
-
-async def _canon_page(gateway: Gateway, page_id: str) -> Page | None:
-    try:
-        return (await gateway.system.catalog.current()).page(page_id)
-    except NoBook:
-        return None
-
-
-async def find_locus(gateway: Gateway, journey: str, page_id: str) -> Page:
-    """Return a page that a journey may stand on: of the book, or its own. Raises `UnknownPage`."""
-    try:
-        page = await find_page(gateway, page_id)
-    except UnknownPage:
-        written = await written_last(gateway.system.store, page_id, journey)
-        if written is None:
-            raise
-        return written
-    if not page.is_open_to(journey):
-        raise UnknownPage(f"There is no page {page_id!r} in this journey.")
-    return page
-
-
 async def _check_locus(gateway: Gateway, journey: str, page_id: str | None) -> None:
     # A page of an edition in memory can be stood on whichever edition is current; the enricher asks for that.
     if page_id is not None and gateway.system.catalog.loaded(page_id) is None:
-        await find_locus(gateway, journey, page_id)
+        await find_locus(await current_edition(gateway), gateway.system.store, page_id, journey)
 
 
 async def accept(gateway: Gateway, exchange: Exchange, press: Press | Ask, parent: str | None) -> Accepted:

@@ -6,8 +6,7 @@ from typing import Literal
 
 from qdpi.api.responses import GrownFrom
 from qdpi.canon.edition import Edition
-from qdpi.errors import NoBook
-from qdpi.gateway.context import Gateway
+from qdpi.gateway.context import Gateway, current_edition
 
 
 async def grown_from(gateway: Gateway, canon_revision: int | None, anchor: str | None) -> GrownFrom | None:
@@ -23,14 +22,6 @@ async def grown_from(gateway: Gateway, canon_revision: int | None, anchor: str |
         older=older,
         anchor=await _fate(gateway, edition, anchor, canon_revision) if older else "same",
     )
-
-
-async def current_edition(gateway: Gateway) -> Edition | None:
-    """Return the current edition, None where there is no book."""
-    try:
-        return await gateway.system.catalog.current()
-    except NoBook:
-        return None
 
 
 async def _fate(

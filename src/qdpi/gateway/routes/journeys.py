@@ -11,12 +11,12 @@ from fastapi import APIRouter, Query
 from qdpi.api.requests import SessionBody, SessionIssued
 from qdpi.api.responses import BranchView, JourneyView, Preview, RingPlace, SavedPage, SymbolPreview
 from qdpi.canon.edition import Edition
+from qdpi.canon.editions import find_locus
 from qdpi.concurrency import map_concurrently
 from qdpi.gateway.as_of import At, moment_of, vault_at, vault_digest
-from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, journey_of
-from qdpi.gateway.presses import find_locus
+from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, current_edition, journey_of
 from qdpi.gateway.problems import documented
-from qdpi.gateway.provenance import current_edition, grown_from
+from qdpi.gateway.provenance import grown_from
 from qdpi.gateway.streams.sse import parse_seq
 from qdpi.journey import Branch, JourneyState
 from qdpi.outcome import Outcome
@@ -115,7 +115,7 @@ async def preview(
     past = await _outcome_at(gateway, name, moment.seq, newest)
     state = past.state if past else JourneyState()
     edition = await gateway.system.catalog.current()
-    locus = await find_locus(gateway, name, page_id or state.position or edition.ring.first)
+    locus = await find_locus(edition, store, page_id or state.position or edition.ring.first, name)
     standing = stand(locus, edition.ring, state.branches)
     reading = edition.readings.get(standing.locus)
     if reading is None:
@@ -182,7 +182,7 @@ async def _standing(
     revision = current if written is None else written
     ring = edition.ring if revision == current else await _ring_of(gateway, revision)
     state = past.state if past else JourneyState()
-    page = await _position(gateway, name, past, state.position or edition.ring.first)
+    page = await _position(gateway, name, past, edition, state.position or edition.ring.first)
     standing = stand(page, ring, state.branches)
     anchor = ring.resolve(standing.anchor)
     place = RingPlace(
@@ -196,10 +196,10 @@ async def _standing(
     return place, ttl(standing.depth)
 
 
-async def _position(gateway: Gateway, name: str, past: Outcome | None, page_id: str) -> Page:
+async def _position(gateway: Gateway, name: str, past: Outcome | None, edition: Edition, page_id: str) -> Page:
     if past and past.page and past.page.page_id == page_id:
         return past.page
-    return await find_locus(gateway, name, page_id)
+    return await find_locus(edition, gateway.system.store, page_id, name)
 
 
 async def _ring_of(gateway: Gateway, revision: int) -> Ring:

@@ -8,12 +8,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 
 from qdpi.api.responses import Alternative, Alternatives, PageView, ReceiptView, Revision, Revisions, Tokens
+from qdpi.canon.editions import find_locus, find_page
 from qdpi.concurrency import map_concurrently
-from qdpi.errors import InvalidInput, UnknownPage
-from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, journey_of
-from qdpi.gateway.presses import page_for
+from qdpi.errors import InvalidInput, Unauthorized, UnknownPage
+from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, current_edition, journey_of
 from qdpi.gateway.problems import documented
-from qdpi.gateway.provenance import current_edition, grown_from
+from qdpi.gateway.provenance import grown_from
 from qdpi.gateway.streams.sse import parse_seq
 from qdpi.outcome import Outcome
 from qdpi.page_schema import ModelCall, Page
@@ -69,10 +69,31 @@ async def page(
     session_id: OfSession = None,
 ) -> PageView:
     """Return a page with its edges, signals and validation, and with what it grew from."""
-    found = await page_for(gateway, exchange, id, session_id)
+    found = await readable_page(gateway, exchange, id, session_id)
     anchor = found.placement.anchor if found.placement else None
     grown = await grown_from(gateway, found.canon_revision, anchor)
     return PageView(**dict(found), grown_from=grown)
+
+
+async def readable_page(gateway: Gateway, exchange: Exchange, page_id: str, session_id: str | None) -> Page:
+    """Return a page that the request may read: any page of the book, and a journey's page with its session.
+
+    Where sessions are not signed, a request without a session may also read a journey's page by its id alone.
+    Raises `UnknownPage`, also for another journey's page, and `Unauthorized`.
+    """
+    journey = None if session_id is None else journey_of(gateway, exchange, session_id)
+    edition, store = await current_edition(gateway), gateway.system.store
+    if journey is not None:
+        return await find_locus(edition, store, page_id, journey)
+    page = await find_page(edition, store, page_id)
+    if page is None:
+        raise UnknownPage(f"There is no page {page_id!r:.80}.")
+    if gateway.sessions.signed and not page.is_canon:
+        raise Unauthorized(
+            f"{page_id!r} is a page of a journey, and this request names none.",
+            next_step="Add ?session_id= with the journey's session id to the address.",
+        )
+    return page
 
 
 @router.get("/{id}/receipt", summary="Why a page is what it is", responses=documented(401, 404, 422, 429, 503))
@@ -83,7 +104,7 @@ async def receipt(
     session_id: OfSession = None,
 ) -> ReceiptView:
     """Return a generated page's receipt: policy, sources with passages, hashes, model, checks, tokens, times."""
-    written = await page_for(gateway, exchange, id, session_id)
+    written = await readable_page(gateway, exchange, id, session_id)
     if written.session_id is None or written.seq is None:
         raise UnknownPage(
             f"{id!r} is a page of the book: nobody was asked to write it, so it has no receipt.",
@@ -134,7 +155,7 @@ async def alternatives(
 
     Of a page of the book: those that the session's journey has pressed there.
     """
-    found = await page_for(gateway, exchange, id, session_id)
+    found = await readable_page(gateway, exchange, id, session_id)
     journey, first = _whose(gateway, exchange, found, session_id), parse_seq("after", after)
     locus = found.placement.locus if found.placement else found.page_id
     siblings = (await gateway.journeys.of(journey)).by_locus.get(locus, [])
@@ -193,7 +214,7 @@ async def revisions(
     session_id: OfSession = None,
 ) -> Revisions:
     """Return every revision of a page, the oldest first; of a canon page those that ingests have brought."""
-    found = await page_for(gateway, exchange, id, session_id)
+    found = await readable_page(gateway, exchange, id, session_id)
     known = await gateway.system.store.page_revisions(found.page_id) if found.is_canon else [found]
     edition = await current_edition(gateway)
     stands = edition.page(found.page_id) if edition and found.is_canon else None if found.is_canon else found

@@ -8,10 +8,11 @@ from typing import Any, Final
 from fastapi import APIRouter
 
 from qdpi.api.requests import BranchBody, PressBody, RunBody
+from qdpi.canon.editions import find_locus
 from qdpi.errors import InvalidInput, OutcomePending
 from qdpi.events import PageFailed, Press, reader_fields
 from qdpi.gateway import presses
-from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, journey_of
+from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, current_edition, journey_of
 from qdpi.gateway.problems import documented, refusal_of, refusal_of_fault
 from qdpi.gateway.routes.events import Traceparent
 from qdpi.gateway.streams.subscription import Signal, Subscription
@@ -87,7 +88,7 @@ async def branch(
     if given.page_id not in {None, id}:
         raise InvalidInput(f"The body's page_id is {given.page_id!r:.80}, and the path names {id!r:.80}.")
     session_id, journey = _journey(gateway, exchange, given)
-    locus = await presses.find_locus(gateway, journey, id)
+    locus = await find_locus(await current_edition(gateway), gateway.system.store, id, journey)
     symbol = given.symbol_code
     if symbol is None:
         symbol = encode_symbol(decode_symbol(locus.symbol_code)[0], RECEIVE_PARALLEL)

@@ -18,13 +18,13 @@ from fastapi import APIRouter, Query
 from qdpi.api.requests import GivenId, VaultBody
 from qdpi.api.responses import SavedPageView, VaultTold, VaultView
 from qdpi.canon.edition import Edition
+from qdpi.canon.editions import find_locus
 from qdpi.errors import InvalidInput, StoreUnavailable
 from qdpi.events import VaultChange
 from qdpi.gateway import presses
 from qdpi.gateway.as_of import At, moment_of, vault_at, vault_digest
-from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, journey_of
+from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, current_edition, journey_of
 from qdpi.gateway.problems import documented
-from qdpi.gateway.provenance import current_edition
 from qdpi.gateway.routes.events import Traceparent
 from qdpi.ids import microseconds
 from qdpi.page_schema import Page
@@ -55,7 +55,7 @@ async def save(
     journey = journey_of(gateway, exchange, session_id)
     event_id, known = await _known(gateway, journey, body.client_request_id)
     if known is None:
-        page = await presses.find_locus(gateway, journey, body.page_id)
+        page = await find_locus(await current_edition(gateway), gateway.system.store, body.page_id, journey)
         entry = await gateway.system.store.saved(journey, body.page_id)
         kept = {"label": entry.label, "notes": entry.notes} if entry else {}
         given = body.model_dump(include={"label", "notes"}, exclude_none=True)
@@ -86,9 +86,10 @@ async def unsave(
     event_id, known = await _known(gateway, journey, client_request_id)
     if known is None:
         entry = await gateway.system.store.saved(journey, page_id)
-        page = await _page(gateway, await current_edition(gateway), journey, page_id)
+        edition = await current_edition(gateway)
+        page = await _page(gateway, edition, journey, page_id)
         if entry is None and page is None:
-            page = await presses.find_locus(gateway, journey, page_id)
+            page = await find_locus(edition, gateway.system.store, page_id, journey)
         known = VaultChange(
             event_id=event_id,
             ts=_after(gateway.system.now(), entry),
