@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.flow import WORKERS, Flow, working
-from tests.support.house import House, house_in
+from tests.support.gateway import GatewayFixture, gateway_in
 
 from qdpi.bus.port import EventBus, Message
 from qdpi.bus.publisher import Publisher
@@ -88,17 +88,17 @@ async def test_each_worker_joins_taps_and_sends_what_the_table_says(tmp_path: Pa
         assert noted[name].published == topics(service.sends), name
 
 
-async def every_call(house: House) -> None:
+async def every_call(gateway: GatewayFixture) -> None:
     body = {"session_id": "alice", "symbol_code": 0, "user_intent": "Who?", "event_id": "e", "page_id": "S01-P0001"}
     for path in ("event/ui/symbol", "event/ask", "event/stop", "vault/alice"):
-        answer = await house.client.post(f"/api/v1/{path}", json=body)
+        answer = await gateway.client.post(f"/api/v1/{path}", json=body)
         assert answer.status_code == 200, answer.text
 
 
 async def test_the_gateway_taps_and_sends_what_the_table_says(tmp_path: Path):
     noted: dict[str, Noted] = {}
-    async with house_in(tmp_path, wrap=noting(noted, "gateway")) as house:
-        await every_call(house)
+    async with gateway_in(tmp_path, wrap=noting(noted, "gateway")) as gateway:
+        await every_call(gateway)
 
     assert noted["gateway"].joined == {}
     assert noted["gateway"].tapped == topics(COMPONENTS["gateway"].taps)

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from tests.support.asyncapi_schema import asyncapi_schema
 from tests.support.flow import working
-from tests.support.house import house_in
+from tests.support.gateway import gateway_in
 
 from qdpi.asyncapi import document, document_json
 from qdpi.asyncapi.examples import examples
@@ -137,8 +137,8 @@ def test_an_examples_key_is_its_journey_or_its_page():
 
 
 async def test_a_gateway_serves_it(tmp_path: Path):
-    async with house_in(tmp_path, book=False) as house:
-        answer = await house.client.get("/asyncapi.json")
+    async with gateway_in(tmp_path, book=False) as gateway:
+        answer = await gateway.client.get("/asyncapi.json")
 
     assert answer.headers["content-type"] == "application/json"
     assert answer.content == document_json()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.support.house import system_in
+from tests.support.gateway import system_in
 
 from qdpi.cli.ring_walk import RingWalk, walk_ring
 from qdpi.page_schema import Page

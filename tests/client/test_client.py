@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.support.house import House, house_in
+from tests.support.gateway import GatewayFixture, gateway_in
 
 from qdpi.api.responses import Part, Written
 from qdpi.client import Client, GatewayUnreachable, Refused, UnreadableAnswer
@@ -21,12 +21,12 @@ from qdpi.symbols import Trajectory
 
 
 @asynccontextmanager
-async def client_of(directory: Path, **options: Any) -> AsyncIterator[tuple[Client, House]]:
+async def client_of(directory: Path, **options: Any) -> AsyncIterator[tuple[Client, GatewayFixture]]:
     async with (
-        house_in(directory, **options) as house,
-        Client("http://gateway", transport=httpx.ASGITransport(house.app, raise_app_exceptions=False)) as client,
+        gateway_in(directory, **options) as gateway,
+        Client("http://gateway", transport=httpx.ASGITransport(gateway.app, raise_app_exceptions=False)) as client,
     ):
-        yield client, house
+        yield client, gateway
 
 
 def answering(*responses: httpx.Response) -> Client:
@@ -36,13 +36,13 @@ def answering(*responses: httpx.Response) -> Client:
 
 
 async def test_a_session_is_issued_and_a_press_asked_twice_is_one_press(tmp_path: Path):
-    async with client_of(tmp_path) as (client, house):
+    async with client_of(tmp_path) as (client, gateway):
         session = (await client.session()).session_id
         first = await client.press(session, "an-author:XC", page_id="S01-P0001", client_request_id="mine")
         again = await client.press(session, 0, page_id="S01-P0001", client_request_id="mine")
         asked = await client.ask(session, "Who is there?")
         assert first == again
-        heard = Counter([(await house.hand.presses.get()).event_id for _ in range(3)])
+        heard = Counter([(await gateway.generator.presses.get()).event_id for _ in range(3)])
         assert heard == {first.event_id: 2, asked.event_id: 1}  # asks have a topic of their own, so no order
         assert (await client.stop(session, first.event_id)).request_id == first.request_id
         assert (await client.journey(session)).head == 0
@@ -61,9 +61,9 @@ async def test_a_direct_run_answers_with_the_page_its_policy_and_its_receipt(tmp
 
 
 async def test_a_journey_gives_its_events_as_what_they_are(tmp_path: Path):
-    async with client_of(tmp_path) as (client, house):
-        await house.hand.answer("alice", "a")
-        await house.hand.answer("alice", "b", fault=Fault(code="model_failed", detail="No.", next_step="Again."))
+    async with client_of(tmp_path) as (client, gateway):
+        await gateway.generator.answer("alice", "a")
+        await gateway.generator.answer("alice", "b", fault=Fault(code="model_failed", detail="No.", next_step="Again."))
         journey = await client.journey("alice")
         assert [type(event) for event in journey.events] == [PageDone, PageFailed]
         assert (await client.journey("alice", at=1)).state.failures == 0

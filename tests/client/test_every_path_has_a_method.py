@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from tests.support.house import settings
+from tests.support.gateway import settings
 
 from qdpi.bootstrap import build_system
 from qdpi.client import Client, Refused, UnreadableAnswer

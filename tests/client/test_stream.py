@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support import factories
-from tests.support.house import PATIENCE, Hand, delta, served, system_in
+from tests.support.gateway import PATIENCE, ScriptedGenerator, delta, served, system_in
 
 from qdpi.api.responses import Following, RunStatus
 from qdpi.client import Client, Frame, GatewayUnreachable, Refused, UnreadableAnswer
@@ -98,8 +98,8 @@ def test_the_gateways_retry_is_what_a_client_waits_at_least():
 
 async def test_a_journey_is_followed_in_typed_frames(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
-        await hand.answer("alice", "first")
+        generator = ScriptedGenerator(system)
+        await generator.answer("alice", "first")
         async with Client(f"http://{address}") as client, aclosing(client.stream("alice", after=0)) as frames:
             assert await anext(frames) == Following(seq=1, after=0)
             assert isinstance(await anext(frames), PageDone)
@@ -107,11 +107,11 @@ async def test_a_journey_is_followed_in_typed_frames(tmp_path: Path):
             queued = await anext(frames)
             assert isinstance(queued, RunStatus)
             assert (queued.phase, queued.press_id) == ("queued", press.event_id)
-            await hand.write("alice", press.event_id, "The \u2028door", 0)
+            await generator.publish_delta("alice", press.event_id, "The \u2028door", 0)
             piece = await anext(frames)
             assert isinstance(piece, PageDelta)
             assert piece.text == "The \u2028door"
-            await hand.answer("alice", press.event_id, fault=Fault(code="stopped", detail="d", next_step="n"))
+            await generator.answer("alice", press.event_id, fault=Fault(code="stopped", detail="d", next_step="n"))
             failed = await anext(frames)
             assert isinstance(failed, PageFailed)
             assert failed.seq == 2
@@ -121,15 +121,15 @@ async def test_a_stream_goes_on_where_it_was_when_its_gateway_is_another(tmp_pat
     """A gateway ends in the middle, another takes its place; nothing is missed and nothing comes twice."""
     waits: list[str] = []
     async with system_in(tmp_path) as system:
-        hand = Hand(system)
+        generator = ScriptedGenerator(system)
         async with served(system) as (address, _, _):
             port = int(address.rpartition(":")[2])
             client = Client(f"http://{address}", backoff=AT_ONCE)
             frames = client.stream("alice", on_wait=lambda error: waits.append(str(error)))
             assert await anext(frames) == Following(seq=0, after=0)
-            await hand.answer("alice", "a")
+            await generator.answer("alice", "a")
             assert (await anext(frames)).seq == 1  # type: ignore[union-attr]
-        await hand.answer("alice", "b")
+        await generator.answer("alice", "b")
         async with served(system, port=port):
             assert await anext(frames) == Following(seq=2, after=1)
             assert (await anext(frames)).seq == 2  # type: ignore[union-attr]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.flow import working
-from tests.support.house import served
+from tests.support.gateway import served
 
 from qdpi.client import Client
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import factories
-from tests.support.house import system_in
+from tests.support.gateway import system_in
 
 from qdpi.errors import ArchiveRefused
 from qdpi.events import Press, Stop, VaultChange

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from tests.export.journeys import all_of, exported, imported, read, save, whole_journey
-from tests.support.house import put_book, system_in
+from tests.support.gateway import put_book, system_in
 from tests.support.keyspace import Keyspace
 
 from qdpi.bootstrap import utc_now

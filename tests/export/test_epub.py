@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from tests.export.journeys import READER, exported, fork, read, whole_journey
 from tests.export.pages import AWKWARD
-from tests.support.house import system_in
+from tests.support.gateway import system_in
 
 from qdpi.errors import NoBook
 from qdpi.glyphs import glyph_title

@@ -12,7 +12,7 @@ import pytest
 from tests.export.journeys import exported, read, whole_journey
 from tests.export.pages import AWKWARD
 from tests.support.flow import working
-from tests.support.house import system_in
+from tests.support.gateway import system_in
 from tests.support.servers import ABSENT
 
 from qdpi.cluster.artifacts import pinned_jars

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.export.journeys import READER, exported, read, whole_journey
 from tests.support import factories
-from tests.support.house import system_in
+from tests.support.gateway import system_in
 
 from qdpi.errors import InvalidInput
 from qdpi.export.formats import FORMATS, file_name, format_named

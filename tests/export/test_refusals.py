@@ -18,7 +18,7 @@ from tests.export.journeys import (
     two_systems,
     whole_journey,
 )
-from tests.support.house import system_in
+from tests.support.gateway import system_in
 
 from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES
 from qdpi.system import System

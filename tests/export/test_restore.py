@@ -22,7 +22,7 @@ from tests.export.journeys import (
 from tests.support import factories
 from tests.support.books import changed
 from tests.support.flow import working
-from tests.support.house import put_book, system_in
+from tests.support.gateway import put_book, system_in
 
 from qdpi.canon import own_book
 from qdpi.errors import ArchiveRefused, StoreUnavailable

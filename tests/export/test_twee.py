@@ -12,7 +12,7 @@ from tests.export.journeys import READER, exported, read, whole_journey
 from tests.export.pages import AWKWARD, texts
 from tests.export.twee_parser import Passage, parse
 from tests.support import factories
-from tests.support.house import system_in
+from tests.support.gateway import system_in
 
 from qdpi.export.itinerary import Stop
 from qdpi.export.twee import DATA_PASSAGE, escape_header, escape_text, label_of, name_of, passage_of

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.house import house_in
+from tests.support.gateway import gateway_in
 
 FIELDS = ("session_id", "symbol_code", "page_id", "user_intent", "trajectory", "client_request_id", "event_id")
 PATHS = (
@@ -33,11 +33,11 @@ def as_json(body: Any) -> bytes:
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_any_json_is_taken_or_refused(tmp_path: Path, path: str):
-    async with house_in(tmp_path, answers=True, run_timeout=0.05, max_waiting=1_000_000) as house:
+    async with gateway_in(tmp_path, answers=True, run_timeout=0.05, max_waiting=1_000_000) as gateway:
         loop = asyncio.get_running_loop()
 
         async def post(content: bytes) -> httpx.Response:
-            return await house.client.post(path, content=content, headers={"content-type": "application/json"})
+            return await gateway.client.post(path, content=content, headers={"content-type": "application/json"})
 
         @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
         @given(content=st.one_of(bodies.map(as_json), st.binary(max_size=200)))
@@ -51,11 +51,11 @@ async def test_any_json_is_taken_or_refused(tmp_path: Path, path: str):
 
 @pytest.mark.parametrize("depth", [5, 900, 940, *range(950, 970), 10_000])
 async def test_a_value_of_any_depth_is_refused(tmp_path: Path, depth: int):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         nested = "[" * depth + "]" * depth
         for field in ("symbol_code", "user_intent"):
             body = f'{{"session_id": "reader", "symbol_code": 0, "{field}": {nested}}}'
-            answer = await house.client.post(
+            answer = await gateway.client.post(
                 PATHS[0], content=body.encode(), headers={"content-type": "application/json"}
             )
             assert answer.status_code in {400, 422}, answer.text
@@ -68,12 +68,12 @@ async def test_a_value_of_any_depth_is_refused(tmp_path: Path, depth: int):
      "/api/v1/pipeline/stats/section/{}", "/api/v1/symbols/{}/glyph.svg", "/api/v1/event/stream?after=x&session_id={}"],
 )  # fmt: skip
 async def test_any_path_is_answered_or_refused(tmp_path: Path, path: str):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         loop = asyncio.get_running_loop()
 
         async def get(part: str) -> httpx.Response:
             quoted = "".join(f"%{byte:02X}" for byte in part.encode("utf-8", "surrogatepass"))
-            return await house.client.get(path.format(quoted))
+            return await gateway.client.get(path.format(quoted))
 
         @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
         @given(part=st.text(min_size=1, max_size=80))

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from tests.gateway.test_presses import assert_problem
 from tests.support import factories
-from tests.support.house import house_in, put_book
+from tests.support.gateway import gateway_in, put_book
 
 from qdpi.symbols import PROFILES, symbol_name
 
 
 async def test_a_canon_page_is_served_flat_with_its_edges_and_signals(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        told = (await house.client.get("/api/v1/page/S01-P0002")).json()
+    async with gateway_in(tmp_path) as gateway:
+        told = (await gateway.client.get("/api/v1/page/S01-P0002")).json()
         assert told["edges"] == {
             "next_within": "S01-P0003", "loop_back_to": None, "forks": [], "mirrors": []
         }  # fmt: skip
@@ -24,10 +24,10 @@ async def test_a_canon_page_is_served_flat_with_its_edges_and_signals(tmp_path: 
 
 
 async def test_a_generated_page_is_served_without_the_session_that_owns_it(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        page = (await house.hand.answer("reader", await house.press())).page
+    async with gateway_in(tmp_path) as gateway:
+        page = (await gateway.generator.answer("reader", await gateway.press())).page
         assert page is not None
-        answer = await house.client.get(f"/api/v1/page/{page.page_id}")
+        answer = await gateway.client.get(f"/api/v1/page/{page.page_id}")
         told = answer.json()
         assert told.pop("grown_from") == {
             "canon_revision": 1,
@@ -41,17 +41,17 @@ async def test_a_generated_page_is_served_without_the_session_that_owns_it(tmp_p
 
 @pytest.mark.parametrize("path", ["S01-P0099", "nothing", "a%20b", "%2e%2e", "x" * 65, "S01_P0001"])
 async def test_an_unknown_page_is_not_found(tmp_path: Path, path: str):
-    async with house_in(tmp_path) as house:
-        assert_problem(await house.client.get(f"/api/v1/page/{path}"), 404, "unknown_page")
-        assert_problem(await house.client.get(f"/api/v1/page/{path}/receipt"), 404, "unknown_page")
+    async with gateway_in(tmp_path) as gateway:
+        assert_problem(await gateway.client.get(f"/api/v1/page/{path}"), 404, "unknown_page")
+        assert_problem(await gateway.client.get(f"/api/v1/page/{path}/receipt"), 404, "unknown_page")
 
 
 async def test_a_receipt_says_why_a_page_is_what_it_is(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        await house.hand.answer("reader", await house.press())
-        outcome = await house.hand.answer("reader", await house.press())
+    async with gateway_in(tmp_path) as gateway:
+        await gateway.generator.answer("reader", await gateway.press())
+        outcome = await gateway.generator.answer("reader", await gateway.press())
         assert outcome.page is not None
-        told = (await house.client.get(f"/api/v1/page/{outcome.page.page_id}/receipt")).json()
+        told = (await gateway.client.get(f"/api/v1/page/{outcome.page.page_id}/receipt")).json()
         receipt = outcome.receipt.model_dump(mode="json")
         assert {name: told[name] for name in receipt} == receipt
         calls = receipt["calls"]
@@ -65,14 +65,14 @@ async def test_a_receipt_says_why_a_page_is_what_it_is(tmp_path: Path):
 
 
 async def test_a_page_of_the_book_has_no_receipt_and_says_so(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        told = assert_problem(await house.client.get("/api/v1/page/S01-P0001/receipt"), 404, "unknown_page")
+    async with gateway_in(tmp_path) as gateway:
+        told = assert_problem(await gateway.client.get("/api/v1/page/S01-P0001/receipt"), 404, "unknown_page")
         assert "no receipt" in told["detail"]
 
 
 async def test_all_256_symbols_are_told_with_their_profiles_and_colours(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        told = (await house.client.get("/api/v1/symbols")).json()
+    async with gateway_in(tmp_path) as gateway:
+        told = (await gateway.client.get("/api/v1/symbols")).json()
         assert [each["code"] for each in told] == list(range(256))
         for each in told:
             profile = PROFILES[each["code"] & 15]
@@ -87,17 +87,17 @@ async def test_all_256_symbols_are_told_with_their_profiles_and_colours(tmp_path
 
 
 async def test_without_a_book_symbols_have_no_colour_and_the_canon_says_what_to_do(tmp_path: Path):
-    async with house_in(tmp_path, book=False) as house:
-        assert {each["color"] for each in (await house.client.get("/api/v1/symbols")).json()} == {None}
-        told = assert_problem(await house.client.get("/api/v1/canon"), 503, "no_book")
+    async with gateway_in(tmp_path, book=False) as gateway:
+        assert {each["color"] for each in (await gateway.client.get("/api/v1/symbols")).json()} == {None}
+        told = assert_problem(await gateway.client.get("/api/v1/canon"), 503, "no_book")
         assert "ingest-canon" in told["next_step"]
-        assert_problem(await house.client.get("/api/v1/page/S01-P0001"), 404, "unknown_page")
+        assert_problem(await gateway.client.get("/api/v1/page/S01-P0001"), 404, "unknown_page")
 
 
 @pytest.mark.parametrize("code", ["0", "0x7D", "princhetta:ZP"])
 async def test_a_glyph_is_an_svg_that_nothing_can_be_run_from(tmp_path: Path, code: str):
-    async with house_in(tmp_path) as house:
-        answer = await house.client.get(f"/api/v1/symbols/{code}/glyph.svg")
+    async with gateway_in(tmp_path) as gateway:
+        answer = await gateway.client.get(f"/api/v1/symbols/{code}/glyph.svg")
         assert answer.headers["content-type"].partition(";")[0] == "image/svg+xml"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -105,13 +105,13 @@ async def test_a_glyph_is_an_svg_that_nothing_can_be_run_from(tmp_path: Path, co
 
 
 async def test_a_glyph_of_no_symbol_is_refused(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        assert_problem(await house.client.get("/api/v1/symbols/256/glyph.svg"), 422, "invalid_symbol")
+    async with gateway_in(tmp_path) as gateway:
+        assert_problem(await gateway.client.get("/api/v1/symbols/256/glyph.svg"), 422, "invalid_symbol")
 
 
 async def test_the_canon_is_its_ring_in_order_and_its_sections(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        told = (await house.client.get("/api/v1/canon")).json()
+    async with gateway_in(tmp_path) as gateway:
+        told = (await gateway.client.get("/api/v1/canon")).json()
         assert (told["title"], told["author"], told["revision"]) == ("A Book", "a test", 1)
         assert len(told["ring"]) == 48
         assert told["ring"][3] == {
@@ -130,30 +130,30 @@ async def test_the_canon_is_its_ring_in_order_and_its_sections(tmp_path: Path):
 
 
 async def test_the_canons_etag_changes_with_its_revision(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        first = await house.client.get("/api/v1/canon")
+    async with gateway_in(tmp_path) as gateway:
+        first = await gateway.client.get("/api/v1/canon")
         known = {"if-none-match": first.headers["etag"]}
-        unchanged = await house.client.get("/api/v1/canon", headers=known)
+        unchanged = await gateway.client.get("/api/v1/canon", headers=known)
         assert (unchanged.status_code, unchanged.content) == (304, b"")
         assert unchanged.headers["etag"] == first.headers["etag"]
-        await put_book(house.system, revision=2)
-        changed = await house.client.get("/api/v1/canon", headers=known)
+        await put_book(gateway.system, revision=2)
+        changed = await gateway.client.get("/api/v1/canon", headers=known)
         assert (changed.status_code, changed.json()["revision"]) == (200, 2)
 
 
 async def test_a_sections_statistics_are_sums_over_journeys_beside_its_facts(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         for journey, pages in (("a", 2), ("b", 1)):
-            await house.system.store.save_snapshot(factories.snapshot(journey, 1, factories.branch(3, pages)))
-        told = (await house.client.get("/api/v1/pipeline/stats/section/3")).json()
+            await gateway.system.store.save_snapshot(factories.snapshot(journey, 1, factories.branch(3, pages)))
+        told = (await gateway.client.get("/api/v1/pipeline/stats/section/3")).json()
         assert (told["section"], told["slug"], told["pages"]) == (3, "glyph-marrow", 3)
         assert (told["journeys"], told["open_branches"], told["return_debt"]) == (2, 2, 3)
-        untouched = (await house.client.get("/api/v1/pipeline/stats/section/16")).json()
+        untouched = (await gateway.client.get("/api/v1/pipeline/stats/section/16")).json()
         assert (untouched["journeys"], untouched["open_branches"], untouched["return_debt"]) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("section", ["0", "17", "-1", "x", "1.5", "٣", "100000000000000000000"])
 async def test_a_section_that_the_book_does_not_have_is_not_found(tmp_path: Path, section: str):
-    async with house_in(tmp_path) as house:
-        answer = await house.client.get(f"/api/v1/pipeline/stats/section/{section}")
+    async with gateway_in(tmp_path) as gateway:
+        answer = await gateway.client.get(f"/api/v1/pipeline/stats/section/{section}")
         assert_problem(answer, 404, "unknown_section")

@@ -5,21 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.house import house_in
+from tests.support.gateway import gateway_in
 
 from qdpi.errors import BusUnavailable, StoreUnavailable
 from qdpi.system import System
 
 
 async def test_the_process_is_alive(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        answer = await house.client.get("/healthz")
+    async with gateway_in(tmp_path) as gateway:
+        answer = await gateway.client.get("/healthz")
         assert (answer.status_code, answer.json()) == (200, {"ok": True})
 
 
 async def test_ready_shows_its_parts(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        answer = await house.client.get("/readyz")
+    async with gateway_in(tmp_path) as gateway:
+        answer = await gateway.client.get("/readyz")
         assert answer.status_code == 200
         told = answer.json()
         assert told["ready"] is True
@@ -30,8 +30,8 @@ async def test_ready_shows_its_parts(tmp_path: Path):
 
 async def test_a_model_that_is_away_and_a_book_that_is_not_there_are_shown_and_no_reason(tmp_path: Path):
     options = {"model_health": lambda: "Ollama does not answer."}
-    async with house_in(tmp_path, book=False, app_options=options) as house:
-        answer = await house.client.get("/readyz")
+    async with gateway_in(tmp_path, book=False, app_options=options) as gateway:
+        answer = await gateway.client.get("/readyz")
         assert answer.status_code == 200
         parts = answer.json()["parts"]
         assert parts["model"] == {"ok": False, "detail": "Ollama does not answer.", "since": None}
@@ -64,8 +64,8 @@ async def test_not_ready_names_the_part_and_since_when_until_it_is_back(tmp_path
         ports.append(Away(getattr(system, name), error))
         return replace(system, **{name: ports[0]})  # type: ignore[arg-type]
 
-    async with house_in(tmp_path, wrap=wrap) as house:
-        first, second = [(await house.client.get("/readyz")) for _ in range(2)]
+    async with gateway_in(tmp_path, wrap=wrap) as gateway:
+        first, second = [(await gateway.client.get("/readyz")) for _ in range(2)]
         assert first.status_code == 503
         assert first.headers["content-type"] == "application/problem+json"
         told = first.json()
@@ -74,16 +74,16 @@ async def test_not_ready_names_the_part_and_since_when_until_it_is_back(tmp_path
         assert str(error.args[0]) in told["detail"]
         assert told["parts"][name]["since"] == second.json()["parts"][name]["since"]
         assert [part for part in ("store", "bus") if not told["parts"][part]["ok"]] == [name]
-        assert (await house.client.get("/healthz")).status_code == 200
+        assert (await gateway.client.get("/healthz")).status_code == 200
         ports[0].away = False
-        assert (await house.client.get("/readyz")).status_code == 200
+        assert (await gateway.client.get("/readyz")).status_code == 200
 
 
 async def test_metrics_count_presses_and_refusals_in_prometheus_format(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        await house.press()
-        await house.client.post("/api/v1/event/ui/symbol", json={"session_id": "reader", "symbol_code": 256})
-        answer = await house.client.get("/metrics")
+    async with gateway_in(tmp_path) as gateway:
+        await gateway.press()
+        await gateway.client.post("/api/v1/event/ui/symbol", json={"session_id": "reader", "symbol_code": 256})
+        answer = await gateway.client.get("/metrics")
         assert answer.headers["content-type"].startswith("text/plain; version=")
         assert 'qdpi_presses_total{kind="press"} 1.0' in answer.text
         assert 'qdpi_refused_total{code="invalid_symbol"} 1.0' in answer.text
@@ -91,14 +91,14 @@ async def test_metrics_count_presses_and_refusals_in_prometheus_format(tmp_path:
 
 
 async def test_the_front_page_says_what_this_is_and_loads_nothing_from_elsewhere(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        answer = await house.client.get("/")
+    async with gateway_in(tmp_path) as gateway:
+        answer = await gateway.client.get("/")
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         assert "/openapi.json" in answer.text
         assert "curl" in answer.text
         assert '<html lang="en">' in answer.text
         assert "https://" not in answer.text
         assert "<script" not in answer.text
-        style = await house.client.get("/web/index.css")
+        style = await gateway.client.get("/web/index.css")
         assert style.headers["content-type"].startswith("text/css")
         assert "url(" not in style.text

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from tests.gateway.test_presses import assert_problem
 from tests.support import factories
-from tests.support.house import House, house_in
+from tests.support.gateway import GatewayFixture, gateway_in
 
 from qdpi.events import Fault
 from qdpi.journey import JourneyState, fold_all
@@ -25,32 +25,32 @@ def departure(depth: int = 1, **placement: Any) -> dict[str, Any]:
     return {"trajectory": Trajectory.FORK, "placement": Placement(depth=depth, **{**place, **placement})}
 
 
-async def fork(house: House, journey: str = "reader") -> str:
+async def fork(gateway: GatewayFixture, journey: str = "reader") -> str:
     """Answer a press with a page that opens a branch; return the page's id."""
     from qdpi.ids import page_id, request_id
 
-    press = await house.press(journey)
+    press = await gateway.press(journey)
     page = page_id(request_id(press))
-    await house.hand.answer(journey, press, **departure(branch_id=page))
+    await gateway.generator.answer(journey, press, **departure(branch_id=page))
     return page
 
 
 async def test_a_journey_that_nobody_has_begun_is_empty(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        told = (await house.client.get("/api/v1/journey/reader")).json()
+    async with gateway_in(tmp_path) as gateway:
+        told = (await gateway.client.get("/api/v1/journey/reader")).json()
         assert (told["session_id"], told["seq"], told["head"], told["position"]) == ("reader", 0, 0, None)
         assert (told["ttl"], told["branches"], told["events"]) == (MAX_BRANCH_DEPTH, [], [])
         assert told["state"] == JourneyState().model_dump(mode="json")
 
 
 async def test_a_journey_is_its_outcomes_in_order_and_the_state_folded_from_them(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         outcomes = [
-            await house.hand.answer("reader", await house.press()),
-            await house.hand.answer("reader", await house.press(), fault=FAULT),
-            await house.hand.answer("reader", await house.press()),
+            await gateway.generator.answer("reader", await gateway.press()),
+            await gateway.generator.answer("reader", await gateway.press(), fault=FAULT),
+            await gateway.generator.answer("reader", await gateway.press()),
         ]
-        told = (await house.client.get("/api/v1/journey/reader")).json()
+        told = (await gateway.client.get("/api/v1/journey/reader")).json()
         assert [each["seq"] for each in told["events"]] == [1, 2, 3]
         assert told["events"] == [outcome.event.model_dump(mode="json") for outcome in outcomes]
         assert told["events"][1]["error"] == FAULT.model_dump()
@@ -62,20 +62,20 @@ async def test_a_journey_is_its_outcomes_in_order_and_the_state_folded_from_them
 
 
 async def test_open_branches_and_ttl_are_told(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        page = await fork(house)
-        told = (await house.client.get("/api/v1/journey/reader")).json()
+    async with gateway_in(tmp_path) as gateway:
+        page = await fork(gateway)
+        told = (await gateway.client.get("/api/v1/journey/reader")).json()
         assert told["ttl"] == MAX_BRANCH_DEPTH - 1
         assert [(b["branch_id"], b["pages"], b["section"]) for b in told["branches"]] == [(page, 1, 1)]
 
 
 async def test_events_come_in_pages(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         for _ in range(5):
-            await house.hand.answer("reader", await house.press())
+            await gateway.generator.answer("reader", await gateway.press())
         seen, after = [], 0
         while after is not None:
-            answer = await house.client.get(f"/api/v1/journey/reader?after={after}&limit=2")
+            answer = await gateway.client.get(f"/api/v1/journey/reader?after={after}&limit=2")
             seen.append([each["seq"] for each in answer.json()["events"]])
             assert answer.json()["seq"] == 5
             after = answer.json()["next_after"]
@@ -83,24 +83,24 @@ async def test_events_come_in_pages(tmp_path: Path):
 
 
 async def test_a_past_moment_shows_the_state_and_the_events_up_to_it(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        outcomes = [await house.hand.answer("reader", await house.press()) for _ in range(4)]
+    async with gateway_in(tmp_path) as gateway:
+        outcomes = [await gateway.generator.answer("reader", await gateway.press()) for _ in range(4)]
         for at in range(5):
-            told = (await house.client.get(f"/api/v1/journey/reader?at={at}")).json()
+            told = (await gateway.client.get(f"/api/v1/journey/reader?at={at}")).json()
             assert (told["seq"], told["head"]) == (at, 4)
             assert [each["seq"] for each in told["events"]] == list(range(1, at + 1))
             assert told["state"] == fold_all(o.event for o in outcomes[:at]).model_dump(mode="json")
 
 
 async def test_a_past_moment_may_be_a_time(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         first, second = [
-            (await house.hand.answer("reader", await house.press(), at=factories.at(n))).at for n in (1, 2)
+            (await gateway.generator.answer("reader", await gateway.press(), at=factories.at(n))).at for n in (1, 2)
         ]
         past = {first - timedelta(seconds=1): 0, first: 1, second: 2, second + timedelta(days=1): 2}
         for moment, seq in past.items():
             for at in (moment.isoformat(), quote(moment.isoformat()), f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"):
-                told = (await house.client.get(f"/api/v1/journey/reader?at={at}")).json()
+                told = (await gateway.client.get(f"/api/v1/journey/reader?at={at}")).json()
                 assert (told["seq"], told["head"]) == (seq, 2)
 
 
@@ -110,29 +110,29 @@ async def test_a_past_moment_may_be_a_time(tmp_path: Path):
      "limit=0", "limit=1001", "limit=x", "at=99999999999999999999999"],
 )  # fmt: skip
 async def test_a_malformed_moment_is_refused(tmp_path: Path, query: str):
-    async with house_in(tmp_path) as house:
-        await house.hand.answer("reader", await house.press())
-        assert_problem(await house.client.get(f"/api/v1/journey/reader?{query}"), 422, "invalid_input")
+    async with gateway_in(tmp_path) as gateway:
+        await gateway.generator.answer("reader", await gateway.press())
+        assert_problem(await gateway.client.get(f"/api/v1/journey/reader?{query}"), 422, "invalid_input")
 
 
 @pytest.mark.parametrize("path", ["/api/v1/journey/{}", "/api/v1/journey/{}/preview"])
 async def test_with_a_secret_nobody_reads_anothers_journey(tmp_path: Path, path: str):
-    async with house_in(tmp_path, secret="s3cret") as house:
-        signed = (await house.client.post("/api/v1/session")).json()["session_id"]
-        assert (await house.client.get(path.format(signed))).status_code == 200
+    async with gateway_in(tmp_path, secret="s3cret") as gateway:
+        signed = (await gateway.client.post("/api/v1/session")).json()["session_id"]
+        assert (await gateway.client.get(path.format(signed))).status_code == 200
         unsigned = signed.partition(".")[0]
-        assert_problem(await house.client.get(path.format(unsigned)), 401, "unauthorized")
+        assert_problem(await gateway.client.get(path.format(unsigned)), 401, "unauthorized")
 
 
-async def preview(house: House, query: str = "") -> Any:
-    answer = await house.client.get(f"/api/v1/journey/reader/preview{query}")
+async def preview(gateway: GatewayFixture, query: str = "") -> Any:
+    answer = await gateway.client.get(f"/api/v1/journey/reader/preview{query}")
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 async def test_a_preview_says_what_each_behaviour_would_do_on_canon(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        told = await preview(house)
+    async with gateway_in(tmp_path) as gateway:
+        told = await preview(gateway)
         assert (told["page_id"], told["locus"], told["section"]) == ("S01-P0001", "S01-P0001", 1)
         assert (told["ttl"], told["depth"], told["in_branch"]) == (MAX_BRANCH_DEPTH, 0, False)
         assert [each["behavior"] for each in told["behaviours"]] == list(range(16))
@@ -145,10 +145,10 @@ async def test_a_preview_says_what_each_behaviour_would_do_on_canon(tmp_path: Pa
 
 
 async def test_a_preview_names_the_rule_that_closes_a_trajectory(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         for _ in range(2):
-            await fork(house)
-        told = await preview(house, "?page_id=S01-P0001")
+            await fork(gateway)
+        told = await preview(gateway, "?page_id=S01-P0001")
         assert (told["open_branches"], told["return_debt"]) == (2, 2)
         parallel = next(each for each in told["behaviours"] if each["code"] == "ZP")
         assert parallel["given"] == "T0"
@@ -158,32 +158,32 @@ async def test_a_preview_names_the_rule_that_closes_a_trajectory(tmp_path: Path)
 
 
 async def test_a_preview_at_the_depth_limit_opens_only_the_way_back(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        page = await fork(house)
+    async with gateway_in(tmp_path) as gateway:
+        page = await fork(gateway)
         deep = departure(depth=MAX_BRANCH_DEPTH, branch_id=page)
-        await house.hand.answer("reader", await house.press(), **deep)
-        told = await preview(house)
+        await gateway.generator.answer("reader", await gateway.press(), **deep)
+        told = await preview(gateway)
         assert (told["ttl"], told["in_branch"]) == (0, True)
         assert {tuple(each["open"]) for each in told["behaviours"]} == {("T1",)}
         assert {each["given"] for each in told["behaviours"]} == {"T1"}
 
 
 async def test_a_preview_at_an_unknown_locus_is_not_found(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        other = await fork(house, "another")
+    async with gateway_in(tmp_path) as gateway:
+        other = await fork(gateway, "another")
         for page in ("S01-P0099", other, "..%2f"):
-            answer = await house.client.get(f"/api/v1/journey/reader/preview?page_id={page}")
+            answer = await gateway.client.get(f"/api/v1/journey/reader/preview?page_id={page}")
             assert_problem(answer, 404, "unknown_page")
 
 
 async def test_a_seq_and_its_outcomes_time_are_the_same_moment(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         for _ in range(2):
-            await fork(house)
-        outcomes = [await house.hand.answer("reader", await house.press()) for _ in range(3)]
+            await fork(gateway)
+        outcomes = [await gateway.generator.answer("reader", await gateway.press()) for _ in range(3)]
         for outcome in outcomes:
             by_seq, by_time = [
-                (await house.client.get("/api/v1/journey/reader", params={"at": at})).json()
+                (await gateway.client.get("/api/v1/journey/reader", params={"at": at})).json()
                 for at in (str(outcome.seq), outcome.at.isoformat())
             ]
             assert by_seq == by_time
@@ -193,20 +193,20 @@ async def test_a_seq_and_its_outcomes_time_are_the_same_moment(tmp_path: Path):
 
 
 async def test_a_time_that_has_not_come_yet_is_refused(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        await house.hand.answer("reader", await house.press())
-        soon, later = (house.system.now() + timedelta(seconds=seconds) for seconds in (20, 300))
+    async with gateway_in(tmp_path) as gateway:
+        await gateway.generator.answer("reader", await gateway.press())
+        soon, later = (gateway.system.now() + timedelta(seconds=seconds) for seconds in (20, 300))
         for path in ("journey/reader", "journey/reader/preview", "vault/reader"):
-            assert (await house.client.get(f"/api/v1/{path}", params={"at": soon.isoformat()})).status_code == 200
-            refused = await house.client.get(f"/api/v1/{path}", params={"at": later.isoformat()})
+            assert (await gateway.client.get(f"/api/v1/{path}", params={"at": soon.isoformat()})).status_code == 200
+            refused = await gateway.client.get(f"/api/v1/{path}", params={"at": later.isoformat()})
             assert "not come yet" in assert_problem(refused, 422, "invalid_input")["detail"]
 
 
 async def test_a_preview_tells_of_all_256_symbols_and_of_any_past_moment(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         for _ in range(2):
-            await fork(house)
-        now, then = await preview(house), await preview(house, "?at=0")
+            await fork(gateway)
+        now, then = await preview(gateway), await preview(gateway, "?at=0")
         for told in (now, then):
             assert [symbol["code"] for symbol in told["symbols"]] == list(range(256))
             for symbol in told["symbols"]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.gateway.test_presses import assert_problem
-from tests.support.house import PATIENCE, House, Listener, house_in, listening, served, system_in, until
+from tests.support.gateway import PATIENCE, GatewayFixture, Listener, gateway_in, listening, served, system_in, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -26,8 +26,8 @@ class Clock:
         return self.seconds
 
 
-def house(directory: Path, clock: Clock | None = None, **changes: Any) -> Any:
-    return house_in(directory, app_options={"clock": clock or Clock()}, **changes)
+def gateway(directory: Path, clock: Clock | None = None, **changes: Any) -> Any:
+    return gateway_in(directory, app_options={"clock": clock or Clock()}, **changes)
 
 
 def limited(answer: httpx.Response, code: str = "too_many_requests") -> int:
@@ -80,7 +80,7 @@ def test_an_address_is_a_household(client: tuple[str, int] | None, address: str)
 
 async def test_a_journey_may_make_so_many_requests_a_minute(tmp_path: Path):
     clock = Clock()
-    async with house(tmp_path, clock, max_requests=3) as here:
+    async with gateway(tmp_path, clock, max_requests=3) as here:
         for _ in range(3):
             assert (await here.client.get("/api/v1/journey/reader")).status_code == 200
         wait = limited(await here.client.get("/api/v1/journey/reader"))
@@ -94,7 +94,7 @@ async def test_an_address_may_make_so_many_requests_a_minute_and_is_still_told_w
     tmp_path: Path,
 ):
     clock = Clock()
-    async with house(tmp_path, clock, address_requests=2) as here:
+    async with gateway(tmp_path, clock, address_requests=2) as here:
         for path in ("/api/v1/canon", "/nowhere"):
             assert (await here.client.get(path)).status_code != 429
         wait = limited(await here.client.get("/api/v1/canon"))
@@ -105,17 +105,17 @@ async def test_an_address_may_make_so_many_requests_a_minute_and_is_still_told_w
         assert (await here.client.get("/api/v1/canon")).status_code == 200
 
 
-async def press(here: House, journey: str = "reader", **body: Any) -> httpx.Response:
+async def press(here: GatewayFixture, journey: str = "reader", **body: Any) -> httpx.Response:
     return await here.client.post("/api/v1/event/ui/symbol", json={"session_id": journey, "symbol_code": 0, **body})
 
 
 async def test_an_address_may_have_so_many_presses_waiting_over_all_its_journeys(tmp_path: Path):
-    async with house(tmp_path, address_waiting=2) as here:
+    async with gateway(tmp_path, address_waiting=2) as here:
         first = await here.press("a")
         assert (await press(here, "b", client_request_id="again")).status_code == 200
         limited(await press(here, "c"), "too_many_waiting")
         assert (await press(here, "b", client_request_id="again")).status_code == 200
-        await here.hand.answer("a", first)
+        await here.generator.answer("a", first)
         await until(lambda: here.hub.waiting.answered(first))
         assert (await press(here, "c")).status_code == 200
         limited(await press(here, "d"), "too_many_waiting")
@@ -172,6 +172,6 @@ async def test_a_proxy_is_believed_only_where_it_is_trusted(tmp_path: Path):
 
 
 async def test_at_the_defaults_500_journeys_of_one_address_are_not_in_each_others_way(tmp_path: Path):
-    async with house(tmp_path) as here:
+    async with gateway(tmp_path) as here:
         answers = [await press(here, f"reader-{n}") for n in range(500)]
         assert {answer.status_code for answer in answers} == {200}

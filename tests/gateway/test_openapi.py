@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
-from tests.support.house import house_in
+from tests.support.gateway import gateway_in
 
 ROUTES = {
     "/api/v1/event/ui/symbol": "post",
@@ -38,8 +38,8 @@ ROUTES = {
 
 
 async def described(directory: Path) -> dict[str, Any]:
-    async with house_in(directory, book=False) as house:
-        told: dict[str, Any] = (await house.client.get("/openapi.json")).json()
+    async with gateway_in(directory, book=False) as gateway:
+        told: dict[str, Any] = (await gateway.client.get("/openapi.json")).json()
         return told
 
 
@@ -66,9 +66,9 @@ async def test_problems_are_described_as_problem_details(tmp_path: Path):
 
 
 async def test_pages_that_load_scripts_from_elsewhere_are_off(tmp_path: Path):
-    async with house_in(tmp_path, book=False) as house:
+    async with gateway_in(tmp_path, book=False) as gateway:
         for path in ("/docs", "/redoc"):
-            assert (await house.client.get(path)).status_code == 404
+            assert (await gateway.client.get(path)).status_code == 404
 
 
 async def test_it_is_valid_openapi(tmp_path: Path):

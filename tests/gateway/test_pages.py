@@ -9,7 +9,7 @@ import pytest
 from tests.gateway.test_journeys import FAULT, departure
 from tests.gateway.test_presses import assert_problem
 from tests.support import factories
-from tests.support.house import House, house_in, put_book
+from tests.support.gateway import GatewayFixture, gateway_in, put_book
 
 from qdpi.ids import page_id, request_id
 from qdpi.page_schema import Page, Placement
@@ -25,13 +25,13 @@ def at(locus: str, anchor: str = FIRST) -> dict[str, Any]:
     return {"placement": Placement(locus=locus, anchor=anchor, anchor_section=1, depth=1)}
 
 
-async def written(here: House, journey: str = "reader", **page: Any) -> Page:
-    outcome = await here.hand.answer(journey, await here.press(journey), **page)
+async def written(here: GatewayFixture, journey: str = "reader", **page: Any) -> Page:
+    outcome = await here.generator.answer(journey, await here.press(journey), **page)
     assert outcome.page is not None
     return outcome.page
 
 
-async def get(here: House, path: str, **query: Any) -> dict[str, Any]:
+async def get(here: GatewayFixture, path: str, **query: Any) -> dict[str, Any]:
     answer = await here.client.get(f"/api/v1/page/{path}", params=query)
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
@@ -40,7 +40,7 @@ async def get(here: House, path: str, **query: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("part", PARTS)
 async def test_another_journeys_page_is_unknown(tmp_path: Path, part: str):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         page = await written(here)
         assert (await get(here, page.page_id + part, session_id="reader"))["page_id"] == page.page_id
         other = await here.client.get(f"/api/v1/page/{page.page_id}{part}", params={"session_id": "another"})
@@ -52,9 +52,9 @@ async def test_another_journeys_page_is_unknown(tmp_path: Path, part: str):
 
 @pytest.mark.parametrize("part", PARTS)
 async def test_where_sessions_are_signed_a_journeys_page_is_given_to_its_session_alone(tmp_path: Path, part: str):
-    async with house_in(tmp_path, secret="s") as here:
+    async with gateway_in(tmp_path, secret="s") as here:
         mine, yours = [(await here.client.post("/api/v1/session")).json()["session_id"] for _ in range(2)]
-        outcome = await here.hand.answer(mine.partition(".")[0], await here.press(mine))
+        outcome = await here.generator.answer(mine.partition(".")[0], await here.press(mine))
         assert outcome.page is not None
         path = f"/api/v1/page/{outcome.page.page_id}{part}"
         assert_problem(await here.client.get(path), 401, "unauthorized")
@@ -67,19 +67,19 @@ async def test_where_sessions_are_signed_a_journeys_page_is_given_to_its_session
 
 
 async def test_the_books_pages_are_everybodys(tmp_path: Path):
-    async with house_in(tmp_path, secret="s") as here:
+    async with gateway_in(tmp_path, secret="s") as here:
         assert (await get(here, FIRST))["page_id"] == FIRST
         assert (await get(here, f"{FIRST}/revisions"))["count"] == 1
 
 
 async def test_a_press_at_the_same_locus_again_is_a_sibling_counted_and_listed_with_its_receipt(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         siblings = [
             await written(here, **at(FIRST)),
             await written(here, **at(SECOND)),
             await written(here, **at(FIRST)),
         ]
-        await here.hand.answer("reader", await here.press(), fault=FAULT)
+        await here.generator.answer("reader", await here.press(), fault=FAULT)
         siblings.append(await written(here, **at(FIRST), text="x" * 500))
         await written(here, "another", **at(FIRST))
         first, other, second, third = siblings
@@ -97,7 +97,7 @@ async def test_a_press_at_the_same_locus_again_is_a_sibling_counted_and_listed_w
 
 
 async def test_of_a_page_of_the_book_they_are_what_this_journey_pressed_there(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         mine = await written(here, **at(FIRST))
         await written(here, "another", **at(FIRST))
         told = await get(here, f"{FIRST}/alternatives", session_id="reader")
@@ -108,7 +108,7 @@ async def test_of_a_page_of_the_book_they_are_what_this_journey_pressed_there(tm
 
 
 async def test_alternatives_come_in_pages_and_new_ones_are_seen_at_once(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         pages = [await written(here, **at(FIRST)) for _ in range(5)]
         seen, after = list[str](), 0
         while after is not None:
@@ -143,7 +143,7 @@ async def revise(system: System, revision: int, changed: int | None, *, dropped:
 
 
 async def test_every_revision_of_a_canon_page_is_kept_and_the_current_one_said(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         before = (await get(here, FIRST))["text"]
         await revise(here.system, 2, changed=1)
         told = await get(here, f"{FIRST}/revisions")
@@ -155,24 +155,24 @@ async def test_every_revision_of_a_canon_page_is_kept_and_the_current_one_said(t
 
 
 async def test_a_page_that_a_revision_dropped_has_no_current_one(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         await revise(here.system, 2, changed=None, dropped=2)
         told = await get(here, f"{SECOND}/revisions")
         assert [r["current"] for r in told["revisions"]] == [False]
 
 
 async def test_a_journeys_page_has_one_revision(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         page = await written(here)
         told = await get(here, f"{page.page_id}/revisions")
         assert [(r["text"], r["current"]) for r in told["revisions"]] == [(page.text, True)]
 
 
 async def test_what_grew_from_an_older_canon_is_flagged_in_page_branch_journey_and_alternatives(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         press = await here.press()
         branch = page_id(request_id(press))
-        await here.hand.answer("reader", press, **departure(branch_id=branch))
+        await here.generator.answer("reader", press, **departure(branch_id=branch))
         on_second = await written(here, **at(SECOND, anchor=SECOND))
         assert (await get(here, branch))["grown_from"]["older"] is False
         await revise(here.system, 2, changed=1)
@@ -195,7 +195,7 @@ async def test_what_grew_from_an_older_canon_is_flagged_in_page_branch_journey_a
 
 
 async def test_the_ring_is_told_as_it_was(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         await written(here, **at(SECOND, anchor=SECOND))
         await revise(here.system, 2, changed=None, dropped=1)
         path = "/api/v1/journey/reader"
@@ -206,7 +206,7 @@ async def test_the_ring_is_told_as_it_was(tmp_path: Path):
 
 
 async def test_a_journey_without_a_book_stands_nowhere(tmp_path: Path):
-    async with house_in(tmp_path, book=False) as here:
+    async with gateway_in(tmp_path, book=False) as here:
         assert (await here.client.get("/api/v1/journey/reader")).json()["ring"] is None
         await put_book(here.system)
         told = (await here.client.get("/api/v1/journey/reader")).json()

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.support.house import House, house_in, until
+from tests.support.gateway import GatewayFixture, gateway_in, until
 
 from qdpi.bus.port import Message, Start
 from qdpi.bus.publisher import Publisher
@@ -38,9 +38,9 @@ def assert_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
 
 
 async def test_the_plans_smoke_press_is_taken_and_published_as_it_was_made(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         body = {**SMOKE, "user_intent": "a\tb\nc", "trajectory": "T1", "unknown": 1}
-        answer = await house.client.post(PRESS, json=body)
+        answer = await gateway.client.post(PRESS, json=body)
         assert answer.status_code == 200
         told = answer.json()
         assert told == {
@@ -48,7 +48,7 @@ async def test_the_plans_smoke_press_is_taken_and_published_as_it_was_made(tmp_p
             "event_id": str(UUID(told["event_id"])),
             "request_id": request_id(told["event_id"]),
         }
-        press = await house.hand.presses.get()
+        press = await gateway.generator.presses.get()
         assert isinstance(press, Press)
         assert (press.event_id, press.session_id) == (told["event_id"], SMOKE["session_id"])
         assert (press.symbol_code, press.page_id) == (0, "S01-P0002")
@@ -57,9 +57,9 @@ async def test_the_plans_smoke_press_is_taken_and_published_as_it_was_made(tmp_p
 
 
 async def test_a_press_without_a_locus_is_taken(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        await house.press()
-        press = await house.hand.presses.get()
+    async with gateway_in(tmp_path) as gateway:
+        await gateway.press()
+        press = await gateway.generator.presses.get()
         assert (press.page_id, press.user_intent) == (None, "")
 
 
@@ -68,51 +68,51 @@ async def test_a_press_without_a_locus_is_taken(tmp_path: Path):
     [(255, 255), ("255", 255), ("0x1F", 31), ("an-author:XC", 0), ("LONDON-FOX:zs", 31), ("london fox:zs", 31)],
 )
 async def test_a_symbol_is_taken_in_every_form(tmp_path: Path, given: object, code: int):
-    async with house_in(tmp_path) as house:
-        await house.press(symbol_code=given)
-        press = await house.hand.presses.get()
+    async with gateway_in(tmp_path) as gateway:
+        await gateway.press(symbol_code=given)
+        press = await gateway.generator.presses.get()
         assert isinstance(press, Press)
         assert press.symbol_code == code
 
 
 async def test_a_repeat_with_its_name_is_the_same_event(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        first = await house.press(client_request_id="once")
-        second = await house.press(client_request_id="once", symbol_code=9)
-        other = await house.press(client_request_id="twice")
+    async with gateway_in(tmp_path) as gateway:
+        first = await gateway.press(client_request_id="once")
+        second = await gateway.press(client_request_id="once", symbol_code=9)
+        other = await gateway.press(client_request_id="twice")
         assert first == second == press_id("reader", "press", "once")
         assert other != first
-        assert len(house.hub.waiting.of("reader")) == 2
+        assert len(gateway.hub.waiting.of("reader")) == 2
 
 
 async def test_a_repeat_of_an_answered_press_is_not_published_again(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        press = await house.press(client_request_id="once")
-        assert (await house.hand.presses.get()).event_id == press
-        await house.hand.answer("reader", press)
-        assert await house.press(client_request_id="once") == press
-        following = await house.press()
-        assert (await house.hand.presses.get()).event_id == following
+    async with gateway_in(tmp_path) as gateway:
+        press = await gateway.press(client_request_id="once")
+        assert (await gateway.generator.presses.get()).event_id == press
+        await gateway.generator.answer("reader", press)
+        assert await gateway.press(client_request_id="once") == press
+        following = await gateway.press()
+        assert (await gateway.generator.presses.get()).event_id == following
 
 
 async def test_an_ask_is_published_as_an_ask(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        answer = await house.client.post(
+    async with gateway_in(tmp_path) as gateway:
+        answer = await gateway.client.post(
             ASK, json={"session_id": "reader", "user_intent": "Who lit it?", "client_request_id": "q"}
         )
         told = answer.json()
         assert told == {"ok": True, "event_id": told["event_id"], "request_id": request_id(told["event_id"])}
-        ask = await house.hand.presses.get()
+        ask = await gateway.generator.presses.get()
         assert isinstance(ask, Ask)
         assert (ask.user_intent, ask.page_id, ask.event_id) == ("Who lit it?", None, told["event_id"])
         assert ask.event_id == press_id("reader", "ask", "q")
 
 
 async def test_a_stop_is_published_in_the_name_of_its_session(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        async with house.system.bus.tap([Stop.topic], Start.LATEST) as stops:
+    async with gateway_in(tmp_path) as gateway:
+        async with gateway.system.bus.tap([Stop.topic], Start.LATEST) as stops:
             body = {"session_id": "reader", "event_id": "the-press"}
-            told = [(await house.client.post(STOP, json=body)).json() for _ in range(2)]
+            told = [(await gateway.client.post(STOP, json=body)).json() for _ in range(2)]
             stop = decode(Stop, (await anext(stops)).value)
         assert told[0] == told[1]
         assert told[0] == {"ok": True, "event_id": stop.event_id, "request_id": request_id("the-press")}
@@ -152,11 +152,11 @@ async def test_a_stop_is_published_in_the_name_of_its_session(tmp_path: Path):
 async def test_a_press_that_cannot_be_used_is_refused_with_its_value_and_cause(
     tmp_path: Path, change: dict[str, Any], status: int, code: str, says: str
 ):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         body = {name: value for name, value in {**SMOKE, **change}.items() if value is not ...}
-        told = assert_problem(await house.client.post(PRESS, json=body), status, code)
+        told = assert_problem(await gateway.client.post(PRESS, json=body), status, code)
         assert says in told["detail"]
-        assert house.hub.waiting.of(SMOKE["session_id"]) == set()
+        assert gateway.hub.waiting.of(SMOKE["session_id"]) == set()
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ async def test_a_press_that_cannot_be_used_is_refused_with_its_value_and_cause(
 async def test_a_body_that_is_no_json_object_is_refused(
     tmp_path: Path, content: bytes, type_: str, status: int, code: str | None
 ):
-    async with house_in(tmp_path) as house:
-        answer = await house.client.post(PRESS, content=content, headers={"content-type": type_})
+    async with gateway_in(tmp_path) as gateway:
+        answer = await gateway.client.post(PRESS, content=content, headers={"content-type": type_})
         assert_problem(answer, status, code or answer.json()["code"])
 
 
@@ -197,62 +197,62 @@ async def test_a_body_that_is_no_json_object_is_refused(
     ],
 )
 async def test_an_ask_and_a_stop_are_refused_alike(tmp_path: Path, path: str, body: dict[str, Any], says: str):
-    async with house_in(tmp_path) as house:
-        told = assert_problem(await house.client.post(path, json=body), 422, "invalid_input")
+    async with gateway_in(tmp_path) as gateway:
+        told = assert_problem(await gateway.client.post(path, json=body), 422, "invalid_input")
         assert says in told["detail"]
 
 
 async def test_a_page_of_another_journey_is_no_locus_and_ones_own_is(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        page = (await house.hand.answer("reader", await house.press())).page
+    async with gateway_in(tmp_path) as gateway:
+        page = (await gateway.generator.answer("reader", await gateway.press())).page
         assert page is not None
-        other = await house.client.post(PRESS, json={**SMOKE, "page_id": page.page_id})
+        other = await gateway.client.post(PRESS, json={**SMOKE, "page_id": page.page_id})
         assert_problem(other, 404, "unknown_page")
-        await house.press("reader", page_id=page.page_id)
+        await gateway.press("reader", page_id=page.page_id)
 
 
 async def test_a_page_that_is_committed_and_not_derived_yet_is_a_locus(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        outcome = await house.hand.commit("reader", await house.press(), derive=False)
+    async with gateway_in(tmp_path) as gateway:
+        outcome = await gateway.generator.commit("reader", await gateway.press(), derive=False)
         assert outcome.page is not None
-        assert await house.system.store.page(outcome.page.page_id) is None
-        await house.press("reader", page_id=outcome.page.page_id)
+        assert await gateway.system.store.page(outcome.page.page_id) is None
+        await gateway.press("reader", page_id=outcome.page.page_id)
 
 
 async def test_a_canon_page_that_a_revision_dropped_is_still_a_locus(tmp_path: Path):
-    from tests.support.house import put_book
+    from tests.support.gateway import put_book
 
-    async with house_in(tmp_path) as house:
-        await put_book(house.system, pages_a_section=2, revision=2)
-        await house.press(page_id="S16-P0048")
+    async with gateway_in(tmp_path) as gateway:
+        await put_book(gateway.system, pages_a_section=2, revision=2)
+        await gateway.press(page_id="S16-P0048")
 
 
 async def test_a_journey_has_at_most_its_number_of_presses_waiting(tmp_path: Path):
-    async with house_in(tmp_path, max_waiting=2) as house:
-        first, second = await house.press(), await house.press(client_request_id="b")
+    async with gateway_in(tmp_path, max_waiting=2) as gateway:
+        first, second = await gateway.press(), await gateway.press(client_request_id="b")
         for path in (PRESS, ASK):
-            refused = await house.client.post(
+            refused = await gateway.client.post(
                 path, json={"session_id": "reader", "symbol_code": 0, "user_intent": "more"}
             )
             told = assert_problem(refused, 429, "too_many_waiting")
             assert "2 presses waiting" in told["detail"]
             assert refused.headers["retry-after"] == "1"
-        assert await house.press(client_request_id="b") == second
-        await house.press("another")
-        await house.hand.commit("reader", first)  # told to nobody: the store is asked before a refusal
-        await house.press()
+        assert await gateway.press(client_request_id="b") == second
+        await gateway.press("another")
+        await gateway.generator.commit("reader", first)  # told to nobody: the store is asked before a refusal
+        await gateway.press()
         assert_problem(
-            await house.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0}),
+            await gateway.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0}),
             429,
             "too_many_waiting",
         )
 
 
 async def test_a_press_that_another_gateway_took_counts_too(tmp_path: Path):
-    async with house_in(tmp_path, max_waiting=1) as house, house_in(tmp_path, max_waiting=1) as other:
+    async with gateway_in(tmp_path, max_waiting=1) as gateway, gateway_in(tmp_path, max_waiting=1) as other:
         press = await other.press()
-        await until(lambda: press in house.hub.waiting.of("reader"))
-        refused = await house.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0})
+        await until(lambda: press in gateway.hub.waiting.of("reader"))
+        refused = await gateway.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0})
         assert_problem(refused, 429, "too_many_waiting")
 
 
@@ -277,55 +277,55 @@ def failing_bus(error: Exception):
 
 
 async def test_while_the_bus_is_away_a_press_is_refused_and_nothing_waits(tmp_path: Path):
-    async with house_in(tmp_path, wrap=failing_bus(BusUnavailable("The bus is away."))) as house:
-        answer = await house.client.post(PRESS, json=SMOKE)
+    async with gateway_in(tmp_path, wrap=failing_bus(BusUnavailable("The bus is away."))) as gateway:
+        answer = await gateway.client.post(PRESS, json=SMOKE)
         told = assert_problem(answer, 503, "bus_unavailable")
         assert "Nothing was taken" in told["next_step"]
         assert "event_id" not in told
         assert answer.headers["retry-after"] == "1"
-        assert house.hub.waiting.of(SMOKE["session_id"]) == set()
+        assert gateway.hub.waiting.of(SMOKE["session_id"]) == set()
 
 
 async def test_an_unknown_acknowledgement_gives_the_event_id_and_says_whether_a_retry_is_safe(tmp_path: Path):
-    async with house_in(tmp_path, wrap=failing_bus(PublishUnknown("No answer."))) as house:
-        named = await house.client.post(PRESS, json={**SMOKE, "client_request_id": "c"})
+    async with gateway_in(tmp_path, wrap=failing_bus(PublishUnknown("No answer."))) as gateway:
+        named = await gateway.client.post(PRESS, json={**SMOKE, "client_request_id": "c"})
         told = assert_problem(named, 503, "publish_unknown")
         assert told["event_id"] == press_id(SMOKE["session_id"], "press", "c")
         assert told["request_id"] == request_id(told["event_id"])
         assert "same client_request_id" in told["next_step"]
-        unnamed = assert_problem(await house.client.post(PRESS, json=SMOKE), 503, "publish_unknown")
+        unnamed = assert_problem(await gateway.client.post(PRESS, json=SMOKE), 503, "publish_unknown")
         assert str(UUID(unnamed["event_id"])) == unnamed["event_id"]
         assert "before you press again" in unnamed["next_step"]
 
 
 async def test_a_trace_goes_on_from_the_client_to_the_bus(tmp_path: Path):
-    async with house_in(tmp_path) as house, house.system.bus.tap([Press.topic], Start.LATEST) as presses:
+    async with gateway_in(tmp_path) as gateway, gateway.system.bus.tap([Press.topic], Start.LATEST) as presses:
         trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-        await house.client.post(PRESS, json=SMOKE, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+        await gateway.client.post(PRESS, json=SMOKE, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
         record = await anext(presses)
         assert f"-{trace}-" in (record.header("traceparent") or "")
         assert record.key == SMOKE["session_id"].encode()
 
 
-async def signed_press(house: House, session_id: str) -> Any:
-    return await house.client.post(PRESS, json={**SMOKE, "session_id": session_id})
+async def signed_press(gateway: GatewayFixture, session_id: str) -> Any:
+    return await gateway.client.post(PRESS, json={**SMOKE, "session_id": session_id})
 
 
 async def test_with_a_secret_only_signed_sessions_are_taken_and_the_journey_alone_is_keyed(tmp_path: Path):
-    async with house_in(tmp_path, secret="s3cret") as house:
-        issued = (await house.client.post("/api/v1/session")).json()
+    async with gateway_in(tmp_path, secret="s3cret") as gateway:
+        issued = (await gateway.client.post("/api/v1/session")).json()
         assert issued["signed"] is True
         journey = issued["session_id"].partition(".")[0]
-        assert (await signed_press(house, issued["session_id"])).status_code == 200
-        press = await house.hand.presses.get()
+        assert (await signed_press(gateway, issued["session_id"])).status_code == 200
+        press = await gateway.generator.presses.get()
         assert press.session_id == journey
         for forged in (journey, f"{journey}.", "x", issued["session_id"] + "x"):
-            assert_problem(await signed_press(house, forged), 401, "unauthorized")
+            assert_problem(await signed_press(gateway, forged), 401, "unauthorized")
 
 
 async def test_without_a_secret_a_session_is_an_unguessable_well_formed_id(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        issued = [(await house.client.post("/api/v1/session")).json() for _ in range(2)]
+    async with gateway_in(tmp_path) as gateway:
+        issued = [(await gateway.client.post("/api/v1/session")).json() for _ in range(2)]
         assert [each["signed"] for each in issued] == [False, False]
         assert issued[0]["session_id"] != issued[1]["session_id"]
-        assert (await signed_press(house, issued[0]["session_id"])).status_code == 200
+        assert (await signed_press(gateway, issued[0]["session_id"])).status_code == 200

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.gateway.test_presses import assert_problem
-from tests.support.house import house_in
+from tests.support.gateway import gateway_in
 
 from qdpi.events import Fault, Press
 from qdpi.ids import press_id, request_id
@@ -17,13 +17,13 @@ BRANCH = "/api/v1/branch"
 
 
 async def test_a_run_answers_with_the_page_its_policy_and_its_receipt(tmp_path: Path):
-    async with house_in(tmp_path, answers=True) as house:
-        answer = await house.client.post(
+    async with gateway_in(tmp_path, answers=True) as gateway:
+        answer = await gateway.client.post(
             f"{RUN}/0x00", json={"session_id": "reader", "page_id": "S01-P0002", "user_intent": "on"}
         )
         assert answer.status_code == 200, answer.text
         told = answer.json()
-        outcome = await house.system.store.outcome("reader", told["request_id"])
+        outcome = await gateway.system.store.outcome("reader", told["request_id"])
         assert outcome is not None
         assert told == outcome.public()
         assert {"page_id", "text", "edges", "signals", "validation", "status", "revision"} <= told.keys()
@@ -34,40 +34,40 @@ async def test_a_run_answers_with_the_page_its_policy_and_its_receipt(tmp_path: 
 
 @pytest.mark.parametrize("body", [None, {}, {"user_intent": "on"}])
 async def test_without_a_session_a_run_gets_a_journey_of_its_own(tmp_path: Path, body: Any):
-    async with house_in(tmp_path, answers=True) as house:
-        first = (await house.client.post(f"{RUN}/an-author:XC", json=body)).json()
-        second = (await house.client.post(f"{RUN}/0", json=body)).json()
+    async with gateway_in(tmp_path, answers=True) as gateway:
+        first = (await gateway.client.post(f"{RUN}/an-author:XC", json=body)).json()
+        second = (await gateway.client.post(f"{RUN}/0", json=body)).json()
         assert first["session_id"] != second["session_id"]
         assert (first["seq"], second["seq"]) == (1, 1)
 
 
 async def test_a_fresh_journey_can_be_read_on_with_the_session_that_is_answered(tmp_path: Path):
-    async with house_in(tmp_path, answers=True, secret="s3cret") as house:
-        told = (await house.client.post(f"{RUN}/0")).json()
-        journey = await house.client.get(f"/api/v1/journey/{told['session_id']}")
+    async with gateway_in(tmp_path, answers=True, secret="s3cret") as gateway:
+        told = (await gateway.client.post(f"{RUN}/0")).json()
+        journey = await gateway.client.get(f"/api/v1/journey/{told['session_id']}")
         assert journey.json()["position"] == told["page_id"]
         assert "." in told["session_id"]
 
 
 @pytest.mark.parametrize("code", ["256", "nobody:XC", "-1", "0x100", "1.5"])
 async def test_a_run_of_no_symbol_is_refused(tmp_path: Path, code: str):
-    async with house_in(tmp_path) as house:
-        assert_problem(await house.client.post(f"{RUN}/{code}"), 422, "invalid_symbol")
+    async with gateway_in(tmp_path) as gateway:
+        assert_problem(await gateway.client.post(f"{RUN}/{code}"), 422, "invalid_symbol")
 
 
 async def test_a_run_that_was_answered_is_answered_at_once_from_the_store(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         body = {"session_id": "reader", "client_request_id": "once"}
         press = press_id("reader", "run", "once")
-        outcome = await house.hand.commit("reader", press)
-        answer = await house.client.post(f"{RUN}/0", json=body)
+        outcome = await gateway.generator.commit("reader", press)
+        answer = await gateway.client.post(f"{RUN}/0", json=body)
         assert answer.json() == outcome.public()
-        assert house.hand.presses.empty()
+        assert gateway.generator.presses.empty()
 
 
 async def test_runs_of_one_journey_are_answered_each_with_its_own_page(tmp_path: Path):
-    async with house_in(tmp_path, answers=True) as house:
-        posts = [house.client.post(f"{RUN}/{code}", json={"session_id": "reader"}) for code in range(5)]
+    async with gateway_in(tmp_path, answers=True) as gateway:
+        posts = [gateway.client.post(f"{RUN}/{code}", json={"session_id": "reader"}) for code in range(5)]
         told = [answer.json() for answer in await asyncio.gather(*posts)]
         assert sorted(each["seq"] for each in told) == [1, 2, 3, 4, 5]
         assert len({each["page_id"] for each in told}) == 5
@@ -84,38 +84,38 @@ async def test_runs_of_one_journey_are_answered_each_with_its_own_page(tmp_path:
     ],
 )
 async def test_a_run_that_failed_answers_with_its_error_event_and_seq(tmp_path: Path, code: str, status: int):
-    async with house_in(tmp_path) as house:
-        posting = asyncio.create_task(house.client.post(f"{RUN}/0", json={"session_id": "reader"}))
-        press = await house.hand.presses.get()
+    async with gateway_in(tmp_path) as gateway:
+        posting = asyncio.create_task(gateway.client.post(f"{RUN}/0", json={"session_id": "reader"}))
+        press = await gateway.generator.presses.get()
         fault = Fault(code=code, detail="It went wrong.", next_step="Press again.")
-        await house.hand.answer("reader", press.event_id, fault=fault)
+        await gateway.generator.answer("reader", press.event_id, fault=fault)
         told = assert_problem(await posting, status, code)
         assert (told["detail"], told["next_step"]) == ("It went wrong.", "Press again.")
         assert (told["event_id"], told["seq"]) == (press.event_id, 1)
 
 
 async def test_a_run_that_takes_too_long_answers_504_and_its_press_goes_on(tmp_path: Path):
-    async with house_in(tmp_path, run_timeout=0.1) as house:
+    async with gateway_in(tmp_path, run_timeout=0.1) as gateway:
         body = {"session_id": "reader", "client_request_id": "slow"}
-        told = assert_problem(await house.client.post(f"{RUN}/0", json=body), 504, "outcome_pending")
-        press = await house.hand.presses.get()
+        told = assert_problem(await gateway.client.post(f"{RUN}/0", json=body), 504, "outcome_pending")
+        press = await gateway.generator.presses.get()
         assert told["event_id"] == press.event_id
-        await house.hand.answer("reader", press.event_id)
-        again = await house.client.post(f"{RUN}/0", json=body)
+        await gateway.generator.answer("reader", press.event_id)
+        again = await gateway.client.post(f"{RUN}/0", json=body)
         assert (again.status_code, again.json()["event_id"]) == (200, press.event_id)
 
 
 async def test_a_run_counts_among_the_presses_that_wait(tmp_path: Path):
-    async with house_in(tmp_path, max_waiting=1, run_timeout=0.1) as house:
-        assert (await house.client.post(f"{RUN}/0", json={"session_id": "reader"})).status_code == 504
-        refused = await house.client.post(f"{RUN}/0", json={"session_id": "reader"})
+    async with gateway_in(tmp_path, max_waiting=1, run_timeout=0.1) as gateway:
+        assert (await gateway.client.post(f"{RUN}/0", json={"session_id": "reader"})).status_code == 504
+        refused = await gateway.client.post(f"{RUN}/0", json={"session_id": "reader"})
         assert_problem(refused, 429, "too_many_waiting")
 
 
-async def branch_press(house: Any, path: str, body: Any) -> Press:
-    posting = asyncio.create_task(house.client.post(f"{BRANCH}/{path}", json=body))
-    press = await house.hand.presses.get()
-    await house.hand.answer(press.session_id, press.event_id)
+async def branch_press(gateway: Any, path: str, body: Any) -> Press:
+    posting = asyncio.create_task(gateway.client.post(f"{BRANCH}/{path}", json=body))
+    press = await gateway.generator.presses.get()
+    await gateway.generator.answer(press.session_id, press.event_id)
     answer = await posting
     assert answer.status_code == 200, answer.text
     assert isinstance(press, Press)
@@ -123,15 +123,15 @@ async def branch_press(house: Any, path: str, body: Any) -> Press:
 
 
 async def test_a_branch_without_a_symbol_is_the_loci_own_character_with_receive_parallel(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        press = await branch_press(house, "S08-P0022", None)
+    async with gateway_in(tmp_path) as gateway:
+        press = await branch_press(gateway, "S08-P0022", None)
         assert (press.symbol_code, press.page_id) == (0x7D, "S08-P0022")
         assert press.trajectory is Trajectory.FORK
 
 
 async def test_a_branch_takes_the_symbol_that_is_given(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        press = await branch_press(house, "S08-P0022", {"symbol_code": "london-fox:XP", "user_intent": "away"})
+    async with gateway_in(tmp_path) as gateway:
+        press = await branch_press(gateway, "S08-P0022", {"symbol_code": "london-fox:XP", "user_intent": "away"})
         assert (press.symbol_code, press.user_intent) == (0x11, "away")
 
 
@@ -148,13 +148,13 @@ async def test_a_branch_takes_the_symbol_that_is_given(tmp_path: Path):
 async def test_a_branch_that_cannot_be_made_is_refused(
     tmp_path: Path, path: str, body: dict[str, Any], status: int, code: str
 ):
-    async with house_in(tmp_path) as house:
-        assert_problem(await house.client.post(f"{BRANCH}/{path}", json=body), status, code)
+    async with gateway_in(tmp_path) as gateway:
+        assert_problem(await gateway.client.post(f"{BRANCH}/{path}", json=body), status, code)
 
 
 async def test_a_branch_from_another_journeys_page_is_refused(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        page = (await house.hand.answer("reader", await house.press())).page
+    async with gateway_in(tmp_path) as gateway:
+        page = (await gateway.generator.answer("reader", await gateway.press())).page
         assert page is not None
-        answer = await house.client.post(f"{BRANCH}/{page.page_id}", json={"session_id": "other"})
+        answer = await gateway.client.post(f"{BRANCH}/{page.page_id}", json={"session_id": "other"})
         assert_problem(answer, 404, "unknown_page")

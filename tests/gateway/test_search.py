@@ -13,28 +13,28 @@ from tests.gateway.test_pages import revise, written
 from tests.gateway.test_presses import assert_problem
 from tests.gateway.test_vault import save
 from tests.support import factories
-from tests.support.house import House, house_in
+from tests.support.gateway import GatewayFixture, gateway_in
 
 FIRST = factories.canon_id(1)
 
 
-async def ask(here: House, q: str, **query: Any) -> httpx.Response:
+async def ask(here: GatewayFixture, q: str, **query: Any) -> httpx.Response:
     return await here.client.get("/api/v1/search", params={"q": q, **query})
 
 
-async def search(here: House, q: str, **query: Any) -> dict[str, Any]:
+async def search(here: GatewayFixture, q: str, **query: Any) -> dict[str, Any]:
     answer = await ask(here, q, **query)
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
     return told
 
 
-async def found(here: House, q: str, **query: Any) -> list[str]:
+async def found(here: GatewayFixture, q: str, **query: Any) -> list[str]:
     return [hit["page_id"] for hit in (await search(here, q, **query))["hits"]]
 
 
 async def test_a_page_of_the_book_is_found_with_its_hit_marked(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         text = (await here.client.get(f"/api/v1/page/{FIRST}")).json()["text"]
         word = max(text.split(), key=len).strip(".,“”")
         told = await search(here, word.upper())
@@ -46,7 +46,7 @@ async def test_a_page_of_the_book_is_found_with_its_hit_marked(tmp_path: Path):
 
 
 async def test_ones_own_pages_are_found_as_soon_as_they_are_written_and_by_nobody_else(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         assert await found(here, "zebra", session_id="reader") == []
         mine = await written(here, text="A zebra crossed <b>the</b> bridge.")
         await written(here, "another", text="The zebra of another.")
@@ -65,9 +65,9 @@ async def test_ones_own_pages_are_found_as_soon_as_they_are_written_and_by_nobod
 
 
 async def test_with_a_secret_nobody_searches_in_anothers_journey(tmp_path: Path):
-    async with house_in(tmp_path, secret="s") as here:
+    async with gateway_in(tmp_path, secret="s") as here:
         mine = (await here.client.post("/api/v1/session")).json()["session_id"]
-        await here.hand.answer(mine.partition(".")[0], await here.press(mine), text="A zebra.")
+        await here.generator.answer(mine.partition(".")[0], await here.press(mine), text="A zebra.")
         assert len(await found(here, "zebra", session_id=mine)) == 1
         assert await found(here, "zebra") == []
         for stranger in (mine.partition(".")[0], mine + "x"):
@@ -75,7 +75,7 @@ async def test_with_a_secret_nobody_searches_in_anothers_journey(tmp_path: Path)
 
 
 async def test_the_vault_is_searched_by_text_label_and_notes(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         page = await written(here, text="A zebra.")
         await save(here, page.page_id, label="Stripes at dawn", notes="Ask the keeper.")
         await save(here, FIRST, label="The gate")
@@ -93,14 +93,14 @@ async def test_the_vault_is_searched_by_text_label_and_notes(tmp_path: Path):
 
 
 async def test_scopes_of_ones_own_want_a_session(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         for scope in ("journey", "vault"):
             refused = assert_problem(await ask(here, "door", scope=scope), 422, "invalid_input")
             assert "session_id" in refused["next_step"]
 
 
 async def test_everything_comes_page_by_page_in_the_order_of_the_ring(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         ring = [page["page_id"] for page in (await here.client.get("/api/v1/canon")).json()["ring"]]
         seen, cursor = list[str](), None
         while True:
@@ -115,7 +115,7 @@ async def test_everything_comes_page_by_page_in_the_order_of_the_ring(tmp_path: 
 
 
 async def test_pages_written_meanwhile_make_no_hit_come_twice_or_not_at_all(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         pages = [(await written(here, text="zebra " * (1 + n % 3) + "and words")).page_id for n in range(9)]
         told = await search(here, "zebra", session_id="reader", limit=4)
         seen = [hit["page_id"] for hit in told["hits"]]
@@ -128,7 +128,7 @@ async def test_pages_written_meanwhile_make_no_hit_come_twice_or_not_at_all(tmp_
 
 
 async def test_filters_part_pages_by_section_character_behaviour_trajectory_and_edge(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         assert await found(here, "*", section="2") == [factories.canon_id(n, 2) for n in (4, 5, 6)]
         (before,) = await found(here, "*", edge=factories.canon_id(5, 2))
         assert before == factories.canon_id(4, 2)
@@ -150,7 +150,7 @@ REGEX = "(?:.*[a-z]+)+$|^(a+)+b{2,}\\1?(?<=x)[^\\]]*"
      ("a\x00b", 200), ("\u202edoor", 200), ('"a" ' * 1_000, 200)],
 )  # fmt: skip
 async def test_nothing_everything_and_regular_expressions_are_answered_clearly(tmp_path: Path, q: str, status: int):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         await written(here)
         answer = await ask(here, q, session_id="reader")
         if status == 422:
@@ -166,12 +166,12 @@ async def test_nothing_everything_and_regular_expressions_are_answered_clearly(t
      {"scope": "elsewhere"}, {"behaviour": "QQ"}, {"trajectory": "T9"}],
 )  # fmt: skip
 async def test_a_malformed_question_is_refused(tmp_path: Path, query: dict[str, str]):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         assert_problem(await ask(here, "door", **query), 422, "invalid_input")
 
 
 async def test_a_cursor_is_of_its_own_search_and_journey(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         cursor = (await search(here, "*", limit=1))["next"]
         for other in ({"q": "door"}, {"q": "*", "section": "1"}, {"q": "*", "session_id": "reader"}):
             assert_problem(await ask(here, **other, cursor=cursor), 422, "invalid_input")
@@ -190,13 +190,13 @@ def cursor_of(told: Any) -> str:
     ids=range(12),
 )  # fmt: skip
 async def test_what_nobody_was_given_is_no_cursor(tmp_path: Path, told: Any):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         assert_problem(await ask(here, "*", cursor=cursor_of(told)), 422, "invalid_input")
 
 
 @pytest.mark.parametrize("place", [(1, 10**400), (1, -1), (2, 2**53), (0, float("nan"))])
 async def test_a_cursor_that_was_changed_is_none(tmp_path: Path, place: tuple[int, Any]):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         given = (await search(here, "*", limit=1))["next"]
         told = json.loads(base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)))
         told[place[0]] = place[1]
@@ -204,7 +204,7 @@ async def test_a_cursor_that_was_changed_is_none(tmp_path: Path, place: tuple[in
 
 
 async def test_a_saved_page_that_a_revision_dropped_is_still_found_in_its_vault_alone(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         dropped = factories.canon_id(2)
         title = (await here.client.get(f"/api/v1/page/{dropped}")).json()["title"]
         await save(here, FIRST)
@@ -226,7 +226,7 @@ async def test_a_saved_page_that_a_revision_dropped_is_still_found_in_its_vault_
 
 
 async def test_a_page_is_gone_to_by_its_number_and_a_new_revision_is_searched_as_soon_as_it_is_out(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         told = await search(here, "s1p1")
         assert (told["goto"][0]["page_id"], told["goto"][0]["alike"]) == (FIRST, 100)
         assert await found(here, "otherwise") == []
@@ -235,5 +235,5 @@ async def test_a_page_is_gone_to_by_its_number_and_a_new_revision_is_searched_as
 
 
 async def test_without_a_book_search_says_so(tmp_path: Path):
-    async with house_in(tmp_path, book=False) as here:
+    async with gateway_in(tmp_path, book=False) as here:
         assert_problem(await ask(here, "door"), 503, "no_book")

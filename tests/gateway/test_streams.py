@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 from tests.gateway.test_presses import assert_problem
-from tests.support.house import (
+from tests.support.gateway import (
     PATIENCE,
-    Hand,
     Listener,
+    ScriptedGenerator,
     Sent,
-    house_in,
+    gateway_in,
     listening,
     served,
     system_in,
@@ -59,9 +59,9 @@ async def test_the_first_frame_is_a_status_with_the_journeys_seq(tmp_path: Path)
             headers = client.response.headers
             assert headers["content-type"] == "text/event-stream; charset=utf-8"
             assert (headers["cache-control"], headers["x-accel-buffering"]) == ("no-store", "no")
-        hand = Hand(system)
+        generator = ScriptedGenerator(system)
         for press in "ab":
-            await hand.answer("reader", press)
+            await generator.answer("reader", press)
         async with listening(address, "reader") as client:
             first = await client.next()
             assert (first.event, first.id, first.data["seq"]) == (STATUS, "2", 2)
@@ -69,11 +69,11 @@ async def test_the_first_frame_is_a_status_with_the_journeys_seq(tmp_path: Path)
 
 async def test_outcomes_carry_their_seq_as_id_and_the_event_as_data(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
+        generator = ScriptedGenerator(system)
         async with listening(address, "reader") as client:
             await client.next()
-            written = await hand.answer("reader", "a")
-            failed = await hand.answer("reader", "b", fault=FAULT)
+            written = await generator.answer("reader", "a")
+            failed = await generator.answer("reader", "b", fault=FAULT)
             first, second = await outcomes(client, 2)
             assert (first.event, first.id) == (DONE, "1")
             assert first.data == written.event.model_dump(mode="json")
@@ -85,19 +85,19 @@ async def test_outcomes_carry_their_seq_as_id_and_the_event_as_data(tmp_path: Pa
 
 async def test_neither_after_nor_last_event_id_means_from_now_on(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
-        await hand.answer("reader", "a")
+        generator = ScriptedGenerator(system)
+        await generator.answer("reader", "a")
         async with listening(address, "reader") as client:
             await client.next()
-            await hand.answer("reader", "b")
+            await generator.answer("reader", "b")
             assert (await next_outcome(client)).id == "2"
 
 
 async def test_after_replays_what_follows_and_0_replays_all(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
+        generator = ScriptedGenerator(system)
         for press in "abc":
-            await hand.answer("reader", press)
+            await generator.answer("reader", press)
         for after in range(4):
             async with listening(address, "reader", after) as client:
                 await client.next()
@@ -107,9 +107,9 @@ async def test_after_replays_what_follows_and_0_replays_all(tmp_path: Path):
 
 async def test_last_event_id_wins_over_after(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
+        generator = ScriptedGenerator(system)
         for press in "abc":
-            await hand.answer("reader", press)
+            await generator.answer("reader", press)
         async with listening(address, "reader", 0, last_event_id="2") as client:
             assert (await client.next()).id == "2"
             assert (await next_outcome(client)).id == "3"
@@ -117,47 +117,47 @@ async def test_last_event_id_wins_over_after(tmp_path: Path):
 
 async def test_a_client_from_the_future_goes_on_from_the_newest(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
-        await hand.answer("reader", "a")
+        generator = ScriptedGenerator(system)
+        await generator.answer("reader", "a")
         async with listening(address, "reader", 10) as client:
             assert (await client.next()).id == "1"
-            await hand.answer("reader", "b")
+            await generator.answer("reader", "b")
             assert (await next_outcome(client)).id == "2"
 
 
 @pytest.mark.parametrize("value", ["x", "-1", "1.5", "", "٣", "9" * 30, "0x1"])
 async def test_a_malformed_seq_is_refused(tmp_path: Path, value: str):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         stream = "/api/v1/event/stream"
-        asked = await house.client.get(stream, params={"session_id": "reader", "after": value})
+        asked = await gateway.client.get(stream, params={"session_id": "reader", "after": value})
         assert_problem(asked, 422, "invalid_input")
         header = {b"last-event-id": value.encode()}
-        resumed = await house.client.get(stream, params={"session_id": "reader"}, headers=header)
+        resumed = await gateway.client.get(stream, params={"session_id": "reader"}, headers=header)
         assert_problem(resumed, 422, "invalid_input")
 
 
 async def test_a_stream_without_a_session_or_with_anothers_is_refused(tmp_path: Path):
-    async with house_in(tmp_path, secret="s3cret") as house:
+    async with gateway_in(tmp_path, secret="s3cret") as gateway:
         stream = "/api/v1/event/stream"
-        assert_problem(await house.client.get(stream), 422, "invalid_input")
-        unsigned = await house.client.get(stream, params={"session_id": "reader"})
+        assert_problem(await gateway.client.get(stream), 422, "invalid_input")
+        unsigned = await gateway.client.get(stream, params={"session_id": "reader"})
         assert_problem(unsigned, 401, "unauthorized")
 
 
 async def test_a_stream_tells_only_of_its_own_journey(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
+        generator = ScriptedGenerator(system)
         async with listening(address, "reader") as client:
             await client.next()
-            await hand.write("other", "x", "Not for you", 0)
-            await hand.answer("other", "x")
-            await hand.answer("reader", "a")
+            await generator.publish_delta("other", "x", "Not for you", 0)
+            await generator.answer("other", "x")
+            await generator.answer("reader", "a")
             assert (await client.next()).data["session_id"] == "reader"
 
 
 async def test_a_press_is_told_as_queued_then_its_phases_then_its_text_then_its_page(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, app, _):
-        hand = Hand(system)
+        generator = ScriptedGenerator(system)
         async with listening(address, "reader") as client, httpx.AsyncClient() as poster:
             await client.next()
             body = {"session_id": "reader", "symbol_code": 0}
@@ -166,7 +166,7 @@ async def test_a_press_is_told_as_queued_then_its_phases_then_its_text_then_its_
             queued = await client.next()
             assert (queued.event, queued.id, queued.data["phase"]) == (STATUS, None, "queued")
             assert (queued.data["event_id"], queued.data["request_id"]) == (press, request_id(press))
-            await hand.write("reader", press, "", 0, phase=Phase.PLANNING)
+            await generator.publish_delta("reader", press, "", 0, phase=Phase.PLANNING)
             phase = await client.next()
             assert (phase.event, phase.id) == (STATUS, None)
             assert phase.data == {
@@ -175,24 +175,24 @@ async def test_a_press_is_told_as_queued_then_its_phases_then_its_text_then_its_
                 "press_id": press,
                 "request_id": request_id(press),
             }
-            await hand.write("reader", press, "The door", 0)
+            await generator.publish_delta("reader", press, "The door", 0)
             text = await client.next()
             assert (text.event, text.id) == (DELTA, None)
             assert (text.data["text"], text.data["offset"], text.data["attempt"]) == ("The door", 0, 1)
             assert text.data["request_id"] == request_id(press)
-            await hand.answer("reader", press)
+            await generator.answer("reader", press)
             assert (await client.next()).event == DONE
             assert app.state.gateway.hub.waiting.of("reader") == set()
 
 
 async def test_who_joins_in_the_middle_of_a_page_is_given_its_text_so_far(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
+        generator = ScriptedGenerator(system)
         async with listening(address, "reader") as early, AsyncExitStack() as stack:
             await early.next()
-            await hand.write("reader", "a", "", 0, phase=Phase.WRITING)
-            await hand.write("reader", "a", "The ", 0)
-            await hand.write("reader", "a", "door", 4)
+            await generator.publish_delta("reader", "a", "", 0, phase=Phase.WRITING)
+            await generator.publish_delta("reader", "a", "The ", 0)
+            await generator.publish_delta("reader", "a", "door", 4)
             await early.until(DELTA)
             await early.until(DELTA)
             late = await stack.enter_async_context(listening(address, "reader"))
@@ -201,24 +201,24 @@ async def test_who_joins_in_the_middle_of_a_page_is_given_its_text_so_far(tmp_pa
             caught_up = await late.next()
             assert (caught_up.event, caught_up.id) == (DELTA, None)
             assert (caught_up.data["offset"], caught_up.data["text"]) == (0, "The door")
-            await hand.write("reader", "a", " stood", 8)
+            await generator.publish_delta("reader", "a", " stood", 8)
             assert (await late.next()).data["text"] == " stood"
-            await hand.answer("reader", "a")
+            await generator.answer("reader", "a")
             assert (await late.next()).event == DONE
 
 
 async def test_nothing_of_an_older_attempt_is_told_after_a_newer_one(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
+        generator = ScriptedGenerator(system)
         async with listening(address, "reader") as client:
             await client.next()
-            await hand.write("reader", "a", "The ", 0, attempt=1)
-            await hand.write("reader", "a", "A ", 0, attempt=2)
-            await hand.write("reader", "a", "door", 4, attempt=1)
-            await hand.write("reader", "a", "gate", 2, attempt=2)
-            await hand.answer("reader", "a")
-            await hand.write("reader", "a", " late", 6, attempt=2)
-            await hand.answer("reader", "b")
+            await generator.publish_delta("reader", "a", "The ", 0, attempt=1)
+            await generator.publish_delta("reader", "a", "A ", 0, attempt=2)
+            await generator.publish_delta("reader", "a", "door", 4, attempt=1)
+            await generator.publish_delta("reader", "a", "gate", 2, attempt=2)
+            await generator.answer("reader", "a")
+            await generator.publish_delta("reader", "a", " late", 6, attempt=2)
+            await generator.answer("reader", "b")
             heard = [await client.next() for _ in range(5)]
             assert [(f.event, f.data.get("attempt"), f.data["text"][:4]) for f in heard[:3]] == [
                 (DELTA, 1, "The "),
@@ -230,30 +230,30 @@ async def test_nothing_of_an_older_attempt_is_told_after_a_newer_one(tmp_path: P
 
 async def test_outcomes_published_twice_and_out_of_order_are_told_once_and_in_order(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
+        generator = ScriptedGenerator(system)
         async with listening(address, "reader") as client:
             await client.next()
-            first = await hand.commit("reader", "a")
-            second = await hand.commit("reader", "b")
-            third = await hand.commit("reader", "c")
+            first = await generator.commit("reader", "a")
+            second = await generator.commit("reader", "b")
+            third = await generator.commit("reader", "c")
             for outcome in (second, first, second, third, third):
-                await hand.tell(outcome)
-            await hand.answer("reader", "d")
+                await generator.publish(outcome)
+            await generator.answer("reader", "d")
             assert [frame.id for frame in await outcomes(client, 4)] == ["1", "2", "3", "4"]
 
 
 async def test_an_outcome_whose_page_cannot_be_read_yet_waits_until_it_is_told(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
-        await hand.answer("reader", "a")
-        underived = await hand.commit("reader", "b", derive=False)
+        generator = ScriptedGenerator(system)
+        await generator.answer("reader", "a")
+        underived = await generator.commit("reader", "b", derive=False)
         async with listening(address, "reader", 0) as client, httpx.AsyncClient() as reader:
             await client.next()
             assert (await next_outcome(client)).id == "1"
-            await hand.write("reader", "c", "on", 0)
+            await generator.publish_delta("reader", "c", "on", 0)
             assert (await client.next()).event == DELTA
-            await hand.derive(underived)
-            await hand.tell(underived)
+            await generator.derive(underived)
+            await generator.publish(underived)
             told = await next_outcome(client)
             assert told.id == "2"
             page = await reader.get(f"http://{address}/api/v1/page/{told.data['page_id']}")
@@ -262,16 +262,16 @@ async def test_an_outcome_whose_page_cannot_be_read_yet_waits_until_it_is_told(t
 
 async def test_a_client_that_is_cut_after_every_frame_is_told_each_seq_once_and_in_order(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand, total = Hand(system), 8
+        generator, total = ScriptedGenerator(system), 8
         told: list[str] = []
         last_id: str | None = None
 
         async def write() -> None:
             for number in range(total):
                 press = f"press-{number}"
-                await hand.write("reader", press, "Some ", 0)
-                await hand.write("reader", press, "text", 5)
-                await hand.answer("reader", press, fault=FAULT if number % 3 == 1 else None)
+                await generator.publish_delta("reader", press, "Some ", 0)
+                await generator.publish_delta("reader", press, "text", 5)
+                await generator.answer("reader", press, fault=FAULT if number % 3 == 1 else None)
 
         frames_taken = 1
         async with listening(address, "reader") as client:
@@ -293,9 +293,9 @@ async def test_a_client_that_is_cut_after_every_frame_is_told_each_seq_once_and_
 
 async def test_a_client_cut_at_every_frame_of_a_replay_misses_nothing(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
+        generator = ScriptedGenerator(system)
         for press in "abcd":
-            await hand.answer("reader", press)
+            await generator.answer("reader", press)
         for cut in range(1, 6):
             async with listening(address, "reader", 0) as client:
                 before = [await client.next() for _ in range(cut)]
@@ -311,7 +311,7 @@ async def test_any_gateway_serves_any_journey(tmp_path: Path):
     async with AsyncExitStack() as stack:
         systems = [await stack.enter_async_context(system_in(tmp_path)) for _ in range(2)]
         addresses = [(await stack.enter_async_context(served(system)))[0] for system in systems]
-        hand = Hand(systems[0])
+        generator = ScriptedGenerator(systems[0])
         one = await stack.enter_async_context(listening(addresses[0], "reader"))
         two = await stack.enter_async_context(listening(addresses[1], "reader"))
         assert [(await one.next()).id, (await two.next()).id] == ["0", "0"]
@@ -320,10 +320,10 @@ async def test_any_gateway_serves_any_journey(tmp_path: Path):
         posted = await poster.post(f"http://{addresses[1]}/api/v1/event/ui/symbol", json=body)
         press = posted.json()["event_id"]
         assert (await one.next()).data["event_id"] == press
-        await hand.answer("reader", press)
+        await generator.answer("reader", press)
         first = await next_outcome(one)
         assert (await next_outcome(two)).data == first.data
-        await Hand(systems[1]).answer("reader", "b")
+        await ScriptedGenerator(systems[1]).answer("reader", "b")
         resumed = await stack.enter_async_context(listening(addresses[1], "reader", last_event_id=first.id))
         assert [(await next_outcome(resumed)).id, (await next_outcome(one)).id] == ["2", "2"]
 
@@ -345,19 +345,19 @@ async def test_a_slow_client_is_cut_and_others_are_told_all_without_waiting_for_
         served(system, queue_limit=16) as (address, app, server),
         listening(address, "reader") as client,
     ):
-        hub, hand = app.state.gateway.hub, Hand(system)
+        hub, generator = app.state.gateway.hub, ScriptedGenerator(system)
         await client.next()
         with slow_client(address, "/api/v1/event/stream?session_id=reader"):
             await until(lambda: len(hub._followers["reader"]) == 2)
             offset, piece = 0, "x" * 60_000
-            await hand.write("reader", "a", "begin", 0)
+            await generator.publish_delta("reader", "a", "begin", 0)
             while not any(follower.overflowed for follower in hub._followers["reader"]):
                 press = f"big-{offset}"
-                await hand.write("reader", press, piece, 0)
+                await generator.publish_delta("reader", press, piece, 0)
                 assert (await client.until(DELTA)).data["text"]
                 offset += 1
             await until(lambda: system.metrics.dropped._value.get())
-            await hand.answer("reader", "a")
+            await generator.answer("reader", "a")
             assert (await next_outcome(client)).id == "1"
             assert system.metrics.dropped._value.get() == 1
             server.drop_undrained()
@@ -461,10 +461,10 @@ async def test_what_was_told_while_the_bus_was_away_is_read_from_the_store(tmp_p
 
     async with system_in(tmp_path) as whole:
         bus: Any = Interrupted(whole.bus)
-        system, hand = replace(whole, bus=bus), Hand(whole)
+        system, generator = replace(whole, bus=bus), ScriptedGenerator(whole)
         async with served(system) as (address, app, _), listening(address, "reader") as client:
             await client.next()
-            await hand.answer("reader", "a")
+            await generator.answer("reader", "a")
             assert (await next_outcome(client)).id == "1"
             bus.away.set()
             await until(lambda: app.state.gateway.hub.away_since)
@@ -472,12 +472,12 @@ async def test_what_was_told_while_the_bus_was_away_is_read_from_the_store(tmp_p
                 ready = await asker.get(f"http://{address}/readyz")
                 assert ready.status_code == 503
                 assert ready.json()["parts"]["bus"]["since"]
-            await hand.answer("reader", "b")
-            await hand.answer("reader", "c")
+            await generator.answer("reader", "b")
+            await generator.answer("reader", "c")
             bus.away.clear()
             bus.back.set()
             assert [frame.id for frame in await outcomes(client, 2)] == ["2", "3"]
-            await hand.answer("reader", "d")
+            await generator.answer("reader", "d")
             assert (await next_outcome(client)).id == "4"
 
 
@@ -485,18 +485,18 @@ async def test_bytes_that_are_no_event_do_not_stop_the_streams(tmp_path: Path):
     from qdpi.bus.port import Message
 
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
+        generator = ScriptedGenerator(system)
         async with listening(address, "reader") as client:
             await client.next()
             for garbage in (b"", b"\xff", b"{}", b'{"session_id": 5}', None):
                 for topic in ("gibsey.generate.page.done", "gibsey.ui.symbol"):
                     await system.bus.publish(Message(topic, b"reader", garbage))
-            await hand.answer("reader", "a")
+            await generator.answer("reader", "a")
             assert (await next_outcome(client)).id == "1"
 
 
 def test_a_frame_is_one_line_of_json_whatever_the_text():
-    from tests.support.house import delta
+    from tests.support.gateway import delta
 
     from qdpi.gateway.streams.frames import delta_frame
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 from tests.gateway.test_presses import assert_problem
-from tests.support.house import house_in
+from tests.support.gateway import gateway_in
 
 from qdpi.gateway.middleware import BODY_LIMIT, SECURITY_HEADERS
 from qdpi.system import System
@@ -22,8 +22,8 @@ PATHS = ["/", "/healthz", "/api/v1/canon", "/api/v1/symbols/0/glyph.svg", "/nowh
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_every_answer_has_a_request_id_and_the_security_headers(tmp_path: Path, path: str):
-    async with house_in(tmp_path) as house:
-        answer = await house.client.get(path)
+    async with gateway_in(tmp_path) as gateway:
+        answer = await gateway.client.get(path)
         assert answer.headers["x-request-id"]
         assert SECURITY_HEADERS.keys() <= answer.headers.keys()
         assert answer.headers["referrer-policy"] == "no-referrer"
@@ -32,31 +32,31 @@ async def test_every_answer_has_a_request_id_and_the_security_headers(tmp_path: 
 
 
 async def test_a_clients_own_request_id_is_kept_where_it_is_well_formed(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        kept = await house.client.get("/nowhere", headers={"x-request-id": "mine-1"})
+    async with gateway_in(tmp_path) as gateway:
+        kept = await gateway.client.get("/nowhere", headers={"x-request-id": "mine-1"})
         assert kept.headers["x-request-id"] == "mine-1"
         assert kept.json()["instance"] == "urn:gibsey:request:mine-1"
-        odd = await house.client.get("/healthz", headers={"x-request-id": "a b<"})
+        odd = await gateway.client.get("/healthz", headers={"x-request-id": "a b<"})
         assert odd.headers["x-request-id"] != "a b<"
 
 
 async def test_a_path_or_a_method_that_is_not_here_is_a_problem(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        assert_problem(await house.client.get("/api/v1/nowhere"), 404, "not_found")
-        refused = await house.client.get(PRESS)
+    async with gateway_in(tmp_path) as gateway:
+        assert_problem(await gateway.client.get("/api/v1/nowhere"), 404, "not_found")
+        refused = await gateway.client.get(PRESS)
         assert_problem(refused, 405, "method_not_allowed")
         assert refused.headers["allow"] == "POST"
         for method in ("POST", "HEAD", "DELETE"):
-            refused = await house.client.request(method, "/api/v1/event/stream")
+            refused = await gateway.client.request(method, "/api/v1/event/stream")
             assert refused.status_code == 405
             assert refused.headers["allow"] == "GET"
-        assert_problem(await house.client.post("/api/v1/event/stream"), 405, "method_not_allowed")
+        assert_problem(await gateway.client.post("/api/v1/event/stream"), 405, "method_not_allowed")
 
 
 async def test_pages_of_other_sites_are_given_no_leave(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         asked = {"origin": "https://elsewhere.example", "access-control-request-method": "POST"}
-        preflight = await house.client.options(PRESS, headers=asked)
+        preflight = await gateway.client.options(PRESS, headers=asked)
         assert preflight.status_code == 405
         assert "access-control-allow-origin" not in preflight.headers
 
@@ -67,14 +67,14 @@ async def chunks(count: int, size: int = 1 << 16) -> AsyncIterator[bytes]:
 
 
 async def test_a_body_above_the_limit_is_refused_declared_or_not(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         for body in (b"x" * (BODY_LIMIT + 1), chunks(17)):
-            answer = await house.client.post(PRESS, content=body, headers={"content-type": "application/json"})
+            answer = await gateway.client.post(PRESS, content=body, headers={"content-type": "application/json"})
             assert_problem(answer, 413, "body_too_large")
 
 
 async def test_a_body_is_refused_as_soon_as_it_is_too_large(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         received: list[int] = []
         sent: list[Any] = []
 
@@ -90,15 +90,15 @@ async def test_a_body_is_refused_as_soon_as_it_is_too_large(tmp_path: Path):
             "query_string": b"", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
             "server": ("gateway", 80), "client": None, "root_path": "",
         }  # fmt: skip
-        await house.app(scope, receive, send)
+        await gateway.app(scope, receive, send)
         assert len(received) == 3
         assert sent[0]["status"] == 413
 
 
 async def test_a_body_of_the_limit_itself_is_read(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         body = b'{"session_id": "reader", "symbol_code": 0}'.ljust(BODY_LIMIT)
-        answer = await house.client.post(PRESS, content=body, headers={"content-type": "application/json"})
+        answer = await gateway.client.post(PRESS, content=body, headers={"content-type": "application/json"})
         assert answer.status_code == 200
 
 
@@ -114,24 +114,24 @@ def breaking(system: System) -> System:
 
 
 async def test_an_unforeseen_error_is_a_problem_with_its_ids_and_is_logged_once(tmp_path: Path):
-    async with house_in(tmp_path, wrap=breaking) as house:
+    async with gateway_in(tmp_path, wrap=breaking) as gateway:
         with capture_logs() as logs:
-            answer = await house.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0})
+            answer = await gateway.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0})
         told = assert_problem(answer, 500, "error")
         assert "secret inside" not in answer.text
         assert told["event_id"]
         assert told["request_id"] == answer.headers["x-request-id"]
         (logged,) = [line for line in logs if line["event"] == "request_failed"]
         assert (logged["event_id"], logged["request_id"]) == (told["event_id"], told["request_id"])
-        assert house.hub.waiting.of("reader") == set()
+        assert gateway.hub.waiting.of("reader") == set()
 
 
 async def test_a_request_is_one_line_in_the_log_without_a_session_id_in_clear(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         with capture_logs() as logs:
-            press = await house.press("my-own-journey")
-            await house.client.get("/api/v1/journey/my-own-journey")
-            await house.client.get("/api/v1/journey/my-own-journey?at=x")
+            press = await gateway.press("my-own-journey")
+            await gateway.client.get("/api/v1/journey/my-own-journey")
+            await gateway.client.get("/api/v1/journey/my-own-journey?at=x")
         lines = [line for line in logs if line["event"] == "request"]
         assert [(line["route"], line["status"], line["log_level"]) for line in lines] == [
             (PRESS, 200, "info"),
@@ -145,18 +145,18 @@ async def test_a_request_is_one_line_in_the_log_without_a_session_id_in_clear(tm
 
 
 async def test_with_a_secret_the_log_names_the_journey_and_never_its_signature(tmp_path: Path):
-    async with house_in(tmp_path, secret="s3cret") as house:
-        signed = (await house.client.post("/api/v1/session")).json()["session_id"]
+    async with gateway_in(tmp_path, secret="s3cret") as gateway:
+        signed = (await gateway.client.post("/api/v1/session")).json()["session_id"]
         journey, _, signature = signed.partition(".")
         with capture_logs() as logs:
-            await house.press(signed)
+            await gateway.press(signed)
         assert journey in str(logs)
         assert signature not in str(logs)
 
 
 async def test_a_refusal_says_which_request_it_answers(tmp_path: Path):
-    async with house_in(tmp_path) as house, asyncio.timeout(60):
-        answer = await house.client.get("/api/v1/page/nothing")
+    async with gateway_in(tmp_path) as gateway, asyncio.timeout(60):
+        answer = await gateway.client.get("/api/v1/page/nothing")
         assert answer.json()["instance"] == f"urn:gibsey:request:{answer.headers['x-request-id']}"
 
 
@@ -165,41 +165,41 @@ BOOK = "https://book.example"
 
 async def test_pages_of_an_origin_that_is_named_are_given_leave_and_no_others(tmp_path: Path):
     asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
-    async with house_in(tmp_path, cors_origins=f"{BOOK}, https://b.example") as house:
-        preflight = await house.client.options(PRESS, headers={**asked, "origin": BOOK})
+    async with gateway_in(tmp_path, cors_origins=f"{BOOK}, https://b.example") as gateway:
+        preflight = await gateway.client.options(PRESS, headers={**asked, "origin": BOOK})
         assert preflight.status_code == 200
         assert preflight.headers["access-control-allow-origin"] == BOOK
         assert preflight.headers["x-request-id"]
         assert "access-control-allow-credentials" not in preflight.headers
         for path in ("/api/v1/canon", "/api/v1/page/nothing", "/api/v1/event/stream"):
-            told = await house.client.get(path, headers={"origin": BOOK})
+            told = await gateway.client.get(path, headers={"origin": BOOK})
             assert told.headers["access-control-allow-origin"] == BOOK
             assert "x-request-id" in told.headers["access-control-expose-headers"]
         for origin in ("https://c.example", "null", "https://book.example.evil", "http://book.example"):
-            told = await house.client.get("/api/v1/canon", headers={"origin": origin})
+            told = await gateway.client.get("/api/v1/canon", headers={"origin": origin})
             assert "access-control-allow-origin" not in told.headers
-            preflight = await house.client.options(PRESS, headers={**asked, "origin": origin})
+            preflight = await gateway.client.options(PRESS, headers={**asked, "origin": origin})
             assert preflight.status_code == 400
             assert "access-control-allow-origin" not in preflight.headers
 
 
 async def test_what_is_one_readers_alone_is_kept_by_no_cache(tmp_path: Path):
-    async with house_in(tmp_path) as house:
-        assert (await house.client.get("/api/v1/journey/reader")).headers["cache-control"] == "no-store"
-        assert "no-store" not in (await house.client.get("/api/v1/canon")).headers["cache-control"]
+    async with gateway_in(tmp_path) as gateway:
+        assert (await gateway.client.get("/api/v1/journey/reader")).headers["cache-control"] == "no-store"
+        assert "no-store" not in (await gateway.client.get("/api/v1/canon")).headers["cache-control"]
 
 
 async def test_a_session_that_is_still_good_is_changed_for_a_new_one_of_the_same_journey(tmp_path: Path):
-    async with house_in(tmp_path, secret="s", session_days=30) as house:
-        first = (await house.client.post("/api/v1/session")).json()
+    async with gateway_in(tmp_path, secret="s", session_days=30) as gateway:
+        first = (await gateway.client.post("/api/v1/session")).json()
         assert first["signed"] is True
-        assert first["expires_at"] > f"{house.system.now() + timedelta(days=29):%Y-%m-%d}"
-        again = (await house.client.post("/api/v1/session", json={"session_id": first["session_id"]})).json()
+        assert first["expires_at"] > f"{gateway.system.now() + timedelta(days=29):%Y-%m-%d}"
+        again = (await gateway.client.post("/api/v1/session", json={"session_id": first["session_id"]})).json()
         assert again["session_id"].partition(".")[0] == first["session_id"].partition(".")[0]
-        other = (await house.client.post("/api/v1/session", json={})).json()
+        other = (await gateway.client.post("/api/v1/session", json={})).json()
         assert other["session_id"].partition(".")[0] != first["session_id"].partition(".")[0]
         for bad in ("x", first["session_id"] + "x", "j.0."):
-            assert_problem(await house.client.post("/api/v1/session", json={"session_id": bad}), 401, "unauthorized")
+            assert_problem(await gateway.client.post("/api/v1/session", json={"session_id": bad}), 401, "unauthorized")
 
 
 async def test_a_session_whose_time_is_over_opens_nothing(tmp_path: Path):
@@ -208,15 +208,15 @@ async def test_a_session_whose_time_is_over_opens_nothing(tmp_path: Path):
     def ageing(system: System) -> System:
         return replace(system, now=lambda: system.now() + late[0])
 
-    async with house_in(tmp_path, secret="s", session_days=1, wrap=ageing) as house:
-        session = (await house.client.post("/api/v1/session")).json()["session_id"]
-        assert (await house.client.get(f"/api/v1/journey/{session}")).status_code == 200
+    async with gateway_in(tmp_path, secret="s", session_days=1, wrap=ageing) as gateway:
+        session = (await gateway.client.post("/api/v1/session")).json()["session_id"]
+        assert (await gateway.client.get(f"/api/v1/journey/{session}")).status_code == 200
         late[0] = timedelta(days=1)
         for answer in (
-            await house.client.get(f"/api/v1/journey/{session}"),
-            await house.client.get(f"/api/v1/event/stream?session_id={session}"),
-            await house.client.post(PRESS, json={"session_id": session, "symbol_code": 0}),
-            await house.client.post("/api/v1/event/stop", json={"session_id": session, "event_id": "e"}),
-            await house.client.post("/api/v1/session", json={"session_id": session}),
+            await gateway.client.get(f"/api/v1/journey/{session}"),
+            await gateway.client.get(f"/api/v1/event/stream?session_id={session}"),
+            await gateway.client.post(PRESS, json={"session_id": session, "symbol_code": 0}),
+            await gateway.client.post("/api/v1/event/stop", json={"session_id": session, "event_id": "e"}),
+            await gateway.client.post("/api/v1/session", json={"session_id": session}),
         ):
             assert_problem(answer, 401, "session_expired")

@@ -1,4 +1,4 @@
-from tests.support.house import delta
+from tests.support.gateway import delta
 
 from qdpi.events import Phase
 from qdpi.gateway.streams.texts_in_flight import PAGE_ITSELF, RunningTexts

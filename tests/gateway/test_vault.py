@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.gateway.test_presses import assert_problem
 from tests.support import factories
-from tests.support.house import House, house_in
+from tests.support.gateway import GatewayFixture, gateway_in
 
 from qdpi.bus.port import Start
 from qdpi.events import ABOUT_HEADERS, VaultChange, decode
@@ -25,7 +25,7 @@ from qdpi.store.rows import VaultEntry
 FIRST, SECOND, THIRD = (factories.canon_id(n) for n in (1, 2, 3))
 
 
-async def save(here: House, page: str, journey: str = "reader", **body: Any) -> dict[str, Any]:
+async def save(here: GatewayFixture, page: str, journey: str = "reader", **body: Any) -> dict[str, Any]:
     answer = await here.client.post(f"/api/v1/vault/{journey}", json={"page_id": page, **body})
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
@@ -33,26 +33,26 @@ async def save(here: House, page: str, journey: str = "reader", **body: Any) -> 
     return told
 
 
-async def unsave(here: House, page: str, journey: str = "reader", **query: str) -> dict[str, Any]:
+async def unsave(here: GatewayFixture, page: str, journey: str = "reader", **query: str) -> dict[str, Any]:
     answer = await here.client.delete(f"/api/v1/vault/{journey}/{page}", params=query)
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
     return told
 
 
-async def vault(here: House, journey: str = "reader", **query: Any) -> dict[str, Any]:
+async def vault(here: GatewayFixture, journey: str = "reader", **query: Any) -> dict[str, Any]:
     answer = await here.client.get(f"/api/v1/vault/{journey}", params=query)
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
     return told
 
 
-async def pages(here: House, journey: str = "reader", **query: Any) -> list[str]:
+async def pages(here: GatewayFixture, journey: str = "reader", **query: Any) -> list[str]:
     return [entry["page_id"] for entry in (await vault(here, journey, **query))["entries"]]
 
 
 async def test_a_page_that_was_saved_is_in_the_vault_as_soon_as_that_is_answered(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         told = await save(here, FIRST, label="The beginning", notes="Read\nagain.")
         assert (told["page_id"], told["saved"], told["recorded"]) == (FIRST, True, True)
         (entry,) = (await vault(here))["entries"]
@@ -70,7 +70,7 @@ async def test_a_page_that_was_saved_is_in_the_vault_as_soon_as_that_is_answered
 
 async def test_a_change_goes_through_the_log_under_the_journeys_key(tmp_path: Path):
     async with (
-        house_in(tmp_path) as here,
+        gateway_in(tmp_path) as here,
         here.system.bus.tap([VaultChange.topic], Start.LATEST) as records,
     ):
         heard = aiter(records)
@@ -94,7 +94,7 @@ async def test_a_change_goes_through_the_log_under_the_journeys_key(tmp_path: Pa
 
 async def test_what_the_recorder_then_records_changes_nothing(tmp_path: Path):
     async with (
-        house_in(tmp_path) as here,
+        gateway_in(tmp_path) as here,
         here.system.bus.tap([VaultChange.topic], Start.LATEST) as records,
     ):
         heard = aiter(records)
@@ -110,7 +110,7 @@ async def test_what_the_recorder_then_records_changes_nothing(tmp_path: Path):
 
 
 async def test_a_label_left_out_stays_and_an_empty_one_is_taken_off(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         await save(here, FIRST, label="mine", notes="n")
         assert (await save(here, FIRST))["entry"]["label"] == "mine"
         told = await save(here, FIRST, label="")
@@ -120,7 +120,7 @@ async def test_a_label_left_out_stays_and_an_empty_one_is_taken_off(tmp_path: Pa
 async def test_a_repeat_with_the_same_client_id_is_the_same_change_whatever_its_body_and_whatever_came_between(
     tmp_path: Path,
 ):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         first = await save(here, FIRST, label="one", client_request_id="c")
         assert first["event_id"] == press_id("reader", "vault", "c")
         again = await save(here, SECOND, label="two", client_request_id="c")
@@ -135,7 +135,7 @@ async def test_a_repeat_with_the_same_client_id_is_the_same_change_whatever_its_
 
 
 async def test_two_bodies_under_one_client_id_that_reach_the_log_both_count_as_the_first(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         first = change(1, FIRST, "saved", label="first")
         second = first.model_copy(update={"ts": factories.at(9), "label": "second", "page_id": SECOND})
         for each in (first, second, first):
@@ -144,14 +144,14 @@ async def test_two_bodies_under_one_client_id_that_reach_the_log_both_count_as_t
 
 
 async def test_a_page_that_is_not_in_the_vault_stays_out(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         assert (await unsave(here, FIRST))["saved"] is False
         assert await pages(here) == []
 
 
 async def test_one_resumes_from_a_saved_page(tmp_path: Path):
-    async with house_in(tmp_path) as here:
-        page = (await here.hand.answer("reader", await here.press())).page
+    async with gateway_in(tmp_path) as here:
+        page = (await here.generator.answer("reader", await here.press())).page
         assert page is not None
         told = await save(here, page.page_id, label="here")
         assert told["entry"]["title"] == page.title
@@ -159,15 +159,15 @@ async def test_one_resumes_from_a_saved_page(tmp_path: Path):
 
 
 async def test_nobody_saves_anothers_page_nor_into_anothers_vault(tmp_path: Path):
-    async with house_in(tmp_path) as here:
-        page = (await here.hand.answer("reader", await here.press())).page
+    async with gateway_in(tmp_path) as here:
+        page = (await here.generator.answer("reader", await here.press())).page
         assert page is not None
         other = await here.client.post("/api/v1/vault/another", json={"page_id": page.page_id})
         assert_problem(other, 404, "unknown_page")
         assert_problem(await here.client.delete(f"/api/v1/vault/another/{page.page_id}"), 404, "unknown_page")
         await save(here, page.page_id)
         assert await pages(here, "another") == []
-    async with house_in(tmp_path / "signed", secret="s") as here:
+    async with gateway_in(tmp_path / "signed", secret="s") as here:
         mine = (await here.client.post("/api/v1/session")).json()["session_id"]
         await save(here, FIRST, mine)
         for stranger in (mine.partition(".")[0], mine[:-3] + "abc", "x.0.y"):
@@ -195,14 +195,14 @@ async def test_nobody_saves_anothers_page_nor_into_anothers_vault(tmp_path: Path
     ],
 )
 async def test_what_cannot_be_saved_is_refused_and_nothing_changes(tmp_path: Path, body: Any, status: int, code: str):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         assert_problem(await here.client.post("/api/v1/vault/reader", json=body), status, code)
         assert await pages(here) == []
 
 
 @pytest.mark.parametrize("query", ["after=x", "after=1", "limit=0", "limit=1001", "at=x", "at=1", "at=2099-01-01"])
 async def test_a_malformed_question_is_refused(tmp_path: Path, query: str):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         assert_problem(await here.client.get(f"/api/v1/vault/reader?{query}"), 422, "invalid_input")
 
 
@@ -212,9 +212,10 @@ def change(seconds: float, page: str, action: Any, **more: Any) -> VaultChange:
 
 
 async def test_a_past_moment_shows_the_vault_as_it_was_by_seq_and_by_time(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         done = [
-            await here.hand.answer("reader", await here.press(), created_at=factories.at(n * 10)) for n in (1, 2, 3)
+            await here.generator.answer("reader", await here.press(), created_at=factories.at(n * 10))
+            for n in (1, 2, 3)
         ]
         store = here.system.store
         for each in (
@@ -260,7 +261,7 @@ def test_the_fold_of_the_log_is_the_vault_of_the_store_in_whatever_order_changes
                for number, (at, page, action) in enumerate(made)]  # fmt: skip
 
     async def compare() -> None:
-        async with house_in(tmp_path_factory.mktemp("fold"), book=False) as here:
+        async with gateway_in(tmp_path_factory.mktemp("fold"), book=False) as here:
             store = here.system.store
             for each in chance.sample(changes, len(changes)):
                 await record_event(each, store)
@@ -278,7 +279,7 @@ def test_the_fold_of_the_log_is_the_vault_of_the_store_in_whatever_order_changes
 
 
 async def test_a_vault_of_10_000_pages_is_read_in_pages_each_entry_once(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         entries = [
             VaultEntry(session_id="reader", page_id=f"p-{n:05d}", saved_at=moment(n), event_id=f"e-{n:05d}")
             for n in range(10_000)
@@ -304,7 +305,7 @@ def moment(number: int) -> datetime:
 
 
 async def test_paging_goes_on_where_it_was_when_entries_come_and_go_meanwhile(tmp_path: Path):
-    async with house_in(tmp_path) as here:
+    async with gateway_in(tmp_path) as here:
         for page in (FIRST, SECOND, THIRD):
             await save(here, page)
         told = await vault(here, limit=2)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import pytest
-from tests.support.house import PATIENCE, Hand, house_in, served, system_in, until
+from tests.support.gateway import PATIENCE, ScriptedGenerator, gateway_in, served, system_in, until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -41,16 +41,16 @@ async def frame(client: ClientConnection) -> dict[str, Any]:
 
 async def test_frames_are_json_with_event_id_and_data_and_the_streams_payloads(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
-        hand = Hand(system)
-        await hand.answer("reader", "a")
+        generator = ScriptedGenerator(system)
+        await generator.answer("reader", "a")
         async with following(address, "?session_id=reader") as client:
             greeting = await frame(client)
             assert (greeting["event"], greeting["id"], greeting["data"]["seq"]) == ("status", 1, 1)
-            await hand.write("reader", "b", "The door", 0)
+            await generator.publish_delta("reader", "b", "The door", 0)
             piece = await frame(client)
             assert (piece["event"], piece["id"]) == ("generate.page.delta", None)
             assert (piece["data"]["text"], piece["data"]["request_id"]) == ("The door", request_id("b"))
-            outcome = await hand.answer("reader", "b")
+            outcome = await generator.answer("reader", "b")
             done = await frame(client)
             assert (done["event"], done["id"]) == ("generate.page.done", 2)
             assert done["data"] == outcome.event.model_dump(mode="json")
@@ -59,7 +59,7 @@ async def test_frames_are_json_with_event_id_and_data_and_the_streams_payloads(t
 async def test_after_replays_what_follows(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         for press in "abc":
-            await Hand(system).answer("reader", press)
+            await ScriptedGenerator(system).answer("reader", press)
         async with following(address, "?session_id=reader&after=1") as client:
             assert (await frame(client))["event"] == "status"
             assert [(await frame(client))["id"] for _ in range(2)] == [2, 3]
@@ -143,7 +143,7 @@ async def test_presses_asks_and_stops_are_said_over_it_and_answered(tmp_path: Pa
         assert stopped["data"]["request_id"] == pressed["data"]["request_id"]
         assert decode(Stop, (await anext(heard)).value).press_id == press.event_id
         assert app.state.gateway.hub.waiting.of("reader") == {press.event_id, asked["data"]["event_id"]}
-        await Hand(system).answer("reader", press.event_id)
+        await ScriptedGenerator(system).answer("reader", press.event_id)
         while (told := await frame(client))["event"] != "generate.page.done":
             pass
         assert (told["id"], told["data"]["press_id"]) == (1, press.event_id)
@@ -151,13 +151,13 @@ async def test_presses_asks_and_stops_are_said_over_it_and_answered(tmp_path: Pa
 
 async def test_a_press_said_again_with_the_same_client_id_is_the_same_press(tmp_path: Path):
     async with (
-        house_in(tmp_path) as house,
-        served(house.system) as (address, _, _),
+        gateway_in(tmp_path) as gateway,
+        served(gateway.system) as (address, _, _),
         following(address, "?session_id=reader") as client,
     ):
         said = {"type": "press", "symbol_code": 3, "client_request_id": "c"}
         first, again = await say(client, **said), await say(client, **{**said, "symbol_code": 9})
-        over_http = await house.press(client_request_id="c")
+        over_http = await gateway.press(client_request_id="c")
         assert {first["data"]["event_id"], again["data"]["event_id"]} == {over_http}
 
 
@@ -195,7 +195,7 @@ async def test_what_cannot_be_taken_is_answered_with_a_problem_and_the_stream_go
         assert told["data"]["detail"]
         assert told["data"]["next_step"]
         assert told["data"]["instance"] == "urn:gibsey:request:mine"
-        await Hand(system).answer("reader", "a")
+        await ScriptedGenerator(system).answer("reader", "a")
         assert (await frame(client))["id"] == 1
 
 
@@ -227,14 +227,14 @@ async def test_presses_beyond_those_that_may_wait_are_refused_over_it_too(tmp_pa
 
 
 async def test_with_a_secret_one_presses_only_in_ones_own_journey_and_only_while_its_time_lasts(tmp_path: Path):
-    async with house_in(tmp_path, secret="s", session_days=1) as house, served(house.system) as (address, app, _):
-        mine = (await house.client.post("/api/v1/session")).json()["session_id"]
+    async with gateway_in(tmp_path, secret="s", session_days=1) as gateway, served(gateway.system) as (address, app, _):
+        mine = (await gateway.client.post("/api/v1/session")).json()["session_id"]
         async with following(address, f"?session_id={mine}") as client:
             told = await say(client, type="press", symbol_code=0, session_id=mine.partition(".")[0])
             assert told["data"]["code"] == "invalid_session"
             assert (await say(client, type="press", symbol_code=0, session_id=mine))["event"] == "accepted"
             app.state.gateway.sessions.__class__.now.__set__(
-                app.state.gateway.sessions, lambda: house.system.now() + timedelta(days=2)
+                app.state.gateway.sessions, lambda: gateway.system.now() + timedelta(days=2)
             )
             assert (await say(client, type="press", symbol_code=0))["data"]["code"] == "session_expired"
 
@@ -251,7 +251,7 @@ async def test_a_page_of_an_origin_that_is_named_may_follow(tmp_path: Path):
 
 
 async def test_of_a_client_that_was_cut_nothing_more_is_taken(tmp_path: Path):
-    async with house_in(tmp_path) as house:
+    async with gateway_in(tmp_path) as gateway:
         said = iter(["press", "press", "press", None])
         subscription = Subscription("reader", 2)
 
@@ -262,11 +262,11 @@ async def test_of_a_client_that_was_cut_nothing_more_is_taken(tmp_path: Path):
                 return {"type": "websocket.receive", "text": json.dumps({"type": next(said), "symbol_code": 0})}
 
         mute: Any = Mute()
-        gateway = house.app.state.gateway
-        assert await _hear_until_left(mute, gateway, Exchange("r", "here"), subscription) is False
+        parts = gateway.app.state.gateway
+        assert await _hear_until_left(mute, parts, Exchange("r", "here"), subscription) is False
         assert subscription.overflowed
         assert next(said) is None
-        assert len(house.hub.waiting.of("reader")) == 3
+        assert len(gateway.hub.waiting.of("reader")) == 3
 
 
 async def test_a_client_that_leaves_is_forgotten(tmp_path: Path):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import dspy
 import pytest
-from tests.support.house import until
+from tests.support.gateway import until
 
 from qdpi.errors import ModelUnreachable
 from qdpi.language.completion import Completion, complete

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.house import brisk
+from tests.support.gateway import brisk
 
 from qdpi.bootstrap import build_system
 from qdpi.errors import BusUnavailable, InvalidSetting

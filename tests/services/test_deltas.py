@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from tests.support import factories
-from tests.support.house import until
+from tests.support.gateway import until
 
 from qdpi.errors import BusUnavailable, StoreUnavailable
 from qdpi.events import PageDelta, Phase

@@ -15,7 +15,7 @@ import pytest
 from tests.support import factories
 from tests.support.books import another, changed, without
 from tests.support.flow import EMBEDDER
-from tests.support.house import brisk
+from tests.support.gateway import brisk
 
 from qdpi.bootstrap import build_system, opened
 from qdpi.canon import own_book, read_book

@@ -1,4 +1,4 @@
-"""A reader at a served gateway, whose pages the test's own hand writes."""
+"""A reader at a served gateway, with a scripted page generator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from tests.support.house import PATIENCE, Hand, background, served, system_in, until
+from tests.support.gateway import PATIENCE, ScriptedGenerator, background, served, system_in, until
 
 from qdpi.client import Client
 from qdpi.events import Ask, Press
@@ -25,15 +25,15 @@ from qdpi.terminal.reader import Reading
 
 @dataclass
 class Desk:
-    """A gateway with the hand that writes for it, and a client."""
+    """A gateway's scripted page generator, and a client."""
 
-    hand: Hand
+    generator: ScriptedGenerator
     client: Client
     session_id: str = "alice"
 
     async def pressed(self) -> Press | Ask:
         """Wait for the next press."""
-        return await self.hand.presses.get()
+        return await self.generator.presses.get()
 
 
 @asynccontextmanager
@@ -43,13 +43,13 @@ async def desk_in(directory: Path, **options: Any) -> AsyncIterator[Desk]:
         system_in(directory) as system,
         served(system, **options) as (address, _, _),
     ):
-        hand, heard = Hand(system), asyncio.Event()
+        generator, heard = ScriptedGenerator(system), asyncio.Event()
         async with (
-            background(hand.hear(heard)),
+            background(generator.receive_presses(heard)),
             Client(f"http://{address}", backoff=Backoff(first=0.001, most=0.01)) as client,
         ):
             await heard.wait()
-            yield Desk(hand, client)
+            yield Desk(generator, client)
 
 
 class LinesAtWork:

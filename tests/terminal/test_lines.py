@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.support.house import background
+from tests.support.gateway import background
 from tests.terminal.conftest import LinesAtWork, desk_in
 
 from qdpi.events import Ask, Fault, Press
@@ -24,10 +24,10 @@ async def test_a_script_reads_presses_and_ends_with_its_input(tmp_path: Path):
             assert isinstance(press, Press)
             assert (press.symbol_code, press.page_id, press.user_intent) == (0x1F, "S01-P0002", "Who?")
             assert press.trajectory is Trajectory.FORK
-            await desk.hand.answer("alice", press.event_id, text="The page that the hand wrote.")
+            await desk.generator.answer("alice", press.event_id, text="The page that the generator wrote.")
             await at_work.prints("1 written")
     assert at_work.printed.index("S01-P0001") < at_work.printed.index("S01-P0002")
-    assert at_work.printed.index("The page that the hand wrote.") < at_work.printed.index("1 written")
+    assert at_work.printed.index("The page that the generator wrote.") < at_work.printed.index("1 written")
     assert at_work.reader.refused == 0
 
 
@@ -39,10 +39,10 @@ async def test_a_command_waits_for_the_page_but_stop_does_not(tmp_path: Path):
         reading = asyncio.create_task(at_work.reader.run())
         asked = await desk.pressed()
         assert isinstance(asked, Ask)
-        stopped = await stop_of(desk.hand.system)
+        stopped = await stop_of(desk.generator.system)
         assert stopped == asked.event_id
         assert "written ·" not in at_work.printed
-        await desk.hand.answer("alice", asked.event_id, fault=FAULT.model_copy(update={"code": "stopped"}))
+        await desk.generator.answer("alice", asked.event_id, fault=FAULT.model_copy(update={"code": "stopped"}))
         await reading
     assert "No page: Nothing came. Press again." in at_work.printed
     assert at_work.printed.index("No page") < at_work.printed.index("0 written")
@@ -77,11 +77,11 @@ async def test_pieces_are_typed_as_they_come_and_a_seen_page_is_not_printed_twic
         at_work.type("press 0")
         async with background(at_work.reader.run()):
             press = await desk.pressed()
-            await desk.hand.write("alice", press.event_id, "The door was op", 0)
+            await desk.generator.publish_delta("alice", press.event_id, "The door was op", 0)
             await at_work.prints("The door was")
-            await desk.hand.write("alice", press.event_id, "en all night.", 15)
+            await desk.generator.publish_delta("alice", press.event_id, "en all night.", 15)
             await at_work.prints("The door was open all")
-            await desk.hand.answer("alice", press.event_id, text="The door was open all night.")
+            await desk.generator.answer("alice", press.event_id, text="The door was open all night.")
             await at_work.prints("written by")
             at_work.end()
     assert at_work.printed.count("The door was open all night.") == 1
@@ -93,11 +93,11 @@ async def test_a_new_attempt_is_said_and_a_page_that_came_otherwise_is_printed(t
         at_work.type("press 0")
         async with background(at_work.reader.run()):
             press = await desk.pressed()
-            await desk.hand.write("alice", press.event_id, "A first try", 0)
+            await desk.generator.publish_delta("alice", press.event_id, "A first try", 0)
             await at_work.prints("A first")
-            await desk.hand.write("alice", press.event_id, "A second", 0, attempt=2)
+            await desk.generator.publish_delta("alice", press.event_id, "A second", 0, attempt=2)
             await at_work.prints("begun again. A")
-            await desk.hand.answer("alice", press.event_id, text="A third, reworked.")
+            await desk.generator.answer("alice", press.event_id, text="A third, reworked.")
             await at_work.prints("A third, reworked.")
             at_work.end()
 
@@ -109,7 +109,7 @@ async def test_the_first_interrupt_stops_a_page_and_the_second_leaves(tmp_path: 
         reading = asyncio.create_task(at_work.reader.run())
         press = await desk.pressed()
         at_work.reader.interrupt()
-        assert await stop_of(desk.hand.system) == press.event_id
+        assert await stop_of(desk.generator.system) == press.event_id
         assert not reading.done()
         at_work.reader.interrupt()
         await reading
@@ -127,12 +127,12 @@ async def test_an_interrupt_leaves_where_nothing_is_written(tmp_path: Path):
 async def test_a_page_that_was_being_written_is_taken_up_again(tmp_path: Path):
     async with desk_in(tmp_path) as desk:
         press = (await desk.client.press("alice", 0)).event_id
-        await desk.hand.write("alice", press, "Begun before ", 0)
+        await desk.generator.publish_delta("alice", press, "Begun before ", 0)
         at_work = LinesAtWork(desk, live=True)
         async with background(at_work.reader.run()):
-            await desk.hand.write("alice", press, "Begun before you came", 0)
+            await desk.generator.publish_delta("alice", press, "Begun before you came", 0)
             await at_work.prints("Begun before")
-            await desk.hand.answer("alice", press, text="Begun before you came.")
+            await desk.generator.answer("alice", press, text="Begun before you came.")
             await at_work.prints("written by")
             at_work.end()
 
@@ -145,7 +145,7 @@ async def test_a_page_of_another_window_is_told_of(tmp_path: Path):
             await at_work.prints("S01-P0002")
             await desk.client.press("alice", 0)
             other = await desk.pressed()
-            await desk.hand.answer("alice", other.event_id, title="From the other window")
+            await desk.generator.answer("alice", other.event_id, title="From the other window")
             await at_work.prints("A page was written elsewhere in this journey: From the other window")
             at_work.end()
 
@@ -156,7 +156,7 @@ async def test_the_whole_book_of_commands(tmp_path: Path):
         for number in range(2):
             press = (await desk.client.press("alice", 0x10, page_id="S01-P0001")).event_id
             await desk.pressed()
-            await desk.hand.answer("alice", press, title=f"Sibling {number}", text=f"lantern {number}")
+            await desk.generator.answer("alice", press, title=f"Sibling {number}", text=f"lantern {number}")
         at_work = LinesAtWork(desk)
         at_work.type(
             "go #1", "save the lamp", "vault", "label a lamp", "alternatives", "other", "symbols", "symbols 1f"

@@ -89,7 +89,7 @@ def test_paragraphs_and_words_longer_than_a_line_are_typed_as_they_are():
 
 
 def test_a_run_puts_pieces_together_and_begins_over_with_a_new_attempt():
-    from tests.support.house import delta
+    from tests.support.gateway import delta
 
     run = Run("p")
     pieces = [delta("s", "p", "The ", 0), delta("s", "p", "door", 4), delta("s", "p", "lost", 20)]

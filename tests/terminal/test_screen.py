@@ -84,10 +84,10 @@ async def test_a_symbol_is_chosen_on_the_grid_and_its_page_is_watched(tmp_path: 
         press = await desk.pressed()
         assert isinstance(press, Press)
         assert press.symbol_code == 0x0E
-        await desk.hand.write("alice", press.event_id, "The door was op", 0)
+        await desk.generator.publish_delta("alice", press.event_id, "The door was op", 0)
         await screen.shows("The door was op")
         await screen.shows("4 words", "#status")
-        await desk.hand.answer("alice", press.event_id, text="The door was open.", title="A door")
+        await desk.generator.answer("alice", press.event_id, text="The door was open.", title="A door")
         await screen.shows("A door")
         await screen.shows("The door was open.")
 
@@ -118,7 +118,7 @@ async def test_escape_stops_what_is_written_and_its_end_is_told(tmp_path: Path):
         await screen.press("escape")
         await screen.shows("Stopping", "#status")
         fault = Fault(code="stopped", detail="It was stopped.", next_step="Press again.")
-        await desk.hand.answer("alice", asked.event_id, fault=fault)
+        await desk.generator.answer("alice", asked.event_id, fault=fault)
         await screen.shows("No page: It was stopped.", "#status")
         await screen.shows("S01-P0001")
 
@@ -149,7 +149,7 @@ async def test_pages_are_saved_and_chosen_from_the_vault_the_search_and_the_jour
         await screen.shows("S02-P0005")
         press = (await desk.client.press("alice", 0)).event_id
         await desk.pressed()
-        await desk.hand.answer("alice", press, title="From elsewhere")
+        await desk.generator.answer("alice", press, title="From elsewhere")
         await screen.shows("From elsewhere", "#status")
         await screen.press("t")
         await chosen(screen, "From elsewhere")
@@ -199,9 +199,9 @@ async def test_it_can_be_resized_while_a_page_is_written(tmp_path: Path):
     async with desk_in(tmp_path) as desk, screen_at(desk) as screen:
         await screen.press("a", *"go", "enter")
         asked = await desk.pressed()
-        await desk.hand.write("alice", asked.event_id, "word " * 400, 0)
+        await desk.generator.publish_delta("alice", asked.event_id, "word " * 400, 0)
         await screen.shows("word word")
         for width, height in ((60, 10), (20, 4), (200, 60)):
             await screen.pilot.resize_terminal(width, height)
-        await desk.hand.answer("alice", asked.event_id, text="word " * 400, title="Resized")
+        await desk.generator.answer("alice", asked.event_id, text="word " * 400, title="Resized")
         await screen.shows("Resized")

@@ -1,4 +1,4 @@
-"""A gateway on the embedded bus and store, with a small book, and a hand that plays the page generator."""
+"""A gateway on the embedded bus and store, with a small book and a scripted page generator."""
 
 from __future__ import annotations
 
@@ -66,16 +66,16 @@ async def put_book(system: System, *, pages_a_section: int = 3, revision: int = 
 
 
 @dataclass
-class Hand:
-    """Plays the page generator: commits outcomes and tells of them, when the test says so."""
+class ScriptedGenerator:
+    """A page generator that commits and publishes outcomes when the test says so."""
 
     system: System
     presses: asyncio.Queue[Press | Ask] = field(default_factory=asyncio.Queue)
 
-    async def hear(self, heard: asyncio.Event) -> None:
-        """Put presses and asks into `presses` as they come."""
+    async def receive_presses(self, listening: asyncio.Event) -> None:
+        """Put presses and asks into `presses` as they arrive; set `listening` once the tap is open."""
         async with self.system.bus.tap([Press.topic, Ask.topic], Start.LATEST) as records:
-            heard.set()
+            listening.set()
             async for record in records:
                 press = decode(Ask if record.topic == Ask.topic else Press, record.value)
                 await self.presses.put(press)  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ class Hand:
     async def commit(
         self, journey: str, press: str, *, fault: Fault | None = None, derive: bool = True, **page: Any
     ) -> Outcome:
-        """Commit a press's outcome as the journey's next, and derive its page, without telling anybody."""
+        """Commit a press's outcome as the journey's next, and derive its page, without publishing it."""
         last = await self.system.store.last_outcome(journey)
         state = last.state if last else JourneyState()
         outcome = outcome_of(journey, press, state, fault, **page)
@@ -105,17 +105,17 @@ class Hand:
             await self.system.store.link_page(outcome.page)
             await self.system.store.put_page(outcome.page)
 
-    async def tell(self, outcome: Outcome) -> None:
+    async def publish(self, outcome: Outcome) -> None:
         """Publish an outcome."""
         await self.system.publisher.publish(outcome.event)
 
     async def answer(self, journey: str, press: str, *, fault: Fault | None = None, **page: Any) -> Outcome:
-        """Commit, derive and tell."""
+        """Commit, derive and publish."""
         outcome = await self.commit(journey, press, fault=fault, **page)
-        await self.tell(outcome)
+        await self.publish(outcome)
         return outcome
 
-    async def write(
+    async def publish_delta(
         self,
         journey: str,
         press: str,
@@ -172,12 +172,12 @@ def outcome_of(journey: str, press: str, state: JourneyState, fault: Fault | Non
 
 
 @dataclass
-class House:
-    """A system with a book, its gateway, a client of it, and the hand."""
+class GatewayFixture:
+    """A system with a book, its gateway, a client and the scripted generator."""
 
     system: System
     app: FastAPI
-    hand: Hand
+    generator: ScriptedGenerator
     client: httpx.AsyncClient
 
     @property
@@ -197,7 +197,7 @@ class House:
 
 
 def settings(directory: Path, **changes: Any) -> Settings:
-    """Return the settings of a test's house."""
+    """Return the settings of a test's gateway."""
     return Settings(data_dir=directory, **changes)
 
 
@@ -222,9 +222,9 @@ async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let others work until a condition holds; the test's own timeout bounds it."""
-    while not condition():  # noqa: ASYNC110 (what is waited for has no event of its own)
-        await asyncio.sleep(0.001)  # most often it is a thread's work, which wants the processor too
+    """Let other tasks run until a condition holds; the test's own timeout bounds it."""
+    while not condition():  # noqa: ASYNC110 (the condition has no event of its own)
+        await asyncio.sleep(0.001)  # usually a thread changes it, and needs the processor too
 
 
 @asynccontextmanager
@@ -240,7 +240,7 @@ async def system_in(
 
 
 @asynccontextmanager
-async def house_in(
+async def gateway_in(
     directory: Path,
     *,
     book: bool = True,
@@ -248,22 +248,26 @@ async def house_in(
     wrap: Callable[[System], System] = lambda system: system,
     app_options: dict[str, Any] | None = None,
     **changes: Any,
-) -> AsyncIterator[House]:
-    """Open a house whose client speaks to the app without a socket. With `answers` every press is answered."""
+) -> AsyncIterator[GatewayFixture]:
+    """Open a gateway whose client calls the app without a socket. With `answers` every press is answered."""
     async with (
         asyncio.timeout(PATIENCE),
         system_in(directory, book=book, wrap=wrap, **changes) as system,
     ):
-        app, hand, heard = create_app(system, **(app_options or {})), Hand(system), asyncio.Event()
+        app, generator, listening = (
+            create_app(system, **(app_options or {})),
+            ScriptedGenerator(system),
+            asyncio.Event(),
+        )
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
-            background(hand.hear(heard), *([hand.answer_all()] if answers else [])),
+            background(generator.receive_presses(listening), *([generator.answer_all()] if answers else [])),
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
         ):
-            await heard.wait()
+            await listening.wait()
             await app.state.gateway.hub.listening.wait()
-            yield House(system, app, hand, client)
+            yield GatewayFixture(system, app, generator, client)
 
 
 @asynccontextmanager
