@@ -149,9 +149,9 @@ async def _topics(system: System, fix: bool) -> list[Finding]:
 
 async def _work(system: System) -> list[Finding]:
     from qdpi.events import TOPICS
-    from qdpi.services.backlog import lagging
+    from qdpi.services.backlog import consumer_lag
 
-    left = await lagging(system.bus, TOPICS)
+    left = await consumer_lag(system.bus, TOPICS)
     if not left:
         return [Finding("work", Health.OK, "No worker has anything left to do.")]
     behind = ", ".join(f"{group.removeprefix('qdpi.')} has {records}" for group, records in left.items())

@@ -19,7 +19,7 @@ from qdpi.repair.findings import places_of
 from qdpi.repair.projections import VAULT, Difference
 from qdpi.repair.replay import rebuild, rebuild_canon
 from qdpi.repair.scan import Suspect
-from qdpi.services.backlog import Line, journey_of
+from qdpi.services.backlog import Backlog, journey_of
 from qdpi.services.indexer import Indexer
 from qdpi.services.janitor import delete_idle
 from qdpi.services.projector import tell
@@ -71,7 +71,7 @@ class Mending:
 
         await self._try(journey, [place], work)
 
-    async def press(self, press: Suspect, line: Line, place: str) -> None:
+    async def press(self, press: Suspect, line: Backlog, place: str) -> None:
         """Publish a press again."""
 
         async def work() -> tuple[()]:
@@ -137,7 +137,7 @@ def _is_recorded(difference: Difference) -> bool:
     return difference.table == VAULT or difference.is_unlogged
 
 
-def _press_again(press: Suspect, line: Line) -> Message:
+def _press_again(press: Suspect, line: Backlog) -> Message:
     record = line.pressed.get(press.name)
     if record is not None:
         return Message(record.topic, record.key, record.value, record.headers)

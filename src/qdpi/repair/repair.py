@@ -16,7 +16,7 @@ from qdpi.repair.compare import Comparison, Tidings, compare, compare_canon
 from qdpi.repair.findings import Finding, Mended, finding, findings_of
 from qdpi.repair.projections import FIGURES, INDEX, LOG, SNAPSHOTS, VAULT, VECTORS, Difference
 from qdpi.repair.scan import FirstLook, Suspect, Suspects
-from qdpi.services.backlog import Line, Seen, read_line
+from qdpi.services.backlog import Backlog, IdSet, read_backlog
 from qdpi.services.enricher import PressName
 from qdpi.services.janitor import idle_page_topics
 from qdpi.system import System
@@ -67,7 +67,7 @@ class Repair:
 
     async def _every_journey(self) -> AsyncIterator[str]:
         """Give the journeys that have outcomes, then those of which only the log knows."""
-        seen = Seen()
+        seen = IdSet()
         async for journey in self._system.store.journeys():
             seen.add(journey)
             yield journey
@@ -89,7 +89,7 @@ class Repair:
     async def _second_look(self, suspects: Suspects) -> list[Mended]:
         due = {event for seen in suspects.journeys.values() for t in seen.tidings for event in self._look.untold(t)}
         presses = {*suspects.presses, *_unlogged(suspects.journeys)}
-        line = await read_line(self._system.bus, suspects.sessions(), presses=presses, told=due)
+        line = await read_backlog(self._system.bus, suspects.sessions(), presses=presses, events=due)
         verdicts = [await self._judge(*suspect, line) for suspect in suspects.journeys.items()]
         lost = [press for press in suspects.presses.values() if await self._is_lost(press, line)]
         mending = Mending(self._system)
@@ -105,7 +105,7 @@ class Repair:
     async def _compare(self, session: str) -> Comparison:
         return await compare(self._system.store, session, self._system.embedder)
 
-    async def _judge(self, journey: str, first: Comparison, line: Line) -> Verdict:
+    async def _judge(self, journey: str, first: Comparison, line: Backlog) -> Verdict:
         again = await self._compare(journey)
         seen = {difference[:3] for difference in first.differences}
         moved = {SNAPSHOTS, FIGURES} if again.outcomes != first.outcomes else set()
@@ -119,13 +119,13 @@ class Repair:
             tidings
             for tidings in first.tidings
             if tidings.request not in line.requests
-            and any(event not in line.told for event in self._look.untold(tidings))
+            and any(event not in line.published for event in self._look.untold(tidings))
         )
         is_settled = bool(again.differences) and not wanting
         self._busy += not (real or untold or is_settled)
         return Verdict(journey, again._replace(differences=real), untold)
 
-    async def _is_lost(self, suspect: Suspect, line: Line) -> bool:
+    async def _is_lost(self, suspect: Suspect, line: Backlog) -> bool:
         journey, press = suspect.name
         in_line = press in line.presses or request_id(press) in line.requests
         self._busy += in_line
@@ -143,7 +143,7 @@ class Repair:
             yield self._mended(finding("page-topic-idle", None, topic, "it holds nothing any more"), mending)
 
 
-async def _mend(mending: Mending, verdicts: list[Verdict], lost: list[Suspect], line: Line) -> None:
+async def _mend(mending: Mending, verdicts: list[Verdict], lost: list[Suspect], line: Backlog) -> None:
     await mending.journeys({v.journey: v.comparison for v in verdicts if v.comparison.differences})
     for verdict in verdicts:
         for tidings in verdict.untold:
@@ -162,7 +162,7 @@ def _unlogged(journeys: Mapping[str, Comparison]) -> set[PressName]:
     }
 
 
-def _is_no_row(difference: Difference, journey: str, line: Line) -> bool:
+def _is_no_row(difference: Difference, journey: str, line: Backlog) -> bool:
     """Tell whether a row is missing that no recorder can write: of a press that is answered, and no event of a log."""
     if not difference.is_unlogged:
         return False
@@ -170,7 +170,7 @@ def _is_no_row(difference: Difference, journey: str, line: Line) -> bool:
     return press is not None and event_of_log(press) is None
 
 
-def _in_line(difference: Difference, comparison: Comparison, line: Line) -> bool:
+def _in_line(difference: Difference, comparison: Comparison, line: Backlog) -> bool:
     """Tell whether a difference is work that somebody has still to finish."""
     of = [tidings for tidings in comparison.tidings if tidings.seq == difference.seq] or comparison.tidings[-1:]
     if any(tidings.request in line.requests for tidings in of):

@@ -11,7 +11,7 @@ from qdpi.events import Ask, DeadLetter, PageDone, PageFailed, Press
 from qdpi.ids import request_id
 from qdpi.outcome import LogEntry
 from qdpi.repair.compare import Comparison, Tidings, compare
-from qdpi.services.backlog import Seen, Told, event_of, finished, waiting
+from qdpi.services.backlog import IdSet, PublishedEvents, committed_offsets, event_of, unprocessed
 from qdpi.services.enricher import PressName, press_named
 from qdpi.system import System
 from qdpi.topology import ENRICHER, PAGE_GENERATOR
@@ -58,7 +58,7 @@ class FirstLook:
 
     def __init__(self, system: System, progress: Callable[[int], None]) -> None:
         self._system, self._progress = system, progress
-        self._told, self._pending = Told(system.now()), Seen()
+        self._told, self._pending = PublishedEvents(system.now()), IdSet()
         self.journeys = 0
         self.in_line = 0
 
@@ -68,7 +68,7 @@ class FirstLook:
         """Give the suspects among journeys, and among the presses on the bus: all, or those of `only` these."""
         await self._told.read(self._system.bus, _TOLD)
         for group in (ENRICHER.group, PAGE_GENERATOR.group):
-            async for record in waiting(self._system.bus, group):
+            async for record in unprocessed(self._system.bus, group):
                 self._pending.add(event_of(record) or "")
         async for chunk in _chunks(sessions, _JOURNEYS_AT_ONCE):
             for comparison in await asyncio.gather(*map(self._compare, chunk)):
@@ -90,7 +90,7 @@ class FirstLook:
         return await compare(self._system.store, session, self._system.embedder)
 
     async def _presses_without_outcome(self, only: Collection[str] | None) -> AsyncIterator[Suspect]:
-        reached = await finished(self._system.bus, ENRICHER.group, _PRESSED)
+        reached = await committed_offsets(self._system.bus, ENRICHER.group, _PRESSED)
         for topic in _PRESSED:
             async for record in self._system.bus.scan(topic):
                 name = press_named(record)

@@ -1,4 +1,4 @@
-"""What stands in line: how far each group has read, and what it has not finished yet."""
+"""The consumer backlog: committed offsets per group, and the records not processed yet."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from qdpi.events import TOPICS, DeadLetter, PageDone, PageFailed, VaultChange, b
 from qdpi.services.enricher import PressName, press_named
 from qdpi.topology import ENRICHER, GROUPS, INDEXER, PAGE_GENERATOR, RECORDER
 
-_MARGIN: Final = timedelta(hours=1)
-"""What is this near to its topic's retention may go at any moment."""
+_RETENTION_MARGIN: Final = timedelta(hours=1)
+"""A record this close to the end of its topic's retention may be deleted at any moment."""
 
 
-class Seen:
-    """A set of ids that takes eight bytes each: two ids are taken for one in 1 of 2**64 cases."""
+class IdSet:
+    """A set of ids at eight bytes each: two different ids are equal with a probability of 2**-64."""
 
     def __init__(self) -> None:
         self._digests = array("Q")
         self._sorted = True
 
     def add(self, name: str) -> None:
-        """Take an id."""
+        """Add an id."""
         self._digests.append(_digest(name))
         self._sorted = False
 
@@ -44,13 +44,13 @@ def _digest(name: str) -> int:
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest())
 
 
-async def finished(bus: EventBus, group: str, topics: Collection[str]) -> dict[Partition, int]:
-    """Return the next offset that a group has to finish, of each partition of topics: never too high a one.
+async def committed_offsets(bus: EventBus, group: str, topics: Collection[str]) -> dict[Partition, int]:
+    """Return a group's committed offset in each partition of topics, never one that is too high.
 
-    Where a group never committed that is the first one kept.
+    Where the group has never committed, that is the first offset kept.
     """
     states = [state for state in await bus.topics() if state.partition.topic in topics]
-    # The bounds are older than the lag, so that what comes between them counts as not finished.
+    # The bounds are read before the lag: records that arrive in between count as not processed.
     behind = {lag.partition: lag.records for lag in await bus.lag(group)}
     return {
         state.partition: state.next - behind[state.partition] if state.partition in behind else state.first
@@ -58,48 +58,47 @@ async def finished(bus: EventBus, group: str, topics: Collection[str]) -> dict[P
     }
 
 
-async def waiting(bus: EventBus, group: str) -> AsyncIterator[Record]:
-    """Give the records that a group has not finished."""
+async def unprocessed(bus: EventBus, group: str) -> AsyncIterator[Record]:
+    """Yield the records that a group has not processed."""
     topics = GROUPS[group]
-    reached = await finished(bus, group, topics)
+    committed = await committed_offsets(bus, group, topics)
     for topic in topics:
         async for record in bus.scan(topic):
-            if record.offset >= reached.get(record.partition, 0):
+            if record.offset >= committed.get(record.partition, 0):
                 yield record
 
 
-async def lagging(bus: EventBus, topics: Collection[str]) -> dict[str, int]:
-    """Return how many records of topics each group has not finished; groups that have none are left out."""
+async def consumer_lag(bus: EventBus, topics: Collection[str]) -> dict[str, int]:
+    """Return how many records of topics each group has not processed; groups without any are left out."""
     behind: dict[str, int] = {}
     for group, read in GROUPS.items():
-        wanted = set(read) & set(topics)
-        reached = await finished(bus, group, wanted)
+        committed = await committed_offsets(bus, group, set(read) & set(topics))
         ends = {state.partition: state.next for state in await bus.topics()}
-        records = sum(max(0, ends[partition] - offset) for partition, offset in reached.items() if partition in ends)
+        records = sum(max(0, ends[partition] - offset) for partition, offset in committed.items() if partition in ends)
         if records:
             behind[group] = records
     return behind
 
 
 def event_of(record: Record) -> str | None:
-    """Return the id of the event that a record carries: its body's, as workers read it, or its header's."""
-    named = body_of(record.value).get("event_id") or record.header("x-event-id")
-    return named if isinstance(named, str) else None
+    """Return the id of a record's event: the body's `event_id`, which workers read, or else the header's."""
+    event_id = body_of(record.value).get("event_id") or record.header("x-event-id")
+    return event_id if isinstance(event_id, str) else None
 
 
 def journey_of(record: Record) -> str | None:
-    """Return the journey that a record says it is of, None where it does not say."""
-    named = body_of(record.value).get("session_id")
-    return named if isinstance(named, str) else None
+    """Return the `session_id` of a record's body, None where there is none."""
+    session_id = body_of(record.value).get("session_id")
+    return session_id if isinstance(session_id, str) else None
 
 
 @dataclass
-class Line:
-    """What stands in line of some journeys, and what was told.
+class Backlog:
+    """The unprocessed work of some journeys, and which of some events are on the bus.
 
-    `presses`, `requests` and `records` are the events that the enricher, the generator and the recorder have
-    not finished, `updates` the pages that the indexer has to index, `vaults` the journeys whose vaults are to
-    change. `pressed` are presses that were asked for, as the bus has them, `told` such events.
+    `presses`, `requests` and `records` are the ids of events that the enricher, the generator and the recorder have
+    not processed, `updates` the pages that the indexer still has to index, `vaults` the journeys whose vaults will
+    change. `pressed` are the records of the presses asked for, `published` the events asked for that were found.
     """
 
     presses: set[str] = field(default_factory=set)
@@ -108,59 +107,61 @@ class Line:
     records: set[str] = field(default_factory=set)
     vaults: set[str] = field(default_factory=set)
     pressed: dict[PressName, Record] = field(default_factory=dict)
-    told: set[str] = field(default_factory=set)
+    published: set[str] = field(default_factory=set)
 
 
-async def read_line(
-    bus: EventBus, journeys: Collection[str], *, presses: Collection[PressName], told: Collection[str]
-) -> Line:
-    """Read what stands in line of journeys, in the order in which work flows, and which of some events are told."""
-    line = Line()
-    line.presses = {event async for event, _ in _waiting_of(bus, ENRICHER.group, journeys)}
-    line.requests = {event async for event, _ in _waiting_of(bus, PAGE_GENERATOR.group, journeys)}
-    async for _, record in _waiting_of(bus, INDEXER.group, journeys):
-        line.updates.add((record.key or b"").decode(errors="replace"))
-    async for event, record in _waiting_of(bus, RECORDER.group, journeys):
-        line.records.add(event)
+async def read_backlog(
+    bus: EventBus, journeys: Collection[str], *, presses: Collection[PressName], events: Collection[str]
+) -> Backlog:
+    """Read the backlog of journeys, group by group in the order of the flow; look for `presses` and `events` too."""
+    backlog = Backlog()
+    backlog.presses = {event async for event, _ in _unprocessed_of(bus, ENRICHER.group, journeys)}
+    backlog.requests = {event async for event, _ in _unprocessed_of(bus, PAGE_GENERATOR.group, journeys)}
+    async for _, record in _unprocessed_of(bus, INDEXER.group, journeys):
+        backlog.updates.add((record.key or b"").decode(errors="replace"))
+    async for event, record in _unprocessed_of(bus, RECORDER.group, journeys):
+        backlog.records.add(event)
         if record.topic == VaultChange.topic:
-            line.vaults.add(journey_of(record) or "")
+            backlog.vaults.add(journey_of(record) or "")
     for topic in ENRICHER.topics if presses else ():
         async for record in bus.scan(topic):
             named = press_named(record)
             if named is not None and named in presses:
-                line.pressed.setdefault(named, record)
-    for topic in (PageDone.topic, PageFailed.topic, DeadLetter.topic) if told else ():
-        line.told |= {event async for record in bus.scan(topic) if (event := event_of(record) or "") in told}
-    return line
+                backlog.pressed.setdefault(named, record)
+    for topic in (PageDone.topic, PageFailed.topic, DeadLetter.topic) if events else ():
+        backlog.published |= {event async for record in bus.scan(topic) if (event := event_of(record) or "") in events}
+    return backlog
 
 
-async def _waiting_of(bus: EventBus, group: str, journeys: Collection[str]) -> AsyncIterator[tuple[str, Record]]:
-    async for record in waiting(bus, group):
+async def _unprocessed_of(bus: EventBus, group: str, journeys: Collection[str]) -> AsyncIterator[tuple[str, Record]]:
+    async for record in unprocessed(bus, group):
         event = event_of(record)
         if event is not None and journey_of(record) in journeys:
             yield event, record
 
 
-class Told:
-    """What was published on topics: the events that they hold, and from which time on none of them is gone."""
+class PublishedEvents:
+    """The events on topics, and for each topic the time since which none has been deleted."""
 
     def __init__(self, now: datetime) -> None:
-        self._seen = Seen()
-        self._since = {topic: now - timedelta(seconds=spec.retention) + _MARGIN for topic, spec in TOPICS.items()}
+        self._ids = IdSet()
+        self._since = {
+            topic: now - timedelta(seconds=spec.retention) + _RETENTION_MARGIN for topic, spec in TOPICS.items()
+        }
 
     async def read(self, bus: EventBus, topics: Iterable[str]) -> None:
-        """Take all that topics hold."""
+        """Add every event that is on topics now."""
         trimmed = {state.partition for state in await bus.topics() if state.first > 0}
         for topic in topics:
             async for record in bus.scan(topic):
                 if record.partition in trimmed:
-                    # A bus may keep less than it was asked to: what is older than its oldest may be gone.
+                    # A bus may keep records for less than their retention: older ones than its oldest may be gone.
                     self._since[topic] = max(self._since[topic], record.taken_at)
                     trimmed.remove(record.partition)
                 event = event_of(record)
                 if event is not None:
-                    self._seen.add(event)
+                    self._ids.add(event)
 
     def lacks(self, topic: str, event_id: str, at: datetime) -> bool:
-        """Tell whether an event of a time is not on its topic and would still be, had it been published."""
-        return at >= self._since[topic] and event_id not in self._seen
+        """Return whether an event of a time is not on its topic although it would still be kept."""
+        return at >= self._since[topic] and event_id not in self._ids

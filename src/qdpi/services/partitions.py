@@ -10,7 +10,7 @@ from qdpi.bus.port import EventBus, TopicState
 from qdpi.bus.validation import page_topic
 from qdpi.errors import QdpiError
 from qdpi.events import TOPICS, is_page_topic
-from qdpi.services.backlog import lagging
+from qdpi.services.backlog import consumer_lag
 
 _LOOK_AGAIN: Final = 0.25
 
@@ -51,7 +51,7 @@ async def _drain(bus: EventBus, topics: list[str], wait: float, progress: Callab
     clock = asyncio.get_running_loop()
     until = clock.time() + wait
     told: Mapping[str, int] | None = None
-    while left := await lagging(bus, topics):
+    while left := await consumer_lag(bus, topics):
         if left != told:
             progress(left)
             told = left
