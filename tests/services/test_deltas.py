@@ -115,8 +115,8 @@ async def test_attempts_of_another_process_are_counted_on() -> None:
 async def test_an_attempt_that_is_foreseen_is_claimed_once_while_it_is_prepared() -> None:
     attempts = Attempts()
     async with stream(Bus(), attempts=attempts) as deltas:
-        deltas.foresee()
-        deltas.foresee()
+        deltas.claim_ahead()
+        deltas.claim_ahead()
         await asyncio.sleep(0)
         assert attempts.number == 1
         assert [await deltas.begin(), await deltas.begin()] == [1, 2]
@@ -135,7 +135,7 @@ async def test_a_claim_that_nobody_came_for_ends_with_the_stream() -> None:
 
     attempts = Waiting()
     async with asyncio.timeout(60), stream(Bus(), attempts=attempts) as deltas:
-        deltas.foresee()
+        deltas.claim_ahead()
         await asyncio.sleep(0)
     assert attempts.ended
 
@@ -153,7 +153,7 @@ async def test_a_run_that_is_cancelled_again_while_it_leaves_leaves_no_task_behi
 
     async def run() -> None:
         async with stream(Bus(), attempts=Slow()) as deltas:
-            deltas.foresee()
+            deltas.claim_ahead()
             await asyncio.Event().wait()
 
     running = asyncio.create_task(run())
@@ -174,7 +174,7 @@ async def test_a_claim_that_fails_is_told_to_whoever_begins() -> None:
             raise StoreUnavailable("It is away.")
 
     async with stream(Bus(), attempts=Away()) as deltas:
-        deltas.foresee()
+        deltas.claim_ahead()
         with pytest.raises(StoreUnavailable):
             await deltas.begin()
 

@@ -12,7 +12,7 @@ from qdpi.bootstrap import build_bus, random_id, utc_now
 from qdpi.bus.port import EventBus, Message, Partition, TopicState
 from qdpi.errors import InvalidInput
 from qdpi.events import TOPICS, Ask, IndexUpdate, Press
-from qdpi.services.partitions import NotDrained, grow, to_grow
+from qdpi.services.partitions import NotDrained, add_partitions, topics_to_grow
 from qdpi.settings import Settings, load_settings
 
 
@@ -29,8 +29,8 @@ def test_our_topics_with_fewer_partitions_grow_and_those_of_pages_and_of_others_
         *states("somebody.elses", 1),
     ]
 
-    assert to_grow(there, 4) == ["gibsey.page.S01", "gibsey.ui.symbol"]
-    assert to_grow(there, 1) == []
+    assert topics_to_grow(there, 4) == ["gibsey.page.S01", "gibsey.ui.symbol"]
+    assert topics_to_grow(there, 1) == []
 
 
 async def test_the_embedded_bus_refuses_before_anybody_waits(tmp_path: Path):
@@ -39,7 +39,7 @@ async def test_the_embedded_bus_refuses_before_anybody_waits(tmp_path: Path):
     await bus.publish(Message(Press.topic, b"s", b"{}"))
     try:
         with pytest.raises(InvalidInput, match="one partition"):
-            await grow(bus, 2, wait=60, progress=lambda left: pytest.fail("it waited"))
+            await add_partitions(bus, 2, wait=60, progress=lambda left: pytest.fail("it waited"))
     finally:
         await bus.close()
 
@@ -56,18 +56,18 @@ async def test_kafkas_topics_grow_once_every_group_has_finished(kafka_environmen
         await bus.publish(Message(IndexUpdate.topic, b"p", b"{}"))
 
         with pytest.raises(NotDrained, match=r"qdpi\.enricher has 1.*qdpi\.indexer has 1.*Nothing was changed"):
-            await grow(bus, 3, wait=0, progress=lambda left: told.append(dict(left)))
+            await add_partitions(bus, 3, wait=0, progress=lambda left: told.append(dict(left)))
         assert await partitions(bus) == {1}
         assert told[0]["qdpi.enricher"] == 1
 
         await read_past(bus, "qdpi.enricher", (Press.topic, Ask.topic))
         await read_past(bus, "qdpi.recorder", (Press.topic,))
         await read_past(bus, "qdpi.indexer", (IndexUpdate.topic,))
-        grown = await grow(bus, 3, wait=10, progress=lambda left: None)
+        grown = await add_partitions(bus, 3, wait=10, progress=lambda left: None)
 
         assert sorted(grown) == sorted(TOPICS)
         assert await partitions(bus) == {3}
-        assert await grow(bus, 3, wait=0, progress=lambda left: None) == []
+        assert await add_partitions(bus, 3, wait=0, progress=lambda left: None) == []
     finally:
         await bus.delete_topics(TOPICS)
         await bus.close()

@@ -47,11 +47,11 @@ async def _topics(list_only: bool, partitions: int | None, wait: float, settings
     from qdpi.bootstrap import build_system
     from qdpi.cli.opening import bus_open
     from qdpi.events import TOPICS
-    from qdpi.services.partitions import grow
+    from qdpi.services.partitions import add_partitions
 
     async with bus_open(build_system(settings)) as system:
         created = [] if list_only else await system.bus.create_topics(TOPICS.values())
-        grown = [] if partitions is None else await grow(system.bus, partitions, wait=wait, progress=_waits)
+        grown = [] if partitions is None else await add_partitions(system.bus, partitions, wait=wait, progress=_waits)
         states = await system.bus.topics()
     rows = [
         {"topic": state.partition.topic, "partition": state.partition.number, "first": state.first, "next": state.next}

@@ -1,1 +1,1 @@
-"""The actors of the pipeline, as functions of an event and the ports."""
+"""The services of the pipeline: each handles the records of its topics over the ports of bus and store."""

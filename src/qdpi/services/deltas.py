@@ -1,4 +1,4 @@
-"""The text of a run in flight, told piece by piece: lossy, never the truth."""
+"""Deltas: the text of a run in flight, published piece by piece. Deltas may be lost; the outcome holds the text."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PENDING: Final = 4_000
 
 
 class DeltaStream:
-    """Progress of a run, published as deltas by a task of its own, so that writing never waits for it.
+    """Publishes a run's progress as deltas in a task of its own, so that writing the page never waits for the bus.
 
-    Pieces that come within `pace` seconds go out together: finer steps nobody sees, and each costs a write. Use
-    as an async context; `end` publishes at once what waits, and leaving waits for that.
+    Pieces that arrive within `pace` seconds are published together: a reader cannot see finer steps, and each costs
+    a write. Use as an async context manager; `end` publishes the pending pieces at once, and leaving waits for that.
     """
 
     def __init__(
@@ -57,17 +57,17 @@ class DeltaStream:
             await _cancelled(self._claim, self._pump)
 
     async def end(self) -> None:
-        """Have what waits published at once, and tell nothing more. Idempotent."""
+        """Publish the pending pieces at once, and nothing after them. Idempotent."""
         if not self._leaving.is_set():
             self._leaving.set()
             await self._pending.put(None)
 
-    def foresee(self) -> None:
-        """Begin to claim the next attempt's number, so that nobody waits for the store when it begins."""
+    def claim_ahead(self) -> None:
+        """Start to claim the next attempt's number, so that `begin` need not wait for the store."""
         self._claim = self._claim or self._claiming()
 
     async def begin(self) -> int:
-        """Claim the next attempt's number; its text starts over."""
+        """Claim the next attempt's number and return it; the attempt's text starts over."""
         claiming, self._claim = self._claim or self._claiming(), None
         self.attempt = await claiming
         return self.attempt
@@ -77,12 +77,12 @@ class DeltaStream:
         return asyncio.get_running_loop().create_task(claim)
 
     async def phase(self, phase: Phase) -> None:
-        """Tell of a new phase."""
+        """Publish a new phase."""
         self._phase = phase
         await self._pending.put((self.attempt, phase, ""))
 
     async def text(self, piece: str) -> None:
-        """Tell a piece of the attempt's text."""
+        """Publish a piece of the attempt's text."""
         await self._pending.put((self.attempt, self._phase, piece))
 
     async def _publish_all(self) -> None:
@@ -126,7 +126,7 @@ class DeltaStream:
 
 
 def _merged(items: list[tuple[int, Phase, str]]) -> list[tuple[int, Phase, str]]:
-    """Join the pieces of each phase; a phase without text that is over already is left out."""
+    """Join the pieces of each phase; omit a phase without text that another one has followed already."""
     merged: list[tuple[int, Phase, str]] = []
     for attempt, phase, text in items:
         if merged and merged[-1][:2] == (attempt, phase):
@@ -137,7 +137,7 @@ def _merged(items: list[tuple[int, Phase, str]]) -> list[tuple[int, Phase, str]]
 
 
 async def _cancelled(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel tasks, all before any is waited for: whoever waits may be cancelled itself."""
+    """Cancel all tasks before awaiting any: the awaiting task may be cancelled itself."""
     begun = [task for task in tasks if task is not None]
     for task in begun:
         task.cancel()

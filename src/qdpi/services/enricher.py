@@ -1,4 +1,4 @@
-"""The enricher: a press or an ask becomes a request for a page. It never answers one."""
+"""The enricher: turns a press or an ask into a request for a page. It never writes an outcome."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ _ID: TypeAdapter[str] = TypeAdapter(Id)
 
 
 class PressName(NamedTuple):
-    """What a press is answered by: its journey and its id."""
+    """What identifies a press: its journey and its id."""
 
     journey: str
     press: str
 
 
 def press_named(record: Record) -> PressName | None:
-    """Return the press that a record's body names, None where it cannot be answered.
+    """Return the journey and the press that a record's body names, None where it names no valid ones.
 
-    Of such a record no request is made: it ends as a dead letter alone, whatever its headers say.
+    Such a record becomes a dead letter without a request, whatever its headers say.
     """
     body = body_of(record.value)
     try:
@@ -63,7 +63,7 @@ def press_named(record: Record) -> PressName | None:
 
 
 class Enricher:
-    """Attaches to a press what its request must name: symbol, section, context, the canon's revision."""
+    """Adds to a press what its request needs: symbol, section, context and the canon's revision."""
 
     def __init__(self, store: PageStore, catalog: Catalog, publisher: Publisher) -> None:
         self._store, self._catalog, self._publisher = store, catalog, publisher
@@ -74,9 +74,9 @@ class Enricher:
         await self._publisher.publish(await self.enrich(press, record.taken_at))
 
     async def enrich(self, press: Press | Ask, taken_at: datetime) -> PageRequest:
-        """Return the request of a press; one that must be refused carries an `error`.
+        """Return the request of a press, with an `error` where the press must be refused.
 
-        Its time is that at which the bus took the press, so that whoever makes it again makes the same event.
+        Its time is that at which the bus took the press, so that a redelivery makes the same event.
         """
         edition = await self._catalog.current()
         request = PageRequest(
@@ -103,10 +103,10 @@ class Enricher:
         return await find_locus(edition, self._store, press.page_id, press.session_id)
 
     def refuse_or(self, dead_letter: GiveUp) -> GiveUp:
-        """Return how a record ends that cannot be enriched.
+        """Return what ends a record that cannot be enriched.
 
-        Where its journey and press can be read it goes on as a request with an error, to be answered in
-        its turn; else it is a dead letter alone.
+        Where its journey and press can be read, it becomes a request with an error, which is answered in its turn;
+        otherwise a dead letter alone.
         """
 
         async def give_up(record: Record, error: Exception, attempts: int) -> None:
@@ -134,7 +134,7 @@ class Enricher:
 
 
 def _unknown(press: Press | Ask) -> dict[str, Any]:
-    """Return the fields of a press that only others know: its request passes them on."""
+    """Return the fields of a press that this version does not know: its request passes them on."""
     return {name: value for name, value in (press.model_extra or {}).items() if name not in PageRequest.model_fields}
 
 
@@ -153,7 +153,7 @@ def _about(press: Press | Ask, locus: Page | None, edition: Edition) -> dict[str
 
 
 def hint_of(symbol: int, asked: ReaderInput, section: int | None) -> Trajectory:
-    """Return the trajectory that a press would be given on a fresh journey: a hint, no more."""
+    """Return the trajectory that a press would get on a fresh journey. It is only a hint."""
     return asked.wish or choose(profile_of(symbol), Situation(), asked.words, section)[0]
 
 

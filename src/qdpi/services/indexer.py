@@ -1,4 +1,4 @@
-"""The indexer: reads a page (X and Y) where that is not done, gives it a vector and its row in the index."""
+"""The indexer: extracts a page's reading (X and Y) where there is none, and writes its vector and index row."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from qdpi.topology import INDEXER
 
 
 class Indexer:
-    """Indexes pages, so that a press never pays for what is a function of a page alone."""
+    """Indexes pages, so that no press has to compute a function of a page alone."""
 
     def __init__(self, store: PageStore, publisher: Publisher, embedder: Embedder) -> None:
         self._store, self._publisher, self._embedder = store, publisher, embedder
@@ -32,8 +32,8 @@ class Indexer:
         """Handle a record of `gibsey.index.update`."""
         update = decode(IndexUpdate, record.value)
         page = await self.index(update.page_id)
-        # Read after the vector is there, as the recorder writes the vault before it looks for the vector: so one
-        # of the two tells of both.
+        # Read after the vector is written, as the recorder writes the vault before it reads the vector: so at least
+        # one of the two events reports both.
         entry = await self._store.saved(update.session_id, update.page_id)
         told = page_event(
             page,
@@ -47,24 +47,24 @@ class Indexer:
         await self._publisher.publish(told, about=page)
 
     async def index(self, page_id: str, *, again: bool = False) -> Page:
-        """Index a page and return it; with `again` it is read also where a reading is kept. Raises `UnknownPage`."""
+        """Index a page and return it; with `again` replace a stored reading too. Raises `UnknownPage`."""
         page = await self._store.page(page_id)
         if page is None:
             raise UnknownPage(f"{page_id!r} is not in the store.")
         await gather_all(
             self._read(page, again=again),
-            self._place(page),
+            self._embed(page),
             self._store.index_pages([index_row(page, self._embedder.model)]),
         )
         return page
 
     async def _read(self, page: Page, *, again: bool) -> None:
-        # What the generator read of its own page is kept already; a later extractor finds nothing and reads.
+        # The generator has stored the reading of its page already; a later version of the extractor finds none.
         if again or not await self._store.readings([(page.page_id, page.revision)], EXTRACTOR_VERSION):
             reading = await asyncio.to_thread(read_text, page.text)
             await self._store.put_readings([reading_row(page, reading)])
 
-    async def _place(self, page: Page) -> None:
+    async def _embed(self, page: Page) -> None:
         await self._store.put_embeddings(await asyncio.to_thread(embeddings_of, [page], self._embedder))
 
 

@@ -28,8 +28,8 @@ _BACKOFF: Final = Backoff()
 CHUNK: Final = 100
 EXCERPT_CHARACTERS: Final = 200
 TRIES: Final = 30
-"""How often a write is made that the store does not answer: a node that puts an index of many vectors on its disk
-can be silent for minutes."""
+"""How often a write is tried while the store is unavailable: a node that flushes an index of many vectors can be
+silent for minutes."""
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -37,9 +37,9 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What an ingest did: the revision that stands now, and how many pages were new or changed, and dropped.
+    """The result of an ingest: the current revision, how many pages were new or changed, and how many dropped.
 
-    `changed` tells whether a new revision was made, be it only for other voices or another title.
+    `changed` is whether there is a new revision, even if only for other voices or another title.
     """
 
     revision: CanonRevision
@@ -88,12 +88,12 @@ async def ingest(
 
 
 def _time_after(current: CanonRevision | None, at: datetime) -> datetime:
-    # A later revision has a later time, whatever this machine's clock says: pages are shown at its time.
+    # A later revision gets a later time even if this machine's clock went back: it is its pages' time.
     return max(at, current.created_at + timedelta(microseconds=1)) if current else at
 
 
 async def _newest(store: PageStore, book: Book, earlier: dict[str, Page]) -> list[Page]:
-    # A page that an earlier revision dropped may come back: its numbers go on from where they stood.
+    # A page that an earlier revision dropped may come back: its revision numbers continue.
     if not earlier:
         return []
     back = [page.page_id for page in book.pages if page.page_id not in earlier]
@@ -102,7 +102,7 @@ async def _newest(store: PageStore, book: Book, earlier: dict[str, Page]) -> lis
 
 
 class _Writes:
-    """What an ingest writes. Each write is made again while the store does not answer."""
+    """The writes of an ingest. Each is retried while the store is unavailable."""
 
     def __init__(self, store: PageStore, backoff: Backoff) -> None:
         self._store, self._backoff = store, backoff
@@ -110,7 +110,7 @@ class _Writes:
     async def index(
         self, pages: Sequence[Page], readings: dict[str, Reading], embedder: Embedder, progress: Progress
     ) -> None:
-        """Store what is known of pages by their text alone."""
+        """Write readings, vectors and index rows: the functions of a page's text alone."""
         for done, chunk in _chunks(pages):
             progress(done, len(pages))
             read = [reading_row(page, readings[page.page_id]) for page in chunk]
@@ -123,17 +123,17 @@ class _Writes:
             )
 
     async def revision(self, record: CanonRevision, pages: Sequence[Page]) -> None:
-        """Prepare a revision and make it the current one."""
+        """Write a revision's pages, then make it the current one."""
         for position, chunk in _chunks(pages):
             await self._through(partial(self._store.put_canon, record.revision, position, chunk))
         await self._through(partial(self._store.switch_canon, record))
 
     async def _through(self, write: Callable[[], Awaitable[None]]) -> None:
-        await retry_while_unavailable(write, self._backoff, on_wait=_waits, most=TRIES)
+        await retry_while_unavailable(write, self._backoff, on_wait=_log_wait, most=TRIES)
 
 
-def _waits(error: Unavailable, tries: int) -> None:
-    log.warning("ingest.waits", tries=tries, cause=error.detail)
+def _log_wait(error: Unavailable, tries: int) -> None:
+    log.warning("ingest.dependency_unavailable", tries=tries, cause=error.detail)
 
 
 def embeddings_of(pages: Sequence[Page], embedder: Embedder) -> list[Embedding]:

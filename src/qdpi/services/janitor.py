@@ -1,4 +1,4 @@
-"""The janitor: drops from the bus what has outlived its topic's retention, and pages' topics that are idle."""
+"""The janitor: deletes records past their topic's retention, and idle topics of single pages."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ log = structlog.get_logger()
 
 
 class Janitor:
-    """Trims the bus every `interval` seconds; never what a group has not committed.
+    """Trims the bus every `interval` seconds, but never records that a group has not committed.
 
-    A single page's topic that held records and has none any more is deleted; publishing to it makes it again.
+    It deletes a single page's topic that held records and is empty now; publishing to that topic creates it again.
     """
 
     def __init__(self, bus: EventBus, *, now: Callable[[], datetime], interval: float = 60.0) -> None:
@@ -32,11 +32,11 @@ class Janitor:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Ask the janitor to end."""
+        """End `run` after the turn in progress."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Trim until `stop`. A bus that is away is trimmed at the next turn."""
+        """Trim until `stop`. While the bus is unavailable, the next turn tries again."""
         while not self._stopping.is_set():
             await self._trim()
             with suppress(TimeoutError):
@@ -48,7 +48,7 @@ class Janitor:
             dropped = await self._bus.trim(self._now())
             deleted = await delete_idle(self._bus, idle_page_topics(await self._bus.topics()))
         except BusUnavailable as error:
-            log.warning("janitor.stands", cause=error.detail)
+            log.warning("janitor.dependency_unavailable", cause=error.detail)
         else:
             if dropped or deleted:
                 log.info("janitor.trimmed", records=dropped, topics=len(deleted))
@@ -56,25 +56,25 @@ class Janitor:
 
 @runtime_checkable
 class DeletesIdle(Protocol):
-    """A bus that can look whether a topic is empty and delete it in one step, between which nothing is published."""
+    """A bus that checks whether a topic is empty and deletes it in one step, with no publish in between."""
 
     async def delete_idle(self, names: Iterable[str]) -> list[str]:
-        """Delete those of some topics that hold nothing; return the names of those that were there and are gone."""
+        """Delete those of the named topics that are empty; return the names of the deleted ones."""
         ...
 
 
 async def delete_idle(bus: EventBus, idle: Collection[str]) -> list[str]:
-    """Delete topics that were idle a moment ago; return the names of those that are gone.
+    """Delete topics that were idle a moment ago; return the names of the deleted ones.
 
-    Where the bus can, what was published in that moment keeps its topic.
+    A bus that `DeletesIdle` keeps a topic to which an event was published in that moment.
     """
     return await (bus.delete_idle(idle) if isinstance(bus, DeletesIdle) else bus.delete_topics(idle))
 
 
 def idle_page_topics(states: Iterable[TopicState]) -> list[str]:
-    """Return the topics of single pages that had records and hold none any more.
+    """Return the topics of single pages that held records and are empty now.
 
-    One that never had any may have been made this moment, for an event that is about to come.
+    One that never held any may have been created this moment, for an event about to be published.
     """
     pages = [state for state in states if is_page_topic(state.partition.topic)]
     busy = {state.partition.topic for state in pages if state.next > state.first}

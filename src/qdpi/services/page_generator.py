@@ -1,7 +1,7 @@
-"""The page generator: answers each request of a journey once, in its turn.
+"""The page generator: answers each request of a journey exactly once, in order.
 
-It owns journeys: it folds, has the program decide and write, commits the outcome, and derives the rest. If
-an outcome is there already, the model is not called.
+It reads the journey's state, has the program decide and write, commits the outcome, and derives the rest from it.
+Where an outcome exists already, it does not call the model.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from qdpi.services.deltas import DeltaStream
 from qdpi.services.enricher import ASK_USER
 from qdpi.services.projector import derive, project, tell
 from qdpi.services.reader_pages import find_reader_pages
+from qdpi.services.reader_pages import read_reader_pages
 from qdpi.services.stops import Stops
 from qdpi.services.workers import ServiceWorker, consume
 from qdpi.store.ports import Answered, Committed, Moved, PageStore
@@ -53,7 +54,7 @@ from qdpi.system import System
 from qdpi.topology import PAGE_GENERATOR
 
 _ENDING: Final = (InvalidInput, ModelFailed, NoBook, RunStopped, UnknownPage)
-"""What ends a run as failed, in its turn."""
+"""Errors that end a run as failed."""
 
 T = TypeVar("T")
 
@@ -63,8 +64,8 @@ log = structlog.get_logger()
 class PageGenerator:
     """Answers requests.
 
-    `slots` bounds the model calls in flight over all journeys; `pace` is the least time between two deltas of a
-    run, in seconds; `shown` says how a log names a journey.
+    `slots` bounds the model calls in flight over all journeys; `retries` is how often a failed model call is tried
+    again; `pace` is the least time between two deltas of a run, in seconds; `shown` returns a journey's name in logs.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class PageGenerator:
             await self.answer(request)
 
     def refuse_or(self, dead_letter: GiveUp) -> GiveUp:
-        """Return how a record ends that cannot be handled: a failed outcome where its request can be read."""
+        """Return what ends a record that cannot be handled: a failed outcome where its request can be read."""
 
         async def give_up(record: Record, error: Exception, attempts: int) -> None:
             try:
@@ -109,24 +110,24 @@ class PageGenerator:
         return give_up
 
     async def answer(self, request: PageRequest, *, refused: Exception | None = None, attempts: int = 0) -> None:
-        """Give a request its one outcome, or find it given, and derive all that follows from it.
+        """Commit the outcome of a request, or find the one committed before, and derive everything from it.
 
-        With `refused` the outcome is that failure, after so many attempts, without another run.
+        With `refused` the outcome is that failure, after `attempts` attempts, without another run.
         """
         known, last = await asyncio.gather(
             self._store.outcome(request.session_id, request.request_id), self._store.last_outcome(request.session_id)
         )
         if known is not None:
             self._metrics.adopted.inc()
-            await self._stubbornly(lambda: derive(known, self._store, self._publisher))
+            await self._retry(lambda: derive(known, self._store, self._publisher))
             return
         async with self._deltas(request) as deltas:
             ending = partial(self._run, request, deltas=deltas, refused=refused, attempts=attempts)
             outcome = await self._conclude(request, last, ending)
-            # The last deltas go out while the outcome's projections are written, and before it is told.
+            # Publish the last deltas while the projections are written, and before the outcome is published.
             await deltas.end()
-            await self._stubbornly(lambda: project(outcome, self._store))
-        await self._stubbornly(lambda: tell(outcome, self._publisher))
+            await self._retry(lambda: project(outcome, self._store))
+        await self._retry(lambda: tell(outcome, self._publisher))
 
     def _deltas(self, request: PageRequest) -> DeltaStream:
         return DeltaStream(request, self._store, self._publisher, now=self._now, metrics=self._metrics, pace=self._pace)
@@ -134,7 +135,7 @@ class PageGenerator:
     async def _conclude(
         self, request: PageRequest, last: Outcome | None, end: Callable[[Outcome | None], Awaitable[Outcome]]
     ) -> Outcome:
-        # Where the journey has moved on meanwhile, the state is folded again and all is decided again.
+        # If the journey has moved on meanwhile, read its state again and decide everything again.
         while True:
             outcome = await end(last)
             head = outcome.seq - 1
@@ -145,15 +146,15 @@ class PageGenerator:
             if isinstance(told, Answered):
                 self._metrics.adopted.inc()
                 return told.outcome
-            log.info("generator.journey_moved", seq=head, head=told.head)
+            log.info("page_generator.journey_moved", seq=head, head=told.head)
             last = await self._store.last_outcome(request.session_id)
 
     async def _commit(self, outcome: Outcome, head: int) -> Committed | Answered | Moved:
         session_id, request_id = outcome.session_id, outcome.request_id
-        return await self._stubbornly(lambda: self._store.commit_outcome(session_id, request_id, head, outcome))
+        return await self._retry(lambda: self._store.commit_outcome(session_id, request_id, head, outcome))
 
-    async def _stubbornly(self, work: Callable[[], Awaitable[T]]) -> T:
-        return await retry_while_unavailable(work, self._backoff, on_wait=self._stands)
+    async def _retry(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await retry_while_unavailable(work, self._backoff, on_wait=self._log_wait)
 
     async def _run(
         self,
@@ -174,7 +175,7 @@ class PageGenerator:
             return fail(request, state, ending, self._at(request, last), draft)
 
     async def _write(self, request: PageRequest, state: JourneyState, draft: Draft, deltas: DeltaStream) -> Written:
-        deltas.foresee()
+        deltas.claim_ahead()
         run = await self._prepared(request, state)
         began = asyncio.get_running_loop().time()
         brief = self._program.prepare(run)
@@ -219,7 +220,7 @@ class PageGenerator:
     async def _draft(
         self, request: PageRequest, run: Run, brief: Brief, draft: Draft, deltas: DeltaStream
     ) -> PageStatus:
-        """Fill the draft until it is whole or its reader stops it. Raises `ModelFailed` or `RunStopped`."""
+        """Fill the draft until it is complete or its reader stops it. Raises `ModelFailed` or `RunStopped`."""
         writing = asyncio.ensure_future(self._attempts(run, brief, draft, deltas))
         stopping = asyncio.ensure_future(self._stops.stopped(request.session_id, request.press_id))
         try:
@@ -244,7 +245,7 @@ class PageGenerator:
             except ModelFailed as error:
                 self._metrics.model_calls.labels(self._program.model.name, "any", error.code).inc()
                 draft.failures.append(error.detail)
-                log.warning("generator.model_failed", attempt=failures, cause=error.detail)
+                log.warning("page_generator.model_failed", attempt=failures, cause=error.detail)
                 if failures > self._retries:
                     raise
                 await self._backoff.wait(failures)
@@ -252,15 +253,15 @@ class PageGenerator:
                 return
 
     def _at(self, request: PageRequest, last: Outcome | None) -> datetime:
-        """Return an outcome's time: after its cause's and the journey's last one's, whatever this clock says.
+        """Return an outcome's time: later than its cause's and the journey's last one's, even if the clock went back.
 
-        So the order of times along a journey is that of its outcomes.
+        So the times along a journey are in the order of its outcomes.
         """
         earliest = max(last.at + timedelta(microseconds=1), request.ts) if last else request.ts
         return max(self._now(), earliest)
 
-    def _stands(self, error: Unavailable, tries: int) -> None:
-        log.warning("generator.stands", tries=tries, cause=error.detail)
+    def _log_wait(self, error: Unavailable, tries: int) -> None:
+        log.warning("page_generator.dependency_unavailable", tries=tries, cause=error.detail)
 
     def _count(self, request: PageRequest, outcome: Outcome) -> None:
         event, metrics = outcome.event, self._metrics

@@ -10,7 +10,7 @@ from qdpi.store.ports import PageStore
 from qdpi.symbols import Profile, Source
 
 KEPT: Final = 12
-"""How many saved pages, and how many of the journey's own, a run may draw on: the newest."""
+"""How many of the newest saved pages, and of the journey's own, a run may draw on."""
 
 
 async def find_reader_pages(store: PageStore, session_id: str, head: int, profile: Profile) -> list[ReaderPage]:

@@ -15,7 +15,7 @@ from qdpi.topology import RECORDER
 
 
 class Recorder:
-    """Writes what happened in a journey where it can be read again; writing it twice changes nothing."""
+    """Writes a journey's events to its log, and its vault. Idempotent."""
 
     def __init__(self, store: PageStore, publisher: Publisher) -> None:
         self._store, self._publisher = store, publisher

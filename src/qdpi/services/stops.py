@@ -1,4 +1,4 @@
-"""Stops: which runs their readers have stopped, known to every generator."""
+"""Stops: the runs that readers have stopped. Every generator reads all of them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from qdpi.events import Stop, decode
 from qdpi.retry import Backoff, retry_while_unavailable
 
 REMEMBERED: Final = 10_000
-"""How many stops are kept in mind; their topic keeps them for an hour."""
+"""How many stops a process remembers; their topic keeps them for an hour."""
 
 log = structlog.get_logger()
 
 
 class Stops:
-    """Follows the topic of stops from its beginning. A stop must name the journey that its press is of.
+    """Reads the topic of stops from its beginning and remembers the newest `remembered` ones.
 
-    The newest `remembered` stops are kept in mind.
+    A stop counts only together with the journey that it names: another journey's press is not stopped by it.
     """
 
     def __init__(self, bus: EventBus, backoff: Backoff, *, remembered: int = REMEMBERED) -> None:
@@ -32,12 +32,12 @@ class Stops:
         self.caught_up = asyncio.Event()
 
     async def run(self) -> None:
-        """Follow the stops for ever; `caught_up` is set once those of the past are known."""
+        """Follow the stops for ever; set `caught_up` once all earlier ones have been read."""
         while True:
-            await retry_while_unavailable(self._follow, self._backoff, on_wait=self._stands)
+            await retry_while_unavailable(self._follow, self._backoff, on_wait=self._log_wait)
 
-    def _stands(self, error: Unavailable, tries: int) -> None:
-        log.warning("stops.stands", tries=tries, cause=error.detail)
+    def _log_wait(self, error: Unavailable, tries: int) -> None:
+        log.warning("stops.dependency_unavailable", tries=tries, cause=error.detail)
 
     async def _follow(self) -> None:
         async with self._bus.tap([Stop.topic], Start.LATEST) as live:
@@ -61,7 +61,7 @@ class Stops:
             self._stopped.popitem(last=False)
 
     async def stopped(self, session_id: str, press_id: str) -> None:
-        """Return when a press is stopped, at once if it was before."""
+        """Return once a press is stopped, at once if it was stopped before."""
         key = (session_id, press_id)
         if key in self._stopped:
             return
