@@ -9,7 +9,6 @@ from tests.support import factories
 from qdpi.bootstrap import build_store
 from qdpi.journey import JourneyState
 from qdpi.services.reader_pages import KEPT, find_reader_pages
-from qdpi.services.reader_pages import KEPT, read_reader_pages
 from qdpi.settings import Settings
 from qdpi.store.ports import Committed, PageStore
 from qdpi.symbols import PROFILES, Source, profile_of

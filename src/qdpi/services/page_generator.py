@@ -45,7 +45,6 @@ from qdpi.services.deltas import DeltaStream
 from qdpi.services.enricher import ASK_USER
 from qdpi.services.projector import derive, project, tell
 from qdpi.services.reader_pages import find_reader_pages
-from qdpi.services.reader_pages import read_reader_pages
 from qdpi.services.stops import Stops
 from qdpi.services.workers import ServiceWorker, consume
 from qdpi.store.ports import Answered, Committed, Moved, PageStore
