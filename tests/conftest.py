@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.support.servers",
     "tests.support.skips",
     "tests.support.space",
+    "tests.support.tiers",
 ]
 
 

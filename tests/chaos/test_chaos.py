@@ -13,7 +13,7 @@ from tests.support.servers import ABSENT
 from qdpi.cluster import BRIEF, Options, running
 from qdpi.errors import ToolMissing
 
-pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.cassandra]
+pytestmark = [pytest.mark.long, pytest.mark.kafka, pytest.mark.cassandra]
 
 
 async def test_no_press_is_lost_doubled_or_out_of_turn_whatever_is_killed(tmp_path: Path, say: Say):

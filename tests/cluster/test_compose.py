@@ -65,7 +65,7 @@ def test_cassandra_waits_for_its_disk_and_decides_as_a_lone_node_without_contain
     assert given["cassandra.config.allow_system_properties"] == "true"  # else all of them are passed over
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.cassandra
 def test_the_real_cassandra_heeds_these_options_though_its_file_says_otherwise(
     compose: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -21,7 +21,7 @@ from qdpi.cluster import Kind, Options, Servers, State, running
 from qdpi.cluster.setup import new_setup, write_setup
 from qdpi.errors import ServicesFailed
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.long]
 KEYSPACE = "CREATE KEYSPACE try WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': {}}}"
 
 

@@ -24,7 +24,7 @@ from qdpi.cluster.setup import new_setup, write_setup
 from qdpi.cluster.tools import find_java, find_maven
 from qdpi.errors import ToolMissing
 
-pytestmark = [pytest.mark.slow, pytest.mark.kafka]
+pytestmark = [pytest.mark.long, pytest.mark.kafka]
 QDPI = [sys.executable, "-m", "qdpi", "services"]
 
 

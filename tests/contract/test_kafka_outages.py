@@ -28,7 +28,7 @@ from qdpi.errors import MembershipOver, PublishUnknown, ToolMissing
 from qdpi.retry import retry_while_unavailable
 from qdpi.settings import load_settings
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
 GUARD = {
     "protocol": "SASL_PLAINTEXT",

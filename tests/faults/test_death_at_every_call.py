@@ -65,7 +65,7 @@ def _press(journey: str, number: int, symbol: str, page: str | None, words: str 
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_death_after_any_port_call_loses_doubles_and_swaps_nothing(new_house: NewHouse, say: Say):
     async with nursery() as lives:
         calls = await _calls_of_a_whole_life(lives, new_house())

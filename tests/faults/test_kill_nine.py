@@ -42,7 +42,7 @@ class Progress:
             await self._changed.wait()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_kills_at_random_moments_lose_double_and_swap_nothing(new_house: NewHouse, say: Say):
     chance, progress, product = random.Random(SEED), Progress(), Running(new_house())
     await product.start()

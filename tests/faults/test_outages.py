@@ -40,7 +40,7 @@ def away_at(chance: random.Random) -> Callable[[int], Plan]:
     return lambda number: away_for(number, chance.randint(1, LONGEST))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["away", "answer lost"])
 async def test_an_outage_at_any_port_call_fails_loses_and_doubles_nothing(kind: str, new_house: NewHouse, say: Say):
     chance = random.Random(SEED)

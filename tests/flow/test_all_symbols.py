@@ -103,7 +103,7 @@ async def test_each_symbol_in_a_journey_of_its_own(tmp_path: Path, working: Work
 
 
 @pytest.mark.canon
-@pytest.mark.slow
+@pytest.mark.long
 async def test_all_symbols_on_the_authors_canon(tmp_path: Path, working: Working, canon: Path) -> None:
     assert len(read_book(canon).pages) == 710
     async with asyncio.timeout(600), working(tmp_path, book=canon) as flow:

@@ -20,7 +20,7 @@ PROCESSORS = 2
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_press_is_lost_doubled_or_out_of_turn_whatever_befalls_whom(say: Say) -> None:
     total = Total()
     for report in reports(range(SEEDS), PROCESSORS):

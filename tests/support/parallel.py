@@ -1,21 +1,24 @@
-"""A pytest plugin: which tests may run beside each other, where there are several processes (`pytest -n 2`).
+"""A pytest plugin: which tests may run beside each other, where there are several processes (`pytest -n 3`).
 
-Whatever needs real servers runs in one process, one test after another: a Kafka and a Cassandra are started once,
-and no measured silence of theirs is another test's load. All others run beside them, file by file.
+Tests on the shared Kafka run one after another in one process, those on the shared Cassandra (or on both) in another,
+and all others beside them, file by file. Tests of the tier `long` that start servers of their own run one after
+another, because three nodes of each fill two cores. A mark `xdist_group` of a test's own wins.
 """
 
 from __future__ import annotations
 
 import pytest
 
-SERVERS = ("kafka", "cassandra")
-
 
 def group_of(item: pytest.Item) -> str:
     """Return the name that it shares with the tests of its process."""
-    if any(item.get_closest_marker(server) for server in SERVERS):
+    own = item.get_closest_marker("xdist_group")
+    if own:
+        return str(own.args[0])
+    servers = [server for server in ("cassandra", "kafka") if item.get_closest_marker(server)]
+    if servers and item.get_closest_marker("long"):
         return "servers"
-    return item.path.relative_to(item.config.rootpath).as_posix()
+    return servers[0] if servers else item.path.relative_to(item.config.rootpath).as_posix()
 
 
 @pytest.hookimpl(tryfirst=True)  # the distributor reads the marks in the same hook
