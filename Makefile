@@ -3,10 +3,11 @@
 PYTHON ?= python3
 ARGS ?=
 PYTEST_ARGS ?=
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 3
 
 BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
+PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup --durations 25 --durations-min 1
 COMPILE := cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
@@ -18,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format types docs simulate chaos bench lock local-model clean
+.PHONY: help run check test test-long lint format types docs simulate chaos bench lock local-model clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +27,14 @@ help: ## this list
 run: .venv/run .venv/local ## everything a reader needs: environment, book, workers, gateway (ARGS="--port 9000")
 	@exec $(BIN)/qdpi run $(ARGS)
 
-test: lint types ## lint, types, and all tests, the real local model included (PYTEST_ARGS="-k flow")
-	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
+check: lint types ## before every commit: lint, types, and the tests that need neither server, process nor model
+	@$(PYTEST) --tier check $(PYTEST_ARGS)
+
+test: lint types ## lint, types, and the tests, on real servers and the real local model too (PYTEST_ARGS="-k flow")
+	@$(PYTEST) --tier check,test $(PYTEST_ARGS)
+
+test-long: .venv/dev ## the rest: more seeds, every kill point, servers that die, three nodes (minutes)
+	@$(PYTEST) --tier long $(PYTEST_ARGS)
 
 lint: .venv/dev ## look for faults and for lines that are not in the one style
 	@$(BIN)/ruff check .

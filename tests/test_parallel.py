@@ -1,33 +1,47 @@
+"""Which tests share a process of a run."""
+
 from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
 from tests.support.inner import run_pytest
 
 MARKED = """
 import os, pytest
-pytestmark = pytest.mark.{mark}
-@pytest.mark.parametrize("number", range(3))
+pytestmark = {marks}
+@pytest.mark.parametrize("number", range(2))
 def test_it(number):
     with open("ran", "a") as file:
-        file.write(f"{mark} {{os.getpid()}}\\n")
+        file.write(f"{name} {{os.getpid()}}\\n")
 """
+FILES = {
+    "kafka": ("kafka",),
+    "more_kafka": ("kafka",),
+    "cassandra": ("cassandra",),
+    "both": ("kafka", "cassandra"),
+    "long_kafka": ("kafka", "long"),
+    "long_cassandra": ("cassandra", "long"),
+    "neither": (),
+}
 
 
-def test_tests_on_servers_share_one_process_and_those_of_a_file_do(tmp_path: Path):
-    marks = ("kafka", "cassandra", "slow", "canon")
-    (tmp_path / "pytest.ini").write_text("\n  ".join(("[pytest]\nmarkers =", *marks)), encoding="utf-8")
-    for mark in marks:
-        (tmp_path / f"test_{mark}.py").write_text(MARKED.format(mark=mark), encoding="utf-8")
+@pytest.mark.process
+def test_tests_on_a_server_share_a_process(tmp_path: Path):
+    """Those on the shared Kafka share one, those on the shared Cassandra one, and those that start servers one."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  kafka\n  cassandra\n  long\n", encoding="utf-8")
+    for name, marks in FILES.items():
+        marked = "[" + ", ".join(f"pytest.mark.{mark}" for mark in marks) + "]"
+        (tmp_path / f"test_{name}.py").write_text(MARKED.format(marks=marked, name=name), encoding="utf-8")
 
-    ended = run_pytest(tmp_path, "tests.support.parallel", "-n", "3", "--dist", "loadgroup")
+    ended = run_pytest(tmp_path, "tests.support.parallel", "-n", "4", "--dist", "loadgroup")
 
     ran: dict[str, set[str]] = defaultdict(set)
     for line in (tmp_path / "ran").read_text(encoding="utf-8").splitlines():
-        mark, process = line.split()
-        ran[mark].add(process)
+        name, process = line.split()
+        ran[name].add(process)
     assert ended.returncode == 0, ended.stdout
-    assert {mark: len(processes) for mark, processes in ran.items()} == dict.fromkeys(marks, 1)
-    assert ran["kafka"] == ran["cassandra"]
-    assert len(set.union(*ran.values())) == 3
+    assert {name: len(processes) for name, processes in ran.items()} == dict.fromkeys(FILES, 1)
+    assert ran["kafka"] == ran["more_kafka"] != ran["cassandra"] == ran["both"]
+    assert ran["long_kafka"] == ran["long_cassandra"]

@@ -7,6 +7,8 @@ import pytest
 from tests.support.inner import run_pytest
 from tests.support.skips import LISTED, allowed_reasons, unlisted
 
+pytestmark = pytest.mark.process
+
 
 def run(directory: Path, *, allowed: str, reason: str) -> subprocess.CompletedProcess[str]:
     """Run a test that skips for a reason, where only some reasons are allowed."""

@@ -408,6 +408,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.process
 def test_what_was_acknowledged_before_a_kill_is_there_after_it(path: Path) -> None:
     command = [sys.executable, "-c", COMMIT_UNTIL_KILLED, str(path), SCHEMA]
     environment = {"PYTHONPATH": ":".join(sys.path)}

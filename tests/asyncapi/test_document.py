@@ -45,6 +45,7 @@ def references(value: Any) -> list[str]:
     return [each for inner in value for each in references(inner)] if isinstance(value, list) else []
 
 
+@pytest.mark.process
 def test_the_official_schema_finds_nothing_wrong(tmp_path: Path):
     official = jsonschema.Draft7Validator(asyncapi_schema(tmp_path))
 

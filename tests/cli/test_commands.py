@@ -186,6 +186,7 @@ def test_the_core_topics_are_listed_with_their_offsets(qdpi: Call, data: Path):
     assert "gibsey.dlq" in qdpi("kafka-topics", "--list").out
 
 
+@pytest.mark.process
 def test_tail_follows_a_journey_from_the_start(data: Path):
     in_bus(
         data,
@@ -328,6 +329,7 @@ def test_the_doctor_tells_of_a_disk_that_takes_nothing(qdpi: Call, tmp_path: Pat
     assert "fail data" in out
 
 
+@pytest.mark.process
 def test_a_reader_who_leaves_the_pipe_is_no_error():
     run = subprocess.run(
         f"{sys.executable} -m qdpi kafka-topics | true", shell=True, capture_output=True, text=True, check=True

@@ -24,6 +24,7 @@ def test_the_help_lists_every_command_with_what_it_does(qdpi: Call):
         assert entry.summary in out
 
 
+@pytest.mark.process
 def test_the_help_imports_nothing_that_takes_long():
     script = "import sys; from qdpi.cli import main; main(['--help']); print(sorted(sys.modules), file=sys.stderr)"
 
@@ -33,6 +34,7 @@ def test_the_help_imports_nothing_that_takes_long():
         assert f"'{slow}'" not in run.stderr, f"{slow} is imported for the help"
 
 
+@pytest.mark.process
 def test_qdpi_is_a_module_too():
     run = subprocess.run([sys.executable, "-m", "qdpi", "--version"], capture_output=True, text=True, check=True)
 

@@ -21,6 +21,8 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import PATIENCE, Process, Reader
 
+pytestmark = pytest.mark.process
+
 Start = Callable[..., Process]
 Opens = Callable[[str, str], Reader]
 COMMAND = [sys.executable, "-m", "qdpi", "read"]

@@ -10,6 +10,8 @@ import httpx
 import pytest
 from tests.cli.conftest import Process, Reader
 
+pytestmark = pytest.mark.process
+
 Start = Callable[..., Process]
 Opens = Callable[[str, str], Reader]
 

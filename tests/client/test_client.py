@@ -165,6 +165,7 @@ async def test_a_files_name_leads_to_no_other_folder(header: str, name: str):
         assert b"".join([piece async for piece in file.pieces]) == b"piece"
 
 
+@pytest.mark.process
 def test_importing_the_client_imports_no_server():
     code = (
         "import sys, qdpi.client; "

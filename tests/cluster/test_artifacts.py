@@ -61,6 +61,7 @@ def test_a_jar_that_is_not_as_listed_is_refused_by_its_name(tmp_path: Path, file
         verify(directory_of(tmp_path, **files), SUMS)
 
 
+@pytest.mark.process
 async def test_a_maven_that_brings_something_else_leaves_nothing_in_the_cache(tmp_path: Path, environ: dict[str, str]):
     program(
         tmp_path / "bin" / "mvn",
@@ -74,6 +75,7 @@ async def test_a_maven_that_brings_something_else_leaves_nothing_in_the_cache(tm
     assert list(cache_directory(environ).iterdir()) == []
 
 
+@pytest.mark.process
 async def test_a_maven_that_fails_is_quoted(tmp_path: Path, environ: dict[str, str]):
     program(tmp_path / "bin" / "mvn", "echo '[ERROR] Unknown host'; echo '[ERROR] Help'; exit 1")
 

@@ -111,6 +111,7 @@ def test_a_killed_worker_is_replaced_as_quickly_as_without_containers(compose: d
     assert held["auto_create_topics_enabled"] is False
 
 
+@pytest.mark.process
 def test_docker_compose_takes_the_file():
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:

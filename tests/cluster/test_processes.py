@@ -13,6 +13,8 @@ from qdpi.cluster.processes import alone, gone, launch, pid_of, send, stop
 from qdpi.cluster.readiness import last_lines, trouble
 from qdpi.errors import ServicesFailed
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:

@@ -20,6 +20,7 @@ def java(file: Path, version: str) -> Path:
     return program(file, f"echo 'openjdk version \"{version}\" 2025-04-15' >&2")
 
 
+@pytest.mark.process
 def test_the_java_of_java_home_comes_first(tmp_path: Path):
     wanted = java(tmp_path / "home" / "bin" / "java", "21.0.2")
     java(tmp_path / "path" / "java", "17.0.15")
@@ -29,6 +30,7 @@ def test_the_java_of_java_home_comes_first(tmp_path: Path):
     assert found == (wanted, 21)
 
 
+@pytest.mark.process
 def test_a_java_home_that_is_too_old_too_new_or_gone_is_passed_over(tmp_path: Path):
     java(tmp_path / "old" / "bin" / "java", "1.8.0_392")
     java(tmp_path / "new" / "bin" / "java", "24.0.1")
@@ -39,6 +41,7 @@ def test_a_java_home_that_is_too_old_too_new_or_gone_is_passed_over(tmp_path: Pa
         assert found == (wanted, 17)
 
 
+@pytest.mark.process
 def test_without_a_java_that_fits_the_command_that_installs_one_is_said(tmp_path: Path):
     old = java(tmp_path / "java", "11.0.22")
 

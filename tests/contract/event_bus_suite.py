@@ -19,8 +19,8 @@ from tests.contract.bus.taps import TapsSuite
 from qdpi.bus.port import EventBus
 
 
-class EventBusSuite(PublishingSuite, OffsetsSuite, TakeoverSuite, TapsSuite, AdministrationSuite, ProcessesSuite):
-    """The behaviour of an `EventBus`."""
+class BusFixtures:
+    """What the suites are given, made from an adapter's `rig`."""
 
     @pytest.fixture
     async def bus(self, rig: BusRig) -> EventBus:
@@ -41,3 +41,9 @@ class EventBusSuite(PublishingSuite, OffsetsSuite, TakeoverSuite, TapsSuite, Adm
     @pytest.fixture
     def group(self) -> str:
         return f"group-{uuid4().hex[:12]}"
+
+
+class EventBusSuite(
+    BusFixtures, PublishingSuite, OffsetsSuite, TakeoverSuite, TapsSuite, AdministrationSuite, ProcessesSuite
+):
+    """The behaviour of an `EventBus`."""

@@ -140,6 +140,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.process
 def test_every_outcome_acknowledged_before_a_kill_is_there_after_it(path: Path) -> None:
     """The power of a machine is not cut here: `kill -9` shows that nothing is kept in the process."""
     environment = {"PYTHONPATH": ":".join(sys.path)}

@@ -1,23 +1,41 @@
-"""The Kafka bus passes the suite, with either protocol of groups, and what is its own."""
+"""The Kafka bus passes the suite with groups of either protocol; with KIP-848 most of it is long."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.contract.bus.groups import OffsetsSuite, TakeoverSuite
 from tests.contract.bus.kafka import KafkaRig
-from tests.contract.event_bus_suite import EventBusSuite
+from tests.contract.event_bus_suite import BusFixtures, EventBusSuite
 
 pytestmark = pytest.mark.kafka
 
 
-@pytest.fixture(params=[("consumer", "1"), ("classic", "3")], ids="-".join)
-async def rig(kafka_environment: dict[str, str], request: pytest.FixtureRequest) -> AsyncIterator[KafkaRig]:
-    groups, partitions = request.param
-    rig = KafkaRig(kafka_environment, KAFKA_GROUPS=groups, KAFKA_PARTITIONS=partitions, KAFKA_SESSION_TIMEOUT="1")
-    yield rig
-    await rig.close()
+class _ClassicGroups:
+    @pytest.fixture
+    async def rig(self, kafka_environment: dict[str, str]) -> AsyncIterator[KafkaRig]:
+        rig = KafkaRig(kafka_environment, KAFKA_GROUPS="classic", KAFKA_PARTITIONS="3", KAFKA_SESSION_TIMEOUT="1")
+        yield rig
+        await rig.close()
 
 
-class TestKafkaEventBus(EventBusSuite):
-    """The behaviour suite on Kafka."""
+class _ConsumerGroups:
+    @pytest.fixture
+    async def rig(self, kafka_environment: dict[str, str]) -> AsyncIterator[KafkaRig]:
+        rig = KafkaRig(kafka_environment, KAFKA_GROUPS="consumer", KAFKA_PARTITIONS="1", KAFKA_SESSION_TIMEOUT="1")
+        yield rig
+        await rig.close()
+
+
+class TestKafkaEventBus(_ClassicGroups, EventBusSuite):
+    """The behaviour suite on Kafka, with classic groups."""
+
+
+class TestKafkaConsumerGroups(_ConsumerGroups, BusFixtures, OffsetsSuite, TakeoverSuite):
+    """What is about groups, with those of KIP-848."""
+
+
+@pytest.mark.long
+class TestKafkaEventBusWithConsumerGroups(_ConsumerGroups, EventBusSuite):
+    """The whole behaviour suite, with groups of KIP-848."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from tests.contract.bus.kafka import KafkaRig
@@ -19,34 +19,23 @@ from tests.contract.bus.rig import (
     until_away,
     values,
 )
-from tests.support.servers import ABSENT
+from tests.support.servers import servers_in
 
 from qdpi.bus.kafka import KafkaBus
 from qdpi.bus.port import Membership, Message, Record, Start
-from qdpi.cluster import BRIEF, Options, Servers, running
-from qdpi.errors import MembershipOver, PublishUnknown, ToolMissing
+from qdpi.cluster import Options, Servers
+from qdpi.errors import MembershipOver, PublishUnknown
 from qdpi.retry import retry_while_unavailable
 from qdpi.settings import load_settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
-GUARD = {
-    "protocol": "SASL_PLAINTEXT",
-    "sasl.enabled.mechanisms": "PLAIN",
-    "plain.sasl.jaas.config": "org.apache.kafka.common.security.plain.PlainLoginModule required "
-    'username="reader" password="right" user_reader="right";',
-}
 
-
-@pytest.fixture
-async def servers(tmp_path) -> AsyncIterator[Servers]:
-    opened = running(tmp_path / "servers", cassandra=False, options=Options(kafka_guard=GUARD, java=BRIEF))
-    try:
-        servers = await opened.__aenter__()
-    except ToolMissing:
-        pytest.skip(ABSENT)
-    yield servers
-    await opened.__aexit__(None, None, None)
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """A Kafka that these tests kill and pause, one after another; each leaves it running."""
+    with servers_in(tmp_path_factory.mktemp("outages"), cassandra=False) as started:
+        yield started
 
 
 @pytest.fixture
@@ -136,38 +125,14 @@ async def test_a_bus_whose_broker_is_not_there_yet_opens_once_it_is(servers, rig
     await bus.close()
 
 
-async def test_a_wrong_password_is_said_and_the_right_one_is_let_in(servers, rig):
-    guarded = rig.environment | {
-        "KAFKA_BROKERS": servers.guarded_kafka,
-        "KAFKA_SECURITY": "SASL_PLAINTEXT",
-        "KAFKA_SASL_MECHANISM": "PLAIN",
-        "KAFKA_USERNAME": "reader",
-    }
-    refused = KafkaBus(load_settings(guarded | {"KAFKA_PASSWORD": "wrong"}))
-    error = await until_away(refused.open)
-    assert "uthentication failed" in error.detail
-    assert "KAFKA_PASSWORD" in error.next_step
-    assert "wrong" not in str(error)
-    await refused.close()
-    bus = KafkaBus(load_settings(guarded | {"KAFKA_PASSWORD": "right"}))
-    await bus.open()
-    topic = await make_topic(bus)
-    await publish(bus, topic, [b"in"])
-    assert values(await fetch(await bus.join("group", [topic]), 1)) == [b"in"]
-    await bus.close()
-
-
 async def test_brokers_that_know_classic_groups_alone_say_so_to_a_member_by_kip_848(tmp_path):
-    classic = Options(kafka={"group.coordinator.rebalance.protocols": "classic"}, java=BRIEF)
-    try:
-        async with running(tmp_path / "servers", cassandra=False, options=classic) as servers:
-            rig = KafkaRig(servers.environment, KAFKA_GROUPS="consumer")
-            bus = await rig.client()
-            member = await bus.join("group", [await make_topic(bus)])
-            for _ in range(2):
-                with pytest.raises(MembershipOver, match="KAFKA_GROUPS=classic"):
-                    await fetch(member, 1)
-            await member.leave()
-            await rig.close()
-    except ToolMissing:
-        pytest.skip(ABSENT)
+    classic = Options(kafka={"group.coordinator.rebalance.protocols": "classic"})
+    with servers_in(tmp_path / "servers", cassandra=False, options=classic) as servers:
+        rig = KafkaRig(servers.environment, KAFKA_GROUPS="consumer")
+        bus = await rig.client()
+        member = await bus.join("group", [await make_topic(bus)])
+        for _ in range(2):
+            with pytest.raises(MembershipOver, match="KAFKA_GROUPS=classic"):
+                await fetch(member, 1)
+        await member.leave()
+        await rig.close()

@@ -34,6 +34,7 @@ async def run(program: str, directory: Path) -> str:
     return out.decode()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("number", "told"), [(0, r"(?s).*\n\w.*\n .{36} \d+ [0-9a-f]{64}\n"), (1, r"422 invalid_symbol\n'nobody:XC' .*\n")]
 )

@@ -13,6 +13,8 @@ import pytest
 from qdpi.terminal.app import KEYS, ReadingApp
 from qdpi.terminal.commands import COMMANDS
 
+pytestmark = pytest.mark.process
+
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reading-in-the-terminal.md").read_text(encoding="utf-8")
 SHELL = re.findall(r"^\$ (.* \| qdpi read.*)$", PAGE, re.MULTILINE)
 NAMED = {"→": "right", "←": "left", "esc": "escape", "^C": "ctrl+c", "^K": "ctrl+k", "=": "equals_sign"} | {

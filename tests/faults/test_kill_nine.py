@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -19,10 +20,17 @@ from qdpi.bootstrap import build_system, opened
 from qdpi.settings import Settings
 
 SEED = 9
-JOURNEYS, PRESSES, KILLS = 12, 200, 10
 MOST_DELAY = 0.05
 """A kill comes up to so many seconds after the step that it was drawn for."""
 PATIENCE = 300.0
+
+
+class Terms(NamedTuple):
+    """How many journeys share how many presses, and how often the product is killed meanwhile."""
+
+    journeys: int
+    presses: int
+    kills: int
 
 
 class Progress:
@@ -42,18 +50,25 @@ class Progress:
             await self._changed.wait()
 
 
-@pytest.mark.long
-async def test_kills_at_random_moments_lose_double_and_swap_nothing(new_house: NewHouse, say: Say):
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "terms",
+    [
+        pytest.param(Terms(journeys=6, presses=60, kills=3), id="short"),
+        pytest.param(Terms(journeys=12, presses=200, kills=10), id="long", marks=pytest.mark.long),
+    ],
+)
+async def test_kills_at_random_moments_lose_double_and_swap_nothing(terms: Terms, new_house: NewHouse, say: Say):
     chance, progress, product = random.Random(SEED), Progress(), Running(new_house())
     await product.start()
     async with httpx.AsyncClient(base_url=product.url, timeout=30.0) as client:
         readers = [
             Reader(client, f"journey-{n}", presses, random.Random(chance.random()), progress.step)
-            for n, presses in enumerate(_shares(PRESSES, JOURNEYS))
+            for n, presses in enumerate(_shares(terms.presses, terms.journeys))
         ]
         try:
             async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
-                tasks.create_task(_kill(product, progress, chance))
+                tasks.create_task(_kill(product, progress, chance, terms))
                 for reader in readers:
                     tasks.create_task(reader.read())
             await _settled(product)
@@ -70,13 +85,13 @@ async def test_kills_at_random_moments_lose_double_and_swap_nothing(new_house: N
     kills = product.lives - 1
     say(f"seed {SEED}, {_of_readers(readers)}\n{table([tally(history, kills)])}")
     assert violations(history) == []
-    assert (kills, sum(map(len, history.outcomes.values()))) == (KILLS, PRESSES)
+    assert (kills, sum(map(len, history.outcomes.values()))) == (terms.kills, terms.presses)
     assert code == 0
 
 
-async def _kill(product: Running, progress: Progress, chance: random.Random) -> None:
-    steps = 2 * PRESSES  # each press is taken once and answered once
-    for step in sorted(chance.sample(range(1, steps - KILLS), KILLS)):
+async def _kill(product: Running, progress: Progress, chance: random.Random, terms: Terms) -> None:
+    steps = 2 * terms.presses  # each press is taken once and answered once
+    for step in sorted(chance.sample(range(1, steps - terms.kills), terms.kills)):
         await progress.reach(step)
         await asyncio.sleep(chance.random() * MOST_DELAY)
         assert await product.end(signal.SIGKILL) == -signal.SIGKILL

@@ -17,6 +17,8 @@ from tests.support.scripted import ScriptedModel
 from qdpi.events import PageDone
 
 SEED = 5
+SHORT = 12
+"""At how many of the calls a part is away in the short form."""
 LONGEST = 6
 """For how many calls a part is away at most."""
 TIMES = 3
@@ -40,23 +42,32 @@ def away_at(chance: random.Random) -> Callable[[int], Plan]:
     return lambda number: away_for(number, chance.randint(1, LONGEST))
 
 
-@pytest.mark.long
+@pytest.mark.parametrize(
+    "most",
+    [
+        pytest.param(SHORT, id="some calls", marks=pytest.mark.slow),
+        pytest.param(None, id="every call", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("kind", ["away", "answer lost"])
-async def test_an_outage_at_any_port_call_fails_loses_and_doubles_nothing(kind: str, new_house: NewHouse, say: Say):
+async def test_an_outage_at_any_port_call_fails_loses_and_doubles_nothing(
+    kind: str, most: int | None, new_house: NewHouse, say: Say
+):
     chance = random.Random(SEED)
     plan_at = away_at(chance) if kind == "away" else answer_lost
     async with troubled(new_house()) as trouble:
         calls = await calls_of_three(trouble)
-        for index in chance.sample(range(1, calls + 1), calls):
+        indexes = chance.sample(range(1, calls + 1), most or calls)
+        for index in indexes:
             trouble.plan = plan_at(len(trouble.witness.calls) + index)
             await press_three(trouble, f"at-{index}")
             trouble.plan = nothing
         history = await trouble.history()
-    say(f"seed {SEED}, {kind} at each of {calls} calls\n{table([tally(history, 0)])}")
+    say(f"seed {SEED}, {kind} at {len(indexes)} of {calls} calls\n{table([tally(history, 0)])}")
     assert violations(history) == []
     failed = [o.event for o in history.all_outcomes() if not isinstance(o.event, PageDone)]
     assert {event.error.code for event in failed} == {"unknown_page"}
-    assert len(failed) == calls + 1
+    assert len(failed) == len(indexes) + 1
 
 
 @pytest.mark.parametrize("moment", Moment)

@@ -339,6 +339,7 @@ def slow_client(address: str, path: str) -> socket.socket:
     return client
 
 
+@pytest.mark.slow
 async def test_a_slow_client_is_cut_and_others_are_told_all_without_waiting_for_it(tmp_path: Path):
     async with (
         system_in(tmp_path) as system,

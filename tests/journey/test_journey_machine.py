@@ -219,7 +219,7 @@ class JourneyMachine(RuleBasedStateMachine):
         assert JourneyState.model_validate_json(state.model_dump_json()) == state
 
 
-TestJourney = JourneyMachine.TestCase
+TestJourney = pytest.mark.slow(JourneyMachine.TestCase)
 TestJourney.settings = settings(
     max_examples=60,
     stateful_step_count=40,

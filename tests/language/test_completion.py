@@ -190,6 +190,7 @@ async def test_a_scripted_model_opens_closes_and_says_how_it_is() -> None:
     assert (model.is_open, model.name) == (False, "openai/fake")
 
 
+@pytest.mark.process
 def test_choosing_a_model_imports_neither_dspy_nor_a_model() -> None:
     code = """
 import asyncio, sys

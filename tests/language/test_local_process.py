@@ -24,7 +24,10 @@ REFUSES = 'import json; print(json.dumps({"error": "ImportError: no such wheel"}
 CRASHES = "import os; os._exit(7)"
 BABBLES = "print('llama'); print('x' * 100_000)"
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits on processes as Linux allows it")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits on processes as Linux allows it"),
+]
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ def test_a_page_made_of_its_own_pages_copies_little_of_them(seed: int) -> None:
     assert faults(second, first) == ()
 
 
+@pytest.mark.process
 def test_the_same_prompt_gives_the_same_page_in_every_process() -> None:
     code = "import sys; from qdpi.language.offline_prose import compose; print(*compose('a', 'b'), sep='')"
     env = {"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": "7"}

@@ -263,6 +263,7 @@ def test_any_text_has_a_vector_and_a_search(
     assert all(np.isfinite(hit.score) and hit.score > 0 for hit in hits)
 
 
+@pytest.mark.process
 def test_loading_the_vectors_leaves_the_programs_logging_as_it_was() -> None:
     code = (
         "import logging; from qdpi.search.hybrid import Embedder\n"
@@ -272,6 +273,7 @@ def test_loading_the_vectors_leaves_the_programs_logging_as_it_was() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=ENVIRONMENT)
 
 
+@pytest.mark.process
 def test_importing_retrieval_loads_neither_index_nor_vectors() -> None:
     code = (
         "import sys, qdpi.search\n"

@@ -33,6 +33,7 @@ PLANTED: dict[Plant, set[str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_what_is_planted_is_found_and_named(plant: Plant) -> None:
     with pytest.MonkeyPatch.context() as patch:

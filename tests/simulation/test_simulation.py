@@ -10,29 +10,43 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from tests.simulation.runs import Total, reports, told
+from tests.simulation.runs import Total, told
 from tests.simulation.scenario import Report, run
 from tests.simulation.world import book
 from tests.support.saying import Say
 
 SEEDS = 2_000
-PROCESSORS = 2
+SHORT = 300
+"""The first seeds, within which every planted fault is found (test_planted.py)."""
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.long
-def test_no_press_is_lost_doubled_or_out_of_turn_whatever_befalls_whom(say: Say) -> None:
+def parts(seeds: range, count: int, tier: pytest.MarkDecorator) -> list[Any]:
+    """Return seeds in so many parts, which processes of one run share."""
+    size = len(seeds) // count
+    ranges = (seeds[first : first + size] for first in range(0, len(seeds), size))
+    return [
+        pytest.param(part, id=f"{part[0]}-{part[-1]}", marks=[tier, pytest.mark.xdist_group(f"seeds from {part[0]}")])
+        for part in ranges
+    ]
+
+
+@pytest.mark.parametrize(
+    "seeds", [*parts(range(SHORT), 2, pytest.mark.slow), *parts(range(SHORT, SEEDS), 4, pytest.mark.long)]
+)
+def test_no_press_is_lost_doubled_or_out_of_turn_whatever_befalls_whom(seeds: range, say: Say) -> None:
+    book()
     total = Total()
-    for report in reports(range(SEEDS), PROCESSORS):
+    for report in map(run, seeds):
         total.add(report)
     say(str(total))
     assert not total.wrong, "\n".join(map(told, total.wrong))
-    assert total.seeds == SEEDS
-    assert total.presses == total.outcomes > 4 * SEEDS
+    assert total.seeds == len(seeds)
+    assert total.presses == total.outcomes > 4 * len(seeds)
     rare = {
         what: times
         for what in (*CALLS, *PROCESSES)
-        if (times := total.befell[what]) < SEEDS // (2 if what in CALLS else 50)
+        if (times := total.befell[what]) < len(seeds) // (2 if what in CALLS else 50)
     }
     assert not rare, "some of what is to befall them hardly does"
 
@@ -53,6 +67,7 @@ PROCESSES = (
 )
 
 
+@pytest.mark.process
 def test_a_seed_is_the_same_whenever_and_wherever_it_is_run() -> None:
     seeds = (1, 20)
     first = [run(seed).trace for seed in seeds]

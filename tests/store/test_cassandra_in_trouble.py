@@ -22,7 +22,7 @@ from qdpi.settings import load_settings
 from qdpi.store.cassandra import CassandraPageStore
 from qdpi.store.ports import Answered, Committed
 
-pytestmark = pytest.mark.cassandra
+pytestmark = [pytest.mark.cassandra, pytest.mark.long]
 NODE = "cassandra-1"
 USER = {"CASSANDRA_USERNAME": "cassandra", "CASSANDRA_PASSWORD": "cassandra"}
 

@@ -152,6 +152,7 @@ def test_a_request_that_is_wrong_in_itself_is_no_outage_to_be_waited_for() -> No
         assert not isinstance(told, StoreUnavailable)
 
 
+@pytest.mark.process
 def test_who_does_not_use_cassandra_does_not_load_its_driver(tmp_path: Path) -> None:
     script = (
         "import sys; from qdpi.bootstrap import build_store; from qdpi.settings import load_settings; "

@@ -12,8 +12,7 @@ A test of the tier `check` that starts a process fails, so that the tier stays w
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final
 
@@ -28,8 +27,8 @@ class Tier(StrEnum):
     LONG = "long"
 
 
-NEEDS: Final = ("kafka", "cassandra", "process", "local_model", "epubcheck")
-"""The marks of tests that need more than this process; `pyproject.toml` says what each stands for."""
+NEEDS: Final = ("kafka", "cassandra", "process", "local_model", "epubcheck", "slow")
+"""The marks of tests that need more than this process and a moment; `pyproject.toml` says what each stands for."""
 STARTS_PROCESS: Final = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
 """Audit events of a process that is started (https://docs.python.org/3/library/audit_events.html)."""
 
@@ -52,6 +51,11 @@ def tiers_named(names: str) -> frozenset[Tier]:
         raise pytest.UsageError(f"--tier: {error}; the tiers are {', '.join(Tier)}.") from None
 
 
+def taken_by(wanted: frozenset[Tier], tiers: Mapping[str, Tier]) -> Iterator[str]:
+    """Give the tests, by id, that a run of some tiers takes."""
+    return (test for test, tier in tiers.items() if tier in wanted)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--tier", metavar="TIER[,TIER…]", help=f"Run the tests of some tiers alone: {', '.join(Tier)}. By default: all."
@@ -66,8 +70,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if named is None:
         return
     wanted = tiers_named(named)
-    left_out = [item for item in items if tiers[item.nodeid] not in wanted]
-    items[:] = [item for item in items if tiers[item.nodeid] in wanted]
+    taken = set(taken_by(wanted, tiers))
+    left_out = [item for item in items if item.nodeid not in taken]
+    items[:] = [item for item in items if item.nodeid in taken]
     config.hook.pytest_deselected(items=left_out)
 
 
@@ -99,9 +104,3 @@ class _Plugin:
             return (yield)
         finally:
             self._guard.test = None
-
-
-def count_of(tiers: Iterable[Tier]) -> str:
-    """Return how many tests each tier has, as a line."""
-    counted = Counter(tiers)
-    return ", ".join(f"{tier} {counted[tier]}" for tier in Tier)

@@ -103,6 +103,7 @@ def test_nothing_is_committed_behind_our_back_and_all_copies_must_have_a_record(
     assert producer["partitioner"] == "murmur2_random"
 
 
+@pytest.mark.process
 def test_the_client_is_imported_only_where_brokers_are_named():
     program = (
         "import sys; from pathlib import Path; from qdpi.bootstrap import build_bus, utc_now;"

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import pytest
 from tests.contract.bus.rig import (
     PATIENCE,
     BusRig,
@@ -29,6 +30,7 @@ from qdpi.bus.port import EventBus, Start
 _ROOT: Final = Path(__file__).parents[3]
 
 
+@pytest.mark.process
 class ProcessesSuite:
     """Other processes on the same log, killed with SIGKILL."""
 
