@@ -1,4 +1,4 @@
-"""The models as rows: the plan's columns, and one JSON column for what has none of its own. Pure."""
+"""Models as columns: the plan's, and one JSON column for fields without a column of their own. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SETS: Final = SIGNAL_COLUMNS[:3]
 
 
 class EdgeRow(NamedTuple):
-    """A row of `page_edges`. `created_at` is a function of the page and the edge's place among its edges."""
+    """A row of `page_edges`. `created_at` is a function of the page and of the edge's position among its edges."""
 
     edge_type: str
     created_at: str
@@ -53,13 +53,13 @@ def page_row(page: Page) -> dict[str, Any]:
 
 
 def page_of(row: Mapping[str, Any]) -> Page:
-    """Return the page of such a row."""
+    """Return the page of a row that `page_row` made."""
     columns = {name: row[name] for name in PAGE_COLUMNS}
     return Page.model_validate({**json.loads(row["extra_json"]), **columns})
 
 
 def signal_row(page: Page) -> dict[str, Any]:
-    """Return a page's signals by columns, `extra_json` last: what edges and signals say beyond columns."""
+    """Return a page's signals by columns, `extra_json` last: the unknown fields of edges and signals."""
     signals = page.signals.model_dump(mode="json")
     row = {name: signals.pop(name) for name in SIGNAL_COLUMNS}
     row |= {name: as_json(row[name]) for name in _SETS}
@@ -67,13 +67,13 @@ def signal_row(page: Page) -> dict[str, Any]:
 
 
 def signals_of(row: Mapping[str, Any]) -> Signals:
-    """Return the signals of such a row."""
+    """Return the signals of a row that `signal_row` made."""
     columns = {name: json.loads(row[name]) if name in _SETS else row[name] for name in SIGNAL_COLUMNS}
     return Signals.model_validate({**json.loads(row["extra_json"])["signals"], **columns})
 
 
 def edge_rows(page: Page) -> list[EdgeRow]:
-    """Return a page's edges as rows, clustered in their order."""
+    """Return a page's edges as rows, with times in the order of the edges."""
     return [
         EdgeRow(kind.value, time_uuid(page.created_at + timedelta(microseconds=place), page.page_id), target)
         for place, (kind, target) in enumerate(page.edges.typed())
@@ -81,7 +81,7 @@ def edge_rows(page: Page) -> list[EdgeRow]:
 
 
 def edges_of(rows: Iterable[EdgeRow], extra_json: str) -> Edges:
-    """Return the edges of such rows, with the `extra_json` of their page's signals."""
+    """Return the edges of rows that `edge_rows` made, with the `extra_json` of their page's signals."""
     targets: dict[str, list[str]] = {kind.value: [] for kind in EdgeType}
     for row in sorted(rows, key=lambda row: UUID(row.created_at).time):
         targets[row.edge_type].append(row.target_id)
@@ -97,5 +97,5 @@ def edges_of(rows: Iterable[EdgeRow], extra_json: str) -> Edges:
 
 
 def as_json(value: Any) -> str:
-    """Return a value as JSON that a person can read in the table."""
+    """Return a value as compact JSON, readable in the table."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""The rows that the ports of the store take and return."""
+"""The rows that the ports of the store accept and return."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from qdpi.page_schema import Voice
 
 
 class Row(BaseModel):
-    """Base of the rows here."""
+    """Base of the rows."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class CanonRevision(Row):
-    """A revision of the canon: which book it is, its voices, and the thresholds of its checks."""
+    """A revision of the canon: its book, its voices, and the thresholds of its checks."""
 
     revision: int
     book_id: str
@@ -65,7 +65,7 @@ class IndexRow(Row):
 
 
 class VaultEntry(Row):
-    """A page that a reader saved. `event_id` is the change that saved it, `saved_at` its time."""
+    """A page that a reader saved. `event_id` and `saved_at` are those of its newest change."""
 
     session_id: str
     page_id: str
@@ -86,7 +86,7 @@ class Snapshot(Row):
 
 
 class SectionStatistics(Row):
-    """Sums over all journeys of one section."""
+    """Sums over all journeys that departed from a section."""
 
     section: int
     journeys: int
@@ -95,7 +95,7 @@ class SectionStatistics(Row):
 
 
 class SectionFigures(NamedTuple):
-    """A journey's open branches and return debt (pages), booked on one section."""
+    """A journey's open branches and return debt (pages) in one section."""
 
     open_branches: int
     return_debt: int

@@ -1,4 +1,4 @@
-"""The embedded page store: one SQLite file, durable, for any number of processes on one machine."""
+"""The adapter: a `PageStore` in one SQLite file, for any number of processes on one machine."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from qdpi.errors import StoreUnavailable
 from qdpi.sqlite import Database
 from qdpi.store.embedded.canon import Canon
 from qdpi.store.embedded.index import Index
-from qdpi.store.embedded.log import Journeys
+from qdpi.store.embedded.log import Log
 from qdpi.store.embedded.outcomes import Outcomes
 from qdpi.store.embedded.pages import Pages
 from qdpi.store.embedded.schema import SCHEMA, VERSION
 from qdpi.store.embedded.vault import Vault
 
 
-class EmbeddedPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
-    """The `PageStore` on a SQLite file, made where it is missing.
+class EmbeddedPageStore(Outcomes, Pages, Log, Canon, Index, Vault):
+    """The `PageStore` in a SQLite file, created where it is missing.
 
-    Outcomes and the canon wait for the disk; what can be derived again does not. Every method raises
-    `StoreUnavailable` while the file cannot be used (after `busy_timeout` seconds where another process
-    holds it).
+    Outcomes and the canon are fsynced before a write returns; projections, which can be derived again, are not.
+    Every method raises `StoreUnavailable` while the file cannot be used (after `busy_timeout` seconds where another
+    process holds its lock).
     """
 
     def __init__(self, path: Path, *, busy_timeout: float = 5.0) -> None:
@@ -29,15 +29,15 @@ class EmbeddedPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
         )
 
     async def open(self) -> None:
-        """Make the file and its tables where they are missing. Idempotent."""
+        """Create the file and its tables where they are missing. Idempotent."""
         await self._database.open()
 
     async def close(self) -> None:
-        """Finish what was accepted and let go of the file. Idempotent."""
+        """Finish accepted writes and close the file. Idempotent."""
         await self._database.close()
 
     async def ping(self) -> None:
-        """Return when the file can be read, and written to where that had failed."""
+        """Return when the file can be read and, after a failed write, be written."""
         await self._database.ping()
 
     async def settle(self) -> None:

@@ -1,4 +1,4 @@
-"""The canon: revisions that are prepared page by page and become current in one write."""
+"""The canon: revisions prepared page by page and published in one write."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any, Final
 from qdpi.errors import BookRefused
 from qdpi.page_schema import Page, Voice
 from qdpi.store.columns import PAGE_COLUMNS, SIGNAL_COLUMNS, as_json, edge_rows, page_of, page_row, signal_row
-from qdpi.store.embedded.statements import OnDatabase, number, put, row, rows, upsert
+from qdpi.store.embedded.statements import Repository, number, put, row, rows, upsert
 from qdpi.store.rows import CanonRevision
 
 _TEXTS: Final = ("title", "text")
 _PLACED: Final = (*(name for name in PAGE_COLUMNS if name not in _TEXTS), "extra_json")
-"""The columns of a page that its place in a canon revision carries; the texts are kept once."""
+"""The columns of a page that are stored per canon revision; its texts are stored once per page revision."""
 
 _PAGES_IN_RING: Final = (
     f"SELECT {', '.join(f'ring.{name}' for name in _PLACED)}, kept.title, kept.text "  # noqa: S608 - our names
@@ -34,32 +34,32 @@ _PUT_TEXT: Final = (
     "(SELECT 1 FROM canon_ring JOIN canon_revisions current ON current.revision = canon_revision "
     "WHERE page_id = excluded.page_id AND canon_ring.revision = excluded.revision)"
 )
-_SHOW_PAGES: Final = (
+_COPY_PAGES: Final = (
     f"INSERT OR REPLACE INTO pages ({', '.join((*_PLACED, *_TEXTS))}) {_PAGES_IN_RING} WHERE ring.canon_revision = ?"
 )
-_SHOW_SIGNALS: Final = (
+_COPY_SIGNALS: Final = (
     "INSERT OR REPLACE INTO page_index_signals "  # noqa: S608 - our names
     f"(page_id, revision, {', '.join(SIGNAL_COLUMNS)}, extra_json) "
     f"SELECT page_id, revision, {', '.join(SIGNAL_COLUMNS)}, signals_extra_json "
     "FROM canon_ring WHERE canon_revision = ?"
 )
 _DROP_EDGES: Final = "DELETE FROM page_edges WHERE page_id IN (SELECT page_id FROM canon_ring WHERE canon_revision = ?)"
-_SHOW_EDGES: Final = (
+_COPY_EDGES: Final = (
     "INSERT INTO page_edges (page_id, edge_type, created_at, target_id) SELECT page_id, "
     "json_extract(edge.value, '$[0]'), json_extract(edge.value, '$[1]'), json_extract(edge.value, '$[2]') "
     "FROM canon_ring, json_each(edges_json) edge WHERE canon_revision = ?"
 )
 
 
-class Canon(OnDatabase):
-    """The verbs on the canon."""
+class Canon(Repository):
+    """The `Canon` port."""
 
     async def put_canon(self, revision: int, position: int, pages: Sequence[Page]) -> None:
-        """Store canon pages of a revision that is being prepared; of one that is out already: no effect."""
+        """Store canon pages of a revision in preparation; no effect on a published one."""
         places = await asyncio.to_thread(_places, revision, position, pages)
 
         def prepare(connection: sqlite3.Connection) -> None:
-            if _is_out(connection, revision):
+            if _is_published(connection, revision):
                 return
             connection.executemany(_PUT_TEXT, places)
             connection.executemany(_PUT_PLACE, places)
@@ -67,18 +67,18 @@ class Canon(OnDatabase):
         await self._database.write(prepare)
 
     async def switch_canon(self, revision: CanonRevision) -> None:
-        """Make a prepared revision the current one, unless a higher one is.
+        """Publish a prepared revision; it is current unless a higher one is.
 
-        Raises `BookRefused` where another book has that number already or pages of it are missing.
+        Raises `BookRefused` where another book is published under that number, or pages of it are missing.
         """
 
         def switch(connection: sqlite3.Connection) -> None:
-            if _is_repeated(connection, revision):
+            if _is_published_already(connection, revision):
                 return
-            _check_whole(connection, revision)
+            _check_complete(connection, revision)
             _put_revision(connection, revision)
             if revision.revision == _current(connection):
-                for statement in (_SHOW_PAGES, _SHOW_SIGNALS, _DROP_EDGES, _SHOW_EDGES):
+                for statement in (_COPY_PAGES, _COPY_SIGNALS, _DROP_EDGES, _COPY_EDGES):
                     connection.execute(statement, (revision.revision,))
 
         await self._database.write(switch)
@@ -88,7 +88,7 @@ class Canon(OnDatabase):
         return await self._database.read(_current) or None
 
     async def canon(self, revision: int | None = None) -> CanonRevision | None:
-        """Return a revision of the canon, by default the current one."""
+        """Return a published revision of the canon, by default the current one."""
         return await self._database.read(lambda connection: _revision(connection, revision))
 
     async def canon_pages(self, revision: int) -> list[Page]:
@@ -96,24 +96,24 @@ class Canon(OnDatabase):
         sql = _PAGES_IN_RING + "WHERE ring.canon_revision = ? ORDER BY ring.position"
 
         def read(connection: sqlite3.Connection) -> list[Page]:
-            if not _is_out(connection, revision):
+            if not _is_published(connection, revision):
                 return []
             return [page_of(found) for found in rows(connection, sql, revision)]
 
         return await self._database.read(read)
 
     async def page_revisions(self, page_id: str) -> list[Page]:
-        """Return every revision of a canon page, the oldest first, each as it first came out."""
+        """Return every revision of a canon page, the oldest first, each as first published."""
         sql = (
-            f"{_PAGES_IN_RING} JOIN canon_revisions out ON out.revision = ring.canon_revision "
+            f"{_PAGES_IN_RING} JOIN canon_revisions published ON published.revision = ring.canon_revision "
             "WHERE ring.page_id = ? ORDER BY ring.canon_revision"
         )
 
         def read(connection: sqlite3.Connection) -> list[Page]:
-            first_out: dict[int, Page] = {}
+            first_published: dict[int, Page] = {}
             for found in rows(connection, sql, page_id):
-                first_out.setdefault(found["revision"], page_of(found))
-            return [first_out[revision] for revision in sorted(first_out)]
+                first_published.setdefault(found["revision"], page_of(found))
+            return [first_published[revision] for revision in sorted(first_published)]
 
         return await self._database.read(read)
 
@@ -138,29 +138,30 @@ def _current(connection: sqlite3.Connection) -> int:
     return number(connection, "SELECT max(revision) FROM canon_revisions")
 
 
-def _is_out(connection: sqlite3.Connection, revision: int) -> bool:
+def _is_published(connection: sqlite3.Connection, revision: int) -> bool:
     return bool(number(connection, "SELECT count(*) FROM canon_revisions WHERE revision = ?", revision))
 
 
-def _is_repeated(connection: sqlite3.Connection, revision: CanonRevision) -> bool:
-    out = _revision(connection, revision.revision)
-    if out is not None and out.content_hash != revision.content_hash:
+def _is_published_already(connection: sqlite3.Connection, revision: CanonRevision) -> bool:
+    """Return whether a revision is published. Raises `BookRefused` where another book has its number."""
+    published = _revision(connection, revision.revision)
+    if published is not None and published.content_hash != revision.content_hash:
         raise BookRefused(
-            f"Canon revision {revision.revision} is {out.title!r} already.",
+            f"Canon revision {revision.revision} is {published.title!r} already.",
             next_step="Ingest the book again: it takes the next revision.",
         )
-    return out is not None
+    return published is not None
 
 
-def _check_whole(connection: sqlite3.Connection, revision: CanonRevision) -> None:
-    """Forget places beyond the last, left by a preparation that was given up; refuse gaps."""
+def _check_complete(connection: sqlite3.Connection, revision: CanonRevision) -> None:
+    """Delete places beyond the last, left by an abandoned preparation. Raises `BookRefused` on missing pages."""
     ring = (revision.revision, revision.pages)
     connection.execute("DELETE FROM canon_ring WHERE canon_revision = ? AND position >= ?", ring)
     found = number(connection, "SELECT count(*) FROM canon_ring WHERE canon_revision = ?", revision.revision)
     if found != revision.pages:
         raise BookRefused(
             f"Canon revision {revision.revision} has {found} of its {revision.pages} pages.",
-            next_step="Ingest the book again; readers still have the revision before.",
+            next_step="Ingest the book again; readers still have the previous revision.",
         )
 
 

@@ -10,19 +10,19 @@ from typing import Any
 from qdpi.ids import time_of_uuid, time_uuid
 from qdpi.sqlite import Database
 from qdpi.store.columns import as_json
-from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows, upsert
-from qdpi.store.embedded.vectors import Vectors
+from qdpi.store.embedded.statements import Repository, number, put_many, row, rows, upsert
+from qdpi.store.embedded.vectors import VectorCache
 from qdpi.store.rows import Embedding, IndexRow, ReadingRow
 
 _READING = ("page_id", "revision", "extractor_version")
 
 
-class Index(OnDatabase):
-    """The verbs on the index."""
+class Index(Repository):
+    """The `Index` port."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._vectors: dict[tuple[str, int], Vectors] = {}
+        self._vectors: dict[tuple[str, int], VectorCache] = {}
 
     async def put_readings(self, readings: Sequence[ReadingRow]) -> None:
         """Store readings, each under its page, revision and extractor version."""
@@ -36,7 +36,7 @@ class Index(OnDatabase):
     async def readings(
         self, pages: Collection[tuple[str, int]], extractor_version: str
     ) -> Mapping[tuple[str, int], ReadingRow]:
-        """Return the kept readings of (page id, revision) pairs."""
+        """Return the stored readings of (page id, revision) pairs."""
         wanted = list(pages)
 
         def read(connection: sqlite3.Connection) -> dict[tuple[str, int], ReadingRow]:
@@ -47,7 +47,6 @@ class Index(OnDatabase):
 
     async def put_embeddings(self, embeddings: Sequence[Embedding]) -> None:
         """Store vectors; a lower revision never replaces a higher one."""
-
         statement = upsert("page_embeddings", (*Embedding.model_fields, "change"), ("page_id",), version="revision")
 
         def store(connection: sqlite3.Connection) -> None:
@@ -58,7 +57,7 @@ class Index(OnDatabase):
         await self._database.write(store, durable=False)
 
     async def embeddings(self, page_ids: Collection[str]) -> Mapping[str, Embedding]:
-        """Return the vectors of pages, those that have one."""
+        """Return the vectors of the pages that have one, by page id."""
         wanted = list(page_ids)
 
         def read(connection: sqlite3.Connection) -> dict[str, Embedding]:
@@ -73,7 +72,7 @@ class Index(OnDatabase):
         kind = (model, len(vector) // 4)
 
         def search(connection: sqlite3.Connection) -> list[tuple[str, float]]:
-            vectors = self._vectors.get(kind) or self._vectors.setdefault(kind, Vectors(*kind))
+            vectors = self._vectors.get(kind) or self._vectors.setdefault(kind, VectorCache(*kind))
             return vectors.nearest(connection, vector, k)
 
         return await self._database.read(search)
@@ -96,7 +95,7 @@ class Index(OnDatabase):
         return await self._database.read(read)
 
     async def index_row(self, character_id: str, section: int, page_id: str) -> IndexRow | None:
-        """Return one page's row of that index, None where there is none."""
+        """Return one page's row of that index, None without one."""
         sql = "SELECT * FROM pages_index WHERE character_id = ? AND section = ? AND page_id = ?"
 
         def read(connection: sqlite3.Connection) -> IndexRow | None:

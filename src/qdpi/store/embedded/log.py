@@ -1,4 +1,4 @@
-"""What is derived from a journey's outcomes: the log, snapshots, section statistics."""
+"""A journey's events log, snapshots and section statistics."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Final
 from qdpi.ids import microseconds, time_of_uuid, time_uuid
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
-from qdpi.store.embedded.statements import OnDatabase, number, put_many, row, rows
+from qdpi.store.embedded.statements import Repository, number, put_many, row, rows
 from qdpi.store.rows import SectionFigures, SectionStatistics, Snapshot, section_figures
 
 SNAPSHOTS_KEPT: Final = 50
-"""How many snapshots of a journey are kept; any other is a fold away."""
+"""Newest snapshots of a journey that are kept; any other state is a fold of its outcomes."""
 _EARLIEST: Final = microseconds(datetime.min.replace(tzinfo=UTC))
 
 _LOG = (
@@ -31,18 +31,18 @@ _SNAPSHOT = (
     "(session_id, snapshot_ts, ui_state_json, last_event_ts, cursor, seq) "
     "VALUES (:session_id, :snapshot_ts, :ui_state_json, :last_event_ts, :cursor, :seq)"
 )
-_FORGET = "DELETE FROM state_snapshots WHERE session_id = ? AND seq <= ?"
+_DELETE_OLD = "DELETE FROM state_snapshots WHERE session_id = ? AND seq <= ?"
 _STATISTICS = (
     "SELECT count(*) AS journeys, coalesce(sum(open_branches), 0) AS open_branches, "
     "coalesce(sum(return_debt), 0) AS return_debt FROM section_counters WHERE section = ?"
 )
 
 
-class Journeys(OnDatabase):
-    """The verbs on the log, on snapshots and on section statistics."""
+class Log(Repository):
+    """The `Log` port."""
 
     async def append_log(self, entries: Sequence[LogEntry]) -> None:
-        """Store rows of the events log; an event that is there already stays as it is, whatever its time."""
+        """Store rows of the events log; an event that is logged already is not changed."""
         values = [{**e.model_dump(), "ts": e.time_uuid, "at": microseconds(e.ts)} for e in entries]
         await self._database.write(lambda connection: put_many(connection, _LOG, values), durable=False)
 
@@ -69,7 +69,7 @@ class Journeys(OnDatabase):
         return await self._database.read(read)
 
     def logged_journeys(self) -> AsyncIterator[str]:
-        """Give every journey that has a row of the events log, each once, by its id."""
+        """Yield every journey that has a row of the events log, each once, in the order of ids."""
         return self._each_journey("events_log")
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
@@ -80,7 +80,7 @@ class Journeys(OnDatabase):
             newest = max(snapshot.seq, _newest_seq(connection, snapshot.session_id))
             _save_figures(connection, snapshot, newest)
             connection.execute(_SNAPSHOT, stored)
-            connection.execute(_FORGET, (snapshot.session_id, newest - SNAPSHOTS_KEPT))
+            connection.execute(_DELETE_OLD, (snapshot.session_id, newest - SNAPSHOTS_KEPT))
 
         await self._database.write(save, durable=False)
 
@@ -144,10 +144,10 @@ def _newest_seq(connection: sqlite3.Connection, session_id: str) -> int:
 
 
 def _save_figures(connection: sqlite3.Connection, snapshot: Snapshot, newest: int) -> None:
-    """Write absolute figures, whatever the order in which snapshots come.
+    """Write absolute figures, in any order of snapshots.
 
-    A section that the newest state does not name has closed there: its row says zero and stays, for the
-    journey did depart from it. An older snapshot can only add such a row.
+    A section without an open branch in the newest state keeps its row, with zeros, because the journey did depart
+    from it. An older snapshot can only add such a row.
     """
     figures = section_figures(snapshot.state)
     if snapshot.seq < newest:

@@ -1,4 +1,4 @@
-"""The journey's own partition: outcomes, one conditional write each, and attempts."""
+"""Outcomes, one conditional write each, and attempts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 
 from qdpi.outcome import Outcome
-from qdpi.store.embedded.statements import OnDatabase, number
+from qdpi.store.embedded.statements import Repository, number
 from qdpi.store.ports import Answered, Committed, Moved
 
 _INSERT = (
@@ -19,16 +19,19 @@ _ATTEMPT = (
 )
 
 
-class Outcomes(OnDatabase):
-    """The verbs on the journey's own partition."""
+class Outcomes(Repository):
+    """The `Outcomes` port."""
 
     async def commit_outcome(
         self, session_id: str, request_id: str, head: int, outcome: Outcome
     ) -> Committed | Answered | Moved:
-        """Store an outcome as `head + 1`: one transaction, durable. Raises `ValueError` for another's."""
+        """Store an outcome as `head + 1` in one durable transaction.
+
+        Raises `ValueError` where the outcome's journey, request or seq differ from the arguments.
+        """
         named = (outcome.session_id, outcome.request_id, outcome.seq)
         if named != (session_id, request_id, head + 1):
-            raise ValueError(f"The outcome of {named} cannot stand at {(session_id, request_id, head + 1)}.")
+            raise ValueError(f"The outcome of {named} cannot be committed as {(session_id, request_id, head + 1)}.")
         page_id = outcome.page.page_id if outcome.page else None
         values = (session_id, outcome.seq, request_id, outcome.event.topic, outcome.at.isoformat(), page_id)
         stored = outcome.model_dump_json()
@@ -73,11 +76,11 @@ class Outcomes(OnDatabase):
         return await self._database.write(claim, durable=False)
 
     def journeys(self) -> AsyncIterator[str]:
-        """Give every journey that has an outcome, each once, by its id."""
+        """Yield every journey that has an outcome, each once, in the order of ids."""
         return self._each_journey("outcomes")
 
     async def has_journeys(self) -> bool:
-        """Tell whether any journey has an outcome."""
+        """Return whether any journey has an outcome."""
         return bool(await self._database.read(lambda c: number(c, "SELECT EXISTS (SELECT 1 FROM outcomes)")))
 
 

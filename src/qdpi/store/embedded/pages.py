@@ -1,4 +1,4 @@
-"""Pages with their edges and signals, as they are now."""
+"""Pages with their edges and signals."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import sqlite3
 
 from qdpi.page_schema import Edges, Page, Signals
 from qdpi.store.columns import EdgeRow, edge_rows, edges_of, page_of, page_row, signal_row, signals_of
-from qdpi.store.embedded.statements import OnDatabase, put, row
+from qdpi.store.embedded.statements import Repository, put, row
 
 _SIGNALS_OF = "SELECT * FROM page_index_signals WHERE page_id = ?"
 
 
-class Pages(OnDatabase):
-    """The verbs on pages."""
+class Pages(Repository):
+    """The `Pages` port."""
 
     async def link_page(self, page: Page) -> None:
         """Store a page's edges and signals; the edges replace those of a revision that is not higher."""

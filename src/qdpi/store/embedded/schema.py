@@ -1,7 +1,7 @@
-"""The tables: the plan's, with its names and columns, and the journey's own.
+"""The tables: the plan's, with its names and columns, and those of outcomes, attempts and the canon.
 
-`extra_json` holds what a model says beyond the plan's columns, `revision` and `seq` the version by which a
-late writer loses. TIMEUUID columns hold version 1 UUIDs as text; `at` holds the same time as microseconds
+`extra_json` holds a model's fields beyond the plan's columns, `revision` and `seq` the version by which an older
+write loses. TIMEUUID columns hold version 1 UUIDs as text; `at` holds the same time as microseconds
 since 1970, because such text does not sort by time.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 VERSION: Final = 1
-"""Goes up with every change of the schema."""
+"""Incremented with every change of the schema."""
 
 SCHEMA: Final = """
 -- A journey's partition. Its head is its highest seq; commit_outcome alone writes here.
@@ -119,7 +119,7 @@ CREATE TABLE IF NOT EXISTS pages_index (
   PRIMARY KEY (character_id, section, page_id)
 ) STRICT, WITHOUT ROWID;
 
--- What was taken out stays as a removed row, so that an older change that comes late still loses.
+-- A removed page keeps its row, so that an older change still loses.
 CREATE TABLE IF NOT EXISTS vault (
   session_id TEXT NOT NULL,
   saved_ts   TEXT NOT NULL,
@@ -133,7 +133,7 @@ CREATE TABLE IF NOT EXISTS vault (
   UNIQUE (session_id, page_id)
 ) STRICT;
 
--- `change` numbers the writes, so that what is kept in memory reads only what is new.
+-- `change` numbers the writes, so that the cache of vectors reads only changed rows.
 CREATE TABLE IF NOT EXISTS page_embeddings (
   page_id   TEXT PRIMARY KEY,
   dim       INTEGER NOT NULL,
@@ -151,7 +151,7 @@ CREATE TABLE IF NOT EXISTS readings (
   PRIMARY KEY (page_id, revision, extractor_version)
 ) STRICT;
 
--- The canon. A revision is there for readers once it has its row in canon_revisions; the highest is current.
+-- The canon. A revision is published by its row in canon_revisions; the highest is current.
 CREATE TABLE IF NOT EXISTS canon_revisions (
   revision     INTEGER PRIMARY KEY,
   book_id      TEXT NOT NULL,
@@ -189,7 +189,7 @@ CREATE TABLE IF NOT EXISTS page_revisions (
   PRIMARY KEY (page_id, revision)
 ) STRICT;
 
--- A page's place in a canon revision, and all that may change there while its text does not.
+-- A page's place in a canon revision, with the columns that may differ between revisions of the same text.
 CREATE TABLE IF NOT EXISTS canon_ring (
   canon_revision     INTEGER NOT NULL,
   position           INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-"""Small builders of SQL, and the one shape in which the adapter's parts hold their database."""
+"""Builders of SQL, and the base of the ports' implementations."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any, Final
 
 from qdpi.sqlite import Database
 
-_JOURNEYS_READ: Final = 1_000
+_JOURNEYS_AT_ONCE: Final = 1_000
 
 
-class OnDatabase:
-    """A part of the store: what it does, it does on the one database."""
+class Repository:
+    """Base of the ports' implementations: the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def _each_journey(self, table: str) -> AsyncIterator[str]:
-        """Give every journey that has a row in a table, each once: by its id, some at a time."""
+        """Yield every journey that has a row in a table, each once, in the order of ids."""
         sql = f"SELECT DISTINCT session_id FROM {table} WHERE session_id > ? ORDER BY session_id LIMIT ?"  # noqa: S608
 
         def read(connection: sqlite3.Connection, after: str) -> list[str]:
-            return [name for (name,) in connection.execute(sql, (after, _JOURNEYS_READ))]
+            return [name for (name,) in connection.execute(sql, (after, _JOURNEYS_AT_ONCE))]
 
         found = await self._database.read(partial(read, after=""))
         while found:
@@ -53,7 +53,7 @@ def put(
     *,
     version: str | None = None,
 ) -> bool:
-    """Upsert a row; tell whether it stands."""
+    """Upsert a row; return whether it was written."""
     return connection.execute(upsert(table, row, key, version=version), row).rowcount > 0
 
 
@@ -63,18 +63,18 @@ def put_many(connection: sqlite3.Connection, statement: str, values: Iterable[An
 
 
 def rows(connection: sqlite3.Connection, sql: str, *values: Any) -> Iterator[dict[str, Any]]:
-    """Give a query's rows by column name."""
+    """Yield a query's rows by column name."""
     cursor = connection.execute(sql, values)
     names = [column[0] for column in cursor.description]
     return (dict(zip(names, row, strict=True)) for row in cursor)
 
 
 def row(connection: sqlite3.Connection, sql: str, *values: Any) -> dict[str, Any] | None:
-    """Return a query's first row, None where there is none."""
+    """Return a query's first row, None without one."""
     return next(rows(connection, sql, *values), None)
 
 
 def number(connection: sqlite3.Connection, sql: str, *values: Any) -> int:
-    """Return the one number that a query gives, 0 where it gives none."""
+    """Return a query's single number, 0 where the result is empty or NULL."""
     found = connection.execute(sql, values).fetchone()
     return int(found[0] or 0) if found else 0

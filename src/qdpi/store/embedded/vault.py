@@ -1,4 +1,4 @@
-"""The vault: the pages that a reader saved. The newest change of a page stands."""
+"""The vault: the newest change of each page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from qdpi.ids import microseconds, time_of_uuid, time_uuid
-from qdpi.store.embedded.statements import OnDatabase, row, rows
+from qdpi.store.embedded.statements import Repository, row, rows
 from qdpi.store.rows import VaultEntry
 
 _CHANGE = (
@@ -16,22 +16,22 @@ _CHANGE = (
 )
 
 
-class Vault(OnDatabase):
-    """The verbs on the vault."""
+class Vault(Repository):
+    """The `Vault` port."""
 
     async def save(self, entry: VaultEntry) -> None:
-        """Save a page in a vault, or relabel it: the newest change (by time, then event id) stands."""
+        """Save a page in a vault, or relabel it: the newest change (by time, then event id) wins."""
         change = _change(entry.session_id, entry.page_id, entry.saved_at, entry.event_id)
         change |= {"label": entry.label, "notes": entry.notes}
         await self._database.write(lambda connection: _apply(connection, change), durable=False)
 
     async def unsave(self, session_id: str, page_id: str, at: datetime, event_id: str) -> None:
-        """Take a page out of a vault, unless a newer change saved it."""
+        """Remove a page from a vault, unless a newer change saved it."""
         change = _change(session_id, page_id, at, event_id) | {"removed": 1}
         await self._database.write(lambda connection: _apply(connection, change), durable=False)
 
     async def saved(self, session_id: str, page_id: str) -> VaultEntry | None:
-        """Return a page's entry in a reader's vault, None where it is not in it."""
+        """Return a page's entry in a reader's vault, None where it is not saved."""
         sql = "SELECT * FROM vault WHERE session_id = ? AND page_id = ? AND NOT removed"
 
         def read(connection: sqlite3.Connection) -> VaultEntry | None:
@@ -41,7 +41,7 @@ class Vault(OnDatabase):
         return await self._database.read(read)
 
     async def vault(self, session_id: str) -> list[VaultEntry]:
-        """Return what a reader saved, the oldest first."""
+        """Return a reader's saved pages, the oldest first."""
         sql = "SELECT * FROM vault WHERE session_id = ? AND NOT removed ORDER BY at, event_id, page_id"
 
         def read(connection: sqlite3.Connection) -> list[VaultEntry]:
@@ -69,8 +69,8 @@ def _change(session_id: str, page_id: str, at: datetime, event_id: str) -> dict[
 
 def _apply(connection: sqlite3.Connection, change: dict[str, Any]) -> None:
     key = (change["session_id"], change["page_id"])
-    stands = row(connection, "SELECT at, event_id FROM vault WHERE session_id = ? AND page_id = ?", *key)
-    if stands and (stands["at"], stands["event_id"]) > (change["at"], change["event_id"]):
+    stored = row(connection, "SELECT at, event_id FROM vault WHERE session_id = ? AND page_id = ?", *key)
+    if stored and (stored["at"], stored["event_id"]) > (change["at"], change["event_id"]):
         return
     connection.execute("DELETE FROM vault WHERE session_id = ? AND page_id = ?", key)
     connection.execute(_CHANGE, change)

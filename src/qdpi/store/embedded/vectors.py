@@ -1,65 +1,63 @@
-"""Vectors in memory, by model: what `nearest` is computed on. Reads only what has changed since."""
+"""A model's vectors in memory, kept up to date with `page_embeddings` by reading only the changed rows."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from qdpi.store.vectors import Scored, cosines, rank, unit
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_DECIMALS: Final = 6
-"""Similarities are rounded to these, so that equal vectors tie wherever they stand in the matrix."""
 
+class VectorCache:
+    """The vectors of one model and dimension as rows of unit length.
 
-class Vectors:
-    """The vectors of one model as rows of unit length, kept up to date with `page_embeddings`.
-
-    Used from several threads, each with a snapshot of its own: the newest one seen stands.
+    Used from several threads, each with a snapshot of its own; the newest snapshot seen wins.
     """
 
     def __init__(self, model: str, dim: int) -> None:
-        import numpy as np  # takes 0.1 s: loaded by who searches, not by every command
+        import numpy as np  # takes 0.1 s: only for searches, not for every command
 
         self._model = model
         self._lock = threading.Lock()
-        self._change = 0
+        self._last_change = 0
         self._page_ids: list[str] = []
         self._places: dict[str, int] = {}
-        self._left: list[int] = []
+        self._dropped: list[int] = []
         self._matrix: NDArray[np.float32] = np.zeros((64, dim), dtype=np.float32)
 
-    def nearest(self, connection: sqlite3.Connection, vector: bytes, k: int) -> list[tuple[str, float]]:
+    def nearest(self, connection: sqlite3.Connection, vector: bytes, k: int) -> list[Scored]:
         """Return the `k` nearest pages by cosine, the nearest first, equals by page id."""
         import numpy as np
 
         with self._lock:
             self._catch_up(connection)
             size = len(self._page_ids)
-            query = _unit(np.frombuffer(vector, dtype="<f4"))
-            similarities = np.round((self._matrix[:size] @ query).astype(np.float64), _DECIMALS)
-            similarities[self._left] = -np.inf
+            similarities = cosines(self._matrix[:size], vector)
+            similarities[self._dropped] = -np.inf
             wanted = min(k, len(self._places))
             if wanted <= 0:
                 return []
             least = np.partition(similarities, size - wanted)[size - wanted]
             candidates = np.flatnonzero(similarities >= least)
             found = [(self._page_ids[place], float(similarities[place])) for place in candidates]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:wanted]
+        return rank(found)[:wanted]
 
     def _catch_up(self, connection: sqlite3.Connection) -> None:
         changed = connection.execute(
             "SELECT change, page_id, model, embedding FROM page_embeddings WHERE change > ? ORDER BY change",
-            (self._change,),
+            (self._last_change,),
         )
         for change, page_id, model, embedding in changed:
-            self._change = change
+            self._last_change = change
             if model == self._model and len(embedding) == self._matrix.shape[1] * 4:
                 self._set(page_id, embedding)
             elif page_id in self._places:
-                self._left.append(self._places.pop(page_id))
+                self._dropped.append(self._places.pop(page_id))
 
     def _set(self, page_id: str, embedding: bytes) -> None:
         import numpy as np
@@ -69,10 +67,4 @@ class Vectors:
             self._page_ids.append(page_id)
         if place == len(self._matrix):
             self._matrix = np.concatenate((self._matrix, np.zeros_like(self._matrix)))
-        self._matrix[place] = _unit(np.frombuffer(embedding, dtype="<f4"))
-
-
-def _unit(vector: NDArray[np.float32]) -> Any:
-    """Return a vector at unit length; a vector of zeros stays, and is like nothing."""
-    length = float((vector.astype("f8") ** 2).sum()) ** 0.5
-    return (vector / length).astype("f4") if length else vector
+        self._matrix[place] = unit(embedding)
