@@ -14,7 +14,7 @@ from qdpi.bus.kafka.diagnostics import properties, session_timeout
 from qdpi.events import TOPICS
 from qdpi.health import Examinable, Health, Remark
 from qdpi.settings import KafkaGroups, Settings, load_settings
-from qdpi.store.cassandra.diagnostics import clocks, copies
+from qdpi.store.cassandra.diagnostics import clocks, replicas
 
 
 def topic(replicas: int, in_sync: int) -> Any:
@@ -73,7 +73,7 @@ def test_a_session_timeout_that_brokers_refuse_fails():
     ],
 )
 def test_copies_of_a_keyspace_are_held_against_the_nodes(factor: int, nodes: int, expected: list[Health]):
-    assert healths(copies({"dc": factor}, {"dc": nodes})) == expected
+    assert healths(replicas({"dc": factor}, {"dc": nodes})) == expected
 
 
 def test_clocks_that_differ_are_named():

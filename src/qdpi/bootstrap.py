@@ -22,7 +22,7 @@ from qdpi.store.ports import PageStore
 from qdpi.system import System
 
 if TYPE_CHECKING:
-    from qdpi.store.cassandra.making import Made
+    from qdpi.store.cassandra.adapter import AppliedSchema
 
 
 def utc_now() -> datetime:
@@ -66,18 +66,18 @@ def build_store(
     return EmbeddedPageStore(settings.data_dir / "store.db")
 
 
-async def make_cassandra(settings: Settings) -> Made:
-    """Make what is missing of the keyspace and tables that the settings name, and say what is there."""
-    from qdpi.store.cassandra.making import make
+async def apply_cassandra_schema(settings: Settings) -> AppliedSchema:
+    """Create the missing parts of the settings' keyspace and return its state."""
+    from qdpi.store.cassandra.adapter import apply_schema
 
-    return await make(settings)
+    return await apply_schema(settings)
 
 
 def cassandra_script(settings: Settings) -> str:
-    """Return the CQL that makes them."""
-    from qdpi.store.cassandra.making import script
+    """Return the CQL that creates the settings' keyspace."""
+    from qdpi.store.cassandra.schema import script_of
 
-    return script(settings)
+    return script_of(settings)
 
 
 def build_system(

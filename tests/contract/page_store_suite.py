@@ -125,9 +125,9 @@ class PageStoreSuite:
 
     async def test_an_outcome_that_says_another_place_than_it_is_given_is_refused(self, store: PageStore) -> None:
         outcome = make.outcome(seq=2)
-        with pytest.raises(ValueError, match="cannot stand"):
+        with pytest.raises(ValueError, match="cannot be committed"):
             await store.commit_outcome("reader", outcome.request_id, 0, outcome)
-        with pytest.raises(ValueError, match="cannot stand"):
+        with pytest.raises(ValueError, match="cannot be committed"):
             await store.commit_outcome("other", outcome.request_id, 1, outcome)
         assert await store.has_journeys() is False
 

@@ -63,7 +63,7 @@ class SimulatedPageStore:
         self, session_id: str, request_id: str, head: int, outcome: Outcome
     ) -> Committed | Answered | Moved:
         if (outcome.session_id, outcome.request_id, outcome.seq) != (session_id, request_id, head + 1):
-            raise ValueError(f"The outcome {outcome.seq} of {outcome.request_id} cannot stand at {head + 1}.")
+            raise ValueError(f"The outcome {outcome.seq} of {outcome.request_id} cannot be committed as {head + 1}.")
         try:
             told = await self._ask("commit_outcome", lambda: self._propose(session_id, request_id, head, outcome))
         except StoreUnavailable as lost:

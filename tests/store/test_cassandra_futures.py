@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qdpi.store.cassandra.futures import Answer, Bridge
+from qdpi.store.cassandra.futures import AsyncSession, ResultPage
 
 
 class Response:
@@ -56,16 +56,16 @@ async def pause() -> None:
 
 async def test_an_answer_reaches_the_one_who_asked() -> None:
     session = DriversSession()
-    asking = [asyncio.ensure_future(Bridge(session, 8).send(n, 1)) for n in range(2)]
+    asking = [asyncio.ensure_future(AsyncSession(session, 8).send(n, 1)) for n in range(2)]
     await pause()
     session.sent[1].answer([{"n": 1}])
     session.sent[0].answer(None)
-    assert await asyncio.gather(*asking) == [Answer([], None), Answer([{"n": 1}], None)]
+    assert await asyncio.gather(*asking) == [ResultPage([], None), ResultPage([{"n": 1}], None)]
 
 
 async def test_an_error_is_raised_where_it_was_asked_and_leaves_the_next_its_slot() -> None:
     session = DriversSession()
-    bridge = Bridge(session, 1)
+    bridge = AsyncSession(session, 1)
     asking = asyncio.ensure_future(bridge.send("a", 1))
     await pause()
     session.sent[0].fail(LookupError("gone"))
@@ -76,12 +76,12 @@ async def test_an_error_is_raised_where_it_was_asked_and_leaves_the_next_its_slo
     asking = asyncio.ensure_future(bridge.send("b", 1))
     await pause()
     session.sent[1].answer([])
-    assert await asking == Answer([], None)
+    assert await asking == ResultPage([], None)
 
 
 async def test_no_more_are_in_flight_than_the_bound() -> None:
     session = DriversSession()
-    bridge = Bridge(session, 3)
+    bridge = AsyncSession(session, 3)
     asking = [asyncio.ensure_future(bridge.send(n, 1)) for n in range(10)]
     await pause()
     assert len(session.sent) == 3
@@ -96,7 +96,7 @@ async def test_no_more_are_in_flight_than_the_bound() -> None:
 
 async def test_who_finds_no_slot_in_time_is_told_so_and_takes_none() -> None:
     session = DriversSession()
-    bridge = Bridge(session, 1)
+    bridge = AsyncSession(session, 1)
     holding = asyncio.ensure_future(bridge.send("a", 1))
     await pause()
     with pytest.raises(TimeoutError):
@@ -106,12 +106,12 @@ async def test_who_finds_no_slot_in_time_is_told_so_and_takes_none() -> None:
     third = asyncio.ensure_future(bridge.send("c", 1))
     await pause()
     session.sent[1].answer([])
-    assert await third == Answer([], None)
+    assert await third == ResultPage([], None)
 
 
 async def test_a_request_whose_caller_went_away_keeps_its_slot_until_it_is_answered() -> None:
     session = DriversSession()
-    bridge = Bridge(session, 1)
+    bridge = AsyncSession(session, 1)
     leaving = asyncio.ensure_future(bridge.send("a", 1))
     await pause()
     leaving.cancel()
@@ -121,23 +121,23 @@ async def test_a_request_whose_caller_went_away_keeps_its_slot_until_it_is_answe
     session.sent[0].fail(LookupError("nobody hears this"))
     await pause()
     session.sent[1].answer([])
-    assert await next_one == Answer([], None)
+    assert await next_one == ResultPage([], None)
 
 
 async def test_an_answer_says_where_the_next_page_begins() -> None:
     session = DriversSession()
-    asking = asyncio.ensure_future(Bridge(session, 1).send("a", 1))
+    asking = asyncio.ensure_future(AsyncSession(session, 1).send("a", 1))
     await pause()
     session.sent[0].has_more_pages = True
     session.sent[0].answer([{"n": 1}])
-    assert await asking == Answer([{"n": 1}], b"more")
+    assert await asking == ResultPage([{"n": 1}], b"more")
 
 
 def test_an_answer_that_comes_after_the_loop_is_closed_is_nobodys() -> None:
     session = DriversSession()
 
     async def ask_and_leave() -> None:
-        asking = asyncio.ensure_future(Bridge(session, 1).send("a", 1))
+        asking = asyncio.ensure_future(AsyncSession(session, 1).send("a", 1))
         await pause()
         asking.cancel()
 

@@ -167,7 +167,7 @@ async def test_a_wrong_password_says_so_and_shows_no_secret(servers: Servers) ->
 
 
 async def test_a_user_without_rights_is_told_which_it_lacks(servers: Servers, store: CassandraPageStore) -> None:
-    session = store._connection._there.session
+    session = store._connection._opened.driver_session
     session.execute("CREATE ROLE IF NOT EXISTS reader WITH PASSWORD = 'r' AND LOGIN = true")
     poor = new_store(servers, CASSANDRA_USERNAME="reader", CASSANDRA_PASSWORD="r")
     with pytest.raises(StoreUnavailable, match="Let this user use the keyspace"):
@@ -179,7 +179,7 @@ async def test_a_server_is_spoken_to_over_tls_where_its_certificate_is_known(
 ) -> None:
     known = new_store(servers, CASSANDRA_TLS="on", CASSANDRA_CA=str(certified / "node.pem"))
     await known.open()
-    session = known._connection._there.session
+    session = known._connection._opened.driver_session
     (mine,) = {row["ssl_enabled"] for row in clients(session)} - {None} - {False}
     assert mine
     await known.close()

@@ -24,8 +24,8 @@ from qdpi.bootstrap import utc_now
 from qdpi.errors import BookRefused, InvalidSetting, StoreUnavailable
 from qdpi.store.cassandra import CassandraPageStore
 from qdpi.store.cassandra.driver import addresses
-from qdpi.store.cassandra.futures import Answer, Bridge
-from qdpi.store.cassandra.schema import apply, schema_of, schema_text, version_there
+from qdpi.store.cassandra.futures import AsyncSession, ResultPage
+from qdpi.store.cassandra.schema import apply, schema_of, schema_text, stored_version
 from qdpi.store.ports import Answered, Committed, Moved
 from qdpi.store.rows import Embedding
 
@@ -56,25 +56,25 @@ async def other(emptied: Keyspace) -> AsyncIterator[CassandraPageStore]:
 
 
 class Lossy:
-    """A bridge that loses answers: of batches, as many as it is told, after or before they were sent."""
+    """A session that loses the answers of `losing` conditional batches, after or before sending them."""
 
-    def __init__(self, bridge: Bridge, losing: int, *, sent: bool) -> None:
-        self._bridge, self._losing, self._sent = bridge, losing, sent
+    def __init__(self, session: AsyncSession, losing: int, *, sent: bool) -> None:
+        self._session, self._losing, self._sent = session, losing, sent
 
-    async def send(self, request: Any, timeout: float, paging_state: bytes | None = None) -> Answer:
+    async def send(self, request: Any, timeout: float, paging_state: bytes | None = None) -> ResultPage:
         if request.is_idempotent or not self._losing:
-            return await self._bridge.send(request, timeout, paging_state)
+            return await self._session.send(request, timeout, paging_state)
         self._losing -= 1
         if self._sent:
-            await self._bridge.send(request, timeout, paging_state)
+            await self._session.send(request, timeout, paging_state)
         raise OperationTimedOut
 
 
 def lose(store: CassandraPageStore, losing: int, *, sent: bool) -> None:
     connection = store._connection
     assert connection._open is not None
-    bridge = Lossy(connection._open.bridge, losing, sent=sent)
-    connection._open = replace(connection._open, bridge=bridge)  # type: ignore[arg-type]
+    session = Lossy(connection._open.session, losing, sent=sent)
+    connection._open = replace(connection._open, session=session)  # type: ignore[arg-type]
 
 
 async def test_an_outcome_whose_answer_was_lost_is_found_by_a_serial_read(store: CassandraPageStore) -> None:
@@ -259,7 +259,7 @@ async def test_readers_have_the_new_revision_at_once_though_the_ingest_dies_afte
     async def die(revision: int) -> None:
         raise InterruptedError
 
-    monkeypatch.setattr(store, "_show", die)
+    monkeypatch.setattr(store, "_copy_pages", die)
     with pytest.raises(InterruptedError):
         await store.switch_canon(make.canon_revision(2))
     for page in second:
@@ -370,7 +370,7 @@ def test_cqlsh_makes_of_the_file_what_we_make_of_it(cassandra_space: Keyspace, t
         made = described(cassandra_space, name)
         assert made == described(cassandra_space, cassandra_space.name)
         assert len(made["columns"]) > 100
-        assert version_there(cassandra_space.session, name) == 1
+        assert stored_version(cassandra_space.session, name) == 1
     finally:
         cassandra_space.rows(f"DROP KEYSPACE {name}")
 
@@ -441,7 +441,7 @@ def test_an_older_schema_is_migrated_and_a_newer_one_left_alone(cassandra_space:
         old.rows(f"UPDATE {name}.schema_version SET version = 0 WHERE name = 'qdpi'")
         old.rows(f"DROP TABLE {name}.vault")
         apply(old.session, schema, vectors=True, migrations=migrations)
-        assert version_there(old.session, name) == 1
+        assert stored_version(old.session, name) == 1
         columns = described(old, name)["columns"]
         assert {("pages", "mended"), ("vault", "label")} <= {(row[0], row[1]) for row in columns}
         old.rows(f"UPDATE {name}.schema_version SET version = 99 WHERE name = 'qdpi'")

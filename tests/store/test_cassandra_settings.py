@@ -17,8 +17,8 @@ from cassandra.protocol import ConfigurationException, ErrorMessageSub, Overload
 from qdpi.errors import InvalidSetting, QdpiError, StoreUnavailable
 from qdpi.settings import Settings, load_settings
 from qdpi.store.cassandra.driver import addresses, cluster_of
-from qdpi.store.cassandra.errors import trouble
-from qdpi.store.cassandra.schema import keyspace_of, replication_of, schema_of, schema_text, script_of, statements_of
+from qdpi.store.cassandra.errors import translate
+from qdpi.store.cassandra.schema import keyspace_of, replication_of, schema_text, script_of, statements_of
 
 
 def given(**changes: Any) -> Settings:
@@ -67,9 +67,9 @@ def test_a_keyspace_that_would_need_quotes_is_refused(keyspace: str) -> None:
 
 
 def test_the_script_is_the_file_in_another_keyspace() -> None:
-    as_shipped = script_of(schema_of(given()))
+    as_shipped = script_of(given())
     assert statements_of(as_shipped) == statements_of(schema_text())
-    elsewhere = script_of(schema_of(given(cassandra_keyspace="elsewhere", cassandra_replication="dc1:3")))
+    elsewhere = script_of(given(cassandra_keyspace="elsewhere", cassandra_replication="dc1:3"))
     create, use, *rest = statements_of(elsewhere)
     assert (create, use) == (
         "CREATE KEYSPACE IF NOT EXISTS elsewhere WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 3}",
@@ -125,21 +125,21 @@ OUTAGES = [
     (WriteTimeout("slow", write_type=0), "slow", "CASSANDRA_TIMEOUT"),
     (Unavailable("too few", consistency=6), "too few", "quorum"),
     (InvalidRequest("unconfigured table pages"), "unconfigured table pages", "cassandra-init"),
-    (TimeoutError(), "too many requests are under way", "CASSANDRA_TIMEOUT"),
-    (ConnectionResetError("reset"), "reset", "tried again"),
-    (OverloadedErrorMessage(code=0x1001, message="too much", info=None), "too much", "tried again"),
-    (ErrorMessageSub(code=0x1700, message="CAS unknown", info=None), "CAS unknown", "tried again"),
+    (TimeoutError(), "too many requests are in flight", "CASSANDRA_TIMEOUT"),
+    (ConnectionResetError("reset"), "reset", "retries by itself"),
+    (OverloadedErrorMessage(code=0x1001, message="too much", info=None), "too much", "retries by itself"),
+    (ErrorMessageSub(code=0x1700, message="CAS unknown", info=None), "CAS unknown", "retries by itself"),
     (ConfigurationException(code=0x2300, message="no dc9", info=None), "no dc9", "CASSANDRA_REPLICATION"),
 ]
 
 
 @pytest.mark.parametrize(("error", "said", "step"), OUTAGES, ids=lambda value: type(value).__name__)
 def test_an_outage_says_which_cluster_what_happened_and_what_to_do(error: Exception, said: str, step: str) -> None:
-    told = trouble("a:1", error)
-    assert isinstance(told, StoreUnavailable)
+    translated = translate("a:1", error)
+    assert isinstance(translated, StoreUnavailable)
     with pytest.raises(StoreUnavailable, match=f"Cassandra at a:1: .*{said}"):
-        raise told
-    assert step in told.next_step
+        raise translated
+    assert step in translated.next_step
 
 
 def test_a_request_that_is_wrong_in_itself_is_no_outage_to_be_waited_for() -> None:
@@ -147,9 +147,9 @@ def test_a_request_that_is_wrong_in_itself_is_no_outage_to_be_waited_for() -> No
         InvalidRequest("Mutation of 20MiB is too large"),
         SyntaxException(code=0x2000, message="no viable alternative", info=None),
     ):
-        told = trouble("a:1", error)
-        assert isinstance(told, QdpiError)
-        assert not isinstance(told, StoreUnavailable)
+        translated = translate("a:1", error)
+        assert isinstance(translated, QdpiError)
+        assert not isinstance(translated, StoreUnavailable)
 
 
 @pytest.mark.process

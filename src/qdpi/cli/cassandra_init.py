@@ -21,13 +21,13 @@ def cassandra_init(print_only: bool, as_json: bool, settings: Settings) -> None:
     What is there stays as it is, a keyspace's replication too. Every process that starts does the same where
     tables are missing; do it by hand where only an administrator may create them.
     """
-    from qdpi.bootstrap import cassandra_script, make_cassandra
+    from qdpi.bootstrap import apply_cassandra_schema, cassandra_script
     from qdpi.cli.output import answer
 
     if print_only:
         click.echo(cassandra_script(settings), nl=False)
         return
-    answer(asyncio.run(make_cassandra(settings))._asdict(), _told, as_json)
+    answer(asyncio.run(apply_cassandra_schema(settings))._asdict(), _told, as_json)
 
 
 def _told(made: dict[str, Any]) -> str:

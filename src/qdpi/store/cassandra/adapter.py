@@ -1,9 +1,9 @@
-"""The page store on Apache Cassandra 4.1 or 5: any number of processes, and of nodes.
+"""The adapter: a `PageStore` on a Cassandra cluster, for any number of processes and nodes.
 
-A write is answered by a quorum of replicas, not by their disks: a node syncs its commit log every ten seconds, and
-marks every 0.1 s what of it a restart will read, unless told otherwise. So acknowledged writes outlive whatever
-leaves one replica of a quorum running; where there is only one replica, they outlive its death with
-`commitlog_sync: batch` alone.
+A write is acknowledged by a quorum of replicas, not by their disks: by default a node syncs its commit log every ten
+seconds, and every 0.1 s marks the part of it that a restart replays. So acknowledged writes survive every failure
+that leaves one replica of a quorum running; with a single replica they survive its crash only under
+`commitlog_sync: batch`.
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from qdpi.health import Remark
 from qdpi.retry import Backoff
 from qdpi.settings import Settings
-from qdpi.store.cassandra import index, log, outcomes, pages, placing, vault
+from qdpi.store.cassandra import index, log, outcomes, pages, vault
 from qdpi.store.cassandra.canon import Canon
 from qdpi.store.cassandra.diagnostics import examine
 from qdpi.store.cassandra.index import Index
-from qdpi.store.cassandra.log import Journeys
+from qdpi.store.cassandra.log import Log
 from qdpi.store.cassandra.outcomes import Outcomes
 from qdpi.store.cassandra.pages import Pages
-from qdpi.store.cassandra.schema import VERSION
+from qdpi.store.cassandra.schema import VERSION, keyspace_of
 from qdpi.store.cassandra.session import Connection
 from qdpi.store.cassandra.statements import Statement, WriteTimes
 from qdpi.store.cassandra.vault import Vault
 
-_WARM: Final = (outcomes, pages, log, placing, index, vault)
+_PREPARED_AT_OPEN: Final = tuple(chain.from_iterable(m.PREPARED_AT_OPEN for m in (outcomes, pages, log, index, vault)))
 _PING: Final = Statement("SELECT version FROM {keyspace}.schema_version WHERE name = 'qdpi'")
-_NOBODY: Final = "-"
+_NO_ID: Final = "-"
 
 
-class CassandraPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
-    """The `PageStore` on a Cassandra cluster; keyspace and tables are made where they are missing.
+class CassandraPageStore(Outcomes, Pages, Log, Canon, Index, Vault):
+    """The `PageStore` on a Cassandra cluster; keyspace and tables are created where they are missing.
 
-    `preparation` tells what this store prepares of a canon from what others do, so it is nobody else's. With
-    `repairing`, projections are written at the present time (`now`) and win over deletions. Every method raises
-    `StoreUnavailable` while no quorum answers, after `CASSANDRA_TIMEOUT` seconds or little more; a commit, which reads
-    again before it gives up, after twice that.
+    `preparation` is an id, unique to this store, that keeps the canon pages it prepares apart from those of other
+    processes. With `repairing`, projections are written at the present time (`now`), so that they win over
+    tombstones. Every method raises `StoreUnavailable` while no quorum answers, after little more than
+    `CASSANDRA_TIMEOUT` seconds; a commit, which reads again before it gives up, after twice that.
     """
 
     def __init__(
@@ -57,23 +57,45 @@ class CassandraPageStore(Outcomes, Pages, Journeys, Canon, Index, Vault):
         super().__init__(connection, WriteTimes(now, repairing=repairing), preparation)
 
     async def open(self) -> None:
-        """Connect, make what is missing, prepare what a press needs, and ask once for each. Idempotent."""
-        await self._connection.open((_PING, *chain.from_iterable(part.WARM for part in _WARM)))
-        await self.outcome(_NOBODY, _NOBODY)
-        await self.last_outcome(_NOBODY)
-        await self.page(_NOBODY)
+        """Connect, create missing tables, prepare the statements of a press, and warm up its reads. Idempotent."""
+        await self._connection.open((_PING, *_PREPARED_AT_OPEN))
+        await self.outcome(_NO_ID, _NO_ID)
+        await self.last_outcome(_NO_ID)
+        await self.page(_NO_ID)
 
     async def close(self) -> None:
-        """Let go of the cluster. Idempotent."""
+        """Disconnect from the cluster. Idempotent."""
         await self._connection.close()
 
     async def ping(self) -> None:
         """Return when a quorum answers."""
-        await self._connection.ask(_PING)
+        await self._connection.rows(_PING)
 
     async def examine(self) -> list[Remark]:
-        """Return how the cluster is: its nodes, the copies of the keyspace, and the clocks."""
-        return await self._connection.look(partial(examine, keyspace=self._keyspace, version=VERSION))
+        """Return the state of the cluster: its nodes, the keyspace's replicas, and the clocks."""
+        return await self._connection.inspect(partial(examine, keyspace=self._keyspace, version=VERSION))
 
     async def settle(self) -> None:
-        """Return at once: what was written was answered by a quorum."""
+        """Return at once: every write was acknowledged by a quorum."""
+
+
+class AppliedSchema(NamedTuple):
+    """The keyspace after `apply_schema`; `vectors` is whether the server searches vectors itself."""
+
+    keyspace: str
+    replication: str
+    version: int
+    vectors: bool
+
+
+async def apply_schema(settings: Settings) -> AppliedSchema:
+    """Create the missing parts of the schema and migrate an older one; existing parts stay as they are.
+
+    Raises `StoreUnavailable`, and `InvalidSetting` also where the keyspace is of a newer qdpi.
+    """
+    connection = Connection(settings, Backoff())
+    try:
+        await connection.open(apply_schema=True)
+        return AppliedSchema(keyspace_of(settings), connection.replication, VERSION, connection.vectors)
+    finally:
+        await connection.close()

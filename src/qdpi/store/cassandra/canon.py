@@ -1,4 +1,4 @@
-"""The canon: revisions that are prepared page by page and become current in one conditional write."""
+"""The canon: revisions prepared page by page and published in one conditional write."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from qdpi.concurrency import map_concurrently
 from qdpi.errors import BookRefused, StoreUnavailable
 from qdpi.ids import from_microseconds, microseconds
 from qdpi.page_schema import Page, Voice
-from qdpi.store.cassandra.pages import link_changes, put_change
-from qdpi.store.cassandra.parts import batches
-from qdpi.store.cassandra.placing import BUCKET, PLACE, RING, Placing
+from qdpi.store.cassandra.pages import BUCKET, PLACE, RING, RingPages, link_changes, put_change
 from qdpi.store.cassandra.session import Connection, Row
-from qdpi.store.cassandra.statements import Change, Consistency, Statement, WriteTimes, insert, select
+from qdpi.store.cassandra.statements import Change, Consistency, Statement, WriteTimes, batches, insert, select
 from qdpi.store.columns import as_json
 from qdpi.store.rows import CanonRevision
 
@@ -39,7 +37,7 @@ _PUT_PLACE: Final = insert("canon_places", PLACE)
 _SWITCH: Final = insert("canon_revisions", ("canon", *_REVISION, "created_at"), once=True)
 _CURRENT: Final = select(_REVISION, "canon_revisions", "WHERE canon = 'canon' LIMIT 1")
 _ONE: Final = select(_REVISION, "canon_revisions", "WHERE canon = 'canon' AND revision = :revision")
-_ONE_SURELY: Final = select(
+_ONE_SERIAL: Final = select(
     _REVISION,
     "canon_revisions",
     "WHERE canon = 'canon' AND revision = :revision",
@@ -47,43 +45,44 @@ _ONE_SURELY: Final = select(
 )
 _IN_BUCKET: Final = "WHERE canon_revision = :canon_revision AND preparation = :preparation AND bucket = :bucket"
 _COUNT: Final = select(["count(*) AS pages"], "canon_ring", f"{_IN_BUCKET} AND position < :pages")
-_READ: Final = select(["page_json"], "canon_ring", f"{_IN_BUCKET} AND position < :pages", page=BUCKET)
+_READ: Final = select(["page_json"], "canon_ring", f"{_IN_BUCKET} AND position < :pages", fetch_size=BUCKET)
 _BUCKETS_AT_ONCE: Final = 4
 
 
-class Canon(Placing):
-    """The verbs on the canon. `preparation` sets what this store prepares apart from what others do."""
+class Canon(RingPages):
+    """The `Canon` port. `preparation` keeps the pages that this store prepares apart from those of others."""
 
     def __init__(self, connection: Connection, times: WriteTimes, preparation: str) -> None:
         super().__init__(connection, times)
         self._preparation = preparation
 
     async def put_canon(self, revision: int, position: int, pages: Sequence[Page]) -> None:
-        """Store canon pages of a revision that is being prepared; of one that is out already: no effect."""
+        """Store canon pages of a revision in preparation; no effect on a published one."""
         if await self._revision(_ONE, revision=revision) is not None:
             return
-        kept = await map_concurrently(self._as_it_came_out, pages) if await self.canon_number() is not None else pages
-        places = [self._place(revision, place, page) for place, page in enumerate(kept, start=position)]
-        ring = batches([Change(_PUT_RING, place) for place in places], by=lambda change: change.values["bucket"])
+        if await self.canon_number() is not None:
+            pages = await map_concurrently(self._with_published_text, pages)
+        places = [self._place(revision, place, page) for place, page in enumerate(pages, start=position)]
+        ring = batches([Change(_PUT_RING, place) for place in places], partition=lambda change: change.values["bucket"])
         await map_concurrently(
             lambda changes: self._connection.write(*changes), [*ring, *([Change(_PUT_PLACE, p)] for p in places)]
         )
 
     async def switch_canon(self, revision: CanonRevision) -> None:
-        """Make a prepared revision the current one, unless a higher one is.
+        """Publish a prepared revision; it is current unless a higher one is.
 
-        Its pages are then shown in the tables of pages, edges and signals; until they are, canon pages are read
-        from their places. Switching again shows them again. Raises `BookRefused` where another book has that
-        number already or pages of it are missing.
+        Its pages are then copied to the tables of pages, edges and signals; until then canon pages are read from the
+        ring. Switching again copies them again. Raises `BookRefused` where another book is published under that
+        number, or pages of it are missing.
         """
-        if not _is_repeated(await self._revision(_ONE, revision=revision.revision), revision):
-            await self._check_whole(revision)
+        if not _is_published(await self._revision(_ONE, revision=revision.revision), revision):
+            await self._check_complete(revision)
             await self._put_revision(revision)
         if await self.canon_number() == revision.revision:
-            await self._show(revision.revision)
+            await self._copy_pages(revision.revision)
 
     async def canon(self, revision: int | None = None) -> CanonRevision | None:
-        """Return a revision of the canon, by default the current one."""
+        """Return a published revision of the canon, by default the current one."""
         row = await (self._revision(_CURRENT) if revision is None else self._revision(_ONE, revision=revision))
         return _record(row) if row else None
 
@@ -98,15 +97,15 @@ class Canon(Placing):
         return list(chain.from_iterable(buckets))
 
     async def page_revisions(self, page_id: str) -> list[Page]:
-        """Return every revision of a canon page, the oldest first, each as it first came out."""
-        first_out = {place.revision: place for place in reversed(await self._places(page_id))}
-        pages = await map_concurrently(self._page_at, [first_out[revision] for revision in sorted(first_out)])
+        """Return every revision of a canon page, the oldest first, each as first published."""
+        first_places = {place.revision: place for place in reversed(await self._places(page_id))}
+        pages = await map_concurrently(self._page_at, [first_places[revision] for revision in sorted(first_places)])
         return [page for page in pages if page is not None]
 
-    async def _as_it_came_out(self, page: Page) -> Page:
-        """Return a page with the text that its revision has already, where that revision is out."""
-        out = [place for place in await self._places(page.page_id) if place.revision == page.revision]
-        kept = await self._page_at(out[0]) if out else None
+    async def _with_published_text(self, page: Page) -> Page:
+        """Return a page with the text of its revision, where that is published already."""
+        published = [place for place in await self._places(page.page_id) if place.revision == page.revision]
+        kept = await self._page_at(published[0]) if published else None
         return page.model_copy(update={"text": kept.text, "title": kept.title}) if kept else page
 
     def _place(self, revision: int, position: int, page: Page) -> dict[str, Any]:
@@ -120,7 +119,7 @@ class Canon(Placing):
             "page_json": page.model_dump_json(),
         }
 
-    async def _check_whole(self, revision: CanonRevision) -> None:
+    async def _check_complete(self, revision: CanonRevision) -> None:
         ring = {"canon_revision": revision.revision, "preparation": self._preparation, "pages": revision.pages}
         counts = await map_concurrently(
             lambda bucket: self._connection.first(_COUNT, **ring, bucket=bucket),
@@ -131,34 +130,34 @@ class Canon(Placing):
         if found != revision.pages:
             raise BookRefused(
                 f"Canon revision {revision.revision} has {found} of its {revision.pages} pages.",
-                next_step="Ingest the book again; readers still have the revision before.",
+                next_step="Ingest the book again; readers still have the previous revision.",
             )
 
     async def _put_revision(self, revision: CanonRevision) -> None:
         row = _row(revision, self._preparation)
         try:
-            await self._connection.decide(Change(_SWITCH, row))
+            await self._connection.write_if(Change(_SWITCH, row))
         except StoreUnavailable:
-            if await self._revision(_ONE_SURELY, revision=revision.revision) is None:
+            if await self._revision(_ONE_SERIAL, revision=revision.revision) is None:
                 raise
-        # Ours, or another's that came first: the same book, or a refusal.
-        _is_repeated(await self._revision(_ONE_SURELY, revision=revision.revision), revision)
+        # Either this revision, or another process's that was first: the same book, or a refusal.
+        _is_published(await self._revision(_ONE_SERIAL, revision=revision.revision), revision)
 
-    async def _show(self, revision: int) -> None:
-        row = await self._revision(_ONE_SURELY, revision=revision)
+    async def _copy_pages(self, revision: int) -> None:
+        row = await self._revision(_ONE_SERIAL, revision=revision)
         if row is None:
             return
         for bucket in _buckets(row["pages"]):
-            await map_concurrently(
-                lambda changes: self._connection.write(*changes), self._shown(row, await self._bucket(row, bucket))
-            )
+            changes = self._page_changes(row, await self._bucket(row, bucket))
+            await map_concurrently(lambda batch: self._connection.write(*batch), changes)
 
-    def _shown(self, row: Row, pages: Sequence[Page]) -> list[list[Change]]:
-        out = from_microseconds(row["at"])
-        return [[*link_changes(page, at), put_change(page, at)] for page in pages for at in (self._times.of(out),)]
+    def _page_changes(self, row: Row, pages: Sequence[Page]) -> list[list[Change]]:
+        published = from_microseconds(row["at"])
+        written = [self._times.of(published) for _ in pages]
+        return [[*link_changes(page, at), put_change(page, at)] for page, at in zip(pages, written, strict=True)]
 
     async def _bucket(self, row: Row, bucket: int) -> list[Page]:
-        found = await self._connection.ask(
+        found = await self._connection.rows(
             _READ,
             canon_revision=row["revision"],
             preparation=row["preparation"],
@@ -175,14 +174,14 @@ def _buckets(pages: int) -> range:
     return range(-(-pages // BUCKET))
 
 
-def _is_repeated(out: Row | None, revision: CanonRevision) -> bool:
-    """Tell whether a revision is out as it is; refuse another under its number."""
-    if out is not None and out["content_hash"] != revision.content_hash:
+def _is_published(row: Row | None, revision: CanonRevision) -> bool:
+    """Return whether a revision is published. Raises `BookRefused` where another book has its number."""
+    if row is not None and row["content_hash"] != revision.content_hash:
         raise BookRefused(
-            f"Canon revision {revision.revision} is {out['title']!r} already.",
+            f"Canon revision {revision.revision} is {row['title']!r} already.",
             next_step="Ingest the book again: it takes the next revision.",
         )
-    return out is not None
+    return row is not None
 
 
 def _row(revision: CanonRevision, preparation: str) -> dict[str, Any]:

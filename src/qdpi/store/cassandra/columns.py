@@ -1,4 +1,7 @@
-"""The models as Cassandra's rows: exact times beside its milliseconds, sets beside their order. Pure."""
+"""Models as the columns of Cassandra's rows and back. Pure.
+
+A TIMESTAMP keeps milliseconds, so `at` keeps the microseconds; a set keeps no order, so `extra_json` keeps the list.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ SIGNALS: Final = ("page_id", *SIGNAL_COLUMNS, "revision", "canon_revision", "ext
 EDGE: Final = ("page_id", "edge_type", "created_at", "target_id")
 _SETS: Final = SIGNAL_COLUMNS[:3]
 _LONGEST_IN_SET: Final = 1_000
-"""Characters: Cassandra refuses more than 64 KB; the whole is in `extra_json`."""
+"""Characters: Cassandra refuses more than 64 KB. The whole text is in `extra_json`."""
 
 
 def page_values(page: Page) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How a Cassandra cluster is for our keyspace: nodes, copies, and clocks."""
+"""Diagnostics of a Cassandra cluster: nodes, replicas of the keyspace, and clocks."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from qdpi.health import Health, Remark
 
-CLOCKS_APART: Final = 0.5
-"""By how many seconds clocks may differ before it is told. Write times of projections come from our machines'."""
+MAX_CLOCK_OFFSET: Final = 0.5
+"""Seconds that clocks may differ without a warning. Projections are written at the times of our machines."""
 
 
 def examine(cluster: Any, session: Any, keyspace: str, version: int) -> list[Remark]:
-    """Return what is to be said of a cluster that the driver is connected to; blocks while it asks the nodes."""
+    """Return the checks of a connected cluster. Blocks while it queries the nodes."""
     hosts = cluster.metadata.all_hosts()
     strategy = cluster.metadata.keyspaces[keyspace].replication_strategy
     nodes: dict[str, int] = {}
@@ -22,8 +22,8 @@ def examine(cluster: Any, session: Any, keyspace: str, version: int) -> list[Rem
     return [
         *_nodes(hosts),
         Remark(Health.OK, f"Keyspace {keyspace} has schema version {version}, {strategy.export_for_schema()}."),
-        *copies(_factors(strategy, nodes), nodes),
-        *clocks({host.address: _apart(session, host) for host in hosts if host.is_up}),
+        *replicas(_factors(strategy, nodes), nodes),
+        *clocks({host.address: _clock_offset(session, host) for host in hosts if host.is_up}),
     ]
 
 
@@ -31,8 +31,8 @@ def _nodes(hosts: list[Any]) -> Iterator[Remark]:
     releases = sorted({str(host.release_version) for host in hosts})
     down = sorted(host.address for host in hosts if host.is_up is False)
     if down:
-        step = "Bring them back; what was written meanwhile is handed to them."
-        yield Remark(Health.WARN, f"Nodes are away: {', '.join(down)}, of {len(hosts)}.", step)
+        step = "Start them; they then receive the writes that they missed."
+        yield Remark(Health.WARN, f"{len(down)} of {len(hosts)} nodes are down: {', '.join(down)}.", step)
     else:
         nodes = f"{len(hosts)} node{'s' * (len(hosts) != 1)}"
         yield Remark(Health.OK, f"Cassandra {', '.join(releases)} has {nodes}, all reachable as far as is known.")
@@ -45,40 +45,40 @@ def _factors(strategy: Any, nodes: Mapping[str, int]) -> dict[str, int]:
     return dict.fromkeys(nodes, int(getattr(strategy, "replication_factor", 1)))
 
 
-def copies(factors: Mapping[str, int], nodes: Mapping[str, int]) -> Iterator[Remark]:
-    """Give remarks on how many copies there are, against the nodes of each datacenter."""
+def replicas(factors: Mapping[str, int], nodes: Mapping[str, int]) -> Iterator[Remark]:
+    """Yield checks of the replication factor against the nodes of each datacenter."""
     for datacenter, factor in factors.items():
         count = nodes.get(datacenter, 0)
         if count < factor // 2 + 1:
-            step = "Lower it with ALTER KEYSPACE, or add nodes; until then nothing can be written there."
-            yield Remark(Health.FAIL, f"{factor} copies are due on {count} nodes of {datacenter}: no quorum.", step)
+            step = "Lower the factor with ALTER KEYSPACE, or add nodes; until then nothing can be written there."
+            yield Remark(Health.FAIL, f"Replication factor {factor} on {count} nodes of {datacenter}: no quorum.", step)
         elif count < factor:
-            step = "Lower it with ALTER KEYSPACE, or add nodes."
-            yield Remark(Health.WARN, f"{factor} copies are due on {count} nodes of {datacenter}.", step)
+            step = "Lower the factor with ALTER KEYSPACE, or add nodes."
+            yield Remark(Health.WARN, f"Replication factor {factor} on {count} nodes of {datacenter}.", step)
         elif factor < 3 <= count:
-            step = "ALTER KEYSPACE to 3 copies and run `nodetool repair`: then one node may be away."
-            yield Remark(Health.WARN, f"{factor} of {count} nodes of {datacenter} hold a row: none may be away.", step)
+            step = "ALTER KEYSPACE to 3 replicas and run `nodetool repair`: then one node may fail."
+            yield Remark(Health.WARN, f"{factor} of {count} nodes of {datacenter} hold a row: none may fail.", step)
 
 
-def _apart(session: Any, host: Any) -> float | None:
-    """Return by how many seconds a node's clock is ahead of ours, at least; None where it does not answer."""
-    asked = datetime.now(UTC)
+def _clock_offset(session: Any, host: Any) -> float | None:
+    """Return the seconds that a node's clock is at least ahead of ours; None where it does not answer."""
+    sent = datetime.now(UTC)
     try:
         (row,) = session.execute("SELECT toTimestamp(now()) AS at FROM system.local", host=host)
     except Exception:
         return None
-    at, heard = row["at"].replace(tzinfo=UTC), datetime.now(UTC)
-    if at > heard:
-        return float((at - heard).total_seconds())
-    return float(min(0.0, (at - asked).total_seconds()))
+    at, received = row["at"].replace(tzinfo=UTC), datetime.now(UTC)
+    if at > received:
+        return float((at - received).total_seconds())
+    return float(min(0.0, (at - sent).total_seconds()))
 
 
-def clocks(apart: Mapping[str, float | None]) -> Iterator[Remark]:
-    """Give remarks on clocks: by how many seconds each node's is ahead of ours."""
-    told = {address: seconds for address, seconds in apart.items() if seconds is not None}
-    off = [f"{address} by {seconds:+.1f} s" for address, seconds in told.items() if abs(seconds) > CLOCKS_APART]
+def clocks(offsets: Mapping[str, float | None]) -> Iterator[Remark]:
+    """Yield checks of clocks, from the seconds that each node's is ahead of ours."""
+    known = {address: seconds for address, seconds in offsets.items() if seconds is not None}
+    off = [f"{address} by {seconds:+.1f} s" for address, seconds in known.items() if abs(seconds) > MAX_CLOCK_OFFSET]
     if off:
-        step = "Keep all machines' clocks in step, by NTP or chrony: rows are ordered by them."
+        step = "Synchronize all machines' clocks, by NTP or chrony: rows are ordered by them."
         yield Remark(Health.WARN, f"Clocks differ from this machine's: {', '.join(off)}.", step)
-    elif told:
-        yield Remark(Health.OK, f"Clocks are within {CLOCKS_APART:g} s of this machine's.")
+    elif known:
+        yield Remark(Health.OK, f"Clocks are within {MAX_CLOCK_OFFSET:g} s of this machine's.")

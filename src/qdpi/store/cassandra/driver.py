@@ -1,4 +1,4 @@
-"""Whom to talk to and how: the driver's cluster object, made from the settings."""
+"""The driver's cluster object, configured from the settings."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ T = TypeVar("T")
 DEFAULT_PORT: Final = 9042
 PROTOCOL: Final = 5
 HEARTBEAT: Final = 5
-"""Seconds of silence after which a connection is asked whether it lives: a node that hangs is left soon after."""
+"""Seconds without traffic after which a connection is probed; one that does not answer is closed soon after."""
 _ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:\s]+))(?::(?P<port>\d{1,5}))?")
 
 
 def cluster_of(settings: Settings) -> Any:
     """Return the driver's cluster object, not connected yet. Raises `InvalidSetting`.
 
-    Requests are retried by nobody but the store: the driver's own retries ask no questions about what is
-    written. `TCP_NODELAY` because a page takes 44 ms without it.
+    The driver does not retry requests: its policies do not know which writes may be repeated; the store does.
+    `TCP_NODELAY` because a page takes 44 ms without it.
     """
     hosts = addresses(settings.cassandra_hosts or "")
     return Cluster(
@@ -49,7 +49,7 @@ def cluster_of(settings: Settings) -> Any:
         auth_provider=_login(settings),
         ssl_context=_tls(settings) if settings.cassandra_tls is Switch.ON else None,
         reconnection_policy=ExponentialReconnectionPolicy(0.25, 2.0, max_attempts=None),
-        # Hosts are tried one after another: together they take no longer than one request may.
+        # Hosts are tried one after another, and together may take no longer than one request.
         connect_timeout=settings.cassandra_timeout / len(hosts),
         control_connection_timeout=settings.cassandra_timeout,
         idle_heartbeat_interval=HEARTBEAT,

@@ -1,4 +1,4 @@
-"""The driver's exceptions in our words."""
+"""The driver's exceptions translated to ours."""
 
 from __future__ import annotations
 
@@ -22,58 +22,59 @@ from cassandra.protocol import ConfigurationException, ErrorMessage, SyntaxExcep
 from qdpi.errors import QdpiError, StoreUnavailable
 
 DRIVER_ERRORS: Final = (DriverException, NoHostAvailable, ConnectionException, ErrorMessage, OSError)
-"""All that the driver raises about a cluster, and not about its caller."""
+"""Everything the driver raises about a cluster, as opposed to a mistake of the caller."""
 
-_AGAIN: Final = "It is tried again by itself."
+_RETRIED: Final = "qdpi retries by itself."
 _LOGIN: Final = "Check CASSANDRA_USERNAME and CASSANDRA_PASSWORD."
-_SLOW: Final = (Timeout, OperationTimedOut, TimeoutError)
 _NEXT_STEPS: Final = (
     (AuthenticationFailed, _LOGIN),
     (Unauthorized, "Let this user use the keyspace, and create it or have it created by `qdpi cassandra-init`."),
     (UnresolvableContactPoints, "Check the names in CASSANDRA_HOSTS."),
-    (NoHostAvailable, f"Check that Cassandra runs there. {_AGAIN}"),
-    (Unavailable, f"Too few replicas are up for a quorum: start the nodes that are down. {_AGAIN}"),
+    (NoHostAvailable, f"Check that Cassandra runs there. {_RETRIED}"),
+    (Unavailable, f"Too few replicas are up for a quorum: start the nodes that are down. {_RETRIED}"),
     (
         (Timeout, OperationTimedOut, TimeoutError),
-        f"Look at the nodes' load and logs, or raise CASSANDRA_TIMEOUT. {_AGAIN}",
+        f"Check the nodes' load and logs, or raise CASSANDRA_TIMEOUT. {_RETRIED}",
     ),
-    (InvalidRequest, "See that the tables are there: `qdpi cassandra-init` makes what is missing."),
+    (InvalidRequest, "Check that the tables exist: `qdpi cassandra-init` creates missing ones."),
     (ConfigurationException, "Check CASSANDRA_REPLICATION and the names of the cluster's datacenters."),
-    (RequestExecutionException, f"Look at the nodes' logs. {_AGAIN}"),
+    (RequestExecutionException, f"Check the nodes' logs. {_RETRIED}"),
+    (BaseException, _RETRIED),
 )
-_GONE: Final = ("unconfigured table", "does not exist", "undefined column", "unknown identifier")
+_MISSING_TABLE: Final = ("unconfigured table", "does not exist", "undefined column", "unknown identifier")
 
 
-def trouble(hosts: str, error: BaseException) -> QdpiError:
-    """Return the error that says which store, what happened, and what to do.
+def translate(hosts: str, error: BaseException) -> QdpiError:
+    """Return the error for the operator: which store, what happened, and the next step.
 
-    A request that the server finds wrong in itself is no outage, and waiting would not mend it: unless it is
-    the tables that are gone.
+    An invalid request is a defect of ours, not an outage, and is not retried, unless its tables are missing.
     """
     cause = _cause(error)
-    detail = f"Cassandra at {hosts}: {_told(cause)}"
-    if isinstance(cause, InvalidRequest | SyntaxException) and not any(sign in str(cause).lower() for sign in _GONE):
-        return QdpiError(f"{detail.removesuffix('.')}, which is our mistake.")
-    return StoreUnavailable(detail, next_step=next(step for kind, step in _STEPS if isinstance(cause, kind)))
+    detail = f"Cassandra at {hosts}: {_description(cause)}"
+    if isinstance(cause, InvalidRequest | SyntaxException) and not _names_missing_table(cause):
+        return QdpiError(f"{detail.removesuffix('.')}, which is a defect in qdpi.")
+    return StoreUnavailable(detail, next_step=next(step for kind, step in _NEXT_STEPS if isinstance(cause, kind)))
 
 
-_STEPS: Final = (*_NEXT_STEPS, (BaseException, _AGAIN))
+def _names_missing_table(error: BaseException) -> bool:
+    text = str(error).lower()
+    return any(sign in text for sign in _MISSING_TABLE)
 
 
 def _cause(error: BaseException) -> BaseException:
-    # NoHostAvailable wraps what each host said; a refused login is more telling than that nobody is left.
-    said = error.errors if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) else {}
-    return next((e for e in said.values() if isinstance(e, AuthenticationFailed)), error)
+    # NoHostAvailable wraps each host's error, and a refused login explains more than no host being left.
+    errors = error.errors if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) else {}
+    return next((e for e in errors.values() if isinstance(e, AuthenticationFailed)), error)
 
 
-def _told(error: BaseException) -> str:
+def _description(error: BaseException) -> str:
     if isinstance(error, NoHostAvailable):
         reasons = {_line(reason) for reason in error.errors.values()} if isinstance(error.errors, dict) else set()
         return f"no node can be reached ({'; '.join(sorted(reasons)) or 'none is up'})."
     if isinstance(error, OperationTimedOut):
         return "no answer in time."
     if isinstance(error, TimeoutError):
-        return "too many requests are under way, and none was answered in time."
+        return "too many requests are in flight, and none was answered in time."
     return f"{_line(error).removesuffix('.')}."
 
 

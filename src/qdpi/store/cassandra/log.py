@@ -1,4 +1,4 @@
-"""What is derived from a journey's outcomes: the log, snapshots, section statistics."""
+"""A journey's events log, snapshots and section statistics."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from qdpi.concurrency import map_concurrently
 from qdpi.ids import lowest_time_uuid, time_of_uuid, time_uuid
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
-from qdpi.store.cassandra.parts import OnCluster
-from qdpi.store.cassandra.session import Row
+from qdpi.store.cassandra.session import Repository, Row
 from qdpi.store.cassandra.statements import Change, Statement, insert, select
 from qdpi.store.rows import SectionFigures, SectionStatistics, Snapshot, section_figures
 from qdpi.symbols import CHARACTER_MAP
@@ -33,31 +32,31 @@ _READ_LOG_SINCE: Final = select(_LOG, "events_log", "WHERE session_id = :session
 _LOGGED: Final = select(
     _LOG, "events_log", "WHERE session_id = :session_id AND event_id = :event_id LIMIT 1 ALLOW FILTERING"
 )
-_LOGGED_JOURNEYS: Final = Statement("SELECT DISTINCT session_id FROM {keyspace}.events_log", page=1_000)
-_BEFORE: Final = select(["event_id"], "events_log", "WHERE session_id = :session_id AND ts < :since", page=5_000)
+_LOGGED_JOURNEYS: Final = Statement("SELECT DISTINCT session_id FROM {keyspace}.events_log", fetch_size=1_000)
+_BEFORE: Final = select(["event_id"], "events_log", "WHERE session_id = :session_id AND ts < :since", fetch_size=5_000)
 _SAVE: Final = insert("state_snapshots", _SNAPSHOT, timed=True)
 _NEWEST: Final = select(_SNAPSHOT, "state_snapshots", "WHERE session_id = :session_id LIMIT 2")
-_BOOK: Final = insert("section_counters", _FIGURES, timed=True)
+_PUT_FIGURES: Final = insert("section_counters", _FIGURES, timed=True)
 _FIGURES_OF: Final = select(
     _FIGURES, "section_counters", "WHERE section IN :sections AND bucket = :bucket AND session_id = :session_id"
 )
 _SUMS: Final = Statement(
     "SELECT count(*) AS journeys, sum(open_branches) AS open_branches, sum(return_debt) AS return_debt "
     "FROM {keyspace}.section_counters WHERE section = :section AND bucket = :bucket",
-    page=5_000,
+    fetch_size=5_000,
 )
-WARM: Final = (_APPEND, _SAVE, _NEWEST, _BOOK)
+PREPARED_AT_OPEN: Final = (_APPEND, _SAVE, _NEWEST, _PUT_FIGURES)
 
 
-class Journeys(OnCluster):
-    """The verbs on the log, on snapshots and on section statistics."""
+class Log(Repository):
+    """The `Log` port."""
 
     async def append_log(self, entries: Sequence[LogEntry]) -> None:
-        """Store rows of the events log, each where its time and id put it.
+        """Store rows of the events log, clustered by their time and event id.
 
-        An event that comes again with another time gets a row of its own there, and the log shows the earliest:
-        so "once, as it first was" costs neither a read before every write nor a conditional one (four events a
-        press, 2 ms each), and does not depend on who writes first.
+        A repeat of an event with another time is stored as a second row, and reads return the earliest. So storing
+        each event once takes neither a read before every write nor a conditional write (four events a press, 2 ms
+        each), and does not depend on the order of writes.
         """
         await map_concurrently(lambda entry: self._connection.write(self._append(entry)), entries)
 
@@ -70,32 +69,32 @@ class Journeys(OnCluster):
         else:
             first = {"session_id": session_id, "since": lowest_time_uuid(since)}
             pages = self._connection.pages(_READ_LOG_SINCE, **first)
-            seen = {row["event_id"] for row in await self._connection.ask(_BEFORE, **first)}
+            seen = {row["event_id"] for row in await self._connection.rows(_BEFORE, **first)}
         entries = await _first_of_each(pages, seen, topic, limit)
         return sorted(entries, key=lambda entry: (entry.ts, entry.event_id))[:limit]
 
     async def logged(self, session_id: str, event_id: str) -> LogEntry | None:
-        """Return a journey's row of one event as it first was; the server looks through the journey's log for it."""
+        """Return the first row of an event in a journey's log. The server scans the journey's partition."""
         row = await self._connection.first(_LOGGED, session_id=session_id, event_id=event_id)
         return _entry(row) if row else None
 
     async def logged_journeys(self) -> AsyncIterator[str]:
-        """Give every journey that has a row of the events log, each once, in no order."""
+        """Yield every journey that has a row of the events log, each once, in no order."""
         async for page in self._connection.pages(_LOGGED_JOURNEYS):
             for row in page:
                 yield row["session_id"]
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Store a journey's snapshot and its section figures, whatever the order in which snapshots come.
+        """Store a journey's snapshot and its section figures, in any order of snapshots.
 
-        Figures are booked at the snapshot's time, so a newer one's win. A section that the newest state does
-        not name has closed there, and its row says zero. Of two snapshots that are saved at once, each is
-        written before the newest two are read, so that one of the savers sees both.
+        Figures are written at the snapshot's time, so those of the newer snapshot win. A section without an open
+        branch in the newest state gets a row of zeros. Of two snapshots saved concurrently, each is written before
+        the newest two are read, so that one of the two calls sees both.
         """
         figures = section_figures(snapshot.state)
-        await self._write(self._snapshot(snapshot), *self._booked(figures, snapshot))
-        newest = [_snapshot_of(row) for row in await self._connection.ask(_NEWEST, session_id=snapshot.session_id)]
-        await self._write(*self._booked(_corrections(snapshot, newest), newest[0] if newest else snapshot))
+        await self._write(self._snapshot(snapshot), *self._figure_changes(figures, snapshot))
+        newest = [_snapshot_of(row) for row in await self._connection.rows(_NEWEST, session_id=snapshot.session_id)]
+        await self._write(*self._figure_changes(_corrections(snapshot, newest), newest[0] if newest else snapshot))
 
     async def snapshot(self, session_id: str) -> Snapshot | None:
         """Return a journey's newest snapshot."""
@@ -115,7 +114,7 @@ class Journeys(OnCluster):
 
     async def section_figures(self, session_id: str) -> Mapping[int, SectionFigures]:
         """Return a journey's figures by section: of every section that it ever departed from, zeros included."""
-        rows = await self._connection.ask(
+        rows = await self._connection.rows(
             _FIGURES_OF, sections=list(_SECTIONS), bucket=_bucket(session_id), session_id=session_id
         )
         return {row["section"]: SectionFigures(row["open_branches"], row["return_debt"]) for row in rows}
@@ -138,11 +137,11 @@ class Journeys(OnCluster):
         }
         return Change(_SAVE, {**values, "written": self._times.of(snapshot.last_event_ts)})
 
-    def _booked(self, figures: Mapping[int, SectionFigures], snapshot: Snapshot) -> list[Change]:
+    def _figure_changes(self, figures: Mapping[int, SectionFigures], snapshot: Snapshot) -> list[Change]:
         journey = {"session_id": snapshot.session_id, "bucket": _bucket(snapshot.session_id)}
         written = self._times.of(snapshot.last_event_ts)
         return [
-            Change(_BOOK, {**journey, **figure._asdict(), "section": section, "written": written})
+            Change(_PUT_FIGURES, {**journey, **figure._asdict(), "section": section, "written": written})
             for section, figure in figures.items()
         ]
 
@@ -150,7 +149,7 @@ class Journeys(OnCluster):
 async def _first_of_each(
     pages: AsyncIterator[list[Row]], seen: set[str], topic: str | None, limit: int
 ) -> list[LogEntry]:
-    """Return the first row of each event that is not `seen`, the earliest `limit` and all of the last one's time."""
+    """Return the first row of each event not in `seen`: the earliest `limit`, and all with the last one's time."""
     entries: list[LogEntry] = []
     async for page in pages:
         for row in page:
@@ -164,14 +163,14 @@ async def _first_of_each(
 
 
 def _corrections(saved: Snapshot, newest: Sequence[Snapshot]) -> dict[int, SectionFigures]:
-    """Return the newest state's figures of the sections that it closed, or that an older one just booked."""
+    """Return the newest state's figures of the sections that it closed, or that an older snapshot just wrote."""
     if not newest:
         return {}
-    stands = section_figures(newest[0].state)
+    current = section_figures(newest[0].state)
     if newest[0].seq != saved.seq:
-        return {section: stands.get(section, _ZERO) for section in section_figures(saved.state)}
+        return {section: current.get(section, _ZERO) for section in section_figures(saved.state)}
     before = section_figures(newest[1].state) if len(newest) > 1 else {}
-    return {section: _ZERO for section in before if section not in stands}
+    return {section: _ZERO for section in before if section not in current}
 
 
 def _entry(row: Row) -> LogEntry:

@@ -1,4 +1,4 @@
-"""The journey's own partition: outcomes, one conditional batch each, and attempts."""
+"""Outcomes, one conditional batch each, and attempts: the journey's own partition."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import Final
 
 from qdpi.errors import StoreUnavailable
 from qdpi.outcome import Outcome
-from qdpi.store.cassandra.parts import OnCluster
-from qdpi.store.cassandra.session import TRIES, Row
+from qdpi.store.cassandra.session import TRIES, Repository, Row
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, insert, select
 from qdpi.store.ports import Answered, Committed, Moved
 
 _FIRST_HEAD: Final = Statement(
-    "UPDATE {keyspace}.outcomes SET head = :next WHERE session_id = :session_id IF head = NULL", decides=True
+    "UPDATE {keyspace}.outcomes SET head = :next WHERE session_id = :session_id IF head = NULL", conditional=True
 )
 _NEXT_HEAD: Final = Statement(
-    "UPDATE {keyspace}.outcomes SET head = :next WHERE session_id = :session_id IF head = :head", decides=True
+    "UPDATE {keyspace}.outcomes SET head = :next WHERE session_id = :session_id IF head = :head", conditional=True
 )
 _ANSWER: Final = insert("outcomes", ("session_id", "seq", "request_id", "answered_seq"), once=True)
 _PLACE: Final = insert(
@@ -41,39 +40,40 @@ _LAST: Final = select(
     consistency=Consistency.SERIAL,
 )
 _AFTER: Final = select(
-    ["outcome_json"], "outcomes", "WHERE session_id = :session_id AND seq > :after LIMIT :most", page=50
+    ["outcome_json"], "outcomes", "WHERE session_id = :session_id AND seq > :after LIMIT :most", fetch_size=50
 )
-_JOURNEYS: Final = Statement("SELECT DISTINCT session_id FROM {keyspace}.outcomes", page=1_000)
+_JOURNEYS: Final = Statement("SELECT DISTINCT session_id FROM {keyspace}.outcomes", fetch_size=1_000)
 _ANY_JOURNEY: Final = Statement("SELECT session_id FROM {keyspace}.outcomes LIMIT 1")
 _FIRST_ATTEMPT: Final = insert("attempts", ("session_id", "request_id", "attempt"), once=True)
 _NEXT_ATTEMPT: Final = Statement(
     "UPDATE {keyspace}.attempts SET attempt = :next WHERE session_id = :session_id AND request_id = :request_id "
     "IF attempt = :attempt",
-    decides=True,
+    conditional=True,
 )
-WARM: Final = (_FIRST_HEAD, _NEXT_HEAD, _ANSWER, _PLACE, _ANSWERED, _OUTCOME, _LAST, _FIRST_ATTEMPT)
+PREPARED_AT_OPEN: Final = (_FIRST_HEAD, _NEXT_HEAD, _ANSWER, _PLACE, _ANSWERED, _OUTCOME, _LAST, _FIRST_ATTEMPT)
 
 
-class Outcomes(OnCluster):
-    """The verbs on the journey's own partition."""
+class Outcomes(Repository):
+    """The `Outcomes` port."""
 
     async def commit_outcome(
         self, session_id: str, request_id: str, head: int, outcome: Outcome
     ) -> Committed | Answered | Moved:
-        """Store an outcome as `head + 1`: one conditional batch. Raises `ValueError` for another's.
+        """Store an outcome as `head + 1` in one conditional batch.
 
-        After an ambiguous answer the serial read finishes or buries what was under way. Where it finds neither
-        the outcome nor another head, the same batch is sent again: at most one of the two can hold.
+        After an ambiguous answer a serial read completes or discards the batch. Where it finds neither the outcome
+        nor another head, the same batch is sent again: at most one of the two can be applied. Raises `ValueError`
+        where the outcome's journey, request or seq differ from the arguments.
         """
         named = (outcome.session_id, outcome.request_id, outcome.seq)
         if named != (session_id, request_id, head + 1):
-            raise ValueError(f"The outcome of {named} cannot stand at {(session_id, request_id, head + 1)}.")
+            raise ValueError(f"The outcome of {named} cannot be committed as {(session_id, request_id, head + 1)}.")
         changes = _changes(outcome, head)
         for last_try in (False,) * (TRIES - 1) + (True,):
             try:
-                return await self._said(outcome, await self._connection.decide(*changes))
+                return await self._result(outcome, await self._connection.write_if(*changes))
             except StoreUnavailable:
-                found = await self._found(outcome, head)
+                found = await self._result_after_error(outcome, head)
                 if found is None and last_try:
                     raise
             if found is not None:
@@ -94,42 +94,42 @@ class Outcomes(OnCluster):
         """Return outcomes with a seq above `after`, in order."""
         if limit < 1:
             return []
-        rows = await self._connection.ask(_AFTER, session_id=session_id, after=max(after, 0), most=limit)
+        rows = await self._connection.rows(_AFTER, session_id=session_id, after=max(after, 0), most=limit)
         return [_outcome(row) for row in rows]
 
     async def begin_attempt(self, session_id: str, request_id: str) -> int:
         """Claim and return the next attempt number of a request, from 1.
 
-        A claim whose answer was lost may have been made: then its number is nobody's, and the next is claimed.
+        A claim whose answer was lost may have been applied: its number is then skipped, and the next is claimed.
         """
         names = {"session_id": session_id, "request_id": request_id}
-        said = await self._claim(Change(_FIRST_ATTEMPT, {**names, "attempt": 1}))
+        row = await self._claim(Change(_FIRST_ATTEMPT, {**names, "attempt": 1}))
         claimed = 1
-        while not said["[applied]"]:
-            claimed = said["attempt"] + 1
-            said = await self._claim(Change(_NEXT_ATTEMPT, {**names, "attempt": claimed - 1, "next": claimed}))
+        while not row["[applied]"]:
+            claimed = row["attempt"] + 1
+            row = await self._claim(Change(_NEXT_ATTEMPT, {**names, "attempt": claimed - 1, "next": claimed}))
         return claimed
 
     async def has_journeys(self) -> bool:
-        """Tell whether any journey has an outcome."""
+        """Return whether any journey has an outcome."""
         return await self._connection.first(_ANY_JOURNEY) is not None
 
     async def journeys(self) -> AsyncIterator[str]:
-        """Give every journey that has an outcome, each once, in no order."""
+        """Yield every journey that has an outcome, each once, in no order."""
         async for page in self._connection.pages(_JOURNEYS):
             for row in page:
                 yield row["session_id"]
 
-    async def _said(self, outcome: Outcome, said: Row) -> Committed | Answered | Moved:
-        if said["[applied]"]:
+    async def _result(self, outcome: Outcome, row: Row) -> Committed | Answered | Moved:
+        if row["[applied]"]:
             return Committed()
-        # The server shows the rows whose conditions failed: the request's answer, the head, or no row at all.
-        if said.get("answered_seq") is None:
-            return Moved(head=said.get("head") or 0)
-        stored = await self._at(outcome.session_id, outcome.request_id, said["answered_seq"])
+        # The server returns a row whose condition failed: the request's answer, the head, or no row at all.
+        if row.get("answered_seq") is None:
+            return Moved(head=row.get("head") or 0)
+        stored = await self._at(outcome.session_id, outcome.request_id, row["answered_seq"])
         return Answered(outcome=stored)
 
-    async def _found(self, outcome: Outcome, head: int) -> Committed | Answered | Moved | None:
+    async def _result_after_error(self, outcome: Outcome, head: int) -> Committed | Answered | Moved | None:
         stored = await self.outcome(outcome.session_id, outcome.request_id)
         if stored is not None:
             return Committed() if stored == outcome else Answered(outcome=stored)
@@ -146,10 +146,10 @@ class Outcomes(OnCluster):
     async def _claim(self, change: Change) -> Row:
         for _ in range(TRIES - 1):
             try:
-                return await self._connection.decide(change)
+                return await self._connection.write_if(change)
             except StoreUnavailable:
                 continue
-        return await self._connection.decide(change)
+        return await self._connection.write_if(change)
 
 
 def _changes(outcome: Outcome, head: int) -> list[Change]:

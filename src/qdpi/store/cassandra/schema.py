@@ -1,4 +1,4 @@
-"""Applying `schema.cql`: to any keyspace, by any number of processes at once, with or without vectors."""
+"""`schema.cql`, applied to any keyspace, by any number of concurrent processes, with or without vectors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from qdpi.errors import InvalidSetting
 from qdpi.settings import Settings
 
 VERSION: Final = 1
-"""Goes up with every change of the schema, as the last statement of `schema.cql` says."""
+"""Incremented with every change of the schema; equal to the last statement of `schema.cql`."""
 MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}
-"""What turns the schema before a version into that version, where making new tables is not enough."""
+"""By version: the statements that migrate from the version before, where creating tables is not enough."""
 FIRST_WITH_VECTORS: Final = 5
-PATIENCE: Final = 30.0
-"""Seconds that a node may take to make a table."""
+CREATE_TIMEOUT: Final = 30.0
+"""Seconds that a node may take to create a table."""
 
 _KEYSPACE: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _FACTOR: Final = re.compile(r"(?:(?P<datacenter>[\w.-]+):)?(?P<copies>[1-9]\d?)")
@@ -30,7 +30,7 @@ _VECTORS: Final = re.compile(r"\bVECTOR<|USING 'sai'")
 
 
 class Schema(NamedTuple):
-    """The statements that make a keyspace and all in it, the last one noting the version."""
+    """The statements that create a keyspace and its tables; the last one stores the version."""
 
     keyspace: str
     replication: str
@@ -68,53 +68,54 @@ def replication_of(settings: Settings) -> str:
 
 
 def schema_text() -> str:
-    """Return the file as it is shipped."""
+    """Return the text of `schema.cql`."""
     return files("qdpi.store").joinpath("schema.cql").read_text(encoding="utf-8")
 
 
 def statements_of(text: str) -> list[str]:
-    """Return the statements of a file of CQL whose strings hold no semicolon and no `--`."""
+    """Return the statements of CQL text whose strings contain neither `;` nor `--`."""
     bare = _COMMENT.sub("", text)
     return [" ".join(part.split()) for part in bare.split(";") if part.strip()]
 
 
-def script_of(schema: Schema) -> str:
-    """Return the file as text for `cqlsh`, with a schema's keyspace and replication."""
+def script_of(settings: Settings) -> str:
+    """Return `schema.cql` for `cqlsh`, with the settings' keyspace and replication. Raises `InvalidSetting`."""
+    schema = schema_of(settings)
     opening = "".join(f"{statement};\n" for statement in _opening(schema))
     return _OPENING.sub(lambda _: opening, schema_text(), count=1)
 
 
-def version_there(session: Any, keyspace: str) -> int | None:
-    """Return the version of the schema in a keyspace, None where there is none."""
-    asked = SimpleStatement(
+def stored_version(session: Any, keyspace: str) -> int | None:
+    """Return the version of the schema in a keyspace, None without one."""
+    query = SimpleStatement(
         f"SELECT version FROM {keyspace}.schema_version WHERE name = 'qdpi'",  # noqa: S608 - checked
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
     )
     try:
-        found = session.execute(asked).one()
+        found = session.execute(query).one()
     except InvalidRequest:  # no such keyspace or table
         return None
     return int(found["version"]) if found else None
 
 
 def apply(session: Any, schema: Schema, *, vectors: bool, migrations: Mapping[int, Sequence[str]] = MIGRATIONS) -> None:
-    """Make what is missing. Blocks; raises what the driver raises.
+    """Create missing tables and migrate an older schema. Blocks; raises what the driver raises.
 
-    Two nodes that make the same table at once give it two identities, and nodes then refuse each other's
-    writes to it. So everybody asks the same node, which does one after another.
+    Two nodes that create the same table concurrently give it two ids, and then reject each other's writes to it.
+    So every process sends these statements to the same node, which executes them one after another.
     """
-    before = version_there(session, schema.keyspace)
+    before = stored_version(session, schema.keyspace)
     node = _first_node(session)
     create, _ = _opening(schema)
-    *making, noting = (s for s in schema.statements if vectors or not _VECTORS.search(s))
+    *creating, versioning = (s for s in schema.statements if vectors or not _VECTORS.search(s))
     later = [version for version in sorted(migrations) if before is not None and version > before]
-    session.execute(create, host=node, timeout=PATIENCE)
-    for statement in (*making, *chain.from_iterable(migrations[version] for version in later), noting):
-        session.execute(_within(schema, statement), host=node, timeout=PATIENCE)
+    session.execute(create, host=node, timeout=CREATE_TIMEOUT)
+    for statement in (*creating, *chain.from_iterable(migrations[version] for version in later), versioning):
+        session.execute(_in_keyspace(schema, statement), host=node, timeout=CREATE_TIMEOUT)
 
 
-def _within(schema: Schema, statement: str) -> SimpleStatement:
-    # Rather than USE, which would change what the whole session does.
+def _in_keyspace(schema: Schema, statement: str) -> SimpleStatement:
+    # Not USE, which would change the keyspace of the whole session.
     return SimpleStatement(statement, keyspace=schema.keyspace, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
 
 

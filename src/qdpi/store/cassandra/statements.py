@@ -1,8 +1,8 @@
-"""Statements, what consistency they are asked with, and the small builders of their text."""
+"""CQL statements with their consistency, builders of their text, and the write times of projections."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -10,15 +10,17 @@ from typing import Any, Final, NamedTuple
 
 from qdpi.ids import microseconds
 
-PAGE: Final = 200
-"""Rows that come in one answer; more are asked for page by page."""
+FETCH_SIZE: Final = 200
+"""Rows in one page of results."""
+BATCH_SIZE: Final = 10
+"""Rows in one batch: usually 20 KB of canon pages, at most 12 MB, where a server accepts 16 MB."""
 
 
 class Consistency(Enum):
     """How many replicas answer.
 
-    Serial is SERIAL, not LOCAL_SERIAL: outcomes must be alone in their place in all datacenters, whichever of
-    them a journey's generator runs in; in a cluster of one datacenter the two cost the same.
+    Serial is SERIAL, not LOCAL_SERIAL: the place of an outcome must be unique across datacenters, whichever of them
+    the journey's generator runs in. In a cluster of one datacenter the two cost the same.
     """
 
     QUORUM = "LOCAL_QUORUM"
@@ -28,16 +30,16 @@ class Consistency(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """A statement with named parameters, whose tables stand behind `{keyspace}.`.
+    """A statement with named parameters, its table qualified by `{keyspace}.`.
 
-    Written out: a server warns of a keyspace that comes beside a statement or by USE. `decides` marks a
-    conditional one, which is not idempotent.
+    The keyspace is part of the text, because a server warns of one that is sent beside a statement or set by USE.
+    A `conditional` statement (IF …) is not idempotent.
     """
 
     cql: str
     consistency: Consistency = Consistency.QUORUM
-    decides: bool = False
-    page: int = PAGE
+    conditional: bool = False
+    fetch_size: int = FETCH_SIZE
 
 
 class Change(NamedTuple):
@@ -48,27 +50,50 @@ class Change(NamedTuple):
 
 
 def select(
-    columns: Iterable[str], table: str, rest: str, *, consistency: Consistency = Consistency.QUORUM, page: int = PAGE
+    columns: Iterable[str],
+    table: str,
+    rest: str,
+    *,
+    consistency: Consistency = Consistency.QUORUM,
+    fetch_size: int = FETCH_SIZE,
 ) -> Statement:
-    """Return a query of named columns; `rest` is what follows the table."""
-    return Statement(f"SELECT {', '.join(columns)} FROM {{keyspace}}.{table} {rest}", consistency, page=page)  # noqa: S608
+    """Return a query of named columns; `rest` follows the table."""
+    cql = f"SELECT {', '.join(columns)} FROM {{keyspace}}.{table} {rest}"  # noqa: S608
+    return Statement(cql, consistency, fetch_size=fetch_size)
 
 
 def insert(table: str, columns: Iterable[str], *, timed: bool = False, once: bool = False) -> Statement:
-    """Return an insert of all columns: at the write time `:written` where `timed`, only of a new row where `once`."""
+    """Return an insert of all columns.
+
+    A `timed` one is written at the write time `:written`; with `once` only a new row is written (IF NOT EXISTS).
+    """
     names = list(columns)
     values = ", ".join(f":{name}" for name in names)
     ending = " IF NOT EXISTS" if once else ""
     ending += " USING TIMESTAMP :written" if timed else ""
     into = f"INSERT INTO {{keyspace}}.{table} ({', '.join(names)})"
-    return Statement(f"{into} VALUES ({values}){ending}", decides=once)
+    return Statement(f"{into} VALUES ({values}){ending}", conditional=once)
+
+
+def batches(changes: Iterable[Change], partition: Callable[[Change], Hashable]) -> list[list[Change]]:
+    """Group changes into batches of one `partition` each, in their order.
+
+    A batch of one partition is one mutation for a server: 710 canon pages are written in a third of the time.
+    """
+    partitions: dict[Hashable, list[list[Change]]] = {}
+    for change in changes:
+        filled = partitions.setdefault(partition(change), [[]])
+        if len(filled[-1]) == BATCH_SIZE:
+            filled.append([])
+        filled[-1].append(change)
+    return [batch for filled in partitions.values() for batch in filled]
 
 
 class WriteTimes:
     """The write times of projections, in microseconds since 1970.
 
-    A row is written at its version's time, so that equal versions write the same and a late writer loses. Where
-    somebody is mending, it is written at the present time, which wins over a row's deletion.
+    A row is written at its version's time, so that equal versions write the same and an older version loses. During
+    a repair it is written at the present time, which wins over a tombstone.
     """
 
     def __init__(self, now: Callable[[], datetime], *, repairing: bool) -> None:

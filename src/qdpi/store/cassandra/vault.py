@@ -1,4 +1,4 @@
-"""The vault: the pages that a reader saved. Every change is a row, and the newest of a page stands."""
+"""The vault: every change is a row, and the newest change of a page wins."""
 
 from __future__ import annotations
 
@@ -8,50 +8,49 @@ from typing import Any, Final
 from uuid import UUID
 
 from qdpi.ids import time_of_uuid, time_uuid
-from qdpi.store.cassandra.parts import OnCluster
-from qdpi.store.cassandra.session import Row
+from qdpi.store.cassandra.session import Repository, Row
 from qdpi.store.cassandra.statements import Change, insert, select
 from qdpi.store.rows import VaultEntry
 
 _COLUMNS: Final = ("session_id", "saved_ts", "page_id", "label", "notes", "event_id", "removed")
 _CHANGE: Final = insert("vault", _COLUMNS, timed=True)
-_CHANGES: Final = select(_COLUMNS, "vault", "WHERE session_id = :session_id", page=1_000)
+_CHANGES: Final = select(_COLUMNS, "vault", "WHERE session_id = :session_id", fetch_size=1_000)
 _CHANGES_OF: Final = select(
-    _COLUMNS, "vault", "WHERE session_id = :session_id AND page_id = :page_id ALLOW FILTERING", page=1_000
+    _COLUMNS, "vault", "WHERE session_id = :session_id AND page_id = :page_id ALLOW FILTERING", fetch_size=1_000
 )
-WARM: Final = (_CHANGES, _CHANGES_OF)
+PREPARED_AT_OPEN: Final = (_CHANGES, _CHANGES_OF)
 
 
-class Vault(OnCluster):
-    """The verbs on the vault."""
+class Vault(Repository):
+    """The `Vault` port."""
 
     async def save(self, entry: VaultEntry) -> None:
-        """Save a page in a vault, or relabel it: the newest change (by time, then event id) stands."""
-        told = {"label": entry.label, "notes": entry.notes, "removed": False}
-        await self._change(entry.session_id, entry.page_id, entry.saved_at, entry.event_id, told)
+        """Save a page in a vault, or relabel it: the newest change (by time, then event id) wins."""
+        values = {"label": entry.label, "notes": entry.notes, "removed": False}
+        await self._change(entry.session_id, entry.page_id, entry.saved_at, entry.event_id, values)
 
     async def unsave(self, session_id: str, page_id: str, at: datetime, event_id: str) -> None:
-        """Take a page out of a vault, unless a newer change saved it."""
+        """Remove a page from a vault, unless a newer change saved it."""
         await self._change(session_id, page_id, at, event_id, {"label": "", "notes": "", "removed": True})
 
     async def vault(self, session_id: str) -> list[VaultEntry]:
-        """Return what a reader saved, the oldest first."""
-        return _standing(await self._connection.ask(_CHANGES, session_id=session_id))
+        """Return a reader's saved pages, the oldest first."""
+        return _saved_after(await self._connection.rows(_CHANGES, session_id=session_id))
 
     async def saved(self, session_id: str, page_id: str) -> VaultEntry | None:
-        """Return a page's entry in a reader's vault, None where it is not in it."""
-        found = _standing(await self._connection.ask(_CHANGES_OF, session_id=session_id, page_id=page_id))
+        """Return a page's entry in a reader's vault, None where it is not saved."""
+        found = _saved_after(await self._connection.rows(_CHANGES_OF, session_id=session_id, page_id=page_id))
         return found[0] if found else None
 
-    async def _change(self, session_id: str, page_id: str, at: datetime, event_id: str, told: dict[str, Any]) -> None:
+    async def _change(self, session_id: str, page_id: str, at: datetime, event_id: str, values: dict[str, Any]) -> None:
         key = {"session_id": session_id, "page_id": page_id, "saved_ts": UUID(time_uuid(at, event_id))}
         await self._connection.write(
-            Change(_CHANGE, {**key, **told, "event_id": event_id, "written": self._times.of(at)})
+            Change(_CHANGE, {**key, **values, "event_id": event_id, "written": self._times.of(at)})
         )
 
 
-def _standing(changes: Iterable[Row]) -> list[VaultEntry]:
-    """Return what is saved after all changes, in any order of theirs, the oldest first."""
+def _saved_after(changes: Iterable[Row]) -> list[VaultEntry]:
+    """Return the pages saved after all changes, given in any order; the oldest first."""
     newest: dict[str, Row] = {}
     for change in changes:
         newest[change["page_id"]] = max(newest.get(change["page_id"], change), change, key=_order)
