@@ -27,7 +27,7 @@ from benchmarks.floor import BROKERS, Floor, main
 from benchmarks.slow_model import NAME
 from qdpi.language.adapter import ProseAdapter
 from qdpi.language.engines import last_turn_of, prompt_of
-from qdpi.language.offline_prose import compose
+from qdpi.language.offline import compose
 
 STEPS = ("read", "index", "ask", "receive", "index")
 

@@ -11,8 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qdpi.language.completion import complete
-from qdpi.language.offline import OfflineWriter
-from qdpi.language.offline_prose import compose
+from qdpi.language.offline import OfflineWriter, compose
 from qdpi.search.checks import CanonGrams, Thresholds, check_copy, check_form
 
 LOCUS = """The keeper of the glass tower climbed the iron stair every evening with his oil and the brass key.
@@ -60,7 +59,7 @@ def test_a_page_made_of_its_own_pages_copies_little_of_them(seed: int) -> None:
 
 @pytest.mark.process
 def test_the_same_prompt_gives_the_same_page_in_every_process() -> None:
-    code = "import sys; from qdpi.language.offline_prose import compose; print(*compose('a', 'b'), sep='')"
+    code = "import sys; from qdpi.language.offline import compose; print(*compose('a', 'b'), sep='')"
     env = {"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": "7"}
     other = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert other.stdout.strip() == "".join(compose("a", "b"))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 from tests.support.scripted import Reply, ScriptedModel
 
-from qdpi.language.offline_prose import compose
+from qdpi.language.offline import compose
 from qdpi.language.port import Capabilities
 
 PLAN = "The keeper counts the lamps.\nA door is found open.\nSomeone has written on the wall."
