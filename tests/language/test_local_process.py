@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from qdpi.language.local_process import ServerProcess
+from qdpi.language.local import ServerProcess
 
 SERVES = """
 import json, os, sys
@@ -130,7 +130,7 @@ def test_a_command_that_is_not_there_is_trouble_and_no_crash() -> None:
 def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     parent_code = f"""
 import sys
-from qdpi.language.local_process import ServerProcess
+from qdpi.language.local import ServerProcess
 process = ServerProcess([sys.executable, "-c", {SERVES!r}])
 process.start()
 while not process.address:
