@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -42,3 +43,22 @@ async def map_concurrently(call: Callable[[T], Awaitable[R]], items: Collection[
     if errors:
         raise errors[0]
     return [results[place] for place in range(len(results))]
+
+
+class PerLoop(Generic[T]):
+    """A value per event loop, made when a loop first asks and forgotten with the loop."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+
+    def get(self) -> T:
+        """The running loop's value."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._made:
+            self._made[loop] = self._make()
+        return self._made[loop]
+
+    def pop(self) -> T | None:
+        """Take the running loop's value away, if there is one."""
+        return self._made.pop(asyncio.get_running_loop(), None)

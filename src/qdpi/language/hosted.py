@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from qdpi.concurrency import PerLoop
 from qdpi.errors import ModelFailed
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.endpoint import Endpoint
-from qdpi.language.per_loop import PerLoop
 from qdpi.language.port import Capabilities
 
 if TYPE_CHECKING:

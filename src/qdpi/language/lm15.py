@@ -13,10 +13,10 @@ from dspy import lm15
 # The only door to a connection with a read timeout of our own and without a proxy to 127.0.0.1.
 from dspy._vendor.lm15.transports import StdlibAsyncTransport
 
+from qdpi.concurrency import PerLoop
 from qdpi.errors import ModelFailed, ModelTimeout, ModelUnreachable
 from qdpi.language.endpoint import Endpoint
 from qdpi.language.engines import carrying
-from qdpi.language.per_loop import PerLoop
 
 _CONNECT_SECONDS = 10.0
 _GRACE_SECONDS = 5.0  # the call's own deadline comes first

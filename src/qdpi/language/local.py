@@ -14,12 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qdpi.concurrency import PerLoop
 from qdpi.errors import ModelUnreachable
 from qdpi.language import local_server
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.endpoint import Endpoint
 from qdpi.language.local_server import CONTEXT_TOKENS, SLOTS
-from qdpi.language.per_loop import PerLoop
 from qdpi.language.port import Capabilities
 
 if TYPE_CHECKING:
