@@ -25,9 +25,9 @@ from starlette.responses import JSONResponse, Response
 
 from benchmarks.floor import BROKERS, Floor, main
 from benchmarks.slow_model import NAME
-from qdpi.language.adapter import ProseAdapter
 from qdpi.language.engines import last_turn_of, prompt_of
 from qdpi.language.offline import compose
+from qdpi.language.prose import ProseAdapter
 
 STEPS = ("read", "index", "ask", "receive", "index")
 

@@ -1,4 +1,4 @@
-"""Awaiting several things at once, with one error out of them, and many things a few at a time."""
+"""Help for an event loop: awaiting several things with one error, many a few at a time, and a value for each loop."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import dspy
 import pytest
 
 from qdpi.errors import InvalidInput
-from qdpi.language.adapter import ProseAdapter, rendered
+from qdpi.language.prose import ProseAdapter, rendered
 
 
 class Page(dspy.Signature):  # type: ignore[misc]

@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import dspy
+
 from qdpi.errors import ModelEmpty, ModelTimeout, ModelTooLong, ModelUnreachable
-from qdpi.language.dspy_loader import load_dspy
+from qdpi.language.engines import Carried
 from qdpi.language.port import LanguageModel, Usage
-from qdpi.language.prose import ProseStream
+from qdpi.language.prose import ProseAdapter, ProseStream
 
 MOST_CHARACTERS: Final = 100_000
 """Of one answer: in any script and however it is escaped, its event fits the topic, which takes 1 MiB."""
@@ -56,7 +58,7 @@ async def complete(
             if not deadline.expired():
                 raise
             failure = ModelTimeout(f"{model.name} did not finish within {timeout:g} seconds.")
-        except load_dspy().DSPyError as error:
+        except dspy.DSPyError as error:
             failure = _translated(error, model.name)
     # Raised here, outside the handlers, so that no driver's message, which may quote a key, hangs on it.
     raise failure
@@ -69,9 +71,6 @@ async def _answer(
     on_text: Callable[[str], Awaitable[None]] | None,
     trace: list[Any] | None,
 ) -> Completion:
-    from qdpi.language.adapter import ProseAdapter
-
-    dspy = load_dspy()
     sink = _Sink(model.name, on_text)
     # DSPy's own `streamify` does not close its stream when its reader leaves early, and runs it in a task
     # group. What it binds underneath, this setting, sends each chunk from the engine's own loop.
@@ -95,8 +94,6 @@ class _Sink:
         self.finish_reason: str | None = None
 
     async def send(self, chunk: Any) -> None:
-        from qdpi.language.engines import Carried
-
         choice = chunk.choices[0]
         self.finish_reason = choice.finish_reason or self.finish_reason
         try:
@@ -126,9 +123,6 @@ def _usage(by_model: Mapping[str, Mapping[str, Any]]) -> Usage:
 
 
 def _translated(error: Exception, name: str) -> Exception:
-    from qdpi.language.engines import Carried
-
-    dspy = load_dspy()
     if isinstance(error, Carried):
         return error.failure
     if isinstance(error, dspy.AdapterParseError):

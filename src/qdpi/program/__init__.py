@@ -18,9 +18,9 @@ from qdpi.canon.edition import Edition
 from qdpi.errors import UnknownPage
 from qdpi.events import Phase, PressInput
 from qdpi.ids import sha256
-from qdpi.language.adapter import ProseAdapter
 from qdpi.language.completion import Completion, complete
 from qdpi.language.port import LanguageModel, Usage
+from qdpi.language.prose import ProseAdapter
 from qdpi.page_schema import Check, ModelCall, Reading, Validation
 from qdpi.pipeline_signatures import (
     AskSignature,
