@@ -102,7 +102,6 @@ async def test_it_streams_a_page_of_prose_of_at_least_sixty_words(author: LocalM
     assert page.finish_reason in {"stop", "length"}
     assert (model.name, model.health(), await model.check()) == ("local/smollm2-135m-instruct", None, None)
     assert not model.capabilities.plans
-    assert not model.capabilities.structure
     assert "xllamacpp" not in sys.modules
     assert "litellm" not in sys.modules
 

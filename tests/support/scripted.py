@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dspy import lm15
 
 Reply = str | Exception | AsyncIterator[str]
-_ABLE = Capabilities(plans=True, structure=True, context_tokens=128_000, streaming=True)
+_ABLE = Capabilities(plans=True)
 
 
 class ScriptedModel:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _CHECK_SECONDS = 5.0
 _CALLS_AT_ONCE = 64
-# Ollama's own default is 4,096 tokens, and it cuts longer prompts silently.
-_CONTEXT_TOKENS = {"openai": 128_000, "anthropic": 200_000, "vllm": 8_192, "ollama": 4_096}
 
 
 class HostedModel:
@@ -51,12 +49,7 @@ class HostedModel:
     @property
     def capabilities(self) -> Capabilities:
         """Those of the common models of its kind."""
-        return Capabilities(
-            plans=True,
-            structure=True,
-            context_tokens=_CONTEXT_TOKENS[self._endpoint.dialect],
-            streaming=True,
-        )
+        return Capabilities(plans=True)
 
     @cached_property
     def lm(self) -> dspy.LM:

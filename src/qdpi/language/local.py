@@ -19,7 +19,7 @@ from qdpi.errors import ModelUnreachable
 from qdpi.language import local_server
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.endpoint import Endpoint
-from qdpi.language.local_server import CONTEXT_TOKENS, SLOTS
+from qdpi.language.local_server import SLOTS
 from qdpi.language.port import Capabilities
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class LocalModel:
         self._max_tokens = max_tokens
         self._slots = PerLoop(lambda: asyncio.Semaphore(SLOTS))
         self.name = f"local/{NAME}"
-        self.capabilities = Capabilities(plans=False, structure=False, context_tokens=CONTEXT_TOKENS, streaming=True)
+        self.capabilities = Capabilities(plans=False)
 
     @property
     def pid(self) -> int | None:

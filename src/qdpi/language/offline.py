@@ -163,7 +163,7 @@ class OfflineWriter:
 
     def __init__(self) -> None:
         self.name = "offline"
-        self.capabilities = Capabilities(plans=False, structure=False, context_tokens=4_096, streaming=True)
+        self.capabilities = Capabilities(plans=False)
 
     @cached_property
     def lm(self) -> dspy.LM:

@@ -16,12 +16,6 @@ class Capabilities:
 
     plans: bool
     """Follows instructions well enough to plan a page."""
-    structure: bool
-    """Gives JSON or typed fields on request."""
-    context_tokens: int
-    """Prompt and answer together, in tokens."""
-    streaming: bool
-    """Gives its text in pieces while it writes."""
 
 
 @dataclass(frozen=True, slots=True)
