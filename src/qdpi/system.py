@@ -35,6 +35,6 @@ class System:
     backoff: Backoff
     embedder: Embedder
 
-    def shown(self, journey: str) -> str:
+    def journey_label(self, journey: str) -> str:
         """Return a journey as logs name it: by its hash where its id alone would open it."""
         return journey if self.settings.secrets else f"sha256:{sha256(journey)[:12]}"

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from tests.support.gateway import GatewayFixture, gateway_in
 
-from qdpi.api.responses import Part, Written
+from qdpi.api.responses import ComponentHealth, WrittenPage
 from qdpi.client import Client, GatewayUnreachable, Refused, UnreadableAnswer
 from qdpi.events import Fault, PageDone, PageFailed
 from qdpi.symbols import Trajectory
@@ -52,7 +52,7 @@ async def test_a_direct_run_answers_with_the_page_its_policy_and_its_receipt(tmp
     async with client_of(tmp_path, answers=True) as (client, _):
         written = await client.run("0x10", session_id="alice")
         forked = await client.branch("S01-P0002", session_id="alice")
-        assert isinstance(written, Written)
+        assert isinstance(written, WrittenPage)
         assert written.seq == 1
         assert forked.seq == 2
         assert written.policy.given is Trajectory.CONTINUE
@@ -85,7 +85,7 @@ async def test_the_book_is_sent_again_only_when_it_changed(tmp_path: Path):
 async def test_health_is_told_with_its_parts(tmp_path: Path):
     async with client_of(tmp_path) as (client, _):
         assert (await client.alive()).ok
-        assert (await client.ready()).parts["store"] == Part(ok=True)
+        assert (await client.ready()).parts["store"] == ComponentHealth(ok=True)
 
 
 async def test_a_refusal_says_value_cause_next_step_and_status(tmp_path: Path):

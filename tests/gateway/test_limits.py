@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from qdpi.gateway.limits import Rate, address_of
-from qdpi.gateway.streams.pending import Waiting
+from qdpi.gateway.streams.pending import PendingPresses
 
 
 class Clock:
@@ -116,13 +116,13 @@ async def test_an_address_may_have_so_many_presses_waiting_over_all_its_journeys
         limited(await press(here, "c"), "too_many_waiting")
         assert (await press(here, "b", client_request_id="again")).status_code == 200
         await here.generator.answer("a", first)
-        await until(lambda: here.hub.waiting.answered(first))
+        await until(lambda: here.hub.pending.answered(first))
         assert (await press(here, "c")).status_code == 200
         limited(await press(here, "d"), "too_many_waiting")
 
 
 def test_what_waits_from_an_address_is_counted_once_and_given_back_whatever_becomes_of_it():
-    waiting = Waiting(2, journeys=2)
+    waiting = PendingPresses(2, journeys=2)
     for _ in range(2):
         waiting.add("j", "p", "here")
     waiting.add("j", "q")

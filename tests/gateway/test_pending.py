@@ -1,21 +1,21 @@
-from qdpi.gateway.streams.pending import Waiting
+from qdpi.gateway.streams.pending import PendingPresses
 
 
 def test_a_press_counts_once_however_often_it_is_heard_of():
-    waiting = Waiting(2)
+    waiting = PendingPresses(2)
     assert [waiting.add("j", p) for p in ("a", "a", "b")] == [True, True, True]
     assert waiting.of("j") == {"a", "b"}
 
 
 def test_a_full_journey_has_no_room_and_others_have():
-    waiting = Waiting(1)
+    waiting = PendingPresses(1)
     assert waiting.add("j", "a")
     assert not waiting.add("j", "b")
     assert waiting.add("k", "b")
 
 
 def test_an_answer_makes_room_and_the_press_does_not_come_back():
-    waiting = Waiting(1)
+    waiting = PendingPresses(1)
     waiting.add("j", "a")
     waiting.answer("j", "a")
     assert waiting.add("j", "a")
@@ -24,7 +24,7 @@ def test_an_answer_makes_room_and_the_press_does_not_come_back():
 
 
 def test_a_press_that_was_not_taken_makes_room_and_may_be_sent_again():
-    waiting = Waiting(1)
+    waiting = PendingPresses(1)
     waiting.add("j", "a")
     waiting.discard("j", "a")
     assert waiting.of("j") == set()
@@ -33,7 +33,7 @@ def test_a_press_that_was_not_taken_makes_room_and_may_be_sent_again():
 
 
 def test_the_least_recent_journeys_and_answers_are_forgotten():
-    waiting = Waiting(1, journeys=2, answered=2)
+    waiting = PendingPresses(1, journeys=2, answered=2)
     for journey in "abc":
         waiting.add(journey, f"press of {journey}")
     assert [len(waiting.of(journey)) for journey in "abc"] == [0, 1, 1]

@@ -82,7 +82,7 @@ async def test_a_repeat_with_its_name_is_the_same_event(tmp_path: Path):
         other = await gateway.press(client_request_id="twice")
         assert first == second == press_id("reader", "press", "once")
         assert other != first
-        assert len(gateway.hub.waiting.of("reader")) == 2
+        assert len(gateway.hub.pending.of("reader")) == 2
 
 
 async def test_a_repeat_of_an_answered_press_is_not_published_again(tmp_path: Path):
@@ -156,7 +156,7 @@ async def test_a_press_that_cannot_be_used_is_refused_with_its_value_and_cause(
         body = {name: value for name, value in {**SMOKE, **change}.items() if value is not ...}
         told = assert_problem(await gateway.client.post(PRESS, json=body), status, code)
         assert says in told["detail"]
-        assert gateway.hub.waiting.of(SMOKE["session_id"]) == set()
+        assert gateway.hub.pending.of(SMOKE["session_id"]) == set()
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ async def test_a_journey_has_at_most_its_number_of_presses_waiting(tmp_path: Pat
 async def test_a_press_that_another_gateway_took_counts_too(tmp_path: Path):
     async with gateway_in(tmp_path, max_waiting=1) as gateway, gateway_in(tmp_path, max_waiting=1) as other:
         press = await other.press()
-        await until(lambda: press in gateway.hub.waiting.of("reader"))
+        await until(lambda: press in gateway.hub.pending.of("reader"))
         refused = await gateway.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0})
         assert_problem(refused, 429, "too_many_waiting")
 
@@ -283,7 +283,7 @@ async def test_while_the_bus_is_away_a_press_is_refused_and_nothing_waits(tmp_pa
         assert "Nothing was taken" in told["next_step"]
         assert "event_id" not in told
         assert answer.headers["retry-after"] == "1"
-        assert gateway.hub.waiting.of(SMOKE["session_id"]) == set()
+        assert gateway.hub.pending.of(SMOKE["session_id"]) == set()
 
 
 async def test_an_unknown_acknowledgement_gives_the_event_id_and_says_whether_a_retry_is_safe(tmp_path: Path):

@@ -182,7 +182,7 @@ async def test_a_press_is_told_as_queued_then_its_phases_then_its_text_then_its_
             assert text.data["request_id"] == request_id(press)
             await generator.answer("reader", press)
             assert (await client.next()).event == DONE
-            assert app.state.gateway.hub.waiting.of("reader") == set()
+            assert app.state.gateway.hub.pending.of("reader") == set()
 
 
 async def test_who_joins_in_the_middle_of_a_page_is_given_its_text_so_far(tmp_path: Path):

@@ -123,7 +123,7 @@ async def test_an_unforeseen_error_is_a_problem_with_its_ids_and_is_logged_once(
         assert told["request_id"] == answer.headers["x-request-id"]
         (logged,) = [line for line in logs if line["event"] == "request_failed"]
         assert (logged["event_id"], logged["request_id"]) == (told["event_id"], told["request_id"])
-        assert gateway.hub.waiting.of("reader") == set()
+        assert gateway.hub.pending.of("reader") == set()
 
 
 async def test_a_request_is_one_line_in_the_log_without_a_session_id_in_clear(tmp_path: Path):

@@ -1,15 +1,15 @@
 from tests.support.gateway import delta
 
 from qdpi.events import Phase
-from qdpi.gateway.streams.texts_in_flight import PAGE_ITSELF, RunningTexts
+from qdpi.gateway.streams.texts_in_flight import PAGE_ITSELF, TextsInFlight
 
 
-def texts(running: RunningTexts, journey: str = "j") -> list[tuple[int, int, str]]:
+def texts(running: TextsInFlight, journey: str = "j") -> list[tuple[int, int, str]]:
     return [(d.attempt, d.offset, d.text) for d in running.of(journey) if d.text]
 
 
 def test_pieces_join_into_one_text_at_offset_0():
-    running = RunningTexts()
+    running = TextsInFlight()
     assert running.take(delta("j", "p", "The ", 0))
     assert running.take(delta("j", "p", "door", 4))
     assert texts(running) == [(1, 0, "The door")]
@@ -17,7 +17,7 @@ def test_pieces_join_into_one_text_at_offset_0():
 
 
 def test_a_repeat_says_nothing_new():
-    running = RunningTexts()
+    running = TextsInFlight()
     running.take(delta("j", "p", "The ", 0))
     running.take(delta("j", "p", "door", 4))
     assert not running.take(delta("j", "p", "The ", 0))
@@ -26,14 +26,14 @@ def test_a_repeat_says_nothing_new():
 
 
 def test_a_piece_after_a_lost_one_is_passed_on_and_kept_out_of_the_text():
-    running = RunningTexts()
+    running = TextsInFlight()
     running.take(delta("j", "p", "The ", 0))
     assert running.take(delta("j", "p", " stood", 8))
     assert texts(running) == [(1, 0, "The ")]
 
 
 def test_a_higher_attempt_starts_over_and_a_lower_one_is_dropped():
-    running = RunningTexts()
+    running = TextsInFlight()
     running.take(delta("j", "p", "The ", 0, attempt=1))
     assert running.take(delta("j", "p", "A", 0, attempt=2))
     assert not running.take(delta("j", "p", "door", 4, attempt=1))
@@ -42,7 +42,7 @@ def test_a_higher_attempt_starts_over_and_a_lower_one_is_dropped():
 
 
 def test_who_joins_hears_the_phase_before_the_text():
-    running = RunningTexts()
+    running = TextsInFlight()
     running.take(delta("j", "p", "", phase=Phase.READING))
     running.take(delta("j", "p", "", phase=Phase.WRITING))
     running.take(delta("j", "p", "The ", 0))
@@ -50,7 +50,7 @@ def test_who_joins_hears_the_phase_before_the_text():
 
 
 def test_a_page_with_its_outcome_is_forgotten():
-    running = RunningTexts()
+    running = TextsInFlight()
     piece = delta("j", "p", "The ", 0)
     running.take(piece)
     running.forget(piece.request_id)
@@ -58,7 +58,7 @@ def test_a_page_with_its_outcome_is_forgotten():
 
 
 def test_after_a_restart_attempts_are_still_known_and_texts_are_not():
-    running = RunningTexts()
+    running = TextsInFlight()
     running.take(delta("j", "p", "The ", 0, attempt=2))
     running.restart()
     assert texts(running) == []
@@ -66,22 +66,22 @@ def test_after_a_restart_attempts_are_still_known_and_texts_are_not():
 
 
 def test_a_page_that_grows_too_long_keeps_the_text_that_it_had():
-    running = RunningTexts(characters=5)
+    running = TextsInFlight(characters=5)
     running.take(delta("j", "p", "The ", 0))
     assert running.take(delta("j", "p", "door", 4))
     assert texts(running) == [(1, 0, "The ")]
 
 
 def test_seventeen_thousand_pages_in_flight_are_all_there_for_who_joins():
-    running = RunningTexts()
+    running = TextsInFlight()
     written = "x" * 1_100
     for number in range(17_000):
         running.take(delta(f"j-{number}", f"p-{number}", written, 0))
     assert all(texts(running, f"j-{number}") == [(1, 0, written)] for number in (0, 8_500, 16_999))
 
 
-def pages_with_room_for(pages: int, characters: int) -> RunningTexts:
-    return RunningTexts(in_all=pages * PAGE_ITSELF + characters)
+def pages_with_room_for(pages: int, characters: int) -> TextsInFlight:
+    return TextsInFlight(in_all=pages * PAGE_ITSELF + characters)
 
 
 def test_of_more_than_there_is_room_for_the_least_recent_is_forgotten():

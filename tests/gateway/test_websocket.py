@@ -142,7 +142,7 @@ async def test_presses_asks_and_stops_are_said_over_it_and_answered(tmp_path: Pa
         stopped = await say(client, type="stop", event_id=press.event_id)
         assert stopped["data"]["request_id"] == pressed["data"]["request_id"]
         assert decode(Stop, (await anext(heard)).value).press_id == press.event_id
-        assert app.state.gateway.hub.waiting.of("reader") == {press.event_id, asked["data"]["event_id"]}
+        assert app.state.gateway.hub.pending.of("reader") == {press.event_id, asked["data"]["event_id"]}
         await ScriptedGenerator(system).answer("reader", press.event_id)
         while (told := await frame(client))["event"] != "generate.page.done":
             pass
@@ -266,7 +266,7 @@ async def test_of_a_client_that_was_cut_nothing_more_is_taken(tmp_path: Path):
         assert await _hear_until_left(mute, parts, Exchange("r", "here"), subscription) is False
         assert subscription.overflowed
         assert next(said) is None
-        assert len(gateway.hub.waiting.of("reader")) == 3
+        assert len(gateway.hub.pending.of("reader")) == 3
 
 
 async def test_a_client_that_leaves_is_forgotten(tmp_path: Path):

@@ -19,7 +19,7 @@ _REPR: Final = reprlib.Repr()
 _REPR.maxstring = _REPR.maxlong = _REPR.maxother = 4 * _SHOWN_CHARACTERS
 
 
-def shown(value: object) -> str:
+def abbreviate(value: object) -> str:
     """Return a value as a message shows it: on one line, at most 80 characters, however deep it is."""
     text = _REPR.repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
@@ -50,14 +50,14 @@ def _check_some_words(words: str) -> str:
 
 def _read_symbol(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise InvalidSymbol(f"{shown(value)} is not a symbol.")
+        raise InvalidSymbol(f"{abbreviate(value)} is not a symbol.")
     return parse_symbol(value)
 
 
 def _check_printable(value: str) -> str:
     if not value.isprintable():
         raise InvalidInput(
-            f"{shown(value)} holds characters that cannot be printed.", next_step="Use letters and digits."
+            f"{abbreviate(value)} holds characters that cannot be printed.", next_step="Use letters and digits."
         )
     return value
 

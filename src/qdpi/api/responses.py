@@ -32,7 +32,7 @@ class Problem(BaseModel):
     instance: str | None = None
 
 
-class Part(BaseModel):
+class ComponentHealth(BaseModel):
     """A part's health: `since` is when it was first found away."""
 
     ok: bool
@@ -50,7 +50,7 @@ class Ready(BaseModel):
     """The parts: the store and the bus must answer; the model and the book are shown, and are no reason."""
 
     ready: bool
-    parts: dict[str, Part]
+    parts: dict[str, ComponentHealth]
 
 
 class SymbolEntry(BaseModel):
@@ -118,7 +118,7 @@ class SectionFacts(SectionEntry):
     max_return_debt: int = MAX_RETURN_DEBT
 
 
-class Written(Page):
+class WrittenPage(Page):
     """A direct run's answer: the page, the policy's verdict, the receipt, and the ids of press and run."""
 
     locus: str
@@ -147,7 +147,7 @@ class RunStatus(BaseModel):
     request_id: str
 
 
-class GrownFrom(BaseModel):
+class PageProvenance(BaseModel):
     """The revision of the canon that a journey's page was written on, and what has become of it since.
 
     `older` says that the canon has changed; `anchor` whether the canon page that the page hangs on still says
@@ -163,7 +163,7 @@ class GrownFrom(BaseModel):
 class BranchView(Branch):
     """An open branch, and what it grew from."""
 
-    grown_from: GrownFrom | None
+    grown_from: PageProvenance | None
 
 
 class RingPlace(BaseModel):
@@ -259,7 +259,7 @@ class Preview(BaseModel):
 class PageView(Page):
     """A page; `grown_from` is None for a page of the book."""
 
-    grown_from: GrownFrom | None = None
+    grown_from: PageProvenance | None = None
 
 
 class Tokens(BaseModel):
@@ -297,7 +297,7 @@ class Alternative(BaseModel):
     status: PageStatus
     model: str | None
     created_at: datetime
-    grown_from: GrownFrom | None
+    grown_from: PageProvenance | None
     receipt: ReceiptView
 
 
@@ -357,7 +357,7 @@ class VaultView(BaseModel):
     next: str | None
 
 
-class VaultTold(BaseModel):
+class VaultUpdate(BaseModel):
     """A change of a vault was taken: its id, and how the page stands in the vault after it, None where it does not.
 
     `recorded` is false only where the store went away meanwhile: the change is not lost, and shows when that is back.

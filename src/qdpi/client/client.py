@@ -25,9 +25,9 @@ from qdpi.api.responses import (
     SearchAnswer,
     SectionFacts,
     SymbolEntry,
-    VaultTold,
+    VaultUpdate,
     VaultView,
-    Written,
+    WrittenPage,
 )
 from qdpi.client.http import QUIET_SECONDS, Calls, Exported, exported, part, read
 from qdpi.client.stream import Frame, follow
@@ -141,7 +141,7 @@ class Client:
         page_id: str | None = None,
         user_intent: str | None = None,
         client_request_id: str | None = None,
-    ) -> Written:
+    ) -> WrittenPage:
         """Run a symbol and wait for its page; without a session it gets a journey of its own."""
         body = {
             "session_id": session_id,
@@ -149,7 +149,7 @@ class Client:
             "user_intent": user_intent,
             "client_request_id": client_request_id,
         }
-        return await self._calls.post(Written, f"/api/v1/pipeline/run/symbol/{part(code)}", body, RUN_SECONDS)
+        return await self._calls.post(WrittenPage, f"/api/v1/pipeline/run/symbol/{part(code)}", body, RUN_SECONDS)
 
     async def branch(
         self,
@@ -160,7 +160,7 @@ class Client:
         page_id: str | None = None,
         user_intent: str | None = None,
         client_request_id: str | None = None,
-    ) -> Written:
+    ) -> WrittenPage:
         """Wish for a fork at a locus and wait for its page."""
         body = {
             "session_id": session_id,
@@ -169,7 +169,7 @@ class Client:
             "user_intent": user_intent,
             "client_request_id": client_request_id,
         }
-        return await self._calls.post(Written, f"/api/v1/branch/{part(id)}", body, RUN_SECONDS)
+        return await self._calls.post(WrittenPage, f"/api/v1/branch/{part(id)}", body, RUN_SECONDS)
 
     async def page(self, id: str, *, session_id: str | None = None) -> PageView:  # noqa: A002 (the path's word)
         """Return a page with its edges, signals and validation; a journey's page is given to its own session."""
@@ -210,16 +210,16 @@ class Client:
         label: str | None = None,
         notes: str | None = None,
         client_request_id: str | None = None,
-    ) -> VaultTold:
+    ) -> VaultUpdate:
         """Save a page in the vault, or change its label and notes: what is None stays as it is."""
         body = {"page_id": page_id, "label": label, "notes": notes, "client_request_id": client_request_id}
-        return await self._calls.post(VaultTold, f"/api/v1/vault/{part(session_id)}", body)
+        return await self._calls.post(VaultUpdate, f"/api/v1/vault/{part(session_id)}", body)
 
-    async def unsave(self, session_id: str, page_id: str, *, client_request_id: str | None = None) -> VaultTold:
+    async def unsave(self, session_id: str, page_id: str, *, client_request_id: str | None = None) -> VaultUpdate:
         """Take a page out of the vault."""
         path = f"/api/v1/vault/{part(session_id)}/{part(page_id)}"
         query = {"client_request_id": client_request_id} if client_request_id else {}
-        return read(await self._calls.answer("DELETE", path, params=query), VaultTold.model_validate_json)
+        return read(await self._calls.answer("DELETE", path, params=query), VaultUpdate.model_validate_json)
 
     async def search(
         self,

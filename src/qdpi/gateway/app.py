@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from qdpi import __version__
-from qdpi.gateway import refusing
+from qdpi.gateway import problems
 from qdpi.gateway.context import Gateway
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.middleware import Admission, BodyLimit, Envelope
@@ -23,7 +23,7 @@ from qdpi.gateway.search_indexes import CanonIndexes, JourneyIndexes
 from qdpi.gateway.sessions import Sessions
 from qdpi.gateway.streams import sse
 from qdpi.gateway.streams.hub import PING_SECONDS, QUEUE_LIMIT, Hub
-from qdpi.gateway.streams.pending import Waiting
+from qdpi.gateway.streams.pending import PendingPresses
 from qdpi.system import System
 
 _ROUTERS = (
@@ -85,7 +85,7 @@ def create_app(
     for router in _ROUTERS:
         app.include_router(router)
     app.mount("/web", StaticFiles(packages=[("qdpi", "web")]), name="web")
-    refusing.install(app)
+    problems.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(sse.StreamRoute, gateway=gateway)
     app.add_middleware(Admission, gateway=gateway)
@@ -106,7 +106,7 @@ def wire(
     settings = system.settings
     hub = Hub(
         system.bus,
-        Waiting(settings.max_waiting),
+        PendingPresses(settings.max_waiting),
         backoff=system.backoff,
         now=system.now,
         queue_limit=queue_limit,

@@ -18,7 +18,7 @@ from qdpi.store.rows import VaultEntry
 
 CLOCKS_APART: Final = timedelta(minutes=1)
 """How far ahead of ours a client's clock may be."""
-At = Annotated[
+AsOfQuery = Annotated[
     str | None,
     Query(
         description="A seq or a time (ISO-8601), the journey as it stood then: a seq is the moment at which its "
@@ -28,7 +28,7 @@ At = Annotated[
 _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 
 
-class Moment(NamedTuple):
+class AsOf(NamedTuple):
     """A moment of a journey: the seq of its last outcome then, and the time, None for now.
 
     A seq is the moment at which its outcome was committed, 0 the one before everything.
@@ -38,23 +38,23 @@ class Moment(NamedTuple):
     time: datetime | None
 
 
-async def moment_of(store: PageStore, journey: str, at: str | None, head: int, now: datetime) -> Moment:
+async def resolve_as_of(store: PageStore, journey: str, at: str | None, head: int, now: datetime) -> AsOf:
     """Return the moment that a client names. Raises `InvalidInput` for what is none, or has not come yet."""
     if at is None:
-        return Moment(head, None)
+        return AsOf(head, None)
     time = _time_of(at)
     if time is not None:
         if time > now + CLOCKS_APART:
             raise InvalidInput(
                 f"at is {time.isoformat()}, which has not come yet.", next_step="Give a time that is over."
             )
-        return Moment(await _seq_at(store, journey, time, head), time)
+        return AsOf(await _seq_at(store, journey, time, head), time)
     seq = parse_seq("at", at)
     if seq > head:
         raise InvalidInput(
             f"at is {seq}, and this journey has {head} outcomes.", next_step=f"Give a seq from 0 to {head}."
         )
-    return Moment(seq, await _time_at(store, journey, seq))
+    return AsOf(seq, await _time_at(store, journey, seq))
 
 
 def _time_of(at: str) -> datetime | None:

@@ -40,9 +40,9 @@ class Gateway:
 
 @dataclass(slots=True)
 class Exchange:
-    """One request as the log tells of it, and the address it came from; routes fill in the journey and the event."""
+    """One HTTP request or WebSocket, as the log records it; routes fill in the journey and the event."""
 
-    request_id: str
+    http_request_id: str
     address: str
     journey: str | None = None
     event_id: str | None = None
@@ -78,5 +78,5 @@ async def current_edition(gateway: Gateway) -> Edition | None:
         return None
 
 
-GatewayHere = Annotated[Gateway, Depends(gateway_of)]
-ExchangeHere = Annotated[Exchange, Depends(exchange_of)]
+GatewayDep = Annotated[Gateway, Depends(gateway_of)]
+ExchangeDep = Annotated[Exchange, Depends(exchange_of)]

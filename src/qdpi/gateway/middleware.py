@@ -46,10 +46,10 @@ class Envelope:
         sending = _Sending(send, exchange)
         began = asyncio.get_running_loop().time()
         try:
-            with structlog.contextvars.bound_contextvars(http_request_id=exchange.request_id):
+            with structlog.contextvars.bound_contextvars(http_request_id=exchange.http_request_id):
                 await self._app(scope, receive, sending)
         except Exception:
-            log.exception("request_failed", request_id=exchange.request_id, event_id=exchange.event_id)
+            log.exception("request_failed", request_id=exchange.http_request_id, event_id=exchange.event_id)
             self._gateway.system.metrics.refused.labels(QdpiError.code).inc()
             await _answer_unforeseen(scope, receive, sending, exchange)
         finally:
@@ -66,10 +66,10 @@ class Envelope:
             "route": getattr(scope.get("route"), "path", None),
             "status": status,
             "ms": round(milliseconds, 1),
-            "request_id": exchange.request_id,
+            "request_id": exchange.http_request_id,
         }
         if exchange.journey is not None:
-            facts["journey"] = self._gateway.system.shown(exchange.journey)
+            facts["journey"] = self._gateway.system.journey_label(exchange.journey)
         if exchange.event_id is not None:
             facts["event_id"] = exchange.event_id
         log.info("request", **facts)
@@ -91,7 +91,7 @@ class Admission:
             self._gateway.limits.request_from(exchange.address)
         except TooManyRequests as error:
             self._gateway.system.metrics.refused.labels(error.code).inc()
-            await problem_response(refusal_of(error), exchange.request_id)(scope, receive, send)
+            await problem_response(refusal_of(error), exchange.http_request_id)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -112,7 +112,7 @@ class _Sending:
                 headers.setdefault(name, value)
             if self._exchange.journey is not None:
                 headers.setdefault("cache-control", "no-store")  # a journey is its reader's alone
-            headers["x-request-id"] = self._exchange.request_id
+            headers["x-request-id"] = self._exchange.http_request_id
         await self._send(message)
 
 
@@ -122,8 +122,8 @@ async def _answer_unforeseen(scope: Scope, receive: Receive, sending: _Sending, 
         return
     members = {"event_id": exchange.event_id} if exchange.event_id else {}
     error = QdpiError("Something went wrong here that nobody foresaw.")
-    refusal = refusal_of(error, request_id=exchange.request_id, **members)
-    await problem_response(refusal, exchange.request_id)(scope, receive, sending)
+    refusal = refusal_of(error, request_id=exchange.http_request_id, **members)
+    await problem_response(refusal, exchange.http_request_id)(scope, receive, sending)
 
 
 class BodyLimit:
@@ -140,7 +140,7 @@ class BodyLimit:
         try:
             body = await self._read(scope, receive)
         except BodyTooLarge as error:
-            await problem_response(refusal_of(error), scope[EXCHANGE].request_id)(scope, receive, send)
+            await problem_response(refusal_of(error), scope[EXCHANGE].http_request_id)(scope, receive, send)
             return
         if body is not None:
             await self._app(scope, _replaying(body, receive), send)

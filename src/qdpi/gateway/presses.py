@@ -13,7 +13,7 @@ from qdpi.errors import BusUnavailable, PublishUnknown, TooManyWaiting
 from qdpi.events import Ask, Event, Press, Stop, reader_fields
 from qdpi.gateway.context import Exchange, Gateway, current_edition
 from qdpi.gateway.problems import refusal_of
-from qdpi.gateway.streams.pending import Waiting
+from qdpi.gateway.streams.pending import PendingPresses
 from qdpi.ids import derived_id, press_id, request_id
 from qdpi.observability.tracing import continued
 from qdpi.page_schema import Page
@@ -96,34 +96,34 @@ async def _is_answered(gateway: Gateway, press: Press | Ask) -> bool:
 
 async def _admitted(gateway: Gateway, address: str, press: Press | Ask) -> AbstractContextManager[None]:
     """Count a press among those that wait; what fails in the block that follows takes it out again."""
-    waiting, most = gateway.hub.waiting, gateway.system.settings.address_waiting
-    if press.event_id in waiting.of(press.session_id):
+    pending, most = gateway.hub.pending, gateway.system.settings.address_waiting
+    if press.event_id in pending.of(press.session_id):
         return nullcontext()
-    if waiting.of_address(address) >= most:
+    if pending.of_address(address) >= most:
         raise TooManyWaiting(f"This address has {most:,} presses waiting, and may have no more.")
-    if not waiting.add(press.session_id, press.event_id, address):
+    if not pending.add(press.session_id, press.event_id, address):
         await _forget_answered(gateway, press.session_id)
-        if not waiting.add(press.session_id, press.event_id, address):
-            raise TooManyWaiting(f"This journey has {waiting.limit} presses waiting, and may have no more.")
-    return _counted(waiting, press)
+        if not pending.add(press.session_id, press.event_id, address):
+            raise TooManyWaiting(f"This journey has {pending.limit} presses waiting, and may have no more.")
+    return _counted(pending, press)
 
 
 @contextmanager
-def _counted(waiting: Waiting, press: Press | Ask) -> Iterator[None]:
+def _counted(pending: PendingPresses, press: Press | Ask) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        waiting.discard(press.session_id, press.event_id)
+        pending.discard(press.session_id, press.event_id)
         raise
 
 
 async def _forget_answered(gateway: Gateway, journey: str) -> None:
     """Take out what was answered unheard, while the bus was away."""
-    store, waiting = gateway.system.store, gateway.hub.waiting
+    store, pending = gateway.system.store, gateway.hub.pending
     last = await store.last_outcome(journey)
-    newest = max(0, last.seq - 2 * waiting.limit) if last else 0
+    newest = max(0, last.seq - 2 * pending.limit) if last else 0
     for outcome in await store.outcomes(journey, after=newest):
-        waiting.answer(journey, outcome.event.press_id)
+        pending.answer(journey, outcome.event.press_id)
 
 
 async def publish(

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from starlette.responses import Response
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 
+from qdpi.api.requests import abbreviate
 from qdpi.api.responses import Problem
-from qdpi.errors import QdpiError, TooMany, Unavailable
+from qdpi.errors import InvalidInput, NotJson, QdpiError, TooMany, Unavailable
 from qdpi.events import Fault
+from qdpi.gateway.context import exchange_of, gateway_of
 
 MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_SECONDS: Final = 1
+_SHOWN_FAULTS: Final = 5
+_NEXT_STEPS: Final = {
+    HTTPStatus.NOT_FOUND: "See /openapi.json for the paths that are here.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "See /openapi.json for the methods of this path.",
+}
 
 
 class Refusal(Exception):
@@ -67,19 +76,77 @@ def fault_status(code: str) -> int:
     return known.get(code, HTTPStatus.BAD_GATEWAY)
 
 
-def problem_response(refusal: Refusal, request_id: str | None = None) -> Response:
+def problem_response(refusal: Refusal, http_request_id: str | None = None) -> Response:
     """Return a refusal as a response; `instance` names the request that it answers."""
-    told = telling(refusal, request_id)
+    told = with_instance(refusal, http_request_id)
     return Response(
         told.model_dump_json(exclude_none=True), told.status, headers=refusal.headers, media_type=MEDIA_TYPE
     )
 
 
-def telling(refusal: Refusal, request_id: str | None) -> Problem:
+def with_instance(refusal: Refusal, http_request_id: str | None) -> Problem:
     """Return a refusal's problem; `instance` names the request that it answers."""
-    if refusal.problem.instance is not None or request_id is None:
+    if refusal.problem.instance is not None or http_request_id is None:
         return refusal.problem
-    return refusal.problem.model_copy(update={"instance": f"urn:gibsey:request:{request_id}"})
+    return refusal.problem.model_copy(update={"instance": f"urn:gibsey:request:{http_request_id}"})
+
+
+def install(app: FastAPI) -> None:
+    """Have an app answer every refusal as a problem."""
+    app.add_exception_handler(Refusal, _answer)
+    app.add_exception_handler(QdpiError, _answer)
+    app.add_exception_handler(RequestValidationError, _answer)
+    app.add_exception_handler(HTTPException, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    gateway, exchange = await gateway_of(request), await exchange_of(request)
+    refusal = refusal_for(error)
+    gateway.system.metrics.refused.labels(refusal.problem.code).inc()
+    return problem_response(refusal, exchange.http_request_id)
+
+
+def refusal_for(error: Exception) -> Refusal:
+    """Return what an exception of a route is answered with. Raises it again where it is none of ours."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, QdpiError):
+        return refusal_of(error)
+    if isinstance(error, RequestValidationError):
+        return refusal_of(error_of(error.errors()))
+    if isinstance(error, HTTPException):
+        return _refusal_of_http(error)
+    raise error
+
+
+def _refusal_of_http(error: HTTPException) -> Refusal:
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return refusal_of(NotJson("The body could not be read as JSON."))
+    status = HTTPStatus(error.status_code)
+    code = status.phrase.lower().replace(" ", "_")
+    next_step = _NEXT_STEPS.get(status, "Correct the request and send it again.")
+    return Refusal(problem(code, status, f"{status.phrase}: {status.description}.", next_step), error.headers)
+
+
+def error_of(faults: Sequence[Any]) -> QdpiError:
+    """Return pydantic's faults as one error: ours where a value was refused by us, else a sentence each."""
+    for fault in faults:
+        if fault["type"] == "json_invalid":
+            return NotJson(f"The body is not JSON: {fault['ctx']['error']} at character {fault['loc'][-1]}.")
+        if isinstance(fault.get("input"), bytes):
+            return NotJson("The body does not say that it is JSON.")
+        cause = fault.get("ctx", {}).get("error")
+        if isinstance(cause, QdpiError):
+            return cause
+    return InvalidInput(" ".join(_sentence(fault) for fault in faults[:_SHOWN_FAULTS]))
+
+
+def _sentence(fault: Any) -> str:
+    place = ".".join(str(part) for part in fault["loc"][1:]) or "the body"
+    if fault["type"] == "missing":
+        return f"{place} is missing."
+    message = str(fault["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"{place} is {abbreviate(fault.get('input'))}: {message}."
 
 
 _EXAMPLES: Final[dict[int, str]] = {
@@ -97,7 +164,7 @@ _EXAMPLES: Final[dict[int, str]] = {
 }
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the problem responses of a route for OpenAPI."""
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     told: dict[int | str, dict[str, Any]] = {"default": {"description": "Any other refusal.", "content": content}}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from qdpi.api.responses import GrownFrom
+from qdpi.api.responses import PageProvenance
 from qdpi.canon.edition import Edition
 from qdpi.gateway.context import Gateway, current_edition
 
 
-async def grown_from(gateway: Gateway, canon_revision: int | None, anchor: str | None) -> GrownFrom | None:
+async def provenance_of(gateway: Gateway, canon_revision: int | None, anchor: str | None) -> PageProvenance | None:
     """Return what a page that hangs on an anchor grew from; None for a page of the book, and without a book."""
     edition = await current_edition(gateway)
     if canon_revision is None or anchor is None or edition is None:
         return None
     current = edition.revision.revision
     older = canon_revision < current
-    return GrownFrom(
+    return PageProvenance(
         canon_revision=canon_revision,
         current_revision=current,
         older=older,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from qdpi.api.responses import Part
+from qdpi.api.responses import ComponentHealth
 from qdpi.errors import Unavailable
 from qdpi.gateway.streams.hub import Hub
 from qdpi.system import System
@@ -25,14 +25,14 @@ class Readiness:
     ping_seconds: float = PING_SECONDS
     _away: dict[str, datetime] = field(default_factory=dict)
 
-    async def parts(self) -> dict[str, Part]:
+    async def parts(self) -> dict[str, ComponentHealth]:
         """Return the health of the store and of the bus."""
         store, bus = await asyncio.gather(
             self._ask("store", self.system.store.ping), self._ask("bus", self.system.bus.ping)
         )
         return {"store": store, "bus": self._with_tap(bus)}
 
-    async def _ask(self, name: str, ping: Callable[[], Awaitable[None]]) -> Part:
+    async def _ask(self, name: str, ping: Callable[[], Awaitable[None]]) -> ComponentHealth:
         try:
             async with asyncio.timeout(self.ping_seconds):
                 await ping()
@@ -41,12 +41,14 @@ class Readiness:
         except TimeoutError:
             return self._part_away(name, f"The {name} did not answer within {self.ping_seconds:g} s.")
         self._away.pop(name, None)
-        return Part(ok=True)
+        return ComponentHealth(ok=True)
 
-    def _part_away(self, name: str, detail: str) -> Part:
-        return Part(ok=False, detail=detail, since=self._away.setdefault(name, self.system.now()))
+    def _part_away(self, name: str, detail: str) -> ComponentHealth:
+        return ComponentHealth(ok=False, detail=detail, since=self._away.setdefault(name, self.system.now()))
 
-    def _with_tap(self, bus: Part) -> Part:
+    def _with_tap(self, bus: ComponentHealth) -> ComponentHealth:
         if bus.ok and self.hub.away_since is not None:
-            return Part(ok=False, detail="The streams' tap on the bus is not there.", since=self.hub.away_since)
+            return ComponentHealth(
+                ok=False, detail="The streams' tap on the bus is not there.", since=self.hub.away_since
+            )
         return bus

@@ -298,7 +298,7 @@ def build(system: System, model: LanguageModel, program: QDPIProgram | None = No
         slots=asyncio.Semaphore(settings.concurrency),
         retries=settings.model_retries,
         pace=settings.delta_pace,
-        shown=system.shown,
+        shown=system.journey_label,
     )
     worker = consume(system, PAGE_GENERATOR, service, service.refuse_or)
     work, *others = worker.loops

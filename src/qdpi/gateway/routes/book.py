@@ -11,8 +11,8 @@ from qdpi.api.requests import SYMBOL_FORMS
 from qdpi.api.responses import CanonPageEntry, CanonShape, SectionEntry, SectionFacts, SymbolEntry
 from qdpi.canon.edition import Edition
 from qdpi.errors import NoBook, UnknownSection
-from qdpi.gateway.context import VERSION, GatewayHere
-from qdpi.gateway.problems import documented
+from qdpi.gateway.context import VERSION, GatewayDep
+from qdpi.gateway.problems import problem_responses
 from qdpi.glyphs import glyph_svg
 from qdpi.symbols import (
     CHARACTER_MAP,
@@ -28,8 +28,8 @@ SVG_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancest
 router = APIRouter(prefix=VERSION)
 
 
-@router.get("/symbols", tags=["symbols"], summary="All 256 symbols", responses=documented(503))
-async def symbols(gateway: GatewayHere) -> tuple[SymbolEntry, ...]:
+@router.get("/symbols", tags=["symbols"], summary="All 256 symbols", responses=problem_responses(503))
+async def symbols(gateway: GatewayDep) -> tuple[SymbolEntry, ...]:
     """Return every symbol: its character, its behaviour and what that does to a run."""
     try:
         voices = (await gateway.system.catalog.current()).voices
@@ -71,7 +71,7 @@ def symbol_entry(code: int, color: str | None) -> SymbolEntry:
     response_class=Response,
     responses={
         200: {"content": {"image/svg+xml": {}}, "description": "The glyph, drawn on 96 units."},
-        **documented(422),
+        **problem_responses(422),
     },
 )
 async def glyph(code: Annotated[str, Path(json_schema_extra=SYMBOL_FORMS)]) -> Response:
@@ -85,9 +85,9 @@ async def glyph(code: Annotated[str, Path(json_schema_extra=SYMBOL_FORMS)]) -> R
     tags=["canon"],
     summary="The book's ring and sections",
     response_model=CanonShape,
-    responses={304: {"description": "The client has this revision."}, **documented(503)},
+    responses={304: {"description": "The client has this revision."}, **problem_responses(503)},
 )
-async def canon(gateway: GatewayHere, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+async def canon(gateway: GatewayDep, if_none_match: Annotated[str | None, Header()] = None) -> Response:
     """Return the book as it is now. Its ETag changes with its revision."""
     edition = await gateway.system.catalog.current()
     etag = f'"{edition.revision.revision}-{edition.revision.content_hash[:16]}"'
@@ -137,9 +137,9 @@ def section_entry(edition: Edition, section: int) -> SectionEntry:
     "/pipeline/stats/section/{id}",
     tags=["canon"],
     summary="A section's statistics",
-    responses=documented(404, 503),
+    responses=problem_responses(404, 503),
 )
-async def section_statistics(id: str, gateway: GatewayHere) -> SectionFacts:  # noqa: A002 (the path's word)
+async def section_statistics(id: str, gateway: GatewayDep) -> SectionFacts:  # noqa: A002 (the path's word)
     """Return a section's open branches and return debt (pages), summed over all journeys."""
     section = int(id) if id.isascii() and id.isdigit() and len(id) <= 2 else 0
     if not 1 <= section <= 16:

@@ -8,17 +8,17 @@ from fastapi import APIRouter, Header
 
 from qdpi.api.requests import Accepted, AskBody, PressBody, StopBody
 from qdpi.gateway import presses
-from qdpi.gateway.context import VERSION, ExchangeHere, GatewayHere, journey_of
-from qdpi.gateway.problems import documented
+from qdpi.gateway.context import VERSION, ExchangeDep, GatewayDep, journey_of
+from qdpi.gateway.problems import problem_responses
 
 router = APIRouter(prefix=f"{VERSION}/event", tags=["events"])
 Traceparent = Annotated[str | None, Header(include_in_schema=False)]
-_PROBLEMS = documented(400, 401, 404, 413, 422, 429, 503)
+_PROBLEMS = problem_responses(400, 401, 404, 413, 422, 429, 503)
 
 
 @router.post("/ui/symbol", summary="Press a symbol", responses=_PROBLEMS)
 async def press_symbol(
-    body: PressBody, gateway: GatewayHere, exchange: ExchangeHere, traceparent: Traceparent = None
+    body: PressBody, gateway: GatewayDep, exchange: ExchangeDep, traceparent: Traceparent = None
 ) -> Accepted:
     """Take a press; its page comes on the journey's stream."""
     journey = journey_of(gateway, exchange, body.session_id)
@@ -27,17 +27,15 @@ async def press_symbol(
 
 
 @router.post("/ask", summary="Ask in words", responses=_PROBLEMS)
-async def ask(body: AskBody, gateway: GatewayHere, exchange: ExchangeHere, traceparent: Traceparent = None) -> Accepted:
+async def ask(body: AskBody, gateway: GatewayDep, exchange: ExchangeDep, traceparent: Traceparent = None) -> Accepted:
     """Take an ask: an Ask, User press by the character of the locus."""
     journey = journey_of(gateway, exchange, body.session_id)
     asked = await presses.ask_of(gateway, journey, body)
     return await presses.accept(gateway, exchange, asked, traceparent)
 
 
-@router.post("/stop", summary="Stop a run", responses=documented(400, 401, 413, 422, 503))
-async def stop(
-    body: StopBody, gateway: GatewayHere, exchange: ExchangeHere, traceparent: Traceparent = None
-) -> Accepted:
+@router.post("/stop", summary="Stop a run", responses=problem_responses(400, 401, 413, 422, 503))
+async def stop(body: StopBody, gateway: GatewayDep, exchange: ExchangeDep, traceparent: Traceparent = None) -> Accepted:
     """Stop the run of a press of this journey. After its outcome it changes nothing."""
     journey = journey_of(gateway, exchange, body.session_id)
     return await presses.stop(gateway, exchange, journey, body, traceparent)

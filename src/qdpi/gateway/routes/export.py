@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
 from qdpi.export.formats import FORMATS, file_name, format_named
-from qdpi.gateway.context import VERSION, ExchangeHere, GatewayHere, journey_of
-from qdpi.gateway.problems import documented
+from qdpi.gateway.context import VERSION, ExchangeDep, GatewayDep, journey_of
+from qdpi.gateway.problems import problem_responses
 
 router = APIRouter(prefix=VERSION, tags=["journeys"])
 
@@ -24,13 +24,13 @@ router = APIRouter(prefix=VERSION, tags=["journeys"])
             "content": {form.media_type.partition(";")[0]: {} for form in FORMATS.values()},
             "description": "The file, to be saved under the name that the answer gives.",
         },
-        **documented(401, 422, 503),
+        **problem_responses(401, 422, 503),
     },
 )
 async def export(
     session_id: str,
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
     format: Annotated[  # noqa: A002 (the query's word)
         str, Query(description="log (lossless), markdown, twee or epub.", json_schema_extra={"enum": [*FORMATS]})
     ] = "log",

@@ -10,10 +10,10 @@ from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse
 
-from qdpi.api.responses import Alive, Part, Problem, Ready
+from qdpi.api.responses import Alive, ComponentHealth, Problem, Ready
 from qdpi.asyncapi import document_json
 from qdpi.errors import NoBook, StoreUnavailable
-from qdpi.gateway.context import Gateway, GatewayHere
+from qdpi.gateway.context import Gateway, GatewayDep
 from qdpi.gateway.problems import MEDIA_TYPE, problem
 
 router = APIRouter(tags=["operations"])
@@ -36,7 +36,7 @@ async def alive() -> Alive:
         }
     },
 )
-async def ready(gateway: GatewayHere) -> Response:
+async def ready(gateway: GatewayDep) -> Response:
     """Ask the store and the bus."""
     needed = await gateway.readiness.parts()
     away = {name: part for name, part in needed.items() if not part.ok}
@@ -49,19 +49,19 @@ async def ready(gateway: GatewayHere) -> Response:
     return Response(told.model_dump_json(exclude_none=True), 503, media_type=MEDIA_TYPE)
 
 
-def _model(gateway: Gateway) -> Part:
+def _model(gateway: Gateway) -> ComponentHealth:
     trouble = gateway.model_health()
-    return Part(ok=trouble is None, detail=trouble)
+    return ComponentHealth(ok=trouble is None, detail=trouble)
 
 
-async def _book(gateway: Gateway, store: Part) -> Part:
+async def _book(gateway: Gateway, store: ComponentHealth) -> ComponentHealth:
     if not store.ok:
-        return Part(ok=False, detail="The store is away.")
+        return ComponentHealth(ok=False, detail="The store is away.")
     try:
         revision = (await gateway.system.catalog.current()).revision
     except (NoBook, StoreUnavailable) as error:
-        return Part(ok=False, detail=str(error))
-    return Part(ok=True, detail=f"{revision.title}, revision {revision.revision}")
+        return ComponentHealth(ok=False, detail=str(error))
+    return ComponentHealth(ok=True, detail=f"{revision.title}, revision {revision.revision}")
 
 
 @router.get(
@@ -70,7 +70,7 @@ async def _book(gateway: Gateway, store: Part) -> Part:
     response_class=Response,
     responses={200: {"description": "The metrics.", "content": {"text/plain": {}}}},
 )
-async def metrics(gateway: GatewayHere) -> Response:
+async def metrics(gateway: GatewayDep) -> Response:
     """Return the process's metrics."""
     return Response(gateway.system.metrics.render(), media_type=CONTENT_TYPE_LATEST)
 

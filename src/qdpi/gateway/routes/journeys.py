@@ -13,10 +13,10 @@ from qdpi.api.responses import BranchView, JourneyView, Preview, RingPlace, Save
 from qdpi.canon.edition import Edition
 from qdpi.canon.editions import find_locus
 from qdpi.concurrency import map_concurrently
-from qdpi.gateway.as_of import At, moment_of, vault_at, vault_digest
-from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, current_edition, journey_of
-from qdpi.gateway.problems import documented
-from qdpi.gateway.provenance import grown_from
+from qdpi.gateway.as_of import AsOfQuery, resolve_as_of, vault_at, vault_digest
+from qdpi.gateway.context import VERSION, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
+from qdpi.gateway.problems import problem_responses
+from qdpi.gateway.provenance import provenance_of
 from qdpi.gateway.streams.sse import parse_seq
 from qdpi.journey import Branch, JourneyState
 from qdpi.outcome import Outcome
@@ -35,8 +35,8 @@ MOST_SAVED: Final = 1_000
 router = APIRouter(prefix=VERSION, tags=["journeys"])
 
 
-@router.post("/session", summary="Begin a session", responses=documented(400, 401, 422, 429))
-async def new_session(gateway: GatewayHere, exchange: ExchangeHere, body: SessionBody | None = None) -> SessionIssued:
+@router.post("/session", summary="Begin a session", responses=problem_responses(400, 401, 422, 429))
+async def new_session(gateway: GatewayDep, exchange: ExchangeDep, body: SessionBody | None = None) -> SessionIssued:
     """Issue a session id that nobody can guess; whoever has it reads and presses in its journey.
 
     With a `session_id` that is still good, a new one of the same journey, whose time begins anew.
@@ -47,34 +47,36 @@ async def new_session(gateway: GatewayHere, exchange: ExchangeHere, body: Sessio
     return SessionIssued(session_id=issued, signed=sessions.signed, expires_at=sessions.expires_at(issued))
 
 
-@router.get("/journey/{session_id}", summary="A journey's events and state", responses=documented(401, 422, 429, 503))
+@router.get(
+    "/journey/{session_id}", summary="A journey's events and state", responses=problem_responses(401, 422, 429, 503)
+)
 async def journey(
     session_id: str,
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
     after: Annotated[str, Query(description="Only events with a higher seq.")] = "0",
     limit: Annotated[int, Query(ge=1, le=MOST_EVENTS, description="How many events at most.")] = 200,
-    at: At = None,
+    at: AsOfQuery = None,
 ) -> JourneyView:
     """Return the journey as it stands, or as it stood when outcome `at` was committed, or at that time."""
     name, store = journey_of(gateway, exchange, session_id), gateway.system.store
     first = parse_seq("after", after)
     newest = await store.last_outcome(name)
     head = newest.seq if newest else 0
-    moment = await moment_of(store, name, at, head, gateway.system.now())
-    past = await _outcome_at(gateway, name, moment.seq, newest)
+    as_of = await resolve_as_of(store, name, at, head, gateway.system.now())
+    past = await _outcome_at(gateway, name, as_of.seq, newest)
     state = past.state if past else JourneyState()
-    wanted = min(limit, max(0, moment.seq - first))
+    wanted = min(limit, max(0, as_of.seq - first))
     outcomes = await store.outcomes(name, after=first, limit=wanted) if wanted else []
-    last = outcomes[-1].seq if outcomes else moment.seq
-    entries = await vault_at(store, name, moment.time)
+    last = outcomes[-1].seq if outcomes else as_of.seq
+    entries = await vault_at(store, name, as_of.time)
     edition = await current_edition(gateway)
     place, left = await _standing(gateway, name, past, edition, then=at is not None)
     return JourneyView(
         session_id=session_id,
-        seq=moment.seq,
+        seq=as_of.seq,
         head=head,
-        at=moment.time,
+        at=as_of.time,
         position=state.position,
         ring=place,
         ttl=left,
@@ -88,21 +90,21 @@ async def journey(
         digest=state.digest(),
         events=tuple(outcome.event for outcome in outcomes),
         older=tuple(o.page.page_id for o in outcomes if o.page and edition and _is_older(o.page, edition)),
-        next_after=last if last < moment.seq else None,
+        next_after=last if last < as_of.seq else None,
     )
 
 
 @router.get(
     "/journey/{session_id}/preview",
     summary="What each symbol would do now",
-    responses=documented(401, 404, 422, 429, 503),
+    responses=problem_responses(401, 404, 422, 429, 503),
 )
 async def preview(
     session_id: str,
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
     page_id: Annotated[str | None, Query(description="The locus; by default where the reader is.")] = None,
-    at: At = None,
+    at: AsOfQuery = None,
 ) -> Preview:
     """Return, for each symbol, the trajectory it would be given, what is open, and why the rest is not.
 
@@ -111,8 +113,8 @@ async def preview(
     """
     name, store = journey_of(gateway, exchange, session_id), gateway.system.store
     newest = await store.last_outcome(name)
-    moment = await moment_of(store, name, at, newest.seq if newest else 0, gateway.system.now())
-    past = await _outcome_at(gateway, name, moment.seq, newest)
+    as_of = await resolve_as_of(store, name, at, newest.seq if newest else 0, gateway.system.now())
+    past = await _outcome_at(gateway, name, as_of.seq, newest)
     state = past.state if past else JourneyState()
     edition = await gateway.system.catalog.current()
     locus = await find_locus(edition, store, page_id or state.position or edition.ring.first, name)
@@ -165,7 +167,7 @@ def _is_older(page: Page, edition: Edition) -> bool:
 
 async def _branch(gateway: Gateway, branch: Branch) -> BranchView:
     departure = await gateway.system.store.page(branch.branch_id)
-    grown = await grown_from(gateway, departure.canon_revision if departure else None, branch.anchor)
+    grown = await provenance_of(gateway, departure.canon_revision if departure else None, branch.anchor)
     return BranchView(**dict(branch), grown_from=grown)
 
 

@@ -11,9 +11,9 @@ from qdpi.api.responses import Alternative, Alternatives, PageView, ReceiptView,
 from qdpi.canon.editions import find_locus, find_page
 from qdpi.concurrency import map_concurrently
 from qdpi.errors import InvalidInput, Unauthorized, UnknownPage
-from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, current_edition, journey_of
-from qdpi.gateway.problems import documented
-from qdpi.gateway.provenance import grown_from
+from qdpi.gateway.context import VERSION, Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
+from qdpi.gateway.problems import problem_responses
+from qdpi.gateway.provenance import provenance_of
 from qdpi.gateway.streams.sse import parse_seq
 from qdpi.outcome import Outcome
 from qdpi.page_schema import ModelCall, Page
@@ -59,19 +59,19 @@ router = APIRouter(prefix=f"{VERSION}/page", tags=["pages"])
     response_model_exclude={"session_id"},
     responses={
         200: {"content": {"application/json": {"example": _PAGE_EXAMPLE}}, "description": "The page, flat."},
-        **documented(401, 404, 422, 429, 503),
+        **problem_responses(401, 404, 422, 429, 503),
     },
 )
 async def page(
     id: str,  # noqa: A002 (the path's word)
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
     session_id: OfSession = None,
 ) -> PageView:
     """Return a page with its edges, signals and validation, and with what it grew from."""
     found = await readable_page(gateway, exchange, id, session_id)
     anchor = found.placement.anchor if found.placement else None
-    grown = await grown_from(gateway, found.canon_revision, anchor)
+    grown = await provenance_of(gateway, found.canon_revision, anchor)
     return PageView(**dict(found), grown_from=grown)
 
 
@@ -96,11 +96,11 @@ async def readable_page(gateway: Gateway, exchange: Exchange, page_id: str, sess
     return page
 
 
-@router.get("/{id}/receipt", summary="Why a page is what it is", responses=documented(401, 404, 422, 429, 503))
+@router.get("/{id}/receipt", summary="Why a page is what it is", responses=problem_responses(401, 404, 422, 429, 503))
 async def receipt(
     id: str,  # noqa: A002 (the path's word)
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
     session_id: OfSession = None,
 ) -> ReceiptView:
     """Return a generated page's receipt: policy, sources with passages, hashes, model, checks, tokens, times."""
@@ -141,12 +141,12 @@ def _sum(calls: Sequence[ModelCall], name: str) -> int | None:
 @router.get(
     "/{id}/alternatives",
     summary="What else was written at a page's locus",
-    responses=documented(401, 404, 422, 429, 503),
+    responses=problem_responses(401, 404, 422, 429, 503),
 )
 async def alternatives(
     id: str,  # noqa: A002 (the path's word)
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
     session_id: OfSession = None,
     after: Annotated[str, Query(description="Only alternatives with a higher seq.")] = "0",
     limit: Annotated[int, Query(ge=1, le=MOST_ALTERNATIVES, description="How many at most.")] = 50,
@@ -201,16 +201,16 @@ async def _alternative(gateway: Gateway, journey: str, seq: int, place: int) -> 
         status=written.status,
         model=written.model,
         created_at=written.created_at,
-        grown_from=await grown_from(gateway, written.canon_revision, written.placement.anchor),
+        grown_from=await provenance_of(gateway, written.canon_revision, written.placement.anchor),
         receipt=receipt_of(outcome, written),
     )
 
 
-@router.get("/{id}/revisions", summary="How a page was before", responses=documented(401, 404, 422, 429, 503))
+@router.get("/{id}/revisions", summary="How a page was before", responses=problem_responses(401, 404, 422, 429, 503))
 async def revisions(
     id: str,  # noqa: A002 (the path's word)
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
     session_id: OfSession = None,
 ) -> Revisions:
     """Return every revision of a page, the oldest first; of a canon page those that ingests have brought."""

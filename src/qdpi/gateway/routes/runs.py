@@ -12,8 +12,8 @@ from qdpi.canon.editions import find_locus
 from qdpi.errors import InvalidInput, OutcomePending
 from qdpi.events import PageFailed, Press, reader_fields
 from qdpi.gateway import presses
-from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, current_edition, journey_of
-from qdpi.gateway.problems import documented, refusal_of, refusal_of_fault
+from qdpi.gateway.context import VERSION, Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
+from qdpi.gateway.problems import problem_responses, refusal_of, refusal_of_fault
 from qdpi.gateway.routes.events import Traceparent
 from qdpi.gateway.streams.subscription import Signal, Subscription
 from qdpi.ids import request_id
@@ -53,15 +53,15 @@ _RESPONSES: Final = {
             }
         },
     },
-    **documented(400, 401, 404, 409, 413, 422, 429, 502, 503, 504),
+    **problem_responses(400, 401, 404, 409, 413, 422, 429, 502, 503, 504),
 }
 
 
 @router.post("/pipeline/run/symbol/{code}", summary="Run a symbol and wait for its page", responses=_RESPONSES)
 async def run_symbol(
     code: str,
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
     body: RunBody | None = None,
     traceparent: Traceparent = None,
 ) -> dict[str, Any]:
@@ -75,8 +75,8 @@ async def run_symbol(
 @router.post("/branch/{id}", summary="Branch from a locus and wait for its page", responses=_RESPONSES)
 async def branch(
     id: str,  # noqa: A002 (the path's word)
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
     body: BranchBody | None = None,
     traceparent: Traceparent = None,
 ) -> dict[str, Any]:

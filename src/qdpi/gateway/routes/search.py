@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 
 from qdpi.api.responses import Destination, SearchAnswer, SearchHit
 from qdpi.errors import InvalidInput
-from qdpi.gateway.context import VERSION, ExchangeHere, Gateway, GatewayHere, journey_of
-from qdpi.gateway.problems import documented
+from qdpi.gateway.context import VERSION, ExchangeDep, Gateway, GatewayDep, journey_of
+from qdpi.gateway.problems import problem_responses
 from qdpi.search import query as asking
 from qdpi.search.find import Hit, Library, decode_cursor, encode_cursor, find
 from qdpi.search.lookup import PageLookup
@@ -33,10 +33,10 @@ class _Searched(NamedTuple):
     saved: dict[str, VaultEntry]
 
 
-@router.get("/search", summary="Search pages, and go to one", responses=documented(401, 422, 429, 503))
+@router.get("/search", summary="Search pages, and go to one", responses=problem_responses(401, 422, 429, 503))
 async def search(
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
     q: Annotated[
         str, Query(description='Words and "phrases in quotes", all of which a page must hold; * is every page.')
     ] = "",

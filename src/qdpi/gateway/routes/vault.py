@@ -16,15 +16,15 @@ import structlog
 from fastapi import APIRouter, Query
 
 from qdpi.api.requests import GivenId, VaultBody
-from qdpi.api.responses import SavedPageView, VaultTold, VaultView
+from qdpi.api.responses import SavedPageView, VaultUpdate, VaultView
 from qdpi.canon.edition import Edition
 from qdpi.canon.editions import find_locus
 from qdpi.errors import InvalidInput, StoreUnavailable
 from qdpi.events import VaultChange
 from qdpi.gateway import presses
-from qdpi.gateway.as_of import At, moment_of, vault_at, vault_digest
-from qdpi.gateway.context import VERSION, Exchange, ExchangeHere, Gateway, GatewayHere, current_edition, journey_of
-from qdpi.gateway.problems import documented
+from qdpi.gateway.as_of import AsOfQuery, resolve_as_of, vault_at, vault_digest
+from qdpi.gateway.context import VERSION, Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
+from qdpi.gateway.problems import problem_responses
 from qdpi.gateway.routes.events import Traceparent
 from qdpi.ids import microseconds
 from qdpi.page_schema import Page
@@ -42,15 +42,15 @@ log = structlog.get_logger("qdpi.gateway")
 @router.post(
     "/{session_id}",
     summary="Save a page, or change its label and notes",
-    responses=documented(400, 401, 404, 413, 422, 429, 503),
+    responses=problem_responses(400, 401, 404, 413, 422, 429, 503),
 )
 async def save(
     session_id: str,
     body: VaultBody,
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
     traceparent: Traceparent = None,
-) -> VaultTold:
+) -> VaultUpdate:
     """Save a page of the book or of this journey. A label or notes that are left out stay as they are."""
     journey = journey_of(gateway, exchange, session_id)
     event_id, known = await _known(gateway, journey, body.client_request_id)
@@ -72,15 +72,17 @@ async def save(
     return await _answer(gateway, exchange, known)
 
 
-@router.delete("/{session_id}/{page_id}", summary="Take a page out", responses=documented(401, 404, 422, 429, 503))
+@router.delete(
+    "/{session_id}/{page_id}", summary="Take a page out", responses=problem_responses(401, 404, 422, 429, 503)
+)
 async def unsave(
     session_id: str,
     page_id: str,
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
     client_request_id: Annotated[GivenId | None, Query(description="A repeat with the same id is one change.")] = None,
     traceparent: Traceparent = None,
-) -> VaultTold:
+) -> VaultUpdate:
     """Take a page out of the vault. One that is not in it stays out."""
     journey = journey_of(gateway, exchange, session_id)
     event_id, known = await _known(gateway, journey, client_request_id)
@@ -128,7 +130,7 @@ async def _keep(
         log.warning("vault_stands", event_id=change.event_id, cause=error.detail)
 
 
-async def _answer(gateway: Gateway, exchange: Exchange, change: VaultChange) -> VaultTold:
+async def _answer(gateway: Gateway, exchange: Exchange, change: VaultChange) -> VaultUpdate:
     """Return how a change's page stands in the vault now; while the store is away, how the change has it stand."""
     exchange.event_id = change.event_id
     try:
@@ -136,8 +138,8 @@ async def _answer(gateway: Gateway, exchange: Exchange, change: VaultChange) -> 
         told = await _told(gateway, change.session_id, [entry] if entry else [])
     except StoreUnavailable:
         saved = change.action != "unsaved"
-        return VaultTold(event_id=change.event_id, page_id=change.page_id, saved=saved, recorded=False, entry=None)
-    return VaultTold(
+        return VaultUpdate(event_id=change.event_id, page_id=change.page_id, saved=saved, recorded=False, entry=None)
+    return VaultUpdate(
         event_id=change.event_id,
         page_id=change.page_id,
         saved=entry is not None,
@@ -146,12 +148,12 @@ async def _answer(gateway: Gateway, exchange: Exchange, change: VaultChange) -> 
     )
 
 
-@router.get("/{session_id}", summary="What is in a vault", responses=documented(401, 422, 429, 503))
+@router.get("/{session_id}", summary="What is in a vault", responses=problem_responses(401, 422, 429, 503))
 async def vault(
     session_id: str,
-    gateway: GatewayHere,
-    exchange: ExchangeHere,
-    at: At = None,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
+    at: AsOfQuery = None,
     after: Annotated[str | None, Query(description="The `next` of the entries before.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES, description="How many entries at most.")] = 200,
 ) -> VaultView:
@@ -159,12 +161,12 @@ async def vault(
     journey, store = journey_of(gateway, exchange, session_id), gateway.system.store
     first = _read_cursor(after)
     last = await store.last_outcome(journey) if at is not None else None
-    moment = await moment_of(store, journey, at, last.seq if last else 0, gateway.system.now())
-    entries = await vault_at(store, journey, moment.time)
+    as_of = await resolve_as_of(store, journey, at, last.seq if last else 0, gateway.system.now())
+    entries = await vault_at(store, journey, as_of.time)
     following = [entry for entry in entries if _place(entry) > first]
     return VaultView(
         session_id=session_id,
-        at=moment.time,
+        at=as_of.time,
         count=len(entries),
         digest=vault_digest(entries),
         entries=tuple(await _told(gateway, journey, following[:limit])),

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocketDisconnect
 from qdpi.errors import ForbiddenOrigin, QdpiError
 from qdpi.gateway.context import VERSION, Exchange, Gateway, exchange_of, gateway_of
 from qdpi.gateway.problems import problem_response, refusal_of
-from qdpi.gateway.streams.follower import Follower, Left
+from qdpi.gateway.streams.follower import Follower, FollowerLeft
 from qdpi.gateway.streams.sse import SEND_SECONDS, asked
 from qdpi.gateway.streams.subscription import Subscription
 from qdpi.gateway.streams.websocket_messages import answer
@@ -39,7 +39,7 @@ async def follow(websocket: WebSocket) -> None:
             await _serve(websocket, gateway, exchange, subscription, after)
     except QdpiError as error:
         gateway.system.metrics.refused.labels(error.code).inc()
-        await websocket.send_denial_response(problem_response(refusal_of(error), exchange.request_id))
+        await websocket.send_denial_response(problem_response(refusal_of(error), exchange.http_request_id))
 
 
 def _check_origin(websocket: WebSocket, allowed: Collection[str]) -> None:
@@ -65,7 +65,7 @@ async def _serve(
             await _follow(websocket, follower)
         except TimeoutError:
             subscription.overflowed = True
-        except (Left, WebSocketDisconnect):
+        except (FollowerLeft, WebSocketDisconnect):
             subscription.end()
         finally:
             left = leaving.done() and leaving.result()

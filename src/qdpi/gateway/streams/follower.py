@@ -19,7 +19,7 @@ REMEMBERED: Final = 64
 """How many answered runs are remembered, so that no late piece of their text is passed on."""
 
 
-class Left(Exception):
+class FollowerLeft(Exception):
     """The follower went away while the store was waited for."""
 
 
@@ -107,4 +107,4 @@ class Follower:
 
     def _notice_leaving(self, error: Unavailable | None = None, tries: int = 0) -> None:
         if self._subscription.ended:
-            raise Left
+            raise FollowerLeft

@@ -14,9 +14,9 @@ from qdpi.bus.port import EventBus, Record, Start
 from qdpi.errors import BusUnavailable, MalformedEvent
 from qdpi.events import Ask, PageDelta, PageDone, PageFailed, Press, decode, decode_press
 from qdpi.gateway.streams.frames import Frame, delta_frame, outcome_frame, queued_frame
-from qdpi.gateway.streams.pending import Waiting
+from qdpi.gateway.streams.pending import PendingPresses
 from qdpi.gateway.streams.subscription import Subscription
-from qdpi.gateway.streams.texts_in_flight import RunningTexts
+from qdpi.gateway.streams.texts_in_flight import TextsInFlight
 from qdpi.ids import request_id
 from qdpi.retry import Backoff
 
@@ -38,15 +38,15 @@ class Hub:
     def __init__(
         self,
         bus: EventBus,
-        waiting: Waiting,
+        pending: PendingPresses,
         *,
         backoff: Backoff,
         now: Callable[[], datetime],
         queue_limit: int = QUEUE_LIMIT,
         ping_seconds: float = PING_SECONDS,
     ) -> None:
-        self.waiting = waiting
-        self.running = RunningTexts()
+        self.pending = pending
+        self.texts = TextsInFlight()
         self.away_since: datetime | None = now()
         self.listening = asyncio.Event()
         self._bus, self._backoff, self._now = bus, backoff, now
@@ -85,7 +85,7 @@ class Hub:
     def join(self, subscription: Subscription) -> list[Frame]:
         """Let a follower go live; return what it needs to catch up with the pages in flight."""
         subscription.go_live()
-        return [delta_frame(delta) for delta in self.running.of(subscription.journey)]
+        return [delta_frame(delta) for delta in self.texts.of(subscription.journey)]
 
     async def ping(self) -> None:
         """Have all followers show, again and again, that they are alive."""
@@ -116,8 +116,8 @@ class Hub:
     def _came_back(self) -> None:
         self.away_since = None
         self.listening.set()
-        self.running.restart()
-        self.waiting.forget_addresses()
+        self.texts.restart()
+        self.pending.forget_addresses()
         for follower in self._all():
             follower.resync()
 
@@ -138,21 +138,21 @@ class Hub:
 
     def _take_press(self, record: Record) -> None:
         press = decode_press(record.topic, record.value)
-        self.waiting.add(press.session_id, press.event_id)
-        if not self.waiting.answered(press.event_id):
+        self.pending.add(press.session_id, press.event_id)
+        if not self.pending.answered(press.event_id):
             self._tell(press.session_id, lambda: queued_frame(press.event_id, request_id(press.event_id)))
 
     def _take_delta(self, record: Record) -> None:
         delta = decode(PageDelta, record.value)
-        if not self.waiting.answered(delta.press_id) and self.running.take(delta):
+        if not self.pending.answered(delta.press_id) and self.texts.take(delta):
             self._tell(delta.session_id, lambda: delta_frame(delta))
 
     def _take_outcome(self, record: Record) -> None:
         event: PageDone | PageFailed = (
             decode(PageFailed, record.value) if record.topic == PageFailed.topic else decode(PageDone, record.value)
         )
-        self.waiting.answer(event.session_id, event.press_id)
-        self.running.forget(event.request_id)
+        self.pending.answer(event.session_id, event.press_id)
+        self.texts.forget(event.request_id)
         self._tell(event.session_id, lambda: outcome_frame(event))
 
     def _tell(self, journey: str, make: Callable[[], Frame]) -> None:

@@ -10,7 +10,7 @@ KEPT_JOURNEYS: Final = 50_000
 KEPT_ANSWERED: Final = 50_000
 
 
-class Waiting:
+class PendingPresses:
     """Presses by journey, at most `limit` each; bounded in journeys, the least recent forgotten first.
 
     `of_address` counts those that came from an address to this gateway. What was answered is remembered for a

@@ -19,9 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qdpi.errors import InvalidInput, QdpiError
 from qdpi.gateway.context import EXCHANGE, VERSION, Exchange, Gateway, journey_of
-from qdpi.gateway.problems import Refusal, documented, problem_response
-from qdpi.gateway.refusing import refusal_for
-from qdpi.gateway.streams.follower import Follower, Left
+from qdpi.gateway.problems import Refusal, problem_response, problem_responses, refusal_for
+from qdpi.gateway.streams.follower import Follower, FollowerLeft
 from qdpi.gateway.streams.frames import PING, RETRY
 from qdpi.gateway.streams.subscription import Subscription
 
@@ -51,7 +50,7 @@ def description() -> dict[str, Any]:
         schema = {"type": kind}
         return {"name": name, "in": place, "description": says, "required": required, "schema": schema}
 
-    responses: dict[str, Any] = {str(status): told for status, told in documented(401, 422, 429, 503).items()}
+    responses: dict[str, Any] = {str(status): told for status, told in problem_responses(401, 422, 429, 503).items()}
     responses["200"] = {
         "description": "Frames `status`, `generate.page.delta`, `.done` and `.failed`; done and failed "
         "carry `id: seq`. A new `attempt` in a delta means: start that page's text over.",
@@ -97,7 +96,7 @@ class StreamRoute:
         except (QdpiError, Refusal) as error:
             refusal = refusal_for(error)
             self._gateway.system.metrics.refused.labels(refusal.problem.code).inc()
-            await problem_response(refusal, exchange.request_id)(scope, receive, send)
+            await problem_response(refusal, exchange.http_request_id)(scope, receive, send)
 
 
 def asked(scope: Scope, gateway: Gateway, exchange: Exchange) -> tuple[str, int | None]:
@@ -155,13 +154,13 @@ class EventStream:
                 await self._post(send, _body(b"", more=False))
             except TimeoutError:
                 subscription.overflowed = True
-            except Left:
-                log.debug("stream_left", journey=self._gateway.system.shown(self._journey))
+            except FollowerLeft:
+                log.debug("stream_left", journey=self._gateway.system.journey_label(self._journey))
             finally:
                 leaving.cancel()
         if subscription.overflowed:
             system.metrics.dropped.inc()
-            log.info("stream_cut", journey=self._gateway.system.shown(self._journey))
+            log.info("stream_cut", journey=self._gateway.system.journey_label(self._journey))
 
     async def _start(self, send: Send, first: bytes) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})

@@ -32,7 +32,7 @@ class _Page:
         return PAGE_ITSELF + len(self.text)
 
 
-class RunningTexts:
+class TextsInFlight:
     """Pages in flight by request. Characters of a page and of all pages are bounded; the least recent is forgotten."""
 
     def __init__(self, *, characters: int = KEPT_CHARACTERS, in_all: int = KEPT_IN_ALL) -> None:

@@ -12,8 +12,7 @@ from qdpi.api.requests import Accepted, AskBody, PressBody, StopBody
 from qdpi.errors import InvalidInput, InvalidSession, NotJson, QdpiError
 from qdpi.gateway import presses
 from qdpi.gateway.context import Exchange, Gateway, journey_of
-from qdpi.gateway.problems import Refusal, refusal_of, telling
-from qdpi.gateway.refusing import error_of
+from qdpi.gateway.problems import Refusal, error_of, refusal_of, with_instance
 from qdpi.gateway.streams.frames import Frame, reply_frame
 
 _BODIES: Final[dict[str, type[PressBody | AskBody | StopBody]]] = {
@@ -30,7 +29,7 @@ async def answer(gateway: Gateway, exchange: Exchange, session_id: str, text: st
 
     Both carry the message's type as `message`, and its `client_request_id`, as far as they could be read.
     """
-    own = Exchange(exchange.request_id, exchange.address)
+    own = Exchange(exchange.http_request_id, exchange.address)
     message: dict[str, Any] = {}
     try:
         gateway.limits.request_from(exchange.address)
@@ -39,13 +38,13 @@ async def answer(gateway: Gateway, exchange: Exchange, session_id: str, text: st
     except (Refusal, QdpiError) as error:
         refusal = error if isinstance(error, Refusal) else refusal_of(error)
     except Exception:
-        log.exception("message_failed", request_id=own.request_id, event_id=own.event_id)
+        log.exception("message_failed", request_id=own.http_request_id, event_id=own.event_id)
         members = {"event_id": own.event_id} if own.event_id else {}
         refusal = refusal_of(QdpiError("Something went wrong here that nobody foresaw."), **members)
     else:
         return reply_frame("accepted", {**accepted.model_dump(), **_named(message)})
     gateway.system.metrics.refused.labels(refusal.problem.code).inc()
-    told = telling(refusal, own.request_id).model_dump(mode="json", exclude_none=True)
+    told = with_instance(refusal, own.http_request_id).model_dump(mode="json", exclude_none=True)
     return reply_frame("problem", {**told, **_named(message)})
 
 
