@@ -115,7 +115,7 @@ async def test_a_file_that_cannot_be_ended_is_seen_to_be_broken(tmp_path: Path):
         async with httpx.AsyncClient(timeout=PATIENCE) as client:
             with capture_logs() as logs, pytest.raises(httpx.RemoteProtocolError):
                 await client.get(f"http://{address}/api/v1/export/reader")
-            assert "request_failed" in [line["event"] for line in logs]
+            assert "http.request_failed" in [line["event"] for line in logs]
             system.store.log = whole  # type: ignore[method-assign]
             assert (await client.get(f"http://{address}/api/v1/export/reader")).status_code == 200
 

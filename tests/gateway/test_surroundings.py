@@ -120,9 +120,9 @@ async def test_an_unforeseen_error_is_a_problem_with_its_ids_and_is_logged_once(
         told = assert_problem(answer, 500, "error")
         assert "secret inside" not in answer.text
         assert told["event_id"]
-        assert told["request_id"] == answer.headers["x-request-id"]
-        (logged,) = [line for line in logs if line["event"] == "request_failed"]
-        assert (logged["event_id"], logged["request_id"]) == (told["event_id"], told["request_id"])
+        assert told["http_request_id"] == answer.headers["x-request-id"]
+        (logged,) = [line for line in logs if line["event"] == "http.request_failed"]
+        assert (logged["event_id"], logged["http_request_id"]) == (told["event_id"], told["http_request_id"])
         assert gateway.hub.pending.of("reader") == set()
 
 
@@ -132,7 +132,7 @@ async def test_a_request_is_one_line_in_the_log_without_a_session_id_in_clear(tm
             press = await gateway.press("my-own-journey")
             await gateway.client.get("/api/v1/journey/my-own-journey")
             await gateway.client.get("/api/v1/journey/my-own-journey?at=x")
-        lines = [line for line in logs if line["event"] == "request"]
+        lines = [line for line in logs if line["event"] == "http.request"]
         assert [(line["route"], line["status"], line["log_level"]) for line in lines] == [
             (PRESS, 200, "info"),
             ("/api/v1/journey/{session_id}", 200, "info"),

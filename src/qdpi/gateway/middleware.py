@@ -49,7 +49,7 @@ class Envelope:
             with structlog.contextvars.bound_contextvars(http_request_id=exchange.http_request_id):
                 await self._app(scope, receive, sending)
         except Exception:
-            log.exception("request_failed", request_id=exchange.http_request_id, event_id=exchange.event_id)
+            log.exception("http.request_failed", http_request_id=exchange.http_request_id, event_id=exchange.event_id)
             self._gateway.system.metrics.refused.labels(QdpiError.code).inc()
             await _answer_unforeseen(scope, receive, sending, exchange)
         finally:
@@ -66,13 +66,13 @@ class Envelope:
             "route": getattr(scope.get("route"), "path", None),
             "status": status,
             "ms": round(milliseconds, 1),
-            "request_id": exchange.http_request_id,
+            "http_request_id": exchange.http_request_id,
         }
         if exchange.journey is not None:
             facts["journey"] = self._gateway.system.journey_label(exchange.journey)
         if exchange.event_id is not None:
             facts["event_id"] = exchange.event_id
-        log.info("request", **facts)
+        log.info("http.request", **facts)
 
 
 class Admission:
@@ -122,7 +122,7 @@ async def _answer_unforeseen(scope: Scope, receive: Receive, sending: _Sending, 
         return
     members = {"event_id": exchange.event_id} if exchange.event_id else {}
     error = QdpiError("Something went wrong here that nobody foresaw.")
-    refusal = refusal_of(error, request_id=exchange.http_request_id, **members)
+    refusal = refusal_of(error, http_request_id=exchange.http_request_id, **members)
     await problem_response(refusal, exchange.http_request_id)(scope, receive, sending)
 
 

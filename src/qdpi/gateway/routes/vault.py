@@ -127,7 +127,7 @@ async def _keep(
     try:
         await record_event(change, gateway.system.store)
     except StoreUnavailable as error:
-        log.warning("vault_stands", event_id=change.event_id, cause=error.detail)
+        log.warning("vault.dependency_unavailable", event_id=change.event_id, cause=error.detail)
 
 
 async def _answer(gateway: Gateway, exchange: Exchange, change: VaultChange) -> VaultUpdate:

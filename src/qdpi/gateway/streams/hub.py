@@ -108,7 +108,7 @@ class Hub:
             except BusUnavailable as error:
                 self._went_away(error.detail)
             except Exception as error:
-                log.exception("tap_failed")
+                log.exception("tap.failed")
                 self._went_away(repr(error))
             tries += 1
             await self._backoff.wait(tries)
@@ -124,7 +124,7 @@ class Hub:
     def _went_away(self, reason: str) -> None:
         if self.away_since is None:
             self.away_since = self._now()
-            log.warning("tap_lost", reason=reason)
+            log.warning("tap.lost", reason=reason)
         self.listening.clear()
 
     def take(self, record: Record) -> None:
@@ -132,9 +132,9 @@ class Hub:
         try:
             self._taking[record.topic](record)
         except MalformedEvent as error:
-            log.warning("tap_skipped", topic=record.topic, offset=record.offset, reason=error.detail)
+            log.warning("tap.record_malformed", topic=record.topic, offset=record.offset, reason=error.detail)
         except Exception:
-            log.exception("tap_record_failed", topic=record.topic, offset=record.offset)
+            log.exception("tap.record_failed", topic=record.topic, offset=record.offset)
 
     def _take_press(self, record: Record) -> None:
         press = decode_press(record.topic, record.value)

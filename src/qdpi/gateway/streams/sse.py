@@ -155,12 +155,12 @@ class EventStream:
             except TimeoutError:
                 subscription.overflowed = True
             except FollowerLeft:
-                log.debug("stream_left", journey=self._gateway.system.journey_label(self._journey))
+                log.debug("stream.closed_by_client", journey=self._gateway.system.journey_label(self._journey))
             finally:
                 leaving.cancel()
         if subscription.overflowed:
             system.metrics.dropped.inc()
-            log.info("stream_cut", journey=self._gateway.system.journey_label(self._journey))
+            log.info("stream.overflowed", journey=self._gateway.system.journey_label(self._journey))
 
     async def _start(self, send: Send, first: bytes) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})

@@ -38,7 +38,7 @@ async def answer(gateway: Gateway, exchange: Exchange, session_id: str, text: st
     except (Refusal, QdpiError) as error:
         refusal = error if isinstance(error, Refusal) else refusal_of(error)
     except Exception:
-        log.exception("message_failed", request_id=own.http_request_id, event_id=own.event_id)
+        log.exception("websocket.message_failed", http_request_id=own.http_request_id, event_id=own.event_id)
         members = {"event_id": own.event_id} if own.event_id else {}
         refusal = refusal_of(QdpiError("Something went wrong here that nobody foresaw."), **members)
     else:
