@@ -10,7 +10,7 @@ from tests.support import factories
 from qdpi.events import Audit, IndexUpdate, PageDone, PageEvent, PageFailed, PageRequest, decode
 from qdpi.ids import time_uuid
 from qdpi.outcome import Outcome, audits_of, dead_letter_of, log_entry, page_events
-from qdpi.services.projector import snapshot_of
+from qdpi.services.projections.journeys import snapshot_of
 
 
 def stored(outcome: Outcome) -> Outcome:

@@ -16,7 +16,7 @@ from qdpi.outcome import log_entry
 from qdpi.page_schema import Page
 from qdpi.repair.replay import Replayed, replay, replay_all
 from qdpi.search.analysis import EXTRACTOR_VERSION
-from qdpi.services.ingest import embeddings_of
+from qdpi.services.projections.pages import PageSource, with_embeddings
 from qdpi.store.ports import PageStore
 
 CANON: Final = "S01-P0003"
@@ -46,7 +46,10 @@ async def cut_vector(store: PageStore, page: Page) -> None:
 
 
 async def vector_of_another_text(store: PageStore, page: Page) -> None:
-    await store.put_embeddings(embeddings_of([page.model_copy(update={"text": f"{page.text} A fox."})], EMBEDDER))
+    other = PageSource(page.model_copy(update={"text": f"{page.text} A fox."}))
+    (source,) = with_embeddings([other], EMBEDDER)
+    assert source.embedding is not None
+    await store.put_embeddings([source.embedding])
 
 
 def reading_that_says(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Harm:

@@ -15,7 +15,7 @@ from tests.support.tables import Tables
 from qdpi.bootstrap import build_store, build_system, opened
 from qdpi.errors import ModelEmpty
 from qdpi.events import TOPICS
-from qdpi.repair.findings import Finding, Mended
+from qdpi.repair.findings import Finding, RepairResult
 from qdpi.repair.repair import Repair
 from qdpi.settings import Settings
 from qdpi.symbols import Trajectory
@@ -75,7 +75,7 @@ class World:
             findings.setdefault(mended.finding.name, []).append(mended.finding)
         return findings
 
-    async def repaired(self, *sessions: str, apply: bool) -> list[Mended]:
+    async def repaired(self, *sessions: str, apply: bool) -> list[RepairResult]:
         """Repair it, or only look; return what was found, mended or left."""
         async with self.system(repairing=True) as system:
             repair = Repair(system, apply=apply)

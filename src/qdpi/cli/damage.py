@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from qdpi.cli.output import line, table
-from qdpi.repair.findings import Mended
+from qdpi.repair.findings import RepairResult
 from qdpi.terminal.printable import printable
 
 
@@ -21,7 +21,7 @@ class Report:
         self._kinds: Counter[tuple[str, str]] = Counter()
         self.amiss = 0
 
-    def tell(self, mended: Mended) -> None:
+    def tell(self, mended: RepairResult) -> None:
         """Tell a finding."""
         self._kinds[mended.finding.name, mended.finding.remedy.words] += 1
         self.amiss += not mended.mended
@@ -44,7 +44,7 @@ class Report:
         return ["", *table(("name", "found", "what is done"), rows), ""] if rows else []
 
 
-def _as_dict(mended: Mended) -> dict[str, Any]:
+def _as_dict(mended: RepairResult) -> dict[str, Any]:
     remedy = mended.finding.remedy
     return {
         **mended.finding._asdict(),
@@ -55,7 +55,7 @@ def _as_dict(mended: Mended) -> dict[str, Any]:
     }
 
 
-def _as_line(mended: Mended, apply: bool) -> str:
+def _as_line(mended: RepairResult, apply: bool) -> str:
     found = mended.finding
     state = ("mended " if mended.mended else "LEFT   ") if apply else ""
     whose = f"journey {found.journey}, " if found.journey else ""

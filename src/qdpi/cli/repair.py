@@ -43,7 +43,7 @@ async def _repair(sessions: tuple[str, ...], apply: bool, emit: bool, as_json: b
     from qdpi.cli.damage import Report
     from qdpi.cli.errors import count_line
     from qdpi.repair.repair import Repair, each
-    from qdpi.repair.republish import emit_page_events
+    from qdpi.repair.republish import republish_page_events
 
     async with opened(build_system(settings, store=build_store(settings, repairing=True))) as system:
         work = Repair(system, apply=apply, progress=count_line("Looking at journeys"))
@@ -52,6 +52,6 @@ async def _repair(sessions: tuple[str, ...], apply: bool, emit: bool, as_json: b
             report.tell(mended)
         told = None
         if emit:
-            told = await emit_page_events(system, each(sessions) if sessions else system.store.journeys())
+            told = await republish_page_events(system, each(sessions) if sessions else system.store.journeys())
     report.close(work.journeys, work.in_flight, told)
     return int(report.amiss > 0)

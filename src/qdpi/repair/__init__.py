@@ -1,1 +1,1 @@
-"""Repair: the tables derived from outcomes, compared with their outcomes and written again."""
+"""Repair: compare derived tables with the outcomes, and rewrite what differs."""

@@ -1,52 +1,39 @@
-"""Holding a journey against the store: its outcomes are folded anew, and all that follows from them compared."""
+"""Compare what the store holds of a journey, or of the canon, with what is due: outcomes folded anew, every table."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, TypeVar
 
-from qdpi.canon.editions import reading_row
 from qdpi.events import Ask, Press, VaultChange
 from qdpi.ids import request_id
 from qdpi.journey import JourneyState, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome, dead_letter_of
-from qdpi.page_schema import Page, Reading
-from qdpi.repair.projections import (
-    Departures,
-    Difference,
-    Fact,
-    PageRows,
-    ProjectionHash,
-    Says,
-    departures_after,
-    differences,
-    due_log_rows,
-    is_as_computed,
-    journey_facts,
-    log_row,
-    outcome_facts,
-    page_facts,
-)
-from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
+from qdpi.page_schema import Page
+from qdpi.repair.differences import Difference, Fact, FactsHash, differences
 from qdpi.search.hybrid import Embedder
-from qdpi.services.ingest import embeddings_of, index_row
-from qdpi.services.projector import snapshot_of
-from qdpi.services.vault import newest_changes, vault_entries
+from qdpi.services.projections.events import OF_EVENT, OF_OUTCOME, OutcomeSource, events_of, log_columns
+from qdpi.services.projections.journeys import OF_JOURNEY, JourneySource, figures_after, snapshot_of
+from qdpi.services.projections.pages import OF_PAGE, PageSource, pages_of, with_embeddings, with_readings
+from qdpi.services.projections.projection import Columns, Projection
+from qdpi.services.vault import newest_changes
 from qdpi.store.paging import outcomes_of
 from qdpi.store.ports import PageStore
-from qdpi.store.rows import Snapshot
-from qdpi.symbols import CHARACTER_MAP
+from qdpi.store.rows import SectionFigures, Snapshot
 
 AT_ONCE: Final = 50
-"""How many outcomes are held against the store at once."""
+"""How many pages are compared at once."""
 _LOG_ROWS: Final = 2_000
 
 
-class Tidings(NamedTuple):
-    """What an outcome tells the bus: its event and its dead letter, where it has one, each by topic and id."""
+class ExpectedMessages(NamedTuple):
+    """The messages due from an outcome, each as (topic, event id): its event, and its dead letter if it has one.
+
+    `request` is the id of the outcome's request event, and `at` the time of the commit.
+    """
 
     seq: int
     request: str
@@ -55,10 +42,10 @@ class Tidings(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A journey as its outcomes tell it and as the store shows it: equal exactly if the hashes are.
+    """A journey as it is due and as it is stored: equal exactly if the hashes `wanted` and `found` are.
 
-    Without a `journey` it is the canon, and counts its pages. `tidings` is what its outcomes tell the bus, in
-    their order; `unanswered` are the presses and asks of its log that have no outcome.
+    A comparison of the canon has no `journey`, and counts pages in `outcomes`. `messages` are those due from the
+    outcomes, in their order; `unanswered` are the log's rows of the presses and asks that have no outcome.
     """
 
     journey: str | None
@@ -66,100 +53,58 @@ class Comparison(NamedTuple):
     wanted: str
     found: str
     differences: tuple[Difference, ...] = ()
-    tidings: tuple[Tidings, ...] = ()
+    messages: tuple[ExpectedMessages, ...] = ()
     unanswered: tuple[LogEntry, ...] = ()
 
     @property
     def equal(self) -> bool:
-        """Whether the store shows what the outcomes tell."""
+        """Whether what is stored is what is due."""
         return self.wanted == self.found
 
 
-Read = tuple[Page, Reading | None]
-"""A page with its reading, where one is told of."""
+class Facts(NamedTuple):
+    """Facts as they are due and as they are stored, of the same rows in the same order."""
+
+    wanted: list[Fact]
+    found: list[Fact]
 
 
-class BothRows(NamedTuple):
-    """A page's rows as they are due and as they were found."""
+class Source(Protocol):
+    """What the facts of a projection are about."""
 
-    page_id: str
-    due: PageRows
-    found: PageRows
+    @property
+    def key(self) -> str:
+        """The key of the rows."""
+        ...
 
-
-@dataclass
-class JourneyLog:
-    """A journey's log as far as it is compared: its rows, what is in the vault by it, and its presses."""
-
-    rows: dict[str, Says] = field(default_factory=dict)
-    changes: dict[str, VaultChange] = field(default_factory=dict)
-    presses: dict[str, LogEntry] = field(default_factory=dict)
-
-    def take(self, entries: Collection[LogEntry]) -> None:
-        """Take rows along."""
-        for entry in entries:
-            self.rows[entry.event_id] = log_row(entry, self.rows.get(entry.event_id))
-            if entry.type in {Press.topic, Ask.topic}:
-                self.presses.setdefault(entry.event_id, entry)
-        self.changes = newest_changes(self.changes, entries)
+    @property
+    def seq(self) -> int:
+        """The seq of the outcome that the rows are derived from, 0 for all of a journey's."""
+        ...
 
 
-class _Account:
-    """Both sides of a comparison, as facts come."""
-
-    def __init__(self) -> None:
-        self.wanted, self.found = ProjectionHash(), ProjectionHash()
-        self.differences: list[Difference] = []
-
-    def add(self, wanted: list[Fact], found: list[Fact]) -> None:
-        self.wanted.add(wanted)
-        self.found.add(found)
-        self.differences += differences(wanted, found)
-
-    def add_page(self, rows: BothRows, seq: int = 0) -> None:
-        self.add(page_facts(rows.page_id, rows.due, seq), page_facts(rows.page_id, rows.found, seq))
+S = TypeVar("S", bound=Source)
 
 
 async def compare(store: PageStore, session_id: str, embedder: Embedder) -> Comparison:
-    """Hold a journey's outcomes, folded anew, against all that the store shows of it."""
-    account, log = _Account(), await read_log(store, session_id)
-    state, snapshot = JourneyState(), None
-    departures: Departures = {}
-    answered: set[str] = set()
-    tidings: list[Tidings] = []
-    async for outcome, rows in _with_rows(store, session_id, embedder):
-        state = _folded(state, outcome)
-        departures = departures_after(departures, state)
-        snapshot = snapshot_of(outcome).model_copy(update={"state": state})
-        account.add(
-            outcome_facts(outcome, state, due_log_rows(outcome)),
-            outcome_facts(outcome, _own_state(outcome), log.rows),
-        )
-        if rows is not None:
-            account.add_page(rows, outcome.seq)
-        answered.add(outcome.request_id)
-        tidings.append(_tidings(outcome))
-    await _close(store, session_id, account, snapshot, departures, log)
-    return Comparison(
-        session_id,
-        len(answered),
-        account.wanted.hexdigest(),
-        account.found.hexdigest(),
-        tuple(account.differences),
-        tuple(tidings),
-        tuple(entry for press, entry in log.presses.items() if request_id(press) not in answered),
-    )
+    """Compare a journey with its outcomes, folded anew."""
+    work = _JourneyComparison(store, session_id, await read_log(store, session_id))
+    async for chunk in outcomes_of(store, session_id):
+        pages = pages_of(chunk)
+        facts = dict(zip((page.seq for page in pages), await _facts_of_pages(store, pages, embedder), strict=True))
+        for outcome in chunk:
+            await work.add(outcome, facts.get(outcome.seq))
+    return await work.close()
 
 
 async def compare_canon(store: PageStore, embedder: Embedder) -> Comparison:
-    """Hold the canon's current revision against all that the store shows of its pages; it is nobody's journey."""
-    account, pages = _Account(), await canon_pages(store)
+    """Compare the pages of the canon's current revision with the tables derived from them."""
+    sides, pages = _Sides(), await canon_pages(store)
     for start in range(0, len(pages), AT_ONCE):
-        chunk = [(page, None) for page in pages[start : start + AT_ONCE]]
-        for rows in await _both_rows(store, chunk, embedder):
-            account.add_page(rows)
-    hashes = account.wanted.hexdigest(), account.found.hexdigest()
-    return Comparison(None, len(pages), *hashes, tuple(account.differences))
+        chunk = [PageSource(page) for page in pages[start : start + AT_ONCE]]
+        for facts in await _facts_of_pages(store, chunk, embedder):
+            sides.add(facts)
+    return Comparison(None, len(pages), *sides.hashes(), tuple(sides.differences))
 
 
 async def canon_pages(store: PageStore) -> list[Page]:
@@ -168,112 +113,135 @@ async def canon_pages(store: PageStore) -> list[Page]:
     return await store.canon_pages(number) if number is not None else []
 
 
-def _tidings(outcome: Outcome) -> Tidings:
+class _Sides:
+    """The due side and the stored side of a comparison."""
+
+    def __init__(self) -> None:
+        self._wanted, self._found = FactsHash(), FactsHash()
+        self.differences: list[Difference] = []
+
+    def add(self, facts: Facts) -> None:
+        self._wanted.add(facts.wanted)
+        self._found.add(facts.found)
+        self.differences += differences(*facts)
+
+    def hashes(self) -> tuple[str, str]:
+        return self._wanted.hexdigest(), self._found.hexdigest()
+
+
+class _JourneyComparison:
+    """A comparison of a journey: its outcomes are added in their order, then it is closed."""
+
+    def __init__(self, store: PageStore, session_id: str, log: JourneyLog) -> None:
+        self._store, self._session_id, self._log = store, session_id, log
+        self._sides = _Sides()
+        self._state = JourneyState()
+        self._snapshot: Snapshot | None = None
+        self._figures: dict[int, SectionFigures] = {}
+        self._answered: set[str] = set()
+        self._messages: list[ExpectedMessages] = []
+
+    async def add(self, outcome: Outcome, page: Facts | None) -> None:
+        """Compare an outcome and its events, and take in the facts of its page."""
+        self._state = _folded(self._state, outcome)
+        self._figures = figures_after(self._figures, self._state)
+        self._snapshot = snapshot_of(outcome).model_copy(update={"state": self._state})
+        self._answered.add(outcome.request_id)
+        self._messages.append(expected_messages(outcome))
+        self._sides.add(await _facts(self._store, OF_OUTCOME, [OutcomeSource(outcome, self._state)]))
+        self._sides.add(await _facts(self._store, OF_EVENT, events_of(outcome, self._log.rows)))
+        if page is not None:
+            self._sides.add(page)
+
+    async def close(self) -> Comparison:
+        """Compare the tables of the whole journey, and return the comparison."""
+        changes = tuple(self._log.changes.values())
+        journey = JourneySource(self._session_id, self._snapshot, self._figures, changes)
+        self._sides.add(await _facts(self._store, OF_JOURNEY, [journey]))
+        return Comparison(
+            self._session_id,
+            len(self._answered),
+            *self._sides.hashes(),
+            tuple(self._sides.differences),
+            tuple(self._messages),
+            tuple(entry for press, entry in self._log.presses.items() if request_id(press) not in self._answered),
+        )
+
+
+async def _facts_of_pages(store: PageStore, pages: Sequence[PageSource], embedder: Embedder) -> list[Facts]:
+    if not pages:
+        return []
+    complete = await asyncio.to_thread(lambda: with_embeddings(with_readings(pages), embedder))
+    return await asyncio.gather(*(_facts(store, OF_PAGE, [page]) for page in complete))
+
+
+async def _facts(store: PageStore, projections: Sequence[Projection[S]], sources: Sequence[S]) -> Facts:
+    """Return the facts of some tables about some sources."""
+    rows = [(projection, source) for source in sources for projection in projections]
+    stored = await asyncio.gather(*(projection.read(store, source) for projection, source in rows))
+    facts = Facts([], [])
+    for (projection, source), found in zip(rows, stored, strict=True):
+        due = projection.due(source)
+        facts.wanted.append(_fact(projection, source, due, due))
+        facts.found.append(_fact(projection, source, found, due))
+    return facts
+
+
+def _fact(projection: Projection[S], source: S, row: object, due: object) -> Fact:
+    columns = projection.columns(row, due) if row is not None else None
+    return Fact(projection.table, source.key, columns, source.seq)
+
+
+def expected_messages(outcome: Outcome) -> ExpectedMessages:
+    """Return the messages due from an outcome."""
     letter = dead_letter_of(outcome)
-    told = (outcome.event, letter) if letter else (outcome.event,)
-    events = tuple((event.topic, event.event_id) for event in told)
-    return Tidings(outcome.seq, outcome.request.event_id, outcome.at, events)
-
-
-async def _close(
-    store: PageStore,
-    session_id: str,
-    account: _Account,
-    snapshot: Snapshot | None,
-    departures: Departures,
-    log: JourneyLog,
-) -> None:
-    due = vault_entries(log.changes.values())
-    found = await asyncio.gather(store.snapshot(session_id), store.section_figures(session_id), store.vault(session_id))
-    account.add(
-        journey_facts(session_id, snapshot, departures, due),
-        journey_facts(session_id, *found),
-    )
+    due = (outcome.event, letter) if letter else (outcome.event,)
+    events = tuple((event.topic, event.event_id) for event in due)
+    return ExpectedMessages(outcome.seq, outcome.request.event_id, outcome.at, events)
 
 
 def _folded(state: JourneyState, outcome: Outcome) -> JourneyState:
-    """Return the state after an outcome; behind a gap the fold goes on from what the outcome itself says."""
+    """Return the state after an outcome. Behind a gap in the seqs, the fold continues from the outcome's own state."""
     try:
         return fold(state, outcome.event)
     except SequenceGap:
         return outcome.state.model_copy(update={"seq": state.seq + 1})
 
 
-def _own_state(outcome: Outcome) -> JourneyState:
-    return outcome.state.model_copy(update={"seq": outcome.seq})
+@dataclass
+class JourneyLog:
+    """What a comparison needs of a journey's log, by event id: its rows, the newest vault changes, the presses."""
 
+    rows: dict[str, Columns] = field(default_factory=dict)
+    changes: dict[str, VaultChange] = field(default_factory=dict)
+    presses: dict[str, LogEntry] = field(default_factory=dict)
 
-def due_rows(read: Sequence[Read], embedder: Embedder) -> list[PageRows]:
-    """Return the rows that pages call for: the vector of each page's text, and its reading where none is given.
-
-    That takes some milliseconds a page: call it in a thread.
-    """
-    vectors = embeddings_of([page for page, _ in read], embedder)
-    return [
-        PageRows(
-            page,
-            page.edges,
-            page.signals,
-            reading_row(page, reading or read_text(page.text)),
-            vector,
-            index_row(page, embedder.model),
-        )
-        for (page, reading), vector in zip(read, vectors, strict=True)
-    ]
-
-
-async def found_rows(store: PageStore, page: Page, version: str) -> PageRows:
-    """Return the rows that the store has of a page; of its readings that by a version of the extractor."""
-    key = (page.page_id, page.revision)
-    found, edges, signals, readings, vectors, index = await asyncio.gather(
-        store.page(page.page_id),
-        store.edges(page.page_id),
-        store.signals(page.page_id),
-        store.readings([key], version),
-        store.embeddings([page.page_id]),
-        store.index_row(CHARACTER_MAP[page.char_hex], page.section, page.page_id),
-    )
-    return PageRows(found, edges, signals, readings.get(key), vectors.get(page.page_id), index)
-
-
-async def _both_rows(store: PageStore, read: Sequence[Read], embedder: Embedder) -> list[BothRows]:
-    """Return the rows of pages; what is due is made in a thread while the store is asked for what is there."""
-    versions = ((page, reading.version if reading else EXTRACTOR_VERSION) for page, reading in read)
-    due, found = await asyncio.gather(
-        asyncio.to_thread(due_rows, read, embedder),
-        asyncio.gather(*(found_rows(store, page, version) for page, version in versions)),
-    )
-    return [
-        BothRows(page.page_id, wanted, _judged(there, wanted))
-        for (page, _), wanted, there in zip(read, due, found, strict=True)
-    ]
-
-
-def _judged(found: PageRows, due: PageRows) -> PageRows:
-    if found.vector is None or due.vector is None:
-        return found
-    return replace(found, as_computed=is_as_computed(found.vector, due.vector))
-
-
-async def _with_rows(
-    store: PageStore, session_id: str, embedder: Embedder
-) -> AsyncIterator[tuple[Outcome, BothRows | None]]:
-    async for chunk in outcomes_of(store, session_id):
-        written = [(outcome.page, outcome.reading) for outcome in chunk if outcome.page is not None]
-        rows = iter(await _both_rows(store, written, embedder))
-        for outcome in chunk:
-            yield outcome, None if outcome.page is None else next(rows)
+    def add(self, entries: Collection[LogEntry]) -> None:
+        """Add rows, in their order."""
+        for entry in entries:
+            self.rows[entry.event_id] = log_columns(entry, self.rows.get(entry.event_id))
+            if entry.type in {Press.topic, Ask.topic}:
+                self.presses.setdefault(entry.event_id, entry)
+        self.changes = newest_changes(self.changes, entries)
 
 
 async def read_log(store: PageStore, session_id: str) -> JourneyLog:
-    """Return a journey's log, read some rows at a time."""
+    """Read a journey's log, in chunks."""
     log, since, seen = JourneyLog(), None, set[str]()
     while True:
-        # The rows of the time that was read last come again: there may be more of that time.
+        # The rows of the last time come again, as there may be more of that time.
         rows = await store.log(session_id, since=since, limit=_LOG_ROWS + len(seen))
         fresh = [entry for entry in rows if entry.time_uuid not in seen]
         if not fresh:
             return log
-        log.take(fresh)
+        log.add(fresh)
         since = rows[-1].ts
         seen = {entry.time_uuid for entry in rows if entry.ts == since}
+
+
+def tables_by_seq(differences: Iterable[Difference]) -> dict[int, set[str]]:
+    """Return the tables that differ by the seq of the outcome; those of a whole journey under 0."""
+    tables: dict[int, set[str]] = {}
+    for difference in differences:
+        tables.setdefault(difference.seq, set()).add(difference.table)
+    return tables

@@ -1,4 +1,4 @@
-"""What a repair finds, in words: what each kind of damage is, and what is done about it. Pure."""
+"""Findings: the names of each kind of damage, and the remedy for it. Pure."""
 
 from __future__ import annotations
 
@@ -6,36 +6,16 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from qdpi.repair.projections import (
-    EDGES,
-    FIGURES,
-    INDEX,
-    LOG,
-    OUTCOMES,
-    PAGES,
-    READINGS,
-    SIGNALS,
-    SNAPSHOTS,
-    VAULT,
-    VECTORS,
-    Difference,
-)
+from qdpi.repair.differences import Difference
+from qdpi.services.projections import BY_TABLE
+from qdpi.services.projections.projection import Projection, Remedy
 
-_SHOWN: Final = 60
-REWRITTEN: Final = "It is written again from its outcome."
-INDEXED: Final = "The page is indexed again."
+_LONGEST: Final = 60
 PUBLISHED: Final = "It is published again."
 
 
-class Remedy(NamedTuple):
-    """What is done about damage; `mends` is false where a person must act."""
-
-    words: str
-    mends: bool = True
-
-
 class Finding(NamedTuple):
-    """One thing that is not as it ought to be. `journey` is None for what belongs to none."""
+    """Damage in one place. `journey` is None for a place that belongs to no journey."""
 
     name: str
     journey: str | None
@@ -44,99 +24,77 @@ class Finding(NamedTuple):
     remedy: Remedy
 
 
-class Mended(NamedTuple):
-    """A finding, and whether it was mended. `cause` is the error that kept it from being mended, where one did."""
+class RepairResult(NamedTuple):
+    """A finding, and whether it was mended. `cause` is the error that prevented it, empty without one."""
 
     finding: Finding
     mended: bool
     cause: str = ""
 
 
-_NAMES: Final = {
-    OUTCOMES: "state",
-    PAGES: "page",
-    EDGES: "edges",
-    SIGNALS: "signals",
-    READINGS: "reading",
-    VECTORS: "vector",
-    INDEX: "index-row",
-    LOG: "log-row",
-    SNAPSHOTS: "snapshot",
-    FIGURES: "figures",
-    VAULT: "vault",
-}
-_REMEDIES: Final = {
-    "page": Remedy(REWRITTEN),
-    "edges": Remedy(REWRITTEN),
-    "signals": Remedy(REWRITTEN),
-    "reading": Remedy(INDEXED),
-    "vector": Remedy(INDEXED),
-    "index-row": Remedy(INDEXED),
-    "log-row": Remedy("It is written again: from its outcome, or from the bus where that still has it."),
-    "snapshot": Remedy("The newest is written again from the outcomes."),
-    "figures": Remedy("They are written again from the outcomes."),
-    "vault": Remedy("It is brought in line with the journey's log, and with what the bus still has of it."),
-    "outcome-untold": Remedy(PUBLISHED),
-    "press-unanswered": Remedy(PUBLISHED + " It is answered at its journey's end."),
-    "page-topic-idle": Remedy("It is deleted; publishing to it makes it again."),
-    "log-row-changed": Remedy("A row of the log is never written over: delete it, and repair again.", mends=False),
-    "state-changed": Remedy("An outcome is never written over: restore the store from a backup.", mends=False),
-    "snapshot-ahead": Remedy("Outcomes are gone that it knew of: restore the store from a backup.", mends=False),
-    "vector-ahead": Remedy("If no ingest is at work, one broke off: ingest the book again.", mends=False),
-    "index-row-ahead": Remedy("If no ingest is at work, one broke off: ingest the book again.", mends=False),
-}
-_VERSIONS: Final = {SNAPSHOTS: "seq", VECTORS: "revision", INDEX: "revision", PAGES: "revision"}
-
-
-def finding(name: str, journey: str | None, place: str, detail: str) -> Finding:
-    """Return a finding with its remedy: the name's own, or that of what it is about."""
-    return Finding(name, journey, place, detail, _REMEDIES.get(name) or _REMEDIES[name.rpartition("-")[0]])
-
-
 def findings_of(journey: str | None, differences: Iterable[Difference]) -> Iterator[Finding]:
-    """Give a finding for each place that differs."""
+    """Yield a finding for each row that differs."""
     for (table, key), group in groupby(differences, lambda difference: difference[:2]):
-        fields = list(group)
-        name = f"{_NAMES[table]}-{_condition(fields)}"
-        yield finding(name, journey, place_of(table, key), _detail(fields))
+        columns, projection = list(group), BY_TABLE[table]
+        condition = _condition(projection, columns)
+        remedy = projection.remedies.get(condition, projection.remedy)
+        name, place = f"{projection.noun}-{condition}", place_of(table, key)
+        yield Finding(name, journey, place, _detail(projection, columns), remedy)
+
+
+def unpublished_outcome(journey: str, seq: int) -> Finding:
+    """Return the finding of an outcome whose event or dead letter is not on the bus."""
+    detail = f"outcome {seq} is not on the bus"
+    return Finding("outcome-untold", journey, f"outcomes/{seq}", detail, Remedy(PUBLISHED))
+
+
+def unanswered_press(journey: str, press: str, *, in_log: bool) -> Finding:
+    """Return the finding of a press without an outcome that no worker will answer."""
+    where = "in the log" if in_log else "on the bus"
+    detail = f"it is {where}, has no outcome, and no worker has it left to do"
+    remedy = Remedy(f"{PUBLISHED} It is answered at its journey's end.")
+    return Finding("press-unanswered", journey, f"presses/{press}", detail, remedy)
+
+
+def idle_topic(topic: str) -> Finding:
+    """Return the finding of a page's topic whose records are all gone."""
+    remedy = Remedy("It is deleted; publishing to it makes it again.")
+    return Finding("page-topic-idle", None, topic, "it had records and holds none", remedy)
 
 
 def place_of(table: str, key: str) -> str:
-    """Return a place as a finding names it."""
+    """Return a row's place as findings name it."""
     return f"{table}/{key}"
 
 
 def places_of(differences: Iterable[Difference]) -> set[str]:
-    """Return the places that differ, as findings name them."""
+    """Return the places of the rows that differ."""
     return {place_of(difference.table, difference.key) for difference in differences}
 
 
-def _condition(fields: list[Difference]) -> str:
-    first = fields[0]
+def _condition(projection: Projection[Any], columns: list[Difference]) -> str:
+    first = columns[0]
     if not first.field:
         return "missing" if first.found is None else "stray"
-    for version in _versions(fields):
+    for version in _versions(projection, columns):
         return "behind" if version.found < version.wanted else "ahead"
     return "changed"
 
 
-def _versions(fields: list[Difference]) -> list[Difference]:
-    return [f for f in fields if f.field == _VERSIONS.get(f.table)]
+def _versions(projection: Projection[Any], columns: list[Difference]) -> list[Difference]:
+    return [column for column in columns if projection.version and column.field == projection.version]
 
 
-def _detail(fields: list[Difference]) -> str:
-    fields = _versions(fields) or fields  # a row of another version says everything otherwise
-    seq = f"outcome {fields[0].seq}: " if fields[0].seq else ""
-    if not fields[0].field:
-        return seq + ("it is not there" if fields[0].found is None else "nothing ought to be there")
-    return seq + "; ".join(f"{_named(f)} is {shown(f.found)}, due is {shown(f.wanted)}" for f in fields)
-
-
-def _named(field: Difference) -> str:
-    return f"section {field.field} (branches, debt)" if field.table == FIGURES else field.field
+def _detail(projection: Projection[Any], columns: list[Difference]) -> str:
+    columns = _versions(projection, columns) or columns  # in a row of another version every column may differ
+    seq = f"outcome {columns[0].seq}: " if columns[0].seq else ""
+    if not columns[0].field:
+        return seq + ("it is not there" if columns[0].found is None else "no row is due")
+    label = projection.column_label.format
+    return seq + "; ".join(f"{label(c.field)} is {shown(c.found)}, due is {shown(c.wanted)}" for c in columns)
 
 
 def shown(value: Any) -> str:
-    """Return a value as a line tells of it, shortened."""
+    """Return a value in a line's wording, cut to a length of 60."""
     text = "nothing" if value is None else repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,8 +1,8 @@
-"""Repair: what a crash between two writes has left is found, and mended by the code that writes it.
+"""Repair: find the damage that crashes and lost writes have left, and mend it by the code that writes the rows.
 
-A first look, journey by journey, finds what may be amiss, and sees work in flight as well. A second look at
-what the first one found is taken behind what stands in line on the bus: what differs in both, and is nobody's
-to finish, is a finding.
+A first pass scans journey by journey for candidates, and takes writes in flight for damage too. A second pass compares
+the candidates again, after it has read the consumer backlog. A difference that both passes see, and that is in no
+worker's backlog, is a finding.
 """
 
 from __future__ import annotations
@@ -11,62 +11,78 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from typing import Final, NamedTuple
 
 from qdpi.ids import request_id
-from qdpi.repair.apply import Mending, event_of_log
-from qdpi.repair.compare import Comparison, Tidings, compare, compare_canon
-from qdpi.repair.findings import Finding, Mended, finding, findings_of
-from qdpi.repair.projections import FIGURES, INDEX, LOG, SNAPSHOTS, VAULT, VECTORS, Difference
-from qdpi.repair.scan import FirstLook, Suspect, Suspects
+from qdpi.repair.apply import RepairRunner, event_of_log, is_unlogged
+from qdpi.repair.compare import Comparison, ExpectedMessages, compare, compare_canon
+from qdpi.repair.differences import Difference
+from qdpi.repair.findings import (
+    Finding,
+    RepairResult,
+    findings_of,
+    idle_topic,
+    unanswered_press,
+    unpublished_outcome,
+)
+from qdpi.repair.scan import Candidates, CandidateScan, PressCandidate
 from qdpi.services.backlog import Backlog, IdSet, read_backlog
 from qdpi.services.enricher import PressName
 from qdpi.services.janitor import idle_page_topics
+from qdpi.services.projections import BY_TABLE
+from qdpi.services.projections.journeys import OF_JOURNEY
+from qdpi.services.projections.projection import written_by
 from qdpi.system import System
+from qdpi.topology import INDEXER, PAGE_GENERATOR, RECORDER
 
-SUSPECTS_AT_ONCE: Final = 500
-"""How many journeys and presses are looked at again together: each second look reads what the bus holds."""
+CANDIDATES_AT_ONCE: Final = 500
+"""How many candidates a second pass takes together: each one reads what the bus holds."""
 
 
 class Verdict(NamedTuple):
-    """What is amiss with a journey: `comparison` has the differences that are nobody's to finish."""
+    """What is wrong with a journey: `comparison` has the differences that no worker has left to do."""
 
     journey: str
     comparison: Comparison
-    untold: tuple[Tidings, ...]
+    unpublished: tuple[ExpectedMessages, ...]
+
+    def findings(self) -> list[Finding]:
+        """Return the findings."""
+        outcomes = (unpublished_outcome(self.journey, messages.seq) for messages in self.unpublished)
+        return [*findings_of(self.journey, self.comparison.differences), *outcomes]
 
 
 class Repair:
-    """Looks at journeys, the presses on the bus, the canon and the topics; mends what it finds with `apply`."""
+    """Examines journeys, the presses on the bus, the canon and the topics; mends the damage it finds with `apply`."""
 
     def __init__(self, system: System, *, apply: bool, progress: Callable[[int], None] = lambda done: None) -> None:
         self._system, self._apply = system, apply
-        self._look = FirstLook(system, progress)
-        self._busy = 0
+        self._scan = CandidateScan(system, progress)
+        self._pending = 0
 
     @property
     def journeys(self) -> int:
-        """How many journeys were looked at so far."""
-        return self._look.journeys
+        """How many journeys were scanned so far."""
+        return self._scan.journeys
 
     @property
     def in_flight(self) -> int:
-        """How many journeys and presses were left to those whose work they are."""
-        return self._busy + self._look.in_line
+        """How many journeys and presses were left to the workers that have them in their backlog."""
+        return self._pending + self._scan.pending
 
-    async def of(self, sessions: Collection[str]) -> AsyncIterator[Mended]:
-        """Give what is amiss with these journeys."""
-        async for mended in self._journeys(each(sessions), set(sessions)):
-            yield mended
+    async def of(self, sessions: Collection[str]) -> AsyncIterator[RepairResult]:
+        """Yield the findings of some journeys."""
+        async for result in self._journeys(each(sessions), set(sessions)):
+            yield result
 
-    async def of_all(self) -> AsyncIterator[Mended]:
-        """Give what is amiss with every journey, with the canon, and with the topics."""
-        async for mended in self._journeys(self._every_journey(), None):
-            yield mended
-        for mended in await self._canon():
-            yield mended
-        async for mended in self._topics():
-            yield mended
+    async def of_all(self) -> AsyncIterator[RepairResult]:
+        """Yield the findings of every journey, of the canon, and of the topics."""
+        async for result in self._journeys(self._every_journey(), None):
+            yield result
+        for result in await self._canon():
+            yield result
+        async for result in self._topics():
+            yield result
 
     async def _every_journey(self) -> AsyncIterator[str]:
-        """Give the journeys that have outcomes, then those of which only the log knows."""
+        """Yield the journeys that have outcomes, then those that only the log has."""
         seen = IdSet()
         async for journey in self._system.store.journeys():
             seen.add(journey)
@@ -75,130 +91,127 @@ class Repair:
             if journey not in seen:
                 yield journey
 
-    async def _journeys(self, sessions: AsyncIterator[str], only: Collection[str] | None) -> AsyncIterator[Mended]:
-        suspects = Suspects()
-        async for suspect in self._look.suspects(sessions, only):
-            suspects.add(suspect)
-            if len(suspects) >= SUSPECTS_AT_ONCE:
-                for mended in await self._second_look(suspects):
-                    yield mended
-                suspects = Suspects()
-        for mended in await self._second_look(suspects) if suspects else ():
-            yield mended
+    async def _journeys(
+        self, sessions: AsyncIterator[str], only: Collection[str] | None
+    ) -> AsyncIterator[RepairResult]:
+        candidates = Candidates()
+        async for candidate in self._scan.candidates(sessions, only):
+            candidates.add(candidate)
+            if len(candidates) >= CANDIDATES_AT_ONCE:
+                for result in await self._second_pass(candidates):
+                    yield result
+                candidates = Candidates()
+        for result in await self._second_pass(candidates) if candidates else ():
+            yield result
 
-    async def _second_look(self, suspects: Suspects) -> list[Mended]:
-        due = {event for seen in suspects.journeys.values() for t in seen.tidings for event in self._look.untold(t)}
-        presses = {*suspects.presses, *_unlogged(suspects.journeys)}
-        line = await read_backlog(self._system.bus, suspects.sessions(), presses=presses, events=due)
-        verdicts = [await self._judge(*suspect, line) for suspect in suspects.journeys.items()]
-        lost = [press for press in suspects.presses.values() if await self._is_lost(press, line)]
-        mending = Mending(self._system)
+    async def _second_pass(self, candidates: Candidates) -> list[RepairResult]:
+        backlog = await self._backlog(candidates)
+        verdicts = [await self._judge(*candidate, backlog) for candidate in candidates.journeys.items()]
+        lost = [press for press in candidates.presses.values() if await self._is_lost(press, backlog)]
+        runner = RepairRunner(self._system)
         if self._apply:
-            await _mend(mending, verdicts, lost, line)
-        findings = [found for verdict in verdicts for found in _findings(verdict)]
-        return [self._mended(found, mending) for found in [*findings, *map(_lost, lost)]]
+            await _run(runner, verdicts, lost, backlog)
+        findings = [finding for verdict in verdicts for finding in verdict.findings()]
+        return [self._result(finding, runner) for finding in [*findings, *map(_lost, lost)]]
 
-    def _mended(self, found: Finding, mending: Mending) -> Mended:
-        cause = mending.left.get((found.journey, found.place))
-        return Mended(found, self._apply and found.remedy.mends and cause is None, cause or "")
+    async def _backlog(self, candidates: Candidates) -> Backlog:
+        comparisons = candidates.journeys.values()
+        due = {event for seen in comparisons for m in seen.messages for event in self._scan.unpublished(m)}
+        presses = {*candidates.presses, *_unlogged(candidates.journeys)}
+        return await read_backlog(self._system.bus, candidates.sessions(), presses=presses, events=due)
 
-    async def _compare(self, session: str) -> Comparison:
-        return await compare(self._system.store, session, self._system.embedder)
+    def _result(self, finding: Finding, runner: RepairRunner) -> RepairResult:
+        cause = runner.left.get((finding.journey, finding.place))
+        return RepairResult(finding, self._apply and finding.remedy.mends and cause is None, cause or "")
 
-    async def _judge(self, journey: str, first: Comparison, line: Backlog) -> Verdict:
-        again = await self._compare(journey)
-        seen = {difference[:3] for difference in first.differences}
-        moved = {SNAPSHOTS, FIGURES} if again.outcomes != first.outcomes else set()
-        wanting = [difference for difference in again.differences if not _is_no_row(difference, journey, line)]
-        real = tuple(
-            difference
-            for difference in wanting
-            if difference[:3] in seen and difference.table not in moved and not _in_line(difference, again, line)
-        )
-        untold = tuple(
-            tidings
-            for tidings in first.tidings
-            if tidings.request not in line.requests
-            and any(event not in line.published for event in self._look.untold(tidings))
-        )
-        is_settled = bool(again.differences) and not wanting
-        self._busy += not (real or untold or is_settled)
-        return Verdict(journey, again._replace(differences=real), untold)
+    async def _judge(self, journey: str, first: Comparison, backlog: Backlog) -> Verdict:
+        """Compare a journey a second time, and keep what both comparisons see and no worker has left to do."""
+        again = await compare(self._system.store, journey, self._system.embedder)
+        repairable = [d for d in again.differences if not _is_unrecordable(d, journey, backlog)]
+        real = tuple(d for d in _seen_twice(first, again, repairable) if not _is_pending(d, again, backlog))
+        unpublished = tuple(m for m in first.messages if self._is_unpublished(m, backlog))
+        is_settled = bool(again.differences) and not repairable
+        self._pending += not (real or unpublished or is_settled)
+        return Verdict(journey, again._replace(differences=real), unpublished)
 
-    async def _is_lost(self, suspect: Suspect, line: Backlog) -> bool:
-        journey, press = suspect.name
-        in_line = press in line.presses or request_id(press) in line.requests
-        self._busy += in_line
-        return not in_line and not await self._system.store.outcome(journey, request_id(press))
+    def _is_unpublished(self, messages: ExpectedMessages, backlog: Backlog) -> bool:
+        missing = [event for event in self._scan.unpublished(messages) if event not in backlog.published]
+        return bool(missing) and messages.request not in backlog.requests
 
-    async def _canon(self) -> list[Mended]:
-        mending, seen = Mending(self._system), await compare_canon(self._system.store, self._system.embedder)
+    async def _is_lost(self, candidate: PressCandidate, backlog: Backlog) -> bool:
+        journey, press = candidate.name
+        pending = press in backlog.presses or request_id(press) in backlog.requests
+        self._pending += pending
+        return not pending and not await self._system.store.outcome(journey, request_id(press))
+
+    async def _canon(self) -> list[RepairResult]:
+        runner, seen = RepairRunner(self._system), await compare_canon(self._system.store, self._system.embedder)
         if self._apply and not seen.equal:
-            await mending.canon(seen)
-        return [self._mended(found, mending) for found in findings_of(None, seen.differences)]
+            await runner.canon(seen)
+        return [self._result(finding, runner) for finding in findings_of(None, seen.differences)]
 
-    async def _topics(self) -> AsyncIterator[Mended]:
-        mending, idle = Mending(self._system), idle_page_topics(await self._system.bus.topics())
-        for topic in await mending.topics(idle) if self._apply else idle:
-            yield self._mended(finding("page-topic-idle", None, topic, "it holds nothing any more"), mending)
+    async def _topics(self) -> AsyncIterator[RepairResult]:
+        runner, idle = RepairRunner(self._system), idle_page_topics(await self._system.bus.topics())
+        for topic in await runner.topics(idle) if self._apply else idle:
+            yield self._result(idle_topic(topic), runner)
 
 
-async def _mend(mending: Mending, verdicts: list[Verdict], lost: list[Suspect], line: Backlog) -> None:
-    await mending.journeys({v.journey: v.comparison for v in verdicts if v.comparison.differences})
+async def _run(runner: RepairRunner, verdicts: list[Verdict], lost: list[PressCandidate], backlog: Backlog) -> None:
+    """Mend the damage of a second pass: rows first, then messages."""
+    await runner.journeys({v.journey: v.comparison for v in verdicts if v.comparison.differences})
     for verdict in verdicts:
-        for tidings in verdict.untold:
-            await mending.tidings(verdict.journey, tidings.seq, _untold(verdict.journey, tidings).place)
+        for messages in verdict.unpublished:
+            place = unpublished_outcome(verdict.journey, messages.seq).place
+            await runner.outcome(verdict.journey, messages.seq, place)
     for press in lost:
-        await mending.press(press, line, _lost(press).place)
+        await runner.press(press, backlog, _lost(press).place)
+
+
+def _lost(press: PressCandidate) -> Finding:
+    return unanswered_press(press.name.journey, press.name.press, in_log=press.entry is not None)
+
+
+def _seen_twice(first: Comparison, again: Comparison, differences: Iterable[Difference]) -> list[Difference]:
+    """Return the differences that the first comparison has too.
+
+    A journey that got another outcome in between has other rows of the tables that the generator writes for all of it.
+    """
+    seen = {difference[:3] for difference in first.differences}
+    is_same = again.outcomes == first.outcomes
+    moved = set() if is_same else {projection.table for projection in written_by(PAGE_GENERATOR, OF_JOURNEY)}
+    return [difference for difference in differences if difference[:3] in seen and difference.table not in moved]
 
 
 def _unlogged(journeys: Mapping[str, Comparison]) -> set[PressName]:
-    """Return the events, as presses, whose rows journeys' logs lack."""
+    """Return the events whose rows are missing in journeys' logs, as if each were a press."""
     return {
         PressName(journey, difference.key)
         for journey, comparison in journeys.items()
         for difference in comparison.differences
-        if difference.is_unlogged
+        if is_unlogged(difference)
     }
 
 
-def _is_no_row(difference: Difference, journey: str, line: Backlog) -> bool:
-    """Tell whether a row is missing that no recorder can write: of a press that is answered, and no event of a log."""
-    if not difference.is_unlogged:
+def _is_unrecordable(difference: Difference, journey: str, backlog: Backlog) -> bool:
+    """Return whether the missing log row is one that the recorder cannot write: of a press whose body is invalid."""
+    if not is_unlogged(difference):
         return False
-    press = line.pressed.get(PressName(journey, difference.key))
+    press = backlog.pressed.get(PressName(journey, difference.key))
     return press is not None and event_of_log(press) is None
 
 
-def _in_line(difference: Difference, comparison: Comparison, line: Backlog) -> bool:
-    """Tell whether a difference is work that somebody has still to finish."""
-    of = [tidings for tidings in comparison.tidings if tidings.seq == difference.seq] or comparison.tidings[-1:]
-    if any(tidings.request in line.requests for tidings in of):
+def _is_pending(difference: Difference, comparison: Comparison, backlog: Backlog) -> bool:
+    """Return whether a worker has a difference left to do: the generator its request, or the table's own writer."""
+    outcomes = [m for m in comparison.messages if m.seq == difference.seq] or comparison.messages[-1:]
+    if any(messages.request in backlog.requests for messages in outcomes):
         return True
-    if difference.table in {VECTORS, INDEX}:
-        return difference.key in line.updates
-    if difference.table == LOG:
-        return difference.key in line.records
-    return difference.table == VAULT and comparison.journey in line.vaults
-
-
-def _findings(verdict: Verdict) -> list[Finding]:
-    untold = (_untold(verdict.journey, tidings) for tidings in verdict.untold)
-    return [*findings_of(verdict.journey, verdict.comparison.differences), *untold]
-
-
-def _untold(journey: str, tidings: Tidings) -> Finding:
-    detail = f"outcome {tidings.seq} is not on the bus"
-    return finding("outcome-untold", journey, f"outcomes/{tidings.seq}", detail)
-
-
-def _lost(press: Suspect) -> Finding:
-    where = "the log" if press.entry else "the bus"
-    detail = f"it stands on {where}, has no outcome and nobody is to give it one"
-    return finding("press-unanswered", press.name.journey, f"presses/{press.name.press}", detail)
+    writer = BY_TABLE[difference.table].writer
+    if writer is INDEXER:
+        return difference.key in backlog.updates
+    return writer is RECORDER and (difference.key in backlog.records or difference.key in backlog.vaults)
 
 
 async def each(sessions: Iterable[str]) -> AsyncIterator[str]:
-    """Give journeys one after another."""
+    """Yield journeys."""
     for session in sessions:
         yield session

@@ -1,54 +1,50 @@
-"""Replaying a journey: what follows from its outcomes is written again, by the code that derives it."""
+"""Replay a journey: fold its outcomes anew, compare every derived table, and rewrite the rows that differ."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Final, NamedTuple
 
-from qdpi.outcome import Outcome, log_entry
-from qdpi.repair.compare import (
-    Comparison,
-    canon_pages,
-    compare,
-    compare_canon,
-    read_log,
-)
-from qdpi.repair.projections import FIGURES, INDEX, LOG, OUTCOMES, READINGS, VAULT, VECTORS
+from qdpi.outcome import Outcome
+from qdpi.repair.compare import Comparison, canon_pages, compare, compare_canon, read_log, tables_by_seq
 from qdpi.services.indexer import Indexer
-from qdpi.services.projector import project, snapshot_of
-from qdpi.services.vault import keep_change
+from qdpi.services.projections.events import OF_EVENT, events_of
+from qdpi.services.projections.journeys import FIGURES, SNAPSHOTS, VAULT, JourneySource, journey_after
+from qdpi.services.projections.pages import OF_PAGE, READINGS, PageSource, pages_of
+from qdpi.services.projections.projection import write_rows, written_by
 from qdpi.store.paging import outcomes_of
 from qdpi.store.ports import PageStore
 from qdpi.system import System
+from qdpi.topology import INDEXER, PAGE_GENERATOR
 
-_LOOKS: Final = 5
-"""How often a journey that is being written to is looked at before what was seen counts."""
+_ATTEMPTS: Final = 5
+"""How many comparisons of a journey that is being written to may differ from each other before the last one counts."""
 
 
 class Replayed(NamedTuple):
-    """A journey as it was found, and as it is after it was replayed."""
+    """A journey before and after its replay."""
 
     before: Comparison
     after: Comparison
 
 
 async def replay(system: System, session_id: str, *, check: bool = False) -> Replayed:
-    """Prove that the store shows what a journey's outcomes tell; what differs is written again, unless `check`."""
-    before = await _at_rest(system, session_id)
+    """Compare a journey with its outcomes, and rewrite what differs, unless `check`."""
+    before = await _compare_at_rest(system, session_id)
     if check or before.equal:
         return Replayed(before, before)
     await rebuild(system.store, session_id, before, Indexer(system.store, system.publisher, system.embedder))
-    return Replayed(before, await _at_rest(system, session_id))
+    return Replayed(before, await _compare_at_rest(system, session_id))
 
 
 async def replay_named(system: System, sessions: Iterable[str], *, check: bool) -> AsyncIterator[Replayed]:
-    """Replay journeys one after another."""
+    """Replay some journeys in sequence."""
     for session_id in sessions:
         yield await replay(system, session_id, check=check)
 
 
 async def replay_all(system: System, *, check: bool) -> AsyncIterator[Replayed]:
-    """Replay every journey, and the canon's pages after them."""
+    """Replay every journey, then the canon's pages."""
     async for session_id in system.store.journeys():
         yield await replay(system, session_id, check=check)
     yield await _replay_canon(system, check=check)
@@ -62,10 +58,10 @@ async def _replay_canon(system: System, *, check: bool) -> Replayed:
     return Replayed(before, await compare_canon(system.store, system.embedder))
 
 
-async def _at_rest(system: System, session_id: str) -> Comparison:
-    """Compare until two looks see the same: what differs for a moment is being written."""
+async def _compare_at_rest(system: System, session_id: str) -> Comparison:
+    """Compare until two comparisons agree: a difference that passes is a write in flight."""
     seen = await compare(system.store, session_id, system.embedder)
-    for _ in range(_LOOKS):
+    for _ in range(_ATTEMPTS):
         if seen.equal:
             return seen
         again = await compare(system.store, session_id, system.embedder)
@@ -76,46 +72,48 @@ async def _at_rest(system: System, session_id: str) -> Comparison:
 
 
 async def rebuild_canon(store: PageStore, comparison: Comparison, indexer: Indexer) -> None:
-    """Write again the rows of the canon's pages that a comparison found to differ."""
-    differing: dict[str, set[str]] = {}
+    """Rewrite the rows of the canon's pages that differ in a comparison."""
+    tables: dict[str, set[str]] = {}
     for difference in comparison.differences:
-        differing.setdefault(difference.key, set()).add(difference.table)
+        tables.setdefault(difference.key, set()).add(difference.table)
     for page in await canon_pages(store):
-        if page.page_id in differing:
-            await store.link_page(page)
-            await store.put_page(page)
-            await indexer.index(page.page_id, again=READINGS in differing[page.page_id])
+        if page.page_id in tables:
+            await _rewrite_page(PageSource(page), tables[page.page_id], store, indexer)
 
 
 async def rebuild(store: PageStore, session_id: str, comparison: Comparison, indexer: Indexer) -> None:
-    """Write again, by the code that derives, what a comparison found to differ in a journey.
+    """Rewrite the rows of a journey that differ in a comparison, by the code that first writes them.
 
-    The newest snapshot comes last, whatever was committed meanwhile.
+    The newest snapshot is written last, whatever was committed in the meantime.
     """
-    tables: dict[int, set[str]] = {}
-    for difference in comparison.differences:
-        tables.setdefault(difference.seq, set()).add(difference.table)
+    tables = tables_by_seq(comparison.differences)
+    of_journey = tables.get(0, set())
     last: Outcome | None = None
     async for chunk in outcomes_of(store, session_id):
         for outcome in chunk:
-            await _rewrite(outcome, tables, store, indexer)
+            await _rewrite_outcome(outcome, tables.get(outcome.seq, set()), store, indexer)
+            if FIGURES.table in of_journey:  # a section that the journey left and came back to has figures, too
+                await write_rows(store, [FIGURES], [journey_after(outcome)])
             last = outcome
     if last is not None:
-        await store.save_snapshot(snapshot_of(last))
-    if VAULT in tables.get(0, ()):
+        await write_rows(store, [SNAPSHOTS], [journey_after(last)])
+    if VAULT.table in of_journey:
         log = await read_log(store, session_id)
-        for change in log.changes.values():
-            await keep_change(change, store)
+        await write_rows(store, [VAULT], [JourneySource(session_id, changes=tuple(log.changes.values()))])
 
 
-async def _rewrite(outcome: Outcome, tables: Mapping[int, set[str]], store: PageStore, indexer: Indexer) -> None:
-    differing = tables.get(outcome.seq, set()) - {OUTCOMES}
-    if differing:
-        await project(outcome, store)
-    elif FIGURES in tables.get(0, ()):
-        await store.save_snapshot(snapshot_of(outcome))
-    if LOG in differing:
-        await store.append_log([log_entry(outcome.request)])
-    if outcome.page is not None and differing & {READINGS, VECTORS, INDEX}:
-        # A reading that the outcome tells was written with the page.
-        await indexer.index(outcome.page.page_id, again=outcome.reading is None and READINGS in differing)
+async def _rewrite_outcome(outcome: Outcome, tables: Collection[str], store: PageStore, indexer: Indexer) -> None:
+    """Rewrite those of some tables whose rows are derived from an outcome, its events and its page."""
+    differing = [projection for projection in OF_EVENT if projection.table in tables]
+    await write_rows(store, differing, events_of(outcome))
+    for page in pages_of([outcome]):
+        await _rewrite_page(page, tables, store, indexer)
+
+
+async def _rewrite_page(page: PageSource, tables: Collection[str], store: PageStore, indexer: Indexer) -> None:
+    """Rewrite those of some tables whose rows are derived from a page, the indexer's after the page itself."""
+    differing = [projection for projection in OF_PAGE if projection.table in tables]
+    await write_rows(store, written_by(PAGE_GENERATOR, differing), [page])
+    lacks_reading = page.reading is None and READINGS in differing
+    if lacks_reading or written_by(INDEXER, differing):
+        await indexer.index(page.key, again=lacks_reading)

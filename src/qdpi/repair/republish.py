@@ -1,4 +1,4 @@
-"""Telling a page's followers again how it stands: page events are projections, and may be emitted anew."""
+"""Republish page events: a page's status is derived from the store, and may be published again."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from qdpi.store.paging import outcomes_of
 from qdpi.system import System
 
 
-async def emit_page_events(system: System, sessions: AsyncIterator[str]) -> int:
-    """Publish the present status of every page of journeys; return of how many."""
+async def republish_page_events(system: System, sessions: AsyncIterator[str]) -> int:
+    """Publish the present status of every page of journeys; return the number of pages."""
     count = 0
     async for session in sessions:
         saved = {entry.page_id for entry in await system.store.vault(session)}
         async for chunk in outcomes_of(system.store, session):
             for outcome in chunk:
                 if outcome.page is not None:
-                    await _emit(system, outcome.page, outcome.event, outcome.page.page_id in saved)
+                    await _publish(system, outcome.page, outcome.event, outcome.page.page_id in saved)
                     count += 1
     return count
 
 
-async def _emit(system: System, page: Page, cause: Event, saved: bool) -> None:
+async def _publish(system: System, page: Page, cause: Event, saved: bool) -> None:
     indexed = page.page_id in await system.store.embeddings([page.page_id])
     change: PageChange = "indexed" if indexed else "written"
-    status = page_event(page, cause, change, cause.ts, str(page.revision), indexed=indexed, saved=saved)
-    await system.publisher.publish(status, about=page)
+    event = page_event(page, cause, change, cause.ts, str(page.revision), indexed=indexed, saved=saved)
+    await system.publisher.publish(event, about=page)

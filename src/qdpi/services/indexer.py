@@ -6,16 +6,15 @@ import asyncio
 
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
-from qdpi.canon.editions import reading_row
-from qdpi.concurrency import gather_all
 from qdpi.errors import UnknownPage
 from qdpi.events import IndexUpdate, decode
 from qdpi.language.port import LanguageModel
 from qdpi.outcome import page_event
 from qdpi.page_schema import Page
-from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
+from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.search.hybrid import Embedder
-from qdpi.services.ingest import embeddings_of, index_row
+from qdpi.services.projections.pages import INDEXED, PageSource, with_embeddings, with_readings
+from qdpi.services.projections.projection import write_rows
 from qdpi.services.workers import ServiceWorker, consume
 from qdpi.store.ports import PageStore
 from qdpi.system import System
@@ -51,21 +50,19 @@ class Indexer:
         page = await self._store.page(page_id)
         if page is None:
             raise UnknownPage(f"{page_id!r} is not in the store.")
-        await gather_all(
-            self._read(page, again=again),
-            self._embed(page),
-            self._store.index_pages([index_row(page, self._embedder.model)]),
-        )
+        needs_reading = again or not await self._has_reading(page)
+        source = await asyncio.to_thread(self._source, page, needs_reading)
+        await write_rows(self._store, INDEXED, [source])
         return page
 
-    async def _read(self, page: Page, *, again: bool) -> None:
-        # The generator has stored the reading of its page already; a later version of the extractor finds none.
-        if again or not await self._store.readings([(page.page_id, page.revision)], EXTRACTOR_VERSION):
-            reading = await asyncio.to_thread(read_text, page.text)
-            await self._store.put_readings([reading_row(page, reading)])
+    async def _has_reading(self, page: Page) -> bool:
+        # The generator keeps the reading of its own page; a later extractor finds none of its version.
+        return bool(await self._store.readings([(page.page_id, page.revision)], EXTRACTOR_VERSION))
 
-    async def _embed(self, page: Page) -> None:
-        await self._store.put_embeddings(await asyncio.to_thread(embeddings_of, [page], self._embedder))
+    def _source(self, page: Page, needs_reading: bool) -> PageSource:
+        sources = [PageSource(page)]
+        (source,) = with_embeddings(with_readings(sources) if needs_reading else sources, self._embedder)
+        return source
 
 
 def build(system: System, model: LanguageModel) -> ServiceWorker:

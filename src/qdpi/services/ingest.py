@@ -12,21 +12,20 @@ from typing import Final, TypeVar
 import structlog
 
 from qdpi.canon.book import Book
-from qdpi.canon.editions import reading_row
 from qdpi.canon.revision import canon_pages, is_same_book, revision_of, thresholds_of
 from qdpi.concurrency import gather_all, map_concurrently
 from qdpi.errors import BookRefused, Unavailable
 from qdpi.page_schema import Page, Reading
 from qdpi.retry import Backoff, retry_while_unavailable
 from qdpi.search.analysis import read_text
-from qdpi.search.hybrid import Embedder, to_bytes
+from qdpi.search.hybrid import Embedder
+from qdpi.services.projections.pages import BESIDE_PAGE, PageSource, with_embeddings
+from qdpi.services.projections.projection import writes_of
 from qdpi.store.ports import PageStore
-from qdpi.store.rows import CanonRevision, Embedding, IndexRow
-from qdpi.symbols import CHARACTER_MAP
+from qdpi.store.rows import CanonRevision
 
 _BACKOFF: Final = Backoff()
 CHUNK: Final = 100
-EXCERPT_CHARACTERS: Final = 200
 TRIES: Final = 30
 """How often a write is tried while the store is unavailable: a node that flushes an index of many vectors can be
 silent for minutes."""
@@ -113,14 +112,10 @@ class _Writes:
         """Write readings, vectors and index rows: the functions of a page's text alone."""
         for done, chunk in _chunks(pages):
             progress(done, len(pages))
-            read = [reading_row(page, readings[page.page_id]) for page in chunk]
-            embeddings = await asyncio.to_thread(embeddings_of, chunk, embedder)
-            rows = [index_row(page, embedder.model) for page in chunk]
-            await gather_all(
-                self._through(partial(self._store.put_readings, read)),
-                self._through(partial(self._store.put_embeddings, embeddings)),
-                self._through(partial(self._store.index_pages, rows)),
-            )
+            sources = [PageSource(page, readings[page.page_id]) for page in chunk]
+            sources = await asyncio.to_thread(with_embeddings, sources, embedder)
+            writes = writes_of(BESIDE_PAGE)  # `put_canon` writes the pages themselves
+            await gather_all(*(self._through(partial(write, self._store, sources)) for write in writes))
 
     async def revision(self, record: CanonRevision, pages: Sequence[Page]) -> None:
         """Write a revision's pages, then make it the current one."""
@@ -134,35 +129,6 @@ class _Writes:
 
 def _log_wait(error: Unavailable, tries: int) -> None:
     log.warning("ingest.dependency_unavailable", tries=tries, cause=error.detail)
-
-
-def embeddings_of(pages: Sequence[Page], embedder: Embedder) -> list[Embedding]:
-    """Return the vectors of pages."""
-    vectors = embedder.embed([page.text for page in pages])
-    return [
-        Embedding(
-            page_id=page.page_id,
-            revision=page.revision,
-            model=embedder.model,
-            dim=len(vector),
-            embedding=to_bytes(vector),
-        )
-        for page, vector in zip(pages, vectors, strict=True)
-    ]
-
-
-def index_row(page: Page, embeddings_ref: str) -> IndexRow:
-    """Return a page's row in the index of pages."""
-    return IndexRow(
-        character_id=CHARACTER_MAP[page.char_hex],
-        section=page.section,
-        page_id=page.page_id,
-        title=page.title,
-        excerpt=page.text[:EXCERPT_CHARACTERS],
-        embeddings_ref=f"{embeddings_ref}/{page.page_id}",
-        created_ts=page.created_at,
-        revision=page.revision,
-    )
 
 
 def _chunks(items: Sequence[T]) -> Iterator[tuple[int, Sequence[T]]]:

@@ -43,7 +43,7 @@ from qdpi.retry import Backoff, retry_while_unavailable
 from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.services.deltas import DeltaStream
 from qdpi.services.enricher import ASK_USER
-from qdpi.services.projector import derive, project, tell
+from qdpi.services.projector import derive, project, publish
 from qdpi.services.reader_pages import find_reader_pages
 from qdpi.services.stops import Stops
 from qdpi.services.workers import ServiceWorker, consume
@@ -126,7 +126,7 @@ class PageGenerator:
             # Publish the last deltas while the projections are written, and before the outcome is published.
             await deltas.end()
             await self._retry(lambda: project(outcome, self._store))
-        await self._retry(lambda: tell(outcome, self._publisher))
+        await self._retry(lambda: publish(outcome, self._publisher))
 
     def _deltas(self, request: PageRequest) -> DeltaStream:
         return DeltaStream(request, self._store, self._publisher, now=self._now, metrics=self._metrics, pace=self._pace)

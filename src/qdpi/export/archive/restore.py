@@ -16,11 +16,13 @@ from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, BookFacts, Manif
 from qdpi.export.archive.read import Archive, refused
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.search.hybrid import Embedder
-from qdpi.services.ingest import embeddings_of, index_row
+from qdpi.services.projections.pages import OF_PAGE, pages_of, with_embeddings
+from qdpi.services.projections.projection import write_rows, written_by
 from qdpi.services.projector import project
 from qdpi.services.vault import keep_change
 from qdpi.store.paging import log_of, outcomes_of
 from qdpi.store.ports import Committed, PageStore
+from qdpi.topology import INDEXER
 
 BATCH: Final = 100
 """How many lines are read, or written, at once."""
@@ -189,10 +191,9 @@ async def _derive(store: PageStore, archive: Archive, found: _Found, embedder: E
     async for batch in _in_batches(values(archive, OUTCOMES, Outcome, after=found.derived)):
         outcomes = [outcome for _, outcome in batch]
         await gather_all(*(project(outcome, store) for outcome in outcomes))
-        pages = [outcome.page for outcome in outcomes if outcome.page is not None]
+        pages = await asyncio.to_thread(with_embeddings, pages_of(outcomes), embedder)
         if pages:
-            await store.put_embeddings(await asyncio.to_thread(embeddings_of, pages, embedder))
-            await store.index_pages([index_row(page, embedder.model) for page in pages])
+            await write_rows(store, written_by(INDEXER, OF_PAGE), pages)
 
 
 def _read(iterator: Iterator[T]) -> list[T]:

@@ -1,0 +1,79 @@
+"""A projection: a derived table's row in the table of projections, and how rows are written."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
+
+from qdpi.concurrency import gather_all
+from qdpi.store.ports import PageStore
+from qdpi.topology import Component
+
+Columns = Mapping[str, Any]
+"""The compared columns of a row, as JSON."""
+PRESENT: Final[Columns] = {"there": True}
+"""The columns of a row of which only the presence is compared."""
+
+S = TypeVar("S")
+
+
+class Remedy(NamedTuple):
+    """What is done about damage, in a sentence. Where `mends` is false, a person must act."""
+
+    words: str
+    mends: bool = True
+
+
+Write: TypeAlias = Callable[[PageStore, Sequence[S]], Awaitable[None]]
+"""Writes the rows due from some sources; repeating it changes nothing. Tables written together share a write."""
+
+
+@dataclass(frozen=True, eq=False)
+class Projection(Generic[S]):
+    """A derived table. `S` is what a row is derived from: a page, an event, an outcome or a journey.
+
+    `noun` names the row in findings (`page-missing`). `writer` is the worker that first writes the table: until it has
+    done its backlog, a difference is in flight. `due` returns the row to expect and `read` the stored one, None
+    for no row; `columns` returns what is compared of a row, given the row that is due. `version` is the column, if
+    any, that makes a row older or newer than the one due. `remedies` holds the conditions that need another remedy
+    than `remedy`. `write` is None for a table that is never rewritten. `column_label` words a column's name for people.
+    """
+
+    table: str
+    noun: str
+    writer: Component
+    due: Callable[[S], Any]
+    read: Callable[[PageStore, S], Awaitable[Any]]
+    columns: Callable[[Any, Any], Columns]
+    write: Write[S] | None
+    remedy: Remedy
+    remedies: Mapping[str, Remedy] = field(default_factory=dict)
+    version: str = ""
+    column_label: str = "{}"
+
+
+async def write_rows(store: PageStore, projections: Iterable[Projection[S]], sources: Sequence[S]) -> None:
+    """Write the rows of some tables, each shared write once, all of them concurrently."""
+    await gather_all(*(write(store, sources) for write in writes_of(projections)))
+
+
+def writes_of(projections: Iterable[Projection[S]]) -> list[Write[S]]:
+    """Return the distinct writes of some tables."""
+    return list(dict.fromkeys(projection.write for projection in projections if projection.write is not None))
+
+
+def model_columns(row: Any, due: Any) -> Columns:
+    """Return every field of a row that is a pydantic model."""
+    columns: Columns = row.model_dump(mode="json")
+    return columns
+
+
+def same_columns(row: Columns, due: Columns) -> Columns:
+    """Return a row that is its columns already."""
+    return row
+
+
+def written_by(writer: Component, projections: Iterable[Projection[S]]) -> list[Projection[S]]:
+    """Return those of some tables that a worker writes first."""
+    return [projection for projection in projections if projection.writer is writer]
