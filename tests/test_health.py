@@ -12,7 +12,7 @@ from qdpi.bootstrap import build_bus, build_store, random_id, utc_now
 from qdpi.bus.kafka.diagnostics import copies as copies_of_topics
 from qdpi.bus.kafka.diagnostics import properties, session_timeout
 from qdpi.events import TOPICS
-from qdpi.health import Examinable, Health, Remark
+from qdpi.health import Diagnosable, Health, HealthCheck
 from qdpi.settings import KafkaGroups, Settings, load_settings
 from qdpi.store.cassandra.diagnostics import clocks, replicas
 
@@ -21,8 +21,8 @@ def topic(replicas: int, in_sync: int) -> Any:
     return SimpleNamespace(partitions=[SimpleNamespace(replicas=range(replicas), isr=range(in_sync))])
 
 
-def healths(remarks: Any) -> list[Health]:
-    return [remark.health for remark in remarks]
+def healths(checks: Any) -> list[Health]:
+    return [check.health for check in checks]
 
 
 def test_copies_of_topics_that_are_behind_are_named():
@@ -43,9 +43,10 @@ def test_one_copy_is_enough_on_one_broker_alone(brokers: int, wanted: int | None
 def test_a_topic_that_is_kept_otherwise_is_told_with_both_values():
     due = {"a": {"retention.ms": "1000"}, "b": {"retention.ms": "5"}}
 
-    (remark,) = properties({"a": {"retention.ms": "9", "else": "1"}, "b": {"retention.ms": "5"}}, due)
+    (check,) = properties({"a": {"retention.ms": "9", "else": "1"}, "b": {"retention.ms": "5"}}, due)
 
-    assert remark == Remark(Health.WARN, "a: retention.ms is 9, due is 1000.", "Change it with Kafka's kafka-configs.")
+    detail, step = "a: retention.ms is 9, due is 1000.", "Change it with Kafka's kafka-configs."
+    assert check == HealthCheck(Health.WARN, detail, step)
     assert healths(properties({"a": due["a"], "b": due["b"]}, due)) == [Health.OK]
 
 
@@ -78,9 +79,9 @@ def test_copies_of_a_keyspace_are_held_against_the_nodes(factor: int, nodes: int
 
 def test_clocks_that_differ_are_named():
     assert healths(clocks({"a": 0.2, "b": -0.4})) == [Health.OK]
-    (remark,) = clocks({"a": 0.2, "b": -1.5, "c": None})
-    assert remark.health is Health.WARN
-    assert "b by -1.5 s" in remark.detail
+    (check,) = clocks({"a": 0.2, "b": -1.5, "c": None})
+    assert check.health is Health.WARN
+    assert "b by -1.5 s" in check.detail
     assert list(clocks({"a": None})) == []
 
 
@@ -91,13 +92,13 @@ async def test_a_fresh_kafka_is_well(kafka_environment: dict[str, str]):
     await bus.open()
     try:
         await bus.create_topics(TOPICS.values())
-        assert isinstance(bus, Examinable)
-        told = await bus.examine()
+        assert isinstance(bus, Diagnosable)
+        told = await bus.diagnose()
     finally:
         await bus.delete_topics(TOPICS)
         await bus.close()
     assert set(healths(told)) == {Health.OK}
-    assert "12 topics are kept as they ought to be." in [remark.detail for remark in told]
+    assert "12 topics are kept as they ought to be." in [check.detail for check in told]
 
 
 @pytest.mark.cassandra
@@ -106,8 +107,8 @@ async def test_a_fresh_cassandra_is_well(cassandra_environment: dict[str, str]):
         store = build_store(space.settings)
         await store.open()
         try:
-            assert isinstance(store, Examinable)
-            told = await store.examine()
+            assert isinstance(store, Diagnosable)
+            told = await store.diagnose()
         finally:
             await store.close()
     assert set(healths(told)) == {Health.OK}

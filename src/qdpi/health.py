@@ -1,4 +1,4 @@
-"""What a part says of its own state to the person who runs it."""
+"""Health checks that an adapter runs on its own servers, for `qdpi doctor`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class Health(StrEnum):
-    """How a thing that was looked at is."""
+    """The result of a check."""
 
     OK = "ok"
     WARN = "warn"
     FAIL = "fail"
 
 
-class Remark(NamedTuple):
-    """How a thing is, and what to do where it is not well."""
+class HealthCheck(NamedTuple):
+    """One check: its result, a sentence about it, and what to do unless it is OK."""
 
     health: Health
     detail: str
@@ -23,9 +23,9 @@ class Remark(NamedTuple):
 
 
 @runtime_checkable
-class Examinable(Protocol):
-    """A part that knows more of its state than whether it answers: a bus or a store on servers of its own."""
+class Diagnosable(Protocol):
+    """A bus or a store that checks more than whether its servers answer."""
 
-    async def examine(self) -> list[Remark]:
-        """Return a remark for each thing that can be amiss. Raises `Unavailable` while its servers are away."""
+    async def diagnose(self) -> list[HealthCheck]:
+        """Return all checks, those that passed included. Raises `Unavailable` during an outage."""
         ...

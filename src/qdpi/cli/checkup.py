@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from qdpi.errors import QdpiError
-from qdpi.health import Examinable, Health
+from qdpi.health import Diagnosable, Health
 from qdpi.settings import Settings
 from qdpi.system import System
 
@@ -160,7 +160,7 @@ async def _work(system: System) -> list[Finding]:
 
 
 async def _remarks(what: str, part: object) -> list[Finding]:
-    return [Finding(what, *remark) for remark in await part.examine()] if isinstance(part, Examinable) else []
+    return [Finding(what, *check) for check in await part.diagnose()] if isinstance(part, Diagnosable) else []
 
 
 async def _answering(what: str, *calls: Callable[[], Awaitable[None]]) -> Finding:

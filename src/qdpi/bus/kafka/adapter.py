@@ -25,7 +25,7 @@ from qdpi.bus.port import Lag, Membership, Message, Partition, Record, Start, To
 from qdpi.bus.validation import check_limit, check_name, page_topic
 from qdpi.errors import BusUnavailable, InvalidSetting
 from qdpi.events import TopicSpec
-from qdpi.health import Remark
+from qdpi.health import HealthCheck
 from qdpi.settings import Settings
 
 
@@ -157,9 +157,9 @@ class KafkaBus:
         since = self._since.setdefault(group, lag.LagTimes(self._first))
         return lag.rows(unread, await since.of({place: first for place, (first, count) in unread.items() if count}))
 
-    async def examine(self) -> list[Remark]:
+    async def diagnose(self) -> list[HealthCheck]:
         """Return how the cluster is: its brokers, the copies and properties of topics, the session timeout."""
-        return await self._open().topics.examine(self._settings)
+        return await self._open().topics.diagnose(self._settings)
 
     async def create_topics(self, specs: Iterable[TopicSpec]) -> list[str]:
         """Make the topics that are not there, with KAFKA_PARTITIONS and KAFKA_REPLICATION."""

@@ -21,13 +21,13 @@ from confluent_kafka.admin import (
 
 from qdpi.bus.kafka.codec import Names, partition_of, places
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
-from qdpi.bus.kafka.diagnostics import examine
+from qdpi.bus.kafka.diagnostics import diagnose
 from qdpi.bus.kafka.errors import answer_of, error_of, unavailable
 from qdpi.bus.port import Partition, TopicState
 from qdpi.bus.validation import no_topic
 from qdpi.errors import BusUnavailable
 from qdpi.events import TOPICS, TopicSpec, is_page_topic
-from qdpi.health import Remark
+from qdpi.health import HealthCheck
 from qdpi.settings import Settings
 
 OVERHEAD: Final = 64 << 10
@@ -125,10 +125,10 @@ class TopicAdmin:
             raise unavailable(error_of(exception)) from exception
         return int(entries["max.message.bytes"].value) - OVERHEAD
 
-    async def examine(self, settings: Settings) -> list[Remark]:
+    async def diagnose(self, settings: Settings) -> list[HealthCheck]:
         """Return how the cluster is for our topics and groups."""
         due = {spec.name: _config(spec) for spec in TOPICS.values()}
-        return await examine(self._admin, self._names, settings, due, _ABSENT)
+        return await diagnose(self._admin, self._names, settings, due, _ABSENT)
 
     async def all_topics(self) -> list[Partition]:
         """Return every partition of all our topics, in order."""

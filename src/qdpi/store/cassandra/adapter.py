@@ -14,12 +14,12 @@ from functools import partial
 from itertools import chain
 from typing import Final, NamedTuple
 
-from qdpi.health import Remark
+from qdpi.health import HealthCheck
 from qdpi.retry import Backoff
 from qdpi.settings import Settings
 from qdpi.store.cassandra import index, log, outcomes, pages, vault
 from qdpi.store.cassandra.canon import Canon
-from qdpi.store.cassandra.diagnostics import examine
+from qdpi.store.cassandra.diagnostics import diagnose
 from qdpi.store.cassandra.index import Index
 from qdpi.store.cassandra.log import Log
 from qdpi.store.cassandra.outcomes import Outcomes
@@ -71,9 +71,9 @@ class CassandraPageStore(Outcomes, Pages, Log, Canon, Index, Vault):
         """Return when a quorum answers."""
         await self._connection.rows(_PING)
 
-    async def examine(self) -> list[Remark]:
+    async def diagnose(self) -> list[HealthCheck]:
         """Return the state of the cluster: its nodes, the keyspace's replicas, and the clocks."""
-        return await self._connection.inspect(partial(examine, keyspace=self._keyspace, version=VERSION))
+        return await self._connection.inspect(partial(diagnose, keyspace=self._keyspace, version=VERSION))
 
     async def settle(self) -> None:
         """Return at once: every write was acknowledged by a quorum."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from qdpi.health import Health, Remark
+from qdpi.health import Health, HealthCheck
 
 MAX_CLOCK_OFFSET: Final = 0.5
 """Seconds that clocks may differ without a warning. Projections are written at the times of our machines."""
 
 
-def examine(cluster: Any, session: Any, keyspace: str, version: int) -> list[Remark]:
+def diagnose(cluster: Any, session: Any, keyspace: str, version: int) -> list[HealthCheck]:
     """Return the checks of a connected cluster. Blocks while it queries the nodes."""
     hosts = cluster.metadata.all_hosts()
     strategy = cluster.metadata.keyspaces[keyspace].replication_strategy
@@ -21,21 +21,21 @@ def examine(cluster: Any, session: Any, keyspace: str, version: int) -> list[Rem
         nodes[host.datacenter] = nodes.get(host.datacenter, 0) + 1
     return [
         *_nodes(hosts),
-        Remark(Health.OK, f"Keyspace {keyspace} has schema version {version}, {strategy.export_for_schema()}."),
+        HealthCheck(Health.OK, f"Keyspace {keyspace} has schema version {version}, {strategy.export_for_schema()}."),
         *replicas(_factors(strategy, nodes), nodes),
         *clocks({host.address: _clock_offset(session, host) for host in hosts if host.is_up}),
     ]
 
 
-def _nodes(hosts: list[Any]) -> Iterator[Remark]:
+def _nodes(hosts: list[Any]) -> Iterator[HealthCheck]:
     releases = sorted({str(host.release_version) for host in hosts})
     down = sorted(host.address for host in hosts if host.is_up is False)
     if down:
         step = "Start them; they then receive the writes that they missed."
-        yield Remark(Health.WARN, f"{len(down)} of {len(hosts)} nodes are down: {', '.join(down)}.", step)
+        yield HealthCheck(Health.WARN, f"{len(down)} of {len(hosts)} nodes are down: {', '.join(down)}.", step)
     else:
         nodes = f"{len(hosts)} node{'s' * (len(hosts) != 1)}"
-        yield Remark(Health.OK, f"Cassandra {', '.join(releases)} has {nodes}, all reachable as far as is known.")
+        yield HealthCheck(Health.OK, f"Cassandra {', '.join(releases)} has {nodes}, all reachable as far as is known.")
 
 
 def _factors(strategy: Any, nodes: Mapping[str, int]) -> dict[str, int]:
@@ -45,19 +45,19 @@ def _factors(strategy: Any, nodes: Mapping[str, int]) -> dict[str, int]:
     return dict.fromkeys(nodes, int(getattr(strategy, "replication_factor", 1)))
 
 
-def replicas(factors: Mapping[str, int], nodes: Mapping[str, int]) -> Iterator[Remark]:
+def replicas(factors: Mapping[str, int], nodes: Mapping[str, int]) -> Iterator[HealthCheck]:
     """Yield checks of the replication factor against the nodes of each datacenter."""
     for datacenter, factor in factors.items():
         count = nodes.get(datacenter, 0)
+        detail = f"Replication factor {factor} on {count} nodes of {datacenter}"
         if count < factor // 2 + 1:
             step = "Lower the factor with ALTER KEYSPACE, or add nodes; until then nothing can be written there."
-            yield Remark(Health.FAIL, f"Replication factor {factor} on {count} nodes of {datacenter}: no quorum.", step)
+            yield HealthCheck(Health.FAIL, f"{detail}: no quorum.", step)
         elif count < factor:
-            step = "Lower the factor with ALTER KEYSPACE, or add nodes."
-            yield Remark(Health.WARN, f"Replication factor {factor} on {count} nodes of {datacenter}.", step)
+            yield HealthCheck(Health.WARN, f"{detail}.", "Lower the factor with ALTER KEYSPACE, or add nodes.")
         elif factor < 3 <= count:
             step = "ALTER KEYSPACE to 3 replicas and run `nodetool repair`: then one node may fail."
-            yield Remark(Health.WARN, f"{factor} of {count} nodes of {datacenter} hold a row: none may fail.", step)
+            yield HealthCheck(Health.WARN, f"{detail}: no node may fail.", step)
 
 
 def _clock_offset(session: Any, host: Any) -> float | None:
@@ -73,12 +73,12 @@ def _clock_offset(session: Any, host: Any) -> float | None:
     return float(min(0.0, (at - sent).total_seconds()))
 
 
-def clocks(offsets: Mapping[str, float | None]) -> Iterator[Remark]:
+def clocks(offsets: Mapping[str, float | None]) -> Iterator[HealthCheck]:
     """Yield checks of clocks, from the seconds that each node's is ahead of ours."""
     known = {address: seconds for address, seconds in offsets.items() if seconds is not None}
     off = [f"{address} by {seconds:+.1f} s" for address, seconds in known.items() if abs(seconds) > MAX_CLOCK_OFFSET]
     if off:
         step = "Synchronize all machines' clocks, by NTP or chrony: rows are ordered by them."
-        yield Remark(Health.WARN, f"Clocks differ from this machine's: {', '.join(off)}.", step)
+        yield HealthCheck(Health.WARN, f"Clocks differ from this machine's: {', '.join(off)}.", step)
     elif known:
-        yield Remark(Health.OK, f"Clocks are within {MAX_CLOCK_OFFSET:g} s of this machine's.")
+        yield HealthCheck(Health.OK, f"Clocks are within {MAX_CLOCK_OFFSET:g} s of this machine's.")
