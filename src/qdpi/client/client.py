@@ -11,7 +11,18 @@ from typing import Final, Self
 import httpx
 from pydantic import TypeAdapter
 
-from qdpi.api.requests import Accepted, SessionIssued
+from qdpi.api import API_PREFIX
+from qdpi.api.requests import (
+    Accepted,
+    AskBody,
+    BranchBody,
+    PressBody,
+    RunBody,
+    SessionBody,
+    SessionIssued,
+    StopBody,
+    VaultBody,
+)
 from qdpi.api.responses import (
     Alive,
     Alternatives,
@@ -73,7 +84,7 @@ class Client:
 
     async def session(self, *, session_id: str | None = None) -> SessionIssued:
         """Begin a session, or change a session id that is still good for a new one of the same journey."""
-        return await self._calls.post(SessionIssued, "/api/v1/session", {"session_id": session_id})
+        return await self._calls.post(SessionIssued, f"{API_PREFIX}/session", SessionBody(session_id=session_id))
 
     async def press(
         self,
@@ -86,31 +97,32 @@ class Client:
         client_request_id: str | None = None,
     ) -> Accepted:
         """Press a symbol; its page comes on the stream. With the same `client_request_id` it is the same press."""
-        body = {
-            "session_id": session_id,
-            "symbol_code": symbol_code,
-            "page_id": page_id,
-            "user_intent": user_intent,
-            "trajectory": trajectory,
-            "client_request_id": client_request_id,
-        }
-        return await self._calls.post(Accepted, "/api/v1/event/ui/symbol", body)
+        body = PressBody.model_construct(
+            session_id=session_id,
+            symbol_code=symbol_code,
+            page_id=page_id,
+            user_intent=user_intent,
+            trajectory=trajectory,
+            client_request_id=client_request_id,
+        )
+        return await self._calls.post(Accepted, f"{API_PREFIX}/event/ui/symbol", body)
 
     async def ask(
         self, session_id: str, user_intent: str, *, page_id: str | None = None, client_request_id: str | None = None
     ) -> Accepted:
         """Ask in words; the page comes on the stream."""
-        body = {
-            "session_id": session_id,
-            "user_intent": user_intent,
-            "page_id": page_id,
-            "client_request_id": client_request_id,
-        }
-        return await self._calls.post(Accepted, "/api/v1/event/ask", body)
+        body = AskBody.model_construct(
+            session_id=session_id,
+            user_intent=user_intent,
+            page_id=page_id,
+            client_request_id=client_request_id,
+        )
+        return await self._calls.post(Accepted, f"{API_PREFIX}/event/ask", body)
 
     async def stop(self, session_id: str, event_id: str) -> Accepted:
         """Stop the run of the press `event_id`."""
-        return await self._calls.post(Accepted, "/api/v1/event/stop", {"session_id": session_id, "event_id": event_id})
+        body = StopBody.model_construct(session_id=session_id, event_id=event_id)
+        return await self._calls.post(Accepted, f"{API_PREFIX}/event/stop", body)
 
     def stream(
         self,
@@ -129,7 +141,7 @@ class Client:
         def connect(last_event_id: str | None) -> AbstractAsyncContextManager[httpx.Response]:
             headers = {"last-event-id": last_event_id} if last_event_id else {}
             query = {"session_id": session_id, "after": after}
-            return self._calls.open("/api/v1/event/stream", query, headers, QUIET_SECONDS)
+            return self._calls.open(f"{API_PREFIX}/event/stream", query, headers, QUIET_SECONDS)
 
         return follow(connect, self._backoff, on_wait)
 
@@ -143,13 +155,13 @@ class Client:
         client_request_id: str | None = None,
     ) -> WrittenPage:
         """Run a symbol and wait for its page; without a session it gets a journey of its own."""
-        body = {
-            "session_id": session_id,
-            "page_id": page_id,
-            "user_intent": user_intent,
-            "client_request_id": client_request_id,
-        }
-        return await self._calls.post(WrittenPage, f"/api/v1/pipeline/run/symbol/{part(code)}", body, RUN_SECONDS)
+        body = RunBody.model_construct(
+            session_id=session_id,
+            page_id=page_id,
+            user_intent=user_intent,
+            client_request_id=client_request_id,
+        )
+        return await self._calls.post(WrittenPage, f"{API_PREFIX}/pipeline/run/symbol/{part(code)}", body, RUN_SECONDS)
 
     async def branch(
         self,
@@ -162,22 +174,22 @@ class Client:
         client_request_id: str | None = None,
     ) -> WrittenPage:
         """Wish for a fork at a locus and wait for its page."""
-        body = {
-            "session_id": session_id,
-            "symbol_code": symbol_code,
-            "page_id": page_id,
-            "user_intent": user_intent,
-            "client_request_id": client_request_id,
-        }
-        return await self._calls.post(WrittenPage, f"/api/v1/branch/{part(id)}", body, RUN_SECONDS)
+        body = BranchBody.model_construct(
+            session_id=session_id,
+            symbol_code=symbol_code,
+            page_id=page_id,
+            user_intent=user_intent,
+            client_request_id=client_request_id,
+        )
+        return await self._calls.post(WrittenPage, f"{API_PREFIX}/branch/{part(id)}", body, RUN_SECONDS)
 
     async def page(self, id: str, *, session_id: str | None = None) -> PageView:  # noqa: A002 (the path's word)
         """Return a page with its edges, signals and validation; a journey's page is given to its own session."""
-        return await self._calls.get(PageView, f"/api/v1/page/{part(id)}", {"session_id": session_id})
+        return await self._calls.get(PageView, f"{API_PREFIX}/page/{part(id)}", {"session_id": session_id})
 
     async def receipt(self, id: str, *, session_id: str | None = None) -> ReceiptView:  # noqa: A002
         """Return why a generated page is what it is."""
-        return await self._calls.get(ReceiptView, f"/api/v1/page/{part(id)}/receipt", {"session_id": session_id})
+        return await self._calls.get(ReceiptView, f"{API_PREFIX}/page/{part(id)}/receipt", {"session_id": session_id})
 
     async def alternatives(
         self,
@@ -189,18 +201,18 @@ class Client:
     ) -> Alternatives:
         """Return the pages of a journey that were written at the same locus, each with its receipt."""
         query = {"session_id": session_id, "after": after, "limit": limit}
-        return await self._calls.get(Alternatives, f"/api/v1/page/{part(id)}/alternatives", query)
+        return await self._calls.get(Alternatives, f"{API_PREFIX}/page/{part(id)}/alternatives", query)
 
     async def revisions(self, id: str, *, session_id: str | None = None) -> Revisions:  # noqa: A002
         """Return every revision of a page, the oldest first."""
-        return await self._calls.get(Revisions, f"/api/v1/page/{part(id)}/revisions", {"session_id": session_id})
+        return await self._calls.get(Revisions, f"{API_PREFIX}/page/{part(id)}/revisions", {"session_id": session_id})
 
     async def vault(
         self, session_id: str, *, at: int | str | None = None, after: str | None = None, limit: int = 200
     ) -> VaultView:
         """Return what is in a vault, now or at a seq or a time; `after` is the `next` of the entries before."""
         query = {"at": at, "after": after, "limit": limit}
-        return await self._calls.get(VaultView, f"/api/v1/vault/{part(session_id)}", query)
+        return await self._calls.get(VaultView, f"{API_PREFIX}/vault/{part(session_id)}", query)
 
     async def save(
         self,
@@ -212,12 +224,12 @@ class Client:
         client_request_id: str | None = None,
     ) -> VaultUpdate:
         """Save a page in the vault, or change its label and notes: what is None stays as it is."""
-        body = {"page_id": page_id, "label": label, "notes": notes, "client_request_id": client_request_id}
-        return await self._calls.post(VaultUpdate, f"/api/v1/vault/{part(session_id)}", body)
+        body = VaultBody.model_construct(page_id=page_id, label=label, notes=notes, client_request_id=client_request_id)
+        return await self._calls.post(VaultUpdate, f"{API_PREFIX}/vault/{part(session_id)}", body)
 
     async def unsave(self, session_id: str, page_id: str, *, client_request_id: str | None = None) -> VaultUpdate:
         """Take a page out of the vault."""
-        path = f"/api/v1/vault/{part(session_id)}/{part(page_id)}"
+        path = f"{API_PREFIX}/vault/{part(session_id)}/{part(page_id)}"
         query = {"client_request_id": client_request_id} if client_request_id else {}
         return read(await self._calls.answer("DELETE", path, params=query), VaultUpdate.model_validate_json)
 
@@ -248,26 +260,26 @@ class Client:
             "limit": limit,
             "cursor": cursor,
         }
-        return await self._calls.get(SearchAnswer, "/api/v1/search", query)
+        return await self._calls.get(SearchAnswer, f"{API_PREFIX}/search", query)
 
     async def section(self, id: int) -> SectionFacts:  # noqa: A002 (the path's word)
         """Return a section, 1..16, with its open branches and return debt summed over all journeys."""
-        return await self._calls.get(SectionFacts, f"/api/v1/pipeline/stats/section/{part(id)}")
+        return await self._calls.get(SectionFacts, f"{API_PREFIX}/pipeline/stats/section/{part(id)}")
 
     async def symbols(self) -> tuple[SymbolEntry, ...]:
         """Return all 256 symbols."""
         entries: TypeAdapter[tuple[SymbolEntry, ...]] = TypeAdapter(tuple[SymbolEntry, ...])
-        response = await self._calls.answer("GET", "/api/v1/symbols")
+        response = await self._calls.answer("GET", f"{API_PREFIX}/symbols")
         return read(response, entries.validate_json)
 
     async def glyph(self, code: int | str) -> str:
         """Return a symbol's glyph as SVG."""
-        return (await self._calls.answer("GET", f"/api/v1/symbols/{part(code)}/glyph.svg")).text
+        return (await self._calls.answer("GET", f"{API_PREFIX}/symbols/{part(code)}/glyph.svg")).text
 
     async def canon(self) -> CanonShape:
         """Return the book as it is now. A revision that was read already is not sent again."""
         headers = {"if-none-match": self._canon[0]} if self._canon else {}
-        response = await self._calls.answer("GET", "/api/v1/canon", headers=headers)
+        response = await self._calls.answer("GET", f"{API_PREFIX}/canon", headers=headers)
         if response.status_code != HTTPStatus.NOT_MODIFIED or self._canon is None:
             shape = read(response, CanonShape.model_validate_json)
             self._canon = (response.headers.get("etag", ""), shape)
@@ -278,17 +290,17 @@ class Client:
     ) -> JourneyView:
         """Return a journey's state and its events after a seq, now or as it stood at a seq or a time."""
         params = {"after": after, "limit": limit, "at": at}
-        return await self._calls.get(JourneyView, f"/api/v1/journey/{part(session_id)}", params)
+        return await self._calls.get(JourneyView, f"{API_PREFIX}/journey/{part(session_id)}", params)
 
     async def preview(self, session_id: str, *, page_id: str | None = None, at: int | str | None = None) -> Preview:
         """Return what each symbol would do at a locus: by default where the reader is, or was at a moment."""
         query = {"page_id": page_id, "at": at}
-        return await self._calls.get(Preview, f"/api/v1/journey/{part(session_id)}/preview", query)
+        return await self._calls.get(Preview, f"{API_PREFIX}/journey/{part(session_id)}/preview", query)
 
     @asynccontextmanager
     async def export(self, session_id: str, *, format: str = "log") -> AsyncIterator[Exported]:  # noqa: A002
         """Open a journey as a file: its `log`, which alone is lossless, or `markdown`, `twee`, `epub` to read."""
-        path = f"/api/v1/export/{part(session_id)}"
+        path = f"{API_PREFIX}/export/{part(session_id)}"
         async with self._calls.open(path, {"format": format}, {}, RUN_SECONDS) as response:
             yield exported(response)
 

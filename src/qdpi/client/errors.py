@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Final
 
 import httpx
 from pydantic import ValidationError
 
-from qdpi.api.responses import Problem
+from qdpi.api.responses import PROBLEM_MEDIA_TYPE, Problem
 from qdpi.errors import QdpiError, Unavailable
-
-MEDIA_TYPE: Final = "application/problem+json"
 
 
 class Refused(QdpiError):
@@ -51,7 +48,7 @@ class UnreadableAnswer(QdpiError):
 
 def refused(response: httpx.Response) -> Refused | UnreadableAnswer:
     """Return what a response that is no success is raised as."""
-    if response.headers.get("content-type", "").startswith(MEDIA_TYPE):
+    if response.headers.get("content-type", "").startswith(PROBLEM_MEDIA_TYPE):
         try:
             problem = Problem.model_validate_json(response.content)
         except ValidationError:

@@ -13,6 +13,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from qdpi import __version__
+from qdpi.api.requests import Body
 from qdpi.client.errors import UnreadableAnswer, refused, unreachable
 
 T = TypeVar("T")
@@ -46,11 +47,10 @@ class Calls:
         """Return what is at a path."""
         return read(await self.answer("GET", path, params=given(params or {})), model.model_validate_json)
 
-    async def post(
-        self, model: type[ModelT], path: str, body: Mapping[str, Any], timeout: float = ANSWER_SECONDS
-    ) -> ModelT:
-        """Return the answer to a body; what is None in it is not sent."""
-        return read(await self.answer("POST", path, json=given(body), timeout=timeout), model.model_validate_json)
+    async def post(self, model: type[ModelT], path: str, body: Body, timeout: float = ANSWER_SECONDS) -> ModelT:
+        """Return the answer to a body. Fields that are None are not sent; the gateway validates the others."""
+        fields = body.model_dump(mode="json", exclude_none=True, warnings=False)
+        return read(await self.answer("POST", path, json=fields, timeout=timeout), model.model_validate_json)
 
     async def answer(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Return an answer as it came. Raises `Refused`, `GatewayUnreachable` or `UnreadableAnswer`."""

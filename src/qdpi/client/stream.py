@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 from pydantic_core import from_json
 
-from qdpi.api.responses import Following, RunStatus
+from qdpi.api.responses import STATUS_FRAME, Following, RunStatus, frame_name
 from qdpi.client.errors import GatewayUnreachable, Refused, UnreadableAnswer
 from qdpi.client.sse import ServerEvent, server_events
 from qdpi.errors import QdpiError
@@ -26,7 +26,7 @@ Connect = Callable[[str | None], AbstractAsyncContextManager[httpx.Response]]
 """Opens the stream after a Last-Event-ID, None at first. Raises what the gateway refuses it with."""
 
 _MODELS: Final[dict[str, type[PageDelta | PageDone | PageFailed]]] = {
-    model.topic.removeprefix("gibsey."): model for model in (PageDelta, PageDone, PageFailed)
+    frame_name(model): model for model in (PageDelta, PageDone, PageFailed)
 }
 _REMEMBERED_RUNS: Final = 64
 
@@ -67,7 +67,7 @@ class Once:
 def frame_of(event: ServerEvent) -> Frame | None:
     """Read an event of the stream, None for a kind that is not known here. Raises `UnreadableAnswer`."""
     try:
-        if event.event == "status":
+        if event.event == STATUS_FRAME:
             return _status(event.data)
         model = _MODELS.get(event.event)
         return model.model_validate_json(event.data) if model else None

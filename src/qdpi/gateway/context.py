@@ -18,8 +18,6 @@ from qdpi.gateway.sessions import Sessions
 from qdpi.gateway.streams.hub import Hub
 from qdpi.system import System
 
-VERSION: Final = "/api/v1"
-"""The prefix of every path that clients build on."""
 EXCHANGE: Final = "qdpi.exchange"
 """Where an exchange stands in its ASGI scope."""
 

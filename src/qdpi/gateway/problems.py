@@ -11,12 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from qdpi.api.requests import abbreviate
-from qdpi.api.responses import Problem
+from qdpi.api.responses import PROBLEM_MEDIA_TYPE, Problem
 from qdpi.errors import InvalidInput, NotJson, QdpiError, TooMany, Unavailable
 from qdpi.events import Fault
 from qdpi.gateway.context import exchange_of, gateway_of
 
-MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_SECONDS: Final = 1
 _SHOWN_FAULTS: Final = 5
 _NEXT_STEPS: Final = {
@@ -80,7 +79,7 @@ def problem_response(refusal: Refusal, http_request_id: str | None = None) -> Re
     """Return a refusal as a response; `instance` names the request that it answers."""
     told = with_instance(refusal, http_request_id)
     return Response(
-        told.model_dump_json(exclude_none=True), told.status, headers=refusal.headers, media_type=MEDIA_TYPE
+        told.model_dump_json(exclude_none=True), told.status, headers=refusal.headers, media_type=PROBLEM_MEDIA_TYPE
     )
 
 
@@ -166,6 +165,6 @@ _EXAMPLES: Final[dict[int, str]] = {
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the problem responses of a route for OpenAPI."""
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    content = {PROBLEM_MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     told: dict[int | str, dict[str, Any]] = {"default": {"description": "Any other refusal.", "content": content}}
     return told | {status: {"description": _EXAMPLES[status], "content": content} for status in statuses}

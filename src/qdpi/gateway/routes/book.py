@@ -7,11 +7,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Path, Response
 from starlette.responses import JSONResponse
 
+from qdpi.api import API_PREFIX
 from qdpi.api.requests import SYMBOL_FORMS
 from qdpi.api.responses import CanonPageEntry, CanonShape, SectionEntry, SectionFacts, SymbolEntry
 from qdpi.canon.edition import Edition
 from qdpi.errors import NoBook, UnknownSection
-from qdpi.gateway.context import VERSION, GatewayDep
+from qdpi.gateway.context import GatewayDep
 from qdpi.gateway.problems import problem_responses
 from qdpi.glyphs import glyph_svg
 from qdpi.symbols import (
@@ -25,7 +26,7 @@ from qdpi.symbols import (
 
 SVG_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
-router = APIRouter(prefix=VERSION)
+router = APIRouter(prefix=API_PREFIX)
 
 
 @router.get("/symbols", tags=["symbols"], summary="All 256 symbols", responses=problem_responses(503))
@@ -60,7 +61,7 @@ def symbol_entry(code: int, color: str | None) -> SymbolEntry:
         open=profile.open,
         choice=profile.choice,
         color=color,
-        glyph=f"/api/v1/symbols/{code}/glyph.svg",
+        glyph=f"{API_PREFIX}/symbols/{code}/glyph.svg",
     )
 
 

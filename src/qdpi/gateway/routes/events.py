@@ -6,12 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header
 
+from qdpi.api import API_PREFIX
 from qdpi.api.requests import Accepted, AskBody, PressBody, StopBody
 from qdpi.gateway import presses
-from qdpi.gateway.context import VERSION, ExchangeDep, GatewayDep, journey_of
+from qdpi.gateway.context import ExchangeDep, GatewayDep, journey_of
 from qdpi.gateway.problems import problem_responses
 
-router = APIRouter(prefix=f"{VERSION}/event", tags=["events"])
+router = APIRouter(prefix=f"{API_PREFIX}/event", tags=["events"])
 Traceparent = Annotated[str | None, Header(include_in_schema=False)]
 _PROBLEMS = problem_responses(400, 401, 404, 413, 422, 429, 503)
 

@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
+from qdpi.api import API_PREFIX
 from qdpi.export.formats import FORMATS, file_name, format_named
-from qdpi.gateway.context import VERSION, ExchangeDep, GatewayDep, journey_of
+from qdpi.gateway.context import ExchangeDep, GatewayDep, journey_of
 from qdpi.gateway.problems import problem_responses
 
-router = APIRouter(prefix=VERSION, tags=["journeys"])
+router = APIRouter(prefix=API_PREFIX, tags=["journeys"])
 
 
 @router.get(

@@ -10,11 +10,11 @@ from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse
 
-from qdpi.api.responses import Alive, ComponentHealth, Problem, Ready
+from qdpi.api.responses import PROBLEM_MEDIA_TYPE, Alive, ComponentHealth, Problem, Ready
 from qdpi.asyncapi import document_json
 from qdpi.errors import NoBook, StoreUnavailable
 from qdpi.gateway.context import Gateway, GatewayDep
-from qdpi.gateway.problems import MEDIA_TYPE, problem
+from qdpi.gateway.problems import problem
 
 router = APIRouter(tags=["operations"])
 
@@ -32,7 +32,7 @@ async def alive() -> Alive:
     responses={
         503: {
             "description": "The store or the bus is away; `parts` says which and since when.",
-            "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+            "content": {PROBLEM_MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
         }
     },
 )
@@ -46,7 +46,7 @@ async def ready(gateway: GatewayDep) -> Response:
         return JSONResponse({"ready": True, "parts": shown})
     detail = " ".join(f"The {name} is away since {part.since}: {part.detail}" for name, part in away.items())
     told = problem("not_ready", 503, detail, "It is waited for; nothing is lost.", ready=False, parts=shown)
-    return Response(told.model_dump_json(exclude_none=True), 503, media_type=MEDIA_TYPE)
+    return Response(told.model_dump_json(exclude_none=True), 503, media_type=PROBLEM_MEDIA_TYPE)
 
 
 def _model(gateway: Gateway) -> ComponentHealth:

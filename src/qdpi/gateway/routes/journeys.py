@@ -8,13 +8,14 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 
+from qdpi.api import API_PREFIX
 from qdpi.api.requests import SessionBody, SessionIssued
 from qdpi.api.responses import BranchView, JourneyView, Preview, RingPlace, SavedPage, SymbolPreview
 from qdpi.canon.edition import Edition
 from qdpi.canon.editions import find_locus
 from qdpi.concurrency import map_concurrently
 from qdpi.gateway.as_of import AsOfQuery, resolve_as_of, vault_at, vault_digest
-from qdpi.gateway.context import VERSION, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
+from qdpi.gateway.context import ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
 from qdpi.gateway.problems import problem_responses
 from qdpi.gateway.provenance import provenance_of
 from qdpi.gateway.streams.sse import parse_seq
@@ -32,7 +33,7 @@ MOST_EVENTS: Final = 1_000
 MOST_SAVED: Final = 1_000
 """How many entries of the vault a journey shows."""
 
-router = APIRouter(prefix=VERSION, tags=["journeys"])
+router = APIRouter(prefix=API_PREFIX, tags=["journeys"])
 
 
 @router.post("/session", summary="Begin a session", responses=problem_responses(400, 401, 422, 429))

@@ -7,11 +7,12 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 
+from qdpi.api import API_PREFIX
 from qdpi.api.responses import Alternative, Alternatives, PageView, ReceiptView, Revision, Revisions, Tokens
 from qdpi.canon.editions import find_locus, find_page
 from qdpi.concurrency import map_concurrently
 from qdpi.errors import InvalidInput, Unauthorized, UnknownPage
-from qdpi.gateway.context import VERSION, Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
+from qdpi.gateway.context import Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
 from qdpi.gateway.problems import problem_responses
 from qdpi.gateway.provenance import provenance_of
 from qdpi.gateway.streams.sse import parse_seq
@@ -49,7 +50,7 @@ OfSession = Annotated[
     ),
 ]
 
-router = APIRouter(prefix=f"{VERSION}/page", tags=["pages"])
+router = APIRouter(prefix=f"{API_PREFIX}/page", tags=["pages"])
 
 
 @router.get(

@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 
+from qdpi.api import API_PREFIX
 from qdpi.api.requests import BranchBody, PressBody, RunBody
 from qdpi.canon.editions import find_locus
 from qdpi.errors import InvalidInput, OutcomePending
 from qdpi.events import PageFailed, Press, reader_fields
 from qdpi.gateway import presses
-from qdpi.gateway.context import VERSION, Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
+from qdpi.gateway.context import Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
 from qdpi.gateway.problems import problem_responses, refusal_of, refusal_of_fault
 from qdpi.gateway.routes.events import Traceparent
 from qdpi.gateway.streams.subscription import Signal, Subscription
@@ -24,7 +25,7 @@ from qdpi.symbols import Trajectory, decode_symbol, encode_symbol, parse_symbol
 RECEIVE_PARALLEL: Final = 0xD
 """The behaviour of a branch whose symbol is not given: it forks by itself, and its licence has T2."""
 
-router = APIRouter(prefix=VERSION, tags=["runs"])
+router = APIRouter(prefix=API_PREFIX, tags=["runs"])
 _RESPONSES: Final = {
     200: {
         "description": "The page, flat, with its edges, signals and validation, its policy and its receipt.",

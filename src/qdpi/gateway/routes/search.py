@@ -7,9 +7,10 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from fastapi import APIRouter, Query
 
+from qdpi.api import API_PREFIX
 from qdpi.api.responses import Destination, SearchAnswer, SearchHit
 from qdpi.errors import InvalidInput
-from qdpi.gateway.context import VERSION, ExchangeDep, Gateway, GatewayDep, journey_of
+from qdpi.gateway.context import ExchangeDep, Gateway, GatewayDep, journey_of
 from qdpi.gateway.problems import problem_responses
 from qdpi.search import query as asking
 from qdpi.search.find import Hit, Library, decode_cursor, encode_cursor, find
@@ -22,7 +23,7 @@ from qdpi.symbols import CHARACTER_MAP
 MOST_HITS: Final = 100
 _OWN: Final = frozenset({Scope.JOURNEY, Scope.VAULT})
 
-router = APIRouter(prefix=VERSION, tags=["search"])
+router = APIRouter(prefix=API_PREFIX, tags=["search"])
 
 
 class _Searched(NamedTuple):

@@ -15,6 +15,7 @@ from typing import Annotated, Final
 import structlog
 from fastapi import APIRouter, Query
 
+from qdpi.api import API_PREFIX
 from qdpi.api.requests import GivenId, VaultBody
 from qdpi.api.responses import SavedPageView, VaultUpdate, VaultView
 from qdpi.canon.edition import Edition
@@ -23,7 +24,7 @@ from qdpi.errors import InvalidInput, StoreUnavailable
 from qdpi.events import VaultChange
 from qdpi.gateway import presses
 from qdpi.gateway.as_of import AsOfQuery, resolve_as_of, vault_at, vault_digest
-from qdpi.gateway.context import VERSION, Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
+from qdpi.gateway.context import Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
 from qdpi.gateway.problems import problem_responses
 from qdpi.gateway.routes.events import Traceparent
 from qdpi.ids import microseconds
@@ -35,7 +36,7 @@ MOST_ENTRIES: Final = 1_000
 _CURSOR: Final = re.compile(r"(-?\d{1,20})\.([0-9A-Za-z-]{1,128})")
 _AGAIN: Final = "Send the same request again: of several changes of a page's entry the newest stands."
 
-router = APIRouter(prefix=f"{VERSION}/vault", tags=["vault"])
+router = APIRouter(prefix=f"{API_PREFIX}/vault", tags=["vault"])
 log = structlog.get_logger("qdpi.gateway")
 
 

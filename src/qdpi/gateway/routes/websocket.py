@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
+from qdpi.api import API_PREFIX
 from qdpi.errors import ForbiddenOrigin, QdpiError
-from qdpi.gateway.context import VERSION, Exchange, Gateway, exchange_of, gateway_of
+from qdpi.gateway.context import Exchange, Gateway, exchange_of, gateway_of
 from qdpi.gateway.problems import problem_response, refusal_of
 from qdpi.gateway.streams.follower import Follower, FollowerLeft
 from qdpi.gateway.streams.sse import SEND_SECONDS, asked
@@ -25,7 +26,7 @@ from qdpi.gateway.streams.websocket_messages import answer
 GOING_AWAY: Final = 1001
 TRY_AGAIN_LATER: Final = 1013
 
-router = APIRouter(prefix=f"{VERSION}/event")
+router = APIRouter(prefix=f"{API_PREFIX}/event")
 
 
 @router.websocket("/ws")

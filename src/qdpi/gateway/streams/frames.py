@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from qdpi.api.responses import Following, RunStatus
+from qdpi.api.responses import STATUS_FRAME, Following, RunStatus, frame_name
 from qdpi.events import PageDelta, PageDone, PageFailed
 
-STATUS: Final = "status"
 PING: Final = b": ping\n\n"
 RETRY: Final = b"retry: 1000\n"
 """How long a browser waits before it comes back, in milliseconds."""
@@ -46,7 +45,7 @@ class Frame:
 def outcome_frame(event: PageDone | PageFailed) -> Frame:
     """Return an outcome as a frame, with its seq for an id."""
     return Frame(
-        event=event.topic.removeprefix("gibsey."),
+        event=frame_name(event),
         data=event.model_dump_json(),
         id=event.seq,
         seq=event.seq,
@@ -61,7 +60,7 @@ def delta_frame(delta: PageDelta) -> Frame:
     if not delta.text:
         return status_frame(RunStatus(phase=delta.phase.value, attempt=delta.attempt, press_id=press, request_id=run))
     data = delta.model_dump_json()
-    return Frame(event="generate.page.delta", data=data, request_id=run, press_id=press)
+    return Frame(event=frame_name(delta), data=data, request_id=run, press_id=press)
 
 
 def queued_frame(press_id: str, request_id: str) -> Frame:
@@ -71,13 +70,13 @@ def queued_frame(press_id: str, request_id: str) -> Frame:
 
 def greeting_frame(seq: int, head: int) -> Frame:
     """Return a stream's first frame: it goes on after `seq`, and the journey is at `head`."""
-    return Frame(event=STATUS, data=Following(seq=head, after=seq).model_dump_json(), id=seq)
+    return Frame(event=STATUS_FRAME, data=Following(seq=head, after=seq).model_dump_json(), id=seq)
 
 
 def status_frame(status: RunStatus) -> Frame:
     """Return a run's status, which has no id."""
     data = status.model_dump_json(exclude_none=True)
-    return Frame(event=STATUS, data=data, request_id=status.request_id, press_id=status.press_id)
+    return Frame(event=STATUS_FRAME, data=data, request_id=status.request_id, press_id=status.press_id)
 
 
 def reply_frame(event: str, facts: dict[str, Any]) -> Frame:

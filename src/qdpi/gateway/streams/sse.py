@@ -17,14 +17,15 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from qdpi.api import API_PREFIX
 from qdpi.errors import InvalidInput, QdpiError
-from qdpi.gateway.context import EXCHANGE, VERSION, Exchange, Gateway, journey_of
+from qdpi.gateway.context import EXCHANGE, Exchange, Gateway, journey_of
 from qdpi.gateway.problems import Refusal, problem_response, problem_responses, refusal_for
 from qdpi.gateway.streams.follower import Follower, FollowerLeft
 from qdpi.gateway.streams.frames import PING, RETRY
 from qdpi.gateway.streams.subscription import Subscription
 
-PATH: Final = f"{VERSION}/event/stream"
+PATH: Final = f"{API_PREFIX}/event/stream"
 SEND_SECONDS: Final = 20.0
 """How long a client may take to accept a piece before it is cut; it resumes by its Last-Event-ID."""
 _LARGEST_SEQ: Final = 2**53
