@@ -128,7 +128,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 async def test_a_directory_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreUnavailable, match=r"cannot be made: Not a directory\..*QDPI_DATA_DIR"):
+    with pytest.raises(StoreUnavailable, match=r"cannot be created: Not a directory\..*QDPI_DATA_DIR"):
         await database(tmp_path / "file" / "data" / "qdpi.db").open()
 
 

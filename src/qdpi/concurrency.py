@@ -1,4 +1,4 @@
-"""Help for an event loop: awaiting several things with one error, many a few at a time, and a value for each loop."""
+"""Concurrent awaits that end before the first error is raised, and values per event loop."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from weakref import WeakKeyDictionary
 T = TypeVar("T")
 R = TypeVar("R")
 WIDTH: Final = 64
-"""How many calls one sweep has under way."""
+"""Concurrent calls of one `map_concurrently`."""
 
 
-async def gather_all(*works: Awaitable[object]) -> None:
-    """Await all works to their end, then raise the first error among them, if there is one."""
-    for result in await asyncio.gather(*works, return_exceptions=True):
+async def gather_all(*awaitables: Awaitable[object]) -> None:
+    """Await all to their end, then raise the first error among them."""
+    for result in await asyncio.gather(*awaitables, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
 
 
 async def map_concurrently(call: Callable[[T], Awaitable[R]], items: Collection[T], width: int = WIDTH) -> list[R]:
-    """Call for every item, `width` at a time, and return what came in the order of the items.
+    """Call for every item, `width` concurrently, and return the results in the order of the items.
 
-    The first error is raised when those under way have ended; no further item is begun after it.
+    After an error no further call begins; the first error is raised when the running calls have ended.
     """
-    waiting = enumerate(items)
+    pending = enumerate(items)
     results: dict[int, R] = {}
     errors: list[Exception] = []
 
     async def work() -> None:
-        for place, item in waiting:
+        for place, item in pending:
             if errors:
                 return
             try:
@@ -46,19 +46,19 @@ async def map_concurrently(call: Callable[[T], Awaitable[R]], items: Collection[
 
 
 class PerLoop(Generic[T]):
-    """A value per event loop, made when a loop first asks and forgotten with the loop."""
+    """A value per event loop, created on first use and dropped with the loop."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
 
     def get(self) -> T:
-        """The running loop's value."""
+        """Return the running loop's value."""
         loop = asyncio.get_running_loop()
         if loop not in self._made:
             self._made[loop] = self._make()
         return self._made[loop]
 
     def pop(self) -> T | None:
-        """Take the running loop's value away, if there is one."""
+        """Remove and return the running loop's value, None without one."""
         return self._made.pop(asyncio.get_running_loop(), None)

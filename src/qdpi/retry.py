@@ -17,8 +17,8 @@ T = TypeVar("T")
 class Backoff:
     """Delays in seconds: `first`, growing by `factor`, never above `most`.
 
-    `chance` gives numbers in 0..1; a delay is drawn from its upper half, so that many who wait do not
-    come back at once ("equal jitter", Brooker, AWS Architecture Blog, 2015).
+    `chance` returns numbers in 0..1; a delay is drawn from its upper half, so that many clients do not retry at
+    once ("equal jitter", Brooker, AWS Architecture Blog, 2015).
     """
 
     first: float = 0.05
@@ -43,9 +43,10 @@ async def retry_while_unavailable(
     on_wait: Callable[[Unavailable, int], None] = lambda error, tries: None,
     most: int | None = None,
 ) -> T:
-    """Await an attempt, again and again while what it needs is `Unavailable`; `on_wait` hears of each wait.
+    """Retry while `attempt` raises `Unavailable`, with backoff.
 
-    Of `most` attempts the last one's error is raised; without it they go on for ever.
+    `on_wait` is called with the error and the number of failed attempts before each wait. After `most` attempts the
+    last error is raised; without `most` the retries never end.
     """
     tries = 0
     while True:

@@ -1,8 +1,8 @@
-"""A SQLite file used from one event loop: one writing thread with group commit, a few reading threads.
+"""A SQLite file used from one event loop: one writer thread with group commit, a few reader threads.
 
-Durable means that the commit was fsynced. Works that wait together are committed together, so concurrent
-durable writes share one fsync; a lazy write never waits for the disk, and the next durable one makes it
-durable too (WAL, https://www.sqlite.org/wal.html). Any number of processes may open the same file.
+A durable write returns after its commit was fsynced. Queued jobs are committed together, so concurrent durable writes
+share one fsync; a lazy write does not wait for the disk, and the next durable one makes it durable too (WAL,
+https://www.sqlite.org/wal.html). Any number of processes may open the same file.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ Work = Callable[[sqlite3.Connection], T]
 
 READERS: Final = 2
 MAX_BATCH: Final = 1_000
-"""How many works one transaction takes, so that none waits long behind many."""
-CHECKPOINT_PATIENCE: Final = 0.25
-"""Seconds the writer waits for readers, so that the WAL can begin again."""
+"""Jobs in one transaction, so that none waits long behind many."""
+CHECKPOINT_TIMEOUT: Final = 0.25
+"""Seconds that the writer waits for readers before it gives up truncating the WAL."""
 
 _NEXT_STEPS: Final = {
-    sqlite3.SQLITE_FULL: "Free some space on its disk; nothing was half-written, and writing goes on by itself.",
-    sqlite3.SQLITE_BUSY: "Another process holds it: end that one if it hangs; writing goes on by itself.",
-    sqlite3.SQLITE_LOCKED: "Another process holds it: end that one if it hangs; writing goes on by itself.",
+    sqlite3.SQLITE_FULL: "Free some space on its disk; nothing was half-written, and writes continue by themselves.",
+    sqlite3.SQLITE_BUSY: "Another process holds its lock: end that one if it hangs; writes continue by themselves.",
+    sqlite3.SQLITE_LOCKED: "Another process holds its lock: end that one if it hangs; writes continue by themselves.",
     sqlite3.SQLITE_READONLY: "Make the file and its directory writable for this user.",
     sqlite3.SQLITE_PERM: "Make the file and its directory writable for this user.",
-    sqlite3.SQLITE_CANTOPEN: "Check that its directory is there and writable.",
-    sqlite3.SQLITE_IOERR: "Check the disk it is on; it is tried again by itself.",
-    sqlite3.SQLITE_NOMEM: "Free some memory; it is tried again by itself.",
-    sqlite3.SQLITE_CORRUPT: "Restore the file from a copy, or move it away to begin anew.",
+    sqlite3.SQLITE_CANTOPEN: "Check that its directory exists and is writable.",
+    sqlite3.SQLITE_IOERR: "Check its disk; qdpi retries by itself.",
+    sqlite3.SQLITE_NOMEM: "Free some memory; qdpi retries by itself.",
+    sqlite3.SQLITE_CORRUPT: "Restore the file from a copy, or move it away to start empty.",
     sqlite3.SQLITE_NOTADB: "Move the file away, or give another QDPI_DATA_DIR.",
 }
-"""SQLite's primary result codes that say the file is away, not that a statement is wrong."""
+"""SQLite's primary result codes of an unusable file, as opposed to those of a wrong statement."""
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    """A work, whoever waits for it, and what came of it."""
+    """A unit of work, the future of its caller, and its result or error."""
 
     work: Work[Any]
     durable: bool
@@ -56,15 +56,15 @@ class _Job:
     error: Exception | None = None
 
     def run(self, connection: sqlite3.Connection) -> None:
-        """Run the work and keep its result."""
+        """Run the work and store its result."""
         try:
             self.result = self.work(connection)
-        except StopIteration as error:  # no future takes it
-            raise RuntimeError("A work ended with StopIteration.") from error
+        except StopIteration as error:  # a future cannot hold it
+            raise RuntimeError("The work raised StopIteration.") from error
 
 
 class _Inbox:
-    """Jobs on their way from the loop to threads, and their results on the way back; bounded."""
+    """A bounded queue of jobs from the event loop to threads, and of their results back."""
 
     def __init__(self, limit: int, threads: int) -> None:
         self._loop = asyncio.get_running_loop()
@@ -74,7 +74,7 @@ class _Inbox:
         self._ended = False
 
     async def submit(self, work: Work[Any], refusal: Callable[[], Exception], *, durable: bool) -> Any:
-        """Return what the work returns. A cancelled caller's work still runs."""
+        """Return the result of the work. The work of a cancelled caller still runs."""
         await self._room.acquire()
         if self._ended:
             self._room.release()
@@ -84,17 +84,17 @@ class _Inbox:
         return await job.future
 
     def end(self) -> None:
-        """Take no more; the threads end when they have done what is here."""
+        """Refuse further jobs; the threads end after the queued ones."""
         self._ended = True
         for _ in range(self._threads):
             self._jobs.put(None)
 
     def take(self) -> _Job | None:
-        """Wait for a job, None at the end."""
+        """Return the next job, None at the end. Blocks."""
         return self._jobs.get()
 
-    def take_waiting(self, limit: int) -> Iterator[_Job]:
-        """Give what waits already."""
+    def take_queued(self, limit: int) -> Iterator[_Job]:
+        """Yield the jobs queued already, at most `limit`."""
         for _ in range(limit):
             try:
                 job = self._jobs.get_nowait()
@@ -106,11 +106,11 @@ class _Inbox:
             yield job
 
     def settle(self, jobs: Sequence[_Job]) -> None:
-        """Tell the callers, from a thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed, and with it went whoever waited
-            self._loop.call_soon_threadsafe(self._tell, jobs)
+        """Complete the callers' futures. Called from a thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and no caller waits any more
+            self._loop.call_soon_threadsafe(self._set_results, jobs)
 
-    def _tell(self, jobs: Sequence[_Job]) -> None:
+    def _set_results(self, jobs: Sequence[_Job]) -> None:
         for job in jobs:
             self._room.release()
             if job.future.done():
@@ -123,7 +123,7 @@ class _Inbox:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """What an open database has."""
+    """The queues and threads of an open database."""
 
     writes: _Inbox
     reads: _Inbox
@@ -134,12 +134,12 @@ class _Running:
 class Database:
     """A SQLite file in WAL mode, for the event loop that opened it.
 
-    `schema` is a script of `CREATE … IF NOT EXISTS`; `version` is kept in `PRAGMA user_version`. `unavailable`
+    `schema` is a script of `CREATE … IF NOT EXISTS`; `version` is stored in `PRAGMA user_version`. `unavailable`
     is raised, with its cause and the next step, while the file cannot be used: locked by another process for
-    longer than `busy_timeout` seconds, a full disk, an I/O error. The next call tries again by itself.
-    The WAL is kept to about `wal_bound` bytes, unless somebody reads one snapshot on and on.
-    Works run on threads of their own, never on the loop: they must not touch what belongs to it, nor return
-    what belongs to the connection (a cursor).
+    longer than `busy_timeout` seconds, a full disk, an I/O error. The next call retries.
+    The WAL is kept to about `wal_bound` bytes, except during a long read of one snapshot.
+    Work runs on the threads, never on the loop: it must not touch objects of the loop, nor return objects of the
+    connection (a cursor).
     """
 
     def __init__(
@@ -166,7 +166,7 @@ class Database:
     async def open(self) -> None:
         """Create the directory and the file, apply the schema, start the threads. Idempotent.
 
-        Raises `InvalidSetting` where the file is of a newer version or no database at all.
+        Raises `InvalidSetting` where the file is of a newer version or not a database.
         """
         if self._running is not None:
             return
@@ -188,50 +188,50 @@ class Database:
             return
         for inbox in (running.reads, running.watch, running.writes):
             inbox.end()
-        # the writer last: the last connection to close cleans the WAL up, and a reading one may not
+        # The writer last: the last connection to close removes the WAL, which a read-only one may not.
         for thread in reversed(running.threads):
             await asyncio.to_thread(thread.join)
         await asyncio.to_thread(self._connect_and_close)
 
     async def write(self, work: Work[T], *, durable: bool = True) -> T:
-        """Run a work in a transaction and return its result once that is committed.
+        """Run work in a transaction and return its result after the commit.
 
-        The work has a savepoint of its own: if it raises, it alone is undone and its caller gets the error.
-        It must not begin or end transactions. Waits for room where `max_pending` works wait already. A
-        cancelled caller's work still runs. Raises the `unavailable` error.
+        The work has a savepoint of its own: if it raises, it alone is rolled back, and its caller gets the error.
+        It must not begin or end transactions. Waits while `max_pending` jobs are queued. The work of a cancelled
+        caller still runs. Raises the `unavailable` error.
         """
         result: T = await self._open().writes.submit(work, self._closed, durable=durable)
         return result
 
     async def settle(self) -> None:
-        """Return when everything that was written before, lazily too, survives a power cut.
+        """Return when every write before this call, lazy ones included, survives a power failure.
 
         Raises the `unavailable` error.
         """
         try:
             await asyncio.to_thread(_sync, Path(f"{self.path}-wal"))
         except OSError as error:
-            raise self._unavailable(f"{self.path} cannot be brought to the disk: {error.strerror}.") from error
+            raise self._unavailable(f"{self.path} cannot be synced to its disk: {error.strerror}.") from error
 
     async def read(self, work: Work[T]) -> T:
-        """Run a work on a read-only connection, in one snapshot. Raises the `unavailable` error."""
+        """Run work on a read-only connection, in one snapshot. Raises the `unavailable` error."""
         result: T = await self._open().reads.submit(work, self._closed, durable=False)
         return result
 
     async def ping(self) -> None:
-        """Return when the file can be read and, where a write has failed, be written to again.
+        """Return when the file can be read and, after a failed write, be written again.
 
-        Raises the `unavailable` error. As long as writing goes well this writes nothing.
+        Writes only after a failed write. Raises the `unavailable` error.
         """
         await self.read(lambda connection: connection.execute("SELECT count(*) FROM sqlite_schema").fetchone())
         if self._write_failed:
-            await self.write(self._write_a_page, durable=False)
+            await self.write(self._rewrite_version, durable=False)
             self._write_failed = False
 
     async def data_version(self) -> int:
-        """Return a number that differs from the last one if anybody, here or elsewhere, committed since.
+        """Return a number that differs from the previous one if any process committed in between.
 
-        Only to be compared with another one of the same opened `Database`.
+        Comparable only with another one of the same opened `Database`.
         """
         version: int = await self._open().watch.submit(_data_version, self._closed, durable=False)
         return version
@@ -245,7 +245,7 @@ class Database:
         return self._unavailable(f"{self.path} is not open.", next_step="Open it first.")
 
     def _thread(self, name: str, serve: Callable[[_Inbox], None], inbox: _Inbox) -> threading.Thread:
-        # a daemon, so that a process that was never asked to close can still end
+        # A daemon, so that a process can exit without closing the database.
         thread = threading.Thread(target=serve, args=(inbox,), name=f"{self.path.name}-{name}", daemon=True)
         thread.start()
         return thread
@@ -271,7 +271,7 @@ class Database:
             raise self._translate(error) from error
 
     def _enter_wal(self, connection: sqlite3.Connection) -> None:
-        # Two processes that make the file at once: SQLite does not wait for this lock, so we do.
+        # When two processes create the file concurrently, SQLite does not wait for this lock.
         deadline = time.monotonic() + self._busy_timeout
         while True:
             try:
@@ -287,28 +287,28 @@ class Database:
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found > self._version:
             raise InvalidSetting(
-                f"{self.path} is of version {found}, and this qdpi knows versions up to {self._version}.",
+                f"{self.path} has schema version {found}; this qdpi knows versions up to {self._version}.",
                 next_step="Upgrade qdpi, or give another QDPI_DATA_DIR.",
             )
         if found < self._version:
             version = f"PRAGMA user_version = {self._version};"
             connection.executescript(f"BEGIN IMMEDIATE; {self._schema}\n; {version} COMMIT;")
 
-    def _write_a_page(self, connection: sqlite3.Connection) -> None:
-        # the least that is a write: the version that is there already, into the file's first page
+    def _rewrite_version(self, connection: sqlite3.Connection) -> None:
+        # The smallest possible write: the same version, into the file's first page.
         connection.execute(f"PRAGMA user_version = {self._version}")
 
     def _connect_and_close(self) -> None:
-        with contextlib.suppress(sqlite3.Error):  # only tidies up; the next opening does the same
+        with contextlib.suppress(sqlite3.Error):  # This only cleans up, and so does the next opening.
             self._connect(writable=True).close()
 
-    # the writing thread
+    # the writer thread
 
     def _serve_writes(self, inbox: _Inbox) -> None:
         connection: sqlite3.Connection | None = None
         wal_limit = self._wal_bound
         while (first := inbox.take()) is not None:
-            batch = [first, *inbox.take_waiting(MAX_BATCH - 1)]
+            batch = [first, *inbox.take_queued(MAX_BATCH - 1)]
             try:
                 connection = connection or self._connect(writable=True)
                 _commit(connection, batch)
@@ -316,12 +316,12 @@ class Database:
                 for job in batch:
                     job.error = self._translate(error)
                 self._write_failed = True
-                _let_go(connection)
+                _close(connection)
                 connection = None
             inbox.settle(batch)
             if connection is not None and (size := self._wal_bytes()) > wal_limit:
-                wal_limit = self._wal_bound + (0 if self._begin_wal_again(connection) else size)
-        _let_go(connection)
+                wal_limit = self._wal_bound + (0 if self._truncate_wal(connection) else size)
+        _close(connection)
 
     def _wal_bytes(self) -> int:
         try:
@@ -329,40 +329,40 @@ class Database:
         except FileNotFoundError:
             return 0
 
-    def _begin_wal_again(self, connection: sqlite3.Connection) -> bool:
-        """Checkpoint and empty the WAL; tell whether no reader was in the way.
+    def _truncate_wal(self, connection: sqlite3.Connection) -> bool:
+        """Checkpoint and truncate the WAL; return whether no reader prevented it.
 
-        SQLite's own checkpoints, every 1,000 pages, never get to the end while there is always somebody
-        reading: https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files.
+        SQLite's own checkpoints, every 1,000 pages, never complete while there is always a reader:
+        https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files.
         """
-        connection.execute(f"PRAGMA busy_timeout = {round(CHECKPOINT_PATIENCE * 1_000)}")
+        connection.execute(f"PRAGMA busy_timeout = {round(CHECKPOINT_TIMEOUT * 1_000)}")
         try:
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except sqlite3.Error:  # nothing is lost, and the next commit meets the same fault and tells it
+        except sqlite3.Error:  # nothing is lost, and the next commit raises the same error
             return False
         finally:
             connection.execute(f"PRAGMA busy_timeout = {round(self._busy_timeout * 1_000)}")
         return not busy
 
-    # the reading threads
+    # the reader threads
 
     def _serve_reads(self, inbox: _Inbox) -> None:
         connection: sqlite3.Connection | None = None
         while (job := inbox.take()) is not None:
             try:
                 connection = connection or self._connect(writable=False)
-                _look(connection, job)
+                _run_in_snapshot(connection, job)
             except sqlite3.Error as error:
                 job.error = self._translate(error)
-                _let_go(connection)
+                _close(connection)
                 connection = None
             inbox.settle((job,))
-        _let_go(connection)
+        _close(connection)
 
     def _translate(self, error: sqlite3.Error | OSError) -> Exception:
         if isinstance(error, OSError):
             return self._unavailable(
-                f"{self.path} cannot be made: {error.strerror}.",
+                f"{self.path} cannot be created: {error.strerror}.",
                 next_step="Give a QDPI_DATA_DIR that this user may write to.",
             )
         code = _primary_code(error)
@@ -383,14 +383,14 @@ def _data_version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
-def _let_go(connection: sqlite3.Connection | None) -> None:
-    """Close a connection, if there is one, rolling back what it has open."""
+def _close(connection: sqlite3.Connection | None) -> None:
+    """Close a connection, if there is one, rolling back its open transaction."""
     if connection is not None:
         connection.close()
 
 
 def _commit(connection: sqlite3.Connection, batch: Sequence[_Job]) -> None:
-    """Run works in one transaction. Raises `sqlite3.Error` where the whole of it came to nothing."""
+    """Run jobs in one transaction. Raises `sqlite3.Error` where the transaction failed as a whole."""
     durable = any(job.durable for job in batch)
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     connection.execute("BEGIN IMMEDIATE")
@@ -407,7 +407,7 @@ def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
 
 
 def _try(connection: sqlite3.Connection, job: _Job) -> bool:
-    """Run a work and tell whether it came through; its error is the job's. Raises `sqlite3.Error` for an outage."""
+    """Run a job and return whether it succeeded; an error is stored in it. Raises `sqlite3.Error` for an outage."""
     try:
         job.run(connection)
     except Exception as error:
@@ -418,15 +418,15 @@ def _try(connection: sqlite3.Connection, job: _Job) -> bool:
     return True
 
 
-def _look(connection: sqlite3.Connection, job: _Job) -> None:
-    """Run a work in one snapshot. Raises `sqlite3.Error` where the file cannot be read."""
+def _run_in_snapshot(connection: sqlite3.Connection, job: _Job) -> None:
+    """Run a job in one snapshot. Raises `sqlite3.Error` where the file cannot be read."""
     connection.execute("BEGIN")
     _try(connection, job)
     connection.execute("COMMIT")
 
 
 def _sync(wal: Path) -> None:
-    # Where there is no log, a checkpoint has brought it all into the file, and synced that.
+    # Without a WAL, a checkpoint has copied it all into the file and synced that.
     try:
         descriptor = os.open(wal, os.O_RDONLY)
     except FileNotFoundError:

@@ -133,7 +133,7 @@ class TestLog:
         self, tmp_path: Path, clock: Clock
     ) -> None:
         (tmp_path / "file").touch()
-        with pytest.raises(BusUnavailable, match="cannot be made"):
+        with pytest.raises(BusUnavailable, match="cannot be created"):
             await EmbeddedBus(tmp_path / "file", now=clock).open()
 
     async def test_a_tap_sees_a_topic_that_is_made_later(self, bus: EmbeddedBus) -> None:

@@ -188,6 +188,6 @@ def _make_directory(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BusUnavailable(
-            f"{path} cannot be made: {error.strerror}.",
+            f"{path} cannot be created: {error.strerror}.",
             next_step="Give a QDPI_DATA_DIR that this user may write to.",
         ) from error
