@@ -1,7 +1,7 @@
 """The events, their topics, keys and headers.
 
-JSON on the wire, one model per event, unknown fields kept. `TOPICS` is the one table of what is carried
-where; `topic_of` is the one function that names the topic of a page event, whatever the layout.
+JSON on the wire, one model per event; unknown fields are kept. `TOPICS` is the table of all topics; `topic_of` is
+the only function that names the topic of a page event in each layout.
 """
 
 from __future__ import annotations
@@ -21,18 +21,17 @@ from qdpi.symbols import CHARACTER_MAP, Trajectory, decode_symbol, profile_of
 
 SCHEMA_VERSION: Final = 1
 INTENT_LIMIT: Final = 4_000
-"""The longest intent a reader may give, in characters."""
-
+"""The longest intent of a reader, in characters."""
 
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(3000, 1, 1, tzinfo=UTC)
-"""Between these an event happens. Times of its outcome come after it, and a TIMEUUID ends in the year 5236."""
+"""The bounds of an event's time. The times of its outcome are later, and a TIMEUUID ends in the year 5236."""
 
 
 def _utc(value: datetime) -> datetime:
     aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value
     if not EARLIEST <= aware < LATEST:
-        raise ValueError(f"is no time between the years {EARLIEST.year} and {LATEST.year} in UTC")
+        raise ValueError(f"is not between the years {EARLIEST.year} and {LATEST.year} in UTC")
     return aware.astimezone(UTC)
 
 
@@ -42,13 +41,13 @@ PageId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 SymbolCode = Annotated[int, Field(ge=0, le=255)]
 Intent = Annotated[str, Field(max_length=INTENT_LIMIT)]
 AnyIntent = Annotated[Intent, BeforeValidator(lambda given: "" if given is None else given)]
-"""An intent that may be left out: null is none."""
+"""An optional intent: null is read as empty."""
 Id = Annotated[str, Field(min_length=1, max_length=128)]
 E = TypeVar("E", bound=BaseModel)
 
 
 class Event(BaseModel):
-    """What every event says: its id and time, the journey, and the event that led to it."""
+    """Base of the events: the id, the time, the journey, and the id of the event that caused it."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
     topic: ClassVar[str]
@@ -150,7 +149,7 @@ class Fault(BaseModel):
 
 
 def fault_of(error: Exception) -> Fault:
-    """Return what an event says of an error; an unforeseen one is named by its type."""
+    """Return the fault of an error; of an unexpected error it names only the type."""
     if isinstance(error, QdpiError):
         return Fault(code=error.code, detail=error.detail, next_step=error.next_step)
     return Fault(
@@ -161,7 +160,7 @@ def fault_of(error: Exception) -> Fault:
 
 
 class RunEvent(Event):
-    """What every event of a run says: the press and the run it belongs to."""
+    """Base of the events of a run: the ids of the press and of the run."""
 
     press_id: Id
     request_id: Id
@@ -180,9 +179,9 @@ class _EnrichedEvent(RunEvent):
 
 
 class PageRequest(PressInput, _EnrichedEvent):
-    """An enriched press. Symbol, section and locus are open where only the generator can tell them.
+    """An enriched press. Symbol, section and locus are None where only the generator can determine them.
 
-    An `error` is a refusal that the generator answers in its turn.
+    With an `error` the press was refused, and the generator answers it in order.
     """
 
     topic: ClassVar[str] = "gibsey.generate.page.request"
@@ -204,9 +203,9 @@ class Phase(StrEnum):
 
 
 class PageDelta(RunEvent):
-    """A piece of the text of `(request_id, attempt)`, or no text and a new phase. Lossy, never the truth.
+    """A piece of the text of `(request_id, attempt)`, or a new phase without text. Deltas may be lost.
 
-    `offset` counts the characters of this attempt that come before the piece.
+    `offset` is the number of characters of this attempt before the piece.
     """
 
     topic: ClassVar[str] = "gibsey.generate.page.delta"
@@ -218,7 +217,7 @@ class PageDelta(RunEvent):
 
 
 class PageDone(RunEvent):
-    """A page was written: the truth about it, and all that a journey's fold needs."""
+    """A page was written: the authoritative page, and all that a journey's fold needs."""
 
     topic: ClassVar[str] = "gibsey.generate.page.done"
 
@@ -262,8 +261,8 @@ class PageFailed(RunEvent):
 PageChange = Literal["written", "linked", "indexed", "saved"]
 
 
-class PageNews(Event):
-    """What is told of a page, with the ids of the run that it comes of, where it comes of one."""
+class _PageUpdate(Event):
+    """Base of the events of a page, with the ids of the run that caused them, where a run did."""
 
     page_id: PageId
     revision: int = 1
@@ -273,10 +272,10 @@ class PageNews(Event):
     attempt: int | None = None
 
 
-class PageEvent(PageNews):
+class PageEvent(_PageUpdate):
     """A page's whole status after a change; `change` is what changed.
 
-    `saved` is said of the vault of this event's journey: a page of the book may be in many.
+    `saved` refers to the vault of this event's journey: a canon page may be in many vaults.
     """
 
     topic: ClassVar[str] = "gibsey.page.events"
@@ -290,8 +289,8 @@ class PageEvent(PageNews):
     saved: bool = False
 
 
-class IndexUpdate(PageNews):
-    """A page is to be read and indexed (again)."""
+class IndexUpdate(_PageUpdate):
+    """A page must be analysed and indexed (again)."""
 
     topic: ClassVar[str] = "gibsey.index.update"
 
@@ -309,7 +308,7 @@ class VaultChange(Event):
 
 
 class Audit(RunEvent):
-    """A step of the pipeline, with what was measured at it."""
+    """A step of the pipeline, with its measurements."""
 
     topic: ClassVar[str] = "gibsey.audit"
 
@@ -322,7 +321,7 @@ class Audit(RunEvent):
 class DeadLetter(BaseModel):
     """A record that could not be handled: the original bytes and headers, the error, where it came from.
 
-    Of a value above 11 MiB it holds the beginning, and `cut_bytes` says how much it lacks.
+    A value above 11 MiB is cut to its beginning; `cut_bytes` is the number of bytes left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -367,7 +366,7 @@ _DAY: Final = 24 * _HOUR
 
 
 class TopicSpec(NamedTuple):
-    """A topic: what it carries and is keyed by, how long it is kept (seconds), and how it is treated.
+    """A topic: its events, their key, how long they are kept (seconds), and how it is configured.
 
     `durable`: an acknowledged publish survives a power cut by itself. Topics that can be derived again
     from a durable one need not wait for the disk.
@@ -406,7 +405,7 @@ _PAGE_TOPIC: Final = re.compile(r"gibsey\.page\.S\d\d\.[A-Za-z0-9-]+\.events")
 
 
 def topic_of(event: Event, layout: PageEventLayout = PageEventLayout.KEYED) -> str:
-    """Return the topic that an event is published to; only page events heed the layout."""
+    """Return the topic that an event is published to; only that of page events depends on the layout."""
     if not isinstance(event, PageEvent) or layout is PageEventLayout.KEYED:
         return event.topic
     section = f"gibsey.page.S{event.section:02d}"
@@ -428,26 +427,26 @@ def key_of(event: Event) -> bytes:
 
 
 ABOUT_HEADERS: Final = ("x-character", "x-section", "x-symbol", "x-orientation", "x-provenance", "x-trajectory")
-"""The headers that tell of an event's symbol, section and trajectory."""
+"""The headers with an event's symbol, section and trajectory."""
 
 
 def headers_of(
     event: Event, traceparent: str | None = None, about: Event | Page | None = None
 ) -> tuple[tuple[str, bytes], ...]:
-    """Return the headers of an event: its id, and what can be told of its symbol, section and trajectory.
+    """Return the headers of an event: its id, its trace, and its symbol, section and trajectory where they are known.
 
-    `about` is what the event is of, a page or a request, and tells what the event itself does not. The
-    section of a canon page stands in its id.
+    `about` is the page or request that the event belongs to; it supplies what the event lacks. The section of a
+    canon page is part of its id.
     """
 
-    def told(*names: str) -> Any:
-        # declared fields alone: an unknown one of the same name may hold anything
+    def known(*names: str) -> Any:
+        # Declared fields only: an unknown field of the same name may hold any value.
         declared = ((one, name) for one in (event, about) if one for name in names if name in type(one).model_fields)
         return next((value for one, name in declared if (value := getattr(one, name)) is not None), None)
 
-    section = told("section") or _section_of(told("page_id", "locus"))
+    section = known("section") or _section_of(known("page_id", "locus"))
     values: dict[str, Any] = {"x-event-id": event.event_id, "x-section": section}
-    symbol = told("symbol_code")
+    symbol = known("symbol_code")
     if symbol is not None:
         profile = profile_of(symbol)
         values |= {
@@ -456,7 +455,7 @@ def headers_of(
             "x-orientation": profile.orientation.value,
             "x-provenance": profile.provenance.value,
         }
-    values |= {"x-trajectory": told("trajectory", "trajectory_hint"), "traceparent": traceparent}
+    values |= {"x-trajectory": known("trajectory", "trajectory_hint"), "traceparent": traceparent}
     return tuple((name, str(value).encode()) for name, value in values.items() if value is not None)
 
 
@@ -466,7 +465,7 @@ def _section_of(page_id: str | None) -> int | None:
 
 
 def body_of(value: bytes | None) -> dict[str, Any]:
-    """Return what can be read of any record's bytes as a JSON object, an empty one where it is none."""
+    """Return a record's bytes as a JSON object; an empty one where they are not one."""
     try:
         body = from_json(value or b"null")
     except ValueError:
@@ -475,7 +474,7 @@ def body_of(value: bytes | None) -> dict[str, Any]:
 
 
 def decode(model: type[E], value: bytes | None) -> E:
-    """Read an event from a record's bytes. Raises `MalformedEvent` that says what is wrong with them."""
+    """Read an event from a record's bytes. Raises `MalformedEvent` with the cause."""
     if value is None:
         raise MalformedEvent(f"A record of {model.__name__} has no value (a tombstone).")
     try:

@@ -25,12 +25,12 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def derived_id(kind: str, *parts: str) -> str:
-    """Return the UUIDv5 of a kind of thing and of what names it, each part kept apart from the next."""
+    """Return the UUIDv5 of a kind of thing and of the parts that identify it, joined by a separator."""
     return str(uuid5(NAMESPACE, "\x1f".join((kind, *parts))))
 
 
 def press_id(session_id: str, kind: str, client_request_id: str) -> str:
-    """Return the event id of a press, ask or stop that its client named."""
+    """Return the event id of a press, ask or stop with a `client_request_id`."""
     return derived_id("event", session_id, kind, client_request_id)
 
 
@@ -90,7 +90,7 @@ def _time_uuid(at: datetime, clock_seq_high: int, clock_seq_low: int, node: int)
 
 
 def check_session(session_id: str) -> str:
-    """Return a well-formed session id as it is. Raises `InvalidSession`."""
+    """Return a session id unchanged. Raises `InvalidSession` where it is malformed."""
     if not _SESSION.fullmatch(session_id):
         raise InvalidSession(f"{session_id[:80]!r} is not a session id.")
     return session_id

@@ -1,7 +1,7 @@
 """A journey: the ordered fold of its outcomes.
 
-The state is small and bounded by the policy: what is open, what is owed, where the reader is. The order of
-the fold is `seq`, never a clock; folding an outcome again changes nothing.
+The state is small and bounded by the policy: the open branches, their return debt, the reader's position. The fold
+is ordered by `seq`, never by a clock; folding an outcome again changes nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from qdpi.symbols import Trajectory
 
 FOLD_VERSION: Final = 1
 RECENT_LOCI: Final = 4
-"""How many loci the journey remembers, for novelty."""
+"""The number of loci that a journey remembers, for novelty."""
 
 
 class Branch(BaseModel):
@@ -60,31 +60,31 @@ class JourneyState(BaseModel):
     recent: tuple[RecentLocus, ...] = ()
 
     def open_branches(self, section: int) -> int:
-        """Return how many branches booked on a section have not come back."""
+        """Return the number of open branches of a section."""
         return sum(branch.section == section for branch in self.branches.values())
 
     def return_debt(self, section: int) -> int:
-        """Return how many pages stand in the open branches of a section."""
+        """Return the number of pages in the open branches of a section."""
         return sum(branch.pages for branch in self.branches.values() if branch.section == section)
 
     def digest(self) -> str:
-        """Return a hash (SHA-256, hex) of the state; equal states have equal hashes."""
+        """Return the SHA-256 of the state, in hex; equal states have equal hashes."""
         return sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True))
 
 
 class SequenceGap(ValueError):
-    """An outcome is not the next one of its journey."""
+    """An outcome does not follow the last one of its journey."""
 
 
 def fold(state: JourneyState, event: PageDone | PageFailed) -> JourneyState:
-    """Return the state after an outcome. Seen outcomes change nothing; a gap raises `SequenceGap`."""
+    """Return the state after an outcome. An outcome already folded changes nothing; a gap raises `SequenceGap`."""
     return fold_all((event,), state)
 
 
 def fold_all(events: Iterable[PageDone | PageFailed], state: JourneyState | None = None) -> JourneyState:
-    """Fold outcomes in their order onto a state, by default that of a new journey.
+    """Fold outcomes in order onto a state, by default that of a new journey.
 
-    Seen outcomes change nothing; a gap raises `SequenceGap`.
+    Outcomes already folded change nothing; a gap raises `SequenceGap`.
     """
     folding = _Folding(state or JourneyState())
     for event in events:
@@ -93,7 +93,7 @@ def fold_all(events: Iterable[PageDone | PageFailed], state: JourneyState | None
 
 
 class _Folding:
-    """A fold under way: the state in pieces that may change, so that a long journey makes one state, at its end."""
+    """A fold in progress, with mutable parts, so that a long fold builds only one state, at its end."""
 
     def __init__(self, before: JourneyState) -> None:
         self._before = before
@@ -132,7 +132,7 @@ class _Folding:
             self._grown[branch_id] = self._grown.get(branch_id, 0) + 1
 
     def state(self) -> JourneyState:
-        """Return the state after what was taken."""
+        """Return the state after the outcomes folded so far."""
         if self._seq == self._before.seq:
             return self._before
         return self._before.model_copy(

@@ -1,4 +1,4 @@
-"""An outcome: all that a run will ever say, committed once, and the messages derived from it."""
+"""The outcome of a run: everything its run produced, committed once, and the messages derived from it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from qdpi.topology import PAGE_GENERATOR
 
 
 class Outcome(BaseModel):
-    """A run's end: `event` is what readers are told, `page` what was written (None where it failed).
+    """A run's end: `event` is the message to readers, `page` the page (None where the run failed).
 
-    `reading` is X and Y of that page, so that nobody reads it again; `state` is the journey's after it;
-    `request` is what was asked, kept for the dead letter of a failure.
+    `reading` is X and Y of that page, so that it is not computed again; `state` is the journey's after this
+    outcome; `request` is the run's request, which the dead letter of a failure contains.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -61,18 +61,18 @@ class Outcome(BaseModel):
 
     @property
     def at(self) -> datetime:
-        """When it was committed."""
+        """The time of the commit."""
         return self.event.ts
 
     def public(self) -> dict[str, Any]:
-        """Return the page with its policy, receipt and ids, as a direct run answers."""
+        """Return the page with its policy, receipt and ids: the response of a direct run."""
         page = self.page.public() if self.page else {}
-        told = self.event.model_dump(
+        event = self.event.model_dump(
             mode="json", include={"seq", "policy", "attempt", "locus", "error", "session_id", "request_id"}
         )
         return {
             **page,
-            **told,
+            **event,
             "event_id": self.event.press_id,
             "receipt": self.receipt.model_dump(mode="json"),
         }
@@ -92,7 +92,7 @@ class LogEntry(BaseModel):
 
     @property
     def time_uuid(self) -> str:
-        """The clustering column `ts` as a TIMEUUID, a function of the event alone."""
+        """The clustering column `ts` as a TIMEUUID, computed from the event alone."""
         return time_uuid(self.ts, self.event_id)
 
 
@@ -119,7 +119,7 @@ def page_event(
     indexed: bool = False,
     saved: bool = False,
 ) -> PageEvent:
-    """Return a stored page's status after a change, which `occasion` tells from others of its kind."""
+    """Return a stored page's status after a change. `occasion` makes its id differ from other changes of the kind."""
     return PageEvent(
         event_id=derived_id(f"page-{change}", page.page_id, occasion),
         ts=max(at, cause.ts),
@@ -139,12 +139,12 @@ def page_event(
 
 
 def run_of(event: Event) -> dict[str, Any]:
-    """Return what an event says of the run it belongs to; nothing for one that belongs to none."""
+    """Return the ids and numbers of the run that an event belongs to; empty where it belongs to none."""
     return event.model_dump(include={"press_id", "request_id", "seq", "attempt"})
 
 
 def page_events(outcome: Outcome) -> list[Event]:
-    """Return what the page's own followers are told of an outcome: its status, and that it wants indexing."""
+    """Return the events of an outcome's page: its status, and the request to index it. None for a failure."""
     page = outcome.page
     if page is None:
         return []
@@ -162,7 +162,7 @@ def page_events(outcome: Outcome) -> list[Event]:
 
 
 def audits_of(outcome: Outcome) -> list[Audit]:
-    """Return the audit of a run: each of its steps with the time it took, then what it ended in and called."""
+    """Return the audit of a run: an event per step with its duration, then one for the outcome with its model calls."""
     receipt = outcome.receipt
     ended = {
         "model_calls": len(receipt.calls),
@@ -192,7 +192,7 @@ def _audit(outcome: Outcome, occasion: str, step: str, detail: dict[str, Any]) -
 
 
 def dead_letter_of(outcome: Outcome) -> DeadLetter | None:
-    """Return the dead letter of a failed run, None for a page and for a run that its reader stopped."""
+    """Return the dead letter of a failed run; None for a page and for a run stopped by its reader."""
     event = outcome.event
     if not isinstance(event, PageFailed) or event.error.code == "stopped":
         return None

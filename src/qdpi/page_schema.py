@@ -1,4 +1,4 @@
-"""The models of a page and of what is known about it: edges, signals, validation, receipt.
+"""The models of a page and of the data about it: edges, signals, validation, receipt.
 
 `PageSchema` is the page as frontmatter carries it; `Page` is the page as it is stored and served, flat.
 """
@@ -26,7 +26,7 @@ _READING_LISTS: Final = ("hooks", "entities", "motifs", "anchors")
 
 
 class Value(BaseModel):
-    """Base of the values here: frozen, and keeping fields of later versions."""
+    """Base of the values: frozen; fields of later versions are kept."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -65,7 +65,7 @@ class Edges(Value):
 
 
 class Signals(Value):
-    """What the index says of a page. `novelty` and `coherence` are in 0..1."""
+    """What the index holds of a page. `novelty` and `coherence` are in 0..1."""
 
     entities: tuple[str, ...] = ()
     motifs: tuple[str, ...] = ()
@@ -145,7 +145,7 @@ class Check(Value):
 
 
 class Validation(Value):
-    """What the checks say of a page. `style_ok` and `continuity_score` are None where not measured."""
+    """The checks' verdict on a page. `style_ok` and `continuity_score` are None where not measured."""
 
     passed: bool
     style_ok: bool | None = None
@@ -157,7 +157,7 @@ class Validation(Value):
 
 
 class PolicyVerdict(Value):
-    """What was wished, what was given, and the rule and reasons behind it."""
+    """The trajectory wished for, the one given, and the rule and reasons for it."""
 
     wished: Trajectory | None
     given: Trajectory
@@ -167,7 +167,7 @@ class PolicyVerdict(Value):
 
 
 class SourceUse(Value):
-    """A passage that was read for a page: its place in the ranking and how it was found."""
+    """A passage that was read for a page: its score, and the searches that found it."""
 
     page_id: str
     kind: str
@@ -192,7 +192,7 @@ class ModelCall(Value):
 
 
 class Receipt(Value):
-    """Why a page is what it is. Complete from the first day; empty where nothing is measured yet."""
+    """How a page came to be: policy, sources, model calls, checks. A field without a measurement is empty."""
 
     receipt_version: int = RECEIPT_VERSION
     receipt_id: str
@@ -217,10 +217,10 @@ class Receipt(Value):
 
 
 class Placement(Value):
-    """Where a generated page hangs.
+    """The place of a generated page in its tree.
 
-    `anchor` is the canon page its tree grows from, `depth` its distance from it (from 1), `branch_id` the
-    departure (page id) of the branch it belongs to, and `anchor_section` the section the branch is booked on.
+    `anchor` is the canon page at the root of the tree, `depth` the distance from it (from 1), `branch_id` the page
+    id of its branch's departure, and `anchor_section` the section whose return debt the branch counts for.
     """
 
     locus: str
@@ -249,9 +249,9 @@ class Voice:
 
 
 class Page(Value):
-    """A page, canon or generated, as stored and served: the plan's columns and what later ones added.
+    """A page, canon or generated, as stored and served.
 
-    `page_num` is the global number of a canon page. `session_id` owns a generated page and is never served.
+    `page_num` is the global number of a canon page. `session_id` is the owner of a generated page and is never served.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -309,11 +309,11 @@ class Page(Value):
         return self.placement is None
 
     def is_open_to(self, session_id: str) -> bool:
-        """Tell whether a journey may stand on the page: the book's are everybody's, others their journey's alone."""
+        """Tell whether a journey may use the page as its locus: a canon page, or one that the journey wrote."""
         return self.is_canon or self.session_id == session_id
 
     def public(self) -> dict[str, Any]:
-        """Return the page as JSON for anybody: without the session that owns it."""
+        """Return the page as JSON, without the session that owns it."""
         return self.model_dump(mode="json", exclude={"session_id"})
 
 
