@@ -20,13 +20,12 @@ from qdpi.services.projections.journeys import OF_JOURNEY, JourneySource, figure
 from qdpi.services.projections.pages import OF_PAGE, PageSource, pages_of, with_embeddings, with_readings
 from qdpi.services.projections.projection import Columns, Projection
 from qdpi.services.vault import newest_changes
-from qdpi.store.paging import outcomes_of
+from qdpi.store.paging import log_of, outcomes_of
 from qdpi.store.ports import PageStore
 from qdpi.store.rows import SectionFigures, Snapshot
 
 AT_ONCE: Final = 50
 """How many pages are compared at once."""
-_LOG_ROWS: Final = 2_000
 
 
 class ExpectedMessages(NamedTuple):
@@ -226,17 +225,11 @@ class JourneyLog:
 
 
 async def read_log(store: PageStore, session_id: str) -> JourneyLog:
-    """Read a journey's log, in chunks."""
-    log, since, seen = JourneyLog(), None, set[str]()
-    while True:
-        # The rows of the last time come again, as there may be more of that time.
-        rows = await store.log(session_id, since=since, limit=_LOG_ROWS + len(seen))
-        fresh = [entry for entry in rows if entry.time_uuid not in seen]
-        if not fresh:
-            return log
-        log.add(fresh)
-        since = rows[-1].ts
-        seen = {entry.time_uuid for entry in rows if entry.ts == since}
+    """Read a journey's log, in batches."""
+    log = JourneyLog()
+    async for entries in log_of(store, session_id):
+        log.add(entries)
+    return log
 
 
 def tables_by_seq(differences: Iterable[Difference]) -> dict[int, set[str]]:
