@@ -24,7 +24,7 @@ from qdpi.store.cassandra.index import Index
 from qdpi.store.cassandra.log import Log
 from qdpi.store.cassandra.outcomes import Outcomes
 from qdpi.store.cassandra.pages import Pages
-from qdpi.store.cassandra.schema import VERSION, keyspace_of
+from qdpi.store.cassandra.schema import schema_of
 from qdpi.store.cassandra.session import Connection
 from qdpi.store.cassandra.statements import Statement, WriteTimes
 from qdpi.store.cassandra.vault import Vault
@@ -52,7 +52,7 @@ class CassandraPageStore(Outcomes, Pages, Log, Canon, Index, Vault):
         repairing: bool = False,
         vectors: bool | None = None,
     ) -> None:
-        self._keyspace = settings.cassandra_keyspace
+        self._settings = settings
         connection = Connection(settings, Backoff(first=0.02, most=0.5), vectors=vectors)
         super().__init__(connection, WriteTimes(now, repairing=repairing), preparation)
 
@@ -73,7 +73,8 @@ class CassandraPageStore(Outcomes, Pages, Log, Canon, Index, Vault):
 
     async def diagnose(self) -> list[HealthCheck]:
         """Return the state of the cluster: its nodes, the keyspace's replicas, and the clocks."""
-        return await self._connection.inspect(partial(diagnose, keyspace=self._keyspace, version=VERSION))
+        schema = schema_of(self._settings)
+        return await self._connection.inspect(partial(diagnose, keyspace=schema.keyspace, version=schema.version))
 
     async def settle(self) -> None:
         """Return at once: every write was acknowledged by a quorum."""
@@ -96,6 +97,7 @@ async def apply_schema(settings: Settings) -> AppliedSchema:
     connection = Connection(settings, Backoff())
     try:
         await connection.open(apply_schema=True)
-        return AppliedSchema(keyspace_of(settings), connection.replication, VERSION, connection.vectors)
+        schema = schema_of(settings)
+        return AppliedSchema(schema.keyspace, connection.replication, schema.version, connection.vectors)
     finally:
         await connection.close()

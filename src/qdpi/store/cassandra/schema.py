@@ -14,8 +14,6 @@ from cassandra.query import SimpleStatement
 from qdpi.errors import InvalidSetting
 from qdpi.settings import Settings
 
-VERSION: Final = 1
-"""Incremented with every change of the schema; equal to the last statement of `schema.cql`."""
 MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}
 """By version: the statements that migrate from the version before, where creating tables is not enough."""
 FIRST_WITH_VECTORS: Final = 5
@@ -26,6 +24,7 @@ _KEYSPACE: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _FACTOR: Final = re.compile(r"(?:(?P<datacenter>[\w.-]+):)?(?P<copies>[1-9]\d?)")
 _COMMENT: Final = re.compile(r"--[^\n]*")
 _OPENING: Final = re.compile(r"^CREATE KEYSPACE .*^USE \w+;\n", re.DOTALL | re.MULTILINE)
+_VERSION: Final = re.compile(r"^INSERT INTO schema_version .* VALUES \('qdpi', (\d+)\)$")
 _VECTORS: Final = re.compile(r"\bVECTOR<|USING 'sai'")
 
 
@@ -35,6 +34,14 @@ class Schema(NamedTuple):
     keyspace: str
     replication: str
     statements: tuple[str, ...]
+
+    @property
+    def version(self) -> int:
+        """The version that the last statement stores: it is incremented with every change of the schema."""
+        stored = _VERSION.match(self.statements[-1])
+        if stored is None:
+            raise ValueError(f"The last statement of schema.cql stores no version: {self.statements[-1]}")
+        return int(stored[1])
 
 
 def schema_of(settings: Settings) -> Schema:

@@ -176,14 +176,14 @@ class Connection:
 
     def _prepare_keyspace(self, cluster: Any, session: Any, apply_schema: bool) -> bool:
         """Apply the schema where it is missing or older; return whether the server's vector search is used."""
-        version = schema.stored_version(session, self._schema.keyspace)
-        if version is not None and version > schema.VERSION:
+        version, known = schema.stored_version(session, self._schema.keyspace), self._schema.version
+        if version is not None and version > known:
             raise InvalidSetting(
-                f"Keyspace {self._schema.keyspace} has schema version {version}; this qdpi knows {schema.VERSION}.",
+                f"Keyspace {self._schema.keyspace} has schema version {version}; this qdpi knows {known}.",
                 next_step="Use a newer qdpi, or another CASSANDRA_KEYSPACE.",
             )
         vectors = self._use_vectors is not False and _release(session) >= schema.FIRST_WITH_VECTORS
-        if apply_schema or version != schema.VERSION:
+        if apply_schema or version != known:
             schema.apply(session, self._schema, vectors=vectors)
         table = self._embeddings_table(cluster)
         if table is None:  # dropped by hand, with the stored version still in place
