@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from tests.contract.page_store_suite import Connect, PageStoreSuite
+from tests.contract.page_store.rig import Connect
+from tests.contract.page_store_suite import PageStoreSuite
 from tests.support.keyspace import Keyspace
 
 from qdpi.bootstrap import utc_now

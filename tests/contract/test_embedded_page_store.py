@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.contract.page_store_suite import Connect, PageStoreSuite
+from tests.contract.page_store.rig import Connect
+from tests.contract.page_store_suite import PageStoreSuite
 from tests.support import factories as make
 from tests.support.plan import PLAN
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from tests.contract.page_store_suite import Connect, PageStoreSuite
+from tests.contract.page_store.rig import Connect
+from tests.contract.page_store_suite import PageStoreSuite
 from tests.simulation.network import Network, Weather
 from tests.simulation.rig import Client
 from tests.simulation.store import SimulatedPageStore

@@ -1,0 +1,123 @@
+"""The `Log` port: the events log, snapshots and section statistics."""
+
+from __future__ import annotations
+
+from tests.support import factories as make
+
+from qdpi.store.ports import PageStore
+from qdpi.store.rows import SectionStatistics
+
+
+class LogSuite:
+    """The events log, snapshots and section statistics."""
+
+    async def test_the_log_is_in_the_order_of_time_and_event_id_however_it_was_written(self, store: PageStore) -> None:
+        rows = [make.log_row(event_id=f"e-{n:02d}", ts=make.at(n // 3 * 0.000_001)) for n in range(12)]
+        early = make.log_row(event_id="z", ts=make.at(-1_000_000))
+        await store.append_log([*rows[6:], early])
+        await store.append_log(list(reversed(rows[:8])))
+        await store.append_log([])
+        await store.append_log(rows)
+        assert await store.log("reader") == [early, *rows]
+        assert await store.log("reader", limit=3) == [early, *rows[:2]]
+
+    async def test_the_log_is_read_from_any_time_on(self, store: PageStore) -> None:
+        times = [1, 2, 2, 2, 3]
+        rows = [make.log_row(event_id=f"e-{n}", ts=make.at(second)) for n, second in enumerate(times)]
+        await store.append_log(rows)
+        assert await store.log("reader", since=make.at(2)) == rows[1:]
+        assert await store.log("reader", since=make.at(2), limit=3) == rows[1:4]
+        assert await store.log("reader", since=make.at(2.000001)) == rows[4:]
+        assert await store.log("reader", since=make.at(4)) == []
+
+    async def test_an_event_that_comes_again_with_another_time_or_body_is_logged_once_as_it_first_was(
+        self, store: PageStore
+    ) -> None:
+        first = make.log_row(event_id="e-1")
+        await store.append_log([first])
+        await store.append_log([make.log_row(event_id="e-1", ts=make.at(5), payload_json="another"), first])
+        await store.append_log([make.log_row("yours", event_id="e-1", ts=make.at(5))])
+        assert await store.log("reader") == [first]
+        assert len(await store.log("yours")) == 1
+
+    async def test_a_log_of_one_topic_has_only_that_topics_rows_and_as_many_as_are_asked_for(
+        self, store: PageStore
+    ) -> None:
+        saved = [make.log_row(event_id=f"v-{n}", ts=make.at(n), type="gibsey.vault") for n in range(6)]
+        others = [make.log_row(event_id=f"o-{n}", ts=make.at(n + 0.5)) for n in range(6)]
+        await store.append_log([*others, *saved])
+        assert await store.log("reader", topic="gibsey.vault") == saved
+        assert await store.log("reader", topic="gibsey.vault", limit=2) == saved[:2]
+        assert await store.log("reader", topic="gibsey.vault", since=make.at(4)) == saved[4:]
+        assert await store.log("reader", topic="gibsey.none") == []
+
+    async def test_an_event_is_found_by_its_id_as_it_first_was_in_its_own_journey(self, store: PageStore) -> None:
+        first = make.log_row(event_id="e-1")
+        assert await store.logged("reader", "e-1") is None
+        await store.append_log([first, make.log_row(event_id="e-2", ts=make.at(1))])
+        await store.append_log([make.log_row(event_id="e-1", ts=make.at(5), payload_json="another")])
+        await store.append_log([make.log_row("yours", event_id="e-1", ts=make.at(7))])
+        assert await store.logged("reader", "e-1") == first
+        assert await store.logged("reader", "e-3") is None
+        assert await store.logged("nobody", "e-1") is None
+
+    async def test_a_log_is_one_journeys_own(self, store: PageStore) -> None:
+        await store.append_log([make.log_row("mine"), make.log_row("yours")])
+        assert await store.log("mine") == [make.log_row("mine")]
+
+    async def test_every_journey_with_a_row_of_the_log_is_given_once(self, store: PageStore) -> None:
+        assert [journey async for journey in store.logged_journeys()] == []
+        first = make.outcome("one", seq=1)
+        await store.commit_outcome("one", first.request_id, 0, first)
+        for journey in ("two", "three"):
+            await store.append_log([make.log_row(journey, event) for event in ("e-1", "e-2")])
+        assert sorted([journey async for journey in store.logged_journeys()]) == ["three", "two"]
+
+    async def test_the_newest_snapshot_stands_however_late_an_older_one_comes(self, store: PageStore) -> None:
+        for seq in (2, 3, 3, 1):
+            await store.save_snapshot(make.snapshot("reader", seq))
+        assert await store.snapshot("reader") == make.snapshot("reader", 3)
+
+    async def test_a_snapshot_of_a_long_journey_is_its_newest(self, store: PageStore) -> None:
+        for seq in range(1, 121):
+            await store.save_snapshot(make.snapshot("reader", seq))
+        await store.save_snapshot(make.snapshot("reader", 5))
+        assert await store.snapshot("reader") == make.snapshot("reader", 120)
+
+    async def test_a_section_nobody_departed_from_is_all_zero(self, store: PageStore) -> None:
+        await store.save_snapshot(make.snapshot("reader", 1, make.branch(4, pages=2)))
+        assert await store.section_statistics(3) == figures(3, 0, 0, 0)
+
+    async def test_a_sections_figures_are_the_sums_over_its_journeys(self, store: PageStore) -> None:
+        both = (make.branch(2, pages=3), make.branch(2, pages=1, opened_seq=2))
+        await store.save_snapshot(make.snapshot("one", 4, *both))
+        await store.save_snapshot(make.snapshot("two", 1, make.branch(2, pages=1), make.branch(5, pages=2)))
+        assert await store.section_statistics(2) == figures(2, 2, 3, 5)
+        assert await store.section_statistics(5) == figures(5, 1, 1, 2)
+
+    async def test_a_branch_that_came_back_leaves_the_figures_and_its_journey_stays_counted(
+        self, store: PageStore
+    ) -> None:
+        opened = make.snapshot("one", 1, make.branch(2, pages=1))
+        closed = make.snapshot("one", 2)
+        for snapshot in (opened, opened, closed, opened, closed):
+            await store.save_snapshot(snapshot)
+        await store.save_snapshot(make.snapshot("two", 1, make.branch(2, pages=1)))
+        assert await store.section_statistics(2) == figures(2, 2, 1, 1)
+
+    async def test_the_figures_are_the_same_in_whatever_order_snapshots_come(self, store: PageStore) -> None:
+        opened, closed = make.snapshot("one", 1, make.branch(2, pages=1)), make.snapshot("one", 2)
+        await store.save_snapshot(closed)
+        await store.save_snapshot(opened)
+        assert await store.section_statistics(2) == figures(2, 1, 0, 0)
+
+    async def test_a_journeys_figures_are_its_own_with_a_zero_for_what_came_back(self, store: PageStore) -> None:
+        await store.save_snapshot(make.snapshot("one", 1, make.branch(2, pages=1)))
+        await store.save_snapshot(make.snapshot("one", 2, make.branch(5, pages=3)))
+        await store.save_snapshot(make.snapshot("two", 1, make.branch(2, pages=4)))
+        assert await store.section_figures("one") == {2: (0, 0), 5: (1, 3)}
+        assert await store.section_figures("nobody") == {}
+
+
+def figures(section: int, journeys: int, open_branches: int, return_debt: int) -> SectionStatistics:
+    return SectionStatistics(section=section, journeys=journeys, open_branches=open_branches, return_debt=return_debt)

@@ -1,0 +1,128 @@
+"""The `Outcomes` port: one commit point for each journey."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.contract.page_store.rig import Connect
+from tests.support import factories as make
+
+from qdpi.store.ports import Answered, Committed, Moved, PageStore
+
+
+class OutcomesSuite:
+    """Outcomes, attempts and journeys."""
+
+    async def test_outcomes_are_committed_one_after_another(self, store: PageStore) -> None:
+        first = make.outcome(seq=1)
+        second = make.outcome(seq=2, before=first.state, fails=True)
+        assert await store.commit_outcome("reader", first.request_id, 0, first) == Committed()
+        assert await store.commit_outcome("reader", second.request_id, 1, second) == Committed()
+        assert await store.outcomes("reader") == [first, second]
+        assert await store.last_outcome("reader") == second
+        assert await store.outcome("reader", first.request_id) == first
+
+    async def test_every_journey_with_an_outcome_is_given_once(self, store: PageStore) -> None:
+        assert [journey async for journey in store.journeys()] == []
+        for journey in ("one", "two", "three"):
+            first = make.outcome(journey, seq=1)
+            second = make.outcome(journey, seq=2, before=first.state)
+            await store.commit_outcome(journey, first.request_id, 0, first)
+            await store.commit_outcome(journey, second.request_id, 1, second)
+        await store.append_log([make.log_row("four")])
+        assert sorted([journey async for journey in store.journeys()]) == ["one", "three", "two"]
+
+    async def test_a_request_that_has_an_outcome_is_answered_with_it_and_no_other(self, store: PageStore) -> None:
+        first = make.outcome(seq=1, text="the first telling")
+        await store.commit_outcome("reader", first.request_id, 0, first)
+        again = await store.commit_outcome("reader", first.request_id, 0, first)
+        other = make.outcome(seq=1, text="another telling")
+        elsewhere = make.outcome(seq=2, number=1, text="another telling")
+        assert again == Answered(outcome=first)
+        assert await store.commit_outcome("reader", other.request_id, 0, other) == Answered(outcome=first)
+        assert await store.commit_outcome("reader", first.request_id, 1, elsewhere) == Answered(outcome=first)
+        assert await store.outcomes("reader") == [first]
+
+    async def test_a_run_that_decided_on_an_old_head_is_told_the_new_one(self, store: PageStore) -> None:
+        first, late = make.outcome(seq=1), make.outcome(seq=1, number=2)
+        await store.commit_outcome("reader", first.request_id, 0, first)
+        assert await store.commit_outcome("reader", late.request_id, 0, late) == Moved(head=1)
+        assert await store.outcome("reader", late.request_id) is None
+        placed = make.outcome(seq=2, number=2, before=first.state)
+        assert await store.commit_outcome("reader", placed.request_id, 1, placed) == Committed()
+
+    async def test_a_run_that_is_ahead_of_the_head_leaves_no_gap(self, store: PageStore) -> None:
+        ahead = make.outcome(seq=5)
+        assert await store.commit_outcome("reader", ahead.request_id, 4, ahead) == Moved(head=0)
+        assert await store.last_outcome("reader") is None
+
+    async def test_an_outcome_that_says_another_place_than_it_is_given_is_refused(self, store: PageStore) -> None:
+        outcome = make.outcome(seq=2)
+        with pytest.raises(ValueError, match="cannot be committed"):
+            await store.commit_outcome("reader", outcome.request_id, 0, outcome)
+        with pytest.raises(ValueError, match="cannot be committed"):
+            await store.commit_outcome("other", outcome.request_id, 1, outcome)
+        assert await store.has_journeys() is False
+
+    async def test_journeys_do_not_share_a_head(self, store: PageStore) -> None:
+        mine, yours = make.outcome("mine"), make.outcome("yours")
+        await store.commit_outcome("mine", mine.request_id, 0, mine)
+        assert await store.commit_outcome("yours", yours.request_id, 0, yours) == Committed()
+        assert await store.outcomes("mine") == [mine]
+
+    async def test_outcomes_are_read_from_any_seq_on_in_pages(self, store: PageStore) -> None:
+        told = [make.outcome(seq=seq) for seq in range(1, 13)]
+        for outcome in told:
+            await store.commit_outcome("reader", outcome.request_id, outcome.seq - 1, outcome)
+        assert await store.outcomes("reader", after=9) == told[9:]
+        assert await store.outcomes("reader", after=2, limit=3) == told[2:5]
+        assert await store.outcomes("reader", after=12) == []
+
+    async def test_eight_writers_racing_for_a_journey_fill_every_place_once(
+        self, store: PageStore, connect: Connect
+    ) -> None:
+        """Every request is raced for by two writers, on two clients."""
+        clients = (store, await connect())
+        answers = await asyncio.gather(*(place(clients[w % 2], "raced", range(w // 2, 200, 4)) for w in range(8)))
+        outcomes = await store.outcomes("raced")
+        assert [outcome.seq for outcome in outcomes] == list(range(1, 201))
+        assert len({outcome.request_id for outcome in outcomes}) == 200
+        committed = [number for placed in answers for number in placed]
+        assert sorted(committed) == list(range(200))
+
+    async def test_writers_racing_in_many_journeys_do_not_hinder_each_other(self, store: PageStore) -> None:
+        sessions = [f"reader-{n}" for n in range(20)]
+        await asyncio.gather(*(place(store, session, range(5)) for session in sessions))
+        for session in sessions:
+            assert [outcome.seq for outcome in await store.outcomes(session)] == [1, 2, 3, 4, 5]
+
+    async def test_an_attempts_number_is_claimed_once(self, store: PageStore, connect: Connect) -> None:
+        clients = (store, await connect())
+        claims = [clients[n % 2].begin_attempt("reader", "r-1") for n in range(24)]
+        assert sorted(await asyncio.gather(*claims)) == list(range(1, 25))
+        assert await store.begin_attempt("reader", "r-2") == 1
+        assert await store.begin_attempt("other", "r-1") == 1
+
+    async def test_it_tells_whether_there_are_journeys(self, store: PageStore) -> None:
+        assert await store.has_journeys() is False
+        outcome = make.outcome()
+        await store.commit_outcome("reader", outcome.request_id, 0, outcome)
+        assert await store.has_journeys() is True
+
+
+async def place(store: PageStore, session_id: str, numbers: range) -> list[int]:
+    """Commit an outcome for each press, folding again when the journey moved; return those committed."""
+    head, committed = 0, []
+    for number in numbers:
+        answer: Committed | Answered | Moved = Moved(head=head)
+        while isinstance(answer, Moved):
+            head = answer.head
+            outcome = make.outcome(session_id, head + 1, number=number)
+            answer = await store.commit_outcome(session_id, outcome.request_id, head, outcome)
+        if isinstance(answer, Committed):
+            committed.append(number)
+            head += 1
+        else:
+            assert answer.outcome.request_id == make.request(session_id, number).request_id
+    return committed
