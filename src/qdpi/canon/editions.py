@@ -17,7 +17,7 @@ from qdpi.page_schema import Page, Reading
 from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.search.hybrid import Embedder, SemanticIndex, from_bytes
 from qdpi.store.paging import outcomes_before
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Outcomes, Pages, PageStore
 from qdpi.store.rows import CanonRevision, Embedding, ReadingRow
 
 KEPT_EDITIONS: Final = 2
@@ -78,7 +78,7 @@ class Catalog:
         return await asyncio.to_thread(assemble, record, pages, readings, semantic)
 
 
-async def find_page(edition: Edition | None, store: PageStore, page_id: str) -> Page | None:
+async def find_page(edition: Edition | None, store: Pages, page_id: str) -> Page | None:
     """Return a page of the edition, of an earlier one, or of any journey; None where no page has this id."""
     if not _PAGE_ID.fullmatch(page_id):
         return None
@@ -96,7 +96,7 @@ async def find_locus(edition: Edition | None, store: PageStore, page_id: str, se
     return page
 
 
-async def written_last(store: PageStore, page_id: str, session_id: str) -> Page | None:
+async def written_last(store: Outcomes, page_id: str, session_id: str) -> Page | None:
     """Return the page that a journey stands on out of its outcomes, None where it stands elsewhere.
 
     One that a worker has committed, and not derived yet, is not among the pages; runs that failed since then

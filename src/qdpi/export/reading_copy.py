@@ -11,7 +11,7 @@ from qdpi.errors import NoBook
 from qdpi.export.itinerary import Itinerary, Tracing
 from qdpi.page_schema import Page
 from qdpi.store.paging import outcomes_of
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Outcomes, PageStore
 from qdpi.store.rows import CanonRevision
 
 
@@ -65,7 +65,7 @@ async def _canon_pages(store: PageStore, book: CanonRevision, tracing: Tracing) 
     return [page for page in found if page is not None and page.is_canon]
 
 
-async def _pages(store: PageStore, itinerary: Itinerary) -> AsyncIterator[list[Page]]:
+async def _pages(store: Outcomes, itinerary: Itinerary) -> AsyncIterator[list[Page]]:
     """Give the pages in reading order, as anybody may see them: without the journey that owns them."""
     waiting = dict(itinerary.canon)
     async for outcomes in outcomes_of(store, itinerary.journey, itinerary.head):

@@ -13,7 +13,7 @@ from qdpi.gateway.streams.sse import parse_seq
 from qdpi.ids import sha256
 from qdpi.services.vault import newest_changes, vault_entries
 from qdpi.store.paging import log_of
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Outcomes, PageStore
 from qdpi.store.rows import VaultEntry
 
 CLOCKS_APART: Final = timedelta(minutes=1)
@@ -38,7 +38,7 @@ class AsOf(NamedTuple):
     time: datetime | None
 
 
-async def resolve_as_of(store: PageStore, journey: str, at: str | None, head: int, now: datetime) -> AsOf:
+async def resolve_as_of(store: Outcomes, journey: str, at: str | None, head: int, now: datetime) -> AsOf:
     """Return the moment that a client names. Raises `InvalidInput` for what is none, or has not come yet."""
     if at is None:
         return AsOf(head, None)
@@ -68,14 +68,14 @@ def _time_of(at: str) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-async def _time_at(store: PageStore, journey: str, seq: int) -> datetime:
+async def _time_at(store: Outcomes, journey: str, seq: int) -> datetime:
     if seq == 0:
         return _BEFORE_ALL
     (outcome,) = await store.outcomes(journey, after=seq - 1, limit=1)
     return outcome.at
 
 
-async def _seq_at(store: PageStore, journey: str, time: datetime, head: int) -> int:
+async def _seq_at(store: Outcomes, journey: str, time: datetime, head: int) -> int:
     """Return the seq of the last outcome at a time, 0 before the first: times rise with the seq."""
     low, high = 0, head
     while low < high:

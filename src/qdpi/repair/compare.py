@@ -21,7 +21,7 @@ from qdpi.services.projections.pages import OF_PAGE, PageSource, pages_of, with_
 from qdpi.services.projections.projection import Columns, Projection
 from qdpi.services.vault import newest_changes
 from qdpi.store.paging import log_of, outcomes_of
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Canon, PageStore
 from qdpi.store.rows import SectionFigures, Snapshot
 
 AT_ONCE: Final = 50
@@ -106,7 +106,7 @@ async def compare_canon(store: PageStore, embedder: Embedder) -> Comparison:
     return Comparison(None, len(pages), *sides.hashes(), tuple(sides.differences))
 
 
-async def canon_pages(store: PageStore) -> list[Page]:
+async def canon_pages(store: Canon) -> list[Page]:
     """Return the pages of the canon's current revision, none where there is no book."""
     number = await store.canon_number()
     return await store.canon_pages(number) if number is not None else []

@@ -21,7 +21,7 @@ from qdpi.search.analysis import read_text
 from qdpi.search.hybrid import Embedder
 from qdpi.services.projections.pages import BESIDE_PAGE, PageSource, with_embeddings
 from qdpi.services.projections.projection import writes_of
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Canon, PageStore
 from qdpi.store.rows import CanonRevision
 
 _BACKOFF: Final = Backoff()
@@ -91,7 +91,7 @@ def _time_after(current: CanonRevision | None, at: datetime) -> datetime:
     return max(at, current.created_at + timedelta(microseconds=1)) if current else at
 
 
-async def _newest(store: PageStore, book: Book, earlier: dict[str, Page]) -> list[Page]:
+async def _newest(store: Canon, book: Book, earlier: dict[str, Page]) -> list[Page]:
     # A page that an earlier revision dropped may come back: its revision numbers continue.
     if not earlier:
         return []

@@ -9,7 +9,7 @@ from qdpi.language.port import LanguageModel
 from qdpi.outcome import log_entry, page_event
 from qdpi.services.vault import keep_change
 from qdpi.services.workers import ServiceWorker, consume
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Log, PageStore
 from qdpi.system import System
 from qdpi.topology import RECORDER
 
@@ -51,7 +51,7 @@ async def record_event(event: Event | DeadLetter, store: PageStore) -> Event | D
     return event
 
 
-async def change_known(session_id: str, event_id: str, store: PageStore) -> VaultChange | None:
+async def change_known(session_id: str, event_id: str, store: Log) -> VaultChange | None:
     """Return a change of a vault as it was first recorded, None where it was not."""
     row = await store.logged(session_id, event_id)
     return decode(VaultChange, row.payload_json.encode()) if row else None

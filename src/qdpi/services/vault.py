@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from qdpi.events import VaultChange, decode
 from qdpi.outcome import LogEntry
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Vault
 from qdpi.store.rows import VaultEntry
 
 
@@ -39,7 +39,7 @@ def vault_entry(change: VaultChange) -> VaultEntry:
     )
 
 
-async def keep_change(change: VaultChange, store: PageStore) -> None:
+async def keep_change(change: VaultChange, store: Vault) -> None:
     """Apply a change to its vault; it has no effect after a newer change of the same page."""
     if change.action == "unsaved":
         await store.unsave(change.session_id, change.page_id, change.ts, change.event_id)

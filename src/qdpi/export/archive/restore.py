@@ -21,7 +21,7 @@ from qdpi.services.projections.projection import write_rows, written_by
 from qdpi.services.projector import project
 from qdpi.services.vault import keep_change
 from qdpi.store.paging import log_of, outcomes_of
-from qdpi.store.ports import Committed, PageStore
+from qdpi.store.ports import Canon, Committed, Outcomes, Pages, PageStore
 from qdpi.topology import INDEXER
 
 BATCH: Final = 100
@@ -86,7 +86,7 @@ async def import_archive(
     )
 
 
-async def check_book(store: PageStore, manifest: Manifest) -> None:
+async def check_book(store: Canon, manifest: Manifest) -> None:
     """Check that the book here is the one that a journey was read in. Raises `ArchiveRefused`."""
     current = await store.canon()
     if manifest.book is not None and (current is None or current.book_id != manifest.book.book_id):
@@ -125,7 +125,7 @@ async def _check(store: PageStore, archive: Archive) -> _Found:
     return _Found(head, max(0, derived - BATCH), new_rows)
 
 
-async def _check_beside(store: PageStore, outcome: Outcome, here: Outcome | None) -> None:
+async def _check_beside(store: Pages, outcome: Outcome, here: Outcome | None) -> None:
     """Check an outcome against the one that stands in its place, or that its page is nobody else's."""
     if here is not None:
         if digest_of(here) != digest_of(outcome):
@@ -152,7 +152,7 @@ async def _check_rows(store: PageStore, archive: Archive, check: OutcomeCheck) -
     return new
 
 
-async def _check_saved(store: PageStore, row: LogEntry, number: int, own: set[str]) -> None:
+async def _check_saved(store: Pages, row: LogEntry, number: int, own: set[str]) -> None:
     """Check that a vault saves no page of somebody else."""
     if row.type != VaultChange.topic or not isinstance(change := event_of(row), VaultChange) or change.page_id in own:
         return
@@ -161,14 +161,14 @@ async def _check_saved(store: PageStore, row: LogEntry, number: int, own: set[st
         raise refused(LOG, number, f"it saves the page {change.page_id}, which is another journey's here")
 
 
-async def _commit(store: PageStore, archive: Archive, found: _Found, progress: Progress) -> None:
+async def _commit(store: Outcomes, archive: Archive, found: _Found, progress: Progress) -> None:
     async for batch in _in_batches(values(archive, OUTCOMES, Outcome, after=found.here)):
         for _, outcome in batch:
             await _commit_one(store, outcome)
         progress(batch[-1][0], archive.manifest.outcomes)
 
 
-async def _commit_one(store: PageStore, outcome: Outcome) -> None:
+async def _commit_one(store: Outcomes, outcome: Outcome) -> None:
     told = await store.commit_outcome(outcome.session_id, outcome.request_id, outcome.seq - 1, outcome)
     if not isinstance(told, Committed):
         raise ArchiveRefused(

@@ -13,7 +13,7 @@ from qdpi.export.zip_stream import ZipStream
 from qdpi.journey import FOLD_VERSION, JourneyState
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.store.paging import log_of, outcomes_of
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Canon, PageStore
 
 _ENDS: Final = {PageDone.topic, PageFailed.topic}
 
@@ -57,7 +57,7 @@ def _write(stream: IO[bytes], lines: Lines, values: Sequence[Outcome | LogEntry]
 
 
 async def _manifest(
-    store: PageStore, journey: str, state: JourneyState, named: set[int], files: dict[str, FileFacts]
+    store: Canon, journey: str, state: JourneyState, named: set[int], files: dict[str, FileFacts]
 ) -> Manifest:
     book = await store.canon()
     revisions = await map_concurrently(store.canon, sorted(named))

@@ -10,7 +10,7 @@ from qdpi.events import Event, PageDone
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry, Outcome, log_entry
 from qdpi.services.projections.projection import PRESENT, Columns, Projection, Remedy, same_columns
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Log, PageStore
 from qdpi.topology import PAGE_GENERATOR, RECORDER
 
 _EMPTY: Final[Mapping[str, Columns]] = {}
@@ -80,7 +80,7 @@ async def _read_log_row(store: PageStore, source: EventSource) -> Columns | None
     return found if source.in_full or found is None else PRESENT
 
 
-async def _write_log_rows(store: PageStore, sources: Sequence[EventSource]) -> None:
+async def _write_log_rows(store: Log, sources: Sequence[EventSource]) -> None:
     entries = [log_entry(source.event) for source in sources if source.event is not None]
     if entries:
         await store.append_log(entries)

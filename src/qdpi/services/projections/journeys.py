@@ -11,7 +11,7 @@ from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome
 from qdpi.services.projections.projection import Columns, Projection, Remedy
 from qdpi.services.vault import keep_change, vault_entries
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Log, Vault
 from qdpi.store.rows import SectionFigures, Snapshot, VaultEntry, section_figures
 from qdpi.topology import PAGE_GENERATOR, RECORDER
 
@@ -56,14 +56,14 @@ def snapshot_of(outcome: Outcome) -> Snapshot:
     )
 
 
-async def _write_snapshots(store: PageStore, sources: Sequence[JourneySource]) -> None:
+async def _write_snapshots(store: Log, sources: Sequence[JourneySource]) -> None:
     # The store writes the figures of the snapshot's state with it.
     for source in sources:
         if source.snapshot is not None:
             await store.save_snapshot(source.snapshot)
 
 
-async def _write_vaults(store: PageStore, sources: Sequence[JourneySource]) -> None:
+async def _write_vaults(store: Vault, sources: Sequence[JourneySource]) -> None:
     for source in sources:
         for change in source.changes:
             await keep_change(change, store)

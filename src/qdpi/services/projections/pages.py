@@ -14,7 +14,7 @@ from qdpi.page_schema import Page, Reading
 from qdpi.search.analysis import read_text
 from qdpi.search.hybrid import Embedder, from_bytes, to_bytes
 from qdpi.services.projections.projection import Columns, Projection, Remedy, model_columns
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Index, Pages
 from qdpi.store.rows import Embedding, IndexRow, ReadingRow
 from qdpi.symbols import CHARACTER_MAP
 from qdpi.topology import INDEXER, PAGE_GENERATOR
@@ -96,39 +96,39 @@ def _due_reading(source: PageSource) -> ReadingRow | None:
     return reading_row(source.page, source.reading) if source.reading is not None else None
 
 
-async def _write_pages(store: PageStore, sources: Sequence[PageSource]) -> None:
+async def _write_pages(store: Pages, sources: Sequence[PageSource]) -> None:
     # The edges come first: a page that can be read has them.
     for source in sources:
         await store.link_page(source.page)
         await store.put_page(source.page)
 
 
-async def _write_readings(store: PageStore, sources: Sequence[PageSource]) -> None:
+async def _write_readings(store: Index, sources: Sequence[PageSource]) -> None:
     rows = [row for row in map(_due_reading, sources) if row is not None]
     if rows:
         await store.put_readings(rows)
 
 
-async def _write_embeddings(store: PageStore, sources: Sequence[PageSource]) -> None:
+async def _write_embeddings(store: Index, sources: Sequence[PageSource]) -> None:
     await store.put_embeddings([source.embedding for source in sources if source.embedding is not None])
 
 
-async def _write_index_rows(store: PageStore, sources: Sequence[PageSource]) -> None:
+async def _write_index_rows(store: Index, sources: Sequence[PageSource]) -> None:
     await store.index_pages([row for row in map(due_index_row, sources) if row is not None])
 
 
-async def _read_reading(store: PageStore, source: PageSource) -> ReadingRow | None:
+async def _read_reading(store: Index, source: PageSource) -> ReadingRow | None:
     if source.reading is None:
         return None
     key = (source.page.page_id, source.page.revision)
     return (await store.readings([key], source.reading.version)).get(key)
 
 
-async def _read_embedding(store: PageStore, source: PageSource) -> Embedding | None:
+async def _read_embedding(store: Index, source: PageSource) -> Embedding | None:
     return (await store.embeddings([source.key])).get(source.key)
 
 
-async def _read_index_row(store: PageStore, source: PageSource) -> IndexRow | None:
+async def _read_index_row(store: Index, source: PageSource) -> IndexRow | None:
     return await store.index_row(CHARACTER_MAP[source.page.char_hex], source.page.section, source.key)
 
 
