@@ -117,14 +117,14 @@ class Worker:
 
         What was begun before `stop` is finished and committed, also where the bus has to be waited for.
         """
-        lives = 0
+        losses = 0
         while membership := await retry_while_unavailable(self._join, self._backoff, on_wait=self._log_unavailable):
             try:
                 await self._work(membership)
             except MembershipOver as error:
-                lives += 1
-                log.error("worker.joins_anew", group=self.group, lives=lives, cause=str(error))  # noqa: TRY400
-                await self._backoff.wait(lives)
+                losses += 1
+                log.error("worker.membership_lost", group=self.group, losses=losses, cause=str(error))  # noqa: TRY400
+                await self._backoff.wait(losses)
             else:
                 return
 
@@ -150,10 +150,10 @@ class Worker:
         try:
             await membership.leave()
         except Unavailable as error:
-            log.warning("worker.left_unheard", group=self.group, cause=error.detail)
+            log.warning("worker.leave_failed", group=self.group, cause=error.detail)
 
     def _log_unavailable(self, error: Unavailable, tries: int) -> None:
-        log.warning("worker.stands", group=self.group, tries=tries, cause=error.detail)
+        log.warning("worker.dependency_unavailable", group=self.group, tries=tries, cause=error.detail)
 
     async def _step(self, membership: Membership) -> None:
         if self._stopping:
@@ -242,7 +242,7 @@ class Worker:
         try:
             await self._commit_marks(membership, self._dirty.intersection(revoked))
         except Unavailable as error:
-            log.warning("worker.handed_back_uncommitted", group=self.group, cause=error.detail)
+            log.warning("worker.commit_failed", group=self.group, cause=error.detail)
         for partition in revoked:
             self._watermarks.pop(partition, None)
         self._dirty.difference_update(revoked)

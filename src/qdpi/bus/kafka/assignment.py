@@ -82,14 +82,14 @@ class Assignment:
 
     def assign(self, partitions: Collection[Partition], offset: int | None = None) -> None:
         """Own more partitions, from their committed offsets or from a given one."""
-        log.info("kafka.assigned", group=self._group, partitions=_told(partitions))
+        log.info("kafka.partitions_assigned", group=self._group, partitions=_told(partitions))
         given = places(partitions, self._names) if offset is None else _at(partitions, offset, self._names)
         self._consumer.incremental_assign(given)
         self._owned.update(partitions)
 
     def unassign(self, partitions: Collection[Partition]) -> None:
         """Own some partitions no more."""
-        log.info("kafka.let_go", group=self._group, partitions=_told(partitions))
+        log.info("kafka.partitions_revoked", group=self._group, partitions=_told(partitions))
         # the client would remember that it fetches nothing of them when it is assigned them again
         self._consumer.resume(places(self._stopped.intersection(partitions), self._names))
         self._consumer.incremental_unassign(places(partitions, self._names))

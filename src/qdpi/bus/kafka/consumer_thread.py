@@ -176,7 +176,7 @@ class Poller:
                 if self._subscription.owns(record.partition):
                     self._ahead.append(record)
             elif is_transient(error):
-                log.info("kafka.consumer_told", error=error.str())
+                log.info("kafka.consumer_error", error=error.str())
             elif is_fatal(error):
                 raise KafkaException(error)
             else:
@@ -297,7 +297,7 @@ class ConsumerThread:
         except MembershipOver as error:
             self._tell(self._ended, error)
         except Exception as error:
-            log.exception("kafka.thread_died", thread=self._name)
+            log.exception("kafka.thread_failed", thread=self._name)
             self._tell(self._ended, error)
         else:
             self._tell(self._ended, None)

@@ -162,9 +162,9 @@ class Reachability:
             unavailable(self._heard) if self._heard else BusUnavailable("None of Kafka's brokers can be reached.")
         )
         if before is None:
-            log.warning("kafka.outage", cause=self.outage.detail)
+            log.warning("kafka.unavailable", cause=self.outage.detail)
 
     def _clear_outage(self) -> None:
         if self.outage is not None:
-            log.info("kafka.back")
+            log.info("kafka.available")
         self.outage = self._heard = None

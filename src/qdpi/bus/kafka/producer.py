@@ -114,7 +114,7 @@ class ProducerThread:
     def _hear(self, error: KafkaError) -> None:
         self.reachability.record_error(error)
         if is_fatal(error):
-            log.error("kafka.producer_broken", error=error.str())
+            log.error("kafka.producer_failed", error=error.str())
             self._is_broken = True
 
     def _run(self) -> None:

@@ -78,7 +78,7 @@ class TopicMonitor:
             except BusUnavailable:
                 continue  # whoever reads says so
             except Exception:
-                log.exception("kafka.reader_not_told", topics=sorted(news))
+                log.exception("kafka.reader_notification_failed", topics=sorted(news))
 
     async def _watch(self) -> None:
         while True:
@@ -88,14 +88,14 @@ class TopicMonitor:
             except BusUnavailable:
                 continue  # whoever reads says so
             except Exception:
-                log.exception("kafka.watch_failed")
+                log.exception("kafka.topic_monitor_failed")
 
 
 async def _tell(reader: Reader, known: dict[str, Shape], news: Mapping[str, Shape]) -> None:
     """Tell a reader of topics that are not as it knew them, and note what it was told."""
     renewed = [name for name, shape in news.items() if name in known and known[name].id != shape.id]
     if renewed:
-        log.warning("kafka.topics_renewed", topics=sorted(renewed))
+        log.warning("kafka.topics_recreated", topics=sorted(renewed))
         await reader.topics_recreated(renewed)
         known |= {name: known[name]._replace(id=news[name].id) for name in renewed}
     appeared = [partition for name, shape in news.items() for partition in _more(name, known.get(name), shape)]

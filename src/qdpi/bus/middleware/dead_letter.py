@@ -35,7 +35,7 @@ def dead_letter(bus: EventBus, *, group: str, now: Callable[[], datetime], metri
         try:
             await send_letter(bus, letter, record.key)
         except InvalidInput as refusal:
-            log.warning("dead_letter.without_its_record", topic=record.topic, offset=record.offset, cause=str(refusal))
+            log.warning("dead_letter.record_omitted", topic=record.topic, offset=record.offset, cause=str(refusal))
             await send_letter(bus, _bare(letter, record), None)
         metrics.dead_letters.labels(group).inc()
 

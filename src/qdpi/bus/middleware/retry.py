@@ -27,7 +27,7 @@ def or_else(give_up: GiveUp, last: GiveUp) -> GiveUp:
         except Unavailable:
             raise
         except Exception:
-            log.exception("handler.could_not_end", topic=record.topic, offset=record.offset)
+            log.exception("handler.give_up_failed", topic=record.topic, offset=record.offset)
             await last(record, error, attempts)
 
     return either
@@ -40,7 +40,7 @@ def retry(
 
     def waits(error: Unavailable, tries: int) -> None:
         metrics.retries.labels(group, error.code).inc()
-        log.warning("handler.stands", group=group, tries=tries, cause=error.detail)
+        log.warning("handler.dependency_unavailable", group=group, tries=tries, cause=error.detail)
 
     async def handle(record: Record) -> None:
         for attempt in range(1, attempts + 1):
@@ -52,7 +52,7 @@ def retry(
                     log.error("handler.gave_up", group=group, attempts=attempt, cause=str(error), exc_info=not refused)  # noqa: TRY400
                     return await retry_while_unavailable(_ending(record, error, attempt), backoff, on_wait=waits)
                 metrics.retries.labels(group, type(error).__name__).inc()
-                log.warning("handler.retries", group=group, attempt=attempt, exc_info=error)
+                log.warning("handler.retry", group=group, attempt=attempt, exc_info=error)
                 await backoff.wait(attempt)
         return None
 
