@@ -29,7 +29,7 @@ def test_copies_of_topics_that_are_behind_are_named():
     (behind, enough) = copies_of_topics({"a": topic(3, 2), "b": topic(3, 3)}, 3, None)
 
     assert (behind.health, enough.health) == (Health.WARN, Health.OK)
-    assert behind.detail == "Copies are behind or away for a."
+    assert behind.detail == "Replicas are offline or out of sync for a."
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_topic_that_is_kept_otherwise_is_told_with_both_values():
 
     (check,) = properties({"a": {"retention.ms": "9", "else": "1"}, "b": {"retention.ms": "5"}}, due)
 
-    detail, step = "a: retention.ms is 9, due is 1000.", "Change it with Kafka's kafka-configs."
+    detail, step = "a: retention.ms is 9 and should be 1000.", "Change it with Kafka's kafka-configs."
     assert check == HealthCheck(Health.WARN, detail, step)
     assert healths(properties({"a": due["a"], "b": due["b"]}, due)) == [Health.OK]
 
@@ -98,7 +98,7 @@ async def test_a_fresh_kafka_is_well(kafka_environment: dict[str, str]):
         await bus.delete_topics(TOPICS)
         await bus.close()
     assert set(healths(told)) == {Health.OK}
-    assert "12 topics are kept as they ought to be." in [check.detail for check in told]
+    assert "12 topics are configured as they should be." in [check.detail for check in told]
 
 
 @pytest.mark.cassandra

@@ -248,9 +248,9 @@ def test_the_embedded_bus_needs_no_partitions_and_says_so(qdpi: Call, data: Path
     code, out, err = qdpi("kafka-topics", "--grow", "4")
 
     assert (code, out) == (2, "")
-    assert (
-        err
-        == "qdpi: The embedded bus has one partition a topic, not 4. Set KAFKA_BROKERS: scaling out is Kafka's job.\n"
+    assert err == (
+        "qdpi: The embedded bus has one partition per topic, not 4. "
+        "Set KAFKA_BROKERS to use Kafka, which supports more.\n"
     )
     assert json.loads(qdpi("kafka-topics", "--grow", "1", "--json").out)["grown"] == []
     assert qdpi("kafka-topics", "--grow", "0").code == 2

@@ -302,7 +302,7 @@ async def test_a_record_larger_than_a_topic_that_somebody_else_made_takes_is_bad
     name = rig.environment["KAFKA_PREFIX"] + DeadLetter.topic
     small = NewTopic(name, 1, config={"max.message.bytes": "1000"})
     await asyncio.wrap_future(admin.create_topics([small])[name])
-    with pytest.raises(InvalidInput, match=r"gibsey\.dlq does not take a record") as refused:
+    with pytest.raises(InvalidInput, match=r"gibsey\.dlq does not accept a record") as refused:
         await publish(bus, DeadLetter.topic, [b"x" * 2_000])
     assert "max.message.bytes" in refused.value.next_step
     await publish(bus, DeadLetter.topic, [b"x"])

@@ -1,7 +1,7 @@
-"""The event bus as the rest of the package sees it.
+"""The event bus port: publishing, consumer groups, taps and topic administration.
 
-At-least-once delivery, order per key, groups with committed offsets. Adapters move bytes; lanes, retries
-and watermarks are the worker's (`qdpi.bus.worker`), the same for every adapter.
+Delivery is at least once, ordered per key, with committed offsets per group. Adapters move bytes. Lanes, retries
+and watermarks belong to the worker (`qdpi.bus.worker`) and are the same for every adapter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Headers = tuple[tuple[str, bytes], ...]
 
 
 class Message(NamedTuple):
-    """What is published: a topic, a key, bytes, and headers."""
+    """A message to publish: a topic, a key, a value in bytes, and headers."""
 
     topic: str
     key: bytes | None
@@ -34,7 +34,7 @@ class Partition(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What is delivered: a message with its place in the log and the time the bus took it."""
+    """A delivered message, with its partition, its offset, and the time at which the bus accepted it."""
 
     partition: Partition
     offset: int
@@ -55,11 +55,11 @@ class Record(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """What a fetch brings: records in order, and the partitions that this member no longer owns.
+    """The result of a fetch: records in order, and the partitions revoked from this member.
 
-    Work in flight on a revoked partition is fenced. What was finished of it before may be committed until
-    the next fetch, which lets go of the partition, or until a bound in time. A partition that was lost (its
-    member counted as dead, or its topic was made anew) is revoked too; commits of it have no effect.
+    The worker must fence work in flight on a revoked partition. It may still commit finished records of that
+    partition until the next fetch, which gives the partition up, or until a time limit. A lost partition (its
+    member was declared dead, or its topic was recreated) is revoked too, and commits for it have no effect.
     """
 
     records: Sequence[Record] = ()
@@ -67,14 +67,14 @@ class Delivery(NamedTuple):
 
 
 class Start(Enum):
-    """Where a tap begins."""
+    """Where a tap starts reading."""
 
     EARLIEST = "earliest"
     LATEST = "latest"
 
 
 class TopicState(NamedTuple):
-    """A partition's bounds: the first offset kept and the next one to be written."""
+    """The bounds of a partition: the first retained offset and the next offset to be written."""
 
     partition: Partition
     first: int
@@ -82,7 +82,7 @@ class TopicState(NamedTuple):
 
 
 class Lag(NamedTuple):
-    """How far a group is behind on a partition: in records, and since when (None when it is not)."""
+    """The lag of a group on a partition: uncommitted records, and the time of the oldest (None without lag)."""
 
     partition: Partition
     records: int
@@ -90,22 +90,22 @@ class Lag(NamedTuple):
 
 
 class Membership(Protocol):
-    """A member of a consumer group: it owns partitions until they are revoked or it leaves.
+    """A member of a consumer group. It owns partitions until they are revoked or it leaves.
 
-    Every method raises `BusUnavailable` while the bus is away. `fetch` raises `MembershipOver` where this member
-    can do no more, and then all its partitions are lost.
+    Every method raises `BusUnavailable` during an outage. `fetch` raises `MembershipOver` after an error from which
+    this member cannot recover; all its partitions are lost then.
     """
 
     async def fetch(self, limit: int, timeout: float) -> Delivery:
-        """Wait up to `timeout` seconds for records of partitions that are not paused; at most `limit`.
+        """Wait up to `timeout` seconds for at most `limit` records of partitions that are not paused.
 
-        Must be called again within seconds even while all is paused: it is also the sign of life. One call at
-        a time; what a cancelled one would have brought comes with the next.
+        The caller must call again within seconds, even while all partitions are paused: the calls are the member's
+        heartbeat. Only one call at a time is allowed. The next call returns the records of a cancelled one.
         """
         ...
 
     async def pause(self, partitions: Collection[Partition]) -> None:
-        """Fetch nothing more from these partitions until they are resumed."""
+        """Stop fetching from these partitions until they are resumed."""
         ...
 
     async def resume(self, partitions: Collection[Partition]) -> None:
@@ -113,22 +113,22 @@ class Membership(Protocol):
         ...
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Store the next offset to read of each partition. Of a partition not owned any more: no effect.
+        """Store the next offset to read of each partition. Commits for partitions not owned have no effect.
 
-        A partition that a fetch told was revoked is still owned until the next fetch, unless it was lost. An
-        offset lower than one this member has committed has no effect.
+        A partition reported as revoked is still owned until the next fetch, unless it was lost. An offset lower than
+        the committed one has no effect.
         """
         ...
 
     async def leave(self) -> None:
-        """Give up membership at once, so that others take over without waiting. Idempotent."""
+        """Leave the group at once, so that other members take over without waiting. Idempotent."""
         ...
 
 
 class EventBus(Protocol):
-    """Publishing, consuming as a group, tapping, inspecting, administering.
+    """Publish, consume as a group, tap, inspect and administer topics.
 
-    Every method raises `BusUnavailable` while the bus is away.
+    Every method raises `BusUnavailable` during an outage.
     """
 
     async def open(self) -> None:
@@ -136,7 +136,7 @@ class EventBus(Protocol):
         ...
 
     async def close(self) -> None:
-        """Flush and let go of everything. Idempotent."""
+        """Flush pending messages and release all resources. Idempotent."""
         ...
 
     async def ping(self) -> None:
@@ -144,27 +144,27 @@ class EventBus(Protocol):
         ...
 
     async def publish(self, message: Message) -> None:
-        """Publish and await the acknowledgement. Raises `PublishUnknown` where none came in time."""
+        """Publish and await the acknowledgement. Raises `PublishUnknown` if none arrives in time."""
         ...
 
     async def join(self, group: str, topics: Iterable[str]) -> Membership:
-        """Join a group on topics, from the committed offsets, or the earliest records where there are none.
+        """Join a group on topics, reading from the committed offsets, else from the earliest records.
 
-        A member that owns nothing yet stands by: its fetches are empty until partitions fall to it.
+        A member without partitions is on standby: its fetches are empty until partitions are assigned to it.
         """
         ...
 
     def tap(
         self, topics: Iterable[str], start: Start, *, limit: int = 10_000
     ) -> AbstractAsyncContextManager[AsyncIterator[Record]]:
-        """Read topics without a group. What is published after the context was entered is not missed.
+        """Read topics without a group. The tap misses no record published after the context was entered.
 
-        At most `limit` records wait for a slow reader; the tap reads on when there is room.
+        At most `limit` records are buffered for a slow reader. The tap reads on when the buffer has room.
         """
         ...
 
     def scan(self, topic: str) -> AsyncIterator[Record]:
-        """Read what a topic holds now, from its first record to its last, and end."""
+        """Read the current records of a topic, from the first to the last, and end."""
         ...
 
     async def topics(self) -> list[TopicState]:
@@ -172,28 +172,28 @@ class EventBus(Protocol):
         ...
 
     async def lag(self, group: str) -> list[Lag]:
-        """Return how far a group is behind, a row for each partition that it has committed or must read."""
+        """Return the lag of a group: a row for each partition that it has committed or joined."""
         ...
 
     async def create_topics(self, specs: Iterable[TopicSpec]) -> list[str]:
-        """Create the topics that are not there; return the names of those it made."""
+        """Create the topics that do not exist yet; return the names of the created ones."""
         ...
 
     async def grow_topics(self, names: Iterable[str], partitions: int) -> list[str]:
-        """Raise topics' partition counts to a number; return the names of those that had fewer.
+        """Raise the partition counts of topics to a number; return the names of those that had fewer.
 
-        Keys move to other partitions, so drain the topics first. Raises `InvalidInput` for a topic that is not
-        there, and for more partitions than this kind of bus has.
+        Keys move to other partitions, so drain the topics first. Raises `InvalidInput` for a topic that does not
+        exist, and for more partitions than this kind of bus supports.
         """
         ...
 
     async def delete_topics(self, names: Iterable[str]) -> list[str]:
-        """Delete topics; return the names of those that were there."""
+        """Delete topics; return the names of those that existed."""
         ...
 
     async def trim(self, now: datetime) -> int:
-        """Drop what has outlived its topic's retention, never what a group has not committed.
+        """Drop records past their topic's retention, except those that a group has not committed.
 
-        Returns how many records went; a bus that does this by itself returns 0.
+        Returns the number of dropped records. A bus that expires records by itself returns 0.
         """
         ...

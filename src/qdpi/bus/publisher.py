@@ -1,4 +1,4 @@
-"""Publishing events: each to its topic, under its key, with its headers and the trace it belongs to."""
+"""Publish events: each to its topic, under its key, with its headers and its trace context."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ class Publisher:
     layout: PageEventLayout = PageEventLayout.KEYED
 
     async def publish(self, event: Event, about: Event | Page | None = None) -> None:
-        """Publish an event and await its acknowledgement; `about` is what it is of, for its headers.
+        """Publish an event and await its acknowledgement.
 
-        Raises `BusUnavailable` or `PublishUnknown`.
+        The headers describe the symbol of `about`, which defaults to the event. Raises `BusUnavailable` or
+        `PublishUnknown`.
         """
         await self.bus.publish(message_of(event, self.layout, about))
 
@@ -28,6 +29,6 @@ class Publisher:
 def message_of(
     event: Event, layout: PageEventLayout = PageEventLayout.KEYED, about: Event | Page | None = None
 ) -> Message:
-    """Return an event as the message that carries it."""
+    """Return the message that carries an event."""
     headers = headers_of(event, current_traceparent(), about)
     return Message(topic_of(event, layout), key_of(event), event.encode(), headers)

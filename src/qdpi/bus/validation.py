@@ -1,4 +1,4 @@
-"""What is checked before a message reaches any bus: names, sizes, limits."""
+"""Checks shared by all buses: names of topics and groups, sizes of values, limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PAGE_TOPICS: Final = "gibsey.page."
 
 
 def page_topic(name: str) -> TopicSpec | None:
-    """Return the topic of a section's or a page's events by its name; None for every other name."""
+    """Return the topic spec for a section's or a page's events by name; None for every other name."""
     if name in TOPICS or not name.startswith(_PAGE_TOPICS):
         return None
     check_name("topic", name)
@@ -22,7 +22,7 @@ def page_topic(name: str) -> TopicSpec | None:
 
 
 def check_name(kind: str, name: str) -> None:
-    """Raise `InvalidInput` unless a name is one that every bus takes and a file may have."""
+    """Raise `InvalidInput` unless every bus accepts the name and a file may have it."""
     if not _NAME.fullmatch(name) or name in {".", ".."}:
         raise InvalidInput(
             f"{name!r} cannot be the name of a {kind}.",
@@ -31,22 +31,22 @@ def check_name(kind: str, name: str) -> None:
 
 
 def check_limit(limit: int) -> int:
-    """Return a limit on records as it is. Raises `InvalidInput` for one that reads nothing."""
+    """Return a limit on records unchanged. Raises `InvalidInput` if it is less than 1."""
     if limit < 1:
         raise InvalidInput(f"A limit of {limit} records reads nothing.", next_step="Give 1 or more.")
     return limit
 
 
 def refuse_large(message: Message, max_bytes: int) -> None:
-    """Raise `InvalidInput` for a value that is larger than its topic takes."""
+    """Raise `InvalidInput` if the value is larger than its topic accepts."""
     size = len(message.value or b"")
     if size > max_bytes:
         raise InvalidInput(
-            f"A value of {size:,} bytes is too large for {message.topic}, which takes {max_bytes:,}.",
+            f"A value of {size:,} bytes is too large for {message.topic}, which accepts {max_bytes:,}.",
             next_step="Send less in one event.",
         )
 
 
 def no_topic(name: str) -> InvalidInput:
-    """Return the error of publishing to a topic that is not there."""
+    """Return the error for a topic that does not exist."""
     return InvalidInput(f"There is no topic {name!r}.", next_step="Create it with `qdpi kafka-topics`.")

@@ -1,8 +1,8 @@
 """The key-ordered worker: lanes, a contiguous watermark, and bounded work in flight.
 
-Each key with work has a lane; lanes run concurrently; a lane handles one record at a time. The committed
-offset of a partition is the one after its highest *contiguous* finished record, so nothing unfinished is
-ever committed. The shape is that of Confluent's Parallel Consumer, on one event loop.
+Each key with work has a lane. Lanes run concurrently, and a lane handles one record at a time. The committed
+offset of a partition is the one after its highest *contiguous* finished record, so the worker never commits an
+unfinished record. The design is that of Confluent's Parallel Consumer, on one event loop.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from qdpi.errors import MembershipOver, Unavailable
 from qdpi.retry import Backoff, retry_while_unavailable
 
 Handler = Callable[[Record], Awaitable[None]]
-"""Handles a record to its end. Whatever it raises stops the worker: retries and dead letters wrap it."""
+"""Handles a record. Any exception stops the worker, so retries and dead letters wrap the handler."""
 
 log = structlog.get_logger()
 
 
 class Watermark:
-    """The offsets of one partition that are under way, and the next offset that may be committed."""
+    """The offsets in progress on one partition, and the next offset that may be committed."""
 
     def __init__(self) -> None:
         self._begun: deque[int] = deque()
@@ -33,11 +33,11 @@ class Watermark:
         self.committable: int | None = None
 
     def begin(self, offset: int) -> None:
-        """Note an offset as under way; offsets begin in ascending order."""
+        """Mark an offset as in progress. Offsets must begin in ascending order."""
         self._begun.append(offset)
 
     def finish(self, offset: int) -> bool:
-        """Note an offset as finished; tell whether the committable offset moved."""
+        """Mark an offset as finished; return whether the committable offset moved."""
         self._finished.add(offset)
         before = self.committable
         while self._begun and self._begun[0] in self._finished:
@@ -48,7 +48,7 @@ class Watermark:
 
 
 async def _nothing_to_settle() -> None:
-    """Nothing a handler does outlives the process but through the bus itself."""
+    """Default for `settle`: the handlers persist nothing except through the bus."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,18 +56,18 @@ class _Lane:
     records: deque[Record] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
     fenced: bool = False
-    """Whether its record under way is not ours any more, so that however its handler ends counts for nothing."""
+    """Whether the partition of its current record was revoked: the handler's result is ignored then."""
 
 
 class Worker:
-    """Consumes topics as a member of a group and hands every record to a handler, in order per key.
+    """Consume topics as a member of a group and pass every record to a handler, in order per key.
 
-    At most `max_in_flight` records are fetched and unfinished (and one more of each partition not heard of
-    before), and once they hold `max_bytes` no more are fetched; above either partitions pause and polling goes
-    on. A bus that is away is waited for. One worker runs once.
+    At most `max_in_flight` records are fetched and unfinished, plus one for each partition that is new to the
+    worker. Once they hold `max_bytes`, the worker fetches no more. Above either bound it pauses partitions and goes
+    on polling. It retries through bus outages. A worker runs once.
 
-    Offsets are committed every `commit_interval` seconds, after `settle` has returned: by then what the
-    finished handlers wrote elsewhere must survive a power cut as the offset will.
+    The worker commits offsets every `commit_interval` seconds, after `settle` has returned. By then, the finished
+    handlers' writes to other systems must be as durable as the offset.
     """
 
     def __init__(
@@ -100,22 +100,23 @@ class Worker:
 
     @property
     def lanes(self) -> int:
-        """How many keys have work."""
+        """The number of keys with work."""
         return len(self._lanes)
 
     @property
     def paused(self) -> int:
-        """How many partitions are paused."""
+        """The number of paused partitions."""
         return len(self._paused)
 
     def stop(self) -> None:
-        """Ask the worker to take nothing more, finish what it has begun, commit and leave."""
+        """Ask the worker to accept no more records, finish the started ones, commit and leave."""
         self._stopping = True
 
     async def run(self) -> None:
-        """Work until `stop`, or until a handler fails, whose exception it raises. Cancelling drops lanes.
+        """Work until `stop`, or until a handler fails; raise the handler's exception then.
 
-        What was begun before `stop` is finished and committed, also where the bus has to be waited for.
+        The worker finishes and commits records started before `stop`, even through a bus outage. Cancelling the
+        coroutine cancels all handlers.
         """
         losses = 0
         while membership := await retry_while_unavailable(self._join, self._backoff, on_wait=self._log_unavailable):
@@ -159,11 +160,11 @@ class Worker:
         if self._stopping:
             return
         await self._apply_backpressure(membership)
-        await self._take(membership, self._max_in_flight - self.in_flight, self._fetch_timeout)
+        await self._fetch(membership, self._max_in_flight - self.in_flight, self._fetch_timeout)
         if asyncio.get_running_loop().time() >= self._committed_at + self._commit_interval:
             await self._commit(membership)
 
-    async def _take(self, membership: Membership, room: int, timeout: float) -> None:
+    async def _fetch(self, membership: Membership, room: int, timeout: float) -> None:
         delivery = await membership.fetch(max(1, room), timeout)
         if delivery.revoked:
             await self._revoke(membership, delivery.revoked)
@@ -224,7 +225,7 @@ class Worker:
         offsets = await self._commit_marks(membership, self._dirty)
         if offsets:
             self._committed_at = asyncio.get_running_loop().time()
-        # A lane may have finished during the await: what moved meanwhile stays to be committed.
+        # A lane may have finished during the await: partitions that moved meanwhile stay dirty.
         self._dirty = {p for p in self._dirty if self._watermarks[p].committable != offsets.get(p)}
 
     async def _commit_marks(self, membership: Membership, partitions: Collection[Partition]) -> dict[Partition, int]:
@@ -236,8 +237,8 @@ class Worker:
         return offsets
 
     async def _revoke(self, membership: Membership, revoked: Collection[Partition]) -> None:
-        # Their new owner begins at the committed offset: what is under way here must end without effect, and
-        # what is finished need not be done again.
+        # The new owner starts at the committed offset. Records in progress here must end without effect, and
+        # committing the finished ones spares the new owner from repeating them.
         await self._drop(lambda record: record.partition in revoked)
         try:
             await self._commit_marks(membership, self._dirty.intersection(revoked))
@@ -263,7 +264,7 @@ class Worker:
                     reopened[key] = kept
             else:
                 lane.records = kept
-        # A key's next handler waits for the cancelled one to end: a lane handles one record at a time.
+        # The next handler of a key starts after the cancelled one has ended: a lane handles one record at a time.
         await asyncio.gather(*cancelled, return_exceptions=True)
         for key, kept in reopened.items():
             self._open_lane(key, kept)
@@ -271,17 +272,17 @@ class Worker:
     async def _drain(self, membership: Membership) -> None:
         self._discard_unstarted()
 
-        # Polling goes on while lanes finish: it is the sign of life that keeps their partitions ours.
+        # Polling continues while lanes finish: it is the heartbeat that keeps their partitions assigned to us.
         async def poll() -> None:
             await membership.pause(self._watermarks.keys())
-            await self._take(membership, 1, 0.02)
+            await self._fetch(membership, 1, 0.02)
 
         while self.in_flight:
             await retry_while_unavailable(poll, self._backoff, on_wait=self._log_unavailable)
         await retry_while_unavailable(lambda: self._commit(membership), self._backoff, on_wait=self._log_unavailable)
 
     def _discard_unstarted(self) -> None:
-        """Give up what lanes have not begun: whoever has their partitions next begins it."""
+        """Discard the records that lanes have not started: the next owner of their partitions handles them."""
         for lane in self._lanes.values():
             begun, *rest = lane.records
             self._count(rest, -1)

@@ -1,4 +1,4 @@
-"""The event bus with nothing else installed: SQLite, one machine, any number of its processes."""
+"""The event bus without a broker: SQLite, on one machine, for any number of processes."""
 
 from qdpi.bus.embedded.adapter import EmbeddedBus
 

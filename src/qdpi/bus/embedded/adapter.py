@@ -1,4 +1,4 @@
-"""The event bus of one machine: a SQLite file that any of its processes may open."""
+"""The event bus port on a SQLite file that any process of the machine may open."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from qdpi.sqlite import Database
 
 
 class EmbeddedBus:
-    """The event bus in `<directory>/bus.db` (see `EventBus`): one partition a topic, one holder a group.
+    """The event bus in `<directory>/bus.db` (see `EventBus`): one partition per topic, one active member per group.
 
-    A publish is on the disk when it returns where its topic is durable; else the disk follows, and the next
-    durable commit takes it along. `now` gives the time at which the bus takes a message.
+    A publish to a durable topic returns once the message is on disk. Other messages reach the disk later, with the
+    next durable commit at the latest. `now` returns the time at which the bus accepts a message.
     """
 
     def __init__(self, directory: Path, *, now: Callable[[], datetime]) -> None:
@@ -38,13 +38,13 @@ class EmbeddedBus:
         self._taps: list[Tap] = []
 
     async def open(self) -> None:
-        """Open the file, make the core topics that are not there, and the directory of the locks."""
+        """Open the file, and create missing core topics and the directory of the locks."""
         await self._database.open()
         await asyncio.to_thread(_make_directory, self._locks)
         await self._database.write(partial(log.put_all, specs=TOPICS.values()), durable=False)
 
     async def close(self) -> None:
-        """Leave all groups, end all taps, and finish what was being published."""
+        """Leave all groups, end all taps, and finish pending publishes."""
         for member in self._members:
             await member.leave()
         self._members.clear()
@@ -54,13 +54,13 @@ class EmbeddedBus:
         await self._database.close()
 
     async def ping(self) -> None:
-        """Return when the file can be read, and written to where that had failed."""
+        """Return when the file can be read, and written to if writing had failed."""
         await self._database.ping()
 
     async def publish(self, message: Message) -> None:
-        """Write a message; raises `InvalidInput` for a topic that is not there and a value too large.
+        """Write a message. Raises `InvalidInput` for a topic that does not exist and for a value too large.
 
-        Page events' topics of the other layouts are made by publishing to them.
+        Publishing creates missing page topics.
         """
         terms = await self._terms(message.topic)
         refuse_large(message, terms.max_bytes)
@@ -68,7 +68,7 @@ class EmbeddedBus:
         self._notifier.advance({message.topic: offset + 1})
 
     async def join(self, group: str, topics: Iterable[str]) -> Membership:
-        """Join a group; the member takes it over in a fetch, as soon as nobody else holds it."""
+        """Join a group. The member takes it over in a fetch, once no other member holds it."""
         check_name("group", group)
         named = tuple(topics)
         await self._database.write(partial(groups.register, group=group, topics=named), durable=False)
@@ -81,7 +81,7 @@ class EmbeddedBus:
     async def tap(
         self, topics: Iterable[str], start: Start, *, limit: int = 10_000
     ) -> AsyncIterator[AsyncIterator[Record]]:
-        """Read topics, present and to come, from a position of one's own."""
+        """Read topics, existing or future, from a position of the tap's own."""
         named = tuple(topics)
         positions: Mapping[str, int] = dict.fromkeys(named, 0)
         if start is Start.LATEST:
@@ -95,7 +95,7 @@ class EmbeddedBus:
             self._taps.remove(tap)
 
     async def scan(self, topic: str) -> AsyncIterator[Record]:
-        """Read what a topic holds now; nothing where it is not there."""
+        """Read the current records of a topic; none if it does not exist."""
         end = (await self._database.read(partial(log.ends, topics=(topic,))))[topic]
         cursor = Cursor({topic: 0})
         while cursor.positions()[topic] < end:
@@ -108,37 +108,37 @@ class EmbeddedBus:
         return await self._database.read(log.bounds)
 
     async def lag(self, group: str) -> list[Lag]:
-        """Return how far a group is behind, a row for each topic it has joined, by name."""
+        """Return the lag of a group: a row for each topic it has joined, by name."""
         return await self._database.read(partial(groups.lag, group=group))
 
     async def create_topics(self, specs: Iterable[TopicSpec]) -> list[str]:
-        """Make the topics that are not there; one that was deleted goes on with its offsets."""
+        """Create the missing topics. The offsets of a deleted topic continue."""
         wanted = tuple(specs)
         for spec in wanted:
             check_name("topic", spec.name)
         return await self._database.write(partial(log.create_all, specs=wanted))
 
     async def grow_topics(self, names: Iterable[str], partitions: int) -> list[str]:
-        """Refuse to: a topic of this bus is one partition."""
+        """Refuse more than one partition: a topic of this bus has one."""
         if partitions > 1:
             raise InvalidInput(
-                f"The embedded bus has one partition a topic, not {partitions}.",
-                next_step="Set KAFKA_BROKERS: scaling out is Kafka's job.",
+                f"The embedded bus has one partition per topic, not {partitions}.",
+                next_step="Set KAFKA_BROKERS to use Kafka, which supports more.",
             )
         for name in names:
             await self._terms(name)
         return []
 
     async def delete_topics(self, names: Iterable[str]) -> list[str]:
-        """Delete topics and all they hold."""
+        """Delete topics and their records."""
         return await self._database.write(partial(log.delete_all, names=tuple(names)))
 
     async def delete_idle(self, names: Iterable[str]) -> list[str]:
-        """Delete those of some topics that hold nothing, so that nothing published meanwhile is lost."""
+        """Delete the empty ones among some topics; a record published meanwhile is not lost."""
         return await self._database.write(partial(log.delete_idle, names=tuple(names)))
 
     async def trim(self, now: datetime) -> int:
-        """Drop expired records, and of compacted topics all but each key's newest, if every group read them."""
+        """Drop records that every group has committed: expired ones, and outdated ones of compacted topics."""
         dropped = 0
         for topic, retention, compact in await self._database.read(log.live_topics):
             dropped += await self._drop_expired(topic, now - retention)
@@ -189,5 +189,5 @@ def _make_directory(path: Path) -> None:
     except OSError as error:
         raise BusUnavailable(
             f"{path} cannot be created: {error.strerror}.",
-            next_step="Give a QDPI_DATA_DIR that this user may write to.",
+            next_step="Set QDPI_DATA_DIR to a directory that this user may write to.",
         ) from error

@@ -1,4 +1,4 @@
-"""Consumer groups in SQL: who may commit, and how far they have read."""
+"""Consumer groups: generations, commits and lag in SQL, and the file lock by which one member holds a group."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qdpi.ids import from_microseconds
 
 
 def register(connection: Connection, group: str, topics: Iterable[str]) -> None:
-    """Note that a group reads topics, from their first record on, so that nothing of them is trimmed."""
+    """Register a group for topics, from their first record on, so that trimming keeps their records."""
     connection.executemany(
         "INSERT INTO commits (consumer_group, topic, next) VALUES (?, ?, 0) ON CONFLICT DO NOTHING",
         ((group, topic) for topic in topics),
@@ -23,7 +23,7 @@ def register(connection: Connection, group: str, topics: Iterable[str]) -> None:
 
 
 def take_over(connection: Connection, group: str) -> int:
-    """Raise a group's generation, which fences all who held it before, and return the new one."""
+    """Raise a group's generation, which fences all previous holders, and return the new generation."""
     (generation,) = connection.execute(
         "INSERT INTO consumer_groups (name, generation) VALUES (?, 1)"
         " ON CONFLICT (name) DO UPDATE SET generation = generation + 1 RETURNING generation",
@@ -33,18 +33,18 @@ def take_over(connection: Connection, group: str) -> int:
 
 
 def generation(connection: Connection, group: str) -> int:
-    """Return a group's generation, 0 where nobody ever held it."""
+    """Return a group's generation, 0 if it never had a holder."""
     row = connection.execute("SELECT generation FROM consumer_groups WHERE name = ?", (group,)).fetchone()
     return 0 if row is None else int(row[0])
 
 
 def committed(connection: Connection, group: str) -> dict[str, int]:
-    """Return the next offset to read of every topic that a group has joined."""
+    """Return the next offset to read for every topic that a group has joined."""
     return dict(connection.execute("SELECT topic, next FROM commits WHERE consumer_group = ?", (group,)))
 
 
 def commit(connection: Connection, group: str, holder: int, offsets: Mapping[str, int]) -> None:
-    """Store the next offsets to read, none lower than it was; of an older generation: no effect."""
+    """Store the next offsets to read, never lower than before. A commit of an older generation has no effect."""
     if generation(connection, group) != holder:
         return
     connection.executemany(
@@ -69,10 +69,10 @@ def lag(connection: Connection, group: str) -> list[Lag]:
 
 
 class GroupLock:
-    """A lock on a file that is free again when whoever holds it lets go of it or dies, however it dies.
+    """A file lock that is released by its holder, or by the operating system when the holder's process ends.
 
-    flock belongs to the open file, not to the process, so every attempt opens the file anew: two members in
-    one process exclude each other too, and a file that somebody removed is made again.
+    flock belongs to the open file, not to the process, so every attempt opens the file again. Two members in one
+    process therefore exclude each other too, and a removed file is created again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,7 +80,7 @@ class GroupLock:
         self._held: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock if it is free, without waiting. Raises `BusUnavailable` where it cannot be tried."""
+        """Take the lock if it is free, without waiting. Raises `BusUnavailable` if the file cannot be opened."""
         if self._held is not None:
             return False
         try:
@@ -93,10 +93,10 @@ class GroupLock:
         return self._held is not None
 
     def release(self) -> None:
-        """Let go, if it is held."""
+        """Release the lock if it is held."""
         held, self._held = self._held, None
         if held is not None:
-            # unlocked by name: a child that was forked meanwhile may hold the same open file
+            # unlocked explicitly: a child forked meanwhile may hold the same open file
             fcntl.flock(held, fcntl.LOCK_UN)
             os.close(held)
 
@@ -117,7 +117,7 @@ def _lock(opened: int) -> bool:
 
 
 def is_at(opened: int, path: Path) -> bool:
-    """Tell whether an open file is the one that others find at a path: it may have been removed."""
+    """Return whether an open file is still the one at a path: it may have been removed or replaced."""
     try:
         return os.path.samestat(os.fstat(opened), path.stat())
     except FileNotFoundError:

@@ -1,7 +1,8 @@
-"""The tables of the embedded bus.
+"""The log of the embedded bus in SQL: its schema, topics, appending, reading and trimming.
 
-An offset is never given twice, not even after its topic was deleted and created again: the row of a deleted
-topic stays (`live` 0) and remembers the next one, so that every position ever handed out stays meaningful.
+The functions take a connection and run in one transaction each. An offset is never assigned twice, even after its
+topic was deleted and recreated: the row of a deleted topic stays (`live` is 0) and keeps the next offset, so that
+committed positions stay valid.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from qdpi.ids import from_microseconds, microseconds
 
 SCHEMA_VERSION: Final = 1
 
-# `taken_at` (microseconds since 1970, UTC) and `key` stand before `value`: trimming reads them without
-# walking through the pages of a large value.
+# `taken_at` (microseconds since 1970, UTC) and `key` come before `value`, so that trimming does not read the pages
+# of a large value.
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS topics (
   name TEXT PRIMARY KEY,
@@ -55,27 +56,27 @@ CREATE TABLE IF NOT EXISTS commits (
 ) WITHOUT ROWID;
 """
 ONLY: Final = 0
-"""The number of a topic's one partition."""
+"""The number of a topic's only partition."""
 MAX_BATCH_BYTES: Final = 8 << 20
-"""A reading ends with the record that passes this, so that no limit on records can fill the memory."""
+"""A batch ends with the record that exceeds this size, which bounds memory whatever the limit on records."""
 TRIM_CHUNK: Final = 500
-"""How many rows one transaction drops, so that publishers are not kept waiting."""
+"""Rows dropped per transaction, so that publishers do not wait long."""
 COMPACTION_CHUNK: Final = 10_000
-"""How many outdated rows are looked for at once: a look reads the whole topic."""
+"""Outdated rows found per query: each query reads the whole topic."""
 
 
 def partition_of(topic: str) -> Partition:
-    """Return the one partition of a topic."""
+    """Return the only partition of a topic."""
     return Partition(topic, ONLY)
 
 
 def encode_headers(headers: Headers) -> bytes:
-    """Return headers as JSON; Latin-1 maps every byte to one character and back."""
+    """Return headers as JSON. Latin-1 maps every byte to one character and back."""
     return json.dumps([(name, value.decode("latin-1")) for name, value in headers]).encode()
 
 
 def decode_headers(blob: bytes) -> Headers:
-    """Return the headers that were encoded, names repeated and bytes of any kind included."""
+    """Return the headers encoded by `encode_headers`, repeated names and arbitrary bytes included."""
     return tuple((name, value.encode("latin-1")) for name, value in json.loads(blob))
 
 
@@ -86,21 +87,21 @@ def record_of(topic: str, row: tuple[Any, ...]) -> Record:
 
 
 class Terms(NamedTuple):
-    """What publishing to a topic must know of it."""
+    """The properties of a topic needed to publish to it."""
 
     durable: bool
     max_bytes: int
 
 
 class Batch(NamedTuple):
-    """Records in order per topic, and the position that each topic read from is at now."""
+    """Records in order per topic, and the next position of each topic that was read."""
 
     records: list[Record]
     reached: dict[str, int]
 
 
 def put(connection: Connection, spec: TopicSpec) -> None:
-    """Make a topic, make a deleted one live again, or give a live one these terms."""
+    """Create a topic, revive a deleted one, or update the properties of a live one."""
     connection.execute(
         "INSERT INTO topics (name, live, retention, durable, compact, max_bytes) VALUES (?, 1, ?, ?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET live = 1, retention = excluded.retention,"
@@ -110,25 +111,25 @@ def put(connection: Connection, spec: TopicSpec) -> None:
 
 
 def put_all(connection: Connection, specs: Iterable[TopicSpec]) -> None:
-    """Make topics, or give them these terms."""
+    """Create topics, or update their properties."""
     for spec in specs:
         put(connection, spec)
 
 
 def create_all(connection: Connection, specs: Iterable[TopicSpec]) -> list[str]:
-    """Make the topics that are not there; return their names."""
+    """Create the missing topics; return their names."""
     made = [spec for spec in specs if terms(connection, spec.name) is None]
     put_all(connection, made)
     return [spec.name for spec in made]
 
 
 def delete_all(connection: Connection, names: Iterable[str]) -> list[str]:
-    """Delete topics and what they hold; return the names of those that were there."""
+    """Delete topics and their records; return the names of those that existed."""
     return [name for name in names if _delete(connection, name)]
 
 
 def delete_idle(connection: Connection, names: Iterable[str]) -> list[str]:
-    """Delete those of some topics that hold nothing; return the names of those that were there."""
+    """Delete the empty ones among some topics; return the names of those that existed."""
     return [name for name in names if not _holds_records(connection, name) and _delete(connection, name)]
 
 
@@ -142,13 +143,13 @@ def _delete(connection: Connection, name: str) -> bool:
 
 
 def terms(connection: Connection, topic: str) -> Terms | None:
-    """Return a live topic's terms, None where there is none of that name."""
+    """Return a live topic's terms, None if there is no such topic."""
     row = connection.execute("SELECT durable, max_bytes FROM topics WHERE name = ? AND live", (topic,)).fetchone()
     return None if row is None else Terms(bool(row[0]), row[1])
 
 
 def append(connection: Connection, message: Message, taken_at: datetime) -> int | None:
-    """Write a message at its topic's next offset and return that; None where the topic is not there."""
+    """Write a message at its topic's next offset and return the offset; None if the topic does not exist."""
     row = connection.execute(
         "UPDATE topics SET next = next + 1 WHERE name = ? AND live RETURNING next - 1", (message.topic,)
     ).fetchone()
@@ -169,7 +170,7 @@ def append(connection: Connection, message: Message, taken_at: datetime) -> int 
 
 
 def ends(connection: Connection, topics: Iterable[str]) -> dict[str, int]:
-    """Return the next offsets of topics, deleted ones included; 0 for those that never were."""
+    """Return the next offsets of topics, deleted ones included; 0 for topics that never existed."""
     named = json.dumps(list(topics))
     rows = connection.execute(
         "SELECT value, coalesce(next, 0) FROM json_each(?) LEFT JOIN topics ON name = value", (named,)
@@ -178,9 +179,9 @@ def ends(connection: Connection, topics: Iterable[str]) -> dict[str, int]:
 
 
 def read(connection: Connection, positions: Mapping[str, int], limit: int) -> Batch:
-    """Read on from positions, at most `limit` records, a fair share of them from each topic that has some.
+    """Read at most `limit` records from positions on, a fair share of them from each topic with records.
 
-    Where there are more topics with records than `limit`, the first in the order of `positions` are read.
+    If more than `limit` topics have records, the first ones in the order of `positions` are read.
     """
     known = ends(connection, positions)
     ready = [topic for topic, position in positions.items() if known[topic] > position]
@@ -216,7 +217,7 @@ def _read_topic(connection: Connection, topic: str, position: int, limit: int, r
 
 
 def bounds(connection: Connection) -> list[TopicState]:
-    """Return every live topic's first kept offset and its next one."""
+    """Return the first retained offset and the next offset of every live topic."""
     return [
         TopicState(partition_of(name), first, following)
         for name, first, following in connection.execute(
@@ -236,7 +237,7 @@ def live_topics(connection: Connection) -> list[tuple[str, timedelta, bool]]:
     ]
 
 
-# A group's offset is 0 until it commits, and a topic that no group reads is held back by nobody.
+# A group's offset is 0 until it commits. Records of a topic without groups are not held back.
 _READ_BY_ALL: Final = (
     "coalesce((SELECT min(next) FROM commits WHERE commits.topic = :topic),"
     " (SELECT next FROM topics WHERE name = :topic))"
@@ -244,9 +245,9 @@ _READ_BY_ALL: Final = (
 
 
 def drop_expired(connection: Connection, topic: str, before: datetime) -> int:
-    """Drop a chunk of a topic's oldest records: those taken before a time and read by every group.
+    """Drop a chunk of a topic's oldest records: those taken before a time and committed by every group.
 
-    Stops at the first record that stays, so that it looks at no more rows than it drops.
+    Stops at the first record that stays, so that it reads no more rows than it drops.
     """
     return connection.execute(
         "DELETE FROM records WHERE topic = :topic AND offset IN ("  # noqa: S608  (constants only)
@@ -260,7 +261,7 @@ def drop_expired(connection: Connection, topic: str, before: datetime) -> int:
 
 
 def outdated(connection: Connection, topic: str) -> list[int]:
-    """Return the offsets, a chunk at most, of records read by every group whose key has a newer record."""
+    """Return the offsets, at most a chunk, of records committed by every group whose key has a newer record."""
     return [
         offset
         for (offset,) in connection.execute(
@@ -274,14 +275,14 @@ def outdated(connection: Connection, topic: str) -> list[int]:
 
 
 def drop(connection: Connection, topic: str, offsets: Iterable[int]) -> int:
-    """Drop records of a topic; return how many were there."""
+    """Drop records of a topic; return the number of dropped ones."""
     return connection.executemany(
         "DELETE FROM records WHERE topic = ? AND offset = ?", ((topic, offset) for offset in offsets)
     ).rowcount
 
 
 class Append:
-    """The work of a publish. `written` says that its transaction may have come to be."""
+    """The transaction of a publish. `written` is set once the message may have been committed."""
 
     def __init__(self, message: Message, taken_at: datetime) -> None:
         self.written = False
@@ -289,7 +290,7 @@ class Append:
         self._taken_at = taken_at
 
     def __call__(self, connection: Connection) -> int | None:
-        """Write the message and return its offset; None where its topic is not there."""
+        """Write the message and return its offset; None if its topic does not exist. Creates page topics."""
         offset = append(connection, self._message, self._taken_at)
         if offset is None and (spec := page_topic(self._message.topic)):
             put(connection, spec)

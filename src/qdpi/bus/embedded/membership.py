@@ -1,4 +1,4 @@
-"""A member of a group: it holds the group, or stands by until it does."""
+"""A member of a group on the embedded bus: it holds the group, or is on standby."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from qdpi.errors import BusUnavailable
 from qdpi.sqlite import Database
 
 STANDBY_INTERVAL: Final = 0.020
-"""How often, in seconds, a member that stands by tries to take the group over."""
+"""Seconds between a standby member's attempts to take the group over."""
 
 
 @dataclass(slots=True)
 class _Tenure:
-    """What a member has while it holds its group: the generation it raised, and where it reads."""
+    """The state of a member that holds its group: its generation, its positions, and the paused topics."""
 
     generation: int
     cursor: Cursor
@@ -36,7 +36,7 @@ class _Tenure:
 
 
 class EmbeddedMembership:
-    """A member of a group on a machine where one member at a time consumes for it (see `Membership`)."""
+    """A member of a group (see `Membership`). One member of a group consumes at a time."""
 
     def __init__(
         self, group: str, topics: Iterable[str], database: Database, notifier: Notifier, lock: GroupLock
@@ -48,10 +48,10 @@ class EmbeddedMembership:
         self._lock = lock
         self._tenure: _Tenure | None = None
         self.has_left = False
-        """Whether it gave up its membership."""
+        """Whether `leave` was called."""
 
     async def fetch(self, limit: int, timeout: float) -> Delivery:
-        """Return records as soon as there are any, or what was lost to another holder, once."""
+        """Return records as soon as there are any, or the partitions lost to another holder, once."""
         if self.has_left:
             raise BusUnavailable(f"This member has left {self._group}.", next_step="Join again.")
         check_limit(limit)
@@ -62,14 +62,14 @@ class EmbeddedMembership:
                 await self._wait(deadline - now())
             if self.has_left:
                 return Delivery()
-            delivery = await self._look(limit)
+            delivery = await self._fetch_now(limit)
             if delivery.records or delivery.revoked or now() >= deadline:
                 return delivery
             if self._tenure is None:
                 await asyncio.sleep(min(STANDBY_INTERVAL, deadline - now()))
 
     async def pause(self, partitions: Collection[Partition]) -> None:
-        """Skip these partitions until they are resumed or the group is lost."""
+        """Stop reading these partitions until they are resumed or the group is lost."""
         if self._tenure is not None:
             self._tenure.paused |= {partition.topic for partition in partitions}
 
@@ -86,38 +86,38 @@ class EmbeddedMembership:
         owned = {
             topic: offset for (topic, number), offset in offsets.items() if number == ONLY and topic in self._topics
         }
-        # Lazily: the offset goes into the same WAL as the messages that were published before it, and after
-        # them. A power cut keeps a prefix of that file, so the offset never survives without its effects.
+        # Not durable: the offset goes into the same WAL as the messages published before it, after them. A power
+        # cut keeps a prefix of that file, so the offset never survives without those messages.
         await self._database.write(
             partial(groups.commit, group=self._group, holder=self._tenure.generation, offsets=owned),
             durable=False,
         )
 
     async def leave(self) -> None:
-        """Let go of the group at once."""
+        """Release the group at once."""
         self.has_left = True
         self._release()
         self._notifier.wake()
 
     def _is_drained(self) -> bool:
-        """Tell whether a look now would find nothing that this process knows of."""
+        """Return whether this process knows of no unread records."""
         return self._tenure is not None and not self._notifier.has_records_after(self._tenure.positions())
 
-    async def _look(self, limit: int) -> Delivery:
+    async def _fetch_now(self, limit: int) -> Delivery:
         tenure = self._tenure or await self._take_over()
         if tenure is None:
             return Delivery()
-        reading = await self._database.read(partial(self._read, tenure=tenure, limit=limit))
+        batch = await self._database.read(partial(self._read, tenure=tenure, limit=limit))
         if self._tenure is not tenure:
             return Delivery()
-        if reading is None:
+        if batch is None:
             self._release()
             return Delivery(revoked=tuple(map(partition_of, self._topics)))
-        tenure.cursor.advance(reading.reached)
-        return Delivery(reading.records)
+        tenure.cursor.advance(batch.reached)
+        return Delivery(batch.records)
 
     def _read(self, connection: Connection, tenure: _Tenure, limit: int) -> log.Batch | None:
-        """Read on; None where another member holds the group now."""
+        """Read the next records; None if another member holds the group now."""
         if groups.generation(connection, self._group) != tenure.generation:
             return None
         return log.read(connection, tenure.positions(), limit)

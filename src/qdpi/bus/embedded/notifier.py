@@ -1,4 +1,4 @@
-"""Waking readers when the log has grown, whoever wrote to it."""
+"""Wake waiting readers when any process has appended to the log."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from qdpi.errors import QdpiError
 from qdpi.sqlite import Database
 
 POLL_INTERVAL: Final = 0.010
-"""How often, in seconds, the file is asked whether another process wrote to it, while somebody waits."""
+"""Seconds between checks for writes of other processes, while a reader waits."""
 
 
 class Notifier:
-    """How far topics reach, as far as this process knows, and who waits for them to reach further.
+    """The known ends of topics, and the readers that wait for new records.
 
-    What this process publishes is known at once; what others publish is looked for every `POLL_INTERVAL`
-    while anybody waits, and never otherwise.
+    Records published by this process are known at once. Records of other processes are found by polling the file
+    every `POLL_INTERVAL`, only while a reader waits.
     """
 
     def __init__(self, database: Database) -> None:
@@ -30,23 +30,23 @@ class Notifier:
         self._version: int | None = None
 
     def advance(self, ends: Mapping[str, int]) -> None:
-        """Note the next offsets of topics; those that nobody here ever waited for are not kept."""
+        """Record the next offsets of topics; topics without a reader in this process are ignored."""
         for topic in ends.keys() & self._ends.keys():
             self._ends[topic] = max(ends[topic], self._ends[topic])
         self.wake()
 
     def has_records_after(self, positions: Mapping[str, int]) -> bool:
-        """Tell whether any topic is known to reach further than a position."""
+        """Return whether any topic is known to have records at or after its position."""
         return any(self._ends.get(topic, 0) > position for topic, position in positions.items())
 
     def wake(self) -> None:
-        """Have everybody who waits look again."""
+        """Wake the waiting readers that are ready."""
         for waiting, ready in self._waiters.items():
             if not waiting.done() and ready():
                 waiting.set_result(None)
 
     async def wait(self, topics: Iterable[str], ready: Callable[[], bool], timeout: float | None) -> None:
-        """Wait until topics made `ready` true, or for `timeout` seconds. Raises `BusUnavailable`."""
+        """Wait until `ready` is true after a change of topics, or for `timeout` seconds. Raises `BusUnavailable`."""
         self._track(topics)
         if ready():
             return
@@ -62,7 +62,7 @@ class Notifier:
             raise outage
 
     async def close(self) -> None:
-        """Stop looking. Whoever still waits looks once more."""
+        """Stop polling, after waking the waiting readers that are ready."""
         self.wake()
         watch, self._watch = self._watch, None
         self._version = None
@@ -79,14 +79,14 @@ class Notifier:
     async def _poll(self) -> None:
         try:
             while self._waiters:
-                await self._look()
+                await self._check()
                 await asyncio.sleep(POLL_INTERVAL)
         except QdpiError as outage:
             self._fail(outage)
         self._watch = None
 
-    async def _look(self) -> None:
-        # The version first: what is committed after it was read shows as another version the next time.
+    async def _check(self) -> None:
+        # The version first: a commit after reading it shows as another version the next time.
         version = await self._database.data_version()
         if version == self._version:
             return

@@ -1,4 +1,4 @@
-"""Batch topics without a group, from a position of one's own."""
+"""Reading topics without a group, and the cursor that members and taps share."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from qdpi.bus.port import Record
 from qdpi.sqlite import Database
 
 BATCH: Final = 256
-"""How many records are read from the log at once."""
+"""The largest number of records read from the log at once."""
 
 
 class Tap(AsyncIterator[Record]):
-    """Records from a cursor on, as they come, until it is closed.
+    """Yields records from a cursor on, until it is closed.
 
-    What a slow reader has not taken waits in the log; in memory wait `limit` records at most.
+    Records that a slow reader has not taken stay in the log; at most `limit` of them are in memory.
     """
 
     def __init__(self, database: Database, notifier: Notifier, cursor: Cursor, limit: int) -> None:
@@ -38,7 +38,7 @@ class Tap(AsyncIterator[Record]):
         raise StopAsyncIteration
 
     def close(self) -> None:
-        """End the iteration, wherever its reader waits."""
+        """End the iteration, also for a reader that is waiting."""
         self._closed = True
         self._notifier.wake()
 
@@ -52,27 +52,27 @@ class Tap(AsyncIterator[Record]):
 
 
 class Cursor:
-    """The next offset to read of each topic; the topic that was read from longest ago comes first.
+    """The next offset to read of each topic, the least recently read topic first.
 
-    That order is what keeps a busy topic from starving another.
+    That order keeps a busy topic from starving another.
     """
 
     def __init__(self, positions: Mapping[str, int]) -> None:
         self._positions = dict(positions)
 
     def positions(self, without: Collection[str] = ()) -> dict[str, int]:
-        """Return the positions, those of some topics left out."""
+        """Return the positions, without those of some topics."""
         return {topic: at for topic, at in self._positions.items() if topic not in without}
 
     def advance(self, reached: Mapping[str, int]) -> None:
-        """Move to where a reading ended."""
+        """Move to the positions reached by a read."""
         for topic, position in reached.items():
             del self._positions[topic]
             self._positions[topic] = position
 
 
 async def read_next(database: Database, cursor: Cursor, limit: int) -> list[Record]:
-    """Return what comes next, at most `limit` records; nothing where the log holds no more."""
-    reading = await database.read(partial(log.read, positions=cursor.positions(), limit=limit))
-    cursor.advance(reading.reached)
-    return reading.records
+    """Return at most `limit` next records; none at the end of the log."""
+    batch = await database.read(partial(log.read, positions=cursor.positions(), limit=limit))
+    cursor.advance(batch.reached)
+    return batch.records

@@ -1,4 +1,4 @@
-"""The event bus on Apache Kafka, or whatever speaks its protocol."""
+"""The event bus on Apache Kafka and compatible brokers."""
 
 from qdpi.bus.kafka.adapter import KafkaBus
 

@@ -1,4 +1,4 @@
-"""The event bus on Kafka."""
+"""The event bus port on Kafka."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from qdpi.settings import Settings
 
 
 class _Connection(NamedTuple):
-    """What there is while the bus is open."""
+    """The parts of an open bus."""
 
     producer: ProducerThread
     publisher: TopicPublisher
@@ -40,10 +40,10 @@ class _Connection(NamedTuple):
 
 
 class KafkaBus:
-    """The event bus on the brokers that the settings name (see `EventBus`).
+    """The event bus on the brokers named in the settings (see `EventBus`).
 
-    Raises `InvalidSetting` where the client refuses a setting. `heartbeat` makes the sign of life of the event
-    loop: a member polls only while it beats.
+    Raises `InvalidSetting` if the Kafka client rejects a setting. `heartbeat` creates the event-loop heartbeat of a
+    member or tap: its thread polls only while the heartbeat is alive.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class KafkaBus:
         config.client(settings)
 
     async def open(self) -> None:
-        """Connect, and have the producer ready."""
+        """Connect, and return once the brokers answer."""
         if self._connection is None:
             self._connection = self._connect()
         await self.ping()
 
     async def close(self) -> None:
-        """Leave all groups, end all taps, and wait, a bounded time, for what is being published."""
+        """Leave all groups, end all taps, and wait a bounded time for pending publishes."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
@@ -77,28 +77,33 @@ class KafkaBus:
         await connection.producer.close()
 
     async def ping(self) -> None:
-        """Return when the cluster answers. A topic of ours that somebody here reads, and that went, is an outage."""
+        """Return when the cluster answers. A missing core topic with a reader in this process counts as an outage."""
         connection = self._open()
         await connection.producer.ping()
-        if gone := min(connection.monitor.missing, default=None):
-            raise BusUnavailable(f"Kafka has {gone} no more.", next_step="Create it with `qdpi kafka-topics`.")
+        if topic := min(connection.monitor.missing, default=None):
+            raise BusUnavailable(f"Kafka no longer has {topic}.", next_step="Create it with `qdpi kafka-topics`.")
 
     async def publish(self, message: Message) -> None:
-        """Publish and await all in-sync copies' acknowledgement.
+        """Publish and await the acknowledgement of all in-sync replicas.
 
-        Raises `InvalidInput` for a topic that is not there and a value too large; pages' own topics are made.
+        Creates missing page topics. Raises `InvalidInput` for any other missing topic and for a value too large.
         """
         await self._open().publisher.publish(message)
 
     async def join(self, group: str, topics: Iterable[str]) -> Membership:
-        """Join a group as one more member."""
+        """Join a group as a new member."""
         connection, named = self._open(), tuple(dict.fromkeys(topics))
         check_name("group", group)
         shapes = await connection.topics.shapes(named)
         properties = config.member(self._settings, self._names.wire(group))
         timeout = self._settings.kafka_session_timeout
         member = KafkaMembership(
-            group, named, partial(_consumer, properties), self._names, self._new_heartbeat(), patience=timeout / 2
+            group,
+            named,
+            partial(_consumer, properties),
+            self._names,
+            self._new_heartbeat(),
+            revocation_timeout=timeout / 2,
         )
         self._joined.setdefault(group, set()).update(named)
         for left in [member for member in self._members if member.has_left]:
@@ -112,10 +117,10 @@ class KafkaBus:
     async def tap(
         self, topics: Iterable[str], start: Start, *, limit: int = 10_000
     ) -> AsyncIterator[AsyncIterator[Record]]:
-        """Read all partitions of topics, those to come too. Brokers that go away are waited for, without loss."""
+        """Read all partitions of topics, future ones included. The tap resumes after an outage without loss."""
         connection, named = self._open(), tuple(dict.fromkeys(topics))
         check_limit(limit)
-        # A topic that is left out now would be taken for new, and read from its first record, when it is back.
+        # A topic left out now would count as new once it is back, and be read from its first record.
         shapes = await connection.topics.shapes(named, require_leaders=True)
         partitions = [Partition(name, number) for name, shape in shapes.items() for number in range(shape.partitions)]
         bounds = await connection.topics.bounds(partitions)
@@ -129,11 +134,11 @@ class KafkaBus:
         finally:
             connection.monitor.remove(tap)
             self._taps.remove(tap)
-            with suppress(BusUnavailable):  # its thread ends as soon as it can
+            with suppress(BusUnavailable):  # the thread ends later by itself
                 await tap.close()
 
     async def scan(self, topic: str) -> AsyncIterator[Record]:
-        """Read what a topic holds now, partition by partition as they come; nothing where it is not there."""
+        """Read the current records of a topic in order of arrival; none if it does not exist."""
         topics = self._open().topics
         shape = await topics.shape(topic)
         partitions = [Partition(topic, number) for number in range(shape.partitions if shape else 0)]
@@ -147,39 +152,40 @@ class KafkaBus:
         return await topics.bounds(await topics.all_topics())
 
     async def lag(self, group: str) -> list[Lag]:
-        """Return how far a group is behind on every partition of the topics of which it has committed or was joined."""
+        """Return the lag on every partition of the topics that the group has committed or joined here."""
         connection = self._open()
-        there = [place for place in await connection.topics.all_topics() if page_topic(place.topic) is None]
-        committed = await connection.commits.of(group, there)
+        existing = [each for each in await connection.topics.all_topics() if page_topic(each.topic) is None]
+        committed = await connection.commits.of(group, existing)
         read = {partition.topic for partition in committed} | self._joined.get(group, set())
-        bounds = await connection.topics.bounds([place for place in there if place.topic in read])
+        bounds = await connection.topics.bounds([each for each in existing if each.topic in read])
         unread = lag.unread(committed, bounds)
         since = self._since.setdefault(group, lag.LagTimes(self._first))
-        return lag.rows(unread, await since.of({place: first for place, (first, count) in unread.items() if count}))
+        first_unread = {partition: first for partition, (first, count) in unread.items() if count}
+        return lag.rows(unread, await since.of(first_unread))
 
     async def diagnose(self) -> list[HealthCheck]:
-        """Return how the cluster is: its brokers, the copies and properties of topics, the session timeout."""
+        """Check the cluster: brokers, replicas and properties of topics, the session timeout."""
         return await self._open().topics.diagnose(self._settings)
 
     async def create_topics(self, specs: Iterable[TopicSpec]) -> list[str]:
-        """Make the topics that are not there, with KAFKA_PARTITIONS and KAFKA_REPLICATION."""
+        """Create missing topics, with KAFKA_PARTITIONS and KAFKA_REPLICATION."""
         wanted = tuple(specs)
         for spec in wanted:
             check_name("topic", spec.name)
         return await self._open().topics.create(wanted)
 
     async def grow_topics(self, names: Iterable[str], partitions: int) -> list[str]:
-        """Raise topics' partition counts."""
+        """Raise the partition counts of topics."""
         return await self._open().topics.grow(names, partitions)
 
     async def delete_topics(self, names: Iterable[str]) -> list[str]:
-        """Delete topics; when this returns they can be made again."""
+        """Delete topics, and return once they can be created again."""
         connection, named = self._open(), tuple(names)
         connection.publisher.forget(named)
         return await connection.topics.delete(named)
 
     async def trim(self, now: datetime) -> int:
-        """Do nothing: brokers drop what has outlived its topic's retention."""
+        """Do nothing: brokers apply the retention of topics themselves."""
         return 0
 
     def _connect(self) -> _Connection:

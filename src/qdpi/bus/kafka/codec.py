@@ -1,4 +1,4 @@
-"""Kafka's messages and partitions as ours, and back."""
+"""Conversions between Kafka's messages, partitions and names and those of the port."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from qdpi.ids import from_milliseconds
 log = structlog.get_logger()
 
 _HEADERS: Final = methodcaller("headers")
-"""Asks a message for its headers. Where a name is not UTF-8 the client gives broken ones and leaves its error lying.
+"""Gets the headers of a message.
 
-Called in this way the interpreter notices, and raises `SystemError`; called directly from hot code it does not, and
-dies of them later.
+If a header's name is not UTF-8, the client returns broken headers and leaves an exception set. Called this way, the
+interpreter notices and raises `SystemError`. Called directly from hot code, it does not, and crashes later.
 """
 
 
 def record_of(message: KafkaMessage, names: Names) -> Record:
-    """Return a message that is no error as a record."""
+    """Return the record of a message that is not an error."""
     return Record(
         Partition(names.plain(message.topic() or ""), _number(message.partition())),
         _number(message.offset()),
@@ -37,11 +37,11 @@ def record_of(message: KafkaMessage, names: Names) -> Record:
 
 def _headers(message: KafkaMessage) -> Headers:
     try:
-        told = _HEADERS(message) or []
+        headers = _HEADERS(message) or []
     except SystemError:
         log.warning("kafka.headers_unreadable", topic=message.topic(), offset=message.offset())
         return ()
-    pairs = told.items() if isinstance(told, dict) else told
+    pairs = headers.items() if isinstance(headers, dict) else headers
     return tuple((name, value.encode() if isinstance(value, str) else value or b"") for name, value in pairs)
 
 
@@ -49,39 +49,39 @@ def _number(value: int | None) -> int:
     return -1 if value is None else value
 
 
-def partition_of(place: TopicPartition, names: Names) -> Partition:
-    """Return a partition as we call it."""
-    return Partition(names.plain(place.topic), place.partition)
+def partition_of(partition: TopicPartition, names: Names) -> Partition:
+    """Return the partition of the port for one of Kafka's."""
+    return Partition(names.plain(partition.topic), partition.partition)
 
 
-def places(partitions: Iterable[Partition], names: Names) -> list[TopicPartition]:
-    """Return partitions as brokers call them."""
+def wire_partitions(partitions: Iterable[Partition], names: Names) -> list[TopicPartition]:
+    """Return partitions as Kafka's."""
     return [TopicPartition(names.wire(topic), number) for topic, number in partitions]
 
 
-def placed(offsets: Mapping[Partition, int], names: Names) -> list[TopicPartition]:
-    """Return offsets of partitions as brokers take them."""
+def wire_offsets(offsets: Mapping[Partition, int], names: Names) -> list[TopicPartition]:
+    """Return partitions with offsets as Kafka's."""
     return [TopicPartition(names.wire(topic), number, offset) for (topic, number), offset in offsets.items()]
 
 
 def partition_of_message(message: KafkaMessage, names: Names) -> Partition:
-    """Return the partition that a message, or an error about a partition, is of."""
+    """Return the partition of a message, or of an error about a partition."""
     return Partition(names.plain(message.topic() or ""), _number(message.partition()))
 
 
 class Names(NamedTuple):
-    """Puts a prefix before names, and takes it off."""
+    """Adds a prefix to names of topics and groups, and removes it: several systems may share a cluster."""
 
     prefix: str
 
     def wire(self, name: str) -> str:
-        """Return the name that brokers know."""
+        """Return the name used by the brokers."""
         return self.prefix + name
 
     def plain(self, wired: str) -> str:
-        """Return our name of a topic that is ours."""
+        """Return a name without the prefix."""
         return wired.removeprefix(self.prefix)
 
     def is_ours(self, wired: str) -> bool:
-        """Tell whether a topic of the cluster is ours: brokers keep their own under two underscores."""
+        """Return whether a topic belongs to this system. Names of Kafka's internal topics begin with `__`."""
         return wired.startswith(self.prefix) and not wired.startswith("__")

@@ -1,6 +1,6 @@
-"""Settings as the properties of Kafka's C client.
+"""The properties of librdkafka, Kafka's C client, made from the settings.
 
-https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md says what each property means.
+Each property is described in https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md.
 """
 
 from __future__ import annotations
@@ -14,22 +14,25 @@ from qdpi.settings import KafkaGroups, KafkaSecurity, Settings
 Properties = dict[str, Any]
 
 REQUEST_TIMEOUT: Final = 5.0
-"""The longest that one question to the brokers may take, in seconds."""
+"""Seconds before a request to the brokers times out."""
 PUBLISH_TIMEOUT: Final = 12.0
-"""After how many seconds without acknowledgement a publish is unknown: longer than a broker's failover."""
+"""Seconds without acknowledgement after which a publish is unknown: longer than a broker failover."""
 LARGEST_REQUEST: Final = 24 << 20
-"""The largest record we send, with what surrounds it: above a dead letter's 16 MiB."""
+"""The largest request in bytes: a dead letter of 16 MiB and its overhead."""
 _QUEUED_KIB: Final = 16 << 10
 _SOCKET_TIMEOUT_MS: Final = 10_000
 _METADATA_MS: Final = 5_000
 
 
 def client(settings: Settings) -> Properties:
-    """Return what all clients have in common. Raises `InvalidSetting` for an absent file and SASL without a user."""
+    """Return the common properties of all clients.
+
+    Raises `InvalidSetting` for a missing file and for SASL without a user.
+    """
     return {
         "bootstrap.servers": settings.kafka_brokers,
         "client.id": "qdpi",
-        "log_level": 2,  # errors reach us through callbacks, as log lines of our own
+        "log_level": 2,  # errors arrive through callbacks, which log them
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1_000,
         "socket.timeout.ms": _SOCKET_TIMEOUT_MS,
@@ -52,23 +55,23 @@ def _security(settings: Settings) -> Properties:
 
 def _tls(settings: Settings) -> Properties:
     files = {
-        "ssl.ca.location": _there("KAFKA_CA", settings.kafka_ca),
-        "ssl.certificate.location": _there("KAFKA_CERTIFICATE", settings.kafka_certificate),
-        "ssl.key.location": _there("KAFKA_KEY", settings.kafka_key),
+        "ssl.ca.location": _existing("KAFKA_CA", settings.kafka_ca),
+        "ssl.certificate.location": _existing("KAFKA_CERTIFICATE", settings.kafka_certificate),
+        "ssl.key.location": _existing("KAFKA_KEY", settings.kafka_key),
     }
     return {name: str(path) for name, path in files.items() if path is not None}
 
 
-def _there(variable: str, path: Path | None) -> Path | None:
+def _existing(variable: str, path: Path | None) -> Path | None:
     if path is not None and not path.is_file():
-        raise InvalidSetting(f"{variable} is {str(path)!r}, where there is no file.", next_step="Name a PEM file.")
+        raise InvalidSetting(f"{variable} is {str(path)!r}, which is not a file.", next_step="Name a PEM file.")
     return path
 
 
 def _sasl(settings: Settings) -> Properties:
     if not settings.kafka_username or settings.kafka_password is None:
         raise InvalidSetting(
-            f"KAFKA_SECURITY is {settings.kafka_security} and no user and password are given.",
+            f"KAFKA_SECURITY is {settings.kafka_security}, but no user and password are given.",
             next_step="Set KAFKA_USERNAME and KAFKA_PASSWORD.",
         )
     return {
@@ -79,13 +82,13 @@ def _sasl(settings: Settings) -> Properties:
 
 
 def producer(settings: Settings) -> Properties:
-    """Return the properties of the one producer: idempotent, in order, with Java's partitions for keys."""
+    """Return the properties of the producer: idempotent, in order, with the Java client's partitioner."""
     return client(settings) | {
         "enable.idempotence": True,
         "acks": "all",
-        # One request at a time: a broker that comes back without a producer's state takes whichever batch comes
-        # first for its first, and answers an earlier one that is tried again as a duplicate, which the client
-        # takes for success: an acknowledged record that is nowhere.
+        # One request at a time. A broker that restarts without the producer's state accepts any batch as the first
+        # one. It then answers a retried earlier batch as a duplicate, which the client treats as success, and an
+        # acknowledged record is lost.
         "max.in.flight": 1,
         "partitioner": "murmur2_random",
         "linger.ms": 0,
@@ -98,9 +101,9 @@ def producer(settings: Settings) -> Properties:
 
 
 def reader(settings: Settings) -> Properties:
-    """Return the properties of a consumer that is of no group: taps, scans, lag."""
+    """Return the properties of a consumer outside any group: taps, scans, lag."""
     return client(settings) | {
-        # the client insists on a name; nothing is subscribed or committed under it
+        # the client requires a name; nothing is subscribed or committed under it
         "group.id": f"{settings.kafka_prefix}qdpi-reader",
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
@@ -111,7 +114,7 @@ def reader(settings: Settings) -> Properties:
 
 
 def member(settings: Settings, group: str) -> Properties:
-    """Return the properties of a member of a group, by its whole name."""
+    """Return the properties of a group member; `group` is the prefixed name."""
     return reader(settings) | {
         "group.id": group,
         "group.protocol": settings.kafka_groups.value,
@@ -125,11 +128,11 @@ def _classic(settings: Settings) -> Properties:
     return {
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": session,
-        # a survivor learns of a death at its next heartbeat, so these come often
+        # the other members learn of a dead one at their next heartbeat, so heartbeats are frequent
         "heartbeat.interval.ms": min(session // 6, 500),
     }
 
 
 def session_ms(settings: Settings) -> int:
-    """Return after how many silent milliseconds a member counts as dead: its process, or its event loop."""
+    """Return the session timeout in milliseconds, for a member's process and for its event loop."""
     return round(settings.kafka_session_timeout * 1_000)

@@ -1,7 +1,7 @@
-"""The thread that owns a consumer.
+"""A Kafka consumer on a thread of its own, the event-loop heartbeat, and the bridge to the event loop.
 
-The client is not to be called while it polls, so everything that concerns a consumer is done on its thread,
-one thing after another: calls are queued, and a poll is a short slice, after which they have their turn.
+The client must not be called while it polls. So all calls to a consumer run on its thread, one after another: they
+are queued, and run between short polls.
 """
 
 from __future__ import annotations
@@ -25,37 +25,40 @@ from qdpi.bus.port import Delivery, Partition, Record
 from qdpi.errors import BusUnavailable, MembershipOver
 
 SLICE: Final = 0.05
-"""How long one poll waits, in seconds; a record ends it at once."""
+"""Seconds that one poll waits at most; a record ends it at once."""
 IDLE: Final = 0.5
-"""After how many seconds without a fetch the thread polls of its own accord."""
+"""Seconds without a fetch after which the thread polls to stay in its group."""
 
 log = structlog.get_logger()
 T = TypeVar("T")
-_INTERVAL: Final = 0.1
+_HEARTBEAT_INTERVAL: Final = 0.1
 
 
 class Subscription(Protocol):
-    """What a consumer reads and for whom; called on the thread that owns it."""
+    """The partitions of a consumer. All methods are called on the consumer's thread."""
 
     def owns(self, partition: Partition) -> bool:
-        """Tell whether a partition is still read."""
+        """Return whether the consumer still reads a partition."""
         ...
 
     def is_fetchable(self, partition: Partition) -> bool:
-        """Tell whether a partition's records may be handed over now."""
+        """Return whether records of a partition may be delivered now."""
         ...
 
     def prepare(self, *, requested: bool) -> bool:
-        """Have come what may be handed over, nothing if nobody wants it; return whether to poll now."""
+        """Pause and resume partitions in the client; return whether to poll now.
+
+        `requested` says whether a fetch is waiting.
+        """
         ...
 
     def revocations_delivered(self) -> None:
-        """Take note that whoever fetches has heard of all that was revoked."""
+        """Note that the caller of `fetch` has received all revocations."""
         ...
 
 
 class FetchRequest(NamedTuple):
-    """A fetch that waits: for at most how many records, until when, and whom to tell."""
+    """A waiting fetch: the largest number of records, the monotonic deadline, and the callback for its result."""
 
     limit: int
     deadline: float
@@ -63,7 +66,7 @@ class FetchRequest(NamedTuple):
 
 
 class Poller:
-    """Polls a consumer while an event loop's heartbeat beats, hands over what comes, and does what it is called to."""
+    """Polls a consumer while the event loop's heartbeat is alive, delivers records, and runs queued calls."""
 
     def __init__(
         self,
@@ -76,75 +79,75 @@ class Poller:
         self._consumer, self._subscription, self._names = consumer, subscription, names
         self._reachability, self._heartbeat = reachability, heartbeat
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._wanted: FetchRequest | None = None
-        self._wanted_at = monotonic()
-        self._ahead: list[Record] = []
+        self._request: FetchRequest | None = None
+        self._requested_at = monotonic()
+        self._buffer: list[Record] = []
         self._revoked: set[Partition] = set()
-        self._trouble: BusUnavailable | None = None
+        self._error: BusUnavailable | None = None
         self._closing = False
 
     def submit(self, call: Callable[[], None]) -> None:
-        """Have something done on the thread; called from any other."""
+        """Queue a call to run on the thread. May be called from any thread."""
         self._calls.put(call)
 
     def run(self) -> None:
-        """Own the consumer until `close`, which leaves its group at once.
+        """Poll until `close`, then close the consumer, which leaves its group at once.
 
         Raises `MembershipOver` after an error from which the client does not recover.
         """
         end: Delivery | MembershipOver = Delivery()
         while not self._closing:
             try:
-                self._turn()
+                self._run_once()
             except KafkaException as exception:
                 error = error_of(exception)
                 if is_fatal(error):
                     end = membership_over(error)
                     break
                 log.exception("kafka.poll_failed")
-                self._trouble = unavailable(error, "Kafka's consumer failed")
+                self._error = unavailable(error, "Kafka's consumer failed")
         self._answer(end)
         self._consumer.close()
         if isinstance(end, MembershipOver):
             raise end
 
     def close(self) -> None:
-        """End after this turn."""
+        """End `run` after the current iteration."""
         self._closing = True
 
-    def want(self, wanted: FetchRequest) -> None:
-        """Take a fetch."""
-        self._wanted, self._wanted_at = wanted, monotonic()
+    def accept(self, request: FetchRequest) -> None:
+        """Accept a fetch."""
+        self._request, self._requested_at = request, monotonic()
         if not self._revoked:
             self._subscription.revocations_delivered()
-        self._offer()
+        self._answer_request()
 
-    def revoke(self, revoked: Collection[Partition], patience: float) -> None:
-        """Tell the next fetch what was revoked; wait, at most `patience` seconds, until the one after it.
+    def revoke(self, revoked: Collection[Partition], timeout: float) -> None:
+        """Report revoked partitions to the next fetch; wait up to `timeout` seconds for the fetch after it.
 
-        Meanwhile calls are obeyed: commits of what was finished.
+        Queued calls run meanwhile, so that finished records can be committed.
         """
-        self._ahead = [record for record in self._ahead if record.partition not in revoked]
+        self._buffer = [record for record in self._buffer if record.partition not in revoked]
         self._revoked.update(revoked)
-        self._offer()
-        until = monotonic() + patience
-        while (self._revoked or self._wanted is None) and not self._closing and monotonic() < until:
-            self._obey(SLICE)
+        self._answer_request()
+        until = monotonic() + timeout
+        while (self._revoked or self._request is None) and not self._closing and monotonic() < until:
+            self._run_calls(SLICE)
 
-    def _turn(self) -> None:
-        beats = self._heartbeat.is_alive()
-        self._obey(0.0 if beats and self._wanted else SLICE)
-        if self._closing or not beats:
+    def _run_once(self) -> None:
+        loop_runs = self._heartbeat.is_alive()
+        self._run_calls(0.0 if loop_runs and self._request else SLICE)
+        if self._closing or not loop_runs:
             return
         self._reachability.probe(self._consumer)
         if self._reachability.outage:
             self._answer(self._reachability.outage)
-        elif self._wanted:
-            self._read(self._wanted)
-        elif monotonic() >= self._wanted_at + IDLE and self._subscription.prepare(requested=False):
+        elif self._request:
+            self._read(self._request)
+        elif monotonic() >= self._requested_at + IDLE and self._subscription.prepare(requested=False):
             self._poll(1, 0.0)
 
-    def _obey(self, wait: float) -> None:
+    def _run_calls(self, wait: float) -> None:
         try:
             call = self._calls.get(block=wait > 0, timeout=wait)
             while True:
@@ -153,81 +156,82 @@ class Poller:
         except Empty:
             return
 
-    def _read(self, wanted: FetchRequest) -> None:
-        if not any(self._subscription.is_fetchable(record.partition) for record in self._ahead):
-            left = max(0.0, min(SLICE, wanted.deadline - monotonic()))
+    def _read(self, request: FetchRequest) -> None:
+        if not self._fetchable():
+            left = max(0.0, min(SLICE, request.deadline - monotonic()))
             if self._subscription.prepare(requested=True):
-                self._poll(wanted.limit, left)
+                self._poll(request.limit, left)
             else:
-                self._obey(left)
-        self._offer()
+                self._run_calls(left)
+        self._answer_request()
+
+    def _fetchable(self) -> list[Record]:
+        return [record for record in self._buffer if self._subscription.is_fetchable(record.partition)]
 
     def _poll(self, limit: int, timeout: float) -> None:
-        # consume(n, t) alone would hold the first record back until n are there or t is over
+        # consume(n, t) alone would hold the first record back until n have arrived or t has passed
         first = self._consumer.poll(timeout)
         if first is not None:
-            self._take((first, *self._consumer.consume(limit - 1, 0.0)) if limit > 1 else (first,))
+            self._receive((first, *self._consumer.consume(limit - 1, 0.0)) if limit > 1 else (first,))
 
-    def _take(self, messages: Iterable[KafkaMessage]) -> None:
+    def _receive(self, messages: Iterable[KafkaMessage]) -> None:
         for message in messages:
             if (error := message.error()) is None:
                 record = record_of(message, self._names)
-                # a rebalance may have come between the messages of one batch
+                # a rebalance may have happened between the messages of one batch
                 if self._subscription.owns(record.partition):
-                    self._ahead.append(record)
+                    self._buffer.append(record)
             elif is_transient(error):
                 log.info("kafka.consumer_error", error=error.str())
             elif is_fatal(error):
                 raise KafkaException(error)
             else:
-                self._trouble = unavailable(error, "Kafka refuses this consumer")
+                self._error = unavailable(error, "Kafka refuses this consumer")
 
-    def _offer(self) -> None:
-        """Answer the waiting fetch, if there is one and anything to tell."""
-        wanted = self._wanted
-        if wanted is None:
+    def _answer_request(self) -> None:
+        """Answer the waiting fetch if there is a revocation, an error or a record, or its deadline has passed."""
+        request = self._request
+        if request is None:
             return
         if self._revoked:
             revoked, self._revoked = tuple(self._revoked), set()
             self._answer(Delivery(revoked=revoked))
-        elif self._trouble:
-            trouble, self._trouble = self._trouble, None
-            self._answer(trouble)
-        elif records := [record for record in self._ahead if self._subscription.is_fetchable(record.partition)][
-            : wanted.limit
-        ]:
-            handed = set(map(id, records))
-            self._ahead = [record for record in self._ahead if id(record) not in handed]
+        elif self._error:
+            error, self._error = self._error, None
+            self._answer(error)
+        elif records := self._fetchable()[: request.limit]:
+            delivered = set(map(id, records))
+            self._buffer = [record for record in self._buffer if id(record) not in delivered]
             self._answer(Delivery(records))
-        elif monotonic() >= wanted.deadline:
+        elif monotonic() >= request.deadline:
             self._answer(Delivery())
 
     def _answer(self, delivery: Delivery | BusUnavailable | MembershipOver) -> None:
-        wanted, self._wanted = self._wanted, None
-        if wanted is not None:
-            wanted.deliver(delivery)
+        request, self._request = self._request, None
+        if request is not None:
+            request.deliver(delivery)
 
 
 class ConsumerThread:
-    """A consumer on a thread of its own, as coroutines of one event loop."""
+    """A consumer on a thread of its own, used through coroutines of one event loop."""
 
     def __init__(self, poller: Poller, heartbeat: Heartbeat, *, name: str) -> None:
         self.has_closed = False
-        """Whether it was closed, or is being closed."""
+        """Whether `close` was called."""
         self._poller, self._heartbeat, self._name = poller, heartbeat, name
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._ended.add_done_callback(_heard)
+        self._ended.add_done_callback(_mark_retrieved)
         self._pending: asyncio.Future[Delivery] | None = None
         Thread(target=self._run, name=name, daemon=True).start()
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Do something on the thread.
+        """Run a call on the thread and return its result.
 
-        Raises `BusUnavailable`, also where the thread does not come to it in time, and then it is not done any more.
+        Raises `BusUnavailable`, also on a timeout; a call that has not started by then never runs.
         """
         future: asyncio.Future[T] = self._loop.create_future()
-        future.add_done_callback(_heard)
+        future.add_done_callback(_mark_retrieved)
 
         def run() -> None:
             if future.cancelled():
@@ -247,18 +251,18 @@ class ConsumerThread:
             raise
 
     async def fetch(self, limit: int, timeout: float) -> Delivery:
-        """Return records as soon as there are any, at most `limit`, or what was revoked. One call at a time."""
+        """Return at most `limit` records as soon as there are any, or revocations. One call at a time."""
         self._heartbeat.beat()
         pending = self._pending = self._pending or self._ask(limit, timeout)
-        # what a cancelled fetch asked for comes with the next one
+        # the next fetch returns the records of a cancelled one
         delivery = await self._in_time(pending, timeout + REQUEST_TIMEOUT)
-        self._pending = self._kept(delivery.records[limit:])
+        self._pending = self._keep(delivery.records[limit:])
         return Delivery(delivery.records[:limit], delivery.revoked)
 
     async def close(self) -> None:
         """Close the consumer and end the thread; a waiting fetch ends empty. Idempotent.
 
-        Raises `BusUnavailable` where that does not happen in time; it happens later then.
+        Raises `BusUnavailable` on a timeout; the thread then ends later by itself.
         """
         if not self.has_closed:
             self.has_closed = True
@@ -268,11 +272,11 @@ class ConsumerThread:
 
     def _ask(self, limit: int, timeout: float) -> asyncio.Future[Delivery]:
         future: asyncio.Future[Delivery] = self._loop.create_future()
-        wanted = FetchRequest(limit, monotonic() + timeout, lambda delivery: self._tell(future, delivery))
-        self._poller.submit(lambda: self._poller.want(wanted))
+        request = FetchRequest(limit, monotonic() + timeout, lambda delivery: self._tell(future, delivery))
+        self._poller.submit(lambda: self._poller.accept(request))
         return future
 
-    def _kept(self, rest: Any) -> asyncio.Future[Delivery] | None:
+    def _keep(self, rest: Any) -> asyncio.Future[Delivery] | None:
         if not rest:
             return None
         kept: asyncio.Future[Delivery] = self._loop.create_future()
@@ -283,7 +287,7 @@ class ConsumerThread:
         either: set[asyncio.Future[Any]] = {future, self._ended}
         done, _ = await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if not done:
-            raise BusUnavailable(f"Kafka kept {self._name} waiting for more than {timeout:g} s.")
+            raise BusUnavailable(f"Kafka did not answer {self._name} within {timeout:g} s.")
         if future not in done:
             self._ended.result()
             raise BusUnavailable(f"{self._name} was closed.")
@@ -303,12 +307,12 @@ class ConsumerThread:
             self._tell(self._ended, None)
 
     def _tell(self, future: asyncio.Future[T], outcome: T | BaseException) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(_settle, future, outcome)
 
 
-def _heard(future: asyncio.Future[Any]) -> None:
-    """Take an exception for heard: whoever was cancelled while it waited does not ask for it any more."""
+def _mark_retrieved(future: asyncio.Future[Any]) -> None:
+    """Mark an exception as retrieved: a waiter that was cancelled does not retrieve it."""
     if not future.cancelled():
         future.exception()
 
@@ -323,26 +327,29 @@ def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
 
 
 class Heartbeat:
-    """Whether an event loop answered a tick in the last `patience` seconds."""
+    """Event-loop heartbeat: whether the loop has run a callback in the last `timeout` seconds.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, patience: float) -> None:
-        self._loop, self._patience = loop, patience
-        self._answered_at = monotonic()
-        self._asking = False
+    The consumer thread stops polling when the loop hangs, so that the group reassigns its partitions.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
+        self._loop, self._timeout = loop, timeout
+        self._beat_at = monotonic()
+        self._is_scheduled = False
 
     def is_alive(self) -> bool:
-        """Tell whether the loop turns, and ask it again. For a thread other than the loop's."""
+        """Return whether the loop runs, and schedule the next callback. For threads other than the loop's."""
         now = monotonic()
-        if not self._asking and now >= self._answered_at + _INTERVAL:
-            self._asking = True
-            with suppress(RuntimeError):  # the loop is closed, so it does not answer
+        if not self._is_scheduled and now >= self._beat_at + _HEARTBEAT_INTERVAL:
+            self._is_scheduled = True
+            with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._answer)
-        return now < self._answered_at + self._patience
+        return now < self._beat_at + self._timeout
 
     def beat(self) -> None:
-        """Take a call that the loop makes of its own accord for an answer."""
+        """Count a call from the loop as a sign that it runs."""
         self._answer()
 
     def _answer(self) -> None:
-        self._answered_at = monotonic()
-        self._asking = False
+        self._beat_at = monotonic()
+        self._is_scheduled = False

@@ -1,4 +1,4 @@
-"""How a Kafka cluster is for our topics and groups: brokers, copies, retention, and the session timeout."""
+"""Checks of a Kafka cluster: brokers, replicas, properties of our topics, and the session timeout."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from qdpi.health import Health, HealthCheck
 from qdpi.settings import KafkaGroups, Settings
 
 _SHORTEST_SESSION: Final = "group.min.session.timeout.ms"
-_UNKNOWN: Final = "Kafka does not say how it is"
+_UNKNOWN: Final = "Kafka could not be examined"
 Values = Mapping[str, str]
 
 
 async def diagnose(
     admin: AdminClient, names: Names, settings: Settings, due: Mapping[str, Values], absent: Collection[int]
 ) -> list[HealthCheck]:
-    """Return what is to be said of a cluster. Raises `BusUnavailable`.
+    """Return the health checks of a cluster. Raises `BusUnavailable`.
 
-    `due` are the properties that each topic was to be made with, `absent` the errors that say it is not there.
+    `due` holds the properties that each topic should have, `absent` the error codes for a topic that does not exist.
     """
     wired = {names.wire(topic): topic for topic in TOPICS}
     try:
@@ -59,54 +59,55 @@ async def _configured(admin: AdminClient, kind: ResourceType, named: list[str]) 
     if not named:
         return {}
     answers = admin.describe_configs([ConfigResource(kind, name) for name in named], request_timeout=REQUEST_TIMEOUT)
-    told = {resource.name: await answer_of(answer, _UNKNOWN) for resource, answer in answers.items()}
-    return {name: {entry: value.value for entry, value in entries.items()} for name, entries in told.items()}
+    configured = {resource.name: await answer_of(answer, _UNKNOWN) for resource, answer in answers.items()}
+    return {name: {entry: value.value for entry, value in entries.items()} for name, entries in configured.items()}
 
 
 def copies(topics: Mapping[str, Any], brokers: int, wanted: int | None) -> Iterator[HealthCheck]:
-    """Give remarks on the copies of topics' partitions: that they are in sync, and enough."""
-    partitions = [(topic, partition) for topic, told in topics.items() for partition in told.partitions]
+    """Yield checks of the replicas of partitions: whether they are in sync, and whether they are enough."""
+    partitions = [(topic, partition) for topic, described in topics.items() for partition in described.partitions]
     behind = sorted({topic for topic, partition in partitions if len(partition.isr) < len(partition.replicas)})
     if behind:
-        step = "Bring back the brokers that are away; nothing is lost meanwhile."
-        yield HealthCheck(Health.WARN, f"Copies are behind or away for {', '.join(behind)}.", step)
+        step = "Restart the brokers that are down. No data is lost meanwhile."
+        yield HealthCheck(Health.WARN, f"Replicas are offline or out of sync for {', '.join(behind)}.", step)
     fewest = min((len(partition.replicas) for _, partition in partitions), default=0)
     if wanted is not None and partitions and fewest < wanted:
         step = "Raise it with Kafka's kafka-reassign-partitions."
-        yield HealthCheck(Health.WARN, f"Some topics have {fewest} copies and KAFKA_REPLICATION is {wanted}.", step)
+        yield HealthCheck(Health.WARN, f"Some topics have {fewest} replicas, but KAFKA_REPLICATION is {wanted}.", step)
     elif fewest == 1 and brokers > 1:
-        step = "Set KAFKA_REPLICATION before the topics are made, or raise it with kafka-reassign-partitions."
-        yield HealthCheck(
-            Health.WARN, f"Topics have one copy on {brokers} brokers: one that is lost takes presses along.", step
-        )
+        step = "Set KAFKA_REPLICATION before creating the topics, or raise it with kafka-reassign-partitions."
+        risk = f"Topics have one replica on {brokers} brokers: losing a broker loses presses."
+        yield HealthCheck(Health.WARN, risk, step)
     elif partitions:
-        yield HealthCheck(Health.OK, f"Every partition has {fewest} {'copy' if fewest == 1 else 'copies'}.")
+        yield HealthCheck(Health.OK, f"Every partition has {fewest} replica{'s' * (fewest != 1)}.")
 
 
 def properties(stored: Mapping[str, Values], due: Mapping[str, Values]) -> Iterator[HealthCheck]:
-    """Give a remark on each topic that is kept otherwise than it was to be made."""
+    """Yield a check for each topic whose properties differ from the due ones."""
     others = {
-        topic: [f"{name} is {values.get(name)}, due is {value}" for name, value in due[topic].items()
+        topic: [f"{name} is {values.get(name)} and should be {value}" for name, value in due[topic].items()
                 if values.get(name) != value]
         for topic, values in stored.items()
     }  # fmt: skip
-    for topic, told in others.items():
-        if told:
-            yield HealthCheck(Health.WARN, f"{topic}: {'; '.join(told)}.", "Change it with Kafka's kafka-configs.")
+    for topic, differences in others.items():
+        if differences:
+            yield HealthCheck(
+                Health.WARN, f"{topic}: {'; '.join(differences)}.", "Change it with Kafka's kafka-configs."
+            )
     if stored and not any(others.values()):
-        yield HealthCheck(Health.OK, f"{len(stored)} topics are kept as they ought to be.")
+        yield HealthCheck(Health.OK, f"{len(stored)} topics are configured as they should be.")
 
 
 def session_timeout(settings: Settings, broker: Values) -> Iterator[HealthCheck]:
-    """Give a remark on whether the brokers take our session timeout, where they say."""
+    """Yield a check whether the brokers accept our session timeout, if they report their minimum."""
     shortest = broker.get(_SHORTEST_SESSION)
     if shortest is None or settings.kafka_groups is not KafkaGroups.CLASSIC:
         return
     wanted = round(settings.kafka_session_timeout * 1_000)
     if wanted < int(shortest):
-        step = f"Set KAFKA_SESSION_TIMEOUT to {int(shortest) / 1_000:g} or more, or lower {_SHORTEST_SESSION} there."
+        step = f"Set KAFKA_SESSION_TIMEOUT to {int(shortest) / 1_000:g} or more, or lower {_SHORTEST_SESSION}."
         yield HealthCheck(
-            Health.FAIL, f"KAFKA_SESSION_TIMEOUT is {wanted} ms and the brokers take {shortest} or more.", step
+            Health.FAIL, f"KAFKA_SESSION_TIMEOUT is {wanted} ms, but the brokers accept {shortest} or more.", step
         )
     else:
-        yield HealthCheck(Health.OK, f"A worker that dies is replaced after {wanted / 1_000:g} s.")
+        yield HealthCheck(Health.OK, f"A dead worker is replaced after {wanted / 1_000:g} s.")

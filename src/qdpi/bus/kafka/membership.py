@@ -1,4 +1,4 @@
-"""A member of a consumer group."""
+"""A member of a consumer group on Kafka."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from qdpi.errors import BusUnavailable
 
 
 class KafkaMembership:
-    """A member of a group (see `Membership`); `patience` bounds how long a revoked partition waits for it."""
+    """A member of a group (see `Membership`).
+
+    A revoked partition goes to its next owner after `revocation_timeout` seconds at most, whether or not this member
+    has fetched.
+    """
 
     def __init__(
         self,
@@ -28,7 +32,7 @@ class KafkaMembership:
         names: Names,
         heartbeat: Heartbeat,
         *,
-        patience: float,
+        revocation_timeout: float,
     ) -> None:
         self.topics = frozenset(topics)
         self._group = group
@@ -36,33 +40,33 @@ class KafkaMembership:
         consumer = open_consumer(reachability)
         self._assignment = Assignment(consumer, names, group)
         self._poller = Poller(consumer, self._assignment, names, reachability, heartbeat)
-        consumer.subscribe([names.wire(topic) for topic in topics], **self._callbacks(names, patience))
+        consumer.subscribe([names.wire(topic) for topic in topics], **self._callbacks(names, revocation_timeout))
         self._thread = ConsumerThread(self._poller, heartbeat, name=f"kafka-{group}")
 
     @property
     def has_left(self) -> bool:
-        """Whether it gave up its membership."""
+        """Whether `leave` was called."""
         return self._thread.has_closed
 
     async def fetch(self, limit: int, timeout: float) -> Delivery:
-        """Return records as soon as there are any, or what was revoked."""
+        """Return records as soon as there are any, or revoked partitions."""
         check_limit(limit)
         if self.has_left:
             raise BusUnavailable(f"This member has left {self._group}.", next_step="Join again.")
         return await self._thread.fetch(limit, timeout)
 
     async def pause(self, partitions: Collection[Partition]) -> None:
-        """Have nothing more of these partitions until they are resumed or revoked."""
+        """Stop delivering records of these partitions until they are resumed or revoked."""
         if partitions and not self.has_left:
             await self._thread.call(partial(self._assignment.pause, frozenset(partitions)))
 
     async def resume(self, partitions: Collection[Partition]) -> None:
-        """Have records of these partitions again, from where the last fetch stopped."""
+        """Deliver records of these partitions again, from where the last fetch stopped."""
         if partitions and not self.has_left:
             await self._thread.call(partial(self._assignment.resume, frozenset(partitions)))
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Store the next offsets to read of what this member owns."""
+        """Commit the next offsets to read of owned partitions."""
         if offsets and not self.has_left:
             await self._thread.call(partial(self._commit, dict(offsets)))
 
@@ -71,16 +75,16 @@ class KafkaMembership:
         await self._thread.close()
 
     async def topics_recreated(self, topics: Collection[str]) -> None:
-        """Take note that topics were deleted and made again: theirs is lost, and is read from its beginning."""
+        """Handle recreated topics: their partitions count as lost, and are read from the first record."""
         if not self.has_left and not self.topics.isdisjoint(topics):
             await self._thread.call(partial(self._restart, topics))
 
     async def partitions_added(self, partitions: Collection[Partition]) -> None:
-        """Do nothing: the group's members are given new partitions by the brokers."""
+        """Do nothing: the brokers assign new partitions to the group's members."""
 
     def _commit(self, offsets: Mapping[Partition, int]) -> None:
         if self._reachability.outage:
-            # the client would wait for its brokers, most of a minute, and its thread with it
+            # the client would block the thread for most of a minute
             raise self._reachability.outage
         self._assignment.commit(offsets)
 
@@ -90,20 +94,20 @@ class KafkaMembership:
             self._poller.revoke(partitions, 0.0)
             self._assignment.restart(partitions)
 
-    def _callbacks(self, names: Names, patience: float) -> dict[str, Any]:
-        def ours(places: Collection[TopicPartition]) -> list[Partition]:
-            return [partition_of(place, names) for place in places]
+    def _callbacks(self, names: Names, revocation_timeout: float) -> dict[str, Any]:
+        def of_port(partitions: Collection[TopicPartition]) -> list[Partition]:
+            return [partition_of(each, names) for each in partitions]
 
-        def assigned(_: Consumer, places: list[TopicPartition]) -> None:
-            self._assignment.assign(ours(places))
+        def assigned(_: Consumer, partitions: list[TopicPartition]) -> None:
+            self._assignment.assign(of_port(partitions))
 
-        def revoked(_: Consumer, places: list[TopicPartition]) -> None:
-            self._poller.revoke(ours(places), patience)
+        def revoked(_: Consumer, partitions: list[TopicPartition]) -> None:
+            self._poller.revoke(of_port(partitions), revocation_timeout)
             self._assignment.retry_commits()
-            self._assignment.unassign(ours(places))
+            self._assignment.unassign(of_port(partitions))
 
-        def lost(_: Consumer, places: list[TopicPartition]) -> None:
-            self._poller.revoke(ours(places), 0.0)
-            self._assignment.unassign(ours(places))
+        def lost(_: Consumer, partitions: list[TopicPartition]) -> None:
+            self._poller.revoke(of_port(partitions), 0.0)
+            self._assignment.unassign(of_port(partitions))
 
         return {"on_assign": assigned, "on_revoke": revoked, "on_lost": lost}

@@ -1,4 +1,4 @@
-"""The one producer of a process, and the thread that serves it."""
+"""Publishing to Kafka: the process's producer on its thread, and the topics that it publishes to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from qdpi.errors import BusUnavailable, PublishUnknown
 from qdpi.events import TOPICS
 
 _POLL: Final = 0.1
-_GONE: Final = frozenset(
+_MISSING: Final = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError.UNKNOWN_TOPIC_ID,
@@ -34,11 +34,11 @@ _GONE: Final = frozenset(
 
 log = structlog.get_logger()
 _REMEMBERED: Final = 10_000
-"""Of how many topics the largest value is kept in mind: a page's own are many."""
+"""The number of topics whose size limits are cached: there may be one topic per page."""
 
 
 class TopicMissing(Exception):
-    """A topic is not there, or not any more."""
+    """A topic does not exist, or no longer does."""
 
 
 class _Answer(NamedTuple):
@@ -48,15 +48,15 @@ class _Answer(NamedTuple):
 
 
 class ProducerThread:
-    """An idempotent producer: what is sent under a key arrives once and in order while it lives.
+    """An idempotent producer: messages with the same key arrive once and in order during its lifetime.
 
-    A fatal error of the client, after which it would send nothing more, has it replaced.
+    After a fatal error of the client, the producer is replaced.
     """
 
-    def __init__(self, properties: Properties, asked: str) -> None:
-        self.reachability = Reachability(asked)
-        self._properties = properties | {"error_cb": self._hear}
-        self._asked = asked
+    def __init__(self, properties: Properties, probe_topic: str) -> None:
+        self.reachability = Reachability(probe_topic)
+        self._properties = properties | {"error_cb": self._record_error}
+        self._probe_topic = probe_topic
         self._loop = asyncio.get_running_loop()
         self._answers: list[_Answer] = []
         self._producer = Producer(self._properties)
@@ -65,10 +65,10 @@ class ProducerThread:
         Thread(target=self._run, name="kafka-producer", daemon=True).start()
 
     async def send(self, topic: str, message: Message) -> None:
-        """Send and await the acknowledgement.
+        """Send a message and await the acknowledgement; `topic` is the prefixed name.
 
-        Raises `TopicMissing`, `InvalidInput` where no broker will ever take it, `BusUnavailable` where it was not
-        sent, or `PublishUnknown`.
+        Raises `TopicMissing`, `InvalidInput` if no broker will ever accept the message, `BusUnavailable` if it was
+        not sent, or `PublishUnknown`.
         """
         if self.reachability.outage:
             raise self.reachability.outage
@@ -78,40 +78,44 @@ class ProducerThread:
 
     async def ping(self) -> None:
         """Return when a broker answers. Raises `BusUnavailable`."""
-        await self.has_topic(self._asked)
+        await self.has_topic(self._probe_topic)
 
     async def has_topic(self, topic: str) -> bool:
-        """Have the producer learn of a topic; return whether it is there. Raises `BusUnavailable`, also if refused."""
+        """Fetch a topic's metadata; return whether it exists. Raises `BusUnavailable`, also if access is denied."""
         if self.reachability.outage:
             raise self.reachability.outage
         try:
-            told = await asyncio.to_thread(self._producer.list_topics, topic, REQUEST_TIMEOUT)
+            metadata = await asyncio.to_thread(self._producer.list_topics, topic, REQUEST_TIMEOUT)
         except KafkaException as exception:
             raise self.reachability.outage or unavailable(error_of(exception)) from exception
-        error = told.topics[topic].error
-        if error is not None and error.code() not in _GONE and not error.retriable():
+        error = metadata.topics[topic].error
+        if error is not None and error.code() not in _MISSING and not error.retriable():
             raise unavailable(error)
         return error is None
 
     async def close(self) -> None:
-        """Wait for what was sent, a bounded time, and end."""
+        """Wait a bounded time for pending messages, and end the thread."""
         self._closing = True
         await self._ended
 
-    def _produce(self, topic: str, message: Message, told: Callable[[KafkaError | None, KafkaMessage], None]) -> None:
+    def _produce(
+        self, topic: str, message: Message, on_delivery: Callable[[KafkaError | None, KafkaMessage], None]
+    ) -> None:
         try:
-            self._producer.produce(topic, message.value, message.key, on_delivery=told, headers=list(message.headers))
-        except BufferError as error:
-            raise BusUnavailable("Too much waits to be sent to Kafka.") from error
+            self._producer.produce(
+                topic, message.value, message.key, on_delivery=on_delivery, headers=list(message.headers)
+            )
+        except BufferError as full:
+            raise BusUnavailable("The queue of messages to Kafka is full.") from full
         except KafkaException as exception:
-            said = error_of(exception)
-            if said.code() in _GONE:
+            error = error_of(exception)
+            if error.code() in _MISSING:
                 raise TopicMissing(topic) from exception
-            self._is_broken |= is_fatal(said)
-            refused = rejected_record(said, message.topic)
-            raise refused or unavailable(said, f"{message.topic} was not published to") from exception
+            self._is_broken |= is_fatal(error)
+            refused = rejected_record(error, message.topic)
+            raise refused or unavailable(error, f"{message.topic} was not published to") from exception
 
-    def _hear(self, error: KafkaError) -> None:
+    def _record_error(self, error: KafkaError) -> None:
         self.reachability.record_error(error)
         if is_fatal(error):
             log.error("kafka.producer_failed", error=error.str())
@@ -120,14 +124,14 @@ class ProducerThread:
     def _run(self) -> None:
         while not self._closing:
             self._producer.poll(_POLL)
-            self._tell()
+            self._deliver_answers()
             self.reachability.probe(self._producer)
             if self._is_broken:
                 self._replace()
         self._producer.flush(REQUEST_TIMEOUT)
         self._producer.purge()
         self._producer.flush(REQUEST_TIMEOUT)
-        self._tell()
+        self._deliver_answers()
         self._call(lambda: _settle([_Answer(self._ended, "", None)]))
 
     def _replace(self) -> None:
@@ -135,15 +139,15 @@ class ProducerThread:
         self._is_broken = False
         broken.purge()
         broken.flush(REQUEST_TIMEOUT)
-        self._tell()
+        self._deliver_answers()
 
-    def _tell(self) -> None:
+    def _deliver_answers(self) -> None:
         answers, self._answers = self._answers, []
         if answers:
             self._call(lambda: _settle(answers))
 
     def _call(self, work: Callable[[], object]) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(work)
 
 
@@ -154,11 +158,11 @@ def _settle(answers: list[_Answer]) -> None:
         if error is None:
             future.set_result(None)
         else:
-            future.set_exception(_unsent(topic, error))
+            future.set_exception(_publish_error(topic, error))
 
 
-def _unsent(topic: str, error: KafkaError) -> Exception:
-    if error.code() in _GONE:
+def _publish_error(topic: str, error: KafkaError) -> Exception:
+    if error.code() in _MISSING:
         return TopicMissing()
     if needs_operator(error):
         return unavailable(error, f"{topic} was not published to")
@@ -167,7 +171,7 @@ def _unsent(topic: str, error: KafkaError) -> Exception:
 
 
 class TopicPublisher:
-    """Publishes messages to topics that are there, or that publishing makes."""
+    """Publishes to existing topics, and creates the missing page topics. Caches the size limits of topics."""
 
     def __init__(self, producer: ProducerThread, topics: TopicAdmin, names: Names) -> None:
         self._producer, self._topics, self._names = producer, topics, names
@@ -185,7 +189,7 @@ class TopicPublisher:
             await self._send_again(wired, message)
 
     def forget(self, topics: Iterable[str]) -> None:
-        """Take topics for unknown: they were deleted, or made with other terms."""
+        """Forget topics: they were deleted, or recreated with other properties."""
         for topic in topics:
             self._limits.pop(topic, None)
 
@@ -193,10 +197,10 @@ class TopicPublisher:
         try:
             await self._producer.send(wired, message)
         except TopicMissing:
-            raise BusUnavailable(f"The topic {message.topic} comes and goes.") from None
+            raise BusUnavailable(f"The topic {message.topic} was deleted again while publishing.") from None
 
     async def _max_bytes(self, topic: str) -> int:
-        """Return how large a value a topic takes, having made sure that it is there."""
+        """Return the size limit of a topic's values, after making sure that the topic exists."""
         if topic not in self._limits:
             self._limits[topic] = await self._find_max_bytes(topic)
             if len(self._limits) > _REMEMBERED:
@@ -205,13 +209,13 @@ class TopicPublisher:
 
     async def _find_max_bytes(self, topic: str) -> int:
         check_name("topic", topic)
-        made = page_topic(topic)
+        page_spec = page_topic(topic)
         if not await self._producer.has_topic(self._names.wire(topic)):
-            if made is None:
+            if page_spec is None:
                 raise _absent(topic)
-            await self._topics.create([made])
+            await self._topics.create([page_spec])
             await self._producer.has_topic(self._names.wire(topic))
-        if spec := made or TOPICS.get(topic):
+        if spec := page_spec or TOPICS.get(topic):
             return spec.max_bytes
         largest = await self._topics.max_value_bytes(topic)
         if largest is None:
@@ -221,6 +225,6 @@ class TopicPublisher:
 
 def _absent(topic: str) -> Exception:
     if topic in TOPICS:
-        # a fault of the cluster's, not of the message's: whoever publishes waits until it is there again
+        # the cluster is at fault, not the message: the publisher retries until the topic exists
         return BusUnavailable(f"Kafka has no topic {topic}.", next_step="Create it with `qdpi kafka-topics`.")
     return no_topic(topic)

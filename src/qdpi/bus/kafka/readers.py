@@ -1,4 +1,4 @@
-"""Readings that end: all that a topic holds now, and the first record from an offset on."""
+"""Reading without a group: scans of existing records, the first record at an offset, and taps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError
 from confluent_kafka import Message as KafkaMessage
 
-from qdpi.bus.kafka.codec import Names, partition_of_message, placed, places, record_of
+from qdpi.bus.kafka.codec import Names, partition_of_message, record_of, wire_offsets, wire_partitions
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
 from qdpi.bus.kafka.consumer_thread import ConsumerThread, Heartbeat, Poller
 from qdpi.bus.kafka.errors import Reachability, is_transient, unavailable
@@ -21,18 +21,18 @@ from qdpi.bus.port import Partition, Record, TopicState
 from qdpi.errors import BusUnavailable
 
 Open = Callable[[Reachability], Consumer]
-"""Opens a consumer that is of no group and tells of partitions' ends."""
+"""Opens a consumer outside any group that reports the ends of partitions."""
 
 _BATCH: Final = 500
 _SLICE: Final = 0.1
 BATCH: Final = 500
-"""How many records are handed over at once."""
+"""The largest number of records fetched at once."""
 _PATIENCE: Final = 1.0
 _AWAY: Final = 0.2
 
 
 async def read_bounds(bounds: list[TopicState], open_consumer: Open, names: Names) -> AsyncIterator[Record]:
-    """Yield the records between the bounds of partitions. Raises `BusUnavailable` where none come any more."""
+    """Yield the records between the bounds of partitions. Raises `BusUnavailable` if the brokers stop answering."""
     full = [state for state in bounds if state.first < state.next]
     ends = {state.partition: state.next for state in full}
     async with _reading({state.partition: state.first for state in full}, open_consumer, names) as messages:
@@ -47,7 +47,7 @@ async def read_bounds(bounds: list[TopicState], open_consumer: Open, names: Name
 
 
 async def read_first(offsets: Mapping[Partition, int], open_consumer: Open, names: Names) -> dict[Partition, Record]:
-    """Return the first record of each partition from an offset on, where there is one. Raises `BusUnavailable`."""
+    """Return the first record of each partition at or after an offset, if there is one. Raises `BusUnavailable`."""
     found: dict[Partition, Record] = {}
     wanted = set(offsets)
     async with _reading(offsets, open_consumer, names) as messages:
@@ -65,14 +65,14 @@ async def read_first(offsets: Mapping[Partition, int], open_consumer: Open, name
 async def _reading(
     offsets: Mapping[Partition, int], open_consumer: Open, names: Names
 ) -> AsyncIterator[AsyncIterator[KafkaMessage]]:
-    """Read from offsets on: records, and an error `_PARTITION_EOF` wherever a partition's end is reached."""
+    """Read from offsets on: records, and an error `_PARTITION_EOF` at the end of each partition."""
     if not offsets:
         yield _nothing()
         return
     reachability = Reachability(names.wire(next(iter(offsets)).topic))
     consumer = open_consumer(reachability)
     try:
-        consumer.assign(placed(offsets, names))
+        consumer.assign(wire_offsets(offsets, names))
         yield _messages(consumer, reachability)
     finally:
         await asyncio.to_thread(consumer.close)
@@ -106,29 +106,29 @@ def _batch(consumer: Consumer) -> list[KafkaMessage]:
 
 
 class _TapSubscription:
-    """All that was assigned is read, whether or not somebody waits: what is not taken waits in Kafka."""
+    """The partitions of a tap. Records that its reader has not taken stay in Kafka."""
 
     def __init__(self) -> None:
         self.positions: dict[Partition, int] = {}
 
     def owns(self, partition: Partition) -> bool:
-        """Tell whether it is of our topics."""
+        """Return whether the tap reads a partition."""
         return partition in self.positions
 
     def is_fetchable(self, partition: Partition) -> bool:
-        """All does."""
+        """Return whether the tap reads a partition: it never pauses one."""
         return partition in self.positions
 
     def prepare(self, *, requested: bool) -> bool:
-        """Poll for a reader alone: without a group, nobody is owed a sign of life."""
+        """Return whether a fetch is waiting: outside a group, no heartbeat is needed."""
         return requested
 
     def revocations_delivered(self) -> None:
-        """Take nothing from it: nothing is ever revoked."""
+        """Do nothing: a tap has no revocations."""
 
 
 class Tap(AsyncIterator[Record]):
-    """Records from given positions on, as they come, until it is closed. Brokers that are away are waited for."""
+    """Yields records from given positions on until it is closed. It resumes after broker outages."""
 
     def __init__(
         self,
@@ -161,22 +161,22 @@ class Tap(AsyncIterator[Record]):
         return self._read.popleft()
 
     async def close(self) -> None:
-        """End the iteration, wherever its reader waits."""
+        """End the iteration, also for a reader that is waiting."""
         await self._thread.close()
 
     async def topics_recreated(self, topics: Collection[str]) -> None:
-        """Read topics that were deleted and made again from their beginning."""
+        """Read recreated topics from their first record."""
         again = [partition for partition in self._subscription.positions if partition.topic in topics]
         await self.partitions_added(again)
 
     async def partitions_added(self, partitions: Collection[Partition]) -> None:
-        """Read partitions that came to be after the tap, from their beginning."""
+        """Read partitions that were added after the tap started, from their first record."""
         if not self._thread.has_closed:
             await self._thread.call(partial(self._assign, dict.fromkeys(partitions, OFFSET_BEGINNING)))
 
     def _assign(self, positions: Mapping[Partition, int]) -> None:
         again = self._subscription.positions.keys() & positions
         if again:
-            self._consumer.incremental_unassign(places(again, self._names))
-        self._consumer.incremental_assign(placed(positions, self._names))
+            self._consumer.incremental_unassign(wire_partitions(again, self._names))
+        self._consumer.incremental_assign(wire_offsets(positions, self._names))
         self._subscription.positions.update(positions)

@@ -1,4 +1,4 @@
-"""Topics: making, growing and deleting them, and what is known of them."""
+"""Topic administration: create, grow, delete and describe topics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from confluent_kafka.admin import (
     TopicDescription,
 )
 
-from qdpi.bus.kafka.codec import Names, partition_of, places
+from qdpi.bus.kafka.codec import Names, partition_of, wire_partitions
 from qdpi.bus.kafka.config import REQUEST_TIMEOUT
 from qdpi.bus.kafka.diagnostics import diagnose
 from qdpi.bus.kafka.errors import answer_of, error_of, unavailable
@@ -31,10 +31,10 @@ from qdpi.health import HealthCheck
 from qdpi.settings import Settings
 
 OVERHEAD: Final = 64 << 10
-"""What a record's key and headers may take beside its value, in bytes."""
-_SETTLING: Final = 5.0
-"""How long a change of topics may take until brokers tell of it, in seconds."""
-_LOOK_AGAIN: Final = 0.02
+"""Bytes allowed for a record's key and headers, in addition to its value."""
+_PROPAGATION_TIMEOUT: Final = 5.0
+"""Seconds until a change of topics must be visible in the brokers' metadata."""
+_POLL_INTERVAL: Final = 0.02
 _DAY_MS: Final = 86_400_000
 _ABSENT: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_EXCEPTION})
 _MOVING: Final = frozenset(
@@ -49,46 +49,46 @@ _MOVING: Final = frozenset(
 
 
 class Shape(NamedTuple):
-    """What tells a topic from an earlier one of its name, and how many partitions it has."""
+    """A topic's id, which distinguishes it from a deleted topic of the same name, and its number of partitions."""
 
     id: str
     partitions: int
 
 
 class TopicAdmin:
-    """Asks and changes what the cluster knows of our topics."""
+    """Reads and changes the cluster's metadata of our topics."""
 
     def __init__(self, admin: AdminClient, names: Names, partitions: int, replication: int | None) -> None:
         self._admin = admin
         self._names, self._partitions, self._replication = names, partitions, replication
 
     async def create(self, specs: Iterable[TopicSpec]) -> list[str]:
-        """Make the topics that are not there, and wait until they can be used.
+        """Create the missing topics, and wait until they can be used.
 
-        Where all are there nothing is asked for: brokers refuse whoever may not make topics, those there too.
+        If none is missing, no request is sent: brokers would refuse it from a user who may not create topics.
         """
         wanted = {self._names.wire(spec.name): spec for spec in specs}
-        there = await self._described(wanted)
-        new = [self._new(name, spec) for name, spec in wanted.items() if name not in there]
+        existing = await self._described(wanted)
+        new = [self._new(name, spec) for name, spec in wanted.items() if name not in existing]
         if not new:
             return []
         answers = self._admin.create_topics(new, request_timeout=REQUEST_TIMEOUT)
         made = await self._done(answers, KafkaError.TOPIC_ALREADY_EXISTS)
-        await self._until(made, lambda shapes: len(shapes) == len(made))
+        await self._wait_until(made, lambda shapes: len(shapes) == len(made))
         return [wanted[name].name for name in made]
 
     async def delete(self, names: Iterable[str]) -> list[str]:
-        """Delete topics, and wait until they can be made again."""
+        """Delete topics, and wait until they can be created again."""
         wired = list(dict.fromkeys(map(self._names.wire, names)))
         if not wired:
             return []
         answers = self._admin.delete_topics(wired, request_timeout=REQUEST_TIMEOUT)
-        gone = await self._done(answers, KafkaError.UNKNOWN_TOPIC_OR_PART)
-        await self._until(gone, lambda shapes: not shapes)
-        return [self._names.plain(name) for name in gone]
+        deleted = await self._done(answers, KafkaError.UNKNOWN_TOPIC_OR_PART)
+        await self._wait_until(deleted, lambda shapes: not shapes)
+        return [self._names.plain(name) for name in deleted]
 
     async def grow(self, names: Iterable[str], partitions: int) -> list[str]:
-        """Raise partition counts. Raises `InvalidInput` for a topic that is not there."""
+        """Raise partition counts. Raises `InvalidInput` for a topic that does not exist."""
         named = list(dict.fromkeys(names))
         shapes = await self.shapes(named, require_leaders=True)
         if missing := [name for name in named if name not in shapes]:
@@ -98,23 +98,23 @@ class TopicAdmin:
             return []
         new = [NewPartitions(self._names.wire(name), partitions) for name in fewer]
         grown = await self._done(self._admin.create_partitions(new, request_timeout=REQUEST_TIMEOUT))
-        await self._until(grown, lambda shapes: all(shape.partitions >= partitions for shape in shapes.values()))
+        await self._wait_until(grown, lambda shapes: all(shape.partitions >= partitions for shape in shapes.values()))
         return fewer
 
     async def shapes(self, topics: Iterable[str], *, require_leaders: bool = False) -> dict[str, Shape]:
-        """Return the shapes of those topics that are there and have a leader for every partition.
+        """Return the shapes of the topics that exist and have a leader for every partition.
 
-        With `require_leaders` it raises `BusUnavailable` where one has none now, instead of leaving it out.
+        With `require_leaders`, raises `BusUnavailable` for an existing topic without leaders, instead of omitting it.
         """
-        told = await self._described([self._names.wire(topic) for topic in topics], require_leaders=require_leaders)
-        return {self._names.plain(name): shape for name, shape in told.items()}
+        shapes = await self._described([self._names.wire(topic) for topic in topics], require_leaders=require_leaders)
+        return {self._names.plain(name): shape for name, shape in shapes.items()}
 
     async def shape(self, topic: str) -> Shape | None:
-        """Return a topic's shape, None where it is not there. Raises `BusUnavailable` where it has no leader now."""
+        """Return a topic's shape, None if it does not exist. Raises `BusUnavailable` if it has no leader now."""
         return (await self.shapes([topic], require_leaders=True)).get(topic)
 
     async def max_value_bytes(self, topic: str) -> int | None:
-        """Return how large a value a topic takes, in bytes; None where it is not there."""
+        """Return the largest value that a topic accepts, in bytes; None if the topic does not exist."""
         resource = ConfigResource(ResourceType.TOPIC, self._names.wire(topic))
         answer = self._admin.describe_configs([resource], request_timeout=REQUEST_TIMEOUT)[resource]
         try:
@@ -126,25 +126,25 @@ class TopicAdmin:
         return int(entries["max.message.bytes"].value) - OVERHEAD
 
     async def diagnose(self, settings: Settings) -> list[HealthCheck]:
-        """Return how the cluster is for our topics and groups."""
+        """Return the health checks of the cluster, our topics and the session timeout."""
         due = {spec.name: _config(spec) for spec in TOPICS.values()}
         return await diagnose(self._admin, self._names, settings, due, _ABSENT)
 
     async def all_topics(self) -> list[Partition]:
         """Return every partition of all our topics, in order."""
         try:
-            told = await asyncio.to_thread(self._admin.list_topics, None, REQUEST_TIMEOUT)
+            metadata = await asyncio.to_thread(self._admin.list_topics, None, REQUEST_TIMEOUT)
         except KafkaException as exception:
             raise unavailable(error_of(exception)) from exception
         return sorted(
             Partition(self._names.plain(name), number)
-            for name, topic in told.topics.items()
+            for name, topic in metadata.topics.items()
             if self._names.is_ours(name)
             for number in topic.partitions
         )
 
     async def bounds(self, partitions: Collection[Partition]) -> list[TopicState]:
-        """Return the bounds of partitions, in their order; one that has gone is left out."""
+        """Return the bounds of partitions, in their order; deleted ones are left out."""
         first, following = await asyncio.gather(
             self._offsets(partitions, OffsetSpec.earliest()), self._offsets(partitions, OffsetSpec.latest())
         )
@@ -155,34 +155,34 @@ class TopicAdmin:
         ]
 
     async def ends(self, topics: Iterable[str]) -> dict[Partition, int]:
-        """Return the next offset of every partition of those topics that are there."""
+        """Return the next offset of every partition of the topics that exist."""
         shapes = await self.shapes(topics)
         partitions = [Partition(name, n) for name, shape in shapes.items() for n in range(shape.partitions)]
         return await self._offsets(partitions, OffsetSpec.latest())
 
     async def _offsets(self, partitions: Collection[Partition], spec: OffsetSpec) -> dict[Partition, int]:
-        """Return an offset of each partition that is there; one whose leader is changing is asked for again."""
+        """Return an offset of each existing partition; retry while the leader of one is changing."""
         found: dict[Partition, int] = {}
         wanted = set(partitions)
-        async with _settling("Kafka's partitions have no leaders"):
+        async with _within_propagation_timeout("Kafka's partitions had no leaders"):
             while wanted:
-                told, wanted = await self._asked(wanted, spec)
-                found |= told
+                offsets, wanted = await self._list_offsets(wanted, spec)
+                found |= offsets
                 if wanted:
-                    await asyncio.sleep(_LOOK_AGAIN)
+                    await asyncio.sleep(_POLL_INTERVAL)
         return found
 
-    async def _asked(
+    async def _list_offsets(
         self, wanted: Collection[Partition], spec: OffsetSpec
     ) -> tuple[dict[Partition, int], set[Partition]]:
-        asked = dict.fromkeys(places(wanted, self._names), spec)
-        answers: dict[TopicPartition, Future[Any]] = self._admin.list_offsets(asked, request_timeout=REQUEST_TIMEOUT)
+        request = dict.fromkeys(wire_partitions(wanted, self._names), spec)
+        answers: dict[TopicPartition, Future[Any]] = self._admin.list_offsets(request, request_timeout=REQUEST_TIMEOUT)
         found: dict[Partition, int] = {}
         moving: set[Partition] = set()
-        for place, answer in answers.items():
-            partition = partition_of(place, self._names)
+        for wire_partition, answer in answers.items():
+            partition = partition_of(wire_partition, self._names)
             try:
-                found[partition] = (await answer_of(answer, "Kafka does not tell its offsets")).offset
+                found[partition] = (await answer_of(answer, "Kafka's offsets could not be read")).offset
             except KafkaException as exception:
                 code = error_of(exception).code()
                 if code in _MOVING:
@@ -198,19 +198,19 @@ class TopicAdmin:
         shapes: dict[str, Shape] = {}
         for name, answer in answers.items():
             try:
-                told: TopicDescription = await answer_of(answer, "Kafka does not tell its topics")
+                described: TopicDescription = await answer_of(answer, "Kafka's topics could not be read")
             except KafkaException as exception:
                 if error_of(exception).code() not in _ABSENT:
                     raise unavailable(error_of(exception)) from exception
             else:
-                if all(partition.leader is not None for partition in told.partitions):
-                    shapes[name] = Shape(str(told.topic_id), len(told.partitions))
+                if all(partition.leader is not None for partition in described.partitions):
+                    shapes[name] = Shape(str(described.topic_id), len(described.partitions))
                 elif require_leaders:
-                    raise BusUnavailable(f"No broker leads all of {self._names.plain(name)} now.")
+                    raise BusUnavailable(f"Some partitions of {self._names.plain(name)} have no leader now.")
         return shapes
 
     async def _done(self, answers: dict[str, Future[Any]], *allowed: int) -> list[str]:
-        """Return the names whose change was made; one that could not be for an allowed reason is left out."""
+        """Return the names of the changed topics; those refused with an allowed error code are left out."""
         made = []
         for name, answer in answers.items():
             try:
@@ -224,17 +224,17 @@ class TopicAdmin:
                 made.append(name)
         return made
 
-    async def _until(self, wired: Collection[str], holds: Callable[[dict[str, Shape]], bool]) -> None:
-        async with _settling(f"Kafka does not make its change of {', '.join(wired)} known"):
-            while not holds(await self._described(wired)):  # noqa: ASYNC110  (brokers tell nobody)
-                await asyncio.sleep(_LOOK_AGAIN)
+    async def _wait_until(self, wired: Collection[str], holds: Callable[[dict[str, Shape]], bool]) -> None:
+        async with _within_propagation_timeout(f"Kafka's change of {', '.join(wired)} was not visible"):
+            while not holds(await self._described(wired)):  # noqa: ASYNC110  (brokers send no notification)
+                await asyncio.sleep(_POLL_INTERVAL)
 
     def _new(self, name: str, spec: TopicSpec) -> NewTopic:
         partitions = 1 if is_page_topic(spec.name) else self._partitions
         config = _config(spec)
         if self._replication is None:
             return NewTopic(name, partitions, config=config)
-        # with three copies or more, one broker may be away; with two, neither must be
+        # with three or more replicas, one broker may be down; with two, none
         config["min.insync.replicas"] = str(min(2, max(1, self._replication - 1)))
         return NewTopic(name, partitions, self._replication, config=config)
 
@@ -243,7 +243,7 @@ def _config(spec: TopicSpec) -> dict[str, str]:
     retention = spec.retention * 1_000
     return {
         "retention.ms": str(retention),
-        # what is kept is counted in closed segments, so a short time needs short ones
+        # retention applies to closed segments, so a short retention needs short segments
         "segment.ms": str(min(retention, _DAY_MS)),
         "cleanup.policy": "compact,delete" if spec.compact else "delete",
         "max.message.bytes": str(spec.max_bytes + OVERHEAD),
@@ -252,9 +252,9 @@ def _config(spec: TopicSpec) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def _settling(trouble: str) -> AsyncIterator[None]:
+async def _within_propagation_timeout(failure: str) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(_SETTLING):
+        async with asyncio.timeout(_PROPAGATION_TIMEOUT):
             yield
     except TimeoutError:
-        raise BusUnavailable(f"{trouble} within {_SETTLING:g} s.") from None
+        raise BusUnavailable(f"{failure} within {_PROPAGATION_TIMEOUT:g} s.") from None

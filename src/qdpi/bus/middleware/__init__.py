@@ -1,1 +1,1 @@
-"""Middleware of the worker: one file each, composed in order around a handler."""
+"""Middleware for the worker's handlers: one file each, composed in order around a handler."""

@@ -1,4 +1,4 @@
-"""How many records a group has finished."""
+"""Count the records that a group has handled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from qdpi.observability.metrics import Metrics
 
 
 def count(handler: Handler, *, group: str, metrics: Metrics) -> Handler:
-    """Wrap a handler: count what it finishes, however that ended, but not what it raises on."""
+    """Wrap a handler: count each record for which it returns, dead-lettered ones included."""
     handled = metrics.handled.labels(group)
 
     async def handle(record: Record) -> None:

@@ -1,4 +1,4 @@
-"""Dead letters: the original bytes and headers, the error, and where the record came from."""
+"""Dead letters: the original bytes and headers, the error, and the record's topic, partition and offset."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from qdpi.observability.tracing import current_traceparent
 log = structlog.get_logger()
 
 LONGEST_VALUE: Final = 11 << 20
-"""Bytes that are kept of a record's value: in Base64, with all that is said of it, 16 MiB hold it."""
+"""The largest value, in bytes, that a dead letter keeps: in Base64 with its metadata it fits in 16 MiB."""
 
 
 def dead_letter(bus: EventBus, *, group: str, now: Callable[[], datetime], metrics: Metrics) -> GiveUp:
-    """Return how a group ends a record it cannot handle: by one dead letter, however often it is sent.
+    """Return the `GiveUp` of a group: publish a dead letter, with the same id however often it is sent.
 
-    Where the topic of dead letters does not take the record in it, it goes without the record's bytes, which stay
-    where they are.
+    If the topic of dead letters refuses the letter for its size, send it without the record's bytes. They stay in
+    the source topic.
     """
 
     async def give_up(record: Record, error: Exception, attempts: int) -> None:
@@ -48,10 +48,10 @@ def _bare(letter: DeadLetter, record: Record) -> DeadLetter:
 
 
 async def send_letter(bus: EventBus, letter: DeadLetter, key: bytes | None) -> None:
-    """Publish a dead letter under the original key, with what the original's headers tell of its symbol."""
+    """Publish a dead letter under the original key, with the original's headers about its symbol."""
     _, _, original = letter.original()
-    told = tuple(header for header in original if header[0] in ABOUT_HEADERS)
-    headers = (("x-event-id", letter.event_id.encode()), *told, *_trace(original))
+    about = tuple(header for header in original if header[0] in ABOUT_HEADERS)
+    headers = (("x-event-id", letter.event_id.encode()), *about, *_trace(original))
     await bus.publish(Message(DeadLetter.topic, key, letter.encode(), headers))
 
 
@@ -61,7 +61,7 @@ def _trace(original: Headers) -> Headers:
 
 
 def letter_of(record: Record, error: Exception, attempts: int, *, group: str, at: datetime) -> DeadLetter:
-    """Return the dead letter of a record; its id is a function of the group and of the record's place."""
+    """Return the dead letter of a record. Its id is derived from the group, topic, partition and offset."""
     body = body_of(record.value)
     return DeadLetter(
         event_id=derived_id("dead-letter", group, record.topic, str(record.partition.number), str(record.offset)),

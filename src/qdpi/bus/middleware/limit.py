@@ -1,7 +1,7 @@
-"""A limit on what is read at all.
+"""Refuse oversized records before they are parsed.
 
-Publishing refuses a value that is larger than its topic takes, and so do brokers where the topics are of our
-making. Where they are not, anybody may have written anything: such a record is refused before it is parsed.
+Publishing refuses a value that is larger than its topic accepts, and brokers do so for topics that we created.
+Topics created by other means may hold records of any size.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from qdpi.events import TOPICS
 
 
 def limit(handler: Handler) -> Handler:
-    """Wrap a handler: raise `MalformedEvent` for a record of a core topic that is larger than this takes."""
+    """Wrap a handler: raise `MalformedEvent` for a record of a core topic that exceeds the topic's size limit."""
 
     async def handle(record: Record) -> None:
         spec, size = TOPICS.get(record.topic), len(record.value or b"")
         if spec is not None and size > spec.max_bytes:
-            raise MalformedEvent(f"A record of {size:,} bytes is too large: {spec.name} takes {spec.max_bytes:,}.")
+            raise MalformedEvent(f"A record of {size:,} bytes is too large: {spec.name} accepts {spec.max_bytes:,}.")
         await handler(record)
 
     return handle

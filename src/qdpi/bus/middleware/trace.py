@@ -1,4 +1,4 @@
-"""What a handler does belongs to its record's trace, and its log lines carry the ids of its event."""
+"""Run a handler in its record's trace, and bind the event's id to its log lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qdpi.observability.tracing import continued
 
 
 def trace(handler: Handler, *, group: str) -> Handler:
-    """Wrap a handler: continue the record's trace, or begin one of the record's own."""
+    """Wrap a handler: continue the record's trace, or start a new trace."""
 
     async def handle(record: Record) -> None:
         event = record.header("x-event-id")
