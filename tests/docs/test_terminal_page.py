@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qdpi.terminal.app import KEYS, ReadingApp
+from qdpi.terminal.app import KEYS, ReaderApp
 from qdpi.terminal.commands import COMMANDS
 
 pytestmark = pytest.mark.process
@@ -49,7 +49,7 @@ def test_every_command_is_on_the_page():
 
 
 def test_every_key_of_the_list_is_bound_and_on_the_page():
-    bound = {key for binding in ReadingApp.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]
+    bound = {key for binding in ReaderApp.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]
     for key in {key for keys, _ in KEYS for key in re.split(r"[ ,]+", keys)} - BY_ITSELF:
         assert NAMED.get(key, key) in bound, key
         assert f"`{key}`" in PAGE or NAMED.get(key, key) in {"escape", "ctrl+c", "ctrl+k"}, key

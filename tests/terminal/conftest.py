@@ -19,8 +19,8 @@ from qdpi.client import Client
 from qdpi.events import Ask, Press
 from qdpi.retry import Backoff
 from qdpi.terminal.input import InputLines
-from qdpi.terminal.lines import LineReader, Paper
-from qdpi.terminal.reader import Reading
+from qdpi.terminal.lines import LineDisplay, LineReader
+from qdpi.terminal.reader import ReaderSession
 
 
 @dataclass
@@ -60,9 +60,9 @@ class LinesAtWork:
         self._out = io.StringIO()
         console = Console(file=self._out, width=60, highlight=False)
         names = count()
-        paper = Paper(console, live)
-        self.reading = Reading(desk.client, desk.session_id, paper, lambda: f"name-{next(names)}")
-        self.reader = LineReader(self.reading, paper, InputLines(read_end), prompt=False)
+        display = LineDisplay(console, live)
+        self.reader = ReaderSession(desk.client, desk.session_id, display, lambda: f"name-{next(names)}")
+        self.line_reader = LineReader(self.reader, display, InputLines(read_end), prompt=False)
 
     def type(self, *lines: str) -> None:
         """Type lines."""

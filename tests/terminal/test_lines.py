@@ -19,7 +19,7 @@ async def test_a_script_reads_presses_and_ends_with_its_input(tmp_path: Path):
         at_work = LinesAtWork(desk)
         at_work.type("next", "press 1f T2 Who?", "where")
         at_work.end()
-        async with background(at_work.reader.run()) as _:
+        async with background(at_work.line_reader.run()) as _:
             press = await desk.pressed()
             assert isinstance(press, Press)
             assert (press.symbol_code, press.page_id, press.user_intent) == (0x1F, "S01-P0002", "Who?")
@@ -28,7 +28,7 @@ async def test_a_script_reads_presses_and_ends_with_its_input(tmp_path: Path):
             await at_work.prints("1 written")
     assert at_work.printed.index("S01-P0001") < at_work.printed.index("S01-P0002")
     assert at_work.printed.index("The page that the generator wrote.") < at_work.printed.index("1 written")
-    assert at_work.reader.refused == 0
+    assert at_work.line_reader.refused == 0
 
 
 async def test_a_command_waits_for_the_page_but_stop_does_not(tmp_path: Path):
@@ -36,7 +36,7 @@ async def test_a_command_waits_for_the_page_but_stop_does_not(tmp_path: Path):
         at_work = LinesAtWork(desk)
         at_work.type("ask Who is there?", "stop", "where")
         at_work.end()
-        reading = asyncio.create_task(at_work.reader.run())
+        reading = asyncio.create_task(at_work.line_reader.run())
         asked = await desk.pressed()
         assert isinstance(asked, Ask)
         stopped = await stop_of(desk.generator.system)
@@ -63,19 +63,19 @@ async def test_what_is_refused_is_said_and_counted_and_the_next_line_is_done(tmp
         at_work = LinesAtWork(desk)
         at_work.type("fly", "press nobody:XC", "go S99-P9999", "unsave", "", "again", "next")
         at_work.end()
-        await at_work.reader.run()
+        await at_work.line_reader.run()
     assert "'fly' is no command. `help` lists them." in at_work.printed
     assert "'nobody:XC' is not a symbol." in at_work.printed
     assert "This is a page of the book" in at_work.printed
     assert at_work.printed.rstrip().index("S01-P0002")
-    assert at_work.reader.refused >= 3
+    assert at_work.line_reader.refused >= 3
 
 
 async def test_pieces_are_typed_as_they_come_and_a_seen_page_is_not_printed_twice(tmp_path: Path):
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk, live=True)
         at_work.type("press 0")
-        async with background(at_work.reader.run()):
+        async with background(at_work.line_reader.run()):
             press = await desk.pressed()
             await desk.generator.publish_delta("alice", press.event_id, "The door was op", 0)
             await at_work.prints("The door was")
@@ -91,7 +91,7 @@ async def test_a_new_attempt_is_said_and_a_page_that_came_otherwise_is_printed(t
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk, live=True)
         at_work.type("press 0")
-        async with background(at_work.reader.run()):
+        async with background(at_work.line_reader.run()):
             press = await desk.pressed()
             await desk.generator.publish_delta("alice", press.event_id, "A first try", 0)
             await at_work.prints("A first")
@@ -106,21 +106,21 @@ async def test_the_first_interrupt_stops_a_page_and_the_second_leaves(tmp_path: 
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk)
         at_work.type("press 0")
-        reading = asyncio.create_task(at_work.reader.run())
+        reading = asyncio.create_task(at_work.line_reader.run())
         press = await desk.pressed()
-        at_work.reader.interrupt()
+        at_work.line_reader.interrupt()
         assert await stop_of(desk.generator.system) == press.event_id
         assert not reading.done()
-        at_work.reader.interrupt()
+        at_work.line_reader.interrupt()
         await reading
 
 
 async def test_an_interrupt_leaves_where_nothing_is_written(tmp_path: Path):
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk)
-        reading = asyncio.create_task(at_work.reader.run())
+        reading = asyncio.create_task(at_work.line_reader.run())
         await at_work.prints("S01-P0001")
-        at_work.reader.interrupt()
+        at_work.line_reader.interrupt()
         await reading
 
 
@@ -129,7 +129,7 @@ async def test_a_page_that_was_being_written_is_taken_up_again(tmp_path: Path):
         press = (await desk.client.press("alice", 0)).event_id
         await desk.generator.publish_delta("alice", press, "Begun before ", 0)
         at_work = LinesAtWork(desk, live=True)
-        async with background(at_work.reader.run()):
+        async with background(at_work.line_reader.run()):
             await desk.generator.publish_delta("alice", press, "Begun before you came", 0)
             await at_work.prints("Begun before")
             await desk.generator.answer("alice", press, text="Begun before you came.")
@@ -140,7 +140,7 @@ async def test_a_page_that_was_being_written_is_taken_up_again(tmp_path: Path):
 async def test_a_page_of_another_window_is_told_of(tmp_path: Path):
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk)
-        async with background(at_work.reader.run()):
+        async with background(at_work.line_reader.run()):
             at_work.type("next")
             await at_work.prints("S01-P0002")
             await desk.client.press("alice", 0)
@@ -165,7 +165,7 @@ async def test_the_whole_book_of_commands(tmp_path: Path):
             "branches", "pages", "why", "search lantern", "ring", "where", "help", "previous", "return", "read"
         )
         at_work.type("go #2", "unsave", "vault", "go S02-P0004", "next", "previous", "quit", "never done")
-        await at_work.reader.run()
+        await at_work.line_reader.run()
     for words in (
         "Saved: Sibling 0, as the lamp.",
         "1/2 Sibling 0",
@@ -179,4 +179,4 @@ async def test_the_whole_book_of_commands(tmp_path: Path):
         "S02-P0005",
     ):
         assert words in at_work.printed, words
-    assert at_work.reader.refused == 0
+    assert at_work.line_reader.refused == 0

@@ -18,8 +18,8 @@ from qdpi.errors import InvalidInput, InvalidSetting, InvalidSymbol
 from qdpi.symbols import Trajectory
 from qdpi.terminal import render
 from qdpi.terminal.commands import COMMANDS, command_of, help_view, pressed, symbol_of
-from qdpi.terminal.last_session import KeptSessions
-from qdpi.terminal.reader import Run
+from qdpi.terminal.last_session import SavedSessions
+from qdpi.terminal.reader import ActiveRun
 from qdpi.terminal.typewriter import Typewriter
 
 
@@ -34,7 +34,7 @@ def page(**changes: object) -> PageView:
 
 
 def test_a_session_is_kept_for_its_owner_alone(tmp_path: Path):
-    kept = KeptSessions(tmp_path / "new" / "sessions.json")
+    kept = SavedSessions(tmp_path / "new" / "sessions.json")
     assert kept.session_of("here") is None
     kept.keep("here", "alice")
     kept.keep("http://elsewhere", "bob")
@@ -44,7 +44,7 @@ def test_a_session_is_kept_for_its_owner_alone(tmp_path: Path):
 
 
 def test_a_file_that_others_could_read_is_closed_to_them_when_it_is_kept_again(tmp_path: Path):
-    kept = KeptSessions(tmp_path / "sessions.json")
+    kept = SavedSessions(tmp_path / "sessions.json")
     kept.file.write_text(json.dumps({"here": "alice"}), encoding="utf-8")
     kept.file.chmod(0o644)
     kept.keep("here", "alice")
@@ -53,7 +53,7 @@ def test_a_file_that_others_could_read_is_closed_to_them_when_it_is_kept_again(t
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"here": 7}', "\0"])
 def test_a_spoilt_file_is_named_and_left_as_it_is(tmp_path: Path, content: str):
-    kept = KeptSessions(tmp_path / "sessions.json")
+    kept = SavedSessions(tmp_path / "sessions.json")
     kept.file.write_text(content, encoding="utf-8")
     with pytest.raises(InvalidSetting, match=r"sessions\.json"):
         kept.keep("here", "alice")
@@ -91,7 +91,7 @@ def test_paragraphs_and_words_longer_than_a_line_are_typed_as_they_are():
 def test_a_run_puts_pieces_together_and_begins_over_with_a_new_attempt():
     from tests.support.gateway import delta
 
-    run = Run("p")
+    run = ActiveRun("p")
     pieces = [delta("s", "p", "The ", 0), delta("s", "p", "door", 4), delta("s", "p", "lost", 20)]
     assert [run.take(piece) for piece in pieces] == [True, False, False]
     assert run.text == "The door"
@@ -102,8 +102,8 @@ def test_a_run_puts_pieces_together_and_begins_over_with_a_new_attempt():
 @pytest.mark.parametrize("width", [60, 30, 200])
 def test_a_page_fits_any_width(width: int):
     lines = shown(render.page_view(page(text="word " * 300), None), width).splitlines()
-    assert max(map(len, lines)) <= min(width, render.MEASURE + 40)
-    assert max(len(line) for line in lines if line.startswith("word")) <= render.MEASURE
+    assert max(map(len, lines)) <= min(width, render.LINE_WIDTH + 40)
+    assert max(len(line) for line in lines if line.startswith("word")) <= render.LINE_WIDTH
 
 
 def test_nothing_that_steers_a_terminal_is_shown():

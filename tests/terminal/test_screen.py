@@ -15,14 +15,14 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 from qdpi.events import Ask, Fault, Press
-from qdpi.terminal.app import ReadingApp
+from qdpi.terminal.app import ReaderApp
 from qdpi.terminal.screens import ChoiceScreen, GridScreen, TextScreen
 
 
 class Screen:
     """An app at work, and what it shows."""
 
-    def __init__(self, app: ReadingApp, pilot: Pilot[int]) -> None:
+    def __init__(self, app: ReaderApp, pilot: Pilot[int]) -> None:
         self.app, self.pilot = app, pilot
 
     def text(self, widget: str = "#page") -> str:
@@ -51,7 +51,7 @@ class Screen:
 
 @asynccontextmanager
 async def screen_at(desk: Desk, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Screen]:
-    app = ReadingApp(desk.client, desk.session_id)
+    app = ReaderApp(desk.client, desk.session_id)
     async with app.run_test(size=size) as pilot:
         screen = Screen(app, pilot)
         await screen.shows("S01-P0001")
@@ -98,7 +98,7 @@ async def test_escape_closes_the_grid_and_presses_nothing(tmp_path: Path):
         await screen.until(lambda: isinstance(screen.app.screen, GridScreen))
         await screen.press("escape")
         await screen.until(lambda: not isinstance(screen.app.screen, GridScreen))
-        assert not screen.app.reading.busy
+        assert not screen.app.reader.busy
 
 
 async def test_words_are_asked_and_letters_in_them_are_no_keys(tmp_path: Path):
@@ -114,7 +114,7 @@ async def test_escape_stops_what_is_written_and_its_end_is_told(tmp_path: Path):
     async with desk_in(tmp_path) as desk, screen_at(desk) as screen:
         await screen.press("a", *"go on", "enter")
         asked = await desk.pressed()
-        await screen.until(lambda: screen.app.reading.run)
+        await screen.until(lambda: screen.app.reader.run)
         await screen.press("escape")
         await screen.shows("Stopping", "#status")
         fault = Fault(code="stopped", detail="It was stopped.", next_step="Press again.")
@@ -187,7 +187,7 @@ async def test_the_keys_are_listed(tmp_path: Path):
 async def test_a_session_that_is_not_good_any_more_ends_the_screen_with_its_reason(tmp_path: Path):
     async with desk_in(tmp_path) as desk:
         desk.session_id = "not a session"
-        app = ReadingApp(desk.client, desk.session_id)
+        app = ReaderApp(desk.client, desk.session_id)
         async with app.run_test() as pilot:
             while app.failure is None:
                 await pilot.pause(0.01)

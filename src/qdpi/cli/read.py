@@ -63,13 +63,13 @@ def _log_to(log: IO[str], settings: Settings) -> None:
 async def _read(settings: Settings, url: str | None, session: str | None, new: bool, lines: bool) -> int:
     from qdpi.cli.errors import note
     from qdpi.client import Client
-    from qdpi.terminal.last_session import HERE, KeptSessions
-    from qdpi.terminal.start import Entrance, read_lines
+    from qdpi.terminal.last_session import LOCAL, SavedSessions
+    from qdpi.terminal.start import SessionChoice, read_lines
 
-    kept = KeptSessions(settings.data_dir / "reader-sessions.json")
-    entrance = Entrance(kept, url.rstrip("/") if url else HERE, session, new, note)
+    kept = SavedSessions(settings.data_dir / "reader-sessions.json")
+    choice = SessionChoice(kept, url.rstrip("/") if url else LOCAL, session, new, note)
     async with _gateway(settings, url) as address, Client(address) as client:
-        session_id = await entrance.session_at(client)
+        session_id = await choice.session_at(client)
         if lines or not _fills_the_screen():
             return await read_lines(client, session_id)
         from qdpi.terminal.app import read_on_screen

@@ -1,1 +1,1 @@
-"""The terminal reader: one reading, shown as a full screen or line by line."""
+"""The terminal reader: one reader, shown as a full screen or line by line."""

@@ -18,11 +18,11 @@ from qdpi.client import Client
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
 from qdpi.terminal import render
-from qdpi.terminal.commands import Leave, say
+from qdpi.terminal.commands import Quit, run_command
 from qdpi.terminal.printable import printable
-from qdpi.terminal.reader import Reading, Run
+from qdpi.terminal.reader import ActiveRun, ReaderSession
 from qdpi.terminal.screens import ChoiceScreen, GridScreen, TextScreen
-from qdpi.terminal.start import new_name, signals_to
+from qdpi.terminal.start import new_client_request_id, signals_to
 
 _HINTS: Final = "→ ← pages  s symbols  a ask  / search  v vault  ? all keys"
 _ASKED: Final = {
@@ -53,7 +53,7 @@ KEYS: Final = (
 )
 
 
-class ReadingApp(App[int]):
+class ReaderApp(App[int]):
     """A reading on the full screen."""
 
     CSS = """
@@ -71,17 +71,17 @@ class ReadingApp(App[int]):
         Binding("ctrl+c", "interrupt", show=False, priority=True),
         Binding("escape", "quiet", show=False),
         Binding("q", "leave", show=False),
-        Binding("right", "say('next')", show=False),
-        Binding("left", "say('previous')", show=False),
-        Binding("r", "say('return')", show=False),
+        Binding("right", "run_command('next')", show=False),
+        Binding("left", "run_command('previous')", show=False),
+        Binding("r", "run_command('return')", show=False),
         Binding("h", "first", show=False),
-        Binding("equals_sign", "say('again')", show=False),
-        Binding("right_square_bracket,alt+down", "say('other')", show=False),
-        Binding("left_square_bracket,alt+up", "say('other -')", show=False),
-        Binding("u", "say('unsave')", show=False),
-        Binding("w", "say('why')", show=False),
-        Binding("i", "say('where')", show=False),
-        Binding("o", "say('branches')", show=False),
+        Binding("equals_sign", "run_command('again')", show=False),
+        Binding("right_square_bracket,alt+down", "run_command('other')", show=False),
+        Binding("left_square_bracket,alt+up", "run_command('other -')", show=False),
+        Binding("u", "run_command('unsave')", show=False),
+        Binding("w", "run_command('why')", show=False),
+        Binding("i", "run_command('where')", show=False),
+        Binding("o", "run_command('branches')", show=False),
         Binding("s", "symbols", show=False),
         Binding("v", "vault", show=False),
         Binding("t", "pages", show=False),
@@ -96,13 +96,13 @@ class ReadingApp(App[int]):
 
     def __init__(self, client: Client, session_id: str) -> None:
         super().__init__(ansi_color=True)
-        self.reading = Reading(client, session_id, self, new_name)
+        self.reader = ReaderSession(client, session_id, self, new_client_request_id)
         self.failure: Exception | None = None
         self._asked = ""
         self._symbol = 0
         self._stopping = False
         self._writing_shown = False
-        self._standing = ""
+        self._journey_status = ""
 
     def compose(self) -> ComposeResult:
         """Put page, status and line under each other."""
@@ -117,10 +117,10 @@ class ReadingApp(App[int]):
 
     async def _read(self) -> None:
         try:
-            journey = await self.reading.begin()
-            self._standing = render.standing(journey)
+            journey = await self.reader.begin()
+            self._journey_status = render.journey_status(journey)
             self._open()
-            await self.reading.follow(journey.head)
+            await self.reader.follow(journey.head)
         except Exception as error:
             self._fail(error)
 
@@ -130,49 +130,49 @@ class ReadingApp(App[int]):
 
     # what the reading tells
 
-    def begun(self, run: Run) -> None:
+    def run_started(self, run: ActiveRun) -> None:
         """Clear the page for the one that comes."""
         self._stopping, self._writing_shown = False, True
         self._write(run)
 
-    def phase(self, run: Run) -> None:
+    def phase_changed(self, run: ActiveRun) -> None:
         """Say what the run does."""
-        self._say_status()
+        self._show_status()
 
-    def written(self, run: Run, piece: str, anew: bool) -> None:
+    def text_arrived(self, run: ActiveRun, piece: str, anew: bool) -> None:
         """Show the text so far."""
         if self._writing_shown:
             self._write(run)
 
-    def ended(self, run: Run, outcome: PageDone | PageFailed, page: PageView | None) -> None:
+    def run_ended(self, run: ActiveRun, outcome: PageDone | PageFailed, page: PageView | None) -> None:
         """Show the page, or why there is none."""
         self._writing_shown = False
         if isinstance(outcome, PageFailed):
             self._open(keep_place=True)
-            self.tell(render.failure_view(outcome))
+            self.show_message(render.failure_view(outcome))
         else:
             self._open(keep_place=True)
-            self.tell(Text("Saved in the journey."))
+            self.show_message(Text("Saved in the journey."))
         self.run_worker(self._measure(), exit_on_error=False)
 
-    def elsewhere(self, outcome: PageDone | PageFailed) -> None:
+    def other_run_ended(self, outcome: PageDone | PageFailed) -> None:
         """Tell of a run that was not watched."""
-        self.tell(render.outcome_line(outcome))
+        self.show_message(render.outcome_line(outcome))
 
-    def waiting(self, error: QdpiError) -> None:
+    def gateway_unavailable(self, error: QdpiError) -> None:
         """Tell that the gateway is waited for."""
-        self.tell(render.plain(f"Waiting for the gateway: {error.detail}"))
+        self.show_message(render.plain(f"Waiting for the gateway: {error.detail}"))
 
     # what the reader does
 
-    def action_say(self, line: str) -> None:
+    def action_run_command(self, line: str) -> None:
         """Do what a line says."""
-        self._try(self._said(line))
+        self._try(self._run_command(line))
 
-    async def _said(self, line: str) -> None:
-        before = self.reading.page
-        shown = await say(self.reading, line)
-        if self.reading.page is not before:
+    async def _run_command(self, line: str) -> None:
+        before = self.reader.page
+        shown = await run_command(self.reader, line)
+        if self.reader.page is not before:
             self._writing_shown = False
             self._open()
         elif shown is not None:
@@ -181,14 +181,14 @@ class ReadingApp(App[int]):
 
     def _over(self, shown: RenderableType, line: str) -> None:
         if isinstance(shown, Text):
-            self.tell(shown)
+            self.show_message(shown)
         else:
             self.push_screen(TextScreen(shown))
 
     def action_first(self) -> None:
         """Open the book's first page."""
-        if self.reading.canon is not None:
-            self.action_say(f"go {self.reading.canon.ring[0].page_id}")
+        if self.reader.canon is not None:
+            self.action_run_command(f"go {self.reader.canon.ring[0].page_id}")
 
     def action_ask(self, verb: str) -> None:
         """Open the line for what a command needs."""
@@ -206,18 +206,18 @@ class ReadingApp(App[int]):
         if self._asked == "search" and words:
             self._try(self._search(words))
         elif words or self._asked == "save":
-            self.action_say(f"{self._asked} {words}".strip())
+            self.action_run_command(f"{self._asked} {words}".strip())
 
     def action_quiet(self) -> None:
         """Close the line; else stop what is being written."""
         if self.query_one("#line", Input).display:
             self._close_line()
-        elif self.reading.busy:
+        elif self.reader.busy:
             self._try(self._stop())
 
     def action_interrupt(self) -> None:
         """Stop what is being written; where nothing is, or it is being stopped already, leave."""
-        if not self.reading.busy or self._stopping:
+        if not self.reader.busy or self._stopping:
             self.exit(0)
         else:
             self._stopping = True
@@ -228,14 +228,14 @@ class ReadingApp(App[int]):
         self.exit(0)
 
     async def _stop(self) -> None:
-        await self.reading.stop()
-        self.tell(Text("Stopping …"))
+        await self.reader.stop()
+        self.show_message(Text("Stopping …"))
 
     def action_symbols(self) -> None:
         """Choose a symbol on the grid, and press it."""
 
         async def choose() -> None:
-            preview = await self.reading.client.preview(self.reading.session_id, page_id=self.reading.here.page_id)
+            preview = await self.reader.client.preview(self.reader.session_id, page_id=self.reader.here.page_id)
             self.push_screen(GridScreen(preview, self._symbol), self._press)
 
         self._try(choose())
@@ -243,13 +243,13 @@ class ReadingApp(App[int]):
     def _press(self, code: int | None) -> None:
         if code is not None:
             self._symbol = code
-            self._try(self.reading.press(code))
+            self._try(self.reader.press(code))
 
     def action_vault(self) -> None:
         """Choose a saved page."""
 
         async def choose() -> None:
-            vault = await self.reading.client.vault(self.reading.session_id)
+            vault = await self.reader.client.vault(self.reader.session_id)
             self._choose(
                 "Vault",
                 [(each.page_id, f"{each.label or '–'}  {each.title or each.page_id}") for each in vault.entries],
@@ -262,23 +262,23 @@ class ReadingApp(App[int]):
         """Choose a page that was written."""
 
         async def choose() -> None:
-            head = (await self.reading.journey()).head
-            journey = await self.reading.client.journey(self.reading.session_id, after=max(0, head - 200), limit=200)
+            head = (await self.reader.journey()).head
+            journey = await self.reader.client.journey(self.reader.session_id, after=max(0, head - 200), limit=200)
             written = [event for event in reversed(journey.events) if isinstance(event, PageDone)]
-            choices = [(e.page_id, f"#{e.seq}  {e.title}  ({render.LEADS[e.trajectory]})") for e in written]
+            choices = [(e.page_id, f"#{e.seq}  {e.title}  ({render.TRAJECTORY_VERBS[e.trajectory]})") for e in written]
             self._choose("Written in this journey", choices, "Nothing is written yet.")
 
         self._try(choose())
 
     def action_ring(self) -> None:
         """Choose a section of the book."""
-        if self.reading.canon is not None:
-            choices = [(s.first_page, f"{s.section}  {s.name}, {s.pages} pages") for s in self.reading.canon.sections]
-            self._choose(self.reading.canon.title, choices, "")
+        if self.reader.canon is not None:
+            choices = [(s.first_page, f"{s.section}  {s.name}, {s.pages} pages") for s in self.reader.canon.sections]
+            self._choose(self.reader.canon.title, choices, "")
 
     async def _search(self, words: str) -> None:
-        found = await self.reading.client.search(words, session_id=self.reading.session_id, limit=20)
-        ways = [(way.page_id, f"→ {way.title}  {render.short(way.page_id)}") for way in found.goto[:3]]
+        found = await self.reader.client.search(words, session_id=self.reader.session_id, limit=20)
+        ways = [(way.page_id, f"→ {way.title}  {render.short_id(way.page_id)}") for way in found.goto[:3]]
         hits = [(hit.page_id, _hit_line(hit)) for hit in found.hits]
         self._choose(f"{found.total} found for {words}", ways + hits, f"Nothing is found for {words}.")
 
@@ -286,20 +286,20 @@ class ReadingApp(App[int]):
         if choices:
             self.push_screen(ChoiceScreen(title, choices), self._go)
         else:
-            self.tell(render.plain(nothing))
+            self.show_message(render.plain(nothing))
 
     def _go(self, page_id: str | None) -> None:
         if page_id is not None:
             self._try(self._opened(page_id))
 
     async def _opened(self, page_id: str) -> None:
-        await self.reading.open(page_id)
+        await self.reader.open(page_id)
         self._writing_shown = False
         self._open()
 
     def action_keys(self) -> None:
         """Show the keys."""
-        self.push_screen(TextScreen(render.listed(KEYS)))
+        self.push_screen(TextScreen(render.columns(KEYS)))
 
     # what is shown
 
@@ -307,10 +307,10 @@ class ReadingApp(App[int]):
         async def trying() -> None:
             try:
                 await work
-            except Leave:
+            except Quit:
                 self.exit(0)
             except QdpiError as error:
-                self.tell(render.error_line(error))
+                self.show_message(render.error_line(error))
             except Exception as error:
                 self._fail(error)
 
@@ -318,35 +318,37 @@ class ReadingApp(App[int]):
 
     async def _measure(self) -> None:
         try:
-            self._standing = render.standing(await self.reading.journey())
+            self._journey_status = render.journey_status(await self.reader.journey())
         except QdpiError as error:
-            self.tell(render.error_line(error))
+            self.show_message(render.error_line(error))
 
-    def tell(self, text: RenderableType) -> None:
+    def show_message(self, text: RenderableType) -> None:
         """Say something in the status line, until the next thing is said."""
         self.query_one("#status", Static).update(text)
 
-    def _say_status(self) -> None:
-        run = self.reading.run
+    def _show_status(self) -> None:
+        run = self.reader.run
         if run is None:
-            self.tell(Text(f"{self._standing}   {_HINTS}", style="dim", no_wrap=True, overflow="ellipsis"))
+            self.show_message(
+                Text(f"{self._journey_status}   {_HINTS}", style="dim", no_wrap=True, overflow="ellipsis")
+            )
             return
         words = f", {len(run.text.split())} words" if run.text else ""
-        self.tell(Text(f"The page {render.PHASES.get(run.phase, run.phase)}{words} · Esc stops it"))
+        self.show_message(Text(f"The page {render.PHASES.get(run.phase, run.phase)}{words} · Esc stops it"))
 
     def _open(self, *, keep_place: bool = False) -> None:
-        if self.reading.page is not None:
-            self.query_one("#page", Static).update(render.page_view(self.reading.page, self.reading.canon))
+        if self.reader.page is not None:
+            self.query_one("#page", Static).update(render.page_view(self.reader.page, self.reader.canon))
         if not keep_place:
             self.query_one("#scroll", VerticalScroll).scroll_home(animate=False)
-        self._say_status()
+        self._show_status()
 
-    def _write(self, run: Run) -> None:
+    def _write(self, run: ActiveRun) -> None:
         scroll = self.query_one("#scroll", VerticalScroll)
         at_end = scroll.scroll_offset.y >= scroll.max_scroll_y - 1
         words = [*render.prose(printable(run.text))][:-1] if run.text else []
         self.query_one("#page", Static).update(Group(Text("…", style="dim"), Text(""), *words))
-        self._say_status()
+        self._show_status()
         if at_end:
             self.call_after_refresh(scroll.scroll_end, animate=False)
 
@@ -357,12 +359,12 @@ class ReadingApp(App[int]):
 
 
 def _hit_line(hit: SearchHit) -> str:
-    return f"{hit.title}  {render.short(hit.page_id)}\n  {render.marked(hit.passage, hit.marks).plain}"
+    return f"{hit.title}  {render.short_id(hit.page_id)}\n  {render.marked(hit.passage, hit.marks).plain}"
 
 
 async def read_on_screen(client: Client, session_id: str) -> int:
     """Read on the full screen; return the exit code. Raises what the gateway refuses it with."""
-    app = ReadingApp(client, session_id)
+    app = ReaderApp(client, session_id)
     with signals_to({signal.SIGTERM: app.action_leave, signal.SIGHUP: app.action_leave}):
         code = await app.run_async()
     if app.failure is not None:

@@ -11,12 +11,12 @@ from rich.text import Text
 from qdpi.errors import InvalidInput, InvalidSymbol
 from qdpi.symbols import Trajectory, parse_symbol
 from qdpi.terminal import render
-from qdpi.terminal.reader import Reading
+from qdpi.terminal.reader import ReaderSession
 
-Shown = RenderableType | None
+Output = RenderableType | None
 
 
-class Leave(Exception):
+class Quit(Exception):
     """The reader leaves."""
 
 
@@ -26,17 +26,17 @@ class Command(NamedTuple):
     names: tuple[str, ...]
     argument: str
     about: str
-    do: Callable[[Reading, str], Awaitable[Shown]]
-    at_once: bool = False
+    do: Callable[[ReaderSession, str], Awaitable[Output]]
+    immediate: bool = False
     """Whether it is done while a page is being written."""
 
 
-async def say(reading: Reading, line: str) -> Shown:
-    """Do what a line says, and return what there is to show. Raises `InvalidInput` for no command, and `Leave`."""
+async def run_command(reader: ReaderSession, line: str) -> Output:
+    """Do what a line says, and return what there is to show. Raises `InvalidInput` for no command, and `Quit`."""
     name, _, argument = line.strip().partition(" ")
     if not name:
         return None
-    return await command_of(name).do(reading, argument.strip())
+    return await command_of(name).do(reader, argument.strip())
 
 
 def command_of(name: str) -> Command:
@@ -47,33 +47,33 @@ def command_of(name: str) -> Command:
     raise InvalidInput(f"{name!r:.80} is no command.", next_step="`help` lists them.")
 
 
-async def _read(reading: Reading, argument: str) -> Shown:
-    return render.page_view(reading.here, reading.canon)
+async def _read(reader: ReaderSession, argument: str) -> Output:
+    return render.page_view(reader.here, reader.canon)
 
 
-async def _next(reading: Reading, argument: str) -> Shown:
-    await reading.forth()
-    return await _read(reading, "")
+async def _next(reader: ReaderSession, argument: str) -> Output:
+    await reader.next_page()
+    return await _read(reader, "")
 
 
-async def _previous(reading: Reading, argument: str) -> Shown:
-    await reading.back()
-    return await _read(reading, "")
+async def _previous(reader: ReaderSession, argument: str) -> Output:
+    await reader.previous_page()
+    return await _read(reader, "")
 
 
-async def _go(reading: Reading, argument: str) -> Shown:
-    await reading.go(_needed(argument, "go S01-P0001, or go with a title"))
-    return await _read(reading, "")
+async def _go(reader: ReaderSession, argument: str) -> Output:
+    await reader.go(_required(argument, "go S01-P0001, or go with a title"))
+    return await _read(reader, "")
 
 
-async def _return(reading: Reading, argument: str) -> Shown:
-    await reading.home()
-    return await _read(reading, "")
+async def _return(reader: ReaderSession, argument: str) -> Output:
+    await reader.return_to_ring()
+    return await _read(reader, "")
 
 
-async def _press(reading: Reading, argument: str) -> Shown:
-    symbol, words, wish = pressed(_needed(argument, "press 0x1F, press an-author:XC or press 1f"))
-    await reading.press(symbol, words or None, wish)
+async def _press(reader: ReaderSession, argument: str) -> Output:
+    symbol, words, wish = pressed(_required(argument, "press 0x1F, press an-author:XC or press 1f"))
+    await reader.press(symbol, words or None, wish)
     return None
 
 
@@ -99,98 +99,98 @@ def symbol_of(word: str) -> int:
     return parse_symbol(word)
 
 
-async def _ask(reading: Reading, argument: str) -> Shown:
-    await reading.ask(_needed(argument, "ask Who left the door open?"))
+async def _ask(reader: ReaderSession, argument: str) -> Output:
+    await reader.ask(_required(argument, "ask Who left the door open?"))
     return None
 
 
-async def _again(reading: Reading, argument: str) -> Shown:
-    await reading.again()
+async def _again(reader: ReaderSession, argument: str) -> Output:
+    await reader.again()
     return None
 
 
-async def _stop(reading: Reading, argument: str) -> Shown:
-    return None if await reading.stop() else Text("Nothing is being written.")
+async def _stop(reader: ReaderSession, argument: str) -> Output:
+    return None if await reader.stop() else Text("Nothing is being written.")
 
 
-async def _symbols(reading: Reading, argument: str) -> Shown:
-    preview = await reading.client.preview(reading.session_id, page_id=reading.here.page_id)
+async def _symbols(reader: ReaderSession, argument: str) -> Output:
+    preview = await reader.client.preview(reader.session_id, page_id=reader.here.page_id)
     if argument:
         return render.symbol_view(preview, symbol_of(argument))
     return render.grid_view(preview)
 
 
-async def _branches(reading: Reading, argument: str) -> Shown:
-    return render.branches_view(await reading.journey())
+async def _branches(reader: ReaderSession, argument: str) -> Output:
+    return render.branches_view(await reader.journey())
 
 
-async def _pages(reading: Reading, argument: str) -> Shown:
-    head = (await reading.journey()).head
-    journey = await reading.client.journey(reading.session_id, after=max(0, head - 50), limit=50)
-    return render.pages_view(journey.events, reading.canon)
+async def _pages(reader: ReaderSession, argument: str) -> Output:
+    head = (await reader.journey()).head
+    journey = await reader.client.journey(reader.session_id, after=max(0, head - 50), limit=50)
+    return render.pages_view(journey.events, reader.canon)
 
 
-async def _alternatives(reading: Reading, argument: str) -> Shown:
-    told = await reading.client.alternatives(reading.here.page_id, session_id=reading.session_id)
+async def _alternatives(reader: ReaderSession, argument: str) -> Output:
+    told = await reader.client.alternatives(reader.here.page_id, session_id=reader.session_id)
     return render.alternatives_view(told)
 
 
-async def _other(reading: Reading, argument: str) -> Shown:
-    await reading.beside(-1 if argument.startswith("-") else 1)
-    return await _read(reading, "")
+async def _other(reader: ReaderSession, argument: str) -> Output:
+    await reader.open_sibling(-1 if argument.startswith("-") else 1)
+    return await _read(reader, "")
 
 
-async def _vault(reading: Reading, argument: str) -> Shown:
-    return render.vault_view(await reading.client.vault(reading.session_id))
+async def _vault(reader: ReaderSession, argument: str) -> Output:
+    return render.vault_view(await reader.client.vault(reader.session_id))
 
 
-async def _save(reading: Reading, argument: str) -> Shown:
-    told = await reading.client.save(reading.session_id, reading.here.page_id, label=argument or None)
+async def _save(reader: ReaderSession, argument: str) -> Output:
+    told = await reader.client.save(reader.session_id, reader.here.page_id, label=argument or None)
     label = told.entry.label if told.entry else ""
-    return render.plain(f"Saved: {reading.here.title}{f', as {label}' if label else ''}.")
+    return render.plain(f"Saved: {reader.here.title}{f', as {label}' if label else ''}.")
 
 
-async def _label(reading: Reading, argument: str) -> Shown:
-    return await _save(reading, _needed(argument, "label the open door"))
+async def _label(reader: ReaderSession, argument: str) -> Output:
+    return await _save(reader, _required(argument, "label the open door"))
 
 
-async def _unsave(reading: Reading, argument: str) -> Shown:
-    await reading.client.unsave(reading.session_id, argument or reading.here.page_id)
+async def _unsave(reader: ReaderSession, argument: str) -> Output:
+    await reader.client.unsave(reader.session_id, argument or reader.here.page_id)
     return Text("It is not in the vault any more.")
 
 
-async def _search(reading: Reading, argument: str) -> Shown:
-    words = _needed(argument, 'search lantern "open door"')
-    return render.search_view(await reading.client.search(words, session_id=reading.session_id, limit=8))
+async def _search(reader: ReaderSession, argument: str) -> Output:
+    words = _required(argument, 'search lantern "open door"')
+    return render.search_view(await reader.client.search(words, session_id=reader.session_id, limit=8))
 
 
-async def _why(reading: Reading, argument: str) -> Shown:
-    page = argument or reading.here.page_id
-    return render.receipt_view(await reading.client.receipt(page, session_id=reading.session_id))
+async def _why(reader: ReaderSession, argument: str) -> Output:
+    page = argument or reader.here.page_id
+    return render.receipt_view(await reader.client.receipt(page, session_id=reader.session_id))
 
 
-async def _ring(reading: Reading, argument: str) -> Shown:
-    return render.ring_view(reading.canon, reading.page) if reading.canon else None
+async def _ring(reader: ReaderSession, argument: str) -> Output:
+    return render.ring_view(reader.canon, reader.page) if reader.canon else None
 
 
-async def _where(reading: Reading, argument: str) -> Shown:
-    journey = await reading.journey()
+async def _where(reader: ReaderSession, argument: str) -> Output:
+    journey = await reader.journey()
     return Group(
-        render.plain(f"{reading.here.title} ({render.short(reading.here.page_id)})"),
-        Text(render.standing(journey)),
-        render.plain(f"Session {reading.session_id}: whoever has it reads and presses in this journey."),
+        render.plain(f"{reader.here.title} ({render.short_id(reader.here.page_id)})"),
+        Text(render.journey_status(journey)),
+        render.plain(f"Session {reader.session_id}: whoever has it reads and presses in this journey."),
     )
 
 
-async def _help(reading: Reading, argument: str) -> Shown:
+async def _help(reader: ReaderSession, argument: str) -> Output:
     return help_view()
 
 
-async def _quit(reading: Reading, argument: str) -> Shown:
-    raise Leave
+async def _quit(reader: ReaderSession, argument: str) -> Output:
+    raise Quit
 
 
-def _needed(argument: str, example: str) -> str:
+def _required(argument: str, example: str) -> str:
     if not argument:
         raise InvalidInput("Something is missing after the command.", next_step=f"Such as: {example}")
     return argument
@@ -205,7 +205,7 @@ COMMANDS: Final = (
     Command(("press", "s"), "SYMBOL [T0…T3] [WORDS]", "press a symbol: 1f, 0x1F, an-author:XC", _press),
     Command(("ask", "a"), "WORDS", "ask in words", _ask),
     Command(("again",), "", "press the page's symbol again where it was pressed: a sibling", _again),
-    Command(("stop", "x"), "", "stop what is being written, and keep the text so far", _stop, at_once=True),
+    Command(("stop", "x"), "", "stop what is being written, and keep the text so far", _stop, immediate=True),
     Command(("symbols", "y"), "[SYMBOL]", "what each symbol would do here, and what is closed", _symbols),
     Command(("branches", "b"), "", "the branches that have not come back", _branches),
     Command(("pages", "t"), "", "what was written in this journey", _pages),
@@ -219,7 +219,7 @@ COMMANDS: Final = (
     Command(("why", "w"), "", "why the page is what it is: its receipt", _why),
     Command(("ring", "j"), "", "the sections of the book", _ring),
     Command(("where", "i"), "", "where you are, what you owe, your session", _where),
-    Command(("help", "h", "?"), "", "this list", _help, at_once=True),
+    Command(("help", "h", "?"), "", "this list", _help, immediate=True),
     Command(("quit", "q"), "", "leave; the journey is kept", _quit),
 )
 """Every command, in the order of the help."""
@@ -228,4 +228,4 @@ COMMANDS: Final = (
 def help_view() -> RenderableType:
     """Return the commands, one a line."""
     rows = [[", ".join(each.names), each.argument, each.about] for each in COMMANDS]
-    return render.listed(rows)
+    return render.columns(rows)

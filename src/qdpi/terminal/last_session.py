@@ -10,13 +10,13 @@ from typing import Final
 
 from qdpi.errors import InvalidSetting
 
-HERE: Final = "here"
+LOCAL: Final = "here"
 """The name of the gateway that a reader starts by itself."""
 _OWNER_ALONE: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True)
-class KeptSessions:
+class SavedSessions:
     """Session ids by the address of their gateway."""
 
     file: Path

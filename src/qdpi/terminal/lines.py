@@ -14,15 +14,15 @@ from qdpi.api.responses import PageView
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
 from qdpi.terminal import render
-from qdpi.terminal.commands import Leave, command_of, say
+from qdpi.terminal.commands import Quit, command_of, run_command
 from qdpi.terminal.input import InputLines
 from qdpi.terminal.printable import printable
-from qdpi.terminal.reader import Reading, Run
+from qdpi.terminal.reader import ActiveRun, ReaderSession
 from qdpi.terminal.typewriter import Typewriter
 
 
 @dataclass
-class Paper:
+class LineDisplay:
     """Shows a reading on a console that scrolls. With `live` a page is seen while it is written."""
 
     console: Console
@@ -38,19 +38,19 @@ class Paper:
         """Print something, in lines that can be read."""
         if what is not None:
             self._end_typing()
-            self.console.print(what, width=min(self.console.width, render.MEASURE + 8))
+            self.console.print(what, width=min(self.console.width, render.LINE_WIDTH + 8))
 
-    def begun(self, run: Run) -> None:
+    def run_started(self, run: ActiveRun) -> None:
         """Tell that a page comes."""
         self.idle.clear()
         self._typewriter = None
 
-    def phase(self, run: Run) -> None:
+    def phase_changed(self, run: ActiveRun) -> None:
         """Tell what the run does, where somebody looks on."""
         if self.live and not run.text:
             self.show(Text(f"The page {render.PHASES.get(run.phase, run.phase)} …", style="dim"))
 
-    def written(self, run: Run, piece: str, anew: bool) -> None:
+    def text_arrived(self, run: ActiveRun, piece: str, anew: bool) -> None:
         """Type a piece."""
         self._waited = False
         if not self.live:
@@ -59,10 +59,10 @@ class Paper:
             self.show(Text("It is begun again.", style="dim"))
         if self._typewriter is None:
             self.console.print()
-            self._typewriter = Typewriter(self._write, lambda: min(self.console.width, render.MEASURE))
+            self._typewriter = Typewriter(self._write, lambda: min(self.console.width, render.LINE_WIDTH))
         self._typewriter.type(printable(piece))
 
-    def ended(self, run: Run, outcome: PageDone | PageFailed, page: PageView | None) -> None:
+    def run_ended(self, run: ActiveRun, outcome: PageDone | PageFailed, page: PageView | None) -> None:
         """Show the page, or why there is none. What was typed already is not shown again."""
         typed = self._typewriter.text.strip() if self._typewriter else None
         self._end_typing()
@@ -74,11 +74,11 @@ class Paper:
             self.show(render.page_view(page, None))
         self.idle.set()
 
-    def elsewhere(self, outcome: PageDone | PageFailed) -> None:
+    def other_run_ended(self, outcome: PageDone | PageFailed) -> None:
         """Tell of a run that was not watched."""
         self.show(render.outcome_line(outcome))
 
-    def waiting(self, error: QdpiError) -> None:
+    def gateway_unavailable(self, error: QdpiError) -> None:
         """Tell once that the gateway is waited for."""
         if not self._waited:
             self.show(render.plain(f"Waiting for the gateway: {error.detail}", "dim"))
@@ -97,26 +97,26 @@ class Paper:
 class LineReader:
     """Reads commands and does them in their order; each waits for the page that is being written, but `stop`."""
 
-    def __init__(self, reading: Reading, paper: Paper, lines: InputLines, *, prompt: bool) -> None:
-        self._reading, self._paper, self._lines, self._prompt = reading, paper, lines, prompt
+    def __init__(self, reader: ReaderSession, display: LineDisplay, lines: InputLines, *, prompt: bool) -> None:
+        self._reader, self._display, self._lines, self._prompt = reader, display, lines, prompt
         self._leaving = asyncio.Event()
         self._stopping: asyncio.Task[bool] | None = None
         self.refused = 0
 
     async def run(self) -> None:
         """Read until the end of input, `quit` or a second interrupt. Raises what the stream ends with."""
-        journey = await self._reading.begin()
-        self._paper.show(render.page_view(self._reading.here, self._reading.canon))
+        journey = await self._reader.begin()
+        self._display.show(render.page_view(self._reader.here, self._reader.canon))
         if self._prompt:
-            self._paper.show(Text(f"{render.standing(journey)} · `help` lists what you can say", style="dim"))
-        await first_of(self._reading.follow(journey.head), self._obey(), self._leaving.wait())
+            self._display.show(Text(f"{render.journey_status(journey)} · `help` lists what you can say", style="dim"))
+        await first_of(self._reader.follow(journey.head), self._obey(), self._leaving.wait())
 
     def interrupt(self) -> None:
         """Stop what is being written; where nothing is, or it is being stopped already, leave."""
-        if not self._reading.busy or self._stopping is not None:
+        if not self._reader.busy or self._stopping is not None:
             self.leave()
             return
-        self._stopping = asyncio.get_running_loop().create_task(self._reading.stop())
+        self._stopping = asyncio.get_running_loop().create_task(self._reader.stop())
         self._stopping.add_done_callback(self._stopped)
 
     def leave(self) -> None:
@@ -126,31 +126,31 @@ class LineReader:
     def _stopped(self, task: asyncio.Task[bool]) -> None:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, QdpiError):
-            self._paper.show(render.error_line(error))
+            self._display.show(render.error_line(error))
 
     async def _obey(self) -> None:
         while True:
-            if self._prompt and self._paper.idle.is_set():
-                self._paper.console.print("> ", end="")
+            if self._prompt and self._display.idle.is_set():
+                self._display.console.print("> ", end="")
             line = await self._lines.next()
             if line is None:
-                await self._paper.idle.wait()
+                await self._display.idle.wait()
                 return
             try:
                 await self._do(line)
-            except Leave:
+            except Quit:
                 return
             except QdpiError as error:
                 self.refused += 1
-                self._paper.show(render.error_line(error))
+                self._display.show(render.error_line(error))
 
     async def _do(self, line: str) -> None:
         if not line.strip():
             return
-        if not command_of(line.split()[0]).at_once:
-            await self._paper.idle.wait()
+        if not command_of(line.split()[0]).immediate:
+            await self._display.idle.wait()
             self._stopping = None
-        self._paper.show(await say(self._reading, line))
+        self._display.show(await run_command(self._reader, line))
 
 
 async def first_of(*works: Coroutine[Any, Any, object]) -> None:

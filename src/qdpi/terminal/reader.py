@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 from qdpi.api.requests import Accepted
 from qdpi.api.responses import CanonShape, JourneyView, PageView, RunStatus
 from qdpi.client import Client, Frame, GatewayUnreachable, Refused
-from qdpi.errors import InvalidInput, QdpiError, UnknownPage
+from qdpi.errors import InvalidInput, PublishUnknown, QdpiError, UnknownPage
 from qdpi.events import PageDelta, PageDone, PageFailed
 from qdpi.symbols import Trajectory, parse_symbol
 
@@ -22,7 +22,7 @@ _PAUSES: Final = (0.3, 1.0)
 
 
 @dataclass
-class Run:
+class ActiveRun:
     """A page that is being written: its press, what is being done, and the text so far."""
 
     press_id: str
@@ -41,39 +41,39 @@ class Run:
         return anew
 
 
-class Watcher(Protocol):
-    """Whoever shows a reading."""
+class Display(Protocol):
+    """Whoever shows a reader."""
 
-    def begun(self, run: Run) -> None:
+    def run_started(self, run: ActiveRun) -> None:
         """A page is going to be written."""
 
-    def phase(self, run: Run) -> None:
+    def phase_changed(self, run: ActiveRun) -> None:
         """The run does something else now."""
 
-    def written(self, run: Run, piece: str, anew: bool) -> None:
+    def text_arrived(self, run: ActiveRun, piece: str, anew: bool) -> None:
         """A piece of text came; with `anew` the text begins over."""
 
-    def ended(self, run: Run, outcome: PageDone | PageFailed, page: PageView | None) -> None:
+    def run_ended(self, run: ActiveRun, outcome: PageDone | PageFailed, page: PageView | None) -> None:
         """The run has its outcome; of a page, the page."""
 
-    def elsewhere(self, outcome: PageDone | PageFailed) -> None:
+    def other_run_ended(self, outcome: PageDone | PageFailed) -> None:
         """A run that was not watched has its outcome."""
 
-    def waiting(self, error: QdpiError) -> None:
+    def gateway_unavailable(self, error: QdpiError) -> None:
         """The gateway is away, and is waited for."""
 
 
 @dataclass
-class Reading:
+class ReaderSession:
     """A reader's journey at a gateway. Calls raise what `Client` raises, and `InvalidInput` for a wrong word."""
 
     client: Client
     session_id: str
-    watcher: Watcher
+    display: Display
     new_id: Callable[[], str]
     canon: CanonShape | None = None
     page: PageView | None = None
-    run: Run | None = None
+    run: ActiveRun | None = None
     _places: dict[str, int] = field(default_factory=dict)
     _sending: bool = False
     _just_came: bool = False
@@ -93,8 +93,8 @@ class Reading:
         return await self.client.journey(self.session_id, limit=1)
 
     async def follow(self, after: int) -> None:
-        """Follow the journey's stream after a seq for ever, and tell the watcher."""
-        stream = self.client.stream(self.session_id, after=after, on_wait=self.watcher.waiting)
+        """Follow the journey's stream after a seq for ever, and tell the display."""
+        stream = self.client.stream(self.session_id, after=after, on_wait=self.display.gateway_unavailable)
         async with aclosing(stream) as frames:
             async for frame in frames:
                 async with self._pressing:  # a press whose id is not known yet is about to be
@@ -116,25 +116,25 @@ class Reading:
             before = run.phase
             anew = run.take(frame)
             if run.phase != before:
-                self.watcher.phase(run)
-            self.watcher.written(run, frame.text, anew and frame.attempt > 1)
+                self.display.phase_changed(run)
+            self.display.text_arrived(run, frame.text, anew and frame.attempt > 1)
         elif run.phase != frame.phase:
             run.phase = frame.phase
-            self.watcher.phase(run)
+            self.display.phase_changed(run)
 
     def _take_up(self, press_id: str) -> None:
-        self.run, self._just_came = Run(press_id), False
-        self.watcher.begun(self.run)
+        self.run, self._just_came = ActiveRun(press_id), False
+        self.display.run_started(self.run)
 
     async def _end(self, outcome: PageDone | PageFailed) -> None:
         if self.run is None or self.run.press_id != outcome.press_id:
-            self.watcher.elsewhere(outcome)
+            self.display.other_run_ended(outcome)
             return
         run, self.run = self.run, None
         page = await self.fetch(outcome.page_id) if isinstance(outcome, PageDone) else None
         if page is not None:
             self.page = page
-        self.watcher.ended(run, outcome, page)
+        self.display.run_ended(run, outcome, page)
 
     async def press(self, symbol: str | int, words: str | None = None, wish: Trajectory | None = None) -> None:
         """Press a symbol on the page. Raises `InvalidSymbol`, and `InvalidInput` while a page is being written."""
@@ -173,7 +173,7 @@ class Reading:
         self._sending = True
         try:
             async with self._pressing:
-                self._take_up((await surely(call)).event_id)
+                self._take_up((await retry_unanswered(call)).event_id)
         finally:
             self._sending = False
 
@@ -188,7 +188,7 @@ class Reading:
             run = self.run
         if run is None:
             return False
-        await surely(lambda: self.client.stop(self.session_id, run.press_id))
+        await retry_unanswered(lambda: self.client.stop(self.session_id, run.press_id))
         return True
 
     @property
@@ -229,7 +229,7 @@ class Reading:
             raise UnknownPage(f"This journey's outcome {seq} is no page.", next_step="`pages` lists what was written.")
         return event.page_id
 
-    async def forth(self) -> PageView:
+    async def next_page(self) -> PageView:
         """Open the page that follows: of the ring, the next one; of others, where their edges lead."""
         edges = self.here.edges
         for target in (edges.next_within, edges.loop_back_to, *edges.forks, self.here.return_to):
@@ -237,7 +237,7 @@ class Reading:
                 return await self.open(target)
         raise UnknownPage("No page follows here.", next_step="Press a symbol, or go to a page.")
 
-    async def back(self) -> PageView:
+    async def previous_page(self) -> PageView:
         """Open the page before: of the ring, the previous one; of others, the one they were pressed on."""
         placement = self.here.placement
         return await self.open(placement.locus if placement else self._before(self.here.page_id))
@@ -248,14 +248,14 @@ class Reading:
             raise UnknownPage("This page is not of the ring any more.", next_step="Go to another one.")
         return self.canon.ring[place - 1].page_id
 
-    async def home(self) -> PageView:
+    async def return_to_ring(self) -> PageView:
         """Open the ring where the page returns to it; of a page of the ring, the ring's first."""
         target = self.here.return_to if self.here.placement else None
         if target is None and self.canon is not None:
             target = self.canon.ring[0].page_id
         return await self.open(target or self.here.page_id)
 
-    async def beside(self, step: int) -> PageView:
+    async def open_sibling(self, step: int) -> PageView:
         """Open another page that was written at the same locus: `step` further, around."""
         told = await self.client.alternatives(self.here.page_id, session_id=self.session_id, limit=200)
         if not told.alternatives:
@@ -264,7 +264,7 @@ class Reading:
         return await self.open(told.alternatives[place % len(told.alternatives)].page_id)
 
 
-async def surely(call: Callable[[], Awaitable[T]]) -> T:
+async def retry_unanswered(call: Callable[[], Awaitable[T]]) -> T:
     """Make a call that may be made again, up to three times while the gateway is away."""
     for pause in _PAUSES:
         try:
@@ -272,7 +272,7 @@ async def surely(call: Callable[[], Awaitable[T]]) -> T:
         except GatewayUnreachable:
             await asyncio.sleep(pause)
         except Refused as refused:
-            if refused.problem.code != "publish_unknown":
+            if refused.problem.code != PublishUnknown.code:
                 raise
             await asyncio.sleep(pause)
     return await call()

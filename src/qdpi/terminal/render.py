@@ -29,9 +29,9 @@ from qdpi.policy.preview import BehaviourPreview
 from qdpi.symbols import CHARACTER_NAMES, PROFILES, Trajectory, decode_symbol, profile_of, symbol_name
 from qdpi.terminal.printable import printable
 
-MEASURE: Final = 72
+LINE_WIDTH: Final = 72
 """The longest line of prose, in columns."""
-LEADS: Final = {
+TRAJECTORY_VERBS: Final = {
     Trajectory.CONTINUE: "goes on",
     Trajectory.LOOP: "loops back",
     Trajectory.FORK: "forks",
@@ -52,7 +52,7 @@ def plain(text: str, style: str = "") -> Text:
     return Text(printable(text.expandtabs(4)), style=style)
 
 
-def short(page_id: str) -> str:
+def short_id(page_id: str) -> str:
     """Return a page id as lists show it: of a written page, the part by which `go` finds it."""
     return page_id if page_id.startswith("S") else page_id[:8]
 
@@ -75,15 +75,15 @@ def _heading(page: PageView, canon: CanonShape | None) -> Iterator[RenderableTyp
     yield dot + plain(page.title or page.page_id, "bold")
     said = [f"section {page.section}", CHARACTER_NAMES[character]]
     if page.placement is not None:
-        said += [symbol_name(page.symbol_code), LEADS[page.trajectory]]
-    yield Text(" · ".join([*said, short(page.page_id)]), style="dim")
+        said += [symbol_name(page.symbol_code), TRAJECTORY_VERBS[page.trajectory]]
+    yield Text(" · ".join([*said, short_id(page.page_id)]), style="dim")
     yield Text("")
 
 
 def prose(text: str) -> Iterator[RenderableType]:
     """Give the paragraphs of a text, in a column that can be read."""
     for paragraph in text.splitlines():
-        yield Constrain(plain(paragraph), MEASURE)
+        yield Constrain(plain(paragraph), LINE_WIDTH)
     yield Text("")
 
 
@@ -92,7 +92,7 @@ def _footing(page: PageView) -> Iterator[RenderableType]:
         return
     if page.status is PageStatus.STOPPED:
         yield Text("Stopped by its reader: the text so far.", style="italic")
-    facts = [f"from {short(page.placement.locus)}", f"returns to {page.return_to}"]
+    facts = [f"from {short_id(page.placement.locus)}", f"returns to {page.return_to}"]
     if page.model:
         facts.append(f"written by {printable(page.model)}")
     yield Text(" · ".join(facts), style="dim")
@@ -111,7 +111,7 @@ def outcome_line(outcome: PageDone | PageFailed) -> Text:
     """Return one line on an outcome that was not watched."""
     if isinstance(outcome, PageFailed):
         return plain(f"A press elsewhere in this journey wrote no page: {outcome.error.detail}", "dim")
-    return plain(f"A page was written elsewhere in this journey: {outcome.title} ({short(outcome.page_id)})", "dim")
+    return plain(f"A page was written elsewhere in this journey: {outcome.title} ({short_id(outcome.page_id)})", "dim")
 
 
 def error_line(error: QdpiError) -> Text:
@@ -119,7 +119,7 @@ def error_line(error: QdpiError) -> Text:
     return plain(str(error), "italic")
 
 
-def standing(journey: JourneyView) -> str:
+def journey_status(journey: JourneyView) -> str:
     """Return the journey's figures in a line."""
     debt = sum(branch.pages for branch in journey.branches)
     owed = f"{debt} page{'s' if debt != 1 else ''} owed" if debt else "nothing owed"
@@ -180,7 +180,7 @@ def symbol_view(preview: Preview, code: int) -> RenderableType:
     told = preview.behaviours[behavior]
     lines = [
         plain(f"0x{code:02X} {symbol_name(code)}: {CHARACTER_NAMES[character]}, {told.meaning}", "bold"),
-        plain(f"{told.given.value} {LEADS[told.given]}. {' '.join(told.reasons)}"),
+        plain(f"{told.given.value} {TRAJECTORY_VERBS[told.given]}. {' '.join(told.reasons)}"),
         *(plain(f"{each.trajectory.value} is closed: {each.why}", "dim") for each in told.closed),
     ]
     return Group(*lines)
@@ -189,19 +189,24 @@ def symbol_view(preview: Preview, code: int) -> RenderableType:
 def branches_view(journey: JourneyView) -> RenderableType:
     """Return the branches that have not come back, and what they owe."""
     if not journey.branches:
-        return Text(f"No branch is open. {standing(journey)}.")
+        return Text(f"No branch is open. {journey_status(journey)}.")
     rows = [
-        [short(branch.branch_id), f"section {branch.section}", f"{branch.pages} owed", f"returns to {branch.return_to}"]
+        [
+            short_id(branch.branch_id),
+            f"section {branch.section}",
+            f"{branch.pages} owed",
+            f"returns to {branch.return_to}",
+        ]
         for branch in journey.branches
     ]
-    return Group(Text(f"{standing(journey)}."), listed(rows))
+    return Group(Text(f"{journey_status(journey)}."), columns(rows))
 
 
 def pages_view(events: Sequence[PageDone | PageFailed], canon: CanonShape | None) -> RenderableType:
     """Return the journey's outcomes, one a line."""
     if not events:
         return Text("Nothing is written yet.")
-    return listed([_outcome_row(event) for event in events])
+    return columns([_outcome_row(event) for event in events])
 
 
 def _outcome_row(event: PageDone | PageFailed) -> list[str]:
@@ -210,8 +215,8 @@ def _outcome_row(event: PageDone | PageFailed) -> list[str]:
     return [
         f"#{event.seq}",
         event.title,
-        f"{symbol_name(event.symbol_code)}, {LEADS[event.trajectory]}",
-        short(event.page_id),
+        f"{symbol_name(event.symbol_code)}, {TRAJECTORY_VERBS[event.trajectory]}",
+        short_id(event.page_id),
     ]
 
 
@@ -219,9 +224,9 @@ def vault_view(vault: VaultView) -> RenderableType:
     """Return the saved pages."""
     if not vault.entries:
         return Text("The vault is empty: `save` keeps the page that is open.")
-    rows = [[entry.label or "–", entry.title or "–", short(entry.page_id)] for entry in vault.entries]
+    rows = [[entry.label or "–", entry.title or "–", short_id(entry.page_id)] for entry in vault.entries]
     more = [Text(f"{vault.count} in all.", style="dim")] if vault.next else []
-    return Group(listed(rows), *more)
+    return Group(columns(rows), *more)
 
 
 def alternatives_view(told: Alternatives) -> RenderableType:
@@ -232,25 +237,25 @@ def alternatives_view(told: Alternatives) -> RenderableType:
         [
             f"{'*' if each.place == told.place else ' '}{each.place}/{told.count}",
             each.title,
-            f"{symbol_name(each.symbol_code)}, {LEADS[each.trajectory]}",
-            short(each.page_id),
+            f"{symbol_name(each.symbol_code)}, {TRAJECTORY_VERBS[each.trajectory]}",
+            short_id(each.page_id),
         ]
         for each in told.alternatives
     ]
-    return Group(Text(f"Written at {short(told.locus)}:"), listed(rows))
+    return Group(Text(f"Written at {short_id(told.locus)}:"), columns(rows))
 
 
 def search_view(found: SearchAnswer) -> RenderableType:
     """Return what was found, the hits marked."""
     if not found.hits and not found.goto:
         return plain(f"Nothing is found for {found.q!r:.80}.")
-    ways = [plain(f"go {short(way.page_id)}  {way.title}") for way in found.goto[:3]]
+    ways = [plain(f"go {short_id(way.page_id)}  {way.title}") for way in found.goto[:3]]
     hits = [part for hit in found.hits for part in _hit(hit)]
     return Group(*ways, Text(f"{found.total} found.", style="dim"), *hits)
 
 
 def _hit(hit: SearchHit) -> Iterator[RenderableType]:
-    where = f"  {short(hit.page_id)} · section {hit.section} · {hit.character_id}{' · saved' if hit.saved else ''}"
+    where = f"  {short_id(hit.page_id)} · section {hit.section} · {hit.character_id}{' · saved' if hit.saved else ''}"
     yield plain(hit.title, "bold") + Text(where, style="dim")
     yield Padding(marked(hit.passage, hit.marks), (0, 0, 0, 2), expand=False)
 
@@ -268,21 +273,21 @@ def receipt_view(receipt: ReceiptView) -> RenderableType:
     """Return why a page is what it is."""
     policy, calls = receipt.policy, receipt.calls
     rows = [
-        ["pressed at", short(receipt.locus)],
+        ["pressed at", short_id(receipt.locus)],
         ["symbol", f"{symbol_name(receipt.symbol_code)} ({profile_of(receipt.symbol_code).meaning})"],
-        ["leads", f"{receipt.trajectory.value} {LEADS[receipt.trajectory]}"],
+        ["leads", f"{receipt.trajectory.value} {TRAJECTORY_VERBS[receipt.trajectory]}"],
     ]
     if policy is not None:
         wished = f", {policy.wished.value} was wished" if policy.wished else ""
         rows += [["rule", f"{policy.rule}{wished}"], *(["", reason] for reason in policy.reasons)]
-    rows += [["drew on", f"{short(use.page_id)} ({use.kind})"] for use in receipt.sources]
+    rows += [["drew on", f"{short_id(use.page_id)} ({use.kind})"] for use in receipt.sources]
     rows += [["model", receipt.model or "–"], ["calls", f"{len(calls)}, {receipt.total_milliseconds / 1000:.1f} s"]]
     if receipt.tokens.completion is not None:
         rows.append(["tokens", f"{receipt.tokens.prompt or 0} read, {receipt.tokens.completion} written"])
     if receipt.validation is not None:
         passed = "passed" if receipt.validation.passed else "not passed"
         rows += [["checks", passed], *(["", reason] for reason in receipt.validation.reasons)]
-    return listed(rows)
+    return columns(rows)
 
 
 def ring_view(canon: CanonShape, here: PageView | None) -> RenderableType:
@@ -296,10 +301,10 @@ def ring_view(canon: CanonShape, here: PageView | None) -> RenderableType:
         ]
         for entry in canon.sections
     ]
-    return Group(plain(canon.title, "bold"), listed(rows))
+    return Group(plain(canon.title, "bold"), columns(rows))
 
 
-def listed(rows: Sequence[Sequence[str]]) -> Table:
+def columns(rows: Sequence[Sequence[str]]) -> Table:
     """Return rows as columns that fold where they do not fit."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     for _ in rows[0]:

@@ -16,16 +16,16 @@ from rich.console import Console
 
 from qdpi.client import Client, Refused
 from qdpi.terminal.input import InputLines
-from qdpi.terminal.last_session import KeptSessions
-from qdpi.terminal.lines import LineReader, Paper
-from qdpi.terminal.reader import Reading
+from qdpi.terminal.last_session import SavedSessions
+from qdpi.terminal.lines import LineDisplay, LineReader
+from qdpi.terminal.reader import ReaderSession
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
+class SessionChoice:
     """What a reader says when coming in: at which gateway, in which session, or anew. `note` tells of what is lost."""
 
-    kept: KeptSessions
+    kept: SavedSessions
     place: str
     session: str | None
     new: bool
@@ -61,15 +61,15 @@ async def read_lines(client: Client, session_id: str) -> int:
     _write_anything(sys.stdout)
     at_terminal = sys.stdin.isatty()
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
-    paper = Paper(console, live=console.is_terminal)
-    reading = Reading(client, session_id, paper, new_name)
-    reader = LineReader(reading, paper, InputLines(sys.stdin.fileno()), prompt=at_terminal)
-    with signals_to({signal.SIGINT: reader.interrupt, signal.SIGTERM: reader.leave}):
-        await reader.run()
-    return 1 if reader.refused and not at_terminal else 0
+    display = LineDisplay(console, live=console.is_terminal)
+    reader = ReaderSession(client, session_id, display, new_client_request_id)
+    line_reader = LineReader(reader, display, InputLines(sys.stdin.fileno()), prompt=at_terminal)
+    with signals_to({signal.SIGINT: line_reader.interrupt, signal.SIGTERM: line_reader.leave}):
+        await line_reader.run()
+    return 1 if line_reader.refused and not at_terminal else 0
 
 
-def new_name() -> str:
+def new_client_request_id() -> str:
     """Return a name for a press, by which the gateway knows its repeat."""
     return str(uuid.uuid4())
 
