@@ -17,7 +17,7 @@ from qdpi.export.markdown import page_of
 from qdpi.export.markdown_folder import name_of
 from qdpi.export.zip_stream import EARLIEST, ZipStream
 from qdpi.outcome import log_entry
-from qdpi.store.paging import AT_ONCE
+from qdpi.store.paging import OUTCOMES_PER_PAGE
 
 every_format = pytest.mark.parametrize("form", FORMATS)
 
@@ -35,15 +35,15 @@ async def test_the_same_journey_is_the_same_bytes(tmp_path: Path, form: str):
 @every_format
 async def test_a_journey_that_goes_on_meanwhile_is_exported_as_it_stood(tmp_path: Path, form: str):
     async with system_in(tmp_path) as system:
-        await read(system.store, AT_ONCE + 1)
+        await read(system.store, OUTCOMES_PER_PAGE + 1)
         stood = await exported(system.store, form)
         pieces = FORMATS[form].pieces(system.store, READER)
         first = await anext(pieces)
         # A press may be in the log before it is answered; what is told of here is the answers.
         last = await system.store.last_outcome(READER)
         assert last is not None
-        outcome = factories.outcome(READER, AT_ONCE + 2, before=last.state)
-        await system.store.commit_outcome(READER, outcome.request_id, AT_ONCE + 1, outcome)
+        outcome = factories.outcome(READER, OUTCOMES_PER_PAGE + 2, before=last.state)
+        await system.store.commit_outcome(READER, outcome.request_id, OUTCOMES_PER_PAGE + 1, outcome)
         await system.store.append_log([log_entry(outcome.event)])
         assert first + b"".join([piece async for piece in pieces]) == stood
 
@@ -51,7 +51,7 @@ async def test_a_journey_that_goes_on_meanwhile_is_exported_as_it_stood(tmp_path
 @every_format
 async def test_a_long_journey_comes_in_pieces(tmp_path: Path, form: str):
     async with system_in(tmp_path) as system:
-        await read(system.store, 3 * AT_ONCE)
+        await read(system.store, 3 * OUTCOMES_PER_PAGE)
         pieces = [piece async for piece in FORMATS[form].pieces(system.store, READER)]
         assert len(pieces) >= 4
         assert max(map(len, pieces)) < 0.7 * sum(map(len, pieces))

@@ -13,7 +13,7 @@ from qdpi.errors import Unavailable
 from qdpi.events import PageDelta, PageRequest, Phase
 from qdpi.ids import derived_id
 from qdpi.observability.metrics import Metrics
-from qdpi.store.ports import PageStore
+from qdpi.store.ports import Outcomes
 
 _PENDING: Final = 4_000
 
@@ -28,7 +28,7 @@ class DeltaStream:
     def __init__(
         self,
         request: PageRequest,
-        store: PageStore,
+        store: Outcomes,
         publisher: Publisher,
         *,
         now: Callable[[], datetime],

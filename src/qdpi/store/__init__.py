@@ -1,1 +1,1 @@
-"""The page store: the port and its adapters."""
+"""The page store: its ports, their rows, and the adapters."""
