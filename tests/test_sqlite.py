@@ -373,6 +373,7 @@ async def read_without_a_gap(db: Database, enough: asyncio.Event) -> None:
     await reading
 
 
+@pytest.mark.slow
 async def test_the_wal_stays_bounded_while_somebody_always_reads(path: Path) -> None:
     bound = 1 << 20
     db = database(path, wal_bound=bound)

@@ -71,6 +71,7 @@ def test_the_same_book_again_changes_nothing(qdpi: Call):
 
 
 @pytest.mark.canon
+@pytest.mark.slow
 def test_the_authors_canon_has_710_pages_on_a_closed_ring(qdpi: Call, canon: Path):
     done = json.loads(qdpi("ingest-canon", canon, "--json").out)
 
@@ -149,6 +150,7 @@ def test_what_cannot_be_run_is_refused_in_one_sentence(qdpi: Call, words: tuple[
 # reindex-page
 
 
+@pytest.mark.slow
 def test_pages_are_indexed_again_by_id_or_all(qdpi: Call):
     pages = json.loads(qdpi("ingest-canon", BOOK, "--json").out)["pages"]
 

@@ -62,6 +62,7 @@ def found_in(data: Path) -> dict[str, object]:
     return asyncio.run(work())
 
 
+@pytest.mark.slow
 def test_a_journey_goes_into_an_empty_data_folder_hash_for_hash(qdpi: Call, tmp_path: Path, data: Path):
     before = journey_in(data)
     told = json.loads(qdpi("export", "reader", "-o", "mine.zip", "--json").out)
@@ -106,6 +107,7 @@ def test_a_dash_is_standard_output(data: Path, capfdbinary: pytest.CaptureFixtur
     assert archive.testzip() is None
 
 
+@pytest.mark.slow
 def test_a_signed_session_id_is_exported_without_its_signature(qdpi: Call, data: Path):
     journey_in(data, outcomes=1)
 
@@ -163,6 +165,7 @@ def test_importing_again_says_that_nothing_changed(qdpi: Call, data: Path):
     assert out == "reader is here already, with 8 outcomes: unchanged.\n"
 
 
+@pytest.mark.slow
 def test_an_edited_archive_is_refused_with_its_place_and_not_even_the_book_is_taken_in(
     qdpi: Call, tmp_path: Path, data: Path
 ):
@@ -202,6 +205,7 @@ def test_what_is_no_archive_is_refused(qdpi: Call, data: Path, name: str):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 async def test_a_vault_and_a_running_system_take_an_import_as_it_comes(tmp_path: Path):
     from qdpi.cli.import_journey import _import
 

@@ -68,6 +68,7 @@ def on_bus(data: Path, topic: str) -> list[bytes | None]:
 # repair
 
 
+@pytest.mark.slow
 def test_where_nothing_is_amiss_repair_says_so_and_exits_with_0(qdpi: Call, data: Path):
     code, out, _ = qdpi("repair")
 
@@ -75,6 +76,7 @@ def test_where_nothing_is_amiss_repair_says_so_and_exits_with_0(qdpi: Call, data
     assert out == "Nothing is amiss in 3 journeys.\n"
 
 
+@pytest.mark.slow
 def test_a_repair_only_looks_unless_it_is_told_to_apply(qdpi: Call, tables: SqliteTables):
     deleted = tables.delete("pages", lambda row: row["page_id"].count("-") == 4)
     tables.delete("state_snapshots", lambda row: row["session_id"] == "bob")
@@ -95,6 +97,7 @@ def test_a_repair_only_looks_unless_it_is_told_to_apply(qdpi: Call, tables: Sqli
     assert qdpi("repair").code == 0
 
 
+@pytest.mark.slow
 def test_a_script_reads_a_finding_a_line_and_the_sum_last(qdpi: Call, tables: SqliteTables):
     tables.delete("page_embeddings", lambda row: row["page_id"] == "S01-P0001")
 
@@ -108,6 +111,7 @@ def test_a_script_reads_a_finding_a_line_and_the_sum_last(qdpi: Call, tables: Sq
     assert (told["found"], told["mended"]) == (1, 1)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_mended_is_left_said_and_exits_with_1(qdpi: Call, tables: SqliteTables):
     tables.change("page_embeddings", lambda row: row["page_id"] == "S01-P0001", revision=9)
 
@@ -135,6 +139,7 @@ def test_an_outcome_that_is_not_the_fold_of_those_before_it_is_told_and_never_wr
     assert tables.rows("outcomes") == before
 
 
+@pytest.mark.slow
 def test_topics_of_single_pages_that_are_empty_again_are_deleted(qdpi: Call, data: Path):
     async def make() -> None:
         bus = build_bus(Settings(data_dir=data), utc_now)
@@ -157,6 +162,7 @@ def test_topics_of_single_pages_that_are_empty_again_are_deleted(qdpi: Call, dat
     assert "P0011" in listed  # it was made for what is to come
 
 
+@pytest.mark.slow
 def test_what_kept_a_finding_from_being_mended_is_told(qdpi: Call, data: Path):
     async def lose_a_press() -> None:
         bus = build_bus(Settings(data_dir=data), utc_now)
@@ -176,6 +182,7 @@ def test_what_kept_a_finding_from_being_mended_is_told(qdpi: Call, data: Path):
     assert "; it cannot be mended: A value of 5,000,0" in qdpi("repair", "--apply").out
 
 
+@pytest.mark.slow
 def test_the_status_of_every_page_can_be_published_again(qdpi: Call, data: Path):
     before = len(on_bus(data, PageEvent.topic))
 
@@ -196,6 +203,7 @@ def test_a_malformed_journey_is_misuse(qdpi: Call, data: Path, command: tuple[st
 # replay
 
 
+@pytest.mark.slow
 def test_a_replay_prints_both_hashes_of_every_journey_and_of_the_book(qdpi: Call, data: Path):
     code, out, _ = qdpi("replay", "--all")
 
@@ -222,6 +230,7 @@ def test_a_check_exits_with_1_names_the_fields_and_leaves_them(qdpi: Call, table
     assert rows(tables) == before
 
 
+@pytest.mark.slow
 def test_a_replay_writes_again_what_differs_and_proves_it(qdpi: Call, tables: SqliteTables):
     hashes = {told["journey"]: told["found"] for told in lines(qdpi("replay", "--all", "--json").out)}
     tables.delete("pages")

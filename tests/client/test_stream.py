@@ -117,6 +117,7 @@ async def test_a_journey_is_followed_in_typed_frames(tmp_path: Path):
             assert failed.seq == 2
 
 
+@pytest.mark.slow
 async def test_a_stream_goes_on_where_it_was_when_its_gateway_is_another(tmp_path: Path):
     """A gateway ends in the middle, another takes its place; nothing is missed and nothing comes twice."""
     waits: list[str] = []
@@ -246,6 +247,7 @@ async def read(text: bytes, cuts: list[int]) -> list[ServerEvent]:
     end=st.sampled_from(["\n", "\r", "\r\n"]),
     cuts=st.lists(st.integers(min_value=0), max_size=8),
 )
+@pytest.mark.slow
 async def test_events_are_read_whatever_their_line_ends_and_wherever_the_pieces_are_cut(
     events: list[tuple[str, str]], end: str, cuts: list[int]
 ):

@@ -14,6 +14,7 @@ from qdpi import frontmatter
 
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(texts, plain, min_size=1, max_size=6), texts)
+@pytest.mark.slow
 def test_any_reader_of_yaml_gives_what_was_written(values: dict[str, Any], body: str):
     parts = frontmatter.split(frontmatter.write(values, body))
 
@@ -26,6 +27,7 @@ def test_any_reader_of_yaml_gives_what_was_written(values: dict[str, Any], body:
 @pytest.mark.skipif(not hasattr(yaml, "CSafeLoader"), reason="this PyYAML was built without libyaml")
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(texts, plain, min_size=1, max_size=6))
+@pytest.mark.slow
 def test_libyaml_reads_the_same(values: dict[str, Any]):
     parts = frontmatter.split(frontmatter.write(values, ""))
 

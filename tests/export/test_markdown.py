@@ -21,6 +21,7 @@ from qdpi.search.analysis import read_text
 @settings(max_examples=100, deadline=None)
 @given(pages())
 @example(factories.generated_page(text=""))
+@pytest.mark.slow
 def test_a_page_comes_back_from_markdown_as_it_was(page: Page):
     assert page_of(markdown_of(page)) == page
 
@@ -36,6 +37,7 @@ def test_an_awkward_text_comes_back_through_the_bytes_of_a_file(tmp_path: Path, 
 
 @settings(max_examples=25, deadline=None)
 @given(pages())
+@pytest.mark.slow
 def test_the_frontmatter_is_the_plans(page: Page):
     parts = frontmatter.split(markdown_of(page))
     assert parts is not None

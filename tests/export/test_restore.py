@@ -52,6 +52,7 @@ async def test_an_empty_system_gets_the_same_journey_hash_for_hash(tmp_path: Pat
         assert done.digest == last.state.digest()
 
 
+@pytest.mark.slow
 async def test_a_journey_that_was_really_read_comes_over_whole_and_goes_on(tmp_path: Path):
     async with working(tmp_path / "here") as here, working(tmp_path / "there") as there:
         for symbol in ("london-fox:ZP", "glyph-marrow:AU", "an-author:YS", "an-author:ZS"):
@@ -101,6 +102,7 @@ async def test_a_folder_that_the_archive_was_unpacked_to_is_an_archive_too(tmp_p
         assert await all_of(there.store) == await all_of(here.store)
 
 
+@pytest.mark.slow
 async def test_a_journey_longer_than_a_batch_comes_over_in_order(tmp_path: Path):
     async with two_systems(tmp_path) as (here, there):
         await read(here.store, 2 * BATCH + 1, fails=frozenset({1, BATCH, BATCH + 1}))

@@ -32,6 +32,7 @@ def as_json(body: Any) -> bytes:
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.slow
 async def test_any_json_is_taken_or_refused(tmp_path: Path, path: str):
     async with gateway_in(tmp_path, answers=True, run_timeout=0.05, max_waiting=1_000_000) as gateway:
         loop = asyncio.get_running_loop()

@@ -159,6 +159,7 @@ async def test_only_so_many_streams_may_be_open_and_one_that_ends_makes_room(tmp
                 assert (await Listener(again).next()).event == "status"
 
 
+@pytest.mark.slow
 async def test_a_proxy_is_believed_only_where_it_is_trusted(tmp_path: Path):
     spoofed = [{"x-forwarded-for": f"203.0.113.{n}"} for n in range(4)]
     for trusted, refusals in ((None, 2), ("127.0.0.1", 0), ("10.0.0.0/8", 2)):
@@ -171,6 +172,7 @@ async def test_a_proxy_is_believed_only_where_it_is_trusted(tmp_path: Path):
             assert [answer.status_code for answer in answers].count(429) == refusals
 
 
+@pytest.mark.slow
 async def test_at_the_defaults_500_journeys_of_one_address_are_not_in_each_others_way(tmp_path: Path):
     async with gateway(tmp_path) as here:
         answers = [await press(here, f"reader-{n}") for n in range(500)]

@@ -71,6 +71,7 @@ async def test_pages_that_load_scripts_from_elsewhere_are_off(tmp_path: Path):
             assert (await gateway.client.get(path)).status_code == 404
 
 
+@pytest.mark.slow
 async def test_it_is_valid_openapi(tmp_path: Path):
     document = await described(tmp_path)
     assert document["openapi"].startswith("3.1")

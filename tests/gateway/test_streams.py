@@ -260,6 +260,7 @@ async def test_an_outcome_whose_page_cannot_be_read_yet_waits_until_it_is_told(t
             assert page.status_code == 200
 
 
+@pytest.mark.slow
 async def test_a_client_that_is_cut_after_every_frame_is_told_each_seq_once_and_in_order(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator, total = ScriptedGenerator(system), 8

@@ -254,6 +254,7 @@ CHANGES = st.lists(
 
 
 @given(CHANGES, st.randoms(use_true_random=False))
+@pytest.mark.slow
 def test_the_fold_of_the_log_is_the_vault_of_the_store_in_whatever_order_changes_came(
     tmp_path_factory: pytest.TempPathFactory, made: list[tuple[int, str, str]], chance: Any
 ):
@@ -278,6 +279,7 @@ def test_the_fold_of_the_log_is_the_vault_of_the_store_in_whatever_order_changes
     asyncio.run(compare())
 
 
+@pytest.mark.slow
 async def test_a_vault_of_10_000_pages_is_read_in_pages_each_entry_once(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         entries = [

@@ -309,6 +309,7 @@ def test_the_system_weighs_what_is_owed_then_open_questions_then_novelty(code, s
 
 
 @given(profile=any_profile, situation=situations, wish=any_wish, words=st.text(max_size=40))
+@pytest.mark.slow
 def test_every_verdict_keeps_the_rules_and_gives_reasons_exactly_where_it_refuses(profile, situation, wish, words):
     verdict = decide(profile, situation, wish=wish, words=words, section=1)
     desired = wish or choose(profile, situation, words, 1)[0]

@@ -25,6 +25,7 @@ def grams(texts: list[str]) -> CanonGrams:
     return CanonGrams.build(texts)
 
 
+@pytest.mark.slow
 def test_the_canons_own_pages_keep_the_form_measured_for_it(texts: list[str], grams: CanonGrams) -> None:
     passed = [check_form(text, Thresholds(), grams, held_out=True).passed for text in texts]
     assert 0.91 <= sum(passed) / len(passed) <= 0.97
@@ -44,6 +45,7 @@ def test_every_copied_page_and_every_half_copied_one_is_caught(texts: list[str],
     assert not any(check_copy(text, Thresholds(), grams).passed for text in (*long, *halves))
 
 
+@pytest.mark.slow
 def test_degenerate_pages_made_of_the_canon_are_caught(texts: list[str], grams: CanonGrams) -> None:
     rng = random.Random(11)
     made = [spoil(text, rng) for text in rng.sample(texts, 200) for spoil in (looped, shuffled, garbled, listed)]
@@ -69,10 +71,12 @@ def listed(text: str, rng: random.Random) -> str:
     return "\n".join(f"* {word}" for word in rng.sample(text.split(), min(80, len(text.split()))))
 
 
+@pytest.mark.slow
 def test_the_default_bounds_are_the_canons_own(texts: list[str], grams: CanonGrams) -> None:
     assert calibrate(texts, grams) == Thresholds()
 
 
+@pytest.mark.slow
 def test_the_next_page_is_found_by_words_as_often_as_was_measured(canon_passages: list[Passage]) -> None:
     embedder = Embedder()
     hybrid = HybridRetriever(LexicalIndex.build(canon_passages), SemanticIndex.build(canon_passages, embedder))

@@ -267,6 +267,7 @@ class WithoutReadings:
         self.kept |= {(row.page_id, row.revision): row for row in readings}
 
 
+@pytest.mark.slow
 async def test_a_store_whose_readings_are_missing_is_read_for_once(system: System) -> None:
     await take_in(system, own_book())
     store = WithoutReadings(system)
@@ -310,6 +311,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("verb", ["put_readings", "put_embeddings", "index_pages", "put_canon", "switch_canon"])
+@pytest.mark.process
 async def test_a_process_killed_in_mid_ingest_leaves_the_old_canon_whole(verb: str, tmp_path: Path) -> None:
     async with opened(build_system(Settings(data_dir=tmp_path), embedder=EMBEDDER)) as system:
         first = await take_in(system, own_book())
@@ -336,6 +338,7 @@ async def test_a_process_killed_in_mid_ingest_leaves_the_old_canon_whole(verb: s
 
 
 @pytest.mark.canon
+@pytest.mark.slow
 async def test_the_authors_canon_has_710_pages_710_edges_and_a_closed_ring(canon: Path, system: System) -> None:
     book = read_book(canon)
     taken = await take_in(system, book)

@@ -1,10 +1,9 @@
 """A pytest plugin: the three tiers of the suite, and which of them a run takes (`--tier check,test`).
 
-| tier    | what a test of it needs                                                                        |
-|---------|------------------------------------------------------------------------------------------------|
-| `check` | nothing but this process: no server, no other process, no local model                          |
-| `test`  | a Kafka, a Cassandra, another process, or the local model                                |
-| `long`  | minutes, or servers of its own: whatever is marked `long`                                       |
+- `check`: what needs nothing but this process and a moment: no server, no other process, no local model;
+- `test`: what needs a Kafka, a Cassandra, another process or the local model, what takes seconds (`slow`), and the
+  folders whose tests run the whole product;
+- `long`: what is marked `long`, because it takes a minute or servers of its own.
 
 A test of the tier `check` that starts a process fails, so that the tier stays what it says.
 """
@@ -29,6 +28,8 @@ class Tier(StrEnum):
 
 NEEDS: Final = ("kafka", "cassandra", "process", "local_model", "epubcheck", "slow")
 """The marks of tests that need more than this process and a moment; `pyproject.toml` says what each stands for."""
+WHOLE_PRODUCT: Final = ("flow", "faults", "repair")
+"""The folders whose tests run the whole product, each with a book, a bus and a store of its own: of the tier `test`."""
 STARTS_PROCESS: Final = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
 """Audit events of a process that is started (https://docs.python.org/3/library/audit_events.html)."""
 
@@ -40,7 +41,9 @@ def tier_of(item: pytest.Item) -> Tier:
     """Return the tier of a test."""
     if item.get_closest_marker("long"):
         return Tier.LONG
-    return Tier.TEST if any(item.get_closest_marker(need) for need in NEEDS) else Tier.CHECK
+    if any(item.get_closest_marker(need) for need in NEEDS) or item.path.parent.name in WHOLE_PRODUCT:
+        return Tier.TEST
+    return Tier.CHECK
 
 
 def tiers_named(names: str) -> frozenset[Tier]:

@@ -73,6 +73,7 @@ async def test_the_arrows_turn_the_pages(tmp_path: Path, size: tuple[int, int]):
         await screen.shows("S01-P0001")
 
 
+@pytest.mark.slow
 async def test_a_symbol_is_chosen_on_the_grid_and_its_page_is_watched(tmp_path: Path, size: tuple[int, int]):
     async with desk_in(tmp_path) as desk, screen_at(desk, size) as screen:
         await screen.press("s")
@@ -135,6 +136,7 @@ async def test_the_first_interrupt_stops_and_the_second_leaves(tmp_path: Path):
         assert screen.app.return_value == 0
 
 
+@pytest.mark.slow
 async def test_pages_are_saved_and_chosen_from_the_vault_the_search_and_the_journey(tmp_path: Path):
     async with desk_in(tmp_path) as desk, screen_at(desk) as screen:
         await screen.press("b", *"the lamp", "enter")
@@ -195,6 +197,7 @@ async def test_a_session_that_is_not_good_any_more_ends_the_screen_with_its_reas
         assert app.return_code == 0 or app.return_value == 1
 
 
+@pytest.mark.slow
 async def test_it_can_be_resized_while_a_page_is_written(tmp_path: Path):
     async with desk_in(tmp_path) as desk, screen_at(desk) as screen:
         await screen.press("a", *"go", "enter")

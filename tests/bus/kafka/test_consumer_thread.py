@@ -149,6 +149,7 @@ async def test_a_reader_has_caught_up_once_it_fetches_after_what_was_revoked():
     await bridge.close()
 
 
+@pytest.mark.slow
 async def test_what_was_given_up_before_the_thread_came_to_it_is_not_done_any_more():
     gate, done = Event(), list[str]()
     bridge = consuming(ScriptedConsumer(lambda: None))
