@@ -14,7 +14,7 @@ from qdpi.canon.editions import Catalog
 from qdpi.language.port import LanguageModel
 from qdpi.observability.metrics import Metrics
 from qdpi.retry import Backoff
-from qdpi.search.hybrid import Embedder
+from qdpi.search.vectors import Embedder
 from qdpi.services.ingest import Progress, ingest
 from qdpi.services.workers import WorkerGroup, build_worker
 from qdpi.settings import Settings

@@ -12,7 +12,7 @@ from qdpi.canon.editions import Catalog
 from qdpi.ids import sha256
 from qdpi.observability.metrics import Metrics
 from qdpi.retry import Backoff
-from qdpi.search.hybrid import Embedder
+from qdpi.search.vectors import Embedder
 from qdpi.settings import Settings
 from qdpi.store.ports import PageStore
 

@@ -25,7 +25,7 @@ from tests.faults.wrapping import plan_of
 
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.offline import OfflineWriter
-from qdpi.search.hybrid import Embedder
+from qdpi.search.vectors import Embedder
 from qdpi.settings import load_settings
 
 SINGLE_THREADED: Final = {

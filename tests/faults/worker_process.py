@@ -15,7 +15,7 @@ from qdpi.bootstrap import build_bus, build_store, build_system, build_workers, 
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
 from qdpi.runtime.startup import Start, closing
-from qdpi.search.hybrid import Embedder
+from qdpi.search.vectors import Embedder
 from qdpi.settings import Settings
 
 WORKERS = ("enricher", "page_generator", "indexer", "recorder")

@@ -3,8 +3,8 @@ import pytest
 
 from qdpi.canon import own_book
 from qdpi.canon.edition import Edition
-from qdpi.canon.revision import assemble, edition_of, passages_of
-from qdpi.search.hybrid import Embedder, SemanticIndex
+from qdpi.canon.revision import assemble, documents_of, edition_of
+from qdpi.search.vectors import Embedder, SemanticIndex
 
 
 @pytest.fixture(scope="session")
@@ -17,4 +17,4 @@ def semantic(edition: Edition) -> Edition:
     """The same edition with vectors beside words."""
     pages, embedder = list(edition.pages.values()), Embedder()
     vectors = np.asarray(embedder.embed([page.text for page in pages]))
-    return assemble(edition.revision, pages, edition.readings, SemanticIndex(passages_of(pages), vectors, embedder))
+    return assemble(edition.revision, pages, edition.readings, SemanticIndex(documents_of(pages), vectors, embedder))

@@ -1,4 +1,24 @@
-"""Three pages written for these tests."""
+"""Three pages written for these tests, and documents made of pages."""
+
+from __future__ import annotations
+
+from qdpi.search.document import Document, Kind
+from qdpi.symbols import Trajectory
+
+
+def document(page_id: str, text: str, kind: Kind = "canon", *, section: int = 1, order: int = 0) -> Document:
+    """Return a document without a title."""
+    return Document(
+        page_id=page_id,
+        kind=kind,
+        order=order,
+        title="",
+        text=text,
+        section=section,
+        symbol_code=0,
+        trajectory=Trajectory.CONTINUE,
+    )
+
 
 LIGHTHOUSE = """
 The keeper climbed the stairs of the lighthouse before dusk, as he had climbed them every evening since the

@@ -17,7 +17,7 @@ from tests.simulation.tables import Tables
 from qdpi.errors import StoreUnavailable
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
-from qdpi.search.hybrid import cosine_top_k, from_bytes
+from qdpi.search.vectors import cosine_top_k, from_bytes
 from qdpi.store.ports import Answered, Committed, Moved
 from qdpi.store.rows import (
     CanonRevision,

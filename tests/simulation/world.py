@@ -29,7 +29,8 @@ from qdpi.events import PageEventLayout
 from qdpi.language.offline import OfflineWriter
 from qdpi.program import QDPIProgram
 from qdpi.retry import Backoff
-from qdpi.search.catalogue import Hit
+from qdpi.search.document import Document
+from qdpi.search.ranking import Hit
 from qdpi.search.vectors import Embedder, Matrix
 from qdpi.services import enricher, indexer, page_generator, recorder
 from qdpi.services.workers import ServiceWorker
@@ -60,8 +61,8 @@ class SmallEmbedder(Embedder):
 class AnyPages:
     """A retriever that finds some pages or other, the same for the same query."""
 
-    def __init__(self, page_ids: Sequence[str]) -> None:
-        self._page_ids = page_ids
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._documents = documents
 
     def search(
         self,
@@ -69,14 +70,13 @@ class AnyPages:
         k: int,
         *,
         sections: Collection[int] | None = None,
-        exclude: Collection[str] = (),
         semantic: bool = False,
     ) -> list[Hit]:
         """Return the first pages that fit, from a place in the ring that the query names."""
-        start = crc32(query.encode()) % len(self._page_ids)
-        turned = (*self._page_ids[start:], *self._page_ids[:start])
-        fit = [p for p in turned if p not in exclude and (sections is None or int(p[1:3]) in sections)]
-        return [Hit(page_id, 1.0 / place, "canon", ("any",)) for place, page_id in enumerate(fit[:k], start=1)]
+        start = crc32(query.encode()) % len(self._documents)
+        turned = (*self._documents[start:], *self._documents[:start])
+        fit = [each for each in turned if sections is None or each.section in sections]
+        return [Hit(document, 1.0 / place, ("any",)) for place, document in enumerate(fit[:k], start=1)]
 
 
 class Book(NamedTuple):
@@ -111,7 +111,7 @@ async def _ingested() -> Book:
     )
     await ensure_book(system)
     edition = await system.catalog.current()
-    brisk = replace(edition, retriever=AnyPages(edition.ring.page_ids))  # type: ignore[arg-type]
+    brisk = replace(edition, retriever=AnyPages(edition.index.documents))  # type: ignore[arg-type]
     return Book(tables, edition, brisk, system.embedder)
 
 

@@ -30,7 +30,7 @@ from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
 from qdpi.outcome import Outcome
 from qdpi.retry import Backoff
-from qdpi.search.hybrid import Embedder
+from qdpi.search.vectors import Embedder
 from qdpi.settings import load_settings
 from qdpi.symbols import Trajectory, parse_symbol
 from qdpi.system import System

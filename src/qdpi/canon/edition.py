@@ -9,18 +9,20 @@ from qdpi.page_schema import Page, Reading, Voice
 from qdpi.policy.ring import Ring
 from qdpi.search.checks import CanonGrams, Thresholds
 from qdpi.search.hybrid import HybridRetriever
+from qdpi.search.index import InvertedIndex
 from qdpi.store.rows import CanonRevision
 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """A canon revision with its ring, pages, voices, readings (by page id), retriever and checks."""
+    """A canon revision with its ring, pages, voices, readings (by page id), index, retriever and checks."""
 
     revision: CanonRevision
     ring: Ring
     pages: Mapping[str, Page]
     voices: Mapping[int, Voice]
     readings: Mapping[str, Reading]
+    index: InvertedIndex
     retriever: HybridRetriever
     thresholds: Thresholds
     grams: CanonGrams

@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 
 from qdpi.canon.edition import Edition
-from qdpi.canon.revision import assemble, passages_of
+from qdpi.canon.revision import assemble, documents_of
 from qdpi.errors import NoBook, UnknownPage
 from qdpi.page_schema import Page, Reading
 from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
-from qdpi.search.hybrid import Embedder, SemanticIndex, from_bytes
+from qdpi.search.vectors import Embedder, SemanticIndex, from_bytes
 from qdpi.store.paging import outcomes_before
 from qdpi.store.ports import Outcomes, Pages, PageStore
 from qdpi.store.rows import CanonRevision, Embedding, ReadingRow
@@ -129,10 +129,10 @@ def semantic_index(
 ) -> SemanticIndex | None:
     """Return the index of the pages that have a vector of this embedder's; None where none has."""
     kept = [
-        (page, from_bytes(row.embedding, row.dim))
-        for page in pages
+        (document, from_bytes(row.embedding, row.dim))
+        for document, page in zip(documents_of(pages), pages, strict=True)
         if (row := embeddings.get(page.page_id)) and row.model == embedder.model and row.revision == page.revision
     ]
     if not kept:
         return None
-    return SemanticIndex(passages_of([page for page, _ in kept]), np.stack([vector for _, vector in kept]), embedder)
+    return SemanticIndex([document for document, _ in kept], np.stack([vector for _, vector in kept]), embedder)

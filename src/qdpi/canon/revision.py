@@ -15,7 +15,10 @@ from qdpi.page_schema import Edges, Page, Reading, Signals
 from qdpi.policy.ring import Ring
 from qdpi.search.analysis import read_text
 from qdpi.search.checks import CanonGrams, Thresholds, calibrate
-from qdpi.search.hybrid import HybridRetriever, LexicalIndex, Passage, SemanticIndex
+from qdpi.search.document import Document, document_of
+from qdpi.search.hybrid import HybridRetriever
+from qdpi.search.index import InvertedIndex
+from qdpi.search.vectors import SemanticIndex
 from qdpi.store.rows import CanonRevision
 from qdpi.symbols import Trajectory, encode_symbol
 
@@ -106,7 +109,7 @@ def assemble(
     semantic: SemanticIndex | None = None,
 ) -> Edition:
     """Put an edition together from its stored parts."""
-    passages = passages_of(pages)
+    index = InvertedIndex(documents_of(pages))
     thresholds = Thresholds.from_dict(revision.thresholds)
     return Edition(
         revision=revision,
@@ -114,15 +117,16 @@ def assemble(
         pages={page.page_id: page for page in pages},
         voices={voice.character: voice for voice in revision.voices},
         readings=readings,
-        retriever=HybridRetriever(LexicalIndex.build(passages), semantic),
+        index=index,
+        retriever=HybridRetriever(index, semantic),
         thresholds=thresholds,
         grams=CanonGrams.build([page.text for page in pages]),
     )
 
 
-def passages_of(pages: Sequence[Page]) -> list[Passage]:
-    """Return canon pages as the index takes them."""
-    return [Passage(page_id=page.page_id, section=page.section, text=page.text, kind="canon") for page in pages]
+def documents_of(pages: Sequence[Page]) -> list[Document]:
+    """Return canon pages, given in ring order, as documents of an index."""
+    return [document_of(page, position) for position, page in enumerate(pages)]
 
 
 def edition_of(book: Book) -> Edition:

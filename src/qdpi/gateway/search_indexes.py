@@ -45,8 +45,7 @@ class CanonIndexes:
 
 
 def _index_of(edition: Edition) -> PageLookup:
-    pages = (edition.pages[page_id] for page_id in edition.ring.page_ids)
-    return PageLookup(InvertedIndex([document_of(page, place) for place, page in enumerate(pages)]))
+    return PageLookup(edition.index)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ its orientation decides what the page is made from, its provenance which passage
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from qdpi.canon.edition import Edition
@@ -15,7 +15,8 @@ from qdpi.events import ReaderInput
 from qdpi.page_schema import Page, PolicyVerdict, Reading, SourceUse
 from qdpi.policy import named_sections
 from qdpi.policy.placement import Standing
-from qdpi.search.hybrid import LexicalIndex, Passage
+from qdpi.search.document import Document, document_of
+from qdpi.search.index import InvertedIndex
 from qdpi.symbols import CHARACTER_NAMES, Orientation, Profile, Provenance, Source, Trajectory
 
 PASSAGE_WORDS: Final = 60
@@ -207,15 +208,17 @@ class _Search:
 
     def _reader_pages(self, kind: Source) -> list[SourceText]:
         pages = {own.page.page_id: own.page for own in self.reader_pages if own.kind is kind}
-        hits = LexicalIndex.build(map(_passage, pages.values())).search(self.question, self.count)
+        index = InvertedIndex([_as_own(page, order) for order, page in enumerate(pages.values())])
+        hits = index.search(self.question, self.count)
         if hits:
             return [_source(pages[hit.page_id], kind, hit.score, hit.via) for hit in hits]
         # Where no word is shared, the newest are what the reader has in mind.
         return [_source(page, kind, 0.0, ("newest",)) for page in list(pages.values())[: -self.count - 1 : -1]]
 
 
-def _passage(page: Page) -> Passage:
-    return Passage(page_id=page.page_id, section=page.section, text=page.text, kind="generated")
+def _as_own(page: Page, order: int) -> Document:
+    """Return one of the reader's pages as a document; saved canon pages get no precedence over written ones."""
+    return replace(document_of(page, order), kind="journey")
 
 
 def _source(page: Page, kind: Source, score: float, via: tuple[str, ...]) -> SourceText:

@@ -14,7 +14,7 @@ from qdpi.journey import JourneyState, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome, dead_letter_of
 from qdpi.page_schema import Page
 from qdpi.repair.differences import Difference, Fact, FactsHash, differences
-from qdpi.search.hybrid import Embedder
+from qdpi.search.vectors import Embedder
 from qdpi.services.projections.events import OF_EVENT, OF_OUTCOME, OutcomeSource, events_of, log_columns
 from qdpi.services.projections.journeys import OF_JOURNEY, JourneySource, figures_after, snapshot_of
 from qdpi.services.projections.pages import OF_PAGE, PageSource, pages_of, with_embeddings, with_readings

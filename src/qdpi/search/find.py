@@ -14,32 +14,12 @@ import numpy as np
 from qdpi.errors import InvalidInput
 from qdpi.ids import sha256
 from qdpi.search.document import KINDS, Document
-from qdpi.search.index import InvertedIndex, Rows, Scores
+from qdpi.search.index import InvertedIndex, Scores
 from qdpi.search.query import Filters, Query, Scope
+from qdpi.search.ranking import Hit, Rows, SortKey
 
 _MOST_DOCUMENTS: Final = 2**53
 _BEGIN_AGAIN: Final = "Search again without a cursor."
-
-
-class SortKey(NamedTuple):
-    """Where a hit stands in the order of hits: the best first, then the canon before a journey, then in order."""
-
-    fall: float
-    kind: int
-    order: int
-
-
-class Hit(NamedTuple):
-    """A document that was found, its score, and whether it was found by what its reader noted on it."""
-
-    document: Document
-    score: float
-    noted: bool = False
-
-    @property
-    def sort_key(self) -> SortKey:
-        """Where it stands in the order of hits."""
-        return SortKey(-self.score, KINDS.index(self.document.kind), self.document.order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +81,7 @@ def find(
     weights = library.canon.weigh(query)
     written = [_written(library, index, query, weights, filters, scope) for index in library.indexes(scope)]
     noted = _noted(library, query, weights, filters, written) if scope in {Scope.ALL, Scope.VAULT} else []
-    falls = np.concatenate([*(-each.scores for each in written), [hit.sort_key.fall for hit in noted]])
+    falls = np.concatenate([*(-each.scores for each in written), [hit.sort_key.negated_score for hit in noted]])
     kinds = np.concatenate([*(each.index.kinds[each.rows] for each in written), [hit.sort_key.kind for hit in noted]])
     orders = np.concatenate(
         [*(each.index.orders[each.rows] for each in written), [hit.sort_key.order for hit in noted]]
@@ -142,7 +122,7 @@ def _noted(
         page_id = library.notes.documents[row].page_id
         document = library.document(page_id)
         if document is not None and filters.admits(document) and not any(_holds(each, page_id) for each in written):
-            hits.append(Hit(document, float(score), noted=True))
+            hits.append(Hit(document, float(score), ("notes",)))
     return hits
 
 
@@ -157,13 +137,13 @@ def _later(falls: Any, kinds: Any, orders: Any, after: SortKey | None) -> Any:
     if after is None:
         return np.ones(len(falls), np.bool_)
     behind = (kinds > after.kind) | ((kinds == after.kind) & (orders > after.order))
-    return (falls > after.fall) | ((falls == after.fall) & behind)
+    return (falls > after.negated_score) | ((falls == after.negated_score) & behind)
 
 
 def _hit(place: int, written: Sequence[_Candidates], noted: Sequence[Hit]) -> Hit:
     for each in written:
         if place < len(each.rows):
-            return Hit(each.index.documents[each.rows[place]], float(each.scores[place]))
+            return Hit(each.index.documents[each.rows[place]], float(each.scores[place]), ("lexical",))
         place -= len(each.rows)
     return noted[place]
 
@@ -182,7 +162,7 @@ def decode_cursor(cursor: str, about: str) -> SortKey:
         place = SortKey(float(fall), int(kind), int(order))
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _no_cursor(cursor) from error
-    if not (math.isfinite(place.fall) and 0 <= place.kind < len(KINDS) and 0 <= place.order < _MOST_DOCUMENTS):
+    if not (math.isfinite(place.negated_score) and 0 <= place.kind < len(KINDS) and 0 <= place.order < _MOST_DOCUMENTS):
         raise _no_cursor(cursor)
     if fingerprint != _fingerprint(about):
         raise InvalidInput(f"{cursor[:80]!r} is the cursor of another search.", next_step=_BEGIN_AGAIN)

@@ -1,31 +1,16 @@
-"""Hybrid retrieval behind one port: words first, vectors beside them, the canon never overridden."""
+"""Hybrid retrieval: the inverted index, with the vectors beside it where a query asks for them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from qdpi.search.catalogue import Hit, Kind, Passage, Retriever, reserve_canon, standing
-from qdpi.search.lexical import LexicalIndex
-from qdpi.search.vectors import Embedder, SemanticIndex, cosine_top_k, from_bytes, to_bytes
-
-__all__ = [
-    "Embedder",
-    "Hit",
-    "HybridRetriever",
-    "Kind",
-    "LexicalIndex",
-    "Passage",
-    "Retriever",
-    "SemanticIndex",
-    "cosine_top_k",
-    "from_bytes",
-    "fuse",
-    "to_bytes",
-]
+from qdpi.search.index import InvertedIndex
+from qdpi.search.ranking import Hit, Retriever, reserve_canon, total_order
+from qdpi.search.vectors import SemanticIndex
 
 RRF_K = 60
 DEPTH = 50
-"""How deep rankings are read before they are fused, where `k` asks for no more."""
+"""Hits of each ranking that are fused, where `k` is smaller."""
 
 
 def fuse(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
@@ -37,36 +22,29 @@ def fuse(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
     fused: dict[str, Hit] = {}
     for ranking in rankings:
         for rank, hit in enumerate(ranking, start=1):
-            before = fused.get(hit.page_id, Hit(hit.page_id, 0.0, hit.kind, ()))
-            score = before.score + 1 / (RRF_K + rank)
-            fused[hit.page_id] = Hit(hit.page_id, score, hit.kind, before.via + hit.via)
-    return sorted(fused.values(), key=standing)
+            before = fused.get(hit.page_id, Hit(hit.document, 0.0))
+            fused[hit.page_id] = Hit(hit.document, before.score + 1 / (RRF_K + rank), before.via + hit.via)
+    return sorted(fused.values(), key=total_order)
 
 
 class HybridRetriever:
-    """Searches by words, and by words and vectors together where it is asked to."""
+    """Searches by words, or by words and vectors together."""
 
-    def __init__(self, lexical: LexicalIndex, semantic: SemanticIndex | None = None) -> None:
+    def __init__(self, lexical: InvertedIndex, semantic: SemanticIndex | None = None) -> None:
         self._lexical = lexical
         self._semantic = semantic
 
     def search(
-        self,
-        query: str,
-        k: int,
-        *,
-        sections: Collection[int] | None = None,
-        exclude: Collection[str] = (),
-        semantic: bool = False,
+        self, query: str, k: int, *, sections: Collection[int] | None = None, semantic: bool = False
     ) -> list[Hit]:
-        """As Retriever.search; a score is that of reciprocal rank fusion, whatever was searched.
+        """Return hits as `Retriever.search` does; a score is that of reciprocal rank fusion in either case.
 
-        Words alone find a page's neighbours best; `semantic` adds vectors, for asks that put a page
-        in other words. Without a semantic index words are all there is, and each hit's `via` says so.
+        Words alone find the neighbours of a page best. `semantic` adds vectors, for queries that put a page in
+        other words. Without a semantic index only words are searched, and each hit's `via` says so.
         """
         indexes: list[Retriever] = [self._lexical]
         if semantic and self._semantic is not None:
             indexes.append(self._semantic)
         depth = k if len(indexes) == 1 else max(k, DEPTH)
-        rankings = [index.search(query, depth, sections=sections, exclude=exclude) for index in indexes]
+        rankings = [index.search(query, depth, sections=sections) for index in indexes]
         return reserve_canon(fuse(rankings), k)

@@ -47,6 +47,15 @@ COMMON_WORDS = _word_list(
 """Words too common to tell one page from another, beside the function words."""
 
 
+STOP_WORDS = _word_list(
+    """
+    a an and are as at be but by for if in into is it no not of on or such that the their then there these
+    they this to was will with
+    """
+)
+"""Words that retrieval does not look for: Lucene's English stop words."""
+
+
 def words(text: str) -> list[str]:
     """The words of a text in order, lower-case, NFC, with straight apostrophes and without punctuation."""
     normal = unicodedata.normalize("NFC", text).lower().replace("’", "'")

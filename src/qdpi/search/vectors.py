@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.util
 import logging
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdpi.errors import InvalidInput, QdpiError
-from qdpi.search.catalogue import Catalogue, Hit, Passage, Scores, top_k
+from qdpi.search.document import Document
+from qdpi.search.ranking import Documents, Hit, top_k
 
 Matrix = NDArray[np.float32]
 
@@ -115,51 +116,35 @@ def cosine_top_k(
     return [(ids[by_id[place]], float(scores[place])) for place in top_k(scores, k)]
 
 
-def _cosines(units: Matrix, vector: NDArray[np.floating]) -> Scores:
-    cosines: Scores = units @ unit_rows(vector[np.newaxis])[0]
+def _cosines(units: Matrix, vector: NDArray[np.floating]) -> Matrix:
+    cosines: Matrix = units @ unit_rows(vector[np.newaxis])[0]
     return np.round(cosines, _DECIMALS)
 
 
-class SemanticIndex:
-    """Passages by the cosine of their vectors. Read-only once built."""
+class SemanticIndex(Documents):
+    """Documents by the cosine of their vectors. Read-only once built, so any thread may search it."""
 
-    def __init__(self, passages: Sequence[Passage], matrix: Matrix, embedder: Embedder) -> None:
-        """Take stored vectors: row i of `matrix` (shape [n, embedder.dim]) belongs to passage i.
+    def __init__(self, documents: Sequence[Document], matrix: Matrix, embedder: Embedder) -> None:
+        """Take stored vectors: row i of `matrix` (shape [n, embedder.dim]) belongs to document i.
 
-        Raises InvalidInput where the shape does not fit, and as Catalogue does.
+        Raises `InvalidInput` where the shape does not fit, and as `Documents` does.
         """
-        if matrix.shape != (len(passages), embedder.dim):
+        if matrix.shape != (len(documents), embedder.dim):
             raise InvalidInput(
-                f"{len(passages)} passages need a matrix of {(len(passages), embedder.dim)}, not {matrix.shape}."
+                f"{len(documents)} documents need a matrix of {(len(documents), embedder.dim)}, not {matrix.shape}."
             )
-        self._catalogue = Catalogue(passages)
-        given = {passage.page_id: row for row, passage in enumerate(passages)}
-        self._units = unit_rows(matrix)[[given[passage.page_id] for passage in self._catalogue.passages]]
+        # In one order, so that the same documents always give bit for bit the same sums.
+        rows = sorted(range(len(documents)), key=lambda row: documents[row].page_id)
+        super().__init__([documents[row] for row in rows])
+        self._units = unit_rows(matrix)[rows]
         self._embedder = embedder
 
     @classmethod
-    def build(cls, passages: Iterable[Passage], embedder: Embedder) -> SemanticIndex:
-        """Embed passages and index them."""
-        given = list(passages)
-        return cls(given, embedder.embed([passage.text for passage in given]), embedder)
+    def build(cls, documents: Sequence[Document], embedder: Embedder) -> SemanticIndex:
+        """Embed the texts of documents and index them."""
+        return cls(documents, embedder.embed([document.text for document in documents]), embedder)
 
-    def __len__(self) -> int:
-        return len(self._catalogue)
-
-    def search(
-        self, query: str, k: int, *, sections: Collection[int] | None = None, exclude: Collection[str] = ()
-    ) -> list[Hit]:
-        """The passages nearest to the query; a score is the cosine, above 0. See Retriever.search."""
-        return self.nearest(self._embedder.embed([query])[0], k, sections=sections, exclude=exclude)
-
-    def nearest(
-        self,
-        vector: NDArray[np.floating],
-        k: int,
-        *,
-        sections: Collection[int] | None = None,
-        exclude: Collection[str] = (),
-    ) -> list[Hit]:
-        """The passages nearest to a vector of shape [embedder.dim]."""
-        scores = _cosines(self._units, vector)
-        return self._catalogue.hits(scores, k, "semantic", sections=sections, exclude=exclude)
+    def search(self, query: str, k: int, *, sections: Collection[int] | None = None) -> list[Hit]:
+        """Return the documents nearest to the query; a score is the cosine, above 0. See `Retriever.search`."""
+        cosines = _cosines(self._units, self._embedder.embed([query])[0])
+        return self.best(cosines, k, "semantic", sections)

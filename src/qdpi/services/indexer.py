@@ -12,7 +12,7 @@ from qdpi.language.port import LanguageModel
 from qdpi.outcome import page_event
 from qdpi.page_schema import Page
 from qdpi.search.analysis import EXTRACTOR_VERSION
-from qdpi.search.hybrid import Embedder
+from qdpi.search.vectors import Embedder
 from qdpi.services.projections.pages import INDEXED, PageSource, with_embeddings, with_readings
 from qdpi.services.projections.projection import write_rows
 from qdpi.services.workers import ServiceWorker, consume

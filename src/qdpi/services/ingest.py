@@ -18,7 +18,7 @@ from qdpi.errors import BookRefused, Unavailable
 from qdpi.page_schema import Page, Reading
 from qdpi.retry import Backoff, retry_while_unavailable
 from qdpi.search.analysis import read_text
-from qdpi.search.hybrid import Embedder
+from qdpi.search.vectors import Embedder
 from qdpi.services.projections.pages import BESIDE_PAGE, PageSource, with_embeddings
 from qdpi.services.projections.projection import writes_of
 from qdpi.store.ports import Canon, PageStore

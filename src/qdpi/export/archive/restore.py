@@ -15,7 +15,7 @@ from qdpi.export.archive.check import OutcomeCheck, check_manifest, digest_of, e
 from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, BookFacts, Manifest, book_facts
 from qdpi.export.archive.read import Archive, refused
 from qdpi.outcome import LogEntry, Outcome
-from qdpi.search.hybrid import Embedder
+from qdpi.search.vectors import Embedder
 from qdpi.services.projections.pages import OF_PAGE, pages_of, with_embeddings
 from qdpi.services.projections.projection import write_rows, written_by
 from qdpi.services.projector import project

@@ -12,7 +12,7 @@ from qdpi.canon.editions import reading_row
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, Reading
 from qdpi.search.analysis import read_text
-from qdpi.search.hybrid import Embedder, from_bytes, to_bytes
+from qdpi.search.vectors import Embedder, from_bytes, to_bytes
 from qdpi.services.projections.projection import Columns, Projection, Remedy, model_columns
 from qdpi.store.ports import Index, Pages
 from qdpi.store.rows import Embedding, IndexRow, ReadingRow
