@@ -9,7 +9,7 @@ from tests.support import factories
 from tests.support.journeys import Answer, Reader, ring_of
 
 from qdpi.page_schema import Page, Placement
-from qdpi.policy.placement import bind, stand
+from qdpi.policy.placement import bind, standing_of
 from qdpi.policy.ring import Ring
 from qdpi.symbols import Trajectory, parse_symbol
 
@@ -41,7 +41,7 @@ def debt(reader: Reader, section: int = 1) -> tuple[int, int]:
 
 
 def test_a_press_on_a_canon_page_counts_from_that_page(reader):
-    standing = stand(factories.canon_page(2), RING, reader.state.branches)
+    standing = standing_of(factories.canon_page(2), RING, reader.state.branches)
     assert (standing.pressed, standing.locus, standing.anchor, standing.return_to) == (A, A, A, A)
     assert (standing.section, standing.anchor_section, standing.depth, standing.branch_id) == (1, 1, 0, None)
 
@@ -192,7 +192,7 @@ def test_a_press_on_a_closed_branchs_page_counts_from_where_it_returned_to(reade
     second = reader.press(ZC, departure.page_id, wish=T0).page
     reader.press(ZC, second.page_id, wish=T1)
     for page in (departure, second):
-        standing = stand(page, RING, reader.state.branches)
+        standing = standing_of(page, RING, reader.state.branches)
         assert (standing.pressed, standing.locus, standing.anchor) == (page.page_id, AFTER_A, AFTER_A)
         assert (standing.section, standing.depth, standing.branch_id) == (1, 0, None)
 
@@ -229,7 +229,7 @@ def test_a_page_that_looped_back_outside_a_branch_counts_from_its_return_too(rea
 
 
 def test_a_branch_that_is_open_in_another_journey_is_closed_to_this_one(reader, departure):
-    assert stand(departure, RING, Reader(RING).state.branches).locus == AFTER_A
+    assert standing_of(departure, RING, Reader(RING).state.branches).locus == AFTER_A
 
 
 # After a revision of the canon
@@ -278,7 +278,7 @@ def test_anchor_and_return_dropped_together_lead_on_to_what_is_left(reader, depa
 def test_a_dropped_return_of_a_closed_branch_is_where_its_pages_count_from(reader, departure):
     reader.press(ZC, departure.page_id, wish=T1)
     reader.ring = without(AFTER_A, "S01-P0004")
-    standing = stand(departure, reader.ring, reader.state.branches)
+    standing = standing_of(departure, reader.ring, reader.state.branches)
     assert (standing.locus, standing.section) == ("S02-P0005", 2)
 
 
@@ -302,7 +302,7 @@ def test_a_parallel_page_mirrors_the_page_it_drew_on_whatever_its_trajectory(rea
 
 
 def test_a_fork_needs_a_target_in_another_section(reader):
-    standing = stand(factories.canon_page(2), RING, {})
+    standing = standing_of(factories.canon_page(2), RING, {})
     for target in (None, A, AFTER_A):
         with pytest.raises(ValueError, match="another section"):
             bind("page", standing, T2, RING, target=target)
@@ -311,7 +311,7 @@ def test_a_fork_needs_a_target_in_another_section(reader):
 
 
 def test_a_drift_without_a_direction_stays_in_the_section_of_its_locus():
-    standing = stand(factories.canon_page(2), RING, {})
+    standing = standing_of(factories.canon_page(2), RING, {})
     binding = bind("page", standing, T3, RING)
     assert (binding.section, binding.edges.typed()) == (1, (("LOOP", AFTER_A),))
 

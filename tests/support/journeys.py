@@ -12,7 +12,7 @@ from qdpi.ids import page_id
 from qdpi.journey import JourneyState, fold
 from qdpi.page_schema import Page, PolicyVerdict, Reading
 from qdpi.policy import Situation, decide, locus_terms, situation_of
-from qdpi.policy.placement import Standing, bind, stand
+from qdpi.policy.placement import Standing, bind, standing_of
 from qdpi.policy.ring import Ring
 from qdpi.symbols import Trajectory, profile_of
 
@@ -83,7 +83,7 @@ class Reader:
     ) -> Answer:
         """Answer a press as a run does. A departure goes to the first target outside the locus's section."""
         pressed = self.page(on)
-        standing = stand(pressed, self.ring, self.state.branches)
+        standing = standing_of(pressed, self.ring, self.state.branches)
         read = self.readings(standing.locus)
         situation = situation_of(self.state, standing, read)
         verdict = decide(profile_of(symbol), situation, wish=wish, words=words, section=standing.section)

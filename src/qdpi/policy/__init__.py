@@ -1,6 +1,6 @@
-"""The policy: which trajectory a press is given, by which rule, and why.
+"""The policy: the trajectory that a press is given, with the rule and the reasons.
 
-Pure functions with reasons. The figures given here are those of the section that the anchor stands in.
+Pure functions. Open branches and return debt are counted for the section of the anchor.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ MAX_RETURN_DEBT: Final = 2
 MAX_BRANCH_DEPTH: Final = 3
 MAX_OPEN_BRANCHES: Final = 2
 MAX_DEPARTURES: Final = 64
-"""The budget of forks and drifts of one journey."""
+"""The most forks and drifts of one journey."""
 MAX_TERMS: Final = 24
+"""The most terms that a journey remembers of a locus."""
 NOVELTY_WINDOW: Final = 4
-"""How many of the pages read last a page is compared with."""
+"""The number of recent pages that a page is compared with."""
 MIN_NOVELTY: Final = 0.35
-"""Below it the locus is what the journey has been reading: three of its last four loci alike."""
+"""Below this the locus repeats what the journey has been reading: three of its last four loci are alike."""
 
 _NEAREST: Final[dict[Trajectory, tuple[Trajectory, ...]]] = {
     Trajectory.CONTINUE: (Trajectory.CONTINUE,),
@@ -33,7 +34,7 @@ _NEAREST: Final[dict[Trajectory, tuple[Trajectory, ...]]] = {
     Trajectory.FORK: (Trajectory.FORK, Trajectory.CONTINUE),
     Trajectory.DRIFT: (Trajectory.DRIFT, Trajectory.FORK, Trajectory.CONTINUE),
 }
-"""What a wish is answered with, in this order; a return is open wherever all of these are closed."""
+"""The trajectories tried for a wish, in this order; where all are closed, the page returns (LOOP)."""
 _DEPARTURES: Final = frozenset({Trajectory.FORK, Trajectory.DRIFT})
 _BACK: Final = re.compile(
     r"\b(back|return|returns|home|homeward|retrace|where (?:i|we) (?:was|were|began))\b", re.IGNORECASE
@@ -46,11 +47,11 @@ _AWAY: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the policy weighs: where the reader stands and what the journey owes there.
+    """The inputs of the rules: the locus and the journey's debts at a press.
 
-    `depth` is that of the page the reader stands on (0 on canon); `in_branch` whether it is in an open
-    branch; `open_branches` and `return_debt` (pages) are the anchor section's; `departures` the journey's
-    so far; `unresolved` counts the locus's open questions; `novelty` is in 0..1.
+    `depth` is the locus's (0 on canon); `in_branch` whether it is in an open branch; `open_branches` and
+    `return_debt` (pages) are the anchor section's; `departures` the journey's so far; `unresolved` counts the
+    locus's open questions; `novelty` is in 0..1.
     """
 
     depth: int = 0
@@ -63,7 +64,7 @@ class Situation:
 
 
 def locus_terms(reading: Reading) -> tuple[str, ...]:
-    """Return the terms by which a journey remembers a locus: its entities and motifs, sorted, at most 24."""
+    """Return the terms that a journey remembers of a locus: its entities and motifs, sorted, at most 24."""
     return tuple(sorted(reading.terms))[:MAX_TERMS]
 
 
@@ -81,7 +82,7 @@ def situation_of(state: JourneyState, standing: Standing, reading: Reading) -> S
 
 
 def novelty_against(terms: Collection[str], recent: Sequence[Collection[str]]) -> float:
-    """Return how little a page repeats what a journey has been reading, 0 (the same again) .. 1 (all new).
+    """Return the novelty of a page against a journey's recent loci: 0 (a repeat) to 1 (all new).
 
     It is 1 minus the mean Jaccard overlap with the last four entries of `recent` (oldest first). Missing
     entries count as no overlap, so the first page of a journey is all new.
@@ -97,19 +98,19 @@ def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
 
 
 def allow_fork(open_branches: int, return_debt: int) -> bool:
-    """Tell whether a section's open branches and return debt (pages) leave room for a departure."""
+    """Tell whether a section's open branches and return debt (pages) allow a departure."""
     if return_debt > MAX_RETURN_DEBT:
         return False
     return open_branches < MAX_OPEN_BRANCHES
 
 
 def require_return(branch_length: int) -> bool:
-    """Tell whether a branch is so long (in depth) that the next page must return."""
+    """Tell whether a branch of this length (its depth) must return with the next page."""
     return branch_length >= MAX_BRANCH_DEPTH
 
 
 def ttl(depth: int) -> int:
-    """Return how many pages may still be written under a page of this depth before a return is forced."""
+    """Return the number of pages that may be written under a page of this depth before a return is forced."""
     return max(0, MAX_BRANCH_DEPTH - depth)
 
 
@@ -121,9 +122,9 @@ def decide(
     words: str = "",
     section: int | None = None,
 ) -> PolicyVerdict:
-    """Give a press its trajectory: the wish or the profile's own choice, or the nearest that is allowed.
+    """Return the verdict on a press: its wish or the profile's own choice, or the nearest trajectory that is open.
 
-    `words` are the reader's, `section` the locus's, by which words that name a character are understood.
+    `words` are the reader's. `section` is the locus's: words that name the character of another section fork.
     """
     desired, chosen_by = (wish, "wish") if wish else choose(profile, situation, words, section)
     reasons: list[str] = []
@@ -139,11 +140,11 @@ def decide(
 
 
 _FORCING: Final = frozenset({"ttl", "unresolved-anchors"})
-"""The rules that leave only a return."""
+"""The rules that force a return."""
 
 
 def refuse(candidate: Trajectory, profile: Profile, situation: Situation) -> Iterator[tuple[str, str]]:
-    """Yield (rule, why) for every rule that closes a trajectory in a situation; nothing where it is open.
+    """Yield (rule, reason) for every rule that closes a trajectory in a situation; none where it is open.
 
     The rules that force a return come first.
     """
@@ -185,7 +186,7 @@ def _refuse_departure(situation: Situation) -> Iterator[tuple[str, str]]:
 
 
 def refusal_rule(reasons: list[str]) -> str:
-    """Return the rule that decided: the first that refused."""
+    """Return the rule that decided: the first that closed a trajectory."""
     return reasons[0].partition(":")[0]
 
 
@@ -194,7 +195,7 @@ def _verdict(wish: Trajectory | None, given: Trajectory, rule: str, reasons: lis
 
 
 def choose(profile: Profile, situation: Situation, words: str, section: int | None) -> tuple[Trajectory, str]:
-    """Return the trajectory a profile takes when nobody wishes for one, and the name of that choice."""
+    """Return the trajectory that a profile takes without a wish, and the name of that choice."""
     if profile.choice is Choice.CONTINUE:
         return Trajectory.CONTINUE, "canon-continues"
     if profile.choice is Choice.FORK:
@@ -228,7 +229,7 @@ def _names(name: str, words: str) -> bool:
 
 
 def weigh_signals(profile: Profile, situation: Situation) -> Trajectory:
-    """Weigh what is owed, then open questions, then novelty: return, fork, drift or continue."""
+    """Choose by return debt, then open questions, then novelty: return, fork, drift or continue."""
     if situation.in_branch:
         owes = situation.return_debt >= MAX_RETURN_DEBT or situation.unresolved
         return Trajectory.LOOP if owes else Trajectory.CONTINUE

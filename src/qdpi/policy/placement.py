@@ -1,4 +1,4 @@
-"""Where a page hangs: from where a reader stands, through a verdict, to a place in the tree and its edges."""
+"""The placement of a page: from the reader's standing and the verdict to a place in the tree and its edges."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from qdpi.symbols import Trajectory
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a press counts from.
+    """The standing of a press: the page it was made on, its locus, and its place in the tree.
 
-    `pressed` is the page the reader stood on; `locus` the page it counts from, which differs on a page that
-    has come back; `branch_id` is the open branch the locus is in; `return_to` is where a return from here
-    leads, always a canon page.
+    `pressed` is the page of the press. `locus` is the page that the new page follows; it differs from `pressed`
+    after a return. `branch_id` is the locus's open branch, and `return_to` the canon page that a return leads to.
     """
 
     pressed: str
@@ -29,10 +28,10 @@ class Standing:
     branch_id: str | None = None
 
 
-def stand(page: Page, ring: Ring, open_branches: Container[str]) -> Standing:
-    """Return where a press on a page counts from.
+def standing_of(page: Page, ring: Ring, open_branches: Container[str]) -> Standing:
+    """Return the standing of a press on a page.
 
-    A page of a branch that was closed, and a page that loops back, count from their `return_to`.
+    The locus of a page in a closed branch, and of a page that loops back, is its `return_to`.
     """
     placement = page.placement
     if placement is None:
@@ -70,7 +69,7 @@ def _on_canon(pressed: str, locus: str, ring: Ring) -> Standing:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A new page's place: its tree, the section it is in, where it returns to, and its edges."""
+    """A new page's place in the tree, its section, the canon page it returns to, and its edges."""
 
     placement: Placement
     section: int
@@ -87,10 +86,10 @@ def bind(
     target: str | None = None,
     mirror: str | None = None,
 ) -> Binding:
-    """Bind a new page. `target` is the canon page of another section that a departure is drawn to.
+    """Bind a new page. `target` is the canon page of another section that a departure leads to.
 
-    A departure from the ring returns to the page after its anchor; a T1 page returns to where its locus
-    does. Raises `ValueError` for a fork without a target in another section.
+    A departure from the ring returns to the page after its anchor; a T1 page returns to the same page as its
+    locus. Raises `ValueError` for a fork without a target in another section.
     """
     following = ring.after(standing.anchor)
     return_to = standing.return_to if given is Trajectory.LOOP or standing.depth else following

@@ -1,4 +1,4 @@
-"""What each behaviour would do in a situation: the policy asked, nothing decided here. Pure."""
+"""Previews: the policy's verdict for each behaviour in a situation. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qdpi.symbols import PROFILES, Choice, Profile, Trajectory
 
 
 class Closed(BaseModel):
-    """A closed trajectory, the rule that closes it, and why."""
+    """A closed trajectory, the rule that closes it, and the reason."""
 
     trajectory: Trajectory
     rule: str
@@ -17,7 +17,7 @@ class Closed(BaseModel):
 
 
 class BehaviourPreview(BaseModel):
-    """A behaviour's trajectory without a wish or words, by which rule, what is open and what is closed."""
+    """A behaviour's trajectory without a wish or words, its rule, and the open and closed trajectories."""
 
     behavior: int
     code: str
@@ -31,7 +31,7 @@ class BehaviourPreview(BaseModel):
 
 
 def preview_behaviours(situation: Situation, section: int) -> tuple[BehaviourPreview, ...]:
-    """Return the sixteen behaviours as a press in a section would find them."""
+    """Return the previews of the sixteen behaviours for a press in a section."""
     return tuple(_preview(profile, situation, section) for profile in PROFILES)
 
 

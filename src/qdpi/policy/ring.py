@@ -12,7 +12,7 @@ from qdpi.errors import UnknownPage
 class Ring:
     """The ids of a canon revision's pages, in ring order, with the section of each.
 
-    Raises `UnknownPage` from every question about an id that is not on the ring, but for `resolve`.
+    Except for `resolve`, methods raise `UnknownPage` for an id that is not on the ring.
     """
 
     def __init__(self, pages: Sequence[tuple[str, int]]) -> None:
@@ -38,11 +38,11 @@ class Ring:
 
     @property
     def first(self) -> str:
-        """The page where a reader begins."""
+        """The page where a journey begins."""
         return self.page_ids[0]
 
     def position(self, page_id: str) -> int:
-        """Return a page's place in the ring, from 0."""
+        """Return a page's position in the ring, from 0."""
         try:
             return self._positions[page_id]
         except KeyError:
@@ -58,11 +58,11 @@ class Ring:
         return self.page_ids[(self.position(page_id) + count) % len(self.page_ids)]
 
     def after(self, page_id: str) -> str:
-        """Return the ring page after an id, be it on the ring or dropped by a later revision."""
+        """Return the ring page after an id, which may be on the ring or dropped by a later revision."""
         return self.step(page_id) if page_id in self else self.resolve(page_id)
 
     def before(self, page_id: str) -> str:
-        """Return the ring page before an id, be it on the ring or dropped by a later revision."""
+        """Return the ring page before an id, which may be on the ring or dropped by a later revision."""
         return self.step(self.resolve(page_id), -1)
 
     def pages_of(self, section: int) -> tuple[str, ...]:
@@ -70,9 +70,9 @@ class Ring:
         return self._by_section.get(section, ())
 
     def resolve(self, page_id: str) -> str:
-        """Return the page itself, or, where a later revision dropped it, the next ring page that is there.
+        """Return the page itself, or, where a later revision dropped it, the next page of this ring.
 
-        Canon ids sort in ring order, which is what "next" means for an id that is gone.
+        Canon ids sort in ring order, which defines "next" for a dropped id.
         """
         if page_id in self:
             return page_id

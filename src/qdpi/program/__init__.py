@@ -30,7 +30,7 @@ from qdpi.pipeline_signatures import (
     ReceiveSignature,
 )
 from qdpi.policy import decide, situation_of
-from qdpi.policy.placement import bind, stand
+from qdpi.policy.placement import bind, standing_of
 from qdpi.program.brief import (
     Brief,
     constraints_of,
@@ -154,7 +154,7 @@ class QDPIProgram(dspy.Module):
     def prepare(self, run: Run) -> Brief:
         """X, Y and the first half of A: read the locus, have the policy decide, find the sources."""
         profile, edition, asked = profile_of(run.symbol_code), run.edition, run.asked
-        standing = stand(run.pressed, edition.ring, run.state.branches)
+        standing = standing_of(run.pressed, edition.ring, run.state.branches)
         locus = run.pressed if standing.locus == run.pressed.page_id else edition.pages[standing.locus]
         kept = edition.readings.get(locus.page_id) if locus.is_canon else run.kept
         reading = kept or read_text(locus.text)

@@ -23,7 +23,7 @@ from qdpi.journey import Branch, JourneyState
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, Reading
 from qdpi.policy import Situation, situation_of, ttl
-from qdpi.policy.placement import Standing, stand
+from qdpi.policy.placement import Standing, standing_of
 from qdpi.policy.preview import BehaviourPreview, preview_behaviours
 from qdpi.policy.ring import Ring
 from qdpi.search.analysis import read_text
@@ -119,7 +119,7 @@ async def preview(
     state = past.state if past else JourneyState()
     edition = await gateway.system.catalog.current()
     locus = await find_locus(edition, store, page_id or state.position or edition.ring.first, name)
-    standing = stand(locus, edition.ring, state.branches)
+    standing = standing_of(locus, edition.ring, state.branches)
     reading = edition.readings.get(standing.locus)
     if reading is None:
         reading = await asyncio.to_thread(read_text, locus.text)
@@ -186,7 +186,7 @@ async def _standing(
     ring = edition.ring if revision == current else await _ring_of(gateway, revision)
     state = past.state if past else JourneyState()
     page = await _position(gateway, name, past, edition, state.position or edition.ring.first)
-    standing = stand(page, ring, state.branches)
+    standing = standing_of(page, ring, state.branches)
     anchor = ring.resolve(standing.anchor)
     place = RingPlace(
         page_id=anchor,
