@@ -14,7 +14,7 @@ from qdpi.journey import JourneyState
 from qdpi.page_schema import Page, Placement
 from qdpi.program import QDPIProgram
 from qdpi.program.brief import Brief, ReaderPage
-from qdpi.program.draft import Draft, Finished, Progress, Run, Unwatched
+from qdpi.program.draft import Draft, FinishedPage, RunInput, RunProgress, SilentProgress
 from qdpi.symbols import Source, Trajectory, encode_symbol
 
 LOCUS = "S05-P0014"
@@ -26,10 +26,10 @@ SAVED = "S13-P0040"
 class Ran:
     """A run that came to its end, and what its model was asked."""
 
-    run: Run
+    run: RunInput
     brief: Brief
     draft: Draft
-    page: Finished
+    page: FinishedPage
     prompts: list[str]
 
     @property
@@ -64,11 +64,11 @@ async def run(
     own: list[ReaderPage] | None = None,
     pressed: Page | None = None,
     state: JourneyState | None = None,
-    progress: Progress | None = None,
+    progress: RunProgress | None = None,
 ) -> Ran:
     """Run a behaviour once at the locus, in one character's voice."""
     program = QDPIProgram(edition, model)
-    given = Run(
+    given = RunInput(
         page_id="the-new-page",
         symbol_code=encode_symbol(CHARACTER, behavior),
         pressed=pressed or edition.pages[LOCUS],
@@ -78,5 +78,5 @@ async def run(
         reader_pages=reader_pages(edition) if own is None else own,
     )
     brief, draft = program.prepare(given), Draft()
-    await program.draft(given, brief, draft, progress or Unwatched())
+    await program.draft(given, brief, draft, progress or SilentProgress())
     return Ran(given, brief, draft, program.finish(given, brief, draft), model.prompts)

@@ -15,7 +15,7 @@ from qdpi.errors import InvalidSymbol, ModelEmpty, ModelFailed, ModelUnreachable
 from qdpi.events import Phase
 from qdpi.ids import sha256
 from qdpi.program import QDPIProgram, whole_sentences
-from qdpi.program.draft import Draft, Run, Unwatched
+from qdpi.program.draft import Draft, RunInput, SilentProgress
 from qdpi.search.analysis import read_text
 from qdpi.symbols import Trajectory, parse_symbol
 
@@ -23,7 +23,7 @@ XC, YC, AC, ZC = 0, 4, 8, 12
 Make = Callable[[Callable[[str], Reply]], ScriptedModel]
 
 
-class Watcher(Unwatched):
+class Watcher(SilentProgress):
     """Progress, as one list of what was heard."""
 
     def __init__(self) -> None:
@@ -242,8 +242,8 @@ async def test_whoever_tries_again_goes_on_from_the_step_that_failed(edition: Ed
 
     model = writer(reply)
     program, draft = QDPIProgram(edition, model), Draft()
-    given = Run(page_id="new", symbol_code=0x1C, pressed=edition.pages[LOCUS], edition=edition)
-    brief, progress = program.prepare(given), Unwatched()
+    given = RunInput(page_id="new", symbol_code=0x1C, pressed=edition.pages[LOCUS], edition=edition)
+    brief, progress = program.prepare(given), SilentProgress()
     for _ in range(2):
         with pytest.raises(ModelUnreachable):
             await program.draft(given, brief, draft, progress)

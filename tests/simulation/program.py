@@ -16,7 +16,7 @@ from qdpi.page_schema import Reading, Validation
 from qdpi.policy.placement import bind
 from qdpi.program import QDPIProgram
 from qdpi.program.brief import Brief
-from qdpi.program.draft import Draft, Finished, Progress, Run
+from qdpi.program.draft import Draft, FinishedPage, RunInput, RunProgress
 from qdpi.search.analysis import read_text
 
 
@@ -32,7 +32,7 @@ class BriskProgram(QDPIProgram):
         super().__init__(model=model)
         self._chance, self._pace, self._fails = chance, pace, fails
 
-    async def draft(self, run: Run, brief: Brief, draft: Draft, progress: Progress) -> None:
+    async def draft(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> None:
         """Write three pieces."""
         draft.attempts = await progress.begin()
         await progress.phase(Phase.WRITING)
@@ -44,7 +44,7 @@ class BriskProgram(QDPIProgram):
                 raise ModelUnreachable("The simulated model broke off.")
         draft.validation = Validation(passed=True)
 
-    def finish(self, run: Run, brief: Brief, draft: Draft) -> Finished:
+    def finish(self, run: RunInput, brief: Brief, draft: Draft) -> FinishedPage:
         """Bind the page, without reading it."""
         binding = bind(
             run.page_id,
@@ -55,4 +55,4 @@ class BriskProgram(QDPIProgram):
             mirror=brief.mirror,
         )
         validation = draft.validation or Validation(passed=True)
-        return Finished(draft.text, "A page", _reading(), binding, validation)
+        return FinishedPage(draft.text, "A page", _reading(), binding, validation)

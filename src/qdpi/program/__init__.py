@@ -37,14 +37,14 @@ from qdpi.program.brief import (
     cue_of,
     demo_turns,
     find_sources,
+    instruction_of,
     plan_of,
     question_of,
     target_page,
     target_sections,
     voice_of,
-    way_of,
 )
-from qdpi.program.draft import Draft, Finished, Progress, Run, Unwatched
+from qdpi.program.draft import Draft, FinishedPage, RunInput, RunProgress, SilentProgress
 from qdpi.search.analysis import read_text
 from qdpi.search.checks import check_copy, check_form
 from qdpi.symbols import CHARACTER_NAMES, Provenance, Source, Trajectory, decode_symbol, profile_of
@@ -113,7 +113,7 @@ class QDPIProgram(dspy.Module):
         locus_page: str | None = None,
         *,
         trajectory: Trajectory | None = None,
-        progress: Progress | None = None,
+        progress: RunProgress | None = None,
     ) -> dspy.Prediction:
         """Run one cycle on a journey of its own, at a canon page or at the ring's first.
 
@@ -124,7 +124,7 @@ class QDPIProgram(dspy.Module):
         pressed = edition.page(locus_page or edition.ring.first)
         if pressed is None:
             raise UnknownPage(f"{str(locus_page)[:80]!r} is not a page of {edition.revision.title!r}.")
-        run = Run(
+        run = RunInput(
             page_id="page",
             symbol_code=symbol_code,
             pressed=pressed,
@@ -133,7 +133,7 @@ class QDPIProgram(dspy.Module):
         )
         brief = self.prepare(run)
         draft = Draft()
-        await self.draft(run, brief, draft, progress or Unwatched())
+        await self.draft(run, brief, draft, progress or SilentProgress())
         page = self.finish(run, brief, draft)
         return dspy.Prediction(
             plan=draft.plan,
@@ -151,7 +151,7 @@ class QDPIProgram(dspy.Module):
             self._edition = await asyncio.to_thread(_own_edition)
         return self._edition
 
-    def prepare(self, run: Run) -> Brief:
+    def prepare(self, run: RunInput) -> Brief:
         """X, Y and the first half of A: read the locus, have the policy decide, find the sources."""
         profile, edition, asked = profile_of(run.symbol_code), run.edition, run.asked
         standing = standing_of(run.pressed, edition.ring, run.state.branches)
@@ -177,7 +177,7 @@ class QDPIProgram(dspy.Module):
             destination=edition.pages[destination] if destination else None,
         )
 
-    async def draft(self, run: Run, brief: Brief, draft: Draft, progress: Progress) -> None:
+    async def draft(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> None:
         """The second half of A, and Z: plan where plan and model allow it, write, and rework once at most.
 
         The draft is filled as it goes, so that what was written is there when the run is stopped, and so
@@ -195,7 +195,7 @@ class QDPIProgram(dspy.Module):
             else:
                 draft.refused = validation.reasons
 
-    def finish(self, run: Run, brief: Brief, draft: Draft) -> Finished:
+    def finish(self, run: RunInput, brief: Brief, draft: Draft) -> FinishedPage:
         """Check what a stop left unchecked, read the new page once and for all, and bind it."""
         binding = bind(
             run.page_id,
@@ -207,7 +207,7 @@ class QDPIProgram(dspy.Module):
         )
         validation = draft.validation or self.check(run, brief, draft.text)
         titled = brief.target if binding.edges.forks or brief.verdict.given is Trajectory.DRIFT else None
-        return Finished(
+        return FinishedPage(
             text=draft.text,
             title=run.edition.pages[titled or run.edition.ring.resolve(brief.standing.anchor)].title,
             reading=read_text(draft.text),
@@ -215,7 +215,7 @@ class QDPIProgram(dspy.Module):
             validation=validation.model_copy(update={"reworked": draft.reworked}),
         )
 
-    def check(self, run: Run, brief: Brief, text: str) -> Validation:
+    def check(self, run: RunInput, brief: Brief, text: str) -> Validation:
         """Check a text's form, and what it copies from the canon, its locus and its sources."""
         thresholds, grams = run.edition.thresholds, run.edition.grams
         own = [source.text for source in brief.sources if source.use.kind in _READER_SOURCES]
@@ -230,14 +230,14 @@ class QDPIProgram(dspy.Module):
             thresholds_version=thresholds.version,
         )
 
-    async def _plan(self, run: Run, brief: Brief, draft: Draft, progress: Progress) -> dict[str, Any]:
+    async def _plan(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> dict[str, Any]:
         if not (brief.profile.plans and self._model.capabilities.plans):
             return plan_of(brief)
         await progress.phase(Phase.PLANNING)
         beats = await self._call("ask", self.ask, self._ask_inputs(run, brief), draft)
         return plan_of(brief, [line.strip("-• ") for line in beats.splitlines() if line.strip()])
 
-    async def _write(self, run: Run, brief: Brief, draft: Draft, progress: Progress) -> str:
+    async def _write(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> str:
         await progress.phase(Phase.WRITING)
         heard: list[str] = []
 
@@ -303,7 +303,7 @@ class QDPIProgram(dspy.Module):
         draft.milliseconds[phase] = round(draft.milliseconds.get(phase, 0.0) + (clock() - began) * 1000, 3)
         return result
 
-    def _ask_inputs(self, run: Run, brief: Brief) -> dict[str, Any]:
+    def _ask_inputs(self, run: RunInput, brief: Brief) -> dict[str, Any]:
         x, y = self.read(reading=brief.reading), self.index(reading=brief.reading)
         return {
             "state": {**x.toDict(), **y.toDict()},
@@ -314,7 +314,7 @@ class QDPIProgram(dspy.Module):
             "sources": [source.excerpt() for source in brief.sources],
         }
 
-    def _receive_inputs(self, run: Run, brief: Brief, draft: Draft) -> dict[str, Any]:
+    def _receive_inputs(self, run: RunInput, brief: Brief, draft: Draft) -> dict[str, Any]:
         return {
             "render": brief.locus.text,
             "plan": draft.plan,
@@ -325,7 +325,7 @@ class QDPIProgram(dspy.Module):
             "validation": {"mend": list(draft.refused)} if draft.refused else {},
         }
 
-    def _continue_inputs(self, run: Run, brief: Brief, draft: Draft) -> dict[str, Any]:
+    def _continue_inputs(self, run: RunInput, brief: Brief, draft: Draft) -> dict[str, Any]:
         character = decode_symbol(run.symbol_code)[0]
         return {
             "cue": cue_of(brief),
@@ -337,7 +337,7 @@ class QDPIProgram(dspy.Module):
 @lru_cache(maxsize=len(CHARACTER_NAMES) * len(Trajectory))
 def _continuing(name: str, given: Trajectory, refused: tuple[str, ...]) -> type[ContinueSignature]:
     # Making a signature costs more than the offline writer's whole page.
-    lines = [f"You are {name}, a voice of a novel. You continue its prose, and only its prose.", way_of(given)]
+    lines = [f"You are {name}, a voice of a novel. You continue its prose, and only its prose.", instruction_of(given)]
     if refused:
         lines.append(f"An earlier draft was refused, to be mended: {' '.join(refused)}")
     signature: type[ContinueSignature] = ContinueSignature.with_instructions(" ".join(lines))
@@ -353,7 +353,7 @@ def whole_sentences(text: str) -> str:
     return stripped[:end] if end * 2 > len(stripped) else stripped
 
 
-def _target(run: Run, provenance: Provenance, given: Trajectory, section: int, question: str) -> str | None:
+def _target(run: RunInput, provenance: Provenance, given: Trajectory, section: int, question: str) -> str | None:
     if given not in {Trajectory.FORK, Trajectory.DRIFT} and provenance is not Provenance.PARALLEL:
         return None
     profile = profile_of(run.symbol_code)

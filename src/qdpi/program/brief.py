@@ -238,7 +238,7 @@ def constraints_of(brief: Brief) -> list[str]:
     lines = [
         _LEADS[brief.profile.orientation],
         _LICENCES[brief.profile.provenance],
-        way_of(brief.verdict.given),
+        instruction_of(brief.verdict.given),
     ]
     if brief.destination is not None:
         lines.append(f"The page it leads to begins: {first_words(brief.destination.text, 30)}")
@@ -287,7 +287,7 @@ def _excerpts(brief: Brief, count: int, words: int) -> list[str]:
     return [first_words(source.text, words) for source in ranked[:count]]
 
 
-def way_of(given: Trajectory) -> str:
+def instruction_of(given: Trajectory) -> str:
     """Return a trajectory as a model is told of it."""
     return f"{given.value}: {_WAYS[given]}"
 

@@ -15,7 +15,7 @@ from qdpi.program.brief import ReaderPage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class RunInput:
     """What one run is given: the symbol, the page pressed on, the journey so far, and the canon's edition.
 
     `page_id` is that of the page to be written, `asked` what its reader asks for, `kept` the pressed page's
@@ -52,7 +52,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FinishedPage:
     """A page, checked, read and bound."""
 
     text: str
@@ -62,7 +62,7 @@ class Finished:
     validation: Validation
 
 
-class Progress(Protocol):
+class RunProgress(Protocol):
     """Who watches a page being written."""
 
     async def phase(self, phase: Phase) -> None:
@@ -75,7 +75,7 @@ class Progress(Protocol):
         """Hear a piece of the attempt's text."""
 
 
-class Unwatched:
+class SilentProgress:
     """Progress that nobody watches."""
 
     def __init__(self) -> None:

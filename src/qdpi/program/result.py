@@ -15,7 +15,7 @@ from qdpi.page_schema import Page, PageStatus, Receipt
 from qdpi.policy import POLICY_VERSION, locus_terms
 from qdpi.program import PROGRAM_VERSION
 from qdpi.program.brief import Brief
-from qdpi.program.draft import Draft, Finished, Run
+from qdpi.program.draft import Draft, FinishedPage, RunInput
 from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, decode_symbol
 
@@ -24,18 +24,18 @@ LONGEST_FAULT: Final = 16_000
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class CompletedRun:
     """A run that came to a page: what it was given, told and drafted, and what came of it."""
 
-    run: Run
+    run: RunInput
     brief: Brief
     draft: Draft
-    page: Finished
+    page: FinishedPage
     status: PageStatus
     model: str
 
 
-def conclude(request: PageRequest, state: JourneyState, written: Written, at: datetime) -> Outcome:
+def conclude(request: PageRequest, state: JourneyState, written: CompletedRun, at: datetime) -> Outcome:
     """Return the outcome of a page that was written, as the journey's next."""
     receipt = _receipt(request, written.draft).model_copy(
         update={
@@ -104,7 +104,7 @@ def _receipt(request: PageRequest, draft: Draft) -> Receipt:
     )
 
 
-def _done(request: PageRequest, seq: int, written: Written, receipt_id: str, at: datetime) -> PageDone:
+def _done(request: PageRequest, seq: int, written: CompletedRun, receipt_id: str, at: datetime) -> PageDone:
     binding, brief = written.page.binding, written.brief
     character, _ = decode_symbol(written.run.symbol_code)
     return PageDone(
@@ -140,7 +140,7 @@ def _done(request: PageRequest, seq: int, written: Written, receipt_id: str, at:
     )
 
 
-def _page(event: PageDone, written: Written) -> Page:
+def _page(event: PageDone, written: CompletedRun) -> Page:
     return Page(
         page_id=event.page_id,
         symbol_code=event.symbol_code,

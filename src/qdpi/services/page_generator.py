@@ -37,8 +37,8 @@ from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus, Reading
 from qdpi.program import STOPPED, QDPIProgram
 from qdpi.program.brief import Brief
-from qdpi.program.draft import Draft, Run
-from qdpi.program.result import Written, conclude, fail
+from qdpi.program.draft import Draft, RunInput
+from qdpi.program.result import CompletedRun, conclude, fail
 from qdpi.retry import Backoff, retry_while_unavailable
 from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.services.deltas import DeltaStream
@@ -173,7 +173,9 @@ class PageGenerator:
         except _ENDING as ending:
             return fail(request, state, ending, self._at(request, last), draft)
 
-    async def _write(self, request: PageRequest, state: JourneyState, draft: Draft, deltas: DeltaStream) -> Written:
+    async def _write(
+        self, request: PageRequest, state: JourneyState, draft: Draft, deltas: DeltaStream
+    ) -> CompletedRun:
         deltas.claim_ahead()
         run = await self._prepared(request, state)
         began = asyncio.get_running_loop().time()
@@ -184,16 +186,16 @@ class PageGenerator:
         began = asyncio.get_running_loop().time()
         page = self._program.finish(run, brief, draft)
         draft.milliseconds["bind"] = round((asyncio.get_running_loop().time() - began) * 1000, 3)
-        return Written(run, brief, draft, page, status, self._program.model.name)
+        return CompletedRun(run, brief, draft, page, status, self._program.model.name)
 
-    async def _prepared(self, request: PageRequest, state: JourneyState) -> Run:
+    async def _prepared(self, request: PageRequest, state: JourneyState) -> RunInput:
         edition = await self._edition(request)
         wanted = request.page_id or state.position or edition.ring.first
         pressed = await find_locus(edition, self._store, wanted, request.session_id)
         symbol = request.symbol_code
         if symbol is None:
             symbol = encode_symbol(pressed.char_hex, ASK_USER)
-        return Run(
+        return RunInput(
             page_id=page_id(request.request_id),
             symbol_code=symbol,
             pressed=pressed,
@@ -217,7 +219,7 @@ class PageGenerator:
         return Reading.from_dict(row.reading) if row else None
 
     async def _draft(
-        self, request: PageRequest, run: Run, brief: Brief, draft: Draft, deltas: DeltaStream
+        self, request: PageRequest, run: RunInput, brief: Brief, draft: Draft, deltas: DeltaStream
     ) -> PageStatus:
         """Fill the draft until it is complete or its reader stops it. Raises `ModelFailed` or `RunStopped`."""
         writing = asyncio.ensure_future(self._attempts(run, brief, draft, deltas))
@@ -235,7 +237,7 @@ class PageGenerator:
             raise RunStopped("The run was stopped before it had any text.")
         return PageStatus.STOPPED
 
-    async def _attempts(self, run: Run, brief: Brief, draft: Draft, deltas: DeltaStream) -> None:
+    async def _attempts(self, run: RunInput, brief: Brief, draft: Draft, deltas: DeltaStream) -> None:
         for failures in range(1, self._retries + 2):
             try:
                 async with self._slots:
