@@ -1,7 +1,7 @@
 """The run of the four phases, X, Y, A, Z, as a DSPy program.
 
-A run is prepared (X and Y of the locus, the policy's verdict, the sources), drafted (A and Z: at most two
-model calls block a press, and one rework), and finished (checked and bound). Only drafting waits.
+A run is prepared (X and Y of the locus, the policy's verdict, the sources), drafted (A and Z: at most two model
+calls, and one rework), and finished (checked and bound). Only `draft` is asynchronous.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ PROGRAM_VERSION: Final = "qdpi/1"
 _READER_SOURCES: Final = frozenset({Source.VAULT, Source.JOURNEY})
 SENTENCE_ENDS: Final = '.!?…"”’)'
 STOPPED: Final = "stopped"
-"""The `finish_reason` of a call that its reader's stop broke off."""
+"""The `finish_reason` of a call that was cancelled by its reader's stop."""
 
 
 class Extract(dspy.Module):
-    """X or Y without a model: the output fields of its signature, as extraction found them on a page."""
+    """X or Y without a model: the output fields of its signature, taken from a page's reading."""
 
     def __init__(self, signature: type[dspy.Signature]) -> None:
         super().__init__()
@@ -68,15 +68,15 @@ class Extract(dspy.Module):
         return dspy.Prediction(**{name: getattr(reading, name) for name in self.signature.output_fields})
 
 
-async def _unheard(piece: str) -> None:
+async def _ignore(piece: str) -> None:
     pass
 
 
 class QDPIProgram(dspy.Module):
     """Reads a locus, indexes it, asks for a plan and receives a page.
 
-    Without an edition it reads the project's own short book, and without a model the offline writer
-    writes. `timeout` is that of one model call, in seconds.
+    The default edition is the short book of the package, the default model the offline writer. `timeout` is that of
+    one model call, in seconds.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class QDPIProgram(dspy.Module):
     def forward(
         self, symbol_code: int, user_intent: str = "", locus_page: str | None = None, **options: Any
     ) -> dspy.Prediction:
-        """Run one cycle on a journey of its own; see `aforward`. Not from within an event loop."""
+        """Run one cycle on a new journey; see `aforward`. Must not be called within an event loop."""
         return asyncio.run(self.aforward(symbol_code, user_intent, locus_page, **options))
 
     async def aforward(
@@ -115,12 +115,12 @@ class QDPIProgram(dspy.Module):
         trajectory: Trajectory | None = None,
         progress: RunProgress | None = None,
     ) -> dspy.Prediction:
-        """Run one cycle on a journey of its own, at a canon page or at the ring's first.
+        """Run one cycle on a new journey, at a canon page, by default the first of the ring.
 
         Returns a prediction with `plan`, `page_text`, `edges`, `validation`, `policy`, `sources`, `title`,
         `return_to`. Raises `InvalidSymbol`, `UnknownPage`, `ModelFailed`.
         """
-        edition = await self._library()
+        edition = await self._loaded_edition()
         pressed = edition.page(locus_page or edition.ring.first)
         if pressed is None:
             raise UnknownPage(f"{str(locus_page)[:80]!r} is not a page of {edition.revision.title!r}.")
@@ -146,13 +146,13 @@ class QDPIProgram(dspy.Module):
             return_to=page.binding.return_to,
         )
 
-    async def _library(self) -> Edition:
+    async def _loaded_edition(self) -> Edition:
         if self._edition is None:
-            self._edition = await asyncio.to_thread(_own_edition)
+            self._edition = await asyncio.to_thread(_default_edition)
         return self._edition
 
     def prepare(self, run: RunInput) -> Brief:
-        """X, Y and the first half of A: read the locus, have the policy decide, find the sources."""
+        """X, Y and the first half of A: read the locus, ask the policy, find the sources."""
         profile, edition, asked = profile_of(run.symbol_code), run.edition, run.asked
         standing = standing_of(run.pressed, edition.ring, run.state.branches)
         locus = run.pressed if standing.locus == run.pressed.page_id else edition.pages[standing.locus]
@@ -178,10 +178,10 @@ class QDPIProgram(dspy.Module):
         )
 
     async def draft(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> None:
-        """The second half of A, and Z: plan where plan and model allow it, write, and rework once at most.
+        """The second half of A, and Z: plan where profile and model plan, write, and rework once at most.
 
-        The draft is filled as it goes, so that what was written is there when the run is stopped, and so
-        that whoever tries again after a `ModelFailed` goes on from the step that failed.
+        Fills the draft step by step: a stopped run keeps its text so far, and a retry after `ModelFailed`
+        continues with the step that failed.
         """
         while draft.validation is None:
             draft.attempts = await progress.begin()
@@ -196,7 +196,7 @@ class QDPIProgram(dspy.Module):
                 draft.refused = validation.reasons
 
     def finish(self, run: RunInput, brief: Brief, draft: Draft) -> FinishedPage:
-        """Check what a stop left unchecked, read the new page once and for all, and bind it."""
+        """Check the text where a stop prevented it, read the new page, and bind it."""
         binding = bind(
             run.page_id,
             brief.standing,
@@ -216,7 +216,7 @@ class QDPIProgram(dspy.Module):
         )
 
     def check(self, run: RunInput, brief: Brief, text: str) -> Validation:
-        """Check a text's form, and what it copies from the canon, its locus and its sources."""
+        """Check a text's form, and how much it copies from the canon, its locus and its sources."""
         thresholds, grams = run.edition.thresholds, run.edition.grams
         own = [source.text for source in brief.sources if source.use.kind in _READER_SOURCES]
         extra = own if brief.locus.is_canon else [brief.locus.text, *own]
@@ -239,19 +239,19 @@ class QDPIProgram(dspy.Module):
 
     async def _write(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> str:
         await progress.phase(Phase.WRITING)
-        heard: list[str] = []
+        pieces: list[str] = []
 
-        async def hear(piece: str) -> None:
-            # An earlier draft stands until the first word of the new one: a stop between them keeps it.
-            heard.append(piece)
-            draft.text, draft.reworked = "".join(heard), bool(draft.refused)
+        async def take(piece: str) -> None:
+            # The earlier draft is kept until the first piece of the new one, for a stop between the two.
+            pieces.append(piece)
+            draft.text, draft.reworked = "".join(pieces), bool(draft.refused)
             await progress.text(piece)
 
         if self._model.capabilities.plans:
             inputs = self._receive_inputs(run, brief, draft)
-            return await self._call("receive", self.receive, inputs, draft, hear)
+            return await self._call("receive", self.receive, inputs, draft, take)
         inputs = self._continue_inputs(run, brief, draft)
-        return await self._call("receive", self.continue_prose, inputs, draft, hear)
+        return await self._call("receive", self.continue_prose, inputs, draft, take)
 
     async def _call(
         self,
@@ -259,26 +259,26 @@ class QDPIProgram(dspy.Module):
         predict: dspy.Predict,
         inputs: Mapping[str, Any],
         draft: Draft,
-        hear: Callable[[str], Awaitable[None]] = _unheard,
+        on_text: Callable[[str], Awaitable[None]] = _ignore,
     ) -> str:
         clock = asyncio.get_running_loop().time
-        began, said = clock(), list[str]()
+        began, pieces = clock(), list[str]()
 
-        async def keep(piece: str) -> None:
-            said.append(piece)
-            await hear(piece)
+        async def take(piece: str) -> None:
+            pieces.append(piece)
+            await on_text(piece)
 
-        def account(answer: Completion) -> str:
-            return self._account(phase, draft, _prompt(predict, inputs), answer, (clock() - began) * 1000)
+        def record(answer: Completion) -> str:
+            return self._record_call(phase, draft, _prompt(predict, inputs), answer, (clock() - began) * 1000)
 
         try:
-            return account(await complete(self._model, predict, inputs, on_text=keep, timeout=self._timeout))
+            return record(await complete(self._model, predict, inputs, on_text=take, timeout=self._timeout))
         except asyncio.CancelledError:
-            # What a stopped call was given and gave belongs on the receipt of what it leaves.
-            account(Completion("".join(said), Usage(None, None), STOPPED))
+            # The receipt of a stopped page also lists the call that was cancelled.
+            record(Completion("".join(pieces), Usage(None, None), STOPPED))
             raise
 
-    def _account(self, phase: str, draft: Draft, prompt: str, answer: Completion, milliseconds: float) -> str:
+    def _record_call(self, phase: str, draft: Draft, prompt: str, answer: Completion, milliseconds: float) -> str:
         text = whole_sentences(answer.text) if answer.finish_reason == "length" else answer.text.strip()
         draft.milliseconds[phase] = round(draft.milliseconds.get(phase, 0.0) + milliseconds, 3)
         draft.calls.append(
@@ -336,7 +336,7 @@ class QDPIProgram(dspy.Module):
 
 @lru_cache(maxsize=len(CHARACTER_NAMES) * len(Trajectory))
 def _continuing(name: str, given: Trajectory, refused: tuple[str, ...]) -> type[ContinueSignature]:
-    # Making a signature costs more than the offline writer's whole page.
+    # Creating a signature costs more than a whole page of the offline writer.
     lines = [f"You are {name}, a voice of a novel. You continue its prose, and only its prose.", instruction_of(given)]
     if refused:
         lines.append(f"An earlier draft was refused, to be mended: {' '.join(refused)}")
@@ -345,7 +345,7 @@ def _continuing(name: str, given: Trajectory, refused: tuple[str, ...]) -> type[
 
 
 def whole_sentences(text: str) -> str:
-    """Return a text that was cut off up to the end of its last whole sentence, if that keeps half of it."""
+    """Return a text that was cut off, without its last incomplete sentence, where at least half of it is left."""
     stripped = text.strip()
     end = max((stripped.rfind(mark) for mark in ".!?…"), default=-1) + 1
     while end < len(stripped) and stripped[end] in SENTENCE_ENDS:
@@ -374,7 +374,7 @@ def _offline_writer() -> LanguageModel:
     return OfflineWriter()
 
 
-def _own_edition() -> Edition:
+def _default_edition() -> Edition:
     from qdpi.canon import own_book
     from qdpi.canon.revision import edition_of
 

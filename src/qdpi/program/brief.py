@@ -1,7 +1,7 @@
-"""What a run tells its writer: the question it pursues, the passages it draws on, the words it is given.
+"""The brief of a run: its question, its sources, and the instructions for the model.
 
-Pure functions of a profile, an edition and a standing. Each of the sixteen profiles changes what is done:
-its orientation decides what the page is made from, its provenance which passages are read.
+Pure functions of a profile, an edition and a standing. The profile's orientation decides what the page is made from,
+its provenance which passages are read.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ QUOTED_WORDS: Final = 24
 CUE_WORDS: Final = 140
 DEMO_WORDS: Final = 110
 
-_WANTED: Final = {Orientation.READ: 2, Orientation.INDEX: 4, Orientation.ASK: 3, Orientation.RECEIVE: 2}
-"""How many passages a page of each orientation draws on."""
+_SOURCE_COUNTS: Final = {Orientation.READ: 2, Orientation.INDEX: 4, Orientation.ASK: 3, Orientation.RECEIVE: 2}
+"""The number of passages for a page of each orientation."""
 
-_LEADS: Final = {
+_ORIENTATION_INSTRUCTIONS: Final = {
     Orientation.READ: "Reread the page closely: stay with its scene, and see in it what it passed over.",
     Orientation.INDEX: "Make the page of what memory holds: let its recurring things and names return, changed.",
     Orientation.ASK: "Pursue the question through the page, and end nearer to an answer or to a better question.",
     Orientation.RECEIVE: "Receive freely: take up a loose thread of the page and let it lead.",
 }
 
-_LICENCES: Final = {
+_PROVENANCE_INSTRUCTIONS: Final = {
     Provenance.CANON: "Hold to what the novel has said; contradict none of it.",
     Provenance.PARALLEL: "Let matter of another section show through this one.",
     Provenance.USER: "Serve the reader's words, within what the novel allows.",
     Provenance.SYSTEM: "Follow the thread of this journey's own pages.",
 }
 
-_WAYS: Final = {
+_TRAJECTORY_INSTRUCTIONS: Final = {
     Trajectory.CONTINUE: "Go on from the page in its own section.",
     Trajectory.LOOP: "Come back: end where the page to return to can begin.",
     Trajectory.FORK: "Leave for the other section whose passage is given, and arrive there.",
@@ -50,7 +50,7 @@ _WAYS: Final = {
 
 
 class ReaderPage(NamedTuple):
-    """A page of the reader's own that a run may draw on: a saved one (VAULT) or one of the journey (JOURNEY)."""
+    """A page of the reader's own that a run may draw on: a saved page (VAULT) or one of the journey (JOURNEY)."""
 
     kind: Source
     page: Page
@@ -58,7 +58,7 @@ class ReaderPage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """A passage that a page draws on, with how it was found."""
+    """A passage that a page draws on, and how it was found."""
 
     use: SourceUse
     text: str
@@ -68,7 +68,7 @@ class SourceText:
         return first_words(self.text, PASSAGE_WORDS)
 
 
-_OWN: Final = {
+_PROVENANCE_SOURCE: Final = {
     Provenance.PARALLEL: Source.PARALLEL,
     Provenance.USER: Source.VAULT,
     Provenance.SYSTEM: Source.JOURNEY,
@@ -78,21 +78,21 @@ _OWN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """All that a writer is told of a run."""
+    """The inputs of a run's prompts and of its page, computed before the model is called."""
 
     profile: Profile
     standing: Standing
     locus: Page
     reading: Reading
     kept: bool
-    """Whether the locus's reading was there already, so that this press did not pay for it."""
+    """Whether the reading of the locus was stored, so that this run did not compute it."""
     verdict: PolicyVerdict
     asked: ReaderInput
     question: str
     sources: tuple[SourceText, ...]
     target: str | None
     destination: Page | None
-    """The canon page that the new page leads to, where its trajectory names one."""
+    """The canon page that the new page leads to, with a fork or a return."""
 
     @property
     def mirror(self) -> str | None:
@@ -103,10 +103,10 @@ class Brief:
 
 
 def question_of(profile: Profile, reading: Reading, words: str) -> str:
-    """Return what a page of this orientation seeks, which is also what passages are looked up by.
+    """Return the question that a page of this orientation pursues; it is also the query for its passages.
 
-    X asks by the page's own summary, Y by what memory holds of it, A by the reader's words or the page's
-    open question, Z by its loose threads.
+    X: the page's summary. Y: its entities and motifs. A: the reader's words or the page's open question.
+    Z: its hooks.
     """
     if profile.orientation is Orientation.READ:
         own = reading.summary
@@ -127,9 +127,9 @@ def _asks_in_words(profile: Profile, words: str) -> bool:
 
 
 def target_sections(profile: Profile, character: int, section: int, words: str) -> frozenset[int]:
-    """Return the sections that a departure or a parallel page may draw to; never the locus's own.
+    """Return the sections that a departure or a parallel page may lead to; never the locus's own.
 
-    The reader's words come first where the profile serves them, then the voice's own section.
+    The sections named in the reader's words come first where the profile serves them, then the voice's own.
     """
     named = {s for s in named_sections(words) if s is not None} - {section}
     if profile.provenance is Provenance.USER and named:
@@ -140,7 +140,7 @@ def target_sections(profile: Profile, character: int, section: int, words: str) 
 
 
 def target_page(edition: Edition, sections: Iterable[int], question: str) -> str:
-    """Return the canon page of these sections that is nearest to a question; else the first there is."""
+    """Return the canon page of these sections that is nearest to a question; without a hit their first page."""
     wanted = frozenset(sections)
     hits = edition.retriever.search(question, 1, sections=wanted)
     if hits:
@@ -157,13 +157,13 @@ def find_sources(
     reader_pages: Sequence[ReaderPage],
     words: str,
 ) -> tuple[SourceText, ...]:
-    """Return the passages that a profile reads, in the order of its sources; at most its wanted number.
+    """Return the passages that a profile reads, in the order of its sources, at most its number of passages.
 
-    Where the question is in the reader's words, the canon is searched by meaning beside words.
+    Where the question is in the reader's words, the canon is also searched by meaning.
     """
     found: list[SourceText] = []
     seen = {standing.locus}
-    wanted = _WANTED[profile.orientation]
+    wanted = _SOURCE_COUNTS[profile.orientation]
     share = max(1, wanted // len(profile.sources))
     search = _Search(edition, standing, question, target, reader_pages, wanted + 1, _asks_in_words(profile, words))
     for kind in profile.sources:
@@ -212,7 +212,7 @@ class _Search:
         hits = index.search(self.question, self.count)
         if hits:
             return [_source(pages[hit.page_id], kind, hit.score, hit.via) for hit in hits]
-        # Where no word is shared, the newest are what the reader has in mind.
+        # Where no word is shared, the newest pages are nearest to what the reader has in mind.
         return [_source(page, kind, 0.0, ("newest",)) for page in list(pages.values())[: -self.count - 1 : -1]]
 
 
@@ -234,10 +234,10 @@ def _source(page: Page, kind: Source, score: float, via: tuple[str, ...]) -> Sou
 
 
 def constraints_of(brief: Brief) -> list[str]:
-    """Return what a page must keep to, in sentences: its lead, its licence, its way, where it returns."""
+    """Return a page's constraints as sentences: by orientation, provenance and trajectory, and its destination."""
     lines = [
-        _LEADS[brief.profile.orientation],
-        _LICENCES[brief.profile.provenance],
+        _ORIENTATION_INSTRUCTIONS[brief.profile.orientation],
+        _PROVENANCE_INSTRUCTIONS[brief.profile.provenance],
         instruction_of(brief.verdict.given),
     ]
     if brief.destination is not None:
@@ -246,7 +246,7 @@ def constraints_of(brief: Brief) -> list[str]:
 
 
 def plan_of(brief: Brief, beats: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the plan as the policy and the index make it, with a model's beats where there are any."""
+    """Return the plan that policy and index give, with the model's beats where there are any."""
     return {
         "leads": brief.profile.orientation.name.lower(),
         "trajectory": brief.verdict.given.value,
@@ -258,10 +258,10 @@ def plan_of(brief: Brief, beats: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def cue_of(brief: Brief) -> str:
-    """Return the prose that a model which only continues is given to continue.
+    """Return the prose that a model without instructions is given to continue.
 
-    X gives the page itself, Y what memory holds and the page's last words, A the question after the page,
-    Z the loose threads; a fork ends on the passage it leaves for, a return on where it leads.
+    X: the page itself. Y: passages and the page's last words. A: the page and the question. Z: passages and
+    hooks. A fork and a return end with the beginning of their destination.
     """
     parts = [*_cue_matter(brief)]
     if brief.destination is not None:
@@ -281,15 +281,15 @@ def _cue_matter(brief: Brief) -> Iterable[str]:
 
 
 def _excerpts(brief: Brief, count: int, words: int) -> list[str]:
-    # What the provenance itself brings comes first: a short cue has no room for all.
-    own = _OWN.get(brief.profile.provenance)
+    # The passages of the provenance's own source come first: a short cue has no room for all.
+    own = _PROVENANCE_SOURCE.get(brief.profile.provenance)
     ranked = sorted(brief.sources, key=lambda source: source.use.kind != own)
     return [first_words(source.text, words) for source in ranked[:count]]
 
 
 def instruction_of(given: Trajectory) -> str:
-    """Return a trajectory as a model is told of it."""
-    return f"{given.value}: {_WAYS[given]}"
+    """Return the instruction for a trajectory."""
+    return f"{given.value}: {_TRAJECTORY_INSTRUCTIONS[given]}"
 
 
 def demo_turns(edition: Edition, character: int, question: str, exclude: str) -> list[dict[str, str]]:
@@ -308,13 +308,13 @@ def demo_turns(edition: Edition, character: int, question: str, exclude: str) ->
 
 
 def voice_of(edition: Edition, character: int) -> dict[str, str]:
-    """Return a character's voice as a writer is told of it."""
+    """Return a character's voice as the model is given it."""
     voice = edition.voices[character]
     return {"name": CHARACTER_NAMES[character], "manner": voice.profile}
 
 
 def first_words(text: str, count: int) -> str:
-    """Return a text's first `count` words, cut at the end of a sentence where one ends in their second half."""
+    """Return a text's first `count` words, cut at the last end of a sentence in their second half."""
     words = text.split()
     if len(words) <= count:
         return " ".join(words)
@@ -324,7 +324,7 @@ def first_words(text: str, count: int) -> str:
 
 
 def last_words(text: str, count: int) -> str:
-    """Return a text's last `count` words, from the beginning of a sentence where one begins in their first half."""
+    """Return a text's last `count` words, from the first beginning of a sentence in their first half."""
     words = text.split()
     if len(words) <= count:
         return " ".join(words)

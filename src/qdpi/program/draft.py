@@ -1,4 +1,4 @@
-"""A run from what it is given, through its draft, to the page that is finished; and who watches it."""
+"""The values of a run, from its input through its draft to the finished page, and its progress."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from qdpi.program.brief import ReaderPage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInput:
-    """What one run is given: the symbol, the page pressed on, the journey so far, and the canon's edition.
+    """The input of a run: the symbol, the page pressed on, the journey so far, and the canon's edition.
 
-    `page_id` is that of the page to be written, `asked` what its reader asks for, `kept` the pressed page's
-    reading where one is kept, and `reader_pages` the reader's own, the oldest first.
+    `page_id` is that of the page to be written, `asked` what its reader asks for, `kept` the stored reading of
+    the page pressed on, and `reader_pages` the reader's own pages, the oldest first.
     """
 
     page_id: str
@@ -34,10 +34,10 @@ class RunInput:
 
 @dataclass(slots=True)
 class Draft:
-    """What was written so far: the text, the plan, the calls made, and milliseconds by phase.
+    """The page so far: the text, the plan, the model calls, and milliseconds by phase.
 
-    `refused` has the reasons against an earlier text where there was one; `validation` is the verdict on the
-    last, None until it is whole. `attempts` is the number of the newest attempt, by whichever process.
+    `refused` has the reasons against an earlier text; `validation` is the verdict on the last text, None until it
+    is complete. `attempts` is the number of the newest attempt of any process.
     """
 
     text: str = ""
@@ -63,31 +63,31 @@ class FinishedPage:
 
 
 class RunProgress(Protocol):
-    """Who watches a page being written."""
+    """The progress of a page being written, reported to its reader."""
 
     async def phase(self, phase: Phase) -> None:
-        """Hear of a new phase."""
+        """Report a new phase."""
 
     async def begin(self) -> int:
-        """Give the number of a new attempt, whose text starts over."""
+        """Begin an attempt, whose text starts over, and return its number."""
 
     async def text(self, piece: str) -> None:
-        """Hear a piece of the attempt's text."""
+        """Report a piece of the attempt's text."""
 
 
 class SilentProgress:
-    """Progress that nobody watches."""
+    """Progress that is not reported."""
 
     def __init__(self) -> None:
         self._attempts = 0
 
     async def phase(self, phase: Phase) -> None:
-        """Hear of a new phase."""
+        """Ignore a new phase."""
 
     async def begin(self) -> int:
-        """Give the number of a new attempt."""
+        """Begin an attempt and return its number."""
         self._attempts += 1
         return self._attempts
 
     async def text(self, piece: str) -> None:
-        """Hear a piece of text."""
+        """Ignore a piece of text."""

@@ -1,4 +1,4 @@
-"""How a run ends: the outcome of a page, and the outcome of a failure. Pure."""
+"""The outcomes of a run: a page, or a failure. Pure."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, decode_symbol
 
 LONGEST_FAULT: Final = 16_000
-"""Characters of a fault as JSON, above which it is cut."""
+"""The most characters of a fault as JSON; a longer one is cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompletedRun:
-    """A run that came to a page: what it was given, told and drafted, and what came of it."""
+    """A run that wrote a page: its input, brief and draft, and the page."""
 
     run: RunInput
     brief: Brief
@@ -35,25 +35,25 @@ class CompletedRun:
     model: str
 
 
-def conclude(request: PageRequest, state: JourneyState, written: CompletedRun, at: datetime) -> Outcome:
-    """Return the outcome of a page that was written, as the journey's next."""
-    receipt = _receipt(request, written.draft).model_copy(
+def conclude(request: PageRequest, state: JourneyState, completed: CompletedRun, at: datetime) -> Outcome:
+    """Return the outcome of a completed run, the next of its journey."""
+    receipt = _receipt(request, completed.draft).model_copy(
         update={
-            "canon_revision": written.run.edition.revision.revision,
-            "model": written.model,
-            "profile": written.brief.profile.code,
-            "plan": written.draft.plan,
-            "policy": written.brief.verdict,
-            "locus_reading": "kept" if written.brief.kept else "computed",
-            "sources": tuple(source.use for source in written.brief.sources),
-            "validation": written.page.validation,
+            "canon_revision": completed.run.edition.revision.revision,
+            "model": completed.model,
+            "profile": completed.brief.profile.code,
+            "plan": completed.draft.plan,
+            "policy": completed.brief.verdict,
+            "locus_reading": "kept" if completed.brief.kept else "computed",
+            "sources": tuple(source.use for source in completed.brief.sources),
+            "validation": completed.page.validation,
         }
     )
-    event = _done(request, state.seq + 1, written, receipt.receipt_id, at)
+    event = _done(request, state.seq + 1, completed, receipt.receipt_id, at)
     return Outcome(
         event=event,
-        page=_page(event, written),
-        reading=written.page.reading,
+        page=_page(event, completed),
+        reading=completed.page.reading,
         receipt=receipt,
         state=fold(state, event),
         request=request,
@@ -61,7 +61,7 @@ def conclude(request: PageRequest, state: JourneyState, written: CompletedRun, a
 
 
 def fail(request: PageRequest, state: JourneyState, error: Exception | Fault, at: datetime, draft: Draft) -> Outcome:
-    """Return the outcome of a run that ended without a page, as the journey's next."""
+    """Return the outcome of a run without a page, the next of its journey."""
     fault = _short(error if isinstance(error, Fault) else fault_of(error))
     event = PageFailed(
         event_id=derived_id("outcome", request.request_id),
@@ -81,7 +81,7 @@ def fail(request: PageRequest, state: JourneyState, error: Exception | Fault, at
 
 
 def _short(fault: Fault) -> Fault:
-    """Return a fault that fits its event: whoever made the request may have said anything in it."""
+    """Return a fault cut to fit its event: the fault of a request has no limit."""
     if len(fault.model_dump_json()) <= LONGEST_FAULT:
         return fault
     code, detail, next_step = (text[: LONGEST_FAULT // 8] for text in (fault.code, fault.detail, fault.next_step))
@@ -104,9 +104,9 @@ def _receipt(request: PageRequest, draft: Draft) -> Receipt:
     )
 
 
-def _done(request: PageRequest, seq: int, written: CompletedRun, receipt_id: str, at: datetime) -> PageDone:
-    binding, brief = written.page.binding, written.brief
-    character, _ = decode_symbol(written.run.symbol_code)
+def _done(request: PageRequest, seq: int, completed: CompletedRun, receipt_id: str, at: datetime) -> PageDone:
+    binding, brief = completed.page.binding, completed.brief
+    character, _ = decode_symbol(completed.run.symbol_code)
     return PageDone(
         event_id=derived_id("outcome", request.request_id),
         ts=at,
@@ -115,13 +115,13 @@ def _done(request: PageRequest, seq: int, written: CompletedRun, receipt_id: str
         press_id=request.press_id,
         request_id=request.request_id,
         seq=seq,
-        attempt=written.draft.attempts,
-        page_id=written.run.page_id,
+        attempt=completed.draft.attempts,
+        page_id=completed.run.page_id,
         character=CHARACTER_NAMES[character],
         character_id=CHARACTER_MAP[character],
-        symbol_code=written.run.symbol_code,
+        symbol_code=completed.run.symbol_code,
         section=binding.section,
-        title=written.page.title,
+        title=completed.page.title,
         trajectory=brief.verdict.given,
         locus=brief.standing.pressed,
         anchor=binding.placement.anchor,
@@ -129,18 +129,18 @@ def _done(request: PageRequest, seq: int, written: CompletedRun, receipt_id: str
         depth=binding.placement.depth,
         branch_id=binding.placement.branch_id,
         return_to=binding.return_to,
-        text=written.page.text,
+        text=completed.page.text,
         edges=binding.edges,
-        validation=written.page.validation,
-        status=written.status,
-        model=written.model,
+        validation=completed.page.validation,
+        status=completed.status,
+        model=completed.model,
         policy=brief.verdict,
         receipt_id=receipt_id,
         locus_terms=locus_terms(brief.reading),
     )
 
 
-def _page(event: PageDone, written: CompletedRun) -> Page:
+def _page(event: PageDone, completed: CompletedRun) -> Page:
     return Page(
         page_id=event.page_id,
         symbol_code=event.symbol_code,
@@ -154,10 +154,10 @@ def _page(event: PageDone, written: CompletedRun) -> Page:
         version=PROGRAM_VERSION,
         status=event.status,
         edges=event.edges,
-        signals=signals_of(written.page.reading),
+        signals=signals_of(completed.page.reading),
         validation=event.validation,
-        placement=written.page.binding.placement,
-        canon_revision=written.run.edition.revision.revision,
+        placement=completed.page.binding.placement,
+        canon_revision=completed.run.edition.revision.revision,
         model=event.model,
         receipt_id=event.receipt_id,
         session_id=event.session_id,
