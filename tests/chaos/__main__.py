@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.chaos.chaos import End, chaos
 from tests.chaos.terms import LONG, SHORT, Terms
 
-from qdpi.cluster import BRIEF, Options, running
+from qdpi.cluster import SHORT_LIVED, Options, running
 
 
 def main() -> int:
@@ -41,7 +41,7 @@ def _run(terms: Terms) -> bool:
 
 async def _on_servers(terms: Terms, directory: Path) -> End:
     # Servers that are killed and started again have no time to compile well, and their fellows none to lose to it.
-    async with running(directory / "servers", nodes=terms.nodes, options=Options(java=BRIEF)) as servers:
+    async with running(directory / "servers", nodes=terms.nodes, options=Options(java=SHORT_LIVED)) as servers:
         return await chaos(terms, servers, directory, _tell)
 
 

@@ -10,7 +10,7 @@ from tests.chaos.terms import SHORT, Trouble, deaths
 from tests.support.saying import Say
 from tests.support.servers import ABSENT
 
-from qdpi.cluster import BRIEF, Options, running
+from qdpi.cluster import SHORT_LIVED, Options, running
 from qdpi.errors import ToolMissing
 
 pytestmark = [pytest.mark.long, pytest.mark.kafka, pytest.mark.cassandra]
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.long, pytest.mark.kafka, pytest.mark.cassandra]
 
 async def test_no_press_is_lost_doubled_or_out_of_turn_whatever_is_killed(tmp_path: Path, say: Say):
     try:
-        async with running(tmp_path / "servers", options=Options(java=BRIEF)) as servers:
+        async with running(tmp_path / "servers", options=Options(java=SHORT_LIVED)) as servers:
             end = await chaos(SHORT, servers, tmp_path, lambda line: None)
     except ToolMissing:
         pytest.skip(ABSENT)

@@ -57,7 +57,7 @@ def test_what_was_fetched_is_taken_when_it_is_all_that_is_listed(tmp_path: Path)
     ids=["changed", "missing", "unknown"],
 )
 def test_a_jar_that_is_not_as_listed_is_refused_by_its_name(tmp_path: Path, files: dict[str, bytes], named: str):
-    with pytest.raises(ServicesFailed, match=f"^{named}: not what the list of checksums says"):
+    with pytest.raises(ServicesFailed, match=f"^{named}: the checksums do not match"):
         verify(directory_of(tmp_path, **files), SUMS)
 
 
@@ -69,7 +69,7 @@ async def test_a_maven_that_brings_something_else_leaves_nothing_in_the_cache(tm
         'mkdir "$into"; echo x > "$into/evil.jar"',
     )
 
-    with pytest.raises(ServicesFailed, match="not what the list of checksums says"):
+    with pytest.raises(ServicesFailed, match="the checksums do not match"):
         await jars_of(Kind.KAFKA, environ, lambda line: None)
 
     assert list(cache_directory(environ).iterdir()) == []

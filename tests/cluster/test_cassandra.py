@@ -32,25 +32,25 @@ def test_tokens_part_the_ring_evenly(count: int):
 
 
 def test_every_node_is_a_seed_so_that_all_may_start_at_once():
-    fellows = nodes(3)
+    peers = nodes(3)
 
-    for node in fellows:
-        (provider,) = configuration(node, fellows, DATA, {})["seed_provider"]
+    for node in peers:
+        (provider,) = configuration(node, peers, DATA, {})["seed_provider"]
         assert provider["parameters"] == [{"seeds": "127.0.0.1:2,127.0.0.2:2,127.0.0.3:2"}]
 
 
 def test_a_node_listens_on_its_own_loopback_address_and_keeps_all_it_has_under_its_data():
-    fellows = nodes(3)
-    held = configuration(fellows[1], fellows, DATA, {})
+    peers = nodes(3)
+    held = configuration(peers[1], peers, DATA, {})
 
     assert held["listen_address"] == held["rpc_address"] == "127.0.0.2"
     assert all(str(held[name]).strip("[]'").startswith(str(DATA)) for name in held if "director" in name)
 
 
 def test_a_truncated_table_leaves_no_copy_behind():
-    (one,) = fellows = nodes(1)
+    (one,) = peers = nodes(1)
 
-    assert configuration(one, fellows, DATA, {})["auto_snapshot"] is False
+    assert configuration(one, peers, DATA, {})["auto_snapshot"] is False
 
 
 def test_a_lone_node_waits_for_its_disk_and_fellows_need_not():
@@ -60,8 +60,8 @@ def test_a_lone_node_waits_for_its_disk_and_fellows_need_not():
 
 
 def test_a_caller_may_put_values_over_ours():
-    (one,) = fellows = nodes(1)
-    held = configuration(one, fellows, DATA, {"authenticator": "PasswordAuthenticator", "num_tokens": 4})
+    (one,) = peers = nodes(1)
+    held = configuration(one, peers, DATA, {"authenticator": "PasswordAuthenticator", "num_tokens": 4})
 
     assert (held["authenticator"], held["num_tokens"]) == ("PasswordAuthenticator", 4)
 

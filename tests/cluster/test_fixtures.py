@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from qdpi.cluster import Kind, Node
-from qdpi.cluster.readiness import answers
+from qdpi.cluster.readiness import is_answering
 
 
 def node_at(kind: Kind, address: str, port: str) -> Node:
@@ -13,9 +13,9 @@ def node_at(kind: Kind, address: str, port: str) -> Node:
 
 @pytest.mark.kafka
 async def test_a_test_that_asks_for_kafka_gets_brokers_that_answer(kafka_environment: dict[str, str]):
-    assert await answers(node_at(Kind.KAFKA, kafka_environment["KAFKA_BROKERS"], "open"))
+    assert await is_answering(node_at(Kind.KAFKA, kafka_environment["KAFKA_BROKERS"], "open"))
 
 
 @pytest.mark.cassandra
 async def test_a_test_that_asks_for_cassandra_gets_nodes_that_answer(cassandra_environment: dict[str, str]):
-    assert await answers(node_at(Kind.CASSANDRA, cassandra_environment["CASSANDRA_HOSTS"], "native"))
+    assert await is_answering(node_at(Kind.CASSANDRA, cassandra_environment["CASSANDRA_HOSTS"], "native"))

@@ -19,8 +19,8 @@ def brokers(count: int) -> list[Node]:
 
 
 def test_a_broker_alone_keeps_one_copy_of_everything():
-    (one,) = fellows = brokers(1)
-    held = properties(one, fellows, DATA, {})
+    (one,) = peers = brokers(1)
+    held = properties(one, peers, DATA, {})
 
     assert {held[name] for name in held if name.endswith("replication.factor")} == {"1"}
     assert {held[name] for name in held if name.endswith("min.isr")} == {"1"}
@@ -28,8 +28,8 @@ def test_a_broker_alone_keeps_one_copy_of_everything():
 
 
 def test_three_brokers_keep_three_copies_of_which_two_must_be_written():
-    first, *_ = fellows = brokers(3)
-    held = properties(first, fellows, DATA, {})
+    first, *_ = peers = brokers(3)
+    held = properties(first, peers, DATA, {})
 
     assert {held[name] for name in held if name.endswith("replication.factor")} == {"3"}
     assert {held[name] for name in held if name.endswith("min.isr")} == {"2"}
@@ -38,16 +38,16 @@ def test_three_brokers_keep_three_copies_of_which_two_must_be_written():
 
 
 def test_no_listener_is_reachable_from_another_machine():
-    first, *_ = fellows = brokers(3)
+    first, *_ = peers = brokers(3)
 
     for names in ("listeners", "advertised.listeners"):
-        for listener in properties(first, fellows, DATA, {"protocol": "SSL"})[names].split(","):
+        for listener in properties(first, peers, DATA, {"protocol": "SSL"})[names].split(","):
             assert "://127.0.0.1:" in listener
 
 
 def test_a_guard_is_a_listener_of_its_own_beside_the_open_one():
-    (one,) = fellows = brokers(1)
-    held = properties(one, fellows, DATA, {"protocol": "SASL_SSL", "sasl.enabled.mechanisms": "PLAIN"})
+    (one,) = peers = brokers(1)
+    held = properties(one, peers, DATA, {"protocol": "SASL_SSL", "sasl.enabled.mechanisms": "PLAIN"})
 
     assert held["advertised.listeners"] == "OPEN://127.0.0.1:1,GUARDED://127.0.0.1:21"
     assert "GUARDED:SASL_SSL" in held["listener.security.protocol.map"]
@@ -56,9 +56,9 @@ def test_a_guard_is_a_listener_of_its_own_beside_the_open_one():
 
 
 def test_a_broker_takes_a_record_larger_than_the_largest_dead_letter():
-    (one,) = fellows = brokers(1)
+    (one,) = peers = brokers(1)
 
-    assert int(properties(one, fellows, DATA, {})["message.max.bytes"]) > 16 << 20
+    assert int(properties(one, peers, DATA, {})["message.max.bytes"]) > 16 << 20
 
 
 def test_values_are_written_as_java_reads_them():
@@ -70,10 +70,10 @@ def test_a_value_beyond_ascii_is_written_by_its_utf_16_units():
 
 
 def test_a_directory_with_a_comma_is_refused_for_kafka_takes_it_for_two():
-    (one,) = fellows = brokers(1)
+    (one,) = peers = brokers(1)
 
     with pytest.raises(InvalidInput, match=r"/one,two/data has a comma, .* QDPI_DATA_DIR"):
-        properties(one, fellows, Path("/one,two/data"), {})
+        properties(one, peers, Path("/one,two/data"), {})
 
 
 def test_an_id_that_begins_with_a_dash_is_not_taken_for_an_option():

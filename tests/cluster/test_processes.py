@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from qdpi.cluster import Place
-from qdpi.cluster.processes import alone, gone, launch, pid_of, send, stop
-from qdpi.cluster.readiness import last_lines, trouble
+from qdpi.cluster import NodeFiles
+from qdpi.cluster.processes import exclusive, launch, pid_of, send, stop, wait_until_gone
+from qdpi.cluster.readiness import last_error, last_lines
 from qdpi.errors import ServicesFailed
 
 pytestmark = pytest.mark.process
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    there = Place(tmp_path / "node")
+def files(tmp_path: Path) -> Iterator[NodeFiles]:
+    there = NodeFiles(tmp_path / "node")
     there.directory.mkdir()
     yield there
     send(there, signal.SIGKILL)
@@ -28,73 +28,73 @@ def shell(*lines: str) -> list[str]:
     return ["/bin/sh", "-c", "\n".join(lines)]
 
 
-async def said(place: Place, word: str) -> None:
+async def said(files: NodeFiles, word: str) -> None:
     async with asyncio.timeout(60):
-        while word not in last_lines(place.log, 9):  # noqa: ASYNC110 # another process writes it
+        while word not in last_lines(files.log, 9):  # noqa: ASYNC110 # another process writes it
             await asyncio.sleep(0.01)
 
 
-def test_what_is_launched_is_found_again_in_a_session_of_its_own(place: Place):
-    launch(place, ["/bin/sleep", "60"])
+def test_what_is_launched_is_found_again_in_a_session_of_its_own(files: NodeFiles):
+    launch(files, ["/bin/sleep", "60"])
 
-    pid = pid_of(place)
+    pid = pid_of(files)
     assert pid is not None
     assert os.getsid(pid) == pid
-    assert place.pid_file.read_text() == f"{pid}\n"
+    assert files.pid_file.read_text() == f"{pid}\n"
 
 
-async def test_killed_or_ended_it_is_gone(place: Place):
-    launch(place, ["/bin/sleep", "60"])
-    assert send(place, signal.SIGKILL)
-    assert await gone(place)
-    assert pid_of(place) is None
+async def test_killed_or_ended_it_is_gone(files: NodeFiles):
+    launch(files, ["/bin/sleep", "60"])
+    assert send(files, signal.SIGKILL)
+    assert await wait_until_gone(files)
+    assert pid_of(files) is None
 
-    launch(place, ["/bin/true"])
-    assert await gone(place)
-    assert not send(place, signal.SIGKILL)
-
-
-def test_a_stranger_who_got_the_old_process_id_is_never_signalled(place: Place):
-    place.pid_file.write_text(f"{os.getpid()}\n")  # ours: the test would not survive it
-
-    assert pid_of(place) is None
-    assert not send(place, signal.SIGKILL)
+    launch(files, ["/bin/true"])
+    assert await wait_until_gone(files)
+    assert not send(files, signal.SIGKILL)
 
 
-async def test_what_it_says_is_in_the_log_after_what_was_said_before(place: Place):
+def test_a_stranger_who_got_the_old_process_id_is_never_signalled(files: NodeFiles):
+    files.pid_file.write_text(f"{os.getpid()}\n")  # ours: the test would not survive it
+
+    assert pid_of(files) is None
+    assert not send(files, signal.SIGKILL)
+
+
+async def test_what_it_says_is_in_the_log_after_what_was_said_before(files: NodeFiles):
     for word in ("one", "two"):
-        launch(place, shell(f"echo {word}", "echo to standard error >&2"))
-        await gone(place)
+        launch(files, shell(f"echo {word}", "echo to standard error >&2"))
+        await wait_until_gone(files)
 
-    assert last_lines(place.log, 9) == ["one", "to standard error", "two", "to standard error"]
-    assert last_lines(place.log, 1) == ["to standard error"]
-    assert last_lines(place.directory / "none", 1) == []
-
-
-async def test_a_paused_process_is_stopped_in_order(place: Place):
-    launch(place, shell("trap 'echo farewell; exit' TERM", "echo ready", "while :; do sleep 0.05; done"))
-    await said(place, "ready")
-    send(place, signal.SIGSTOP)
-
-    await stop(place)
-
-    assert last_lines(place.log, 1) == ["farewell"]
+    assert last_lines(files.log, 9) == ["one", "to standard error", "two", "to standard error"]
+    assert last_lines(files.log, 1) == ["to standard error"]
+    assert last_lines(files.directory / "none", 1) == []
 
 
-async def test_one_that_does_not_end_when_asked_is_waited_for_no_longer_than_that(place: Place):
-    launch(place, shell("trap '' TERM", "echo ready", "while :; do sleep 0.05; done"))
-    await said(place, "ready")
-    send(place, signal.SIGTERM)
+async def test_a_paused_process_is_stopped_in_order(files: NodeFiles):
+    launch(files, shell("trap 'echo farewell; exit' TERM", "echo ready", "while :; do sleep 0.05; done"))
+    await said(files, "ready")
+    send(files, signal.SIGSTOP)
 
-    assert not await gone(place, patience=0.2)
-    assert pid_of(place) is not None
+    await stop(files)
+
+    assert last_lines(files.log, 1) == ["farewell"]
 
 
-def test_a_program_that_is_not_there_is_said(place: Place):
+async def test_one_that_does_not_end_when_asked_is_waited_for_no_longer_than_that(files: NodeFiles):
+    launch(files, shell("trap '' TERM", "echo ready", "while :; do sleep 0.05; done"))
+    await said(files, "ready")
+    send(files, signal.SIGTERM)
+
+    assert not await wait_until_gone(files, timeout=0.2)
+    assert pid_of(files) is not None
+
+
+def test_a_program_that_is_not_there_is_said(files: NodeFiles):
     with pytest.raises(ServicesFailed, match=r"/no/such/java cannot be started: .*No such file"):
-        launch(place, ["/no/such/java"])
+        launch(files, ["/no/such/java"])
 
-    assert pid_of(place) is None
+    assert pid_of(files) is None
 
 
 async def test_two_do_not_change_a_cluster_at_the_same_time(tmp_path: Path):
@@ -102,7 +102,7 @@ async def test_two_do_not_change_a_cluster_at_the_same_time(tmp_path: Path):
     entered = asyncio.Event()
 
     async def change(name: str) -> None:
-        async with alone(tmp_path / "lock"):
+        async with exclusive(tmp_path / "lock"):
             order.append(f"{name} in")
             entered.set()
             await asyncio.sleep(0)
@@ -118,7 +118,7 @@ def test_the_trouble_of_a_log_is_its_last_line_that_tells_of_some(tmp_path: Path
     log = tmp_path / "log"
     log.write_text("fine\nERROR first\nException: the disk is full\n\tat somewhere\n", encoding="utf-8")
 
-    assert trouble(log) == "Exception: the disk is full"
+    assert last_error(log) == "Exception: the disk is full"
     log.write_text("only this\n", encoding="utf-8")
-    assert trouble(log) == "only this"
-    assert trouble(tmp_path / "none") == "it said nothing"
+    assert last_error(log) == "only this"
+    assert last_error(tmp_path / "none") == "it said nothing"

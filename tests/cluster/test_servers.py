@@ -121,7 +121,7 @@ def test_what_a_killed_node_acknowledged_is_there_when_it_is_back(servers: Serve
         assert near.id == 2
         cql.execute("TRUNCATE try.kept")
     node = servers.node("cassandra-1")
-    assert list(servers.place(node).data.rglob("snapshots")) == []
+    assert list(servers.files(node).data.rglob("snapshots")) == []
 
 
 @pytest.mark.kafka

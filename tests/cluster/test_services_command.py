@@ -18,7 +18,7 @@ from tests.cluster.clients import create_topic, produce
 from tests.support.servers import ABSENT, servers_in
 
 from qdpi.cli import main
-from qdpi.cluster import Kind, Place, environment
+from qdpi.cluster import Kind, NodeFiles, environment
 from qdpi.cluster.processes import pid_of
 from qdpi.cluster.setup import new_setup, write_setup
 from qdpi.cluster.tools import find_java, find_maven
@@ -53,8 +53,8 @@ def qdpi(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "services" / "kafka-1")
+def files(tmp_path: Path) -> NodeFiles:
+    return NodeFiles(tmp_path / "services" / "kafka-1")
 
 
 def state(qdpi: Call) -> str:
@@ -74,13 +74,13 @@ def begin_up() -> subprocess.Popen[str]:
     raise AssertionError("it never started")
 
 
-def test_from_up_to_down(qdpi: Call, place: Place):
+def test_from_up_to_down(qdpi: Call, files: NodeFiles):
     shell = f'eval "$({" ".join(QDPI)} up --only kafka)" && echo $KAFKA_BROKERS $KAFKA_SESSION_TIMEOUT'
     up = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, check=True)
     brokers, timeout = up.stdout.split()
     assert timeout == "2"
     assert f"kafka-1 answers at {brokers}" in up.stderr
-    pid = pid_of(place)
+    pid = pid_of(files)
 
     again = qdpi("up", "--only", "kafka", "--json")
     assert "already" in again.err
@@ -95,23 +95,23 @@ def test_from_up_to_down(qdpi: Call, place: Place):
     assert state(qdpi) == "down"
     assert qdpi("restart", "kafka-1").code == 0
     assert state(qdpi) == "up"
-    assert pid_of(place) != pid
+    assert pid_of(files) != pid
 
     logs = qdpi("logs", "kafka-1", "-n", "3")
     assert len(logs.out.splitlines()) == 3
-    assert str(place.log) in logs.err
+    assert str(files.log) in logs.err
 
     assert qdpi("down").code == 0
     assert state(qdpi) == "down"
-    assert place.data.is_dir()
+    assert files.data.is_dir()
     assert qdpi("down", "--delete").code == 0
-    assert not place.directory.exists()
+    assert not files.directory.exists()
     assert "Nothing is set up" in qdpi("status").out
 
 
-def test_what_is_set_up_and_down_is_unset_so_that_nobody_waits_for_it(qdpi: Call, place: Place):
+def test_what_is_set_up_and_down_is_unset_so_that_nobody_waits_for_it(qdpi: Call, files: NodeFiles):
     both = new_setup(Random(1)).with_kinds(list(Kind), None, SystemRandom())
-    write_setup(both, place.directory.parent / "cluster.json")
+    write_setup(both, files.directory.parent / "cluster.json")
     shell = f'eval "$({" ".join(QDPI)} up --only kafka)" && echo $KAFKA_BROKERS ${{CASSANDRA_HOSTS-unset}}'
     before = {**os.environ, "CASSANDRA_HOSTS": both.of(Kind.CASSANDRA)[0].address, "CASSANDRA_REPLICATION": "1"}
 
@@ -134,23 +134,23 @@ def test_servers_run_in_a_directory_whose_name_is_not_ascii(tmp_path: Path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_up_that_is_broken_off_leaves_nothing_running(qdpi: Call, place: Place, number: signal.Signals):
+def test_up_that_is_broken_off_leaves_nothing_running(qdpi: Call, files: NodeFiles, number: signal.Signals):
     beginning = begin_up()
     beginning.send_signal(number)
     out, _ = beginning.communicate()
 
     assert (beginning.returncode, out) == (130, "")
-    assert pid_of(place) is None
+    assert pid_of(files) is None
 
 
-def test_what_a_killed_up_left_running_is_known_to_down(qdpi: Call, place: Place):
+def test_what_a_killed_up_left_running_is_known_to_down(qdpi: Call, files: NodeFiles):
     beginning = begin_up()
     beginning.kill()
     beginning.communicate()
-    assert pid_of(place) is not None
+    assert pid_of(files) is not None
 
     assert qdpi("down").code == 0
-    assert pid_of(place) is None
+    assert pid_of(files) is None
 
 
 def test_servers_of_a_block_go_when_their_process_is_killed(tmp_path: Path):
@@ -166,20 +166,20 @@ def test_servers_of_a_block_go_when_their_process_is_killed(tmp_path: Path):
     block = subprocess.Popen([sys.executable, "-c", script, tmp_path], stdout=subprocess.PIPE, text=True)
     assert block.stdout is not None
     assert block.stdout.readline() == "running\n"
-    place = Place(tmp_path / "kafka-1")
-    pid = pid_of(place)
+    files = NodeFiles(tmp_path / "kafka-1")
+    pid = pid_of(files)
     assert pid is not None
 
     block.kill()
     block.communicate()  # returns when its keeper, too, has let go of its output
-    assert pid_of(place) is None
+    assert pid_of(files) is None
 
 
 def test_a_server_that_there_is_not_is_said_with_those_that_there_are(qdpi: Call):
     told = qdpi("kill", "kafka-9")
 
     assert told.code == 2
-    assert told.err == "qdpi: 'kafka-9' is no server of ours: nothing is set up. See `qdpi services status`.\n"
+    assert told.err == "qdpi: There is no server 'kafka-9': nothing is set up. See `qdpi services status`.\n"
 
 
 def test_without_java_one_sentence_says_how_to_get_it(qdpi: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -192,5 +192,5 @@ def test_without_java_one_sentence_says_how_to_get_it(qdpi: Call, monkeypatch: p
 
     assert told.code == 1
     assert told.out == ""
-    assert told.err.startswith("qdpi: Java 17 (or one up to 23) is not here. ")
+    assert told.err.startswith("qdpi: Java 17 (or up to 23) was not found. ")
     assert len(told.err.splitlines()) == 1

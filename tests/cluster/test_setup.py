@@ -25,7 +25,7 @@ def test_an_address_that_is_not_this_machines_is_said_with_the_command_that_adds
     with pytest.raises(ServicesFailed) as refused:
         is_free("192.0.2.1", 0)  # of the addresses that nobody has, RFC 5737
 
-    assert refused.value.detail == "192.0.2.1 is no address of this machine."
+    assert refused.value.detail == "192.0.2.1 is not an address of this machine."
     assert "sudo " in refused.value.next_step
     assert "192.0.2.1" in refused.value.next_step
 
@@ -52,9 +52,9 @@ def test_what_is_set_up_keeps_its_ports_when_the_other_kind_is_added():
 def test_another_number_of_nodes_than_is_set_up_is_refused_with_the_way_out():
     three = new_setup(Random(2)).with_kinds([Kind.KAFKA], 3, Random(3))
 
-    with pytest.raises(InvalidInput, match=r"1 of kafka are asked for, and 3 set up\. .*down --delete"):
+    with pytest.raises(InvalidInput, match=r"kafka is set up with 3 nodes, not 1\. .*down --delete"):
         three.with_kinds([Kind.KAFKA], 1, Random(4))
-    with pytest.raises(InvalidInput, match="2 nodes: 1 or 3"):
+    with pytest.raises(InvalidInput, match="2 nodes are not supported: 1 or 3"):
         three.with_kinds([Kind.CASSANDRA], 2, Random(4))
 
 

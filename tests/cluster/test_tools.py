@@ -48,7 +48,7 @@ def test_without_a_java_that_fits_the_command_that_installs_one_is_said(tmp_path
     with pytest.raises(ToolMissing) as refused:
         find_java({"PATH": str(tmp_path)})
 
-    assert f"Java 17 (or one up to 23) is not here; {old} is 11." in refused.value.detail
+    assert f"Java 17 (or up to 23) was not found; {old} is 11." in refused.value.detail
     assert "nstall" in refused.value.next_step
 
 
@@ -78,5 +78,5 @@ def test_maven_is_looked_for_on_the_path(tmp_path: Path):
     maven = program(tmp_path / "mvn", "true")
 
     assert find_maven({"PATH": str(tmp_path)}) == maven
-    with pytest.raises(ToolMissing, match="Maven, which fetches the servers, is not here"):
+    with pytest.raises(ToolMissing, match="Maven, which fetches the servers, was not found"):
         find_maven({"PATH": str(tmp_path / "empty")})

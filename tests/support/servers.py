@@ -22,9 +22,9 @@ from typing import Any, Final
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from qdpi.cluster import BRIEF, Kind, Options, Servers, running
+from qdpi.cluster import SHORT_LIVED, Kind, Options, Servers, running
 from qdpi.cluster.cassandra import PERIODIC
-from qdpi.cluster.servers import keeper
+from qdpi.cluster.servers import stop_on_exit
 from qdpi.errors import ToolMissing
 
 ABSENT: Final = "no Java 17 and Maven here"
@@ -35,7 +35,7 @@ GUARD: Final = {
     'username="reader" password="right" user_reader="right";',
 }
 """The second listener of the shared Kafka, which lets in `reader` with the password `right`."""
-SHARED: Final = Options(java=BRIEF, kafka_guard=GUARD, cassandra=PERIODIC)
+SHARED: Final = Options(java=SHORT_LIVED, kafka_guard=GUARD, cassandra=PERIODIC)
 
 _DIRECTORY: Final = "shared_servers"
 _ENDING: Final = pytest.StashKey[ExitStack]()
@@ -64,7 +64,7 @@ def _directory(config: pytest.Config) -> Path:
         made = Path(tempfile.mkdtemp(prefix="qdpi-servers-"))
         setattr(config, _DIRECTORY, made)
         config.stash[_ENDING].callback(shutil.rmtree, made, ignore_errors=True)
-        config.stash[_ENDING].enter_context(keeper(made))
+        config.stash[_ENDING].enter_context(stop_on_exit(made))
     return made
 
 
@@ -115,7 +115,7 @@ def servers_in(
 ) -> Iterator[Servers]:
     """`running` for what is not a coroutine; skips the test where Java or Maven is not here."""
     with start_blocking_portal() as portal:
-        brief = replace(options or Options(), java=BRIEF)
+        brief = replace(options or Options(), java=SHORT_LIVED)
         opened = running(directory, nodes=nodes, kafka=kafka, cassandra=cassandra, options=brief)
         try:
             with portal.wrap_async_context_manager(opened) as servers:

@@ -79,7 +79,7 @@ def logs(name: str | None, lines: int, settings: Settings) -> None:
 
     servers = _servers(settings)
     for node in [servers.node(name)] if name else servers.nodes:
-        log = servers.place(node).log
+        log = servers.files(node).log
         note(f"{node.name}: {log}")
         for line in last_lines(log, lines):
             click.echo(printable(line))
@@ -123,7 +123,7 @@ def _servers(settings: Settings) -> Servers:
     from qdpi.cli.errors import note
     from qdpi.cluster import Servers
 
-    return Servers(settings.data_dir / "services", os.environ, random=SystemRandom(), tell=note)
+    return Servers(settings.data_dir / "services", os.environ, random=SystemRandom(), progress=note)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -147,13 +147,13 @@ def _commands(held: Mapping[str, str], stale: Collection[str]) -> str:
 
 
 def _row(servers: Servers, status: Status) -> dict[str, Any]:
-    place = servers.place(status.node)
+    files = servers.files(status.node)
     return {
         "name": status.node.name,
         "state": status.state,
         "address": status.node.address,
         "pid": status.pid,
-        "directory": str(place.directory),
+        "directory": str(files.directory),
     }
 
 

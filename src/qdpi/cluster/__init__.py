@@ -9,23 +9,25 @@
         servers.pause("cassandra-2")                    # SIGSTOP
         servers.resume("cassandra-2")                   # SIGCONT
 
-`nodes` is 1 or 3 of each kind; `kafka=False` or `cassandra=False` leaves one out; names count from 1.
-`await servers.stop(name)` ends one in order, `await servers.status()` tells how each is, `servers.node(name)`
-where it is and `servers.place(node)` its directory, its log and its data. `Options` guards servers with
-passwords or TLS. Ports and data outlive a restart; the directory is the caller's to remove.
+- `nodes` is 1 or 3 of each kind; `kafka=False` or `cassandra=False` leaves one kind out. Names count from 1.
+- `await servers.stop(name)` stops a server, and `await servers.status()` returns the state of each.
+- `servers.node(name)` returns a server's address, and `servers.files(node)` its directory, log and data.
+- `Options` protects servers with passwords or TLS.
+
+Ports and data survive a restart. The caller removes the directory.
 """
 
 from qdpi.cluster.cluster import Cluster, State, Status
 from qdpi.cluster.servers import Servers, environment, running
-from qdpi.cluster.setup import BRIEF, Kind, Node, Options, Place
+from qdpi.cluster.setup import SHORT_LIVED, Kind, Node, NodeFiles, Options
 
 __all__ = [
-    "BRIEF",
+    "SHORT_LIVED",
     "Cluster",
     "Kind",
     "Node",
+    "NodeFiles",
     "Options",
-    "Place",
     "Servers",
     "State",
     "Status",

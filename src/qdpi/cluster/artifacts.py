@@ -1,8 +1,11 @@
-"""The servers' jars: fetched once for this machine, through Maven, and held against their known checksums.
+"""The servers' jars: fetched once per machine through Maven, and verified against known checksums.
 
-`pinned/NAME-VERSION/` has the pom that Maven reads and `sha256`, a line of `sha256sum` for every jar that
-there must be, and no other. For a new version: a new folder with its pom, `mvn dependency:copy-dependencies
--DincludeScope=runtime -DoutputDirectory=jars` in it, and in `jars`: `sha256sum *.jar > ../sha256`.
+`pinned/NAME-VERSION/` holds the pom for Maven and `sha256`, with a line of `sha256sum` for every required jar. Any
+other jar is refused. To add a version:
+
+1. Create a folder with its pom.
+2. In the folder: `mvn dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=jars`
+3. In `jars`: `sha256sum *.jar > ../sha256`
 """
 
 from __future__ import annotations
@@ -25,26 +28,26 @@ VERSIONS: Final = {Kind.KAFKA: "kafka-4.4.0", Kind.CASSANDRA: "cassandra-5.0.8"}
 
 
 def cache_directory(environ: Mapping[str, str]) -> Path:
-    """Return where this machine keeps the jars of all clusters: qdpi/jars under XDG_CACHE_HOME or ~/.cache."""
+    """Return the directory of the jars of all clusters on this machine: qdpi/jars in XDG_CACHE_HOME or ~/.cache."""
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "qdpi" / "jars"
 
 
-async def jars_of(kind: Kind, environ: Mapping[str, str], tell: Callable[[str], None]) -> Path:
-    """Return the directory with a server's jars, which are fetched first where they are not here yet.
+async def jars_of(kind: Kind, environ: Mapping[str, str], progress: Callable[[str], None]) -> Path:
+    """Return the directory with a server's jars, after fetching them if they are missing.
 
-    Raises `ToolMissing` without Maven, and `ServicesFailed` where they cannot be had or are not what they should be.
+    Raises `ToolMissing` without Maven, and `ServicesFailed` if the jars cannot be fetched or fail verification.
     """
-    return await pinned_jars(PINNED / VERSIONS[kind], environ, tell)
+    return await pinned_jars(PINNED / VERSIONS[kind], environ, progress)
 
 
-async def pinned_jars(pinned: Path, environ: Mapping[str, str], tell: Callable[[str], None]) -> Path:
-    """Return the directory with the jars that a folder pins, as `jars_of` does."""
+async def pinned_jars(pinned: Path, environ: Mapping[str, str], progress: Callable[[str], None]) -> Path:
+    """Return the directory with the jars pinned in a folder, as `jars_of` does."""
     sums = checksums(pinned)
-    # Another list of checksums is another directory: what is there is whole and was verified.
+    # Another list of checksums gets another directory, so an existing directory is complete and verified.
     listed = hashlib.sha256((pinned / "sha256").read_bytes()).hexdigest()[:8]
     ready = cache_directory(environ) / f"{pinned.name}-{listed}"
     if not ready.is_dir():
-        tell(f"Fetching {pinned.name} through Maven: {len(sums)} jars, once for this machine")
+        progress(f"Fetching {pinned.name} through Maven: {len(sums)} jars, once for this machine")
         await _fetch(pinned, sums, ready, environ)
     return ready
 
@@ -73,30 +76,30 @@ async def _copy_dependencies(maven: Path, pom: Path, into: Path, environ: Mappin
         maven, "--batch-mode", "--quiet", *goal, cwd=working, env=environ, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
     )
     try:
-        said, _ = await child.communicate()
+        output, _ = await child.communicate()
     except asyncio.CancelledError:
         child.terminate()
         await child.wait()
         raise
     if child.returncode:
         raise ServicesFailed(
-            f"Maven could not fetch the jars: {_trouble(said.decode(errors='replace'))}",
-            next_step="Look at the network and at Maven's own settings, and try again.",
+            f"Maven could not fetch the jars: {_error_line(output.decode(errors='replace'))}",
+            next_step="Check the network and Maven's settings, and try again.",
         )
 
 
-def _trouble(said: str) -> str:
-    lines = [line.removeprefix("[ERROR]").strip() for line in said.splitlines() if line.startswith("[ERROR]")]
-    return (lines or said.strip().splitlines()[-1:] or ["it said nothing"])[0][:300]
+def _error_line(output: str) -> str:
+    lines = [line.removeprefix("[ERROR]").strip() for line in output.splitlines() if line.startswith("[ERROR]")]
+    return (lines or output.strip().splitlines()[-1:] or ["no output"])[0][:300]
 
 
 def verify(jars: Path, sums: Mapping[str, str]) -> None:
-    """Hold the files of a directory against their checksums (blocking). Raises `ServicesFailed`."""
+    """Verify the files of a directory against their checksums (blocking). Raises `ServicesFailed`."""
     found = {file.name: _digest(file) for file in jars.iterdir()}
     wrong = sorted(name for name in {*sums, *found} if sums.get(name) != found.get(name))
     if wrong:
         raise ServicesFailed(
-            f"{', '.join(wrong[:5])}{'…' if len(wrong) > 5 else ''}: not what the list of checksums says.",
+            f"{', '.join(wrong[:5])}{'…' if len(wrong) > 5 else ''}: the checksums do not match.",
             next_step="Remove them from Maven's local repository (~/.m2/repository) and try again.",
         )
 
@@ -110,5 +113,5 @@ def _put(whole: Path, ready: Path) -> None:
     try:
         whole.rename(ready)
     except OSError:
-        if not ready.is_dir():  # else somebody was quicker with the same jars
+        if not ready.is_dir():  # else another process was faster with the same jars
             raise

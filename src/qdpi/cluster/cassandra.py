@@ -1,7 +1,8 @@
-"""Cassandra's own files and command line: nodes on loopback addresses that share their ports.
+"""Cassandra's configuration files and command line: nodes on loopback addresses that share their ports.
 
-https://cassandra.apache.org/doc/5.0/cassandra/managing/configuration/cass_yaml_file.html says what each
-value of cassandra.yaml means. The exports and opens are those of its own jvm17-server.options.
+The values of cassandra.yaml are described in
+https://cassandra.apache.org/doc/5.0/cassandra/managing/configuration/cass_yaml_file.html.
+The exports and opens are those of Cassandra's jvm17-server.options.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any, Final
 
 import yaml
 
-from qdpi.cluster.setup import Node, Options, Place, Setup
-from qdpi.cluster.tools import LEAST_JAVA, Java, Programs
+from qdpi.cluster.setup import Node, NodeFiles, Options, Setup
+from qdpi.cluster.tools import MIN_JAVA, Java, Programs
 
 _EXPORTS: Final = (
     "java.base/jdk.internal.misc",
@@ -59,35 +60,35 @@ LOGBACK: Final = """<configuration>
 </configuration>
 """
 PERIODIC: Final = {"commitlog_sync": "periodic", "commitlog_sync_period": "10s"}
-"""How a node syncs that does not wait for its disk at every write."""
+"""Commit log settings for a node that does not wait for its disk at every write."""
 
 
-async def prepare(node: Node, setup: Setup, place: Place, programs: Programs, options: Options) -> None:
+async def prepare(node: Node, setup: Setup, files: NodeFiles, programs: Programs, options: Options) -> None:
     """Write a node's cassandra.yaml and logback.xml."""
-    place.data.mkdir(parents=True, exist_ok=True)
-    values = configuration(node, setup.of(node.kind), place.data, options.cassandra)
-    (place.directory / "cassandra.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-    (place.directory / "logback.xml").write_text(LOGBACK, encoding="utf-8")
+    files.data.mkdir(parents=True, exist_ok=True)
+    values = configuration(node, setup.of(node.kind), files.data, options.cassandra)
+    (files.directory / "cassandra.yaml").write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    (files.directory / "logback.xml").write_text(LOGBACK, encoding="utf-8")
 
 
-def command(node: Node, setup: Setup, place: Place, programs: Programs, options: Options) -> list[str]:
+def command(node: Node, setup: Setup, files: NodeFiles, programs: Programs, options: Options) -> list[str]:
     """Return the command that starts a node from its prepared files."""
     alone = len(setup.of(node.kind)) == 1
     java_options = options.java_options(1_024 if alone else 512)
-    return serve_command(programs.java, programs.jars, place.directory, java_options, alone=alone)
+    return serve_command(programs.java, programs.jars, files.directory, java_options, alone=alone)
 
 
-def configuration(node: Node, fellows: Sequence[Node], data: Path, changed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the cassandra.yaml of a node among its fellows, itself included, with `changed` values put over it."""
+def configuration(node: Node, peers: Sequence[Node], data: Path, changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the cassandra.yaml of a node. `peers` includes the node; the values in `changed` override the others."""
     return {
         "cluster_name": "qdpi",
         "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
         "num_tokens": 1,
-        "initial_token": str(token(node.number, len(fellows))),
+        "initial_token": str(token(node.number, len(peers))),
         "auto_bootstrap": False,
-        **_addresses(node, fellows),
+        **_addresses(node, peers),
         **_directories(data),
-        **_durability(len(fellows)),
+        **_durability(len(peers)),
         "commitlog_disk_access_mode": "mmap",
         "commitlog_segment_size": "64MiB",  # a mutation may be half of that
         "auto_snapshot": False,
@@ -98,20 +99,20 @@ def configuration(node: Node, fellows: Sequence[Node], data: Path, changed: Mapp
 
 
 def token(number: int, nodes: int) -> int:
-    """Return the token of the node of a number, from 1, of so many that share the ring evenly."""
+    """Return the token of a node, numbered from 1, where the nodes share the ring evenly."""
     return _LOWEST_TOKEN + (number - 1) * (2**64 // nodes) + (1 if number == 1 else 0)
 
 
 def _durability(nodes: int) -> dict[str, Any]:
-    # What a killed node had not synced is not replayed. A fellow has it; a lone node must wait for its disk.
+    # A killed node loses the writes it had not synced. Its peers have them, but a single node must wait for its disk.
     if nodes == 1:
         return {"commitlog_sync": "batch"}
     return dict(PERIODIC)
 
 
-def _addresses(node: Node, fellows: Sequence[Node]) -> dict[str, Any]:
-    # All are seeds: one that is none cannot start before another has.
-    seeds = ",".join(f"{each.host}:{each.ports['storage']}" for each in fellows)
+def _addresses(node: Node, peers: Sequence[Node]) -> dict[str, Any]:
+    # All nodes are seeds: a node that is not a seed cannot start before one that is.
+    seeds = ",".join(f"{each.host}:{each.ports['storage']}" for each in peers)
     provider = "org.apache.cassandra.locator.SimpleSeedProvider"
     return {
         "listen_address": node.host,
@@ -134,7 +135,7 @@ def _directories(data: Path) -> dict[str, Any]:
 
 
 def serve_command(java: Java, jars: Path, directory: Path, java_options: Sequence[str], *, alone: bool) -> list[str]:
-    """Return the command that serves from a directory with cassandra.yaml and logback.xml."""
+    """Return the command that starts a server from a directory with cassandra.yaml and logback.xml."""
     opened = [f"--add-exports={package}=ALL-UNNAMED" for package in _EXPORTS]
     opened += [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS]
     switches = [f"-D{name}={value}" for name, value in _switches(java, directory, alone).items()]
@@ -143,8 +144,8 @@ def serve_command(java: Java, jars: Path, directory: Path, java_options: Sequenc
 
 
 def _switches(java: Java, directory: Path, alone: bool) -> dict[str, str]:
-    # Cassandra sets a security manager, which newer Javas only let those do who say so.
-    allowed = {"java.security.manager": "allow"} if java.release > LEAST_JAVA else {}
+    # Cassandra sets a security manager, which newer versions of Java allow only with this switch.
+    allowed = {"java.security.manager": "allow"} if java.release > MIN_JAVA else {}
     return {
         "cassandra.config": (directory / "cassandra.yaml").as_uri(),
         "cassandra.storagedir": str(directory / "data"),

@@ -1,4 +1,4 @@
-"""A cluster on this machine: the servers of one directory, brought up and down together or node by node."""
+"""A cluster on this machine: the servers of one directory, started and stopped together or node by node."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 from qdpi.cluster import cassandra, kafka, processes
 from qdpi.cluster.artifacts import jars_of
-from qdpi.cluster.readiness import answers, sees, until_ready
-from qdpi.cluster.setup import Kind, Node, Options, Place, Setup, is_free, new_setup, read_setup, write_setup
+from qdpi.cluster.readiness import is_answering, sees_all, until_ready
+from qdpi.cluster.setup import Kind, Node, NodeFiles, Options, Setup, is_free, new_setup, read_setup, write_setup
 from qdpi.cluster.tools import Programs, find_java
 from qdpi.errors import InvalidInput, ServicesFailed
 
@@ -25,7 +25,7 @@ _COMMAND: Final = {Kind.KAFKA: kafka.command, Kind.CASSANDRA: cassandra.command}
 
 
 class State(StrEnum):
-    """How a node is: it answers, its process is there but silent, or it is down."""
+    """The state of a node: it answers, its process runs without answering, or it is down."""
 
     UP = "up"
     SILENT = "silent"
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 
 class Status(NamedTuple):
-    """A node and how it is."""
+    """A node, its state, and its process id."""
 
     node: Node
     state: State
@@ -41,10 +41,10 @@ class Status(NamedTuple):
 
 
 class Cluster:
-    """The servers whose files lie in a directory.
+    """The servers with their files in a directory.
 
-    `environ` is where Java, Maven and the cache of jars are looked for; `tell` hears of progress, a line at a
-    time. Of several that change the same directory at once, one waits for the other.
+    `environ` names Java, Maven and the cache of jars. `progress` is called with progress messages, one line each.
+    A lock file makes concurrent changes of the same directory wait for each other.
     """
 
     def __init__(
@@ -54,26 +54,26 @@ class Cluster:
         *,
         random: Random,
         options: Options | None = None,
-        tell: Callable[[str], None] = lambda line: None,
+        progress: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.directory = directory.absolute()
         self._environ = environ
         self._random = random
         self._options = options or Options()
-        self._tell = tell
+        self._progress = progress
 
-    def place(self, node: Node) -> Place:
-        """Return where a node's files lie."""
-        return Place(self.directory / node.name)
+    def files(self, node: Node) -> NodeFiles:
+        """Return the paths of a node's files."""
+        return NodeFiles(self.directory / node.name)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """The nodes that are set up here, whether they run or not."""
+        """The nodes that are set up here, running or not."""
         return self._setup.nodes
 
     @property
     def running_kinds(self) -> frozenset[Kind]:
-        """The kinds of which a node runs, whether it answers or not."""
+        """The kinds with a running node, whether it answers or not."""
         return frozenset(node.kind for node in self.nodes if self._runs(node))
 
     def node(self, name: str) -> Node:
@@ -82,20 +82,20 @@ class Cluster:
             if node.name == name:
                 return node
         known = ", ".join(node.name for node in self.nodes) or "nothing is set up"
-        raise InvalidInput(f"{name!r} is no server of ours: {known}.", next_step="See `qdpi services status`.")
+        raise InvalidInput(f"There is no server {name!r}: {known}.", next_step="See `qdpi services status`.")
 
     async def up(self, kinds: Collection[Kind] = tuple(Kind), size: int | None = None) -> Setup:
-        """Start what is not running, and return when all answer; what this call started goes where it fails.
+        """Start the nodes that are not running, and return when all answer. On failure, stop the started ones.
 
-        `size` is the number of nodes of each kind, 1 or 3; None: as `Setup.with_kinds` says. Raises `ServicesFailed`,
-        and `InvalidInput` where another number is set up.
+        `size` is the number of nodes of each kind, 1 or 3; for None, see `Setup.with_kinds`. Raises `ServicesFailed`,
+        and `InvalidInput` if another number is set up.
         """
         async with self._alone():
             setup = self._setup.with_kinds(kinds, size, self._random)
             nodes = [node for kind in kinds for node in setup.of(kind)]
             missing = [node for node in nodes if not self._runs(node)]
             if not missing:
-                self._tell("They were up already.")
+                self._progress("All servers are already running.")
             self._refuse_taken_ports(missing)
             programs = await self._programs({node.kind for node in missing})
             write_setup(setup, self._file)
@@ -108,37 +108,38 @@ class Cluster:
         return setup
 
     async def down(self, *, delete: bool = False) -> None:
-        """Stop all servers in order and wait until they are gone; with `delete`, remove what they stored too."""
+        """Stop all servers gracefully and wait until they have ended; with `delete`, remove their files too."""
         async with self._alone():
             nodes = self.nodes
             await self._stop(nodes)
             if delete:
-                for directory in (self.place(node).directory for node in nodes):
+                for directory in (self.files(node).directory for node in nodes):
                     if directory.exists():
                         await asyncio.to_thread(shutil.rmtree, directory)
                 self._file.unlink(missing_ok=True)
 
     async def status(self) -> list[Status]:
-        """Return how every node is."""
+        """Return the status of every node."""
         return list(await asyncio.gather(*map(self._status, self.nodes)))
 
     async def kill(self, name: str) -> None:
-        """Kill a node (SIGKILL), and return when it is gone."""
+        """Kill a node (SIGKILL), and return when it has ended."""
         node = self.node(name)
         async with self._alone():
-            processes.send(self.place(node), signal.SIGKILL)
-            await processes.gone(self.place(node))
+            processes.send(self.files(node), signal.SIGKILL)
+            await processes.wait_until_gone(self.files(node))
 
     async def stop(self, name: str) -> None:
-        """Stop a node in order, and return when it is gone."""
+        """Stop a node gracefully, and return when it has ended."""
         node = self.node(name)
         async with self._alone():
             await self._stop([node])
 
     async def restart(self, name: str) -> None:
-        """Stop a node in order where it runs, start it on what it stored, and return when it is ready.
+        """Stop a node gracefully if it runs, start it on its data, and return when it is ready.
 
-        It is ready when it answers, and where all of its fellows do, when each sees all. Raises `ServicesFailed`.
+        A node is ready when it answers and, if all its peers answer, when each of them sees all. Raises
+        `ServicesFailed`.
         """
         node, setup = self.node(name), self._setup
         async with self._alone():
@@ -148,16 +149,16 @@ class Cluster:
             await self._ready([node], setup)
 
     def pause(self, name: str) -> None:
-        """Stop a node's process in its tracks (SIGSTOP): its connections stay, and it says nothing."""
-        processes.send(self.place(self.node(name)), signal.SIGSTOP)
+        """Pause a node's process (SIGSTOP): its connections stay open, and it does not answer."""
+        processes.send(self.files(self.node(name)), signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
-        """Let a paused node go on (SIGCONT).
+        """Resume a paused node (SIGCONT).
 
-        A broker that was silent for longer than its session may answer, then be fenced by the controller that
-        finds this out, and then be let in again.
+        A broker paused for longer than its session may answer at first, then be fenced by the controller, and then
+        rejoin.
         """
-        processes.send(self.place(self.node(name)), signal.SIGCONT)
+        processes.send(self.files(self.node(name)), signal.SIGCONT)
 
     @property
     def _file(self) -> Path:
@@ -168,10 +169,10 @@ class Cluster:
         return read_setup(self._file) or new_setup(self._random)
 
     def _alone(self) -> AbstractAsyncContextManager[None]:
-        return processes.alone(self.directory / "lock")
+        return processes.exclusive(self.directory / "lock")
 
     def _runs(self, node: Node) -> bool:
-        return processes.pid_of(self.place(node)) is not None
+        return processes.pid_of(self.files(node)) is not None
 
     async def _programs(self, kinds: Collection[Kind]) -> dict[Kind, Programs]:
         if not kinds:
@@ -180,7 +181,7 @@ class Cluster:
         return {kind: Programs(java, await self._jars(kind)) for kind in kinds}
 
     async def _jars(self, kind: Kind) -> Path:
-        return await jars_of(kind, self._environ, self._tell)
+        return await jars_of(kind, self._environ, self._progress)
 
     def _refuse_taken_ports(self, nodes: Iterable[Node]) -> None:
         for node in nodes:
@@ -188,42 +189,43 @@ class Cluster:
             if taken:
                 raise ServicesFailed(
                     f"Port {taken[0]} of {node.host}, which is {node.name}'s, is taken by another program.",
-                    next_step="Stop that, or give ours new ports (their data goes): `qdpi services down --delete`.",
+                    next_step="Stop that program, or choose new ports by deleting all data: "
+                    "`qdpi services down --delete`.",
                 )
 
     async def _start(self, nodes: Sequence[Node], setup: Setup, programs: Mapping[Kind, Programs]) -> None:
         await asyncio.gather(
-            *(_PREPARE[node.kind](node, setup, self.place(node), programs[node.kind], self._options) for node in nodes)
+            *(_PREPARE[node.kind](node, setup, self.files(node), programs[node.kind], self._options) for node in nodes)
         )
         for node in nodes:
             self._launch(node, setup, programs)
 
     def _launch(self, node: Node, setup: Setup, programs: Mapping[Kind, Programs]) -> None:
-        place = self.place(node)
-        # Not in a thread: whoever is cancelled must know what was launched, to stop it.
-        processes.launch(place, _COMMAND[node.kind](node, setup, place, programs[node.kind], self._options))
-        self._tell(f"{node.name} starts; its log is {place.log}")
+        files = self.files(node)
+        # Not in a thread: a cancelled caller must know which processes were launched, to stop them.
+        processes.launch(files, _COMMAND[node.kind](node, setup, files, programs[node.kind], self._options))
+        self._progress(f"{node.name} starts; its log is {files.log}")
 
     async def _ready(self, nodes: Iterable[Node], setup: Setup) -> None:
-        """Return when these answer, and when all of a kind that answer see each other."""
+        """Return when the nodes answer and, for each kind whose nodes all answer, when they see each other."""
         for node in nodes:
-            await self._until(answers, node, f"answers at {node.address}")
+            await self._until(is_answering, node, f"answers at {node.address}")
         for kind in {node.kind for node in nodes}:
-            fellows = setup.of(kind)
-            if len(fellows) > 1 and all(await asyncio.gather(*map(answers, fellows))):
-                seeing = partial(sees, fellows=fellows)
-                for node in fellows:
+            peers = setup.of(kind)
+            if len(peers) > 1 and all(await asyncio.gather(*map(is_answering, peers))):
+                seeing = partial(sees_all, peers=peers)
+                for node in peers:
                     await self._until(seeing, node, "sees all of its kind")
 
     async def _until(self, is_ready: Callable[[Node], Awaitable[bool]], node: Node, told: str) -> None:
-        await until_ready(node, self.place(node), is_ready, self._options.patience)
-        self._tell(f"{node.name} {told}")
+        await until_ready(node, self.files(node), is_ready, self._options.start_timeout)
+        self._progress(f"{node.name} {told}")
 
     async def _stop(self, nodes: Iterable[Node]) -> None:
-        await asyncio.gather(*(processes.stop(self.place(node)) for node in nodes))
+        await asyncio.gather(*(processes.stop(self.files(node)) for node in nodes))
 
     async def _status(self, node: Node) -> Status:
-        pid = processes.pid_of(self.place(node))
+        pid = processes.pid_of(self.files(node))
         if pid is None:
             return Status(node, State.DOWN, None)
-        return Status(node, State.UP if await answers(node) else State.SILENT, pid)
+        return Status(node, State.UP if await is_answering(node) else State.SILENT, pid)

@@ -1,6 +1,6 @@
-"""Kafka's own files and command lines: a node that is broker and controller (KRaft), on loopback.
+"""Kafka's configuration files and command lines: each node is broker and controller (KRaft), on loopback.
 
-https://kafka.apache.org/44/configuration/broker-configs/ says what each property means.
+The properties are described in https://kafka.apache.org/44/configuration/broker-configs/.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from qdpi.cluster.setup import BRIEF, Node, Options, Place, Setup
+from qdpi.cluster.setup import SHORT_LIVED, Node, NodeFiles, Options, Setup
 from qdpi.cluster.tools import Programs
 from qdpi.errors import InvalidInput, ServicesFailed
 
 _LARGEST_RECORD: Final = 24 << 20
-"""A dead letter takes 16 MiB, and the request that carries it a little more."""
+"""In bytes: a dead letter has up to 16 MiB, and its request a little more."""
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _JVM: Final = ("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
 _LOGGING: Final = (
@@ -28,46 +28,46 @@ _LOGGING: Final = (
 )
 
 
-async def prepare(node: Node, setup: Setup, place: Place, programs: Programs, options: Options) -> None:
-    """Write a node's server.properties, and format its storage where there is none. Raises `ServicesFailed`."""
-    place.data.mkdir(parents=True, exist_ok=True)
-    values = {**properties(node, setup.of(node.kind), place.data, options.kafka_guard), **options.kafka}
-    file = _file(place)
+async def prepare(node: Node, setup: Setup, files: NodeFiles, programs: Programs, options: Options) -> None:
+    """Write a node's server.properties, and format its storage if there is none. Raises `ServicesFailed`."""
+    files.data.mkdir(parents=True, exist_ok=True)
+    values = {**properties(node, setup.of(node.kind), files.data, options.kafka_guard), **options.kafka}
+    file = _file(files)
     file.write_text(properties_text(values), encoding="utf-8")
-    if not (place.data / "meta.properties").exists():
+    if not (files.data / "meta.properties").exists():
         await _run(format_command(programs.java.program, programs.jars, file, setup.cluster_id), node)
 
 
-def command(node: Node, setup: Setup, place: Place, programs: Programs, options: Options) -> list[str]:
+def command(node: Node, setup: Setup, files: NodeFiles, programs: Programs, options: Options) -> list[str]:
     """Return the command that starts a node from its prepared files."""
     java_options = options.java_options(512 if len(setup.of(node.kind)) == 1 else 384)
-    return serve_command(programs.java.program, programs.jars, _file(place), java_options)
+    return serve_command(programs.java.program, programs.jars, _file(files), java_options)
 
 
-def _file(place: Place) -> Path:
-    return place.directory / "server.properties"
+def _file(files: NodeFiles) -> Path:
+    return files.directory / "server.properties"
 
 
 async def _run(command: Sequence[str], node: Node) -> None:
     child = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
     output, _ = await child.communicate()
     if child.returncode:
-        last = output.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-        raise ServicesFailed(f"{node.name} has no storage: {last[0][:300]}")
+        last = output.decode(errors="replace").strip().splitlines()[-1:] or ["no output"]
+        raise ServicesFailed(f"The storage of {node.name} could not be formatted: {last[0][:300]}")
 
 
-def properties(node: Node, fellows: Sequence[Node], data: Path, guard: Mapping[str, str]) -> dict[str, str]:
-    """Return the server.properties of a node among its fellows, itself included.
+def properties(node: Node, peers: Sequence[Node], data: Path, guard: Mapping[str, str]) -> dict[str, str]:
+    """Return the server.properties of a node; `peers` includes the node.
 
-    `guard` are the properties of a further listener, GUARDED, beside the open one: its `protocol` and what
-    belongs to it (`sasl.enabled.mechanisms`, `plain.sasl.jaas.config`, `ssl.keystore.location`…).
+    `guard` holds the properties of an additional listener, GUARDED: its `protocol`, and for example
+    `sasl.enabled.mechanisms`, `plain.sasl.jaas.config` or `ssl.keystore.location`.
 
-    Raises `InvalidInput` where the directory of the data has a comma, which Kafka takes for the end of it.
+    Raises `InvalidInput` if the path of the data has a comma, which Kafka reads as a separator.
     """
     return {
-        **_place(node, fellows, data),
+        **_place(node, peers, data),
         **_listeners(node, guard),
-        **_copies(len(fellows)),
+        **_copies(len(peers)),
         **_groups(),
         "broker.heartbeat.interval.ms": "500",
         "broker.session.timeout.ms": "3000",  # a killed broker's return waits for the end of its old session
@@ -79,13 +79,13 @@ def properties(node: Node, fellows: Sequence[Node], data: Path, guard: Mapping[s
     }
 
 
-def _place(node: Node, fellows: Sequence[Node], data: Path) -> dict[str, str]:
+def _place(node: Node, peers: Sequence[Node], data: Path) -> dict[str, str]:
     if "," in str(data):
         raise InvalidInput(
-            f"{data} has a comma, and Kafka takes it for two directories (log.dirs).",
-            next_step="Name a directory without one: QDPI_DATA_DIR, or --data-dir.",
+            f"{data} has a comma, and Kafka would read it as two directories (log.dirs).",
+            next_step="Name a directory without a comma: QDPI_DATA_DIR, or --data-dir.",
         )
-    voters = ",".join(f"{each.number}@{each.host}:{each.ports['controller']}" for each in fellows)
+    voters = ",".join(f"{each.number}@{each.host}:{each.ports['controller']}" for each in peers)
     return {
         "process.roles": "broker,controller",
         "node.id": str(node.number),
@@ -114,7 +114,7 @@ def _listeners(node: Node, guard: Mapping[str, str]) -> dict[str, str]:
 
 
 def _copies(nodes: int) -> dict[str, str]:
-    """How often a record is kept: with three nodes on all, two of which must have it before it counts."""
+    """The replication settings: with three nodes, three replicas, two of which must acknowledge a record."""
     copies, needed = str(min(nodes, 3)), str(min(nodes, 2))
     return {
         "default.replication.factor": copies,
@@ -131,7 +131,7 @@ def _copies(nodes: int) -> dict[str, str]:
 
 
 def _groups() -> dict[str, str]:
-    """Let groups notice a dead member within two seconds: classic ones where it asks for that, KIP-848's always."""
+    """Short session timeouts: KIP-848 groups notice a dead member within 2 seconds, classic ones may ask for it."""
     return {
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "500",
@@ -148,7 +148,7 @@ def properties_text(values: Mapping[str, str]) -> str:
 
 
 def _escaped(value: str) -> str:
-    # Java reads the file as Latin-1: what is not ASCII goes by its UTF-16 units.
+    # Java reads the file as Latin-1, so other characters are escaped as UTF-16 units.
     plain = _NOT_ASCII.sub(_units, value.replace("\\", "\\\\"))
     return plain.replace("\n", "\\n\\\n")
 
@@ -159,12 +159,12 @@ def _units(found: re.Match[str]) -> str:
 
 
 def format_command(java: Path, jars: Path, file: Path, cluster_id: str) -> list[str]:
-    """Return the command that makes a node's empty storage; it does nothing where there is one."""
-    # An id may begin with a dash: it goes with its option in one word.
+    """Return the command that formats a node's storage; it does nothing if the storage exists."""
+    # An id may begin with a dash, so it is passed in one word with its option.
     tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", f"--cluster-id={cluster_id}", "-c", str(file)]
-    return [str(java), *BRIEF, "-cp", f"{jars}/*", *tool]
+    return [str(java), *SHORT_LIVED, "-cp", f"{jars}/*", *tool]
 
 
 def serve_command(java: Path, jars: Path, file: Path, java_options: Sequence[str]) -> list[str]:
-    """Return the command that serves."""
+    """Return the command that starts a server from a properties file."""
     return [str(java), *java_options, *_JVM, *_LOGGING, "-cp", f"{jars}/*", "kafka.Kafka", str(file)]

@@ -1,8 +1,8 @@
-"""The launcher of a server: `python -I -S launch.py PID_FILE LOG COMMAND…`, a program that stands alone.
+"""The launcher of a server, a standalone program: `python -I -S launch.py PID_FILE LOG COMMAND…`.
 
-It becomes the server: in a session of its own, away from the terminal, its output appended to LOG. Before
-that it locks PID_FILE and writes its process id there. The lock goes with the process, however that ends, so
-whoever finds the file locked finds the server's id in it, and never that of a stranger who got it later.
+The launched process locks PID_FILE, writes its process id there, and becomes the server, in a session of its own and
+with its output appended to LOG. The lock is released when the process ends. So a locked file always holds the
+server's id, and never that of an unrelated process that reused the id.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from pathlib import Path
 
 
 def main(pid_file: Path, log: Path, command: list[str]) -> None:
-    """Start a command detached; return when it runs, or end with its trouble on standard error."""
-    heard, told = os.pipe()  # closed by a successful exec
+    """Start a command detached, and exit: with status 0 once it runs, else with its error on standard error."""
+    reading, writing = os.pipe()  # closed by a successful exec
     child = os.fork()
     if child == 0:
-        os.close(heard)
-        _become(pid_file, log, command, told)
-    os.close(told)
-    with os.fdopen(heard) as report:
-        trouble = report.read()
-    if trouble:
-        os.waitpid(child, 0)  # it holds its lock until it is gone
-    sys.exit(trouble or 0)
+        os.close(reading)
+        _become(pid_file, log, command, writing)
+    os.close(writing)
+    with os.fdopen(reading) as report:
+        error = report.read()
+    if error:
+        os.waitpid(child, 0)  # it holds its lock until it has ended
+    sys.exit(error or 0)
 
 
-def _become(pid_file: Path, log: Path, command: list[str], told: int) -> None:
+def _become(pid_file: Path, log: Path, command: list[str], report: int) -> None:
     try:
         os.setsid()
         _claim(pid_file)
         _redirect(log)
-        os.execv(command[0], command)  # noqa: S606 # no shell is wanted
+        os.execv(command[0], command)  # noqa: S606 # without a shell
     except BaseException as error:
-        os.write(told, f"{error}".encode())
+        os.write(report, f"{error}".encode())
     finally:
         os._exit(1)
 

@@ -1,4 +1,4 @@
-"""Processes that outlive us: launched, found again, signalled, and seen to be gone."""
+"""Detached server processes: launch, find, signal and stop them."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from qdpi.cluster.setup import Place
+from qdpi.cluster.setup import NodeFiles
 from qdpi.errors import ServicesFailed
 
 _LAUNCHER: Final = Path(__file__).with_name("launch.py")
-_LOOK_EVERY: Final = 0.02
-FAREWELL: Final = 30.0
-"""How many seconds a server may take to stop in order before it is killed."""
+_POLL_INTERVAL: Final = 0.02
+STOP_TIMEOUT: Final = 30.0
+"""Seconds that a server may take to stop before it is killed."""
 
 
-def launch(place: Place, command: Sequence[str]) -> None:
-    """Start a command in a session of its own, its output in the place's log. Raises `ServicesFailed`."""
-    launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(place.pid_file), str(place.log)]
+def launch(files: NodeFiles, command: Sequence[str]) -> None:
+    """Start a command in a session of its own, with its output in the log. Raises `ServicesFailed`."""
+    launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(files.pid_file), str(files.log)]
     done = subprocess.run([*launcher, *command], capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
-        trouble = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise ServicesFailed(f"{command[0]} cannot be started: {trouble[0]}", next_step="Mend that and try again.")
+        error = done.stderr.strip().splitlines()[-1:] or ["no output"]
+        raise ServicesFailed(f"{command[0]} cannot be started: {error[0]}", next_step="Fix the cause and try again.")
 
 
-def pid_of(place: Place) -> int | None:
-    """Return the process id of what runs there, None where nothing does: it locks the file it wrote its id into."""
+def pid_of(files: NodeFiles) -> int | None:
+    """Return the process id of the running server, None if it does not run. The server locks its pid file."""
     try:
-        opened = os.open(place.pid_file, os.O_RDONLY)
+        opened = os.open(files.pid_file, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
@@ -43,9 +43,9 @@ def pid_of(place: Place) -> int | None:
         os.close(opened)
 
 
-def send(place: Place, number: signal.Signals) -> bool:
-    """Send a signal to what runs there; tell whether something did."""
-    pid = pid_of(place)
+def send(files: NodeFiles, number: signal.Signals) -> bool:
+    """Send a signal to the server; return whether it runs."""
+    pid = pid_of(files)
     if pid is None:
         return False
     try:
@@ -55,34 +55,34 @@ def send(place: Place, number: signal.Signals) -> bool:
     return True
 
 
-async def stop(place: Place) -> None:
-    """Ask what runs there to end in order, kill it where it does not, and return when it is gone."""
-    if send(place, signal.SIGTERM):
-        send(place, signal.SIGCONT)  # a paused one hears nothing
-        if not await gone(place):
-            send(place, signal.SIGKILL)
-            await gone(place)
+async def stop(files: NodeFiles) -> None:
+    """Stop the server with SIGTERM, or with SIGKILL after a timeout; return when it has ended."""
+    if send(files, signal.SIGTERM):
+        send(files, signal.SIGCONT)  # a paused process does not handle SIGTERM
+        if not await wait_until_gone(files):
+            send(files, signal.SIGKILL)
+            await wait_until_gone(files)
 
 
-async def gone(place: Place, patience: float = FAREWELL) -> bool:
-    """Wait, so many seconds at the most, until nothing runs there; tell whether that came."""
+async def wait_until_gone(files: NodeFiles, timeout: float = STOP_TIMEOUT) -> bool:
+    """Wait up to `timeout` seconds until the server has ended; return whether it has."""
     try:
-        async with asyncio.timeout(patience):
-            while pid_of(place) is not None:  # noqa: ASYNC110 # it is no child of ours, whom we could await
-                await asyncio.sleep(_LOOK_EVERY)
+        async with asyncio.timeout(timeout):
+            while pid_of(files) is not None:  # noqa: ASYNC110 # not a child process, so it cannot be awaited
+                await asyncio.sleep(_POLL_INTERVAL)
     except TimeoutError:
         return False
     return True
 
 
 @asynccontextmanager
-async def alone(file: Path) -> AsyncIterator[None]:
-    """Hold a lock for a block, so that no two commands change the same cluster at the same time."""
+async def exclusive(file: Path) -> AsyncIterator[None]:
+    """Hold a lock for a block, so that commands change a cluster one after another."""
     file.parent.mkdir(parents=True, exist_ok=True)
     opened = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         while not _lock(opened, fcntl.LOCK_EX):  # noqa: ASYNC110 # a blocking flock could not be cancelled
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_POLL_INTERVAL)
         yield
     finally:
         os.close(opened)

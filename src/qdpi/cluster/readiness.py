@@ -1,4 +1,4 @@
-"""Whether a server answers its clients, asked in its own protocol."""
+"""Readiness: whether a server answers clients in its protocol, waiting for it, and its log if it fails."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from pathlib import Path
 from typing import Final
 
 from qdpi.cluster.processes import pid_of
-from qdpi.cluster.setup import Kind, Node, Place
+from qdpi.cluster.setup import Kind, Node, NodeFiles
 from qdpi.errors import ServicesFailed
 
-_PATIENCE: Final = 3.0
+_TIMEOUT: Final = 3.0
 _METADATA: Final = 3
 _ALL: Final = 5
 _STARTUP, _OPTIONS, _QUERY, _AUTH_RESPONSE = 1, 5, 7, 15
 _AUTHENTICATE, _SUPPORTED, _RESULT = 3, 6, 8
 _TLS_ALERT: Final = 0x15
 _ON_ALL_NODES: Final = b"SELECT keyspace_name FROM system_distributed.view_build_status LIMIT 1"
-_LOOK_EVERY: Final = 0.1
+_POLL_INTERVAL: Final = 0.1
 _TAIL_BYTES: Final = 64 << 10
 _TROUBLE: Final = ("ERROR", "FATAL", "Exception", "Error:")
 
 
-async def answers(node: Node) -> bool:
-    """Tell whether a node serves clients, as far as that is its own affair."""
+async def is_answering(node: Node) -> bool:
+    """Return whether a node serves clients, regardless of its peers."""
     return await _in_time(_brokers_seen(node, [node]) if node.kind is Kind.KAFKA else _speaks_cql(node))
 
 
-async def sees(node: Node, fellows: Sequence[Node]) -> bool:
-    """Tell whether a node, asked by a client, finds all of its fellows serving."""
-    return await _in_time(_brokers_seen(node, fellows) if node.kind is Kind.KAFKA else _reads_from_all(node))
+async def sees_all(node: Node, peers: Sequence[Node]) -> bool:
+    """Return whether a node reports all of its peers as serving."""
+    return await _in_time(_brokers_seen(node, peers) if node.kind is Kind.KAFKA else _reads_from_all(node))
 
 
 async def _in_time(asked: Awaitable[bool]) -> bool:
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TIMEOUT):
             return await asked
     except (OSError, TimeoutError, asyncio.IncompleteReadError):
         return False
@@ -53,14 +53,14 @@ async def _connection(node: Node) -> AsyncIterator[tuple[asyncio.StreamReader, a
         writer.close()
 
 
-async def _brokers_seen(node: Node, fellows: Sequence[Node]) -> bool:
-    """Kafka's Metadata request, version 1, of no topics: its answer lists the brokers that are not fenced."""
+async def _brokers_seen(node: Node, peers: Sequence[Node]) -> bool:
+    """Send Kafka's Metadata request, version 1, without topics: the answer lists the unfenced brokers."""
     request = struct.pack(">hhihi", _METADATA, 1, 0, -1, 0)
     async with _connection(node) as (reader, writer):
         writer.write(struct.pack(">i", len(request)) + request)
         (size,) = struct.unpack(">i", await reader.readexactly(4))
         answer = await reader.readexactly(size)
-    return {each.number for each in fellows} <= _broker_ids(answer)
+    return {each.number for each in peers} <= _broker_ids(answer)
 
 
 def _broker_ids(answer: bytes) -> set[int]:
@@ -75,7 +75,7 @@ def _broker_ids(answer: bytes) -> set[int]:
 
 
 async def _speaks_cql(node: Node) -> bool:
-    """CQL's OPTIONS; a node that wants TLS answers with an alert, and serves too."""
+    """Send CQL's OPTIONS. A node that requires TLS answers with an alert, which counts as serving."""
     async with _connection(node) as (reader, writer):
         writer.write(_frame(_OPTIONS, b""))
         head = await reader.readexactly(7)
@@ -83,7 +83,7 @@ async def _speaks_cql(node: Node) -> bool:
 
 
 async def _reads_from_all(node: Node) -> bool:
-    """Read, at consistency ALL, of a keyspace that three nodes have."""
+    """Read at consistency ALL from a keyspace with three replicas."""
     async with _connection(node) as (reader, writer):
 
         async def ask(operation: int, body: bytes) -> int:
@@ -103,21 +103,23 @@ def _frame(operation: int, body: bytes) -> bytes:
     return struct.pack(">BBhBi", 4, 0, 0, operation, len(body)) + body
 
 
-async def until_ready(node: Node, place: Place, is_ready: Callable[[Node], Awaitable[bool]], patience: float) -> None:
-    """Return when a node is ready. Raises `ServicesFailed` where it ends before that, or takes too many seconds."""
-    look = f"`qdpi services logs {node.name}` says more; the file is {place.log}."
+async def until_ready(
+    node: Node, files: NodeFiles, is_ready: Callable[[Node], Awaitable[bool]], timeout: float
+) -> None:
+    """Return when a node is ready. Raises `ServicesFailed` if it ends first, or after `timeout` seconds."""
+    look = f"See `qdpi services logs {node.name}`, or the file {files.log}."
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(timeout):
             while not await is_ready(node):
-                if pid_of(place) is None:
-                    raise ServicesFailed(f"{node.name} ended while it started: {trouble(place.log)}", next_step=look)
-                await asyncio.sleep(_LOOK_EVERY)
+                if pid_of(files) is None:
+                    raise ServicesFailed(f"{node.name} ended while it started: {last_error(files.log)}", next_step=look)
+                await asyncio.sleep(_POLL_INTERVAL)
     except TimeoutError:
-        raise ServicesFailed(f"{node.name} is not ready after {patience:g} seconds.", next_step=look) from None
+        raise ServicesFailed(f"{node.name} is not ready after {timeout:g} seconds.", next_step=look) from None
 
 
 def last_lines(log: Path, count: int) -> list[str]:
-    """Return the last lines of a log, of its last 64 KiB; none where there is no log."""
+    """Return the last lines of a log, within its last 64 KiB; none if there is no log."""
     try:
         with log.open("rb") as opened:
             opened.seek(max(0, log.stat().st_size - _TAIL_BYTES))
@@ -126,10 +128,10 @@ def last_lines(log: Path, count: int) -> list[str]:
         return []
 
 
-def trouble(log: Path) -> str:
-    """Return the last line of a log that tells of trouble, else its last line."""
+def last_error(log: Path) -> str:
+    """Return the last line of a log that reports an error, else its last line."""
     lines = last_lines(log, 400)
-    return next(_troubled(reversed(lines)), (lines or ["it said nothing"])[-1])[:300]
+    return next(_troubled(reversed(lines)), (lines or ["no output"])[-1])[:300]
 
 
 def _troubled(lines: Iterator[str]) -> Iterator[str]:

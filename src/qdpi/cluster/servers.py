@@ -1,4 +1,4 @@
-"""Servers for the length of a block: for tests, benchmarks and faults."""
+"""Servers that run for the duration of a block: for tests, benchmarks and fault injection."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from qdpi.cluster.cluster import Cluster
 from qdpi.cluster.setup import Kind, Options, Setup
 
 SESSION_TIMEOUT: Final = "2"
-"""After how many seconds our brokers' groups count a silent member as dead."""
-_PROGRAM: Final = "import sys; from pathlib import Path; from qdpi.cluster.servers import keep; keep(Path(sys.argv[1]))"
+"""Seconds after which the groups on our brokers declare a silent member dead."""
+_PROGRAM: Final = (
+    "import sys; from pathlib import Path; from qdpi.cluster.servers import stop_at_eof; stop_at_eof(Path(sys.argv[1]))"
+)
 
 
 def environment(setup: Setup, kinds: Collection[Kind] = tuple(Kind)) -> dict[str, str]:
-    """Return the variables with which qdpi uses these servers, those of some kinds alone where they are named."""
+    """Return the environment variables with which qdpi uses these servers, of the given kinds only."""
     variables = {}
     brokers, hosts = (setup.of(kind) if kind in kinds else () for kind in (Kind.KAFKA, Kind.CASSANDRA))
     if brokers:
@@ -39,12 +41,12 @@ class Servers(Cluster):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables with which qdpi uses these servers, whether they run or not."""
+        """The environment variables with which qdpi uses these servers, running or not."""
         return environment(self._setup)
 
     @property
     def guarded_kafka(self) -> str:
-        """The brokers' second listeners, `host:port` separated by commas: `Options.kafka_guard`."""
+        """The brokers' second listeners (see `Options.kafka_guard`), `host:port` separated by commas."""
         return ",".join(f"{node.host}:{node.ports['guarded']}" for node in self._setup.of(Kind.KAFKA))
 
 
@@ -56,15 +58,15 @@ async def running(
     kafka: bool = True,
     cassandra: bool = True,
     options: Options | None = None,
-    tell: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> AsyncIterator[Servers]:
-    """Give servers that run while a block does, and no longer than this process; their files stay.
+    """Run servers for a block, and no longer than this process. Their files stay.
 
-    Raises `ToolMissing` without Java 17 or Maven, `ServicesFailed` where something does not start.
+    Raises `ToolMissing` without Java 17 or Maven, `ServicesFailed` if a server does not start.
     """
-    servers = Servers(directory, os.environ, random=SystemRandom(), options=options, tell=tell)
+    servers = Servers(directory, os.environ, random=SystemRandom(), options=options, progress=progress)
     wanted = [kind for kind, asked in ((Kind.KAFKA, kafka), (Kind.CASSANDRA, cassandra)) if asked]
-    with keeper(directory):
+    with stop_on_exit(directory):
         await servers.up(wanted, nodes)
         try:
             yield servers
@@ -73,9 +75,9 @@ async def running(
 
 
 @contextmanager
-def keeper(directory: Path) -> Iterator[None]:
-    """Have a directory's servers brought down at the end of a block, or of this process."""
-    # A session of its own: Ctrl-C is for us, and it must outlive us.
+def stop_on_exit(directory: Path) -> Iterator[None]:
+    """Stop the servers of a directory at the end of a block, or when this process ends, in a child process."""
+    # A session of its own: Ctrl-C must not reach it, and it must outlive this process.
     with subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", _PROGRAM, directory],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -85,8 +87,8 @@ def keeper(directory: Path) -> Iterator[None]:
         yield  # leaving closes its standard input, and waits for it
 
 
-def keep(directory: Path) -> None:
-    """Read standard input to its end, and bring the servers of a directory down."""
+def stop_at_eof(directory: Path) -> None:
+    """Read standard input to its end, then stop the servers of a directory."""
     sys.stdin.buffer.read()
     if directory.is_dir():
         asyncio.run(Cluster(directory, os.environ, random=SystemRandom()).down())

@@ -1,4 +1,4 @@
-"""Finding Java and Maven, with which the servers are fetched and run."""
+"""Find Java and Maven, which fetch and run the servers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Final, NamedTuple
 
 from qdpi.errors import ToolMissing
 
-LEAST_JAVA: Final = 17
-MOST_JAVA: Final = 23
-"""The last with a security manager, which Cassandra 5.0 sets."""
+MIN_JAVA: Final = 17
+MAX_JAVA: Final = 23
+"""The last release with a security manager, which Cassandra 5.0 requires."""
 _DEBIAN: Final = {"java": "openjdk-17-jre-headless", "maven": "maven"}
 
 
 class Java(NamedTuple):
-    """A Java: its program and its feature release, such as 17."""
+    """A Java installation: its program and its feature release, such as 17."""
 
     program: Path
     release: int
@@ -33,35 +33,33 @@ class Programs(NamedTuple):
 
 
 def find_java(environ: Mapping[str, str]) -> Java:
-    """Return the Java of JAVA_HOME or PATH that the servers run on, the first of them.
+    """Return the first suitable Java of JAVA_HOME and PATH.
 
     Raises `ToolMissing` with the command that installs one.
     """
     found = [Java(program, _release(program)) for program in _programs(environ)]
     for java in found:
-        if LEAST_JAVA <= java.release <= MOST_JAVA:
+        if MIN_JAVA <= java.release <= MAX_JAVA:
             return java
-    others = "".join(f"; {java.program} is {java.release or 'none that runs'}" for java in found)
-    raise ToolMissing(
-        f"Java {LEAST_JAVA} (or one up to {MOST_JAVA}) is not here{others}.", next_step=installing("java")
-    )
+    others = "".join(f"; {java.program} is {java.release or 'not runnable'}" for java in found)
+    raise ToolMissing(f"Java {MIN_JAVA} (or up to {MAX_JAVA}) was not found{others}.", next_step=install_hint("java"))
 
 
 def find_maven(environ: Mapping[str, str]) -> Path:
     """Return Maven's program, from PATH. Raises `ToolMissing` with the command that installs it."""
     maven = shutil.which("mvn", path=environ.get("PATH"))
     if maven is None:
-        raise ToolMissing("Maven, which fetches the servers, is not here.", next_step=installing("maven"))
+        raise ToolMissing("Maven, which fetches the servers, was not found.", next_step=install_hint("maven"))
     return Path(maven)
 
 
-def installing(tool: str) -> str:
-    """Return the sentence that says how `java` or `maven` gets onto a machine like this one."""
+def install_hint(tool: str) -> str:
+    """Return a sentence with the command that installs `java` or `maven` on this machine."""
     if sys.platform == "darwin":
         return "Run `brew install openjdk@17 maven`, and `export JAVA_HOME=$(brew --prefix openjdk@17)`."
     if shutil.which("apt-get"):
         return f"Run `sudo apt-get install {_DEBIAN[tool]}`."
-    return f"Install Java {LEAST_JAVA} (JAVA_HOME leads to it, or PATH) and Maven (`mvn` on PATH)."
+    return f"Install Java {MIN_JAVA} (found through JAVA_HOME or PATH) and Maven (`mvn` on PATH)."
 
 
 def _programs(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -74,7 +72,7 @@ def _programs(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _release(program: Path) -> int:
-    """The feature release of a Java, 0 where it does not run."""
+    """Return the feature release of a Java, 0 if it does not run."""
     try:
         told = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
     except OSError:
