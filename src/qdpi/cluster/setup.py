@@ -125,7 +125,9 @@ def is_free(host: str, port: int) -> bool:
             trial.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
-                raise ServicesFailed(f"{host} is not an address of this machine.", next_step=_address_hint(host)) from error
+                raise ServicesFailed(
+                    f"{host} is not an address of this machine.", next_step=_address_hint(host)
+                ) from error
             return False
     return True
 
