@@ -11,8 +11,7 @@ import pytest
 from tests.canon import making
 
 from qdpi.canon import read_book
-from qdpi.canon.style import describe, distinctive, sections_with, words_of
-from qdpi.canon.voices import MAX_PROFILE, profile_text
+from qdpi.canon.voices import MAX_PROFILE, describe, distinctive, profile_text, sections_with, words_of
 
 
 def measured(*texts: str) -> str:

@@ -3,7 +3,7 @@ import pytest
 
 from qdpi.canon import own_book
 from qdpi.canon.edition import Edition
-from qdpi.canon.revision import assemble, documents_of, edition_of
+from qdpi.canon.revision import assemble_edition, documents_of, edition_of
 from qdpi.search.vectors import Embedder, SemanticIndex
 
 
@@ -17,4 +17,6 @@ def semantic(edition: Edition) -> Edition:
     """The same edition with vectors beside words."""
     pages, embedder = list(edition.pages.values()), Embedder()
     vectors = np.asarray(embedder.embed([page.text for page in pages]))
-    return assemble(edition.revision, pages, edition.readings, SemanticIndex(documents_of(pages), vectors, embedder))
+    return assemble_edition(
+        edition.revision, pages, edition.readings, SemanticIndex(documents_of(pages), vectors, embedder)
+    )

@@ -11,8 +11,7 @@ from typing import Final, TypeAlias, TypeVar
 from qdpi.canon.book import Book, book_id_of
 from qdpi.canon.characters import character_named
 from qdpi.canon.metadata import About, color_of
-from qdpi.canon.ring import check_pages
-from qdpi.canon.validation import Fault, RawPage, refuse
+from qdpi.canon.validation import Fault, RawPage, check_pages, refuse
 from qdpi.canon.voices import voices_of
 
 DEFAULT_TITLE: Final = "The Entrance Way"
@@ -24,7 +23,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 T = TypeVar("T")
 
 
-def assemble(path: Path, source: str, raws: Sequence[RawPage], about: About, faults: Sequence[Fault]) -> Book:
+def assemble_book(path: Path, source: str, raws: Sequence[RawPage], about: About, faults: Sequence[Fault]) -> Book:
     """Return the book of these pages. Raises `BookRefused` with these faults and those of the pages."""
     pages, broken = check_pages(source, raws)
     if faults or broken:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from qdpi.canon.edition import Edition
-from qdpi.canon.revision import assemble, documents_of
+from qdpi.canon.revision import assemble_edition, documents_of
 from qdpi.errors import NoBook, UnknownPage
 from qdpi.page_schema import Page, Reading
 from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
@@ -75,7 +75,7 @@ class Catalog:
             readings |= {page.page_id: reading for page, reading in computed}
         embeddings = await self._store.embeddings([page.page_id for page in pages])
         semantic = await asyncio.to_thread(semantic_index, pages, embeddings, self._embedder)
-        return await asyncio.to_thread(assemble, record, pages, readings, semantic)
+        return await asyncio.to_thread(assemble_edition, record, pages, readings, semantic)
 
 
 async def find_page(edition: Edition | None, store: Pages, page_id: str) -> Page | None:

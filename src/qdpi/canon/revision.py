@@ -102,7 +102,7 @@ def is_same_book(book: Book, earlier: Mapping[str, Page]) -> bool:
     return same > _SAME_BOOK * min(len(book.pages), len(earlier))
 
 
-def assemble(
+def assemble_edition(
     revision: CanonRevision,
     pages: Sequence[Page],
     readings: Mapping[str, Reading],
@@ -134,4 +134,4 @@ def edition_of(book: Book) -> Edition:
     at = datetime(1970, 1, 1, tzinfo=UTC)
     readings = {page.page_id: read_text(page.text) for page in book.pages}
     pages = canon_pages(book, readings, 1, at, {})
-    return assemble(revision_of(book, 1, at, thresholds_of(pages)), pages, readings)
+    return assemble_edition(revision_of(book, 1, at, thresholds_of(pages)), pages, readings)

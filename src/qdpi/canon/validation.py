@@ -1,4 +1,4 @@
-"""Faults, and the rules of a single page. Pure: takes a page as it was found, says all that is wrong with it."""
+"""The rules of a page and of the ring that pages make. Pure: takes pages as found, returns pages and faults."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NoReturn
 
+from qdpi.canon.book import CanonPage, page_id_of
 from qdpi.canon.characters import character_named
 from qdpi.errors import BookRefused
 from qdpi.page_schema import CANON_PAGE_ID
-from qdpi.symbols import CHARACTER_NAMES
+from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 
 MAX_TEXT: Final = 200_000
 """The most characters that a page's text may have."""
@@ -57,7 +59,7 @@ class RawPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class CheckedPage:
     """What could be made out of a raw page; None for what could not."""
 
     raw: RawPage
@@ -96,7 +98,7 @@ def control_character(text: str) -> str | None:
     return f"control character U+{ord(found.group()):04X} in line {line}"
 
 
-def read_page(raw: RawPage) -> Reading:
+def read_page(raw: RawPage) -> CheckedPage:
     """Make of a raw page what can be made of it, and say what is wrong with it."""
     claimed, number, id_reasons = _identity(raw)
     character, character_reasons = _character(raw.character)
@@ -105,7 +107,7 @@ def read_page(raw: RawPage) -> Reading:
     text = None if raw.text is None else normal_text(raw.text)
     text_reasons = () if text is None else tuple(_text_reasons(text))
     reasons = (*id_reasons, *character_reasons, *section_reasons, *title_reasons, *text_reasons)
-    return Reading(raw, number, section, character, title, text, reasons)
+    return CheckedPage(raw, number, section, character, title, text, reasons)
 
 
 def _whole(value: object) -> int | None:
@@ -185,3 +187,69 @@ def _text_reasons(text: str) -> Iterator[str]:
 def _shown(value: object) -> str:
     shown = repr(value)
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+def check_pages(source: str, raws: Sequence[RawPage]) -> tuple[tuple[CanonPage, ...], tuple[Fault, ...]]:
+    """Return the pages in ring order and every fault of the pages and of the ring they make.
+
+    `source` is the file that the ring's own faults are booked on. With faults the pages are incomplete.
+    """
+    checked = [read_page(raw) for raw in raws]
+    faults = [fault for page in checked for fault in page.faults]
+    faults += _duplicates(checked)
+    faults += _gaps(source, checked)
+    faults += _descents(checked)
+    faults += _empty_sections(source, checked)
+    pages = [page for found in checked if (page := _page(found))]
+    return tuple(sorted(pages, key=lambda page: page.page_num)), tuple(faults)
+
+
+def _page(checked: CheckedPage) -> CanonPage | None:
+    match checked:
+        case CheckedPage(
+            number=int(number),
+            section=int(section),
+            character=int(character),
+            title=str(title),
+            text=str(text),
+            reasons=(),
+        ):
+            return CanonPage(page_id_of(section, number), section, number, title, text, character)
+    return None
+
+
+def _duplicates(checked: Sequence[CheckedPage]) -> Iterator[Fault]:
+    first: dict[int, RawPage] = {}
+    for page in checked:
+        if page.number is None:
+            continue
+        earlier = first.setdefault(page.number, page.raw)
+        if earlier is not page.raw:
+            reason = f"page number {page.number} was taken by {earlier.file}: {earlier.label}"
+            yield Fault(page.raw.file, page.raw.label, f"duplicate id: {reason}")
+
+
+def _gaps(source: str, checked: Sequence[CheckedPage]) -> Iterator[Fault]:
+    numbers = sorted({page.number for page in checked if page.number is not None and 1 <= page.number <= MAX_PAGES})
+    for before, after in zip([0, *numbers], numbers, strict=False):
+        if after == before + 2:
+            yield Fault(source, f"P{before + 1:04}", "missing page: the ring has a gap here")
+        elif after > before + 2:
+            span = f"P{before + 1:04} to P{after - 1:04}"
+            yield Fault(source, span, f"{after - before - 1} missing pages: the ring has a gap here")
+
+
+def _descents(checked: Sequence[CheckedPage]) -> Iterator[Fault]:
+    placed = [(p.number, p.section, p.raw) for p in checked if p.number is not None and p.section is not None]
+    placed.sort(key=lambda place: place[0])
+    for (_, before, _), (_, section, raw) in pairwise(placed):
+        if section < before:
+            reason = f"section {section} comes after section {before}: sections ascend along the ring"
+            yield Fault(raw.file, raw.label, reason)
+
+
+def _empty_sections(source: str, checked: Sequence[CheckedPage]) -> Iterator[Fault]:
+    present = {page.section for page in checked}
+    for character, slug in CHARACTER_MAP.items():
+        if character + 1 not in present:
+            yield Fault(source, f"S{character + 1:02}", f"missing section: {slug} has no page")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from qdpi.canon.assembly import DEFAULT_TITLE, Progress, assemble, counted, with_row_colors
+from qdpi.canon.assembly import DEFAULT_TITLE, Progress, assemble_book, counted, with_row_colors
 from qdpi.canon.book import Book
 from qdpi.canon.characters import character_named
 from qdpi.canon.files import MAX_PAGE_BYTES, read_json, read_text
@@ -39,7 +39,7 @@ def read_corpus(root: Path, progress: Progress | None = None) -> Book:
     about, about_faults = read_about(root, title=DEFAULT_TITLE, profiles=PROFILES)
     raws = [_raw_page(root, row, faults) for row in counted(rows, progress)]
     faults += _unnamed(root, rows, source)
-    return assemble(root, source, raws, with_row_colors(about, rows), (*about_faults, *faults))
+    return assemble_book(root, source, raws, with_row_colors(about, rows), (*about_faults, *faults))
 
 
 def _listed_rows(root: Path) -> tuple[list[Row], list[Fault]]:

@@ -17,7 +17,7 @@ from typing import Final
 import yaml
 
 from qdpi import frontmatter
-from qdpi.canon.assembly import Progress, assemble, counted
+from qdpi.canon.assembly import Progress, assemble_book, counted
 from qdpi.canon.book import Book
 from qdpi.canon.files import MAX_PAGE_BYTES, read_text
 from qdpi.canon.metadata import read_about, shown_name
@@ -48,7 +48,7 @@ def read_markdown(root: Path, progress: Progress | None = None) -> Book:
     faults: list[Fault] = []
     raws = [raw for name in counted(_page_files(root), progress) if (raw := _raw_page(root, name, faults)) is not None]
     about, about_faults = read_about(root, title=_title_of(root.resolve().name), profiles="character_profiles.json")
-    return assemble(root, ".", raws, about, (*about_faults, *faults))
+    return assemble_book(root, ".", raws, about, (*about_faults, *faults))
 
 
 def _page_files(root: Path) -> list[str]:

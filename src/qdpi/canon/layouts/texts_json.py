@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from qdpi.canon.assembly import DEFAULT_TITLE, Progress, assemble, counted, with_row_colors
+from qdpi.canon.assembly import DEFAULT_TITLE, Progress, assemble_book, counted, with_row_colors
 from qdpi.canon.book import Book
 from qdpi.canon.files import read_json
 from qdpi.canon.metadata import About, line_of, shown_name
@@ -28,7 +28,7 @@ def read_texts_json(path: Path, progress: Progress | None = None) -> Book:
     about, listed = _opened(value, path.name, faults)
     rows = _rows(listed, path.name, faults)
     raws = [_raw_page(path.name, row, faults) for row in counted(rows, progress)]
-    return assemble(path, path.name, raws, with_row_colors(about, rows), faults)
+    return assemble_book(path, path.name, raws, with_row_colors(about, rows), faults)
 
 
 def _opened(value: object, file: str, faults: list[Fault]) -> tuple[About, object]:
