@@ -25,7 +25,7 @@ def healths(checks: Any) -> list[Health]:
     return [check.health for check in checks]
 
 
-def test_copies_of_topics_that_are_behind_are_named():
+def test_topics_with_replicas_behind_are_named():
     (behind, enough) = copies_of_topics({"a": topic(3, 2), "b": topic(3, 3)}, 3, None)
 
     assert (behind.health, enough.health) == (Health.WARN, Health.OK)
@@ -36,11 +36,11 @@ def test_copies_of_topics_that_are_behind_are_named():
     ("brokers", "wanted", "health"),
     [(1, None, Health.OK), (3, None, Health.WARN), (1, 1, Health.OK), (3, 3, Health.WARN)],
 )
-def test_one_copy_is_enough_on_one_broker_alone(brokers: int, wanted: int | None, health: Health):
+def test_one_replica_is_enough_only_on_one_broker(brokers: int, wanted: int | None, health: Health):
     assert healths(copies_of_topics({"a": topic(1, 1)}, brokers, wanted)) == [health]
 
 
-def test_a_topic_that_is_kept_otherwise_is_told_with_both_values():
+def test_topic_properties_that_differ_are_shown():
     due = {"a": {"retention.ms": "1000"}, "b": {"retention.ms": "5"}}
 
     (check,) = properties({"a": {"retention.ms": "9", "else": "1"}, "b": {"retention.ms": "5"}}, due)
@@ -50,7 +50,7 @@ def test_a_topic_that_is_kept_otherwise_is_told_with_both_values():
     assert healths(properties({"a": due["a"], "b": due["b"]}, due)) == [Health.OK]
 
 
-def test_a_session_timeout_that_brokers_refuse_fails():
+def test_a_session_timeout_below_the_brokers_minimum_fails():
     broker = {"group.min.session.timeout.ms": "6000"}
 
     (refused,) = session_timeout(Settings(kafka_session_timeout=2), broker)
@@ -73,7 +73,7 @@ def test_a_session_timeout_that_brokers_refuse_fails():
         (2, 0, [Health.FAIL]),
     ],
 )
-def test_copies_of_a_keyspace_are_held_against_the_nodes(factor: int, nodes: int, expected: list[Health]):
+def test_replication_factor_against_nodes(factor: int, nodes: int, expected: list[Health]):
     assert healths(replicas({"dc": factor}, {"dc": nodes})) == expected
 
 
@@ -86,7 +86,7 @@ def test_clocks_that_differ_are_named():
 
 
 @pytest.mark.kafka
-async def test_a_fresh_kafka_is_well(kafka_environment: dict[str, str]):
+async def test_a_fresh_kafka_passes_all_checks(kafka_environment: dict[str, str]):
     environment = {**kafka_environment, "KAFKA_PREFIX": f"well-{random_id()[:8]}.", "KAFKA_PARTITIONS": "1"}
     bus = build_bus(load_settings(environment), utc_now)
     await bus.open()
@@ -102,7 +102,7 @@ async def test_a_fresh_kafka_is_well(kafka_environment: dict[str, str]):
 
 
 @pytest.mark.cassandra
-async def test_a_fresh_cassandra_is_well(cassandra_environment: dict[str, str]):
+async def test_a_fresh_cassandra_passes_all_checks(cassandra_environment: dict[str, str]):
     with keyspace(cassandra_environment) as space:
         store = build_store(space.settings)
         await store.open()

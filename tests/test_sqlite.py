@@ -82,12 +82,13 @@ async def waiting_together(db: Database, *works: Callable[[sqlite3.Connection], 
     return await asyncio.gather(*others, return_exceptions=True)
 
 
-async def test_opening_makes_the_directory_and_the_file_in_wal_mode(db: Database, path: Path) -> None:
+async def test_open_creates_directory_and_file_in_wal_mode(db: Database, path: Path) -> None:
     assert await db.read(lambda c: c.execute("PRAGMA journal_mode").fetchone()[0]) == "wal"
     assert path.name in files_in(path.parent)
 
 
-async def test_what_was_written_is_there_after_reopening_and_one_file_is_left(path: Path) -> None:
+async def test_writes_survive_reopening(path: Path) -> None:
+    """Closing leaves a single file, and reopening finds what was written."""
     for word in ("one", "two"):
         db = database(path)
         await db.open()
@@ -102,7 +103,7 @@ async def test_what_was_written_is_there_after_reopening_and_one_file_is_left(pa
     assert files_in(path.parent) == [path.name]
 
 
-async def test_several_openers_of_a_file_that_is_not_there_all_succeed(path: Path) -> None:
+async def test_concurrent_opens_of_a_missing_file_succeed(path: Path) -> None:
     openers = [database(path) for _ in range(8)]
     await asyncio.gather(*(db.open() for db in openers))
     await asyncio.gather(*(db.write(insert(str(n))) for n, db in enumerate(openers)))
@@ -110,7 +111,7 @@ async def test_several_openers_of_a_file_that_is_not_there_all_succeed(path: Pat
     await asyncio.gather(*(db.close() for db in openers))
 
 
-async def test_a_file_of_a_newer_version_is_refused_with_the_next_step(path: Path) -> None:
+async def test_a_newer_version_is_refused(path: Path) -> None:
     newer = database(path, version=7)
     await newer.open()
     await newer.close()
@@ -126,13 +127,15 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     assert path.read_text().startswith("dear reader")
 
 
-async def test_a_directory_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
+async def test_a_directory_that_cannot_be_created_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable, match=r"cannot be created: Not a directory\..*QDPI_DATA_DIR"):
         await database(tmp_path / "file" / "data" / "qdpi.db").open()
 
 
-async def test_a_failing_work_is_undone_alone_and_its_error_reaches_its_caller(db: Database) -> None:
+async def test_failing_work_is_rolled_back_alone(db: Database) -> None:
+    """Only the failing work is rolled back, and its caller gets the error."""
+
     def fail_halfway(connection: sqlite3.Connection) -> None:
         insert("half")(connection)
         raise ValueError("of the work's own")
@@ -147,7 +150,7 @@ async def test_a_failing_work_is_undone_alone_and_its_error_reaches_its_caller(d
     assert await db.read(words) == ["one", "two"]
 
 
-async def test_works_that_wait_together_share_one_commit(db: Database) -> None:
+async def test_queued_jobs_share_one_commit(db: Database) -> None:
     statements: list[str] = []
     await db.write(lambda c: c.set_trace_callback(statements.append))
     await waiting_together(db, *(insert(str(n)) for n in range(50)))
@@ -157,7 +160,7 @@ async def test_works_that_wait_together_share_one_commit(db: Database) -> None:
     assert "COMMIT" not in statements[inserts[0] : inserts[-1]]
 
 
-async def test_a_batch_with_a_durable_work_in_it_is_synced_and_a_lazy_one_is_not(db: Database) -> None:
+async def test_only_durable_batches_are_synced(db: Database) -> None:
     def synchronous(connection: sqlite3.Connection) -> int:
         return int(connection.execute("PRAGMA synchronous").fetchone()[0])
 
@@ -174,7 +177,7 @@ async def test_a_batch_with_a_durable_work_in_it_is_synced_and_a_lazy_one_is_not
     await first
 
 
-async def test_a_cancelled_callers_work_still_runs(db: Database) -> None:
+async def test_work_of_a_cancelled_caller_runs(db: Database) -> None:
     gate = Gate()
     first = asyncio.create_task(db.write(gate))
     await gate.entered.wait()
@@ -189,7 +192,7 @@ async def test_a_cancelled_callers_work_still_runs(db: Database) -> None:
     assert await db.read(words) == ["kept", "after"]
 
 
-async def test_the_loop_goes_on_and_reads_are_answered_while_a_work_runs(db: Database) -> None:
+async def test_writes_block_neither_loop_nor_reads(db: Database) -> None:
     gate = Gate()
     writing = asyncio.create_task(db.write(gate))
     await gate.entered.wait()
@@ -199,7 +202,8 @@ async def test_the_loop_goes_on_and_reads_are_answered_while_a_work_runs(db: Dat
     await writing
 
 
-async def test_closing_finishes_what_was_accepted_and_refuses_what_found_no_room(path: Path) -> None:
+async def test_close_finishes_accepted_work(path: Path) -> None:
+    """Closing finishes accepted work and refuses callers that still wait for room."""
     db = database(path, max_pending=2)
     await db.open()
     gate = Gate()
@@ -221,7 +225,7 @@ async def test_closing_finishes_what_was_accepted_and_refuses_what_found_no_room
     await db.close()
 
 
-async def test_a_write_waits_for_room_and_then_goes_on(path: Path) -> None:
+async def test_a_write_waits_for_room(path: Path) -> None:
     db = database(path, max_pending=2)
     await db.open()
     await asyncio.gather(*(db.write(insert(str(n))) for n in range(20)))
@@ -229,7 +233,7 @@ async def test_a_write_waits_for_room_and_then_goes_on(path: Path) -> None:
     await db.close()
 
 
-async def test_no_thread_remains_after_closing(path: Path) -> None:
+async def test_close_ends_all_threads(path: Path) -> None:
     db = database(path)
     await db.open()
     running = {thread.name for thread in threading.enumerate()}
@@ -240,7 +244,7 @@ async def test_no_thread_remains_after_closing(path: Path) -> None:
     assert left == set()
 
 
-async def test_a_read_sees_one_snapshot_whatever_is_written_meanwhile(db: Database) -> None:
+async def test_a_read_sees_one_snapshot(db: Database) -> None:
     await db.write(insert("one"))
     between, counted = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -265,14 +269,14 @@ async def test_a_read_cannot_write(db: Database) -> None:
     assert await db.read(words) == []
 
 
-async def test_a_wrong_statement_is_the_callers_error_and_no_outage(db: Database) -> None:
+async def test_a_wrong_statement_is_no_outage(db: Database) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         await db.read(lambda c: c.execute("SELECT * FROM nowhere"))
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         await db.write(lambda c: c.execute("DELETE FROM nowhere"))
 
 
-async def test_a_file_that_another_process_holds_is_unavailable_until_it_lets_go(db: Database, path: Path) -> None:
+async def test_a_locked_file_is_unavailable_until_released(db: Database, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match=r"database is locked\. Another process holds it"):
@@ -294,9 +298,8 @@ def no_file_larger_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-async def test_when_writing_fails_the_whole_batch_fails_nothing_is_half_written_and_it_recovers(
-    db: Database, path: Path
-) -> None:
+async def test_a_failed_write_fails_its_whole_batch(db: Database, path: Path) -> None:
+    """Nothing is half-written, and the next write succeeds."""
     await db.write(insert("before"))
     with no_file_larger_than(256 << 10):
         results = await waiting_together(db, insert("small"), insert("large" * 200_000), insert("other"))
@@ -307,7 +310,8 @@ async def test_when_writing_fails_the_whole_batch_fails_nothing_is_half_written_
     assert await db.read(lambda c: c.execute("PRAGMA integrity_check").fetchone()[0]) == "ok"
 
 
-async def test_a_ping_tells_of_a_disk_that_takes_no_writes_until_it_does_again(db: Database) -> None:
+async def test_ping_after_a_failed_write(db: Database) -> None:
+    """A ping fails until the disk accepts writes again."""
     await db.write(insert("before"))
     with no_file_larger_than(0):
         await db.ping()  # nobody has met the fault yet
@@ -324,7 +328,7 @@ async def test_a_ping_tells_of_a_disk_that_takes_no_writes_until_it_does_again(d
     assert await db.read(words) == ["before"]
 
 
-async def test_a_full_disk_says_so_and_undoes_what_it_interrupted(db: Database) -> None:
+async def test_a_full_disk_is_reported_and_rolled_back(db: Database) -> None:
     def fill(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA max_page_count = 8")
         insert("large" * 200_000)(connection)
@@ -335,7 +339,7 @@ async def test_a_full_disk_says_so_and_undoes_what_it_interrupted(db: Database) 
     assert await db.read(words) == ["after"]
 
 
-async def test_the_data_version_tells_of_writes_here_and_elsewhere(db: Database, path: Path) -> None:
+async def test_data_version_changes_with_every_commit(db: Database, path: Path) -> None:
     first = await db.data_version()
     assert await db.data_version() == first
     await db.write(insert("here"), durable=False)
@@ -374,7 +378,7 @@ async def read_without_a_gap(db: Database, enough: asyncio.Event) -> None:
 
 
 @pytest.mark.slow
-async def test_the_wal_stays_bounded_while_somebody_always_reads(path: Path) -> None:
+async def test_the_wal_stays_bounded_under_constant_reads(path: Path) -> None:
     bound = 1 << 20
     db = database(path, wal_bound=bound)
     await db.open()
@@ -410,7 +414,7 @@ asyncio.run(main())
 
 
 @pytest.mark.process
-def test_what_was_acknowledged_before_a_kill_is_there_after_it(path: Path) -> None:
+def test_acknowledged_writes_survive_a_kill(path: Path) -> None:
     command = [sys.executable, "-c", COMMIT_UNTIL_KILLED, str(path), SCHEMA]
     environment = {"PYTHONPATH": ":".join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:

@@ -32,7 +32,8 @@ class PageStoreSuite(OutcomesSuite, PagesSuite, LogSuite, CanonSuite, IndexSuite
     async def store(self, connect: Connect) -> PageStore:
         return await connect()
 
-    async def test_it_answers_once_it_is_open_and_may_be_opened_and_closed_again(self, store: PageStore) -> None:
+    async def test_open_and_close_are_idempotent(self, store: PageStore) -> None:
+        """An open store answers; it may be closed twice and opened again."""
         await store.open()
         await store.ping()
         await store.close()
@@ -40,7 +41,7 @@ class PageStoreSuite(OutcomesSuite, PagesSuite, LogSuite, CanonSuite, IndexSuite
         await store.open()
         await store.ping()
 
-    async def test_what_was_written_is_there_for_the_next_client(self, store: PageStore, connect: Connect) -> None:
+    async def test_writes_survive_reopening(self, store: PageStore, connect: Connect) -> None:
         outcome = make.outcome()
         await store.commit_outcome("reader", outcome.request_id, 0, outcome)
         await store.put_page(make.generated_page())
@@ -53,7 +54,7 @@ class PageStoreSuite(OutcomesSuite, PagesSuite, LogSuite, CanonSuite, IndexSuite
         assert await again.edges(make.generated_page().page_id) == make.generated_page().edges
         assert await again.vault("reader") == [make.vault_entry()]
 
-    async def test_what_nobody_wrote_is_not_there(self, store: PageStore) -> None:
+    async def test_an_empty_store_has_nothing(self, store: PageStore) -> None:
         assert await store.outcome("nobody", "nothing") is None
         assert await store.last_outcome("nobody") is None
         assert await store.outcomes("nobody") == []
@@ -75,7 +76,8 @@ class PageStoreSuite(OutcomesSuite, PagesSuite, LogSuite, CanonSuite, IndexSuite
         assert await store.vault("nobody") == []
 
     @pytest.mark.parametrize("text", [AWKWARD, "", "長" * 200_000], ids=["awkward", "empty", "long"])
-    async def test_a_text_comes_back_as_it_went_in_wherever_it_is_kept(self, store: PageStore, text: str) -> None:
+    async def test_texts_round_trip(self, store: PageStore, text: str) -> None:
+        """Awkward, empty and long texts are returned unchanged from every table that holds a text."""
         outcome = make.outcome(text=text)
         entry = make.vault_entry(label=text, notes=text)
         row = make.log_row(payload_json=text)

@@ -58,7 +58,7 @@ def query(path: Path, sql: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("table", PLAN)
-async def test_a_table_of_the_plan_has_the_plans_columns(store: EmbeddedPageStore, path: Path, table: str) -> None:
+async def test_tables_have_the_plans_columns(store: EmbeddedPageStore, path: Path, table: str) -> None:
     columns = {row["name"] for row in query(path, f"PRAGMA table_info({table})")}
     assert set(PLAN[table].split()) <= columns
 
@@ -85,7 +85,7 @@ async def test_the_plans_columns_are_filled(store: EmbeddedPageStore, path: Path
     assert signals[0]["novelty"] == 0.1 + 0.2
 
 
-async def test_the_newest_fifty_snapshots_of_a_journey_are_kept(store: EmbeddedPageStore, path: Path) -> None:
+async def test_the_newest_fifty_snapshots_are_kept(store: EmbeddedPageStore, path: Path) -> None:
     for seq in (*range(1, 71), 3):
         await store.save_snapshot(make.snapshot("reader", seq))
     await store.save_snapshot(make.snapshot("other", 1))
@@ -93,7 +93,7 @@ async def test_the_newest_fifty_snapshots_of_a_journey_are_kept(store: EmbeddedP
     assert [row["seq"] for row in kept] == list(range(21, 71))
 
 
-async def test_a_book_of_many_chunks_is_prepared_and_switched_to_whole(store: EmbeddedPageStore) -> None:
+async def test_a_book_of_many_chunks(store: EmbeddedPageStore) -> None:
     pages = make.ring(2_500)
     for start in range(0, len(pages), 1_000):
         await store.put_canon(1, start, pages[start : start + 1_000])
@@ -101,9 +101,7 @@ async def test_a_book_of_many_chunks_is_prepared_and_switched_to_whole(store: Em
     assert await store.canon_pages(1) == pages
 
 
-async def test_a_store_that_another_process_holds_is_unavailable_and_comes_back(
-    store: EmbeddedPageStore, path: Path
-) -> None:
+async def test_a_locked_store_is_unavailable_until_released(store: EmbeddedPageStore, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     outcome = make.outcome()
@@ -115,7 +113,7 @@ async def test_a_store_that_another_process_holds_is_unavailable_and_comes_back(
     assert await store.last_outcome("reader") == outcome
 
 
-async def test_a_store_that_is_closed_says_so(path: Path) -> None:
+async def test_a_closed_store_is_unavailable(path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="is not open"):
         await EmbeddedPageStore(path).ping()
 
@@ -142,7 +140,7 @@ asyncio.run(main())
 
 
 @pytest.mark.process
-def test_every_outcome_acknowledged_before_a_kill_is_there_after_it(path: Path) -> None:
+def test_acknowledged_outcomes_survive_a_kill(path: Path) -> None:
     """The power of a machine is not cut here: `kill -9` shows that nothing is kept in the process."""
     environment = {"PYTHONPATH": ":".join(sys.path)}
     command = [sys.executable, "-c", COMMIT_UNTIL_KILLED, str(path)]

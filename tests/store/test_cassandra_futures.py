@@ -54,7 +54,7 @@ async def pause() -> None:
         await asyncio.sleep(0)
 
 
-async def test_an_answer_reaches_the_one_who_asked() -> None:
+async def test_a_result_reaches_its_caller() -> None:
     session = DriversSession()
     asking = [asyncio.ensure_future(AsyncSession(session, 8).send(n, 1)) for n in range(2)]
     await pause()
@@ -63,7 +63,7 @@ async def test_an_answer_reaches_the_one_who_asked() -> None:
     assert await asyncio.gather(*asking) == [ResultPage([], None), ResultPage([{"n": 1}], None)]
 
 
-async def test_an_error_is_raised_where_it_was_asked_and_leaves_the_next_its_slot() -> None:
+async def test_an_error_reaches_its_caller_and_frees_the_slot() -> None:
     session = DriversSession()
     bridge = AsyncSession(session, 1)
     asking = asyncio.ensure_future(bridge.send("a", 1))
@@ -79,7 +79,7 @@ async def test_an_error_is_raised_where_it_was_asked_and_leaves_the_next_its_slo
     assert await asking == ResultPage([], None)
 
 
-async def test_no_more_are_in_flight_than_the_bound() -> None:
+async def test_requests_in_flight_are_bounded() -> None:
     session = DriversSession()
     bridge = AsyncSession(session, 3)
     asking = [asyncio.ensure_future(bridge.send(n, 1)) for n in range(10)]
@@ -94,7 +94,8 @@ async def test_no_more_are_in_flight_than_the_bound() -> None:
     assert len(await asyncio.gather(*asking)) == 10
 
 
-async def test_who_finds_no_slot_in_time_is_told_so_and_takes_none() -> None:
+async def test_waiting_for_a_slot_times_out() -> None:
+    """The request that timed out takes no slot."""
     session = DriversSession()
     bridge = AsyncSession(session, 1)
     holding = asyncio.ensure_future(bridge.send("a", 1))
@@ -109,7 +110,7 @@ async def test_who_finds_no_slot_in_time_is_told_so_and_takes_none() -> None:
     assert await third == ResultPage([], None)
 
 
-async def test_a_request_whose_caller_went_away_keeps_its_slot_until_it_is_answered() -> None:
+async def test_a_cancelled_request_keeps_its_slot_until_answered() -> None:
     session = DriversSession()
     bridge = AsyncSession(session, 1)
     leaving = asyncio.ensure_future(bridge.send("a", 1))
@@ -124,7 +125,7 @@ async def test_a_request_whose_caller_went_away_keeps_its_slot_until_it_is_answe
     assert await next_one == ResultPage([], None)
 
 
-async def test_an_answer_says_where_the_next_page_begins() -> None:
+async def test_a_result_page_has_the_next_paging_state() -> None:
     session = DriversSession()
     asking = asyncio.ensure_future(AsyncSession(session, 1).send("a", 1))
     await pause()
@@ -133,7 +134,7 @@ async def test_an_answer_says_where_the_next_page_begins() -> None:
     assert await asking == ResultPage([{"n": 1}], b"more")
 
 
-def test_an_answer_that_comes_after_the_loop_is_closed_is_nobodys() -> None:
+def test_a_result_after_the_loop_closed_is_dropped() -> None:
     session = DriversSession()
 
     async def ask_and_leave() -> None:

@@ -90,9 +90,7 @@ async def until_it_answers(store: CassandraPageStore) -> None:
             await asyncio.sleep(0.05)  # a cluster tells nobody that it is back
 
 
-async def test_a_server_that_hangs_is_an_outage_in_time_and_goes_on_by_itself(
-    servers: Servers, store: CassandraPageStore
-) -> None:
+async def test_a_hanging_server_is_an_outage_until_it_resumes(servers: Servers, store: CassandraPageStore) -> None:
     session = str(uuid4())
     outcome = make.outcome(session)
     servers.pause(NODE)
@@ -119,7 +117,7 @@ async def test_a_server_that_hangs_is_an_outage_in_time_and_goes_on_by_itself(
     assert await store.outcomes(session) == [outcome]
 
 
-async def test_a_caller_that_gives_up_leaves_the_store_as_it_was(servers: Servers, store: CassandraPageStore) -> None:
+async def test_cancelled_callers_leave_the_store_usable(servers: Servers, store: CassandraPageStore) -> None:
     servers.pause(NODE)
     try:
         asking = [asyncio.ensure_future(store.page(f"page-{n}")) for n in range(200)]
@@ -134,9 +132,7 @@ async def test_a_caller_that_gives_up_leaves_the_store_as_it_was(servers: Server
         assert await asyncio.gather(*(store.page(f"page-{n}") for n in range(200))) == [None] * 200
 
 
-async def test_a_server_that_was_killed_and_comes_back_has_what_was_acknowledged(
-    servers: Servers, store: CassandraPageStore
-) -> None:
+async def test_acknowledged_outcomes_survive_a_server_kill(servers: Servers, store: CassandraPageStore) -> None:
     session = str(uuid4())
     outcomes = [make.outcome(session, seq) for seq in range(1, 21)]
     for outcome in outcomes:
@@ -157,7 +153,7 @@ async def test_a_server_that_was_killed_and_comes_back_has_what_was_acknowledged
     await reopened.close()
 
 
-async def test_a_wrong_password_says_so_and_shows_no_secret(servers: Servers) -> None:
+async def test_a_wrong_password_is_reported_without_the_secret(servers: Servers) -> None:
     store = new_store(servers, CASSANDRA_PASSWORD="open-sesame")
     with pytest.raises(StoreUnavailable, match="CASSANDRA_USERNAME and CASSANDRA_PASSWORD") as refused:
         await store.open()
@@ -166,7 +162,7 @@ async def test_a_wrong_password_says_so_and_shows_no_secret(servers: Servers) ->
         await store.ping()
 
 
-async def test_a_user_without_rights_is_told_which_it_lacks(servers: Servers, store: CassandraPageStore) -> None:
+async def test_missing_permissions_are_named(servers: Servers, store: CassandraPageStore) -> None:
     session = store._connection._opened.driver_session
     session.execute("CREATE ROLE IF NOT EXISTS reader WITH PASSWORD = 'r' AND LOGIN = true")
     poor = new_store(servers, CASSANDRA_USERNAME="reader", CASSANDRA_PASSWORD="r")
@@ -174,9 +170,7 @@ async def test_a_user_without_rights_is_told_which_it_lacks(servers: Servers, st
         await poor.open()
 
 
-async def test_a_server_is_spoken_to_over_tls_where_its_certificate_is_known(
-    servers: Servers, store: CassandraPageStore, certified: Path
-) -> None:
+async def test_tls_with_a_known_certificate(servers: Servers, store: CassandraPageStore, certified: Path) -> None:
     known = new_store(servers, CASSANDRA_TLS="on", CASSANDRA_CA=str(certified / "node.pem"))
     await known.open()
     session = known._connection._opened.driver_session

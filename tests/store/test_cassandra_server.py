@@ -77,23 +77,22 @@ def lose(store: CassandraPageStore, losing: int, *, sent: bool) -> None:
     connection._open = replace(connection._open, session=session)  # type: ignore[arg-type]
 
 
-async def test_an_outcome_whose_answer_was_lost_is_found_by_a_serial_read(store: CassandraPageStore) -> None:
+async def test_commit_after_a_lost_answer(store: CassandraPageStore) -> None:
+    """The serial read finds the outcome whose answer was lost."""
     outcome = make.outcome()
     lose(store, 1, sent=True)
     assert await store.commit_outcome("reader", outcome.request_id, 0, outcome) == Committed()
     assert await store.outcomes("reader") == [outcome]
 
 
-async def test_an_outcome_that_was_never_sent_is_sent_again(store: CassandraPageStore) -> None:
+async def test_commit_after_a_lost_request(store: CassandraPageStore) -> None:
     outcome = make.outcome()
     lose(store, 2, sent=False)
     assert await store.commit_outcome("reader", outcome.request_id, 0, outcome) == Committed()
     assert await store.outcomes("reader") == [outcome]
 
 
-async def test_after_a_lost_answer_another_writers_outcome_is_adopted(
-    store: CassandraPageStore, other: CassandraPageStore
-) -> None:
+async def test_lost_answer_with_another_writers_outcome(store: CassandraPageStore, other: CassandraPageStore) -> None:
     theirs, ours = make.outcome(text="theirs"), make.outcome(text="ours")
     await other.commit_outcome("reader", theirs.request_id, 0, theirs)
     lose(store, 1, sent=True)
@@ -101,16 +100,14 @@ async def test_after_a_lost_answer_another_writers_outcome_is_adopted(
     assert await store.outcomes("reader") == [theirs]
 
 
-async def test_after_a_lost_answer_a_journey_that_moved_on_is_told_of(
-    store: CassandraPageStore, other: CassandraPageStore
-) -> None:
+async def test_lost_answer_with_a_moved_head(store: CassandraPageStore, other: CassandraPageStore) -> None:
     first, late = make.outcome(), make.outcome(seq=1, number=2)
     await other.commit_outcome("reader", first.request_id, 0, first)
     lose(store, 1, sent=True)
     assert await store.commit_outcome("reader", late.request_id, 0, late) == Moved(head=1)
 
 
-async def test_an_outcome_that_never_gets_through_is_an_outage_and_can_be_committed_after_it(
+async def test_commit_after_an_outage(
     store: CassandraPageStore,
 ) -> None:
     outcome = make.outcome()
@@ -121,13 +118,13 @@ async def test_an_outcome_that_never_gets_through_is_an_outage_and_can_be_commit
     assert await store.commit_outcome("reader", outcome.request_id, 0, outcome) == Committed()
 
 
-async def test_a_claim_whose_answer_was_lost_is_nobodys_and_the_next_is_higher(store: CassandraPageStore) -> None:
+async def test_a_claim_after_a_lost_answer_is_higher(store: CassandraPageStore) -> None:
     lose(store, 1, sent=True)
     claimed = [await store.begin_attempt("reader", "r") for _ in range(3)]
     assert claimed == [2, 3, 4]
 
 
-async def test_a_switch_whose_answer_was_lost_is_made(store: CassandraPageStore) -> None:
+async def test_switch_after_a_lost_answer(store: CassandraPageStore) -> None:
     await store.put_canon(1, 0, make.ring(3))
     lose(store, 1, sent=True)
     await store.switch_canon(make.canon_revision())
@@ -142,9 +139,8 @@ async def test_a_switch_whose_answer_was_lost_is_made(store: CassandraPageStore)
 # late writers, deletions, repairing
 
 
-async def test_what_was_deleted_by_hand_stays_deleted_unless_somebody_mends(
-    store: CassandraPageStore, emptied: Keyspace
-) -> None:
+async def test_repairing_writes_win_over_deletions(store: CassandraPageStore, emptied: Keyspace) -> None:
+    """Rows deleted by hand stay deleted under ordinary writes."""
     page, row, entry = make.generated_page(), make.log_row(), make.vault_entry()
     snapshot = make.snapshot("reader", 1, make.branch(2, pages=1))
     repairing = new_store(emptied, repairing=True)
@@ -188,9 +184,7 @@ async def test_what_was_deleted_by_hand_stays_deleted_unless_somebody_mends(
     await repairing.close()
 
 
-async def test_figures_that_are_mended_are_the_newest_whichever_snapshot_is_saved(
-    store: CassandraPageStore, emptied: Keyspace
-) -> None:
+async def test_repaired_figures_are_those_of_the_newest_snapshot(store: CassandraPageStore, emptied: Keyspace) -> None:
     opened, closed = make.snapshot("reader", 1, make.branch(2, pages=1)), make.snapshot("reader", 2)
     repairing = new_store(emptied, repairing=True)
     await repairing.open()
@@ -200,9 +194,7 @@ async def test_figures_that_are_mended_are_the_newest_whichever_snapshot_is_save
     await repairing.close()
 
 
-async def test_a_page_that_is_linked_again_has_no_edge_of_its_older_version_in_the_table(
-    store: CassandraPageStore, emptied: Keyspace
-) -> None:
+async def test_relinking_deletes_edges_of_older_versions(store: CassandraPageStore, emptied: Keyspace) -> None:
     page = make.generated_page()
     await store.link_page(page)
     await store.link_page(page.model_copy(update={"edges": make.canon_page().edges, "revision": 2}))
@@ -213,14 +205,14 @@ async def test_a_page_that_is_linked_again_has_no_edge_of_its_older_version_in_t
 # the log
 
 
-async def test_a_repeat_is_not_shown_to_who_reads_from_its_time_on(store: CassandraPageStore) -> None:
+async def test_repeated_events_are_not_read_from_their_later_time(store: CassandraPageStore) -> None:
     first, between = make.log_row(event_id="e-1"), make.log_row(event_id="e-2", ts=make.at(3))
     await store.append_log([first, between, make.log_row(event_id="e-1", ts=make.at(5))])
     assert await store.log("reader") == [first, between]
     assert await store.log("reader", since=make.at(2)) == [between]
 
 
-async def test_a_long_log_and_a_large_vault_are_read_whole(store: CassandraPageStore) -> None:
+async def test_a_long_log_and_a_large_vault(store: CassandraPageStore) -> None:
     rows = [make.log_row(event_id=f"e-{n:04d}", ts=make.at(n)) for n in range(1_200)]
     entries = [make.vault_entry(f"page-{n}", n) for n in range(2_500)]
     await store.append_log(rows)
@@ -232,9 +224,7 @@ async def test_a_long_log_and_a_large_vault_are_read_whole(store: CassandraPageS
 # the canon
 
 
-async def test_of_two_ingests_of_one_revision_the_first_that_switches_stands_untouched(
-    store: CassandraPageStore, other: CassandraPageStore
-) -> None:
+async def test_the_first_of_two_ingests_to_switch_wins(store: CassandraPageStore, other: CassandraPageStore) -> None:
     theirs = [page.model_copy(update={"text": "theirs"}) for page in make.ring(3)]
     await store.put_canon(1, 0, make.ring(3))
     await other.put_canon(1, 0, theirs[:2])
@@ -247,9 +237,10 @@ async def test_of_two_ingests_of_one_revision_the_first_that_switches_stands_unt
         assert await client.page("S01-P0001") == make.ring(3)[0]
 
 
-async def test_readers_have_the_new_revision_at_once_though_the_ingest_dies_after_its_switch(
+async def test_a_new_revision_is_readable_at_once(
     store: CassandraPageStore, other: CassandraPageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Although the ingest crashes between the switch and the copying of pages."""
     first = make.ring(3)
     second = [page.model_copy(update={"text": "new", "revision": 2}) for page in make.ring(3, revision=2)]
     await store.put_canon(1, 0, first)
@@ -271,7 +262,7 @@ async def test_readers_have_the_new_revision_at_once_though_the_ingest_dies_afte
     assert [await other.page(page.page_id) for page in second] == second
 
 
-async def test_a_text_that_is_out_stays_as_it_is_though_a_later_revision_says_otherwise(
+async def test_published_texts_are_immutable(
     store: CassandraPageStore,
 ) -> None:
     first = make.ring(2)
@@ -282,9 +273,7 @@ async def test_a_text_that_is_out_stays_as_it_is_though_a_later_revision_says_ot
     assert [page.text for page in await store.canon_pages(2)] == [page.text for page in first]
 
 
-async def test_a_book_of_many_buckets_is_prepared_and_switched_to_whole(
-    store: CassandraPageStore, emptied: Keyspace
-) -> None:
+async def test_a_book_of_many_buckets(store: CassandraPageStore, emptied: Keyspace) -> None:
     pages = make.ring(450)
     for start in range(0, len(pages), 150):
         await store.put_canon(1, start, pages[start : start + 150])
@@ -307,9 +296,7 @@ def packed(values: list[float]) -> bytes:
     return struct.pack(f"<{len(values)}f", *values)
 
 
-async def test_the_servers_search_gives_what_a_search_of_all_gives(
-    store: CassandraPageStore, emptied: Keyspace
-) -> None:
+async def test_vector_search_equals_a_full_search(store: CassandraPageStore, emptied: Keyspace) -> None:
     within = new_store(emptied, vectors=False)
     await within.open()
     assert (store._connection.vectors, within._connection.vectors) == (True, False)
@@ -355,12 +342,12 @@ def described(space: Keyspace, name: str) -> dict[str, list[tuple[object, ...]]]
 
 
 @pytest.mark.parametrize("table", PLAN)
-def test_a_table_of_the_plan_has_the_plans_columns(cassandra_space: Keyspace, table: str) -> None:
+def test_tables_have_the_plans_columns(cassandra_space: Keyspace, table: str) -> None:
     columns = described(cassandra_space, cassandra_space.name)["columns"]
     assert set(PLAN[table].split()) <= {row[1] for row in columns if row[0] == table}
 
 
-def test_cqlsh_makes_of_the_file_what_we_make_of_it(cassandra_space: Keyspace, tmp_path: Path) -> None:
+def test_cqlsh_creates_the_same_schema(cassandra_space: Keyspace, tmp_path: Path) -> None:
     name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_sh"
     script = tmp_path / "schema.cql"
     script.write_text(schema_text().replace("gibsey", name))
@@ -375,7 +362,7 @@ def test_cqlsh_makes_of_the_file_what_we_make_of_it(cassandra_space: Keyspace, t
         cassandra_space.rows(f"DROP KEYSPACE {name}")
 
 
-async def test_cqlsh_reads_what_was_written(store: CassandraPageStore, emptied: Keyspace) -> None:
+async def test_cqlsh_reads_our_rows(store: CassandraPageStore, emptied: Keyspace) -> None:
     page = make.generated_page(symbol_code=255)
     outcome = make.outcome()
     await store.link_page(page)
@@ -415,7 +402,7 @@ async def test_cqlsh_reads_what_was_written(store: CassandraPageStore, emptied: 
     assert await asyncio.to_thread(told, "SELECT page_id, label, removed FROM vault") == ["S01-P0001", "mine", "False"]
 
 
-async def test_many_that_open_an_empty_cluster_at_once_all_find_their_tables(cassandra_space: Keyspace) -> None:
+async def test_concurrent_opens_of_an_empty_cluster_succeed(cassandra_space: Keyspace) -> None:
     name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_many"
     elsewhere = Keyspace({**cassandra_space.environment, "CASSANDRA_KEYSPACE": name}, cassandra_space.session)
     stores = [new_store(elsewhere) for _ in range(4)]
@@ -432,7 +419,7 @@ async def test_many_that_open_an_empty_cluster_at_once_all_find_their_tables(cas
         cassandra_space.rows(f"DROP KEYSPACE {name}")
 
 
-def test_an_older_schema_is_migrated_and_a_newer_one_left_alone(cassandra_space: Keyspace) -> None:
+def test_older_schemas_are_migrated_and_newer_refused(cassandra_space: Keyspace) -> None:
     name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_old"
     elsewhere = Keyspace({**cassandra_space.environment, "CASSANDRA_KEYSPACE": name}, cassandra_space.session)
     schema = schema_of(elsewhere.settings)
@@ -449,7 +436,7 @@ def test_an_older_schema_is_migrated_and_a_newer_one_left_alone(cassandra_space:
             asyncio.run(new_store(elsewhere).open())
 
 
-async def test_a_table_of_vectors_that_was_dropped_is_made_again_when_a_store_is_opened(
+async def test_a_dropped_table_of_vectors_is_created_again(
     cassandra_space: Keyspace,
 ) -> None:
     name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_less"
@@ -467,7 +454,7 @@ async def test_a_table_of_vectors_that_was_dropped_is_made_again_when_a_store_is
             await store.close()
 
 
-async def test_a_server_without_vectors_is_given_a_schema_without_them(cassandra_space: Keyspace) -> None:
+async def test_a_schema_for_a_server_without_vectors(cassandra_space: Keyspace) -> None:
     """As Cassandra 4.1 is: it knows neither the type nor the index."""
     name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_bare"
     elsewhere = Keyspace({**cassandra_space.environment, "CASSANDRA_KEYSPACE": name}, cassandra_space.session)
@@ -489,12 +476,12 @@ async def test_a_server_without_vectors_is_given_a_schema_without_them(cassandra
         cassandra_space.rows(f"DROP KEYSPACE {name}")
 
 
-async def test_nothing_is_asked_of_a_store_that_is_not_open(cassandra_space: Keyspace) -> None:
+async def test_a_store_that_is_not_open_is_unavailable(cassandra_space: Keyspace) -> None:
     with pytest.raises(StoreUnavailable, match="is not open"):
         await new_store(cassandra_space).ping()
 
 
-async def test_opening_where_nothing_answers_is_an_outage() -> None:
+async def test_open_without_a_server_is_an_outage() -> None:
     for hosts in ("127.0.0.1:1", "no-such-host.invalid"):
         nowhere = Keyspace({"CASSANDRA_HOSTS": hosts, "CASSANDRA_KEYSPACE": "x", "CASSANDRA_TIMEOUT": "2"}, None)
         store = new_store(nowhere)
@@ -504,7 +491,7 @@ async def test_opening_where_nothing_answers_is_an_outage() -> None:
             await store.ping()
 
 
-def test_times_of_mending_never_stand_still() -> None:
+def test_write_times_of_repairs_always_increase() -> None:
     from qdpi.store.cassandra.statements import WriteTimes
 
     still = datetime.fromisoformat("2026-11-01T00:00:00+00:00")

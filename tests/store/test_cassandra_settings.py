@@ -33,12 +33,12 @@ def given(**changes: Any) -> Settings:
         ("[::1]:5,[fe80::1]", [("::1", 5), ("fe80::1", 9042)]),
     ],
 )
-def test_hosts_have_a_port_or_the_usual_one(hosts: str, found: list[tuple[str, int]]) -> None:
+def test_hosts_with_and_without_a_port(hosts: str, found: list[tuple[str, int]]) -> None:
     assert addresses(hosts) == found
 
 
 @pytest.mark.parametrize("hosts", ["", " , ", "a:b", "a:0", "a:70000", "::1", "a b"])
-def test_hosts_that_are_none_are_refused(hosts: str) -> None:
+def test_invalid_hosts_are_refused(hosts: str) -> None:
     with pytest.raises(InvalidSetting, match="CASSANDRA_HOSTS"):
         addresses(hosts)
 
@@ -50,23 +50,23 @@ def test_hosts_that_are_none_are_refused(hosts: str) -> None:
         ("dc1:3, dc-2:2", "{'class': 'NetworkTopologyStrategy', 'dc1': 3, 'dc-2': 2}"),
     ],
 )
-def test_replication_is_a_number_or_one_for_each_datacenter(replication: str, cql: str) -> None:
+def test_replication_with_and_without_datacenters(replication: str, cql: str) -> None:
     assert replication_of(given(cassandra_replication=replication)) == cql
 
 
 @pytest.mark.parametrize("replication", ["", "0", "x", "dc1:0", "dc1:", "dc1:1,dc1:2", "dc'1:3"])
-def test_replication_that_is_none_is_refused(replication: str) -> None:
+def test_invalid_replication_is_refused(replication: str) -> None:
     with pytest.raises(InvalidSetting, match="CASSANDRA_REPLICATION"):
         replication_of(Settings(cassandra_replication=replication))
 
 
 @pytest.mark.parametrize("keyspace", ["Gibsey", "x;y", "1st", "a" * 49, 'a"b'])
-def test_a_keyspace_that_would_need_quotes_is_refused(keyspace: str) -> None:
+def test_a_keyspace_that_needs_quotes_is_refused(keyspace: str) -> None:
     with pytest.raises(InvalidSetting, match="CASSANDRA_KEYSPACE"):
         keyspace_of(given(cassandra_keyspace=keyspace))
 
 
-def test_the_script_is_the_file_in_another_keyspace() -> None:
+def test_script_for_another_keyspace() -> None:
     as_shipped = script_of(given())
     assert statements_of(as_shipped) == statements_of(schema_text())
     elsewhere = script_of(given(cassandra_keyspace="elsewhere", cassandra_replication="dc1:3"))
@@ -79,14 +79,14 @@ def test_the_script_is_the_file_in_another_keyspace() -> None:
     assert "gibsey" not in "".join(rest)
 
 
-def test_every_table_of_the_schema_says_what_it_is_for() -> None:
+def test_every_table_has_a_comment() -> None:
     lines = schema_text().splitlines()
     tables = [place for place, line in enumerate(lines) if line.startswith("CREATE TABLE")]
     assert len(tables) == 16
     assert all(lines[place - 1].startswith("-- ") for place in tables)
 
 
-def test_the_driver_is_told_what_the_settings_say() -> None:
+def test_the_driver_is_configured_from_the_settings() -> None:
     cluster = cluster_of(
         given(
             cassandra_hosts="127.0.0.1:1,127.0.0.2:2",
@@ -106,14 +106,14 @@ def test_the_driver_is_told_what_the_settings_say() -> None:
     assert cluster.ssl_context is None
 
 
-def test_tls_checks_the_nodes_and_shows_our_certificate() -> None:
+def test_tls_verifies_nodes_and_presents_our_certificate() -> None:
     cluster = cluster_of(given(cassandra_tls="on"))
     assert cluster.ssl_context.verify_mode is ssl.CERT_REQUIRED
     assert cluster.ssl_context.check_hostname
 
 
 @pytest.mark.parametrize("setting", ["cassandra_ca", "cassandra_certificate"])
-def test_a_certificate_that_cannot_be_read_is_refused(setting: str, tmp_path: Path) -> None:
+def test_an_unreadable_certificate_is_refused(setting: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match=setting.upper()):
         cluster_of(given(cassandra_tls="on", **{setting: tmp_path / "none.pem"}))
 
@@ -134,7 +134,7 @@ OUTAGES = [
 
 
 @pytest.mark.parametrize(("error", "said", "step"), OUTAGES, ids=lambda value: type(value).__name__)
-def test_an_outage_says_which_cluster_what_happened_and_what_to_do(error: Exception, said: str, step: str) -> None:
+def test_outages_name_cluster_cause_and_next_step(error: Exception, said: str, step: str) -> None:
     translated = translate("a:1", error)
     assert isinstance(translated, StoreUnavailable)
     with pytest.raises(StoreUnavailable, match=f"Cassandra at a:1: .*{said}"):
@@ -142,7 +142,7 @@ def test_an_outage_says_which_cluster_what_happened_and_what_to_do(error: Except
     assert step in translated.next_step
 
 
-def test_a_request_that_is_wrong_in_itself_is_no_outage_to_be_waited_for() -> None:
+def test_an_invalid_request_is_no_outage() -> None:
     for error in (
         InvalidRequest("Mutation of 20MiB is too large"),
         SyntaxException(code=0x2000, message="no viable alternative", info=None),
@@ -153,7 +153,7 @@ def test_a_request_that_is_wrong_in_itself_is_no_outage_to_be_waited_for() -> No
 
 
 @pytest.mark.process
-def test_who_does_not_use_cassandra_does_not_load_its_driver(tmp_path: Path) -> None:
+def test_the_driver_is_imported_only_for_cassandra(tmp_path: Path) -> None:
     script = (
         "import sys; from qdpi.bootstrap import build_store; from qdpi.settings import load_settings; "
         "build_store(load_settings({})); print(sorted(name for name in sys.modules if name.startswith('cassandra')))"

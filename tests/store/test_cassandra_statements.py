@@ -25,7 +25,8 @@ STATEMENTS = {
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_every_statement_names_its_keyspace_for_a_server_warns_of_any_other_way(name: str) -> None:
+def test_every_statement_names_its_keyspace(name: str) -> None:
+    """A server warns of a keyspace given in any other way."""
     (table,) = _TABLE.findall(STATEMENTS[name].cql)
 
     assert table.startswith("{keyspace}.")

@@ -13,7 +13,7 @@ from qdpi.store.ports import PageStore
 class CanonSuite:
     """Revisions of the canon."""
 
-    async def test_a_canon_is_invisible_until_it_is_switched_to(self, store: PageStore) -> None:
+    async def test_canon_is_invisible_until_its_switch(self, store: PageStore) -> None:
         first = make.ring(3)
         await store.put_canon(1, 0, first[:2])
         await store.put_canon(1, 2, first[2:])
@@ -29,7 +29,7 @@ class CanonSuite:
         assert [await store.edges(page.page_id) for page in first] == [page.edges for page in first]
         assert [await store.signals(page.page_id) for page in first] == [page.signals for page in first]
 
-    async def test_a_prepared_revision_changes_nothing_that_readers_see(self, store: PageStore) -> None:
+    async def test_a_prepared_revision_is_invisible(self, store: PageStore) -> None:
         first, second = await self.two_revisions(store, switch=False)
         assert await store.canon() == make.canon_revision(1)
         assert await store.canon(2) is None
@@ -41,7 +41,8 @@ class CanonSuite:
             assert await store.page_revisions(page.page_id) == [page]
         assert await store.page(second[-1].page_id) is None
 
-    async def test_a_new_revision_keeps_what_is_unchanged_and_what_it_drops(self, store: PageStore) -> None:
+    async def test_a_new_revision_keeps_older_pages(self, store: PageStore) -> None:
+        """A new revision keeps unchanged pages, and dropped pages stay readable."""
         first, second = await self.two_revisions(store)
         assert await store.canon() == make.canon_revision(2)
         assert await store.canon_number() == 2
@@ -57,16 +58,15 @@ class CanonSuite:
         assert [p.revision for p in await store.page_revisions(first[0].page_id)] == [1]
         assert await store.page_revisions(dropped.page_id) == [dropped]
 
-    async def test_switching_again_changes_nothing(self, store: PageStore) -> None:
+    async def test_switching_is_idempotent(self, store: PageStore) -> None:
         _, second = await self.two_revisions(store)
         await store.switch_canon(make.canon_revision(2))
         await store.switch_canon(make.canon_revision(1))
         assert await store.canon() == make.canon_revision(2)
         assert await store.page(second[1].page_id) == second[1]
 
-    async def test_of_two_preparations_the_higher_revision_stays_whichever_is_switched_last(
-        self, store: PageStore
-    ) -> None:
+    async def test_the_highest_revision_is_current(self, store: PageStore) -> None:
+        """Of two prepared revisions the higher one is current, whichever is switched last."""
         slow = [page.model_copy(update={"text": "slow", "revision": 2}) for page in make.ring(3)]
         quick = [page.model_copy(update={"text": "quick", "revision": 3}) for page in make.ring(3)]
         await store.put_canon(1, 0, slow)
@@ -77,7 +77,7 @@ class CanonSuite:
         assert await store.page("S01-P0001") == quick[0]
         assert await store.canon_pages(1) == slow
 
-    async def test_a_revision_that_is_out_is_changed_by_nobody(self, store: PageStore) -> None:
+    async def test_published_revisions_are_immutable(self, store: PageStore) -> None:
         first, second = await self.two_revisions(store)
         late = [page.model_copy(update={"text": "late"}) for page in first]
         await store.put_canon(1, 0, list(reversed(late)))
@@ -88,13 +88,13 @@ class CanonSuite:
             await store.switch_canon(make.canon_revision(2, content_hash="another book"))
         assert await store.canon() == make.canon_revision(2)
 
-    async def test_a_revision_with_pages_missing_is_refused(self, store: PageStore) -> None:
+    async def test_an_incomplete_revision_is_refused(self, store: PageStore) -> None:
         await store.put_canon(1, 0, make.ring(3)[:2])
         with pytest.raises(BookRefused, match="2 of its 3 pages"):
             await store.switch_canon(make.canon_revision(1, pages=3))
         assert await store.canon() is None
 
-    async def test_a_preparation_that_was_given_up_leaves_nothing_in_the_next(self, store: PageStore) -> None:
+    async def test_an_abandoned_preparation_leaves_nothing(self, store: PageStore) -> None:
         given_up = [page.model_copy(update={"text": "given up"}) for page in make.ring(5)]
         await store.put_canon(1, 0, given_up)
         await store.put_canon(1, 0, make.ring(3))
@@ -102,7 +102,7 @@ class CanonSuite:
         assert await store.canon_pages(1) == make.ring(3)
         assert await store.page("S01-P0001") == make.ring(3)[0]
 
-    async def test_a_late_put_of_an_older_canon_page_loses(self, store: PageStore) -> None:
+    async def test_a_late_write_of_an_older_canon_page_loses(self, store: PageStore) -> None:
         first, second = await self.two_revisions(store)
         await store.put_page(first[1])
         await store.link_page(first[1])

@@ -12,7 +12,7 @@ from qdpi.store.ports import PageStore
 class IndexSuite:
     """Readings, vectors and the index of pages."""
 
-    async def test_readings_are_kept_by_page_revision_and_extractor(self, store: PageStore) -> None:
+    async def test_readings_are_keyed_by_page_revision_and_extractor(self, store: PageStore) -> None:
         kept = [make.reading("a", 1, "1"), make.reading("a", 2, "1"), make.reading("b", 1, "1")]
         await store.put_readings([*kept, make.reading("a", 1, "2")])
         await store.put_readings(kept)
@@ -22,13 +22,14 @@ class IndexSuite:
         assert await store.readings(wanted, "2") == {("a", 1): make.reading("a", 1, "2")}
         assert await store.readings(wanted, "3") == {}
 
-    async def test_many_readings_are_read_at_once(self, store: PageStore) -> None:
+    async def test_many_readings_in_one_call(self, store: PageStore) -> None:
         kept = [make.reading(make.canon_id(n)) for n in range(1_000)]
         await store.put_readings(kept)
         found = await store.readings({(r.page_id, r.revision) for r in kept}, "1")
         assert found == {(r.page_id, r.revision): r for r in kept}
 
-    async def test_the_nearest_pages_come_first_and_equals_by_page_id(self, store: PageStore) -> None:
+    async def test_nearest_pages_are_ranked(self, store: PageStore) -> None:
+        """The nearest pages come first, equals by page id; other models do not count."""
         await store.put_embeddings(
             [
                 make.embedding("north", vector(0, 2)),
@@ -48,15 +49,14 @@ class IndexSuite:
         assert await store.nearest(vector(7, 0), "m", 0) == []
         assert [page for page, _ in await store.nearest(vector(1, 0), "other", 3)] == ["of another model"]
 
-    async def test_many_equal_vectors_tie_by_page_id(self, store: PageStore) -> None:
+    async def test_equal_vectors_are_ranked_by_page_id(self, store: PageStore) -> None:
         pages = [f"page-{n:03d}" for n in range(300)]
         same = vector(*(0.1 * n for n in range(1, 70)))
         await store.put_embeddings([make.embedding(page, same) for page in reversed(pages)])
         assert [page for page, _ in await store.nearest(same, "m", 20)] == pages[:20]
 
-    async def test_a_vector_is_replaced_by_a_newer_one_and_not_by_an_older(
-        self, store: PageStore, connect: Connect
-    ) -> None:
+    async def test_vector_revisions_only_increase(self, store: PageStore, connect: Connect) -> None:
+        """A newer vector replaces an older one, and every client's ranking follows."""
         other = await connect()
         beside = make.embedding("b", vector(0.8, 0.6))
         await store.put_embeddings([make.embedding("a", vector(1, 0)), beside])
@@ -72,7 +72,7 @@ class IndexSuite:
             assert [page for page, _ in await client.nearest(vector(0, 1), "m", 2)] == ["b"]
             assert [page for page, _ in await client.nearest(vector(1, 0), "new", 2)] == ["a"]
 
-    async def test_the_index_of_pages_is_by_character_and_section(self, store: PageStore) -> None:
+    async def test_index_of_pages_by_character_and_section(self, store: PageStore) -> None:
         rows = [make.index_row("b"), make.index_row("a"), make.index_row("c", section=2)]
         await store.index_pages(rows)
         await store.index_pages([make.index_row("a", title="newer", revision=2)])

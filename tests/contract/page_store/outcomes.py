@@ -14,7 +14,7 @@ from qdpi.store.ports import Answered, Committed, Moved, PageStore
 class OutcomesSuite:
     """Outcomes, attempts and journeys."""
 
-    async def test_outcomes_are_committed_one_after_another(self, store: PageStore) -> None:
+    async def test_outcomes_commit_in_order(self, store: PageStore) -> None:
         first = make.outcome(seq=1)
         second = make.outcome(seq=2, before=first.state, fails=True)
         assert await store.commit_outcome("reader", first.request_id, 0, first) == Committed()
@@ -23,7 +23,8 @@ class OutcomesSuite:
         assert await store.last_outcome("reader") == second
         assert await store.outcome("reader", first.request_id) == first
 
-    async def test_every_journey_with_an_outcome_is_given_once(self, store: PageStore) -> None:
+    async def test_journeys_are_listed_once(self, store: PageStore) -> None:
+        """Each journey with an outcome is yielded once; a row of the log alone does not count."""
         assert [journey async for journey in store.journeys()] == []
         for journey in ("one", "two", "three"):
             first = make.outcome(journey, seq=1)
@@ -33,7 +34,8 @@ class OutcomesSuite:
         await store.append_log([make.log_row("four")])
         assert sorted([journey async for journey in store.journeys()]) == ["one", "three", "two"]
 
-    async def test_a_request_that_has_an_outcome_is_answered_with_it_and_no_other(self, store: PageStore) -> None:
+    async def test_commit_of_an_answered_request(self, store: PageStore) -> None:
+        """A request that has an outcome is answered with it, whatever outcome and head are given."""
         first = make.outcome(seq=1, text="the first telling")
         await store.commit_outcome("reader", first.request_id, 0, first)
         again = await store.commit_outcome("reader", first.request_id, 0, first)
@@ -44,7 +46,8 @@ class OutcomesSuite:
         assert await store.commit_outcome("reader", first.request_id, 1, elsewhere) == Answered(outcome=first)
         assert await store.outcomes("reader") == [first]
 
-    async def test_a_run_that_decided_on_an_old_head_is_told_the_new_one(self, store: PageStore) -> None:
+    async def test_commit_on_an_old_head(self, store: PageStore) -> None:
+        """A run that decided on an old head gets the new head, and can commit on it."""
         first, late = make.outcome(seq=1), make.outcome(seq=1, number=2)
         await store.commit_outcome("reader", first.request_id, 0, first)
         assert await store.commit_outcome("reader", late.request_id, 0, late) == Moved(head=1)
@@ -52,12 +55,13 @@ class OutcomesSuite:
         placed = make.outcome(seq=2, number=2, before=first.state)
         assert await store.commit_outcome("reader", placed.request_id, 1, placed) == Committed()
 
-    async def test_a_run_that_is_ahead_of_the_head_leaves_no_gap(self, store: PageStore) -> None:
+    async def test_commit_ahead_of_the_head(self, store: PageStore) -> None:
         ahead = make.outcome(seq=5)
         assert await store.commit_outcome("reader", ahead.request_id, 4, ahead) == Moved(head=0)
         assert await store.last_outcome("reader") is None
 
-    async def test_an_outcome_that_says_another_place_than_it_is_given_is_refused(self, store: PageStore) -> None:
+    async def test_commit_with_other_arguments_is_refused(self, store: PageStore) -> None:
+        """The outcome's journey and seq must equal the arguments."""
         outcome = make.outcome(seq=2)
         with pytest.raises(ValueError, match="cannot be committed"):
             await store.commit_outcome("reader", outcome.request_id, 0, outcome)
@@ -65,13 +69,13 @@ class OutcomesSuite:
             await store.commit_outcome("other", outcome.request_id, 1, outcome)
         assert await store.has_journeys() is False
 
-    async def test_journeys_do_not_share_a_head(self, store: PageStore) -> None:
+    async def test_heads_are_per_journey(self, store: PageStore) -> None:
         mine, yours = make.outcome("mine"), make.outcome("yours")
         await store.commit_outcome("mine", mine.request_id, 0, mine)
         assert await store.commit_outcome("yours", yours.request_id, 0, yours) == Committed()
         assert await store.outcomes("mine") == [mine]
 
-    async def test_outcomes_are_read_from_any_seq_on_in_pages(self, store: PageStore) -> None:
+    async def test_outcomes_are_read_in_pages(self, store: PageStore) -> None:
         told = [make.outcome(seq=seq) for seq in range(1, 13)]
         for outcome in told:
             await store.commit_outcome("reader", outcome.request_id, outcome.seq - 1, outcome)
@@ -79,9 +83,7 @@ class OutcomesSuite:
         assert await store.outcomes("reader", after=2, limit=3) == told[2:5]
         assert await store.outcomes("reader", after=12) == []
 
-    async def test_eight_writers_racing_for_a_journey_fill_every_place_once(
-        self, store: PageStore, connect: Connect
-    ) -> None:
+    async def test_racing_writers_fill_every_seq_once(self, store: PageStore, connect: Connect) -> None:
         """Every request is raced for by two writers, on two clients."""
         clients = (store, await connect())
         answers = await asyncio.gather(*(place(clients[w % 2], "raced", range(w // 2, 200, 4)) for w in range(8)))
@@ -91,20 +93,20 @@ class OutcomesSuite:
         committed = [number for placed in answers for number in placed]
         assert sorted(committed) == list(range(200))
 
-    async def test_writers_racing_in_many_journeys_do_not_hinder_each_other(self, store: PageStore) -> None:
+    async def test_writers_in_many_journeys(self, store: PageStore) -> None:
         sessions = [f"reader-{n}" for n in range(20)]
         await asyncio.gather(*(place(store, session, range(5)) for session in sessions))
         for session in sessions:
             assert [outcome.seq for outcome in await store.outcomes(session)] == [1, 2, 3, 4, 5]
 
-    async def test_an_attempts_number_is_claimed_once(self, store: PageStore, connect: Connect) -> None:
+    async def test_attempt_numbers_are_unique(self, store: PageStore, connect: Connect) -> None:
         clients = (store, await connect())
         claims = [clients[n % 2].begin_attempt("reader", "r-1") for n in range(24)]
         assert sorted(await asyncio.gather(*claims)) == list(range(1, 25))
         assert await store.begin_attempt("reader", "r-2") == 1
         assert await store.begin_attempt("other", "r-1") == 1
 
-    async def test_it_tells_whether_there_are_journeys(self, store: PageStore) -> None:
+    async def test_has_journeys(self, store: PageStore) -> None:
         assert await store.has_journeys() is False
         outcome = make.outcome()
         await store.commit_outcome("reader", outcome.request_id, 0, outcome)

@@ -24,7 +24,7 @@ names = st.text(min_size=1, max_size=40)
 class PagesSuite:
     """Pages with their edges and signals."""
 
-    async def test_a_page_is_the_same_however_often_it_is_stored(self, store: PageStore) -> None:
+    async def test_storing_a_page_is_idempotent(self, store: PageStore) -> None:
         page = make.generated_page()
         for _ in range(3):
             await store.link_page(page)
@@ -33,7 +33,8 @@ class PagesSuite:
         assert await store.edges(page.page_id) == page.edges
         assert await store.signals(page.page_id) == page.signals
 
-    async def test_a_newer_revision_replaces_a_page_and_a_late_older_one_does_not(self, store: PageStore) -> None:
+    async def test_page_revisions_only_increase(self, store: PageStore) -> None:
+        """A newer revision replaces a page; a late older one does not."""
         old = make.generated_page(text="old", edges=Edges(forks=("S02-P0001", "S03-P0001")))
         new = make.generated_page(text="new", revision=2, edges=Edges(loop_back_to="S01-P0002"))
         for page in (old, new, old):
@@ -43,7 +44,7 @@ class PagesSuite:
         assert await store.edges(new.page_id) == new.edges
         assert await store.signals(new.page_id) == new.signals
 
-    async def test_linking_replaces_a_pages_edges_as_a_set(self, store: PageStore) -> None:
+    async def test_linking_replaces_all_edges(self, store: PageStore) -> None:
         page = make.generated_page(edges=Edges(next_within="S01-P0002", forks=("S05-P0001", "S04-P0001")))
         await store.link_page(page)
         fewer = page.model_copy(update={"edges": Edges(forks=("S04-P0001",)), "revision": 2})
@@ -53,7 +54,7 @@ class PagesSuite:
         await store.link_page(bare)
         assert await store.edges(page.page_id) == Edges()
 
-    async def test_a_page_is_linked_before_it_is_there(self, store: PageStore) -> None:
+    async def test_edges_before_their_page(self, store: PageStore) -> None:
         page = make.generated_page()
         await store.link_page(page)
         assert await store.edges(page.page_id) == page.edges
@@ -71,9 +72,10 @@ class PagesSuite:
         unknown=st.dictionaries(names, words | st.integers() | st.none(), max_size=3),
         created=st.datetimes(timezones=st.just(make.BEGINNING.tzinfo)),
     )
-    async def test_what_is_put_is_got(
+    async def test_pages_round_trip(
         self, store: PageStore, title, text, entities, novelty, coherence, forks, mirrors, unknown, created
     ) -> None:
+        """Pages with any texts, edges, signals, times and unknown fields are returned unchanged."""
         page = make.generated_page(
             page_id=str(uuid4()),  # a page has one time, and every example is another page
             title=title,

@@ -10,14 +10,14 @@ from qdpi.store.ports import PageStore
 class VaultSuite:
     """Saved pages."""
 
-    async def test_a_vault_holds_what_was_saved_the_oldest_first(self, store: PageStore) -> None:
+    async def test_saved_pages_are_listed_oldest_first(self, store: PageStore) -> None:
         entries = [make.vault_entry("late", 9), make.vault_entry("early", 1), make.vault_entry("mid", 5)]
         for entry in (*entries, *entries):
             await store.save(entry)
         await store.save(make.vault_entry("mid", 5, session_id="other"))
         assert await store.vault("reader") == [entries[1], entries[2], entries[0]]
 
-    async def test_the_newest_change_of_a_saved_page_stands_in_whatever_order_they_come(self, store: PageStore) -> None:
+    async def test_the_newest_change_wins_in_any_order(self, store: PageStore) -> None:
         saved, relabelled = make.vault_entry("p", 1), make.vault_entry("p", 3, label="mine no more")
         changes = [
             lambda: store.save(saved),
@@ -33,14 +33,15 @@ class VaultSuite:
             await changes[change]()
         assert await store.vault("reader") == []
 
-    async def test_of_two_changes_at_one_time_the_higher_event_id_stands(self, store: PageStore) -> None:
+    async def test_changes_of_one_time_are_ordered_by_event_id(self, store: PageStore) -> None:
         first, second = make.vault_entry("p", event_id="a"), make.vault_entry("p", event_id="b", label="b")
         await store.save(second)
         await store.save(first)
         await store.unsave("reader", "p", second.saved_at, "aa")
         assert await store.vault("reader") == [second]
 
-    async def test_a_pages_entry_is_found_while_it_is_saved_and_only_in_its_own_vault(self, store: PageStore) -> None:
+    async def test_saved_entry_of_a_page(self, store: PageStore) -> None:
+        """An entry is found while its page is saved, and only in its own vault."""
         saved, relabelled = make.vault_entry("p", 1), make.vault_entry("p", 3, label="mine")
         assert await store.saved("reader", "p") is None
         await store.save(make.vault_entry("q", 2))
