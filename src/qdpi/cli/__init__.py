@@ -33,7 +33,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "cassandra-init": Entry("cassandra_init", "cassandra_init", "Make the tables of the store on Cassandra."),
     "tail": Entry("tail", "tail", "Follow the events on the bus."),
     "dlq": Entry("dlq", "dlq", "Dead letters: list, show and replay them."),
-    "repair": Entry("repair", "repair", "Find what a crash has left, and mend it."),
+    "repair": Entry("repair", "repair", "Find the damage of crashes and lost writes, and mend it."),
     "replay": Entry("replay", "replay", "Journeys anew from their outcomes, proved equal by hash."),
     "services": Entry("services", "services", "Kafka and Cassandra on this machine, without containers."),
     "export": Entry("export", "export", "A journey as a file: its whole log, Markdown, Twee or EPUB."),

@@ -1,4 +1,4 @@
-"""`qdpi import FILE`: a journey out of its archive, hash for hash."""
+"""`qdpi import FILE`: import a journey from its archive."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 @json_option
 @settings_options(*STORE, "book")
 def import_journey(path: Path, as_json: bool, settings: Settings) -> None:
-    """Bring the journey of an archive here, as `qdpi export` wrote it: FILE, or the folder that it was unpacked to.
+    """Import the journey of an archive that `qdpi export` wrote: FILE, or the folder that it was unpacked to.
 
-    All of it is checked before anything is written. A journey that is here already is left as it is, and goes
-    on where the archive knows more of it; one that says otherwise is refused, and so is another book's.
+    The archive is checked whole before anything is written. A journey that is here already is unchanged, and
+    continued where the archive has more of it. A journey that contradicts it is refused, and so is one that
+    was read in another book.
     """
     from qdpi.cli.output import answer
 
-    answer(asyncio.run(_import(path, settings)), _told, as_json)
+    answer(asyncio.run(_import(path, settings)), _text, as_json)
 
 
 async def _import(path: Path, settings: Settings) -> dict[str, Any]:
@@ -40,7 +41,7 @@ async def _import(path: Path, settings: Settings) -> dict[str, Any]:
 
     async with store_open(build_system(settings)) as system:
         with opened(path) as archive:
-            await _bring_book(system, archive)
+            await _ensure_book(system, archive)
             done = await import_archive(system.store, archive, system.embedder, progress_line("Importing", every=1_000))
     return {
         "session_id": done.session_id,
@@ -53,8 +54,8 @@ async def _import(path: Path, settings: Settings) -> dict[str, Any]:
     }
 
 
-async def _bring_book(system: System, archive: Archive) -> None:
-    """Take in the settings' book, or the project's own, where there is none yet and the journey was read in it."""
+async def _ensure_book(system: System, archive: Archive) -> None:
+    """Ingest the settings' book, or the project's own, if there is no book yet and the journey was read in it."""
     from qdpi.bootstrap import ensure_book
     from qdpi.canon import own_book, read_book
     from qdpi.cli.errors import progress_line
@@ -72,11 +73,11 @@ async def _bring_book(system: System, archive: Archive) -> None:
         await ensure_book(system, progress_line("Taking in the book"))
 
 
-def _told(done: dict[str, Any]) -> str:
+def _text(done: dict[str, Any]) -> str:
     if not done["changed"]:
         return f"{done['session_id']} is here already, with {done['seq']} outcomes: unchanged."
-    went_on = f", after {done['outcomes_here']} that were here" if done["outcomes_here"] else ""
+    before = f", after {done['outcomes_here']} that were here" if done["outcomes_here"] else ""
     return (
-        f"{done['session_id']}: {done['outcomes_written']} outcomes{went_on} and {done['rows_written']} rows of its "
+        f"{done['session_id']}: {done['outcomes_written']} outcomes{before} and {done['rows_written']} rows of its "
         f"log.\nIts state has the hash {done['digest']}."
     )

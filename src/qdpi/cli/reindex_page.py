@@ -1,4 +1,4 @@
-"""`qdpi reindex-page`: X, Y, vector and index row of pages, computed again."""
+"""`qdpi reindex-page`: compute the reading (X and Y), the vector and the index row of pages again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from qdpi.settings import Settings
 @json_option
 @settings_options(*STORE)
 def reindex_page(page_ids: tuple[str, ...], whole_book: bool, as_json: bool, settings: Settings) -> None:
-    """Read pages again and keep what the index says of them: canon pages and generated ones by their id."""
+    """Read pages again and store their readings, vectors and index rows: canon pages and generated ones by their id."""
     from qdpi.cli.output import answer
 
     if bool(page_ids) == whole_book:
         raise click.UsageError("Give the ids of pages, or --all for every page of the book.")
-    answer(asyncio.run(_reindex(page_ids, settings)), _told, as_json)
+    answer(asyncio.run(_reindex(page_ids, settings)), _text, as_json)
 
 
 async def _reindex(page_ids: tuple[str, ...], settings: Settings) -> dict[str, Any]:
@@ -41,6 +41,6 @@ async def _reindex(page_ids: tuple[str, ...], settings: Settings) -> dict[str, A
     return {"indexed": list(wanted)}
 
 
-def _told(done: dict[str, Any]) -> str:
+def _text(done: dict[str, Any]) -> str:
     count = len(done["indexed"])
     return f"{count} page{'s' * (count != 1)} indexed."

@@ -1,14 +1,17 @@
-"""`qdpi replay`: a journey's projections, written again from its log and proved equal by hash."""
+"""`qdpi replay`: compare a journey's projections with its outcomes by hash, and rewrite what differs."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from qdpi.cli.options import STORE, json_option, settings_options
 from qdpi.settings import Settings
+
+if TYPE_CHECKING:
+    from qdpi.repair.replay import Replayed
 
 
 @click.command()
@@ -21,15 +24,15 @@ from qdpi.settings import Settings
 def replay(
     ctx: click.Context, sessions: tuple[str, ...], whole_store: bool, check: bool, as_json: bool, settings: Settings
 ) -> None:
-    """Fold journeys anew from their outcomes, and prove that the store shows what they come to.
+    """Fold journeys anew from their outcomes, and prove that the store holds what is derived from them.
 
     Pages, edges, signals, readings, vectors, index rows, the log, snapshots, section figures and vaults are
-    hashed as the outcomes call for them and as they are found. Every vector is made anew from its page's text
-    and compared but for rounding, and so is every reading that no outcome tells, which are the book's. Of the
-    rows of presses and requests in the log it counts that they are there. What differs is named field by field
-    and, unless --check is given, written again; then it is hashed once more. With --json each journey is a line.
+    hashed as they are due and as they are found. Every vector is made anew from its page's text and compared
+    up to rounding, and so is every reading that no outcome carries, as the book's. Of the log's rows of presses
+    and requests only the presence is compared. Differences are named field by field and, unless --check is
+    given, written again; then all is hashed once more. With --json each journey is a line.
 
-    Exits with 0 when all are equal, with 1 when one is not.
+    Exits with 0 if all are equal, with 1 if one is not.
     """
     from qdpi.ids import check_session
 
@@ -51,12 +54,12 @@ async def _replay(sessions: tuple[str, ...], check: bool, as_json: bool, setting
         played = replay_named(system, sessions, check=check) if sessions else replay_all(system, check=check)
         async for replayed in played:
             different += not replayed.after.equal
-            told = _told(replayed)
-            click.echo(line(told) if as_json else printable(_lines(told)))
+            result = _as_dict(replayed)
+            click.echo(line(result) if as_json else printable(_lines(result)))
     return int(different > 0)
 
 
-def _told(replayed: Any) -> dict[str, Any]:
+def _as_dict(replayed: Replayed) -> dict[str, Any]:
     before, after = replayed
     return {
         "journey": after.journey,
@@ -69,13 +72,14 @@ def _told(replayed: Any) -> dict[str, Any]:
     }
 
 
-def _lines(told: dict[str, Any]) -> str:
-    word, sign = ("equal", "=") if told["equal"] else ("DIFFERENT", "≠")
-    whose = told["journey"] or "the book"
-    things = f"{'outcome' if told['journey'] else 'page'}{'s' * (told['outcomes'] != 1)}"
-    rebuilt = f"; rebuilt {told['rebuilt']}" if told["rebuilt"] else ""
-    head = f"{whose}: {told['outcomes']} {things}, {told['wanted'][:16]} {sign} {told['found'][:16]} {word}{rebuilt}"
-    return "\n".join([head, *(_difference(each, told["equal"]) for each in told["differences"])])
+def _lines(result: dict[str, Any]) -> str:
+    word, sign = ("equal", "=") if result["equal"] else ("DIFFERENT", "≠")
+    subject = result["journey"] or "the book"
+    count = f"{result['outcomes']} {'outcome' if result['journey'] else 'page'}{'s' * (result['outcomes'] != 1)}"
+    hashes = f"{result['wanted'][:16]} {sign} {result['found'][:16]}"
+    rebuilt = f"; rebuilt {result['rebuilt']}" if result["rebuilt"] else ""
+    head = f"{subject}: {count}, {hashes} {word}{rebuilt}"
+    return "\n".join([head, *(_difference(each, result["equal"]) for each in result["differences"])])
 
 
 def _difference(difference: dict[str, Any], rebuilt: bool) -> str:
