@@ -57,13 +57,16 @@ def events() -> str:
     """Return the page of the topics and events, from their models."""
     return _page(
         "Events and topics",
-        "Events are JSON. Fields that a reader does not know are kept and passed on. Every event carries `event_id`, "
-        "`ts` (ISO-8601, UTC), `session_id`, `schema_version` and `cause_id`, the event that led to it. Ids are UUIDv5 "
-        'in the namespace `192cdf3d-fe88-5266-aa81-ffac34bb38e6`, which is `uuid5(NAMESPACE_URL, "urn:gibsey:qdpi")`: '
-        "a request's is made from its press's `event_id`, a page's from its request's, so a repeat is the same thing "
-        "again. The headers are " + ", ".join(f"`{name}`" for name in _header_names()) + ", each where it can be told. "
-        "[asyncapi.json](asyncapi.json), which a gateway serves at `/asyncapi.json`, says the same for programs: "
-        "AsyncAPI 3.0 with schemas, keys, examples, and who sends and receives each.",
+        "Events are JSON. Consumers keep unknown fields and pass them on.\n\n"
+        "- Every event has `event_id`, `ts` (ISO-8601, UTC), `session_id`, `schema_version` and `cause_id`, the event "
+        "that caused it.\n"
+        "- Ids are UUIDv5 in the namespace `192cdf3d-fe88-5266-aa81-ffac34bb38e6`, which is "
+        "`uuid5(NAMESPACE_URL, \"urn:gibsey:qdpi\")`. A request's id is derived from its press's `event_id`, and a "
+        "page's from its request's. So a repeated event produces the same ids.\n"
+        "- The headers are " + ", ".join(f"`{name}`" for name in _header_names()) + ". Each is present where its "
+        "value is known.\n\n"
+        "[asyncapi.json](asyncapi.json) describes the same for programs, as AsyncAPI 3.0: schemas, keys, examples, "
+        "senders and receivers. A gateway serves it at `/asyncapi.json`.",
         [line for spec in TOPICS.values() for line in _topic(spec)],
     )
 
@@ -89,8 +92,8 @@ def _topic(spec: TopicSpec) -> Iterator[str]:
     yield f"`{spec.model.__name__}`: " + " ".join(line.strip() for line in lines if line.strip())
     yield ""
     kept = f"kept {_duration(spec.retention)}" + (", compacted" if spec.compact else "")
-    durable = "an acknowledged publish is on the disk" if spec.durable else "can be derived again"
-    yield f"Key `{spec.key}`; {kept}; records up to {spec.max_bytes >> 20} MiB; {durable}."
+    durable = "An acknowledged publish is on disk." if spec.durable else "Its events can be derived again."
+    yield f"Key `{spec.key}`, {kept}, records up to {spec.max_bytes >> 20} MiB. {durable}"
     yield ""
     yield "| field | type | default |"
     yield "|---|---|---|"

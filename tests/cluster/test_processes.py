@@ -121,4 +121,4 @@ def test_the_trouble_of_a_log_is_its_last_line_that_tells_of_some(tmp_path: Path
     assert last_error(log) == "Exception: the disk is full"
     log.write_text("only this\n", encoding="utf-8")
     assert last_error(log) == "only this"
-    assert last_error(tmp_path / "none") == "it said nothing"
+    assert last_error(tmp_path / "none") == "no output"

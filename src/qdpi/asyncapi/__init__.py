@@ -1,4 +1,4 @@
-"""The AsyncAPI document of the topics: what is carried, under which key, and who sends and receives it."""
+"""The AsyncAPI document of the topics: their messages, keys, senders and receivers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The document, AsyncAPI 3.0.0 (https://www.asyncapi.com/docs/reference/specification/v3.0.0)."""
+"""Build the AsyncAPI 3.0.0 document (https://www.asyncapi.com/docs/reference/specification/v3.0.0)."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Gibsey QDPI",
             "version": __version__,
-            "description": "The topics and events of a novel that writes back. Delivery is at least once; order "
-            "holds within a topic and key; fields that a reader does not know are kept and passed on.",
+            "description": "The topics and events of a novel that writes back. Delivery is at least once. Events are "
+            "ordered within a topic and key. Consumers keep unknown fields and pass them on.",
             "license": {"name": "MIT"},
         },
         "defaultContentType": "application/json",
@@ -47,7 +47,7 @@ def document() -> dict[str, Any]:
             "kafka": {
                 "host": "{brokers}",
                 "protocol": "kafka",
-                "description": "Kafka or Redpanda. Without one the embedded bus carries the same bytes.",
+                "description": "Kafka or Redpanda. Without brokers, the embedded bus carries the same bytes.",
                 "variables": {"brokers": {"default": "localhost:9092", "description": "The setting KAFKA_BROKERS."}},
             }
         },
@@ -67,8 +67,8 @@ def _channels() -> Iterator[tuple[str, dict[str, Any]]]:
         yield spec.name, _channel(spec, spec.name)
     for layout, address in _PAGE_TOPICS.items():
         channel = _channel(TOPICS[PageEvent.topic], address)
-        channel["description"] = f"Takes the place of {PageEvent.topic} where QDPI_PAGE_EVENTS is {layout.value}."
-        channel["parameters"] = {name: told for name, told in _PARAMETERS.items() if f"{{{name}}}" in address}
+        channel["description"] = f"Replaces {PageEvent.topic} if QDPI_PAGE_EVENTS is {layout.value}."
+        channel["parameters"] = {name: parameter for name, parameter in _PARAMETERS.items() if f"{{{name}}}" in address}
         yield f"{PageEvent.topic}.{layout.value}", channel
 
 
@@ -101,7 +101,7 @@ def _message(model: EventModel) -> dict[str, Any]:
 
 
 def example_headers(example: Event | DeadLetter) -> dict[str, str]:
-    """Return the headers that an example goes with."""
+    """Return the headers of an example."""
     if isinstance(example, DeadLetter):
         return {"x-event-id": example.event_id}
     return {name: value.decode() for name, value in headers_of(example)}
@@ -124,7 +124,7 @@ def _operations(component: Component) -> Iterator[tuple[str, dict[str, Any]]]:
 def _operation(component: Component, action: str, model: EventModel) -> dict[str, Any]:
     name = _title(component.name)
     channel = f"#/channels/{model.topic}"
-    told: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "action": action,
         "title": f"{name} {action}s {_title(model.__name__).lower()}",
         "summary": f"The {name.lower()} {component.about}.",
@@ -134,11 +134,11 @@ def _operation(component: Component, action: str, model: EventModel) -> dict[str
     }
     if model in component.receives:
         group = {"type": "string", "enum": [component.group]}
-        told["bindings"] = {"kafka": {"groupId": group, "bindingVersion": _BINDING}}
-    return told
+        operation["bindings"] = {"kafka": {"groupId": group, "bindingVersion": _BINDING}}
+    return operation
 
 
 def _title(name: str) -> str:
-    """Return a name of the code in words: `PageDone` as `Page done`."""
+    """Return a name of the code as words: `PageDone` becomes `Page done`."""
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name.replace("_", " "))
     return words.strip().capitalize()

@@ -1,4 +1,4 @@
-"""An example of every event: one short journey, as its topics would carry it."""
+"""An example of every event: one short journey, as published to the topics."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from qdpi.topology import PAGE_GENERATOR
 
 _SESSION: Final = "first-journey"
 _LOCUS: Final = "S01-P0001"
-_BEGAN: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
+_START: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _TEXT: Final = "The door was open, and had been open for as long as anybody could say."
 _FAULT: Final = Fault(
     code="model_unreachable",
@@ -48,7 +48,7 @@ def examples() -> dict[str, Event | DeadLetter]:
 
 
 def _at(seconds: float) -> datetime:
-    return _BEGAN + timedelta(seconds=seconds)
+    return _START + timedelta(seconds=seconds)
 
 
 def _journey() -> Iterator[Event | DeadLetter]:
@@ -71,7 +71,7 @@ def _journey() -> Iterator[Event | DeadLetter]:
     done = _done(request)
     yield press
     yield ask
-    yield from (request, _delta(request), done, *_page_news(done))
+    yield from (request, _delta(request), done, *_page_events(done))
     yield from _failure(_request(ask))
     yield Stop(
         event_id=derived_id("event", _SESSION, "stop", ask.event_id),
@@ -159,7 +159,7 @@ def _done(request: PageRequest) -> PageDone:
     )
 
 
-def _page_news(done: PageDone) -> Iterator[Event]:
+def _page_events(done: PageDone) -> Iterator[Event]:
     page: dict[str, Any] = {
         "ts": _at(2),
         "session_id": _SESSION,

@@ -1,4 +1,4 @@
-"""The events' JSON schemas, as AsyncAPI's own schema objects hold them: draft 7 and what it adds."""
+"""The events' JSON schemas in the form of AsyncAPI's schema objects, a superset of draft 7."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _REFERENCE: Final = "#/components/schemas/{model}"
 
 
 def payload_schemas(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
-    """Return the schemas of models and of all that they are made of, by name."""
-    _, schemas = models_json_schema([(model, "validation") for model in models], ref_template=_REFERENCE)
-    told: dict[str, Any] = _as_draft_7(schemas["$defs"])
-    return told
+    """Return the schemas of models and of the models nested in them, by name."""
+    _, generated = models_json_schema([(model, "validation") for model in models], ref_template=_REFERENCE)
+    schemas: dict[str, Any] = _as_draft_7(generated["$defs"])
+    return schemas
 
 
 def _as_draft_7(schema: Any) -> Any:
-    """Write what draft 2020-12 says otherwise, fixed tuples, as draft 7 does."""
+    """Convert fixed tuples from draft 2020-12 to draft 7."""
     if isinstance(schema, list):
         return [_as_draft_7(each) for each in schema]
     if not isinstance(schema, dict):
@@ -34,7 +34,7 @@ def _as_draft_7(schema: Any) -> Any:
 
 
 def header_schema() -> dict[str, Any]:
-    """Return the schema of the headers that every message has: text, each where it can be told."""
+    """Return the schema of the headers of every message. All are text; most are present only where known."""
     about: dict[str, Any] = {
         "x-character": {"enum": list(CHARACTER_MAP.values())},
         "x-section": {"pattern": r"^([1-9]|1[0-6])$"},

@@ -1,1 +1,1 @@
-"""What can be seen of a process from outside: metrics, W3C trace context, structured logs."""
+"""Observability: metrics, W3C trace context, structured logs."""

@@ -1,7 +1,7 @@
-"""Structured logs: one line an event on standard error, as JSON or for a person.
+"""Structured logs: one line per event on standard error, as JSON or in a readable form.
 
-Lines carry `journey`, `press_id`, `request_id` and `event_id` where they are known; `System.shown` says how a
-journey is named.
+Events are named `component.event`. Lines carry `journey`, `press_id`, `request_id` and `event_id` where known;
+`System.shown` returns the name of a journey.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from qdpi.settings import LogFormat, LogLevel, Settings
 
 
 def configure_logs(settings: Settings) -> None:
-    """Set up logging for this process. Raises `InvalidSetting` for a level that there is not."""
-    # Cassandra's driver tells of each of its attempts with a traceback; what an outage means, our own lines say.
+    """Set up logging for this process."""
+    # Cassandra's driver logs each attempt with a traceback. Our own lines report outages.
     debugging = settings.log_level is LogLevel.DEBUG
     logging.getLogger("cassandra").setLevel(logging.DEBUG if debugging else logging.CRITICAL)
-    # Tracebacks without the frames' variables: those hold readers' words, and cost more than the work itself.
+    # Tracebacks omit local variables: they contain readers' words, and rendering them is expensive.
     renderer = (
         structlog.processors.JSONRenderer()
         if settings.log_format is LogFormat.JSON

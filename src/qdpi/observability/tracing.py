@@ -1,7 +1,7 @@
 """W3C trace context: one trace from a press to its page, carried in headers.
 
-See https://www.w3.org/TR/trace-context/. Span ids are functions of the event that begins the span, so a
-redelivery continues the same trace.
+See https://www.w3.org/TR/trace-context/. Span ids are derived from the event that starts the span, so a redelivered
+event continues the same trace.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
 def current_traceparent() -> str | None:
-    """Return the trace context of what runs now, None outside a trace."""
+    """Return the current trace context, None outside a trace."""
     return _current.get()
 
 
 def child_of(parent: str | None, span: str) -> str:
-    """Return the trace context of a span named by what begins it; a malformed parent begins a new trace."""
+    """Return the trace context of a span, named by the id of its event. A malformed parent starts a new trace."""
     match = _FORM.fullmatch(parent or "")
     digest = hashlib.sha256(span.encode()).hexdigest()
     trace, flags = (match[1], match[3]) if match else (digest[:32], "01")
