@@ -1,4 +1,4 @@
-"""What the doctor is told of servers: judged from what they say of themselves."""
+"""Health checks of Kafka and Cassandra."""
 
 from __future__ import annotations
 

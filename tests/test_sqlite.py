@@ -1,4 +1,4 @@
-"""The SQLite file that the embedded store and bus stand on."""
+"""The SQLite file of the embedded store and bus."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def wal_bytes(path: Path) -> int:
 
 
 class Gate:
-    """A work that holds the writing thread until it is let go, so that others wait together."""
+    """Work that blocks the writer thread until it is released, so that other jobs are queued together."""
 
     def __init__(self) -> None:
         self.entered = asyncio.Event()
@@ -70,8 +70,8 @@ class Gate:
         self._opened.set()
 
 
-async def waiting_together(db: Database, *works: Callable[[sqlite3.Connection], Any]) -> list[Any]:
-    """Let works wait behind a gate, open it, and return what became of each."""
+async def queued_together(db: Database, *works: Callable[[sqlite3.Connection], Any]) -> list[Any]:
+    """Queue jobs behind a gate, open it, and return each one's result or error."""
     gate = Gate()
     first = asyncio.create_task(db.write(gate, durable=False))
     await gate.entered.wait()
@@ -140,7 +140,7 @@ async def test_failing_work_is_rolled_back_alone(db: Database) -> None:
         insert("half")(connection)
         raise ValueError("of the work's own")
 
-    results = await waiting_together(
+    results = await queued_together(
         db, insert("one"), fail_halfway, insert("one"), lambda c: next(iter(())), insert("two")
     )
     assert results[0] == 1
@@ -153,7 +153,7 @@ async def test_failing_work_is_rolled_back_alone(db: Database) -> None:
 async def test_queued_jobs_share_one_commit(db: Database) -> None:
     statements: list[str] = []
     await db.write(lambda c: c.set_trace_callback(statements.append))
-    await waiting_together(db, *(insert(str(n)) for n in range(50)))
+    await queued_together(db, *(insert(str(n)) for n in range(50)))
     await db.write(lambda c: c.set_trace_callback(None))
     inserts = [n for n, statement in enumerate(statements) if statement.startswith("INSERT")]
     assert len(inserts) == 50
@@ -289,7 +289,7 @@ async def test_a_locked_file_is_unavailable_until_released(db: Database, path: P
 
 @contextmanager
 def no_file_larger_than(size: int) -> Iterator[None]:
-    """What a full disk does to a file that grows: writing past `size` fails, for the whole process."""
+    """Let writes past `size` fail in the whole process, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -302,7 +302,7 @@ async def test_a_failed_write_fails_its_whole_batch(db: Database, path: Path) ->
     """Nothing is half-written, and the next write succeeds."""
     await db.write(insert("before"))
     with no_file_larger_than(256 << 10):
-        results = await waiting_together(db, insert("small"), insert("large" * 200_000), insert("other"))
+        results = await queued_together(db, insert("small"), insert("large" * 200_000), insert("other"))
     assert [type(result) for result in results] == [StoreUnavailable] * 3
     assert len({id(result) for result in results}) == 3
     await db.write(insert("after"))
@@ -314,7 +314,7 @@ async def test_ping_after_a_failed_write(db: Database) -> None:
     """A ping fails until the disk accepts writes again."""
     await db.write(insert("before"))
     with no_file_larger_than(0):
-        await db.ping()  # nobody has met the fault yet
+        await db.ping()  # no write has failed yet
         with pytest.raises(StoreUnavailable):
             await db.write(insert("lost"))
         with pytest.raises(StoreUnavailable):
@@ -333,7 +333,7 @@ async def test_a_full_disk_is_reported_and_rolled_back(db: Database) -> None:
         connection.execute("PRAGMA max_page_count = 8")
         insert("large" * 200_000)(connection)
 
-    results = await waiting_together(db, insert("small"), fill)
+    results = await queued_together(db, insert("small"), fill)
     assert all("is full. Free some space" in str(result) for result in results)
     await db.write(insert("after"))
     assert await db.read(words) == ["after"]
@@ -353,7 +353,7 @@ async def test_data_version_changes_with_every_commit(db: Database, path: Path) 
 
 
 async def read_without_a_gap(db: Database, enough: asyncio.Event) -> None:
-    """Read on and on, each time beginning before the one before has ended."""
+    """Read continuously: each read begins before the previous one ends."""
     loop = asyncio.get_running_loop()
 
     def begin() -> tuple[asyncio.Task[None], asyncio.Event, threading.Event]:

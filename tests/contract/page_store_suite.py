@@ -1,4 +1,4 @@
-"""What every page store does, written against the port alone.
+"""The behaviour of every page store, written against the ports alone.
 
 An adapter's test class inherits `PageStoreSuite` and overrides the fixture `connect`: each call opens one more
 client on the same data, which is empty when a test begins.
@@ -22,11 +22,11 @@ AWKWARD = 'It\'s "quoted" \\ back; -- no comment\r\n\t\0 🫖👩🏽‍🚀 e\u
 
 
 class PageStoreSuite(OutcomesSuite, PagesSuite, LogSuite, CanonSuite, IndexSuite, VaultSuite):
-    """The behaviour of a `PageStore`: its ports', its lifecycle, and what concerns all ports."""
+    """The behaviour of a `PageStore`: the suites of its ports, its lifecycle, and tests across ports."""
 
     @pytest.fixture
     def connect(self) -> Connect:
-        raise NotImplementedError("An adapter's class gives this fixture.")
+        raise NotImplementedError("An adapter's class overrides this fixture.")
 
     @pytest.fixture
     async def store(self, connect: Connect) -> PageStore:

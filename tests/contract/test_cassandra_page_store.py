@@ -1,4 +1,4 @@
-"""The page store on Cassandra keeps the port's contract, and what is its own; against a real server."""
+"""The page store on Cassandra: the ports' contract, against a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded page store keeps the port's contract, and what is its own."""
+"""The embedded page store: the ports' contract, and behaviour of its own."""
 
 from __future__ import annotations
 

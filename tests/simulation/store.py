@@ -1,7 +1,7 @@
 """A page store on a simulated Cassandra.
 
-Every read and every single write is a call of its own, and what takes several writes may stop between them.
-The conditional write may be accepted without anybody hearing of it; it is seen by whoever reads serially.
+Every read and every single write is a call of its own, and a method of several writes may stop between them. A
+conditional write may be accepted although its answer is lost; a serial read completes it.
 """
 
 from __future__ import annotations
@@ -35,29 +35,29 @@ T = TypeVar("T")
 
 
 class SimulatedPageStore:
-    """A `PageStore` on simulated servers; `caller` is its process, None for one that nothing happens to."""
+    """A `PageStore` on simulated servers; `caller` is its process, None for one without faults."""
 
     def __init__(self, tables: Tables, network: Network, caller: Caller | None = None) -> None:
         self._tables, self._line = tables, Line(network, SERVER, caller)
         self._unanswered: dict[str, bool] = {}
-        """The requests whose outcome this client asked for, and whether it was told that there is none."""
+        """By request whose outcome this client read: whether there was none."""
 
-    async def _ask(self, name: str, effect: Callable[[], T]) -> T:
-        return await self._line.ask(name, effect, _away)
+    async def _call(self, name: str, effect: Callable[[], T]) -> T:
+        return await self._line.ask(name, effect, _unavailable)
 
     async def open(self) -> None:
-        """There is nothing to connect."""
+        """Do nothing: there is no connection."""
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is no connection."""
 
     async def ping(self) -> None:
-        await self._ask("ping", lambda: None)
+        await self._call("ping", lambda: None)
 
     async def settle(self) -> None:
-        """Every write is on disk when it is acknowledged."""
+        """Return at once: every acknowledged write is on disk."""
 
-    # the journey's own partition
+    # Outcomes
 
     async def commit_outcome(
         self, session_id: str, request_id: str, head: int, outcome: Outcome
@@ -65,17 +65,17 @@ class SimulatedPageStore:
         if (outcome.session_id, outcome.request_id, outcome.seq) != (session_id, request_id, head + 1):
             raise ValueError(f"The outcome {outcome.seq} of {outcome.request_id} cannot be committed as {head + 1}.")
         try:
-            told = await self._ask("commit_outcome", lambda: self._propose(session_id, request_id, head, outcome))
+            result = await self._call("commit_outcome", lambda: self._propose(session_id, request_id, head, outcome))
         except StoreUnavailable as lost:
-            return await self._serially(session_id, request_id, outcome, lost)
-        if isinstance(told, Committed):
+            return await self._read_serially(session_id, request_id, outcome, lost)
+        if isinstance(result, Committed):
             self._tables.journeys[session_id].complete()
-        return told
+        return result
 
     def _propose(self, session_id: str, request_id: str, head: int, outcome: Outcome) -> Committed | Answered | Moved:
         return self._tables.journeys[session_id].propose(request_id, head, outcome)
 
-    async def _serially(
+    async def _read_serially(
         self, session_id: str, request_id: str, outcome: Outcome, lost: StoreUnavailable
     ) -> Committed | Answered | Moved:
         known = await self.outcome(session_id, request_id)
@@ -84,7 +84,7 @@ class SimulatedPageStore:
         return Committed() if known == outcome else Answered(outcome=known)
 
     async def outcome(self, session_id: str, request_id: str) -> Outcome | None:
-        known = await self._ask("outcome", lambda: self._tables.journeys[session_id].of(request_id))
+        known = await self._call("outcome", lambda: self._tables.journeys[session_id].of(request_id))
         self._unanswered[request_id] = known is None
         return known
 
@@ -94,10 +94,10 @@ class SimulatedPageStore:
             journey.complete()
             return journey.outcomes[-1] if journey.outcomes else None
 
-        return await self._ask("last_outcome", serially)
+        return await self._call("last_outcome", serially)
 
     async def outcomes(self, session_id: str, *, after: int = 0, limit: int = 1_000) -> list[Outcome]:
-        return await self._ask("outcomes", lambda: self._tables.journeys[session_id].outcomes[after : after + limit])
+        return await self._call("outcomes", lambda: self._tables.journeys[session_id].outcomes[after : after + limit])
 
     async def begin_attempt(self, session_id: str, request_id: str) -> int:
         has_asked = self._unanswered.get(request_id, False)
@@ -109,35 +109,33 @@ class SimulatedPageStore:
             attempts[request_id] += 1
             return attempts[request_id]
 
-        return await self._ask("begin_attempt", claim)
+        return await self._call("begin_attempt", claim)
 
-    # projections of outcomes
+    # Pages and Log
 
     async def link_page(self, page: Page) -> None:
-        await self._ask("link_page edges", lambda: self._tables.put_edges(page))
-        await self._ask("link_page signals", lambda: self._tables.put_signals(page))
+        await self._call("link_page edges", lambda: self._tables.put_edges(page))
+        await self._call("link_page signals", lambda: self._tables.put_signals(page))
 
     async def put_page(self, page: Page) -> None:
-        await self._ask("put_page", lambda: self._tables.put_page(page))
+        await self._call("put_page", lambda: self._tables.put_page(page))
 
     async def append_log(self, entries: Sequence[LogEntry]) -> None:
         for entry in entries:
-            await self._ask("append_log", _with(self._tables.append, entry))
+            await self._call("append_log", _with(self._tables.append, entry))
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
-        await self._ask("save_snapshot", lambda: self._tables.put_snapshot(snapshot))
-        await self._ask("save_snapshot figures", lambda: self._tables.put_figures(snapshot))
-
-    # reading
+        await self._call("save_snapshot", lambda: self._tables.put_snapshot(snapshot))
+        await self._call("save_snapshot figures", lambda: self._tables.put_figures(snapshot))
 
     async def page(self, page_id: str) -> Page | None:
-        return await self._ask("page", lambda: self._tables.pages.get(page_id))
+        return await self._call("page", lambda: self._tables.pages.get(page_id))
 
     async def edges(self, page_id: str) -> Edges | None:
-        return await self._ask("edges", lambda: self._tables.edges.get(page_id, (0, None))[1])
+        return await self._call("edges", lambda: self._tables.edges.get(page_id, (0, None))[1])
 
     async def signals(self, page_id: str) -> Signals | None:
-        return await self._ask("signals", lambda: self._tables.signals.get(page_id, (0, None))[1])
+        return await self._call("signals", lambda: self._tables.signals.get(page_id, (0, None))[1])
 
     async def log(
         self, session_id: str, *, since: datetime | None = None, topic: str | None = None, limit: int = 10_000
@@ -147,69 +145,69 @@ class SimulatedPageStore:
             rows = [r for r in kept if (since is None or r.ts >= since) and topic in {None, r.type}]
             return sorted(rows, key=lambda row: (row.ts, row.event_id))[:limit]
 
-        return await self._ask("log", read)
+        return await self._call("log", read)
 
     async def logged(self, session_id: str, event_id: str) -> LogEntry | None:
-        return await self._ask("logged", lambda: self._tables.logs.get(session_id, {}).get(event_id))
+        return await self._call("logged", lambda: self._tables.logs.get(session_id, {}).get(event_id))
 
     async def logged_journeys(self) -> AsyncIterator[str]:
-        found = await self._ask("logged_journeys", lambda: [name for name, rows in self._tables.logs.items() if rows])
+        found = await self._call("logged_journeys", lambda: [name for name, rows in self._tables.logs.items() if rows])
         for name in found:
             yield name
 
     async def snapshot(self, session_id: str) -> Snapshot | None:
-        return await self._ask("snapshot", lambda: self._tables.snapshots.get(session_id))
+        return await self._call("snapshot", lambda: self._tables.snapshots.get(session_id))
 
     async def section_statistics(self, section: int) -> SectionStatistics:
-        return await self._ask("section_statistics", lambda: self._tables.statistics(section))
+        return await self._call("section_statistics", lambda: self._tables.statistics(section))
 
     async def section_figures(self, session_id: str) -> Mapping[int, SectionFigures]:
         counters = self._tables.counters
-        return await self._ask(
+        return await self._call(
             "section_figures",
             lambda: {where: figures for (where, whose), figures in counters.items() if whose == session_id},
         )
 
     async def has_journeys(self) -> bool:
-        return await self._ask(
+        return await self._call(
             "has_journeys", lambda: any(j.outcomes or j.proposed for j in self._tables.journeys.values())
         )
 
     async def journeys(self) -> AsyncIterator[str]:
-        found = await self._ask("journeys", lambda: [name for name, j in self._tables.journeys.items() if j.outcomes])
+        found = await self._call("journeys", lambda: [name for name, j in self._tables.journeys.items() if j.outcomes])
         for name in found:
             yield name
 
-    # the canon
+    # Canon
 
     async def put_canon(self, revision: int, position: int, pages: Sequence[Page]) -> None:
-        await self._ask("put_canon", lambda: self._tables.prepare(revision, position, pages))
+        await self._call("put_canon", lambda: self._tables.prepare(revision, position, pages))
 
     async def switch_canon(self, revision: CanonRevision) -> None:
-        await self._ask("switch_canon", lambda: self._tables.switch(revision))
+        await self._call("switch_canon", lambda: self._tables.switch(revision))
 
     async def canon_number(self) -> int | None:
-        return await self._ask("canon_number", lambda: self._tables.current)
+        return await self._call("canon_number", lambda: self._tables.current)
 
     async def canon(self, revision: int | None = None) -> CanonRevision | None:
-        return await self._ask(
+        return await self._call(
             "canon", lambda: self._tables.revisions.get(self._tables.current or 0 if revision is None else revision)
         )
 
     async def canon_pages(self, revision: int) -> list[Page]:
-        return await self._ask("canon_pages", lambda: self._tables.ring(revision))
+        return await self._call("canon_pages", lambda: self._tables.ring(revision))
 
     async def page_revisions(self, page_id: str) -> list[Page]:
-        return await self._ask("page_revisions", lambda: self._tables.page_revisions(page_id))
+        return await self._call("page_revisions", lambda: self._tables.page_revisions(page_id))
 
-    # the index
+    # Index
 
     async def put_readings(self, readings: Sequence[ReadingRow]) -> None:
         def put() -> None:
             for row in readings:
                 self._tables.readings[row.page_id, row.revision, row.extractor_version] = row
 
-        await self._ask("put_readings", put)
+        await self._call("put_readings", put)
 
     async def readings(
         self, pages: Collection[tuple[str, int]], extractor_version: str
@@ -218,18 +216,18 @@ class SimulatedPageStore:
             kept = self._tables.readings
             return {key: kept[*key, extractor_version] for key in pages if (*key, extractor_version) in kept}
 
-        return await self._ask("readings", read)
+        return await self._call("readings", read)
 
     async def put_embeddings(self, embeddings: Sequence[Embedding]) -> None:
         for row in embeddings:
-            await self._ask("put_embeddings", _with(self._tables.put_embedding, row))
+            await self._call("put_embeddings", _with(self._tables.put_embedding, row))
 
     async def embeddings(self, page_ids: Collection[str]) -> Mapping[str, Embedding]:
         kept = self._tables.embeddings
-        return await self._ask("embeddings", lambda: {name: kept[name] for name in page_ids if name in kept})
+        return await self._call("embeddings", lambda: {name: kept[name] for name in page_ids if name in kept})
 
     async def nearest(self, vector: bytes, model: str, k: int) -> list[tuple[str, float]]:
-        return await self._ask("nearest", lambda: self._nearest(vector, model, k))
+        return await self._call("nearest", lambda: self._nearest(vector, model, k))
 
     def _nearest(self, vector: bytes, model: str, k: int) -> list[tuple[str, float]]:
         rows = [row for row in self._tables.embeddings.values() if row.model == model]
@@ -240,42 +238,44 @@ class SimulatedPageStore:
 
     async def index_pages(self, rows: Sequence[IndexRow]) -> None:
         for row in rows:
-            await self._ask("index_pages", _with(self._tables.put_index, row))
+            await self._call("index_pages", _with(self._tables.put_index, row))
 
     async def index(self, character_id: str, section: int) -> list[IndexRow]:
         def read() -> list[IndexRow]:
             found = [row for key, row in self._tables.index.items() if key[:2] == (character_id, section)]
             return sorted(found, key=lambda row: row.page_id)
 
-        return await self._ask("index", read)
+        return await self._call("index", read)
 
     async def index_row(self, character_id: str, section: int, page_id: str) -> IndexRow | None:
-        return await self._ask("index_row", lambda: self._tables.index.get((character_id, section, page_id)))
+        return await self._call("index_row", lambda: self._tables.index.get((character_id, section, page_id)))
 
-    # the vault
+    # Vault
 
     async def save(self, entry: VaultEntry) -> None:
         key = (entry.session_id, entry.page_id)
-        await self._ask("save", lambda: self._tables.change_vault(key, entry.saved_at, entry.event_id, entry))
+        await self._call("save", lambda: self._tables.change_vault(key, entry.saved_at, entry.event_id, entry))
 
     async def unsave(self, session_id: str, page_id: str, at: datetime, event_id: str) -> None:
-        await self._ask("unsave", lambda: self._tables.change_vault((session_id, page_id), at, event_id, None))
+        await self._call("unsave", lambda: self._tables.change_vault((session_id, page_id), at, event_id, None))
 
     async def vault(self, session_id: str) -> list[VaultEntry]:
         def read() -> list[VaultEntry]:
             saved = [entry for (whose, _), (_, _, entry) in self._tables.saves.items() if whose == session_id and entry]
             return sorted(saved, key=lambda entry: (entry.saved_at, entry.page_id))
 
-        return await self._ask("vault", read)
+        return await self._call("vault", read)
 
     async def saved(self, session_id: str, page_id: str) -> VaultEntry | None:
         kept = self._tables.saves
-        return await self._ask("saved", lambda: kept[session_id, page_id][2] if (session_id, page_id) in kept else None)
+        return await self._call(
+            "saved", lambda: kept[session_id, page_id][2] if (session_id, page_id) in kept else None
+        )
 
 
 def _with(write: Callable[[T], None], row: T) -> Callable[[], None]:
     return lambda: write(row)
 
 
-def _away(fate: Fate, name: str) -> StoreUnavailable:
+def _unavailable(fate: Fate, name: str) -> StoreUnavailable:
     return StoreUnavailable(f"The store does not answer to {name}: {fate}.")

@@ -1,4 +1,4 @@
-"""The simulated page store keeps the port's contract: without that, what is simulated on it proves nothing."""
+"""The simulated page store keeps the ports' contract; otherwise a simulation on it would prove nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests in flight: how many, who hears of them, and what becomes of those nobody waits for any more."""
+"""Requests in flight: their bound, their results, and requests of cancelled callers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qdpi.store.cassandra.futures import AsyncSession, ResultPage
 
 
 class Response:
-    """As the driver's: it calls back from a thread of its own, when the test says so."""
+    """A driver's response that the test completes, from another thread."""
 
     has_more_pages = False
 
@@ -49,7 +49,7 @@ def in_a_thread(call: Callable[[], None]) -> None:
 
 
 async def pause() -> None:
-    """Let everything that can go on, go on."""
+    """Let the event loop run all ready callbacks."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -119,7 +119,7 @@ async def test_a_cancelled_request_keeps_its_slot_until_answered() -> None:
     next_one = asyncio.ensure_future(bridge.send("b", 1))
     await pause()
     assert (leaving.cancelled(), len(session.sent)) == (True, 1)
-    session.sent[0].fail(LookupError("nobody hears this"))
+    session.sent[0].fail(LookupError("for a cancelled caller"))
     await pause()
     session.sent[1].answer([])
     assert await next_one == ResultPage([], None)

@@ -1,4 +1,4 @@
-"""A store whose server hangs, dies and comes back, or does not know us: on a server of its own."""
+"""Outages and refusals: a server of its own that hangs, is killed, restarts, or refuses a login."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def encryption(certified: Path) -> dict[str, Any]:
-    """TLS for those who ask for it: what sees whether a node answers does not."""
+    """Optional TLS: the readiness probe connects without it."""
     both = (certified / "key.pem").read_text() + (certified / "node.pem").read_text()
     factory = {
         "class_name": "org.apache.cassandra.security.PEMBasedSslContextFactory",
@@ -53,7 +53,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory, certified: Path) -> Iterat
         cassandra={
             "authenticator": "PasswordAuthenticator",
             "authorizer": "CassandraAuthorizer",
-            # Else a node that is killed has acknowledged for up to 0.1 s what it will not know again.
+            # Otherwise a killed node loses up to 0.1 s of acknowledged writes.
             "commitlog_sync": "batch",
             "commitlog_sync_period": "0ms",
             "client_encryption_options": encryption(certified),
@@ -81,13 +81,13 @@ async def store(servers: Servers) -> AsyncIterator[CassandraPageStore]:
 
 
 async def until_it_answers(store: CassandraPageStore) -> None:
-    """Return when the store answers by itself."""
+    """Return when the store answers again."""
     async with asyncio.timeout(60):
         while True:
             with suppress(StoreUnavailable):
                 await store.ping()
                 return
-            await asyncio.sleep(0.05)  # a cluster tells nobody that it is back
+            await asyncio.sleep(0.05)  # a cluster does not announce that it is back
 
 
 async def test_a_hanging_server_is_an_outage_until_it_resumes(servers: Servers, store: CassandraPageStore) -> None:
@@ -111,7 +111,7 @@ async def test_a_hanging_server_is_an_outage_until_it_resumes(servers: Servers, 
     await opening.open()
     await opening.ping()
     await opening.close()
-    # What was asked for while it hung may have been done since: it is done once.
+    # The request sent while it hung may have been applied since, but only once.
     again = await store.commit_outcome(session, outcome.request_id, 0, outcome)
     assert again in (Committed(), Answered(outcome=outcome))
     assert await store.outcomes(session) == [outcome]

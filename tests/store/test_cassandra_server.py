@@ -1,4 +1,4 @@
-"""What the page store on Cassandra has beyond the port's contract, against a real server."""
+"""The page store on Cassandra beyond the ports' contract, against a real server."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def other(emptied: Keyspace) -> AsyncIterator[CassandraPageStore]:
     await opened.close()
 
 
-# an answer that is lost
+# lost answers
 
 
 class Lossy:
@@ -136,7 +136,7 @@ async def test_switch_after_a_lost_answer(store: CassandraPageStore) -> None:
     assert await store.canon_number() == 1
 
 
-# late writers, deletions, repairing
+# late writes, deletions, repairs
 
 
 async def test_repairing_writes_win_over_deletions(store: CassandraPageStore, emptied: Keyspace) -> None:
@@ -328,7 +328,7 @@ def cqlsh(space: Keyspace, *arguments: str) -> str:
 
 
 def described(space: Keyspace, name: str) -> dict[str, list[tuple[object, ...]]]:
-    """Return what the server knows of a keyspace's tables, columns and indexes."""
+    """Return the server's metadata of a keyspace's columns and indexes."""
     where = f"WHERE keyspace_name = '{name}'"
     columns = "table_name, column_name, type, kind, position, clustering_order"
     indexes = "table_name, index_name, kind, options"
@@ -455,7 +455,7 @@ async def test_a_dropped_table_of_vectors_is_created_again(
 
 
 async def test_a_schema_for_a_server_without_vectors(cassandra_space: Keyspace) -> None:
-    """As Cassandra 4.1 is: it knows neither the type nor the index."""
+    """As on Cassandra 4.1, which has neither the type nor the index."""
     name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_bare"
     elsewhere = Keyspace({**cassandra_space.environment, "CASSANDRA_KEYSPACE": name}, cassandra_space.session)
     store = new_store(elsewhere, vectors=False)

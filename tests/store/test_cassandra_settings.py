@@ -1,4 +1,4 @@
-"""What the settings say about Cassandra, as the driver and the schema are told it; and errors in our words."""
+"""Cassandra's settings in the driver's configuration and the schema, and translated errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The statements as the cluster is sent them."""
+"""The CQL statements."""
 
 from __future__ import annotations
 

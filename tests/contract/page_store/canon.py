@@ -1,4 +1,4 @@
-"""The `Canon` port: revisions are prepared unseen and published in one write."""
+"""The `Canon` port: revisions are prepared invisibly and published in one write."""
 
 from __future__ import annotations
 

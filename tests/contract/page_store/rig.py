@@ -1,4 +1,4 @@
-"""What the suites need of an adapter."""
+"""What an adapter gives to the suites."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from qdpi.errors import BookRefused, StoreUnavailable
 from qdpi.ids import from_microseconds, microseconds
 from qdpi.page_schema import Page, Voice
 from qdpi.store.cassandra.pages import BUCKET, PLACE, RING, RingPages, link_changes, put_change
-from qdpi.store.cassandra.session import Connection, Row
+from qdpi.store.cassandra.session import Connection, ResultRow
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, WriteTimes, batches, insert, select
 from qdpi.store.columns import as_json
 from qdpi.store.rows import CanonRevision
@@ -151,12 +151,12 @@ class Canon(RingPages):
             changes = self._page_changes(row, await self._bucket(row, bucket))
             await map_concurrently(lambda batch: self._connection.write(*batch), changes)
 
-    def _page_changes(self, row: Row, pages: Sequence[Page]) -> list[list[Change]]:
+    def _page_changes(self, row: ResultRow, pages: Sequence[Page]) -> list[list[Change]]:
         published = from_microseconds(row["at"])
         written = [self._times.of(published) for _ in pages]
         return [[*link_changes(page, at), put_change(page, at)] for page, at in zip(pages, written, strict=True)]
 
-    async def _bucket(self, row: Row, bucket: int) -> list[Page]:
+    async def _bucket(self, row: ResultRow, bucket: int) -> list[Page]:
         found = await self._connection.rows(
             _READ,
             canon_revision=row["revision"],
@@ -166,7 +166,7 @@ class Canon(RingPages):
         )
         return await asyncio.to_thread(lambda: [Page.model_validate_json(place["page_json"]) for place in found])
 
-    async def _revision(self, statement: Statement, **values: int) -> Row | None:
+    async def _revision(self, statement: Statement, **values: int) -> ResultRow | None:
         return await self._connection.first(statement, **values)
 
 
@@ -174,7 +174,7 @@ def _buckets(pages: int) -> range:
     return range(-(-pages // BUCKET))
 
 
-def _is_published(row: Row | None, revision: CanonRevision) -> bool:
+def _is_published(row: ResultRow | None, revision: CanonRevision) -> bool:
     """Return whether a revision is published. Raises `BookRefused` where another book has its number."""
     if row is not None and row["content_hash"] != revision.content_hash:
         raise BookRefused(
@@ -198,7 +198,7 @@ def _row(revision: CanonRevision, preparation: str) -> dict[str, Any]:
     }
 
 
-def _record(row: Row) -> CanonRevision:
+def _record(row: ResultRow) -> CanonRevision:
     return CanonRevision(
         **{name: row[name] for name in _REVISION if name in CanonRevision.model_fields},
         created_at=from_microseconds(row["at"]),

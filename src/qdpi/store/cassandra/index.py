@@ -15,7 +15,7 @@ from uuid import UUID
 
 from qdpi.concurrency import map_concurrently
 from qdpi.ids import time_of_uuid, time_uuid
-from qdpi.store.cassandra.session import Repository, Row
+from qdpi.store.cassandra.session import Repository, ResultRow
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, batches, insert, select
 from qdpi.store.columns import as_json
 from qdpi.store.rows import Embedding, IndexRow, ReadingRow
@@ -156,5 +156,5 @@ def _index_values(row: IndexRow) -> dict[str, Any]:
     return {**row.model_dump(), "created_ts": UUID(time_uuid(row.created_ts, row.page_id))}
 
 
-def _index_row(row: Row) -> IndexRow:
+def _index_row(row: ResultRow) -> IndexRow:
     return IndexRow(**row | {"created_ts": time_of_uuid(str(row["created_ts"]))})

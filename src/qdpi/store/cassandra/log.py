@@ -12,7 +12,7 @@ from qdpi.concurrency import map_concurrently
 from qdpi.ids import lowest_time_uuid, time_of_uuid, time_uuid
 from qdpi.journey import JourneyState
 from qdpi.outcome import LogEntry
-from qdpi.store.cassandra.session import Repository, Row
+from qdpi.store.cassandra.session import Repository, ResultRow
 from qdpi.store.cassandra.statements import Change, Statement, insert, select
 from qdpi.store.rows import SectionFigures, SectionStatistics, Snapshot, section_figures
 from qdpi.symbols import CHARACTER_MAP
@@ -147,7 +147,7 @@ class Log(Repository):
 
 
 async def _first_of_each(
-    pages: AsyncIterator[list[Row]], seen: set[str], topic: str | None, limit: int
+    pages: AsyncIterator[list[ResultRow]], seen: set[str], topic: str | None, limit: int
 ) -> list[LogEntry]:
     """Return the first row of each event not in `seen`: the earliest `limit`, and all with the last one's time."""
     entries: list[LogEntry] = []
@@ -173,11 +173,11 @@ def _corrections(saved: Snapshot, newest: Sequence[Snapshot]) -> dict[int, Secti
     return {section: _ZERO for section in before if section not in current}
 
 
-def _entry(row: Row) -> LogEntry:
+def _entry(row: ResultRow) -> LogEntry:
     return LogEntry.model_validate({**row, "ts": time_of_uuid(str(row["ts"]))})
 
 
-def _snapshot_of(row: Row) -> Snapshot:
+def _snapshot_of(row: ResultRow) -> Snapshot:
     return Snapshot(
         session_id=row["session_id"],
         seq=row["seq"],

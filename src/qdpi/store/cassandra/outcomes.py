@@ -7,7 +7,7 @@ from typing import Final
 
 from qdpi.errors import StoreUnavailable
 from qdpi.outcome import Outcome
-from qdpi.store.cassandra.session import TRIES, Repository, Row
+from qdpi.store.cassandra.session import TRIES, Repository, ResultRow
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, insert, select
 from qdpi.store.ports import Answered, Committed, Moved
 
@@ -120,7 +120,7 @@ class Outcomes(Repository):
             for row in page:
                 yield row["session_id"]
 
-    async def _result(self, outcome: Outcome, row: Row) -> Committed | Answered | Moved:
+    async def _result(self, outcome: Outcome, row: ResultRow) -> Committed | Answered | Moved:
         if row["[applied]"]:
             return Committed()
         # The server returns a row whose condition failed: the request's answer, the head, or no row at all.
@@ -143,7 +143,7 @@ class Outcomes(Repository):
             raise StoreUnavailable(f"Outcome {seq} of a journey is named as an answer and is not there.")
         return _outcome(row)
 
-    async def _claim(self, change: Change) -> Row:
+    async def _claim(self, change: Change) -> ResultRow:
         for _ in range(TRIES - 1):
             try:
                 return await self._connection.write_if(change)
@@ -169,5 +169,5 @@ def _changes(outcome: Outcome, head: int) -> list[Change]:
     ]
 
 
-def _outcome(row: Row) -> Outcome:
+def _outcome(row: ResultRow) -> Outcome:
     return Outcome.model_validate_json(row["outcome_json"])

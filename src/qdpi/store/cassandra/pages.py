@@ -17,7 +17,7 @@ from qdpi.store.cassandra.columns import (
     stored_page,
     stored_signals,
 )
-from qdpi.store.cassandra.session import Repository, Row
+from qdpi.store.cassandra.session import Repository, ResultRow
 from qdpi.store.cassandra.statements import Change, Statement, insert, select
 
 BUCKET: Final = 100
@@ -154,10 +154,10 @@ def link_changes(page: Page, written: int) -> list[Change]:
     ]
 
 
-def _place(row: Row) -> Place:
+def _place(row: ResultRow) -> Place:
     return Place(row["canon_revision"], row["preparation"], row["position"], row["revision"])
 
 
-def _is_current(signals: Row, number: int | None) -> bool:
+def _is_current(signals: ResultRow, number: int | None) -> bool:
     """Return whether a row of signals is of a reader's page or of the current canon revision."""
     return signals["canon_revision"] in (None, number)

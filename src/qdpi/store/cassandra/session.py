@@ -21,7 +21,7 @@ from qdpi.store.cassandra.statements import Change, Statement, WriteTimes
 
 TRIES: Final = 3
 """How often a repeatable request is tried, as long as CASSANDRA_TIMEOUT allows."""
-Row = dict[str, Any]
+ResultRow = dict[str, Any]
 T = TypeVar("T")
 
 
@@ -105,16 +105,16 @@ class Connection:
             if opened is not None:
                 await asyncio.to_thread(opened.cluster.shutdown)
 
-    async def rows(self, statement: Statement, **values: Any) -> list[Row]:
+    async def rows(self, statement: Statement, **values: Any) -> list[ResultRow]:
         """Return all rows of a query."""
         return [row async for page in self.pages(statement, **values) for row in page]
 
-    async def first(self, statement: Statement, **values: Any) -> Row | None:
+    async def first(self, statement: Statement, **values: Any) -> ResultRow | None:
         """Return the first row of a query, None without one."""
         rows = (await self._send(lambda: self._bind(statement, values))).rows
         return rows[0] if rows else None
 
-    async def pages(self, statement: Statement, **values: Any) -> AsyncIterator[list[Row]]:
+    async def pages(self, statement: Statement, **values: Any) -> AsyncIterator[list[ResultRow]]:
         """Yield the rows of a query page by page."""
         state: bytes | None = None
         while True:
@@ -128,7 +128,7 @@ class Connection:
         """Write one change, or several of one partition atomically."""
         await self._send(lambda: self._request(changes))
 
-    async def write_if(self, *changes: Change) -> Row:
+    async def write_if(self, *changes: Change) -> ResultRow:
         """Write changes of one partition if all their conditions hold; return the server's row about them.
 
         Tried once: after an error the result is unknown, and the caller has to read it, serially.

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from qdpi.ids import time_of_uuid, time_uuid
-from qdpi.store.cassandra.session import Repository, Row
+from qdpi.store.cassandra.session import Repository, ResultRow
 from qdpi.store.cassandra.statements import Change, insert, select
 from qdpi.store.rows import VaultEntry
 
@@ -49,14 +49,14 @@ class Vault(Repository):
         )
 
 
-def _saved_after(changes: Iterable[Row]) -> list[VaultEntry]:
+def _saved_after(changes: Iterable[ResultRow]) -> list[VaultEntry]:
     """Return the pages saved after all changes, given in any order; the oldest first."""
-    newest: dict[str, Row] = {}
+    newest: dict[str, ResultRow] = {}
     for change in changes:
         newest[change["page_id"]] = max(newest.get(change["page_id"], change), change, key=_order)
     kept = sorted((change for change in newest.values() if not change["removed"]), key=_order)
     return [VaultEntry(**change, saved_at=time_of_uuid(str(change["saved_ts"]))) for change in kept]
 
 
-def _order(row: Row) -> tuple[int, str, str]:
+def _order(row: ResultRow) -> tuple[int, str, str]:
     return row["saved_ts"].time, row["event_id"], row["page_id"]
