@@ -99,8 +99,8 @@ async def test_a_server_without_a_key_is_asked_all_the_same() -> None:
     [
         ("error_500", ModelUnreachable, "the kettle is broken"),
         ("unauthorised", ModelUnreachable, "Incorrect key"),
-        ("dies", ModelUnreachable, "storyteller|does not write"),
-        ("garbage", ModelUnreachable, "does not write"),
+        ("dies", ModelUnreachable, r"storyteller|The call to \S+ failed"),
+        ("garbage", ModelUnreachable, r"The call to \S+ failed"),
         ("empty", ModelEmpty, "without any prose"),
     ],
 )

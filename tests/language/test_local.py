@@ -150,7 +150,7 @@ async def test_closed_it_leaves_no_process_and_says_so(model: LocalModel) -> Non
     assert pid
     await model.close()
     assert not alive(pid)
-    assert model.health() == "local/smollm2-135m-instruct is not there. It has been stopped."
+    assert model.health() == "local/smollm2-135m-instruct is not available. It has been stopped."
 
 
 async def test_a_model_that_cannot_be_loaded_is_unreachable_with_the_reason(tmp_path: Path) -> None:

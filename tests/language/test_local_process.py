@@ -72,7 +72,7 @@ def test_a_child_is_started_once_and_its_address_is_what_it_says(serve: Callable
     process.start()
     until(lambda: process.address)
     assert process.address == f"http://127.0.0.1:{process.pid}"
-    assert process.trouble is None
+    assert process.down_reason is None
 
 
 def test_a_killed_child_is_started_again(serve: Callable[[str], ServerProcess]) -> None:
@@ -92,7 +92,7 @@ def test_a_child_that_does_not_serve_is_tried_again_and_says_why(
     serve: Callable[[str], ServerProcess], code: str, why: str
 ) -> None:
     process = serve(code)
-    until(lambda: why in (process.trouble or ""))
+    until(lambda: why in (process.down_reason or ""))
     assert process.address is None
 
 
@@ -103,7 +103,7 @@ def test_stopping_ends_the_child_and_starting_begins_anew(serve: Callable[[str],
     assert first
     process.stop()
     assert gone(first)
-    assert (process.address, process.pid, process.trouble) == (None, None, "It has been stopped.")
+    assert (process.address, process.pid, process.down_reason) == (None, None, "It has been stopped.")
     process.start()
     until(lambda: process.address)
     assert process.pid != first
@@ -123,7 +123,7 @@ def test_stopping_while_the_child_is_awaited_or_was_never_started_returns(
 def test_a_command_that_is_not_there_is_trouble_and_no_crash() -> None:
     process = ServerProcess(["/nonexistent/python"])
     process.start()
-    until(lambda: "nonexistent" in (process.trouble or ""))
+    until(lambda: "nonexistent" in (process.down_reason or ""))
     process.stop()
 
 

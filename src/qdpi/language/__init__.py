@@ -1,1 +1,1 @@
-"""Language models: hosted, Ollama, a small one in a process of its own, offline. Importing this imports none."""
+"""Language models: hosted, Ollama, a small local one in its own process, offline. Imported when they are chosen."""

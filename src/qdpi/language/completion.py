@@ -1,4 +1,4 @@
-"""One call of a language model: streamed, bounded in time, its failures in our words."""
+"""One call of a language model: streamed, with a timeout, its failures translated to our errors."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from qdpi.language.port import LanguageModel, Usage
 from qdpi.language.prose import ProseAdapter, ProseStream
 
 MOST_CHARACTERS: Final = 100_000
-"""Of one answer: in any script and however it is escaped, its event fits the topic, which takes 1 MiB."""
-_TOLD: Final = 500
-"""Characters that are told of what a model's server says when it breaks off."""
+"""The most characters of an answer: in any script and escaping its event fits the topic's 1 MiB."""
+_QUOTED: Final = 500
+"""The most characters that an error quotes from a model's server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model answered."""
+    """A model's answer."""
 
     text: str
     usage: Usage
     finish_reason: str | None
-    """`stop` when it came to its end, `length` when it was cut off; None when the model does not say."""
+    """`stop` for a complete answer, `length` for one cut off at the token limit; None where the model reports none."""
 
 
 async def complete(
@@ -39,13 +39,13 @@ async def complete(
     timeout: float,
     trace: list[Any] | None = None,
 ) -> Completion:
-    """Have `model` answer `predict` (a `dspy.Predict` with one output field) in prose.
+    """Call `model` with `predict` (a `dspy.Predict` with one output field) and return its answer in prose.
 
-    `on_text` is awaited with each piece, in order, and the pieces joined are the completion's text; while
-    it waits the model is not read. `timeout` is for the whole call in seconds, silence included, from
-    the moment the model has a place for it. `trace` is a list in which DSPy's optimisers collect calls.
+    `on_text` is awaited with each piece, in order, before the next is read; joined they are the completion's text.
+    `timeout` is that of the whole call, in seconds, from the moment it has a slot. `trace` is a list in which
+    DSPy's optimisers collect calls.
 
-    Raises ModelUnreachable, ModelTimeout, ModelEmpty or ModelTooLong; whatever `on_text` raises passes through. A
+    Raises ModelUnreachable, ModelTimeout, ModelEmpty or ModelTooLong, and the errors of `on_text` unchanged. A
     cancelled call closes its connection.
     """
     failure: Exception
@@ -60,7 +60,7 @@ async def complete(
             failure = ModelTimeout(f"{model.name} did not finish within {timeout:g} seconds.")
         except dspy.DSPyError as error:
             failure = _translated(error, model.name)
-    # Raised here, outside the handlers, so that no driver's message, which may quote a key, hangs on it.
+    # Raised outside the handlers: a chained driver error may quote an API key.
     raise failure
 
 
@@ -72,8 +72,8 @@ async def _answer(
     trace: list[Any] | None,
 ) -> Completion:
     sink = _Sink(model.name, on_text)
-    # DSPy's own `streamify` does not close its stream when its reader leaves early, and runs it in a task
-    # group. What it binds underneath, this setting, sends each chunk from the engine's own loop.
+    # DSPy's own `streamify` does not close its stream when the consumer leaves early, and runs it in a task
+    # group. The setting underneath, `send_stream`, sends each chunk from the engine's own loop.
     bound = dspy.context(lm=model.lm, adapter=ProseAdapter(), send_stream=sink, disable_history=True, trace=trace)
     with bound, dspy.track_usage() as spent:
         await predict.acall(**inputs)
@@ -84,7 +84,7 @@ async def _answer(
 
 
 class _Sink:
-    """Takes DSPy's chunks as they come and gives their prose on; the engine waits meanwhile."""
+    """Receives DSPy's chunks and passes on their prose; the engine waits meanwhile."""
 
     def __init__(self, name: str, on_text: Callable[[str], Awaitable[None]] | None) -> None:
         self._name, self._on_text = name, on_text
@@ -128,5 +128,5 @@ def _translated(error: Exception, name: str) -> Exception:
     if isinstance(error, dspy.AdapterParseError):
         return ModelEmpty(f"{name} answered without any prose.")
     if isinstance(error, dspy.LMTimeoutError):
-        return ModelTimeout(f"{name} took too long: {error!s:.{_TOLD}}")
-    return ModelUnreachable(f"{name} broke off: {error!s:.{_TOLD}}")
+        return ModelTimeout(f"{name} took too long: {error!s:.{_QUOTED}}")
+    return ModelUnreachable(f"{name} failed: {error!s:.{_QUOTED}}")

@@ -1,4 +1,4 @@
-"""The one place that brings in DSPy."""
+"""Loading DSPy when it is first needed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from types import ModuleType
 
 
 def load_dspy() -> ModuleType:
-    """Import DSPy (half a second, 60 MB, when first called) so that it never asks the network for prices."""
+    """Import DSPy (half a second and 60 MB at the first call), set up not to fetch prices from the network."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import dspy
 
-    # It warns of every page that ends at the limit of tokens; that is in the completion's finish_reason.
+    # DSPy warns of every page cut at the token limit; the completion's finish_reason already says so.
     logging.getLogger("dspy.clients.lm").setLevel(logging.ERROR)
     return dspy  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Where a model is asked, and how its secrets stay there."""
+"""The endpoint of a model's server. Its secrets are not shown."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from urllib.parse import urlsplit
 from qdpi.errors import InvalidSetting
 
 Dialect = Literal["openai", "vllm", "ollama", "anthropic"]
-"""lm15's names for what a server speaks; `vllm` is any server that is like OpenAI's."""
+"""lm15's names for the protocol of a server; `vllm` is any server compatible with OpenAI's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An address and a key. Neither the key nor a password in the address shows anywhere."""
+    """An address and an API key. Neither the key nor a password in the address is part of `repr` or of errors."""
 
     dialect: Dialect
     base_url: str | None = field(default=None, repr=False)
-    """None for the provider's own."""
+    """None for the provider's default address."""
     api_key: str | None = field(default=None, repr=False)
 
     @property
     def shown(self) -> str:
-        """The address as it may be shown."""
+        """The address without its secrets."""
         if self.base_url is None:
             return {"anthropic": "Anthropic", "openai": "OpenAI"}.get(self.dialect, self.dialect)
         parts = urlsplit(self.base_url)
@@ -31,12 +31,12 @@ class Endpoint:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is this machine, which no proxy leads to."""
+        """Whether the address is this machine, which is reached without a proxy."""
         host = urlsplit(self.base_url or "").hostname or ""
         return host in {"localhost", "::1"} or host.startswith("127.")
 
     def scrub(self, text: str) -> str:
-        """`text` without this endpoint's secrets."""
+        """Return `text` without this endpoint's secrets."""
         for secret in self._secrets():
             text = text.replace(secret, "[secret]")
         return text
@@ -47,12 +47,12 @@ class Endpoint:
 
 
 def checked_url(setting: str, url: str) -> str:
-    """`url` without a trailing slash. Raises InvalidSetting when it is no http address."""
+    """Return `url` without a trailing slash. Raises InvalidSetting where it is not an http address."""
     parts = urlsplit(url.strip())
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
         raise InvalidSetting(
-            f"{setting} is {shown!r}, which is no address.",
+            f"{setting} is {shown!r}, which is not an http address.",
             next_step="Give one that begins with http:// or https://, such as http://127.0.0.1:11434.",
         )
     return url.strip().rstrip("/")

@@ -1,4 +1,4 @@
-"""What our DSPy engines share, and one over plain pieces of text. Imports DSPy; import it late."""
+"""The common parts of our DSPy engines, and an engine over plain pieces of text. Imports DSPy; import it late."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Stream = Callable[[Any, lm15.Request], AsyncIterator[Any]]
 
 
 class Carried(dspy.LMError):
-    """An error that is not DSPy's on its way through DSPy, which lets its own kind pass untouched."""
+    """Carries an error that is not DSPy's through DSPy, which passes on errors of its own type unchanged."""
 
     def __init__(self, failure: Exception) -> None:
         super().__init__(type(failure).__name__)
@@ -24,7 +24,7 @@ class Carried(dspy.LMError):
 
 
 def carrying(stream: Stream) -> Stream:
-    """An engine's `stream` whose errors of ours come out of DSPy as they went in."""
+    """Wrap an engine's `stream` so that our errors pass through DSPy unchanged."""
 
     @wraps(stream)
     async def carried(self: Any, request: lm15.Request) -> AsyncIterator[Any]:
@@ -39,10 +39,10 @@ def carrying(stream: Stream) -> Stream:
 
 
 class AsyncOnly:
-    """The synchronous half that `dspy.LM` wants: our models write on an event loop only."""
+    """The synchronous engine that `dspy.LM` requires: our models are called on an event loop only."""
 
     def complete(self, request: lm15.Request) -> lm15.Response:
-        """Refuse."""
+        """Raise: there is no synchronous call."""
         raise lm15.UnsupportedFeatureError("This model is asked with `await`: use acall, not a plain call.")
 
 
@@ -53,12 +53,12 @@ class PieceEngine:
         self._pieces = pieces
 
     async def complete(self, request: lm15.Request) -> lm15.Response:
-        """The whole answer."""
+        """Return the whole answer."""
         return await lm15.amaterialize_response(self.stream(request), request)
 
     @carrying
     async def stream(self, request: lm15.Request) -> AsyncIterator[Any]:
-        """The answer as lm15's events."""
+        """Yield the answer as lm15's events."""
         yield lm15.StreamStartEvent(model=request.model)
         async with aclosing(self._pieces(request)) as pieces:  # type: ignore[type-var]
             async for piece in pieces:
@@ -67,21 +67,21 @@ class PieceEngine:
 
 
 def bind(name: str, engine: Any, *, max_tokens: int | None = None) -> dspy.LM:
-    """`engine` as DSPy's language model: no cache, no retries (the program has its own), no history."""
+    """Return a DSPy LM over `engine`: no cache, no retries (the program has its own), no history."""
     return dspy.LM(name, engine=AsyncOnly(), async_engine=engine, cache=False, num_retries=0, max_tokens=max_tokens)
 
 
 def prompt_of(request: lm15.Request) -> str:
-    """All that a request says, turn by turn, as one text."""
+    """Return a request's system line and turns as one text."""
     return "\n\n".join([system_of(request), *(message.text or "" for message in request.messages)]).strip()
 
 
 def system_of(request: lm15.Request) -> str:
-    """The system line of a request."""
+    """Return the system line of a request."""
     system = request.system or ""
     return system if isinstance(system, str) else "".join(part.text for part in system)
 
 
 def last_turn_of(request: lm15.Request) -> str:
-    """What a request asks last."""
+    """Return the last turn of a request."""
     return request.messages[-1].text or ""

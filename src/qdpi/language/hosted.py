@@ -1,4 +1,4 @@
-"""Models of other people's and of Ollama: OpenAI, whatever speaks its protocol, Anthropic."""
+"""Hosted models and Ollama: OpenAI, servers with its protocol, Anthropic."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _CALLS_AT_ONCE = 64
 
 
 class HostedModel:
-    """A model at an endpoint. Nothing is asked of the server before the first call.
+    """A model at an endpoint. The server gets no request before the first call.
 
-    `kind` is the prefix of its name. With `model` None the server's first model is taken, asked for at
-    the first call and again after a failure.
+    `kind` is the prefix of its name. With `model` None the server's first model is used; the server is asked for
+    it at the first call and again after a failure.
     """
 
     def __init__(self, kind: str, endpoint: Endpoint, *, model: str | None, timeout: float) -> None:
@@ -42,18 +42,18 @@ class HostedModel:
 
     @property
     def name(self) -> str:
-        """`kind/NAME`, or the kind alone while the server has not said."""
+        """`kind/NAME`, or the kind alone while the server's model is not known."""
         known = self._wire.model if "_wire" in self.__dict__ else self._model
         return f"{self._kind}/{known}" if known else self._kind
 
     @property
     def capabilities(self) -> Capabilities:
-        """Those of the common models of its kind."""
+        """The capabilities of the usual models of its kind."""
         return Capabilities(plans=True)
 
     @cached_property
     def lm(self) -> dspy.LM:
-        """The model as DSPy's."""
+        """The model as a DSPy LM."""
         load_dspy()
         from qdpi.language.engines import bind
 
@@ -71,12 +71,12 @@ class HostedModel:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """A place among the 64 calls it is given at once."""
+        """A slot among its 64 concurrent calls."""
         async with self._slots.get():
             yield
 
     async def open(self) -> None:
-        """Nothing: the server is asked when it is needed."""
+        """Do nothing: connections are opened by calls."""
 
     async def close(self) -> None:
         """Close the running loop's connections."""
@@ -84,14 +84,14 @@ class HostedModel:
             await self._wire.aclose()
 
     def health(self) -> str | None:
-        """What went wrong with the last call or check."""
-        return self._wire.trouble if "_wire" in self.__dict__ else None
+        """Return the error of the last call or check."""
+        return self._wire.last_error if "_wire" in self.__dict__ else None
 
     async def check(self) -> str | None:
-        """Ask the server for its models."""
+        """Request the server's list of models."""
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
-                await self._wire.look()
+                await self._wire.list_models()
         except ModelFailed as failure:
             return failure.detail
         except TimeoutError:

