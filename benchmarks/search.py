@@ -1,6 +1,6 @@
-"""Search by itself: building its index and asking it, at 710 and at 20,000 pages of made-up words.
+"""Benchmark of search: building the index and querying it, at 710 and at 20,000 pages of made-up words.
 
-Times are of the processor, for there is nothing to wait for.
+Times are processor times, since a search does no I/O.
 """
 
 from __future__ import annotations

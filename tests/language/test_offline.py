@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from qdpi.language.completion import complete
 from qdpi.language.offline import OfflineWriter, compose
-from qdpi.search.checks import CanonGrams, Thresholds, check_copy, check_form
+from qdpi.search.checks import Thresholds, check_copy, check_form
+from qdpi.search.ngrams import CanonGrams
 
 LOCUS = """The keeper of the glass tower climbed the iron stair every evening with his oil and the brass key.
 Below him the harbour went on with its small business: a cart, a dog, the cry of the fishwives. He had

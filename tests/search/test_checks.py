@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.search.own_pages import LEDGER, LIGHTHOUSE, ORCHARD, OWN_PAGES
 
 from qdpi.errors import InvalidInput
-from qdpi.search.checks import CanonGrams, CheckResult, Thresholds, calibrate, check_copy, check_form
+from qdpi.search.checks import CheckResult, Thresholds, calibrate, check_copy, check_form
+from qdpi.search.ngrams import CanonGrams
 
 GRAMS = CanonGrams.build(OWN_PAGES)
 RNG = random.Random(7)

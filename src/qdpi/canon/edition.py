@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from qdpi.page_schema import Page, Reading, Voice
 from qdpi.policy.ring import Ring
-from qdpi.search.checks import CanonGrams, Thresholds
+from qdpi.search.checks import Thresholds
 from qdpi.search.hybrid import HybridRetriever
 from qdpi.search.index import InvertedIndex
+from qdpi.search.ngrams import CanonGrams
 from qdpi.store.rows import CanonRevision
 
 

@@ -14,10 +14,11 @@ from qdpi.canon.edition import Edition
 from qdpi.page_schema import Edges, Page, Reading, Signals
 from qdpi.policy.ring import Ring
 from qdpi.search.analysis import read_text
-from qdpi.search.checks import CanonGrams, Thresholds, calibrate
+from qdpi.search.checks import Thresholds, calibrate
 from qdpi.search.document import Document, document_of
 from qdpi.search.hybrid import HybridRetriever
 from qdpi.search.index import InvertedIndex
+from qdpi.search.ngrams import CanonGrams
 from qdpi.search.vectors import SemanticIndex
 from qdpi.store.rows import CanonRevision
 from qdpi.symbols import Trajectory, encode_symbol

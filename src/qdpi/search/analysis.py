@@ -1,6 +1,6 @@
-"""X and Y of a page as functions of its text alone: what it says, and what it holds.
+"""X and Y of a page, computed from its text: summary, hooks, entities, motifs, anchors and scores.
 
-No model is asked. The same text always gives the same reading.
+No model is called. The same text always gives the same reading.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ MAX_HOOKS = 3
 MAX_MOTIFS = 12
 MAX_ANCHORS = 4
 ANSWER_REACH = 2
-"""How many sentences after a question may answer it."""
+"""The number of sentences after a question that may answer it."""
 WINDOW = 50
 """Words in a window of lexical novelty."""
 MAX_ENTITIES = 12
 LONGEST_NAME = 5
-"""Words in a name; a longer run of capitals is a title or a shout, cut here."""
+"""Words in a name; a longer run of capitalised words is cut."""
 MOSTLY_CAPITALS = 0.6
-"""A sentence with more capitalised words than this share is a heading and names nothing."""
+"""A sentence with a larger share of capitalised words is a heading, and its words are not names."""
 
 _ANSWERS = frozenset(
     ("yes", "no", "because", "never", "always", "certainly", "nobody", "none", "yeah", "exactly", "indeed")
@@ -43,7 +43,7 @@ _CONTRACTION = re.compile(r"['’](?:s|m|d|ll|re|ve|t)$", re.IGNORECASE)
 
 
 def read_text(text: str) -> Reading:
-    """Read one page. Takes any text, the empty one too."""
+    """Return the reading of a page's text, which may be empty."""
     parts = [parse(part) for part in sentences(text)]
     page = [word for part in parts for word in part.words]
     entities = find_entities([part.text for part in parts])
@@ -71,7 +71,7 @@ class Sentence:
 
 
 def parse(text: str) -> Sentence:
-    """Take one sentence apart."""
+    """Return a sentence with its words and terms."""
     lower = words(text)
     return Sentence(text, lower, terms_of(lower))
 
@@ -84,10 +84,10 @@ def _clip(sentence: str, limit: int) -> str:
 
 
 def summary(parts: Sequence[Sentence], masses: Sequence[float]) -> str:
-    """The sentences with the heaviest terms on average that fit, in page order.
+    """Return the sentences with the highest average term weight that fit, in page order.
 
     After H. P. Luhn, "The automatic creation of literature abstracts", IBM Journal 2 (1958). A page
-    whose every sentence is too long gives the heaviest one, cut at a word.
+    whose every sentence is too long gives the highest-ranked one, cut at a word.
     """
     distinct = [len(set(part.terms)) for part in parts]
     ranked = sorted(range(len(parts)), key=lambda at: (-masses[at] / (distinct[at] + 3), at))
@@ -104,7 +104,7 @@ def summary(parts: Sequence[Sentence], masses: Sequence[float]) -> str:
 
 
 def hooks(parts: Sequence[Sentence], masses: Sequence[float], anchors: Sequence[str]) -> tuple[str, ...]:
-    """The last sentence, the last open question, then the sentences densest in heavy terms; at most 3.
+    """Return the last sentence, the last open question, then the sentences with the densest terms; at most 3.
 
     `masses` are the summed weights of each sentence's terms, shape [sentences].
     """
@@ -115,16 +115,16 @@ def hooks(parts: Sequence[Sentence], masses: Sequence[float], anchors: Sequence[
 
 
 def motifs(weights: Mapping[str, float], names: frozenset[str]) -> tuple[str, ...]:
-    """The 12 heaviest terms that are no part of a name."""
+    """Return the 12 terms of the highest weight that are not part of a name."""
     free = [term for term in weights if term not in names]
     return tuple(sorted(free, key=lambda term: (-weights[term], term))[:MAX_MOTIFS])
 
 
 def open_questions(parts: Sequence[Sentence]) -> tuple[str, ...]:
-    """The last four questions that neither of the two sentences after them answers.
+    """Return the last four questions that neither of the two sentences after them answers.
 
-    A sentence answers a question when it is none itself and either begins with a word of answering
-    (yes, no, because, ...) or takes up at least half of the question's content terms.
+    A sentence answers a question when it is not a question and either begins with an answering word
+    (yes, no, because, ...) or repeats at least half of the question's content terms.
     """
     left = [
         _clip(part.text, SENTENCE_CHARACTERS)
@@ -149,7 +149,7 @@ def _answers(question: Sentence, reply: Sentence) -> bool:
 
 
 def moving_type_token_ratio(page: Sequence[str]) -> float:
-    """Distinct words over words, averaged over windows of 50 words: the same for short and long pages.
+    """Return distinct words over words, averaged over windows of 50 words, which does not depend on length.
 
     Source: M. Covington, J. McFall, "Cutting the Gordian knot: the moving-average type-token ratio",
     Journal of Quantitative Linguistics 17 (2010).
@@ -169,7 +169,7 @@ def moving_type_token_ratio(page: Sequence[str]) -> float:
 
 
 def coherence(parts: Sequence[Sentence]) -> float:
-    """The mean cosine of the term counts of adjacent sentences; 1 for one sentence, 0 for none."""
+    """Return the mean cosine of the term counts of adjacent sentences; 1 for one sentence, 0 for none."""
     counts = [Counter(part.terms) for part in parts]
     if len(counts) < 2:
         return float(len(counts))
@@ -184,10 +184,10 @@ def _cosine(a: Counter[str], b: Counter[str]) -> float:
 
 
 def find_entities(parts: Sequence[str]) -> tuple[str, ...]:
-    """The names in the sentences of a page, at most 12, the most frequent first, then as they appear.
+    """Return the names in the sentences of a page, at most 12, the most frequent first, then as they appear.
 
-    A single word that only ever opens a sentence is no name; one that opens a sentence and stands
-    capitalised inside another one is.
+    A single word counts as a name only where it is capitalised inside a sentence; its occurrences at the
+    beginning of sentences are then counted as well.
     """
     inside: Counter[str] = Counter()
     opening: Counter[str] = Counter()
@@ -202,7 +202,7 @@ def find_entities(parts: Sequence[str]) -> tuple[str, ...]:
 
 
 def entity_words(entities: Iterable[str]) -> frozenset[str]:
-    """The stems of the words that names are made of."""
+    """Return the stems of the words in names."""
     return frozenset(stem(word.lower().replace("’", "'")) for name in entities for word in cased_words(name))
 
 

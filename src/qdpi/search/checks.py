@@ -1,7 +1,7 @@
-"""The checks of a page that gate from the start: its form, and what it copies.
+"""The checks that a page must pass: its form, and how much it copies.
 
-Definitions and default bounds were measured on a canon of 710 pages. Bounds are a book's own: `calibrate`
-loosens those that the book's pages do not keep, and the result is stored with the book.
+Definitions and default bounds were measured on a canon of 710 pages. Each book has its own bounds: `calibrate`
+loosens those that the book's pages break, and the result is stored with the book.
 """
 
 from __future__ import annotations
@@ -20,13 +20,11 @@ from qdpi.errors import InvalidInput
 from qdpi.search.ngrams import COPY_GRAM, CanonGrams, longest_run
 from qdpi.search.text import FUNCTION_WORDS, cased_words, sentences, words
 
-__all__ = ["CanonGrams", "CheckResult", "Thresholds", "calibrate", "check_copy", "check_form", "measure_form"]
-
 CHECKS_VERSION = "checks/1"
 TOLERATED = 0.02
 """The share of a book's own pages that may break one bound before it is loosened for the book."""
 LOOSENED_TO = 0.99
-"""A loosened bound is kept by this share of the book's own pages."""
+"""The share of a book's own pages that pass a loosened bound."""
 
 _NON_PROSE = re.compile(
     r"""
@@ -73,12 +71,12 @@ class Thresholds:
     version: str = CHECKS_VERSION
 
     def as_dict(self) -> dict[str, int | float | str]:
-        """The bounds as a JSON object."""
+        """Return the bounds as a JSON object."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, object]) -> Thresholds:
-        """The bounds of a stored row. Raises InvalidInput where a field is missing, unknown or mistyped."""
+        """Return the bounds of a stored row. Raises `InvalidInput` where a field is missing, unknown or mistyped."""
         names = {field.name for field in fields(cls)}
         if names != stored.keys():
             raise InvalidInput(f"The fields of stored thresholds differ: {sorted(names ^ stored.keys())}.")
@@ -96,7 +94,7 @@ def _fits(value: object, default: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one check found: the verdict, a sentence for each broken bound, every measure."""
+    """The result of one check: the verdict, a sentence for each broken bound, and every measure."""
 
     name: str
     passed: bool
@@ -128,7 +126,7 @@ _FORM = (
     _Bound("words", "max", "The number of words"),
     _Bound("repeated_4grams", "max", "The share of repeated runs of four words"),
     _Bound("zlib_ratio", "min", "The size after compression, as a share of the text's,"),
-    _Bound("sentence_repeats", "max", "The number of times that one sentence stands on the page"),
+    _Bound("sentence_repeats", "max", "The number of times that one sentence occurs on the page"),
     _Bound("non_prose", "max", "The share of characters that do not belong in prose"),
     _Bound("capitals", "max", "The share of words in capitals"),
     _Bound("function_words", "min", "The share of function words"),
@@ -150,16 +148,16 @@ def _share(count: int, total: int) -> float:
 
 
 def measure_form(text: str, grams: CanonGrams, *, held_out: bool = False) -> dict[str, float]:
-    """The measures of a page's form, by the names of the bounds; `held_out` as in CanonGrams."""
+    """Return the measures of a page's form, by the names of the bounds; `held_out` as in `CanonGrams`."""
     text = unicodedata.normalize("NFC", text)
     page, raw = words(text), text.encode("utf-8", "surrogatepass")
     cased = cased_words(text)
-    standing = Counter(" ".join(words(sentence)) for sentence in sentences(text))
+    repeats = Counter(" ".join(words(sentence)) for sentence in sentences(text))
     return {
         "words": float(len(page)),
         "repeated_4grams": _repeated(list(zip(page, page[1:], page[2:], page[3:], strict=False))),
         "zlib_ratio": _share(len(zlib.compress(raw)), len(raw)),
-        "sentence_repeats": float(max(standing.values(), default=0)),
+        "sentence_repeats": float(max(repeats.values(), default=0)),
         "non_prose": _share(len(_NON_PROSE.findall(text)), len(text)),
         "capitals": _share(sum(len(word) > 1 and word.isupper() for word in cased), len(cased)),
         "function_words": _share(sum(word in FUNCTION_WORDS for word in page), len(page)),
@@ -180,13 +178,13 @@ def _judge(
 
 
 def check_form(text: str, thresholds: Thresholds, grams: CanonGrams, *, held_out: bool = False) -> CheckResult:
-    """Whether a page reads as prose of this book: length, loops, noise, lists, an assistant's phrases.
+    """Check that a page reads as prose of this book: length, repetition, noise, lists, an assistant's phrases.
 
     `held_out` says that the text is itself a page of the canon behind `grams`.
     """
     phrases = [match.group().strip() for match in _BOILERPLATE.finditer(text.replace("’", "'"))]
     measures = measure_form(text, grams, held_out=held_out) | {"boilerplate": float(len(phrases))}
-    also = tuple(f'The page speaks as an assistant: "{phrase}"; no such phrase may stand.' for phrase in phrases)
+    also = tuple(f'The page speaks as an assistant: "{phrase}"; remove such phrases.' for phrase in phrases)
     return _judge("form", measures, _FORM, thresholds, also[:3])
 
 
@@ -198,10 +196,10 @@ def check_copy(
     *,
     held_out: bool = False,
 ) -> CheckResult:
-    """Whether a page is its own: what it shares word for word with the canon and with the `extra` texts.
+    """Check how much a page shares word for word with the canon and with the `extra` texts.
 
     `extra` are texts the model was shown beside the canon (few-shot turns, a generated locus). A page
-    of fewer than eight words shares nothing by this measure; its length is a matter of form.
+    of fewer than eight words shares nothing by this measure; `check_form` refuses it for its length.
     """
     flags = grams.copied(words(text), extra=extra, held_out=held_out)
     run = longest_run(flags)
@@ -213,15 +211,15 @@ def check_copy(
 
 
 def calibrate(pages: Iterable[str], grams: CanonGrams | None = None) -> Thresholds:
-    """The bounds for one book, from its own pages, each measured against the rest of the book.
+    """Return the bounds for one book, from its own pages, each measured against the rest of the book.
 
     A bound of form that more than 2 % of the pages break is loosened to the value that 99 % of them
-    keep; no bound is ever tightened. The copy bounds stay: they say how much a new page may take,
-    which is no matter of a book's style. Raises InvalidInput for a book without pages.
+    keep; no bound is ever tightened. The copy bounds stay as they are, for they do not depend on a book's
+    style. Raises `InvalidInput` for a book without pages.
     """
     texts = list(pages)
     if not texts:
-        raise InvalidInput("A book without pages has no form to calibrate the checks on.")
+        raise InvalidInput("The checks cannot be calibrated on a book without pages.")
     known = grams or CanonGrams.build(texts)
     rows = [measure_form(text, known, held_out=True) for text in texts]
     fitted = {bound.field: _fitted(bound, [row[bound.measure] for row in rows]) for bound in _FORM}

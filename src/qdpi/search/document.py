@@ -1,4 +1,4 @@
-"""A document: a page as search knows it, without what it never asks for."""
+"""A document: the fields of a page that search reads."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from qdpi.symbols import Trajectory, decode_symbol
 
 Kind = Literal["canon", "journey"]
 KINDS: Final[tuple[Kind, ...]] = ("canon", "journey")
-"""The kinds of documents, in the order in which equally good ones stand."""
+"""The kinds of documents; of equal scores, the canon comes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """A page of the canon or of a journey. `order` is its place in the ring from 0, or its seq.
 
-    `locus` and `anchor` are where a journey's page was pressed and hangs, `canon_revision` what it grew from.
+    Of a page of a journey, `locus` is the page it was pressed on, `anchor` the canon page its tree grows from,
+    and `canon_revision` the revision it was generated on.
     """
 
     page_id: str

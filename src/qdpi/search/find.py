@@ -1,4 +1,4 @@
-"""Finding: what of the canon, of a journey and of its vault answers a query, in one order, page by page."""
+"""Search over the canon, a journey and its vault: one order of hits, read in pages by a cursor."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _BEGIN_AGAIN: Final = "Search again without a cursor."
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What is searched: the canon's index, those of a journey's pages, its vault's page ids, and of its notes.
+    """The indexes that a search reads: of the canon, of a journey's pages, and of its vault's notes.
 
-    The documents of `notes` have a vault's labels for titles and its notes for texts. `dropped` are saved pages
-    that the canon holds no more.
+    `saved` are the page ids of the vault. The documents of `notes` have the vault's labels as titles and its
+    notes as texts. `dropped` holds saved pages that later revisions of the canon dropped.
     """
 
     canon: InvertedIndex
@@ -52,7 +52,7 @@ class Library:
 
 
 class Results(NamedTuple):
-    """Hits in their order, how many there are in all, and whether some follow these."""
+    """One page of hits in order, the total over all pages, and whether more hits follow."""
 
     hits: tuple[Hit, ...]
     total: int
@@ -77,26 +77,25 @@ def find(
     after: SortKey | None = None,
     limit: int = 20,
 ) -> Results:
-    """Return the hits that follow a place, at most `limit`. Scores weigh words as the canon has them."""
+    """Return at most `limit` hits, those after the sort key `after`. The words are weighed by the canon's index."""
     weights = library.canon.weigh(query)
-    written = [_written(library, index, query, weights, filters, scope) for index in library.indexes(scope)]
-    noted = _noted(library, query, weights, filters, written) if scope in {Scope.ALL, Scope.VAULT} else []
-    falls = np.concatenate([*(-each.scores for each in written), [hit.sort_key.negated_score for hit in noted]])
-    kinds = np.concatenate([*(each.index.kinds[each.rows] for each in written), [hit.sort_key.kind for hit in noted]])
-    orders = np.concatenate(
-        [*(each.index.orders[each.rows] for each in written), [hit.sort_key.order for hit in noted]]
-    )
-    later = _later(falls, kinds, orders, after)
-    ranked = np.lexsort((orders, kinds, falls))
+    in_texts = [_matching(library, index, query, weights, filters, scope) for index in library.indexes(scope)]
+    in_notes = _matching_notes(library, query, weights, filters, in_texts) if scope in {Scope.ALL, Scope.VAULT} else []
+    note_keys = [hit.sort_key for hit in in_notes]
+    negated = np.concatenate([*(-each.scores for each in in_texts), [key.negated_score for key in note_keys]])
+    kinds = np.concatenate([*(each.index.kinds[each.rows] for each in in_texts), [key.kind for key in note_keys]])
+    orders = np.concatenate([*(each.index.orders[each.rows] for each in in_texts), [key.order for key in note_keys]])
+    later = _later(negated, kinds, orders, after)
+    ranked = np.lexsort((orders, kinds, negated))
     following = ranked[later[ranked]]
     return Results(
-        hits=tuple(_hit(int(place), written, noted) for place in following[:limit]),
-        total=len(falls),
+        hits=tuple(_hit(int(place), in_texts, in_notes) for place in following[:limit]),
+        total=len(negated),
         more=len(following) > limit,
     )
 
 
-def _written(
+def _matching(
     library: Library, index: InvertedIndex, query: Query, weights: Mapping[str, float], filters: Filters, scope: Scope
 ) -> _Candidates:
     rows, scores = index.find(query, weights)
@@ -106,14 +105,14 @@ def _written(
     return _Candidates(index, rows[keep], scores[keep])
 
 
-def _noted(
+def _matching_notes(
     library: Library,
     query: Query,
     weights: Mapping[str, float],
     filters: Filters,
-    written: Sequence[_Candidates],
+    in_texts: Sequence[_Candidates],
 ) -> list[Hit]:
-    """Return what only the vault's labels and notes answer."""
+    """Return the pages that match only by the vault's labels and notes."""
     if query.everything:
         return []
     rows, scores = library.notes.find(query, weights)
@@ -121,7 +120,7 @@ def _noted(
     for row, score in zip(rows, scores, strict=True):
         page_id = library.notes.documents[row].page_id
         document = library.document(page_id)
-        if document is not None and filters.admits(document) and not any(_holds(each, page_id) for each in written):
+        if document is not None and filters.admits(document) and not any(_holds(each, page_id) for each in in_texts):
             hits.append(Hit(document, float(score), ("notes",)))
     return hits
 
@@ -132,45 +131,45 @@ def _holds(candidates: _Candidates, page_id: str) -> bool:
     return bool(place < len(candidates.rows) and candidates.rows[place] == row)
 
 
-def _later(falls: Any, kinds: Any, orders: Any, after: SortKey | None) -> Any:
-    """Tell which hits stand behind a place."""
+def _later(negated: Any, kinds: Any, orders: Any, after: SortKey | None) -> Any:
+    """Return for each hit whether it sorts after a key."""
     if after is None:
-        return np.ones(len(falls), np.bool_)
+        return np.ones(len(negated), np.bool_)
     behind = (kinds > after.kind) | ((kinds == after.kind) & (orders > after.order))
-    return (falls > after.negated_score) | ((falls == after.negated_score) & behind)
+    return (negated > after.negated_score) | ((negated == after.negated_score) & behind)
 
 
-def _hit(place: int, written: Sequence[_Candidates], noted: Sequence[Hit]) -> Hit:
-    for each in written:
+def _hit(place: int, in_texts: Sequence[_Candidates], in_notes: Sequence[Hit]) -> Hit:
+    for each in in_texts:
         if place < len(each.rows):
             return Hit(each.index.documents[each.rows[place]], float(each.scores[place]), ("lexical",))
         place -= len(each.rows)
-    return noted[place]
+    return in_notes[place]
 
 
-def encode_cursor(place: SortKey, about: str) -> str:
-    """Return a place as a client gives it back; `about` is what was searched for."""
-    told = json.dumps([*place, _fingerprint(about)], separators=(",", ":"))
-    return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
+def encode_cursor(key: SortKey, about: str) -> str:
+    """Return a sort key as a cursor for clients; `about` describes the search, which the cursor belongs to."""
+    fields = json.dumps([*key, _fingerprint(about)], separators=(",", ":"))
+    return base64.urlsafe_b64encode(fields.encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, about: str) -> SortKey:
-    """Read a cursor. Raises `InvalidInput` where it is none, or one of another search."""
+    """Read a cursor. Raises `InvalidInput` where it is malformed or belongs to another search."""
     try:
-        told = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-        fall, kind, order, fingerprint = told
-        place = SortKey(float(fall), int(kind), int(order))
+        fields = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        negated_score, kind, order, fingerprint = fields
+        key = SortKey(float(negated_score), int(kind), int(order))
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _no_cursor(cursor) from error
-    if not (math.isfinite(place.negated_score) and 0 <= place.kind < len(KINDS) and 0 <= place.order < _MOST_DOCUMENTS):
+    if not (math.isfinite(key.negated_score) and 0 <= key.kind < len(KINDS) and 0 <= key.order < _MOST_DOCUMENTS):
         raise _no_cursor(cursor)
     if fingerprint != _fingerprint(about):
         raise InvalidInput(f"{cursor[:80]!r} is the cursor of another search.", next_step=_BEGIN_AGAIN)
-    return place
+    return key
 
 
 def _no_cursor(cursor: str) -> InvalidInput:
-    return InvalidInput(f"{cursor[:80]!r} is no cursor.", next_step=_BEGIN_AGAIN)
+    return InvalidInput(f"{cursor[:80]!r} is not a cursor.", next_step=_BEGIN_AGAIN)
 
 
 def _fingerprint(about: str) -> str:

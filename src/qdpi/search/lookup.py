@@ -1,4 +1,4 @@
-"""Going to a page by its title or its id, however they are spelt."""
+"""Look up a page by its title or its id, misspelt or not."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from qdpi.search.index import InvertedIndex
 from qdpi.search.text import spellings
 
 LONGEST: Final = 100
-"""The longest text that can be meant as a title or an id, in characters."""
+"""The longest text that is looked up, in characters."""
 ALIKE: Final = 70.0
-"""How alike a title or an id must be, of 100."""
+"""The least similarity of a title or an id, of 100."""
 _NUMBERED: Final = re.compile(r"(?:s(?P<section>\d{1,2})[\s-]*)?(?:p|page)?\s*(?P<page>\d{1,6})", re.IGNORECASE)
 _LIKE_AN_ID: Final = re.compile(r"s\S{0,4}\d\S{0,8}", re.IGNORECASE)
 _BEGINNING: Final = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}", re.IGNORECASE)
 
 
 class Match(NamedTuple):
-    """A page that may be meant, and how alike its title or id is to what was given, to 100."""
+    """A page that a text may mean, and the similarity of its title or id to the text, 0..100."""
 
     document: Document
     alike: float
 
 
 class PageLookup:
-    """The titles and ids of an index, for going to its pages; of a title that many have, the first page."""
+    """Looks up the pages of an index by title and id. Of pages with the same title it knows the first."""
 
     def __init__(self, index: InvertedIndex) -> None:
         self.index = index
@@ -36,9 +36,10 @@ class PageLookup:
             self._titles.setdefault(_plain(document.title), document)
 
     def match(self, text: str, own: Sequence[InvertedIndex] = (), limit: int = 5) -> list[Match]:
-        """Return the pages that a text may mean, the likeliest first: by number, by id, by title.
+        """Return the pages that a text may mean, by number, id or title, the most similar first.
 
-        `own` are a journey's pages: these are gone to by their id, or its first four characters or more.
+        `own` are indexes of a journey's pages. They match by their id, or by four or more of its first
+        characters.
         """
         wanted = text.strip()
         if not wanted or len(wanted) > LONGEST:

@@ -1,4 +1,4 @@
-"""Word n-grams of the canon as 64-bit hashes: what a page shares with the book, word for word."""
+"""Word n-grams of the canon as 64-bit hashes, to measure what a page shares with the book word for word."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _word_hash(word: str) -> int:
 
 
 def hash_words(page: Sequence[str], known: dict[str, int] | None = None) -> Hashes:
-    """One 64-bit hash a word, the same in every process; `known` spares hashing a word again."""
+    """Return one 64-bit hash for each word, the same in every process; `known` caches hashes of words."""
     seen = {} if known is None else known
     for word in page:
         if word not in seen:
@@ -34,9 +34,9 @@ def hash_words(page: Sequence[str], known: dict[str, int] | None = None) -> Hash
 
 
 def gram_hashes(hashed: Hashes, size: int) -> Hashes:
-    """The hashes of a page's runs of `size` words, in order; shape [max(0, words - size + 1)].
+    """Return the hashes of a page's runs of `size` words, in order; shape [max(0, words - size + 1)].
 
-    A polynomial in the word hashes modulo 2**64. Two different runs meet with a chance of about 2**-64.
+    A polynomial in the word hashes modulo 2**64. Two different runs collide with probability 2**-64.
     """
     count = max(0, len(hashed) - size + 1)
     grams = np.zeros(count, dtype=np.uint64)
@@ -46,13 +46,13 @@ def gram_hashes(hashed: Hashes, size: int) -> Hashes:
 
 
 def longest_run(flags: Flags) -> int:
-    """The length of the longest stretch of true flags."""
+    """Return the length of the longest run of true flags."""
     return max((sum(1 for _ in run) for flag, run in groupby(flags.tolist()) if flag), default=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GramSet:
-    """The distinct n-grams of some pages: 8 bytes each, and whether more than one page has it."""
+    """The distinct n-grams of some pages, 8 bytes each, and whether more than one page has each."""
 
     hashes: Hashes
     """Sorted, distinct; shape [n]."""
@@ -61,14 +61,14 @@ class GramSet:
 
     @classmethod
     def of(cls, pages: Iterable[Hashes]) -> GramSet:
-        """Build from each page's n-gram hashes."""
+        """Return the set of the n-gram hashes of each page."""
         distinct = [np.unique(page) for page in pages]
-        together = np.concatenate(distinct) if distinct else np.zeros(0, dtype=np.uint64)
-        hashes, counts = np.unique(together, return_counts=True)
+        joined = np.concatenate(distinct) if distinct else np.zeros(0, dtype=np.uint64)
+        hashes, counts = np.unique(joined, return_counts=True)
         return cls(hashes, counts > 1)
 
     def has(self, grams: Hashes, *, held_out: bool = False) -> Flags:
-        """Which n-grams are here; with `held_out` those that another page has as well. Shape as `grams`."""
+        """Return which n-grams are in the set; with `held_out`, which are on two pages or more. Shape as `grams`."""
         if not len(self.hashes):
             return np.zeros(len(grams), dtype=np.bool_)
         places = np.minimum(np.searchsorted(self.hashes, grams), len(self.hashes) - 1)
@@ -80,8 +80,8 @@ class GramSet:
 class CanonGrams:
     """The word bigrams and 8-grams of a book's canon, about 2.6 KB a page of 190 words.
 
-    `held_out` asks about a text that is itself a page of this canon: its n-grams count as known only
-    where another page has them too, so a page is measured against the rest of its book.
+    With `held_out` the text is itself a page of this canon: its n-grams count as known only where another
+    page has them too, so that a page is measured against the rest of its book.
     """
 
     bigrams: GramSet
@@ -90,7 +90,7 @@ class CanonGrams:
 
     @classmethod
     def build(cls, texts: Iterable[str]) -> CanonGrams:
-        """Build from the canon's page texts, in any order."""
+        """Return the n-grams of the canon's page texts, given in any order."""
         known: dict[str, int] = {}
         hashed = [hash_words(words(text), known) for text in texts]
         return cls(
@@ -100,12 +100,12 @@ class CanonGrams:
         )
 
     def known_bigrams(self, page: Sequence[str], *, held_out: bool = False) -> float:
-        """The share 0..1 of a page's word bigrams that the canon has; 0 for a page without any."""
+        """Return the share 0..1 of a page's word bigrams that the canon has; 0 for a page without any."""
         flags = self.bigrams.has(gram_hashes(hash_words(page), BIGRAM), held_out=held_out)
         return float(flags.mean()) if len(flags) else 0.0
 
     def copied(self, page: Sequence[str], *, extra: Iterable[str] = (), held_out: bool = False) -> Flags:
-        """Which of a page's 8-grams the canon or one of the `extra` texts has, in order."""
+        """Return which of a page's 8-grams the canon or one of the `extra` texts has, in order."""
         grams = gram_hashes(hash_words(page), COPY_GRAM)
         flags = self.eightgrams.has(grams, held_out=held_out)
         others = GramSet.of(gram_hashes(hash_words(words(text)), COPY_GRAM) for text in extra)

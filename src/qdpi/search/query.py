@@ -1,4 +1,4 @@
-"""What is searched for: words, phrases in quotes, and filters."""
+"""Queries: words, phrases in quotes, and filters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _QUOTED: Final = re.compile(r'["“”„]([^"“”„]*)["“”„]')
 
 
 class Scope(StrEnum):
-    """Where is searched."""
+    """The pages that a search covers."""
 
     ALL = "all"
     CANON = "canon"
@@ -32,9 +32,9 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a page must hold: every one of `stems`, and every phrase, a run of words as they are spelt.
+    """What a page must hold: all `stems`, and all `phrases`, which are runs of words in their spelling.
 
-    Without any it is held by every page.
+    An empty query matches every page.
     """
 
     stems: frozenset[str] = frozenset()
@@ -42,14 +42,14 @@ class Query:
 
     @property
     def everything(self) -> bool:
-        """Whether nothing in particular is searched for."""
+        """Whether the query matches every page."""
         return not self.stems
 
 
 def read_query(text: str) -> Query:
-    """Read words and quoted phrases; all other characters only part them. `*` is everything.
+    """Read words and quoted phrases; all other characters separate words. `*` matches every page.
 
-    Raises `InvalidInput` for more than 4,000 characters, and where there is not one word.
+    Raises `InvalidInput` for more than 4,000 characters, and for a query without a word.
     """
     if len(text) > LONGEST:
         raise InvalidInput(
@@ -72,7 +72,7 @@ def read_query(text: str) -> Query:
 
 
 def spaced(words: list[str]) -> str:
-    """Return words in the one form in which phrases are looked for."""
+    """Return words in the form in which phrases are compared."""
     return f" {' '.join(words)} "
 
 
@@ -88,7 +88,7 @@ class Filters:
     edge_targets: frozenset[str] | None = None
 
     def admits(self, document: Document) -> bool:
-        """Tell whether a page may be found."""
+        """Return whether the filters admit a document."""
         return (
             _admits(self.characters, document.character)
             and _admits(self.sections, document.section)
@@ -119,7 +119,7 @@ def read_filters(
     trajectory: str | None = None,
     edge: str | None = None,
 ) -> Filters:
-    """Read filters, each a list of values parted by commas.
+    """Read filters, each a list of values separated by commas.
 
     A character is 0..15, a slug or a name; a section 1..16; a behaviour 0..15 or a code such as XC; a trajectory
     T0..T3; an edge a type (NEXT, LOOP, FORK, MIRROR) or the page id that it leads to. Raises `InvalidInput`.

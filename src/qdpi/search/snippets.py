@@ -1,4 +1,4 @@
-"""Snippets: the passage of a text that best shows why it was found, with the hits marked."""
+"""Snippets: the passage of a text with most of a query's words, and the matches marked."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from qdpi.search.text import Token, folded, tokens
 WIDTH: Final = 240
 """Characters of a snippet, more or less."""
 _FIRST: Final = 2 * WIDTH
-"""How far a text is read where nothing in particular was searched for."""
+"""The characters of a text that are read where the query matches every page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A passage, and where the hits stand in it, [start, end) in characters; `cut` marks where text is left out."""
+    """A passage, and the matches in it as [start, end) in characters. An ellipsis marks omitted text."""
 
     text: str
     marks: tuple[tuple[int, int], ...]
 
     @property
     def html(self) -> str:
-        """The passage as HTML: everything escaped, the hits in `<mark>`."""
+        """The passage as HTML: escaped, with the matches in `<mark>`."""
         pieces, at = list[str](), 0
         for start, end in self.marks:
             pieces += [escape(self.text[at:start]), "<mark>", escape(self.text[start:end]), "</mark>"]
@@ -33,7 +33,7 @@ class Snippet:
 
 
 def snippet(text: str, query: Query) -> Snippet:
-    """Return the passage of about 240 characters that holds most of what was searched for, whole words of it."""
+    """Return the passage of about 240 characters, in whole words, that holds most of the query's words."""
     words = list(tokens(text[:_FIRST] if query.everything else text))
     hits = _hits(words, query)
     first, last = _window(words, hits)
@@ -46,7 +46,7 @@ def snippet(text: str, query: Query) -> Snippet:
 
 
 def _hits(words: list[Token], query: Query) -> list[int]:
-    """Return which words are hits: those of a phrase where it stands, else those with a stem that was asked for."""
+    """Return which words match: those inside a phrase of the query, and those with one of its other stems."""
     if not query.phrases:
         return [at for at, word in enumerate(words) if word.stem in query.stems]
     phrases = [phrase.split() for phrase in query.phrases]
@@ -64,7 +64,7 @@ def _hits(words: list[Token], query: Query) -> list[int]:
 
 
 def _window(words: list[Token], hits: list[int]) -> tuple[int, int]:
-    """Return the first and last word of the passage: the one with the most different hits, the earliest of these."""
+    """Return the first and last word of the earliest passage with the most different matches."""
     if not words:
         return 0, -1
     best, most, end = 0, 0, 0
@@ -86,7 +86,7 @@ def _window(words: list[Token], hits: list[int]) -> tuple[int, int]:
 
 
 def _merged(words: list[Token], hits: list[int]) -> list[tuple[int, int]]:
-    """Return the hits as ranges, neighbours in one."""
+    """Return the matches as ranges, adjacent words joined."""
     ranges = list[tuple[int, int]]()
     before = -2
     for hit in hits:

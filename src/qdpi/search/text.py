@@ -1,4 +1,4 @@
-"""How a page is cut into words, terms and sentences: one way, shared by readings, checks and the index."""
+"""Words, terms and sentences of a text, as readings, checks and the index share them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FUNCTION_WORDS = _word_list(
     you've your yours yourself
     """
 )
-"""English words that carry grammar and no matter: what `function words` means in a check."""
+"""English words with a grammatical role and little meaning: what `function words` means in a check."""
 
 COMMON_WORDS = _word_list(
     """
@@ -44,7 +44,7 @@ COMMON_WORDS = _word_list(
     told too took two very want wanted well went whatever who's without yeah yes yet
     """
 )
-"""Words too common to tell one page from another, beside the function words."""
+"""Words, beside the function words, that are too common to distinguish one page from another."""
 
 
 STOP_WORDS = _word_list(
@@ -57,18 +57,18 @@ STOP_WORDS = _word_list(
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in order, lower-case, NFC, with straight apostrophes and without punctuation."""
+    """Return the words of a text in order, lower-case, NFC, with straight apostrophes and without punctuation."""
     normal = unicodedata.normalize("NFC", text).lower().replace("’", "'")
     return _WORD.findall(normal)
 
 
 def cased_words(text: str) -> list[str]:
-    """The words of a text in order as they are written."""
+    """Return the words of a text in order, in their own case."""
     return _WORD.findall(text)
 
 
 def stem(word: str) -> str:
-    """A lower-case word without its possessive and plural ending.
+    """Return a lower-case word without its possessive and plural ending.
 
     Source: the S stemmer of D. Harman, "How effective is suffixing?", JASIS 42 (1991).
     """
@@ -83,17 +83,17 @@ def stem(word: str) -> str:
 
 
 def is_content(word: str) -> bool:
-    """Whether a lower-case word tells what a text is about."""
+    """Return whether a lower-case word is about the subject of a text."""
     return len(word) > 2 and word not in FUNCTION_WORDS and word not in COMMON_WORDS and not word.isdecimal()
 
 
 def terms_of(lower: Iterable[str]) -> list[str]:
-    """The content terms among words as `words` gives them."""
+    """Return the stems of the content words among lower-case words."""
     return [stem(word) for word in lower if is_content(word)]
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text in order, white space collapsed; a blank line ends one as a full stop does."""
+    """Return the sentences of a text in order, white space collapsed. A blank line ends a sentence."""
     pieces: list[str] = []
     start = 0
     for match in _SENTENCE_END.finditer(text):
@@ -106,7 +106,7 @@ def sentences(text: str) -> list[str]:
 
 
 def _goes_on(text: str, start: int, end: int) -> bool:
-    """Whether the sentence goes on behind a stop: after "Dr.", and in "Why?" he asked."""
+    """Return whether the sentence continues after a stop, as after "Dr." and in "Why?" he asked."""
     stop = text[start:end]
     if stop == ".":
         return _ABBREVIATION.search(text[max(0, end - 8) : end]) is not None
@@ -114,7 +114,7 @@ def _goes_on(text: str, start: int, end: int) -> bool:
 
 
 class Token(NamedTuple):
-    """A word of a text: where it stands, as it is spelt without case and accents, and its stem."""
+    """A word of a text: its position [start, end), its spelling without case and accents, and its stem."""
 
     start: int
     end: int
@@ -130,7 +130,7 @@ def tokens(text: str) -> Iterator[Token]:
 
 
 def spellings(text: str) -> list[tuple[str, str]]:
-    """Return the words of a text in order, each as it is spelt and its stem: `tokens` without their places."""
+    """Return the words of a text in order, each with its stem: `tokens` without the positions."""
     return [folded(word) for word in _WORD.findall(text)]
 
 

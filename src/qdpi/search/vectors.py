@@ -1,4 +1,4 @@
-"""Static word vectors: an embedder that needs no network and no GPU, and an index by cosine."""
+"""Static word vectors: an embedder without network or GPU, and an index by cosine similarity."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Matrix = NDArray[np.float32]
 
 _STORED = np.dtype("<f4")
 _DECIMALS = 6
-"""Cosines are rounded here, so that equal texts tie whatever order the sums were made in."""
+"""Decimal places of a cosine, so that equal texts tie in spite of rounding errors."""
 
 
 class Embedder:
-    """wordllama's pooled word vectors (256 dimensions), loaded on first use and safe to share."""
+    """wordllama's pooled word vectors (256 dimensions), loaded on first use and safe to share between threads."""
 
     name = "wordllama/l2_supercat"
     dim = 256
@@ -42,19 +42,19 @@ class Embedder:
 
     @property
     def model(self) -> str:
-        """The name that a stored vector bears: the model's and its version."""
+        """The model's name and version, stored with each vector."""
         return f"{self.name}@{self.version}"
 
     def embed(self, texts: Sequence[str]) -> Matrix:
-        """One vector a text, shape [n, 256], of length 1, or all zero for a text without a word.
+        """Return one vector for each text, shape [n, 256], of length 1, or all zero for a text without a word.
 
-        Texts are embedded one by one: a vector depends on its text alone, and a long text pads no other.
-        Raises QdpiError where the installed package lacks its weights.
+        Texts are embedded one by one, so that a vector depends on its text alone and a long text pads no
+        other. Raises `QdpiError` where the installed package lacks its weights.
         """
         if not texts:
             return np.zeros((0, self.dim), dtype=np.float32)
         model = self._loaded()
-        # the tokenizer takes no lone surrogates
+        # The tokenizer refuses lone surrogates.
         whole = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         return unit_rows(np.asarray(model.embed(whole, batch_size=1), dtype=np.float32))
 
@@ -70,7 +70,7 @@ def _load_wordllama(dim: int) -> Any:
     handlers, level = root.handlers[:], root.level
     import wordllama
 
-    # wordllama calls logging.basicConfig when imported; logging is the program's to set up
+    # wordllama calls logging.basicConfig when imported; undo it, since the program configures logging.
     for added in [handler for handler in root.handlers if handler not in handlers]:
         root.removeHandler(added)
     root.setLevel(level)
@@ -85,18 +85,18 @@ def _load_wordllama(dim: int) -> Any:
 
 
 def unit_rows(matrix: NDArray[np.floating]) -> Matrix:
-    """The rows at length 1 as float32; a row of zeros stays zero."""
+    """Return the rows at length 1 as float32; a row of zeros stays zero."""
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
     return np.asarray(matrix / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 def to_bytes(vector: NDArray[np.floating]) -> bytes:
-    """A vector as little-endian float32, 4 bytes a dimension."""
+    """Return a vector as little-endian float32, 4 bytes a dimension."""
     return np.asarray(vector, dtype=_STORED).tobytes()
 
 
 def from_bytes(stored: bytes, dim: int) -> Matrix:
-    """A stored vector, shape [dim]. Raises InvalidInput where its length is another."""
+    """Return a stored vector, shape [dim]. Raises `InvalidInput` where it has another length."""
     if len(stored) != dim * _STORED.itemsize:
         raise InvalidInput(f"A stored vector has {len(stored)} bytes; {dim} dimensions take {4 * dim}.")
     return np.frombuffer(stored, dtype=_STORED).astype(np.float32)
@@ -105,9 +105,9 @@ def from_bytes(stored: bytes, dim: int) -> Matrix:
 def cosine_top_k(
     matrix: NDArray[np.floating], ids: Sequence[str], vector: NDArray[np.floating], k: int
 ) -> list[tuple[str, float]]:
-    """The `k` rows of `matrix` (shape [n, dim]) nearest to `vector` by cosine, with it, ties by id.
+    """Return the ids of the `k` rows of `matrix` (shape [n, dim]) nearest to `vector`, with their cosines.
 
-    A row or vector of zeros has cosine 0. Raises InvalidInput where the shapes do not fit.
+    Ties go by id. A row or vector of zeros has cosine 0. Raises `InvalidInput` where the shapes differ.
     """
     if matrix.shape != (len(ids), len(vector)):
         raise InvalidInput(f"A matrix of shape {matrix.shape} does not hold {len(ids)} by {len(vector)}.")
