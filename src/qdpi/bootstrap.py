@@ -108,6 +108,20 @@ def build_system(
     )
 
 
+async def build_model(settings: Settings) -> LanguageModel:
+    """Return the language model that the settings name or configure. Raises `InvalidSetting`."""
+    from qdpi.language.select import choose_model
+
+    return await choose_model(
+        model=settings.model,
+        ollama_base_url=settings.ollama_base_url,
+        openai_api_key=settings.openai_api_key,
+        openai_base_url=settings.openai_base_url,
+        anthropic_api_key=settings.anthropic_api_key,
+        timeout=settings.model_timeout,
+    )
+
+
 @asynccontextmanager
 async def opened(system: System) -> AsyncIterator[System]:
     """Open the bus and the store for a block."""

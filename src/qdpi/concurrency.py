@@ -1,9 +1,11 @@
-"""Concurrent awaits that end before the first error is raised, and values per event loop."""
+"""Concurrent awaits that end before the first error is raised, signal handlers, and values per event loop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+import signal
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -62,3 +64,29 @@ class PerLoop(Generic[T]):
     def pop(self) -> T | None:
         """Remove and return the running loop's value, None without one."""
         return self._made.pop(asyncio.get_running_loop(), None)
+
+
+async def first_of(*works: Awaitable[object]) -> None:
+    """Await works together until the first ends, and cancel the others. Raises what the first one failed with."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def signal_handlers(handlers: Mapping[signal.Signals, Callable[[], object]]) -> Iterator[None]:
+    """Call the handlers of signals on the running event loop, for a block."""
+    loop = asyncio.get_running_loop()
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in handlers:
+            loop.remove_signal_handler(number)

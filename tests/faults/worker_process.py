@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import sys
@@ -11,14 +10,18 @@ from collections.abc import Callable, Collection
 import structlog
 from tests.faults.wrapping import Plan, Witness, nothing, witnessed_bus, witnessed_store
 
-from qdpi.bootstrap import build_bus, build_store, build_system, build_workers, ensure_book, utc_now
+from qdpi.bootstrap import build_bus, build_store, build_system, utc_now
+from qdpi.concurrency import signal_handlers
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
-from qdpi.runtime.startup import Start, closing
+from qdpi.runtime.process import Process
+from qdpi.search.hybrid import Embedder
 from qdpi.search.vectors import Embedder
 from qdpi.settings import Settings
 
 WORKERS = ("enricher", "page_generator", "indexer", "recorder")
+DRAIN_SECONDS = 600.0
+"""What a worker has begun it may finish, however slow the machine is."""
 
 
 async def work(
@@ -42,16 +45,19 @@ async def work(
         embedder=embedder,
     )
 
-    async def prepare() -> None:
-        await ensure_book(system)
-        await system.catalog.current()
+    process = Process(
+        system,
+        model or OfflineWriter(),
+        workers=workers,
+        first_book=lambda done, total: None,
+        drain_seconds=DRAIN_SECONDS,
+    )
 
-    async with closing(system):
-        await Start(system, prepare).ready(asyncio.Event())
+    async def begin() -> None:
         witness.begin()
-        group = build_workers(system, workers, model or OfflineWriter())
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, group.stop)
-        await group.run()
+
+    with signal_handlers({signal.SIGTERM: process.stop}):
+        await process.run(begin)
     return [call.label for call in witness.calls]
 
 

@@ -11,7 +11,7 @@ from tests.support.gateway import brisk
 
 from qdpi.bootstrap import build_system
 from qdpi.errors import BusUnavailable, InvalidSetting
-from qdpi.runtime.startup import Start, closing
+from qdpi.runtime.startup import Startup, closing
 from qdpi.settings import Settings
 from qdpi.system import System
 
@@ -34,7 +34,7 @@ async def test_a_bus_that_is_away_is_waited_for_and_the_gateway_may_answer_meanw
             raise BusUnavailable("Nobody there.", next_step="Wait.")
 
     async with closing(system_whose_bus(tmp_path, away)) as system, asyncio.timeout(60):
-        start = Start(system, nothing)
+        start = Startup(system, nothing)
         ready = asyncio.create_task(start.ready(asyncio.Event()))
         await start.answerable.wait()
         assert not ready.done()
@@ -48,7 +48,7 @@ async def test_what_is_asked_to_stop_while_it_waits_is_not_ready(tmp_path: Path)
 
     stopping = asyncio.Event()
     async with closing(system_whose_bus(tmp_path, away)) as system, asyncio.timeout(60):
-        start = Start(system, nothing)
+        start = Startup(system, nothing)
         ready = asyncio.create_task(start.ready(stopping))
         await start.answerable.wait()
         stopping.set()
@@ -61,7 +61,7 @@ async def test_what_waiting_does_not_mend_is_raised_as_it_is(tmp_path: Path):
 
     async with closing(system_whose_bus(tmp_path, refused)) as system, asyncio.timeout(60):
         with pytest.raises(InvalidSetting, match="KAFKA_BROKERS"):
-            await Start(system, nothing).ready(asyncio.Event())
+            await Startup(system, nothing).ready(asyncio.Event())
 
 
 async def test_a_start_without_trouble_is_answerable_once_it_is_ready(tmp_path: Path):
@@ -71,7 +71,7 @@ async def test_a_start_without_trouble_is_answerable_once_it_is_ready(tmp_path: 
         prepared.set()
 
     async with closing(build_system(Settings(data_dir=tmp_path))) as system, asyncio.timeout(60):
-        start = Start(system, prepare)
+        start = Startup(system, prepare)
         assert await start.ready(asyncio.Event())
         assert prepared.is_set()
         assert start.answerable.is_set()

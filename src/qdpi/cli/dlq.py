@@ -56,28 +56,29 @@ def replay_letter(letter_id: str, as_json: bool, settings: Settings) -> None:
 
 async def _list(settings: Settings) -> list[dict[str, Any]]:
     from qdpi.bootstrap import build_system
-    from qdpi.cli.opening import bus_open
+    from qdpi.runtime.startup import open_bus
     from qdpi.services.dead_letters import list_letters
 
-    async with bus_open(build_system(settings)) as system:
+    async with open_bus(build_system(settings)) as system:
         return [_summary(letter) for letter in await list_letters(system.bus)]
 
 
 async def _show(letter_id: str, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
-    from qdpi.cli.opening import bus_open
+    from qdpi.runtime.startup import open_bus
     from qdpi.services.dead_letters import find_letter
 
-    async with bus_open(build_system(settings)) as system:
+    async with open_bus(build_system(settings)) as system:
         return _details(await find_letter(system.bus, letter_id))
 
 
 async def _replay(letter_id: str, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
-    from qdpi.cli.opening import bus_open
+    from qdpi.cli.letters import find_letter
+    from qdpi.runtime.startup import open_bus
     from qdpi.services.dead_letters import find_letter, replay_message, request_of
 
-    async with bus_open(build_system(settings)) as system:
+    async with open_bus(build_system(settings)) as system:
         letter = await find_letter(system.bus, letter_id)
         message = await replay_message(system.bus, letter, system.now())
         await system.bus.publish(message)

@@ -47,13 +47,13 @@ def export(session: str, form: str, output: Path | None, as_json: bool, settings
 async def _export(session: str, form: str, output: Path | None, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
     from qdpi.cli.errors import note
-    from qdpi.cli.opening import store_open
     from qdpi.export.formats import file_name, format_named
     from qdpi.ids import check_session
+    from qdpi.runtime.startup import open_store
 
     chosen, journey = format_named(form), check_session(session)
     path = output or Path(file_name(journey, chosen))
-    async with store_open(build_system(settings)) as system:
+    async with open_store(build_system(settings)) as system:
         last = await system.store.last_outcome(journey)
         if last is None:
             note("Nobody has begun this journey: the file holds none of its pages.")

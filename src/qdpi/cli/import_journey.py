@@ -35,11 +35,11 @@ def import_journey(path: Path, as_json: bool, settings: Settings) -> None:
 async def _import(path: Path, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
     from qdpi.cli.errors import progress_line
-    from qdpi.cli.opening import store_open
     from qdpi.export.archive.read import opened
     from qdpi.export.archive.restore import import_archive
+    from qdpi.runtime.startup import open_store
 
-    async with store_open(build_system(settings)) as system:
+    async with open_store(build_system(settings)) as system:
         with opened(path) as archive:
             await _ensure_book(system, archive)
             done = await import_archive(system.store, archive, system.embedder, progress_line("Importing", every=1_000))
@@ -70,7 +70,7 @@ async def _ensure_book(system: System, archive: Archive) -> None:
     if read_in == {(1, book.content_hash)}:
         check_manifest(archive)
         await asyncio.to_thread(check_lines, archive)
-        await ensure_book(system, progress_line("Taking in the book"))
+        await ensure_book(system, progress_line("Ingesting the book"))
 
 
 def _text(done: dict[str, Any]) -> str:

@@ -35,16 +35,15 @@ async def _ingest(path: Path, replace: bool, settings: Settings) -> dict[str, An
     from qdpi.bootstrap import build_system
     from qdpi.canon import read_book
     from qdpi.cli.errors import note, progress_line
-    from qdpi.cli.opening import store_open
-    from qdpi.cli.ring_walk import walk_ring
-    from qdpi.services.ingest import ingest
+    from qdpi.runtime.startup import open_store
+    from qdpi.services.ingest import ingest, walk_ring
 
     began = time.perf_counter()
     book = await asyncio.to_thread(read_book, path, progress=progress_line("Reading"))
     for remark in book.notes:
         note(f"Note: {remark}")
-    async with store_open(build_system(settings)) as system:
-        note(f"Taking in {book.title!r}.")
+    async with open_store(build_system(settings)) as system:
+        note(f"Ingesting {book.title!r}.")
         done = await ingest(
             system.store, book, system.embedder, now=system.now, replace=replace, progress=progress_line("Writing")
         )

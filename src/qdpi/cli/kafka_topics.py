@@ -45,11 +45,11 @@ def kafka_topics(list_only: bool, partitions: int | None, wait: float, as_json: 
 
 async def _topics(list_only: bool, partitions: int | None, wait: float, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
-    from qdpi.cli.opening import bus_open
     from qdpi.events import TOPICS
+    from qdpi.runtime.startup import open_bus
     from qdpi.services.partitions import add_partitions
 
-    async with bus_open(build_system(settings)) as system:
+    async with open_bus(build_system(settings)) as system:
         created = [] if list_only else await system.bus.create_topics(TOPICS.values())
         grown = [] if partitions is None else await add_partitions(system.bus, partitions, wait=wait, progress=_waits)
         states = await system.bus.topics()

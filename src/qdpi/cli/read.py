@@ -87,7 +87,14 @@ async def _gateway(settings: Settings, url: str | None) -> AsyncIterator[str]:
     if url is not None:
         yield url
         return
-    from qdpi.cli.everything import everything
+    from qdpi.cli.errors import progress_line
+    from qdpi.runtime.address import address_of, listen
+    from qdpi.runtime.process import build_process, running
+    from qdpi.topology import WORKERS
 
-    async with everything(replace(settings, host="127.0.0.1", port=0)) as address:
-        yield address
+    here = replace(settings, host="127.0.0.1", port=0)
+    with listen(here) as listening:
+        book = progress_line("Ingesting the book")
+        process = await build_process(here, workers=WORKERS, listening=listening, first_book=book, retry=False)
+        async with running(process):
+            yield address_of(listening)

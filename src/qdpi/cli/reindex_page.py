@@ -28,11 +28,11 @@ def reindex_page(page_ids: tuple[str, ...], whole_book: bool, as_json: bool, set
 async def _reindex(page_ids: tuple[str, ...], settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
     from qdpi.cli.errors import progress_line
-    from qdpi.cli.opening import store_open
+    from qdpi.runtime.startup import open_store
     from qdpi.services.indexer import Indexer
 
     progress = progress_line("Indexing")
-    async with store_open(build_system(settings)) as system:
+    async with open_store(build_system(settings)) as system:
         indexer = Indexer(system.store, system.publisher, system.embedder)
         wanted = page_ids or (await system.catalog.current()).ring.page_ids
         for done, page_id in enumerate(wanted, start=1):

@@ -44,13 +44,13 @@ def replay(
 
 async def _replay(sessions: tuple[str, ...], check: bool, as_json: bool, settings: Settings) -> int:
     from qdpi.bootstrap import build_store, build_system
-    from qdpi.cli.opening import store_open
     from qdpi.cli.output import line
     from qdpi.repair.replay import replay_all, replay_named
+    from qdpi.runtime.startup import open_store
     from qdpi.terminal.printable import printable
 
     different = 0
-    async with store_open(build_system(settings, store=build_store(settings, repairing=True))) as system:
+    async with open_store(build_system(settings, store=build_store(settings, repairing=True))) as system:
         played = replay_named(system, sessions, check=check) if sessions else replay_all(system, check=check)
         async for replayed in played:
             different += not replayed.after.equal

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from socket import socket
+from typing import TYPE_CHECKING
 
 import click
 
-from qdpi.cli.looping import run_serving
 from qdpi.cli.options import ALL, settings_options
 from qdpi.settings import Settings
+
+if TYPE_CHECKING:
+    from qdpi.store.rows import CanonRevision
 
 
 @click.command()
@@ -17,53 +19,65 @@ from qdpi.settings import Settings
 def run(settings: Settings) -> None:
     """Run everything: the book, the workers and the gateway, in one process.
 
-    On its first start it brings its own short book, or the one that QDPI_BOOK names. When it answers it
-    prints its address and what to try. SIGTERM and Ctrl-C end it in order; a second one ends it at once.
+    The first start ingests the project's own short book, or the one that QDPI_BOOK names. Once the gateway answers,
+    the command prints its address and what to try. SIGTERM and Ctrl-C end it in order; a second one ends it at once.
     """
-    from qdpi.cli.listening import listen
+    from qdpi.runtime.address import listen
+    from qdpi.runtime.process import run_on_uvloop
 
     with listen(settings) as listening:
-        run_serving(_run(settings, listening))
+        run_on_uvloop(_run(settings, listening))
 
 
 async def _run(settings: Settings, listening: socket) -> None:
-    from qdpi.bootstrap import build_system, build_workers, ensure_book
     from qdpi.cli.errors import progress_line
-    from qdpi.cli.opening import chosen_model, model_open
-    from qdpi.cli.trying import invitation
-    from qdpi.events import TOPICS
-    from qdpi.gateway.app import create_app
-    from qdpi.runtime.process import Server, first_of, serve_until, side_by_side, signals_to, work_until
-    from qdpi.runtime.startup import Start, closing
+    from qdpi.runtime.address import address_of
+    from qdpi.runtime.process import build_process, stop_on_signal
     from qdpi.topology import WORKERS
 
-    stopping = asyncio.Event()
-    system, model = build_system(settings), await chosen_model(settings)
-    server = Server(create_app(system, model_health=model.health), settings)
+    process = await build_process(
+        settings, workers=WORKERS, listening=listening, first_book=progress_line("Ingesting the book")
+    )
 
-    async def prepare() -> None:
-        await ensure_book(system, progress_line("Taking in the book"))
-        await system.bus.create_topics(TOPICS.values())
-        await system.catalog.current()
+    async def announce() -> None:
+        edition = await process.system.catalog.current()
+        click.echo(invitation(settings, address_of(listening), edition.revision, process.model_name))
 
-    start = Start(system, prepare)
+    with stop_on_signal(process.stopping):
+        await process.run(announce)
 
-    async def gateway() -> None:
-        await start.answerable.wait()
-        await serve_until(stopping, server, listening)
 
-    async def work() -> None:
-        if not await start.ready(stopping):
-            return
-        edition = (await system.catalog.current()).revision
-        warming = asyncio.create_task(asyncio.to_thread(system.embedder.embed, [edition.title]))
-        working = asyncio.create_task(work_until(stopping, build_workers(system, WORKERS, model)))
-        await first_of(server.answers, stopping)
-        if server.started:
-            click.echo(invitation(settings, listening, edition, model.name))
-        await working
-        await warming
+def invitation(settings: Settings, url: str, book: CanonRevision, model: str) -> str:
+    """Return the address, the book and the model, and a first session with `curl`."""
+    by = f" by {book.author}" if book.author else ""
+    return "\n".join(
+        (
+            f"Gibsey QDPI answers at {url}",
+            f"  book   {book.title}{by}, {book.pages} pages",
+            f"  model  {model}",
+            *_kept(settings),
+            "Press a symbol and watch its page come:",
+            f"  {session_of(settings, url)}",
+            f'  curl -sN "{url}/api/v1/event/stream?session_id=$S" &',
+            f"  curl -s -X POST {url}/api/v1/event/ui/symbol -H 'content-type: application/json' \\",
+            """    -d '{"session_id": "'$S'", "symbol_code": 0}'""",
+            "Ctrl-C ends it.",
+        )
+    )
 
-    with signals_to(stopping):
-        async with closing(system), model_open(model):
-            await side_by_side(stopping, gateway(), work())
+
+def _kept(settings: Settings) -> list[str]:
+    """Return lines that say where the bus and the store are."""
+    lines = []
+    if settings.kafka_brokers:
+        lines.append(f"  bus    Kafka at {settings.kafka_brokers}")
+    if settings.cassandra_hosts:
+        lines.append(f"  store  Cassandra at {settings.cassandra_hosts}, keyspace {settings.cassandra_keyspace}")
+    return lines if len(lines) == 2 else [*lines, f"  data   {settings.data_dir}"]
+
+
+def session_of(settings: Settings, url: str) -> str:
+    """Return the shell command that sets S to a session: any name, or a signed id where sessions are signed."""
+    if not settings.secrets:
+        return "S=first-journey"
+    return rf"""S=$(curl -s -X POST {url}/api/v1/session | sed 's/.*"session_id": *"\([^"]*\)".*/\1/')"""

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from qdpi.api.responses import PageView, SearchHit
 from qdpi.client import Client
+from qdpi.concurrency import signal_handlers
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
 from qdpi.terminal import render
@@ -22,7 +23,7 @@ from qdpi.terminal.commands import Quit, run_command
 from qdpi.terminal.printable import printable
 from qdpi.terminal.reader import ActiveRun, ReaderSession
 from qdpi.terminal.screens import ChoiceScreen, GridScreen, TextScreen
-from qdpi.terminal.start import new_client_request_id, signals_to
+from qdpi.terminal.start import new_client_request_id
 
 _HINTS: Final = "→ ← pages  s symbols  a ask  / search  v vault  ? all keys"
 _ASKED: Final = {
@@ -365,7 +366,7 @@ def _hit_line(hit: SearchHit) -> str:
 async def read_on_screen(client: Client, session_id: str) -> int:
     """Read on the full screen; return the exit code. Raises what the gateway refuses it with."""
     app = ReaderApp(client, session_id)
-    with signals_to({signal.SIGTERM: app.action_leave, signal.SIGHUP: app.action_leave}):
+    with signal_handlers({signal.SIGTERM: app.action_leave, signal.SIGHUP: app.action_leave}):
         code = await app.run_async()
     if app.failure is not None:
         raise app.failure

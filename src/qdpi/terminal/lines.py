@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
 from qdpi.api.responses import PageView
+from qdpi.concurrency import first_of
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
 from qdpi.terminal import render
@@ -151,16 +150,3 @@ class LineReader:
             await self._display.idle.wait()
             self._stopping = None
         self._display.show(await run_command(self._reader, line))
-
-
-async def first_of(*works: Coroutine[Any, Any, object]) -> None:
-    """Await works together until the first ends; the others are cancelled. Raises what it failed with."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

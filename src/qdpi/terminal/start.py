@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from rich.console import Console
 
 from qdpi.client import Client, Refused
+from qdpi.concurrency import signal_handlers
 from qdpi.terminal.input import InputLines
 from qdpi.terminal.last_session import SavedSessions
 from qdpi.terminal.lines import LineDisplay, LineReader
@@ -64,7 +63,7 @@ async def read_lines(client: Client, session_id: str) -> int:
     display = LineDisplay(console, live=console.is_terminal)
     reader = ReaderSession(client, session_id, display, new_client_request_id)
     line_reader = LineReader(reader, display, InputLines(sys.stdin.fileno()), prompt=at_terminal)
-    with signals_to({signal.SIGINT: line_reader.interrupt, signal.SIGTERM: line_reader.leave}):
+    with signal_handlers({signal.SIGINT: line_reader.interrupt, signal.SIGTERM: line_reader.leave}):
         await line_reader.run()
     return 1 if line_reader.refused and not at_terminal else 0
 
@@ -78,16 +77,3 @@ def _write_anything(stream: object) -> None:
     """Have a stream show a mark for what its encoding lacks, instead of failing."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")
-
-
-@contextmanager
-def signals_to(hearers: Mapping[signal.Signals, Callable[[], object]]) -> Iterator[None]:
-    """Hand signals to those who hear them for a block."""
-    loop = asyncio.get_running_loop()
-    for number, heard in hearers.items():
-        loop.add_signal_handler(number, heard)
-    try:
-        yield
-    finally:
-        for number in hearers:
-            loop.remove_signal_handler(number)

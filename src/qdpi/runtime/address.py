@@ -1,4 +1,4 @@
-"""Taking the gateway's address before anything else is started."""
+"""The gateway's address: listen before anything else starts, so that a taken port is refused at once."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _BACKLOG: Final = 1_024
 
 
 class PortTaken(QdpiError):
-    """Somebody else listens where the gateway was to listen."""
+    """Another program listens at the gateway's address, or this user may not."""
 
     code = "port_taken"
     default_next_step = "Give another with --port or QDPI_PORT; 0 takes a free one."
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens at the settings' address, so that nobody else takes it meanwhile.
+    """Return a socket that listens at the settings' address.
 
     Raises `PortTaken`, or `InvalidSetting` for an address that this machine does not have.
     """
@@ -37,10 +37,10 @@ def _refused(host: str, port: int, error: Exception) -> QdpiError:
     if number == errno.EADDRINUSE:
         return PortTaken(f"Port {port} of {host} is taken by another program.")
     if number == errno.EACCES:
-        return PortTaken(f"Port {port} of {host} is not for this user to take.")
+        return PortTaken(f"Port {port} of {host} may not be used by this user.")
     return InvalidSetting(
-        f"QDPI_HOST is {host!r}, and nothing can listen there: {getattr(error, 'strerror', None) or error}.",
-        next_step="Give 127.0.0.1 for this machine alone, or 0.0.0.0 for all who can reach it.",
+        f"QDPI_HOST is {host!r}, and listening there fails: {getattr(error, 'strerror', None) or error}.",
+        next_step="Give 127.0.0.1 for this machine alone, or 0.0.0.0 for every machine that can reach it.",
     )
 
 
