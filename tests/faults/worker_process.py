@@ -15,7 +15,6 @@ from qdpi.concurrency import signal_handlers
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
 from qdpi.runtime.process import Process
-from qdpi.search.hybrid import Embedder
 from qdpi.search.vectors import Embedder
 from qdpi.settings import Settings
 

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from qdpi.cli.options import ALL, json_option, setting_flags
+from qdpi.cli.options import ALL, json_option, setting_flags, settings_of
+from qdpi.errors import QdpiError
+from qdpi.health import Diagnosable, Health
+from qdpi.settings import Settings
+
+if TYPE_CHECKING:
+    from qdpi.system import System
+
+_ROOM_TO_START: Final = 20 << 20
+_ROOM_TO_GROW: Final = 500 << 20
 
 
 @click.command()
@@ -22,10 +38,213 @@ def doctor(ctx: click.Context, /, fix: bool, as_json: bool, **flags: Any) -> Non
     --fix also makes the topics that are missing, and brings the first book. On Kafka it looks at brokers,
     copies, retention and the session timeout, on Cassandra at nodes, copies and clocks.
     """
-    from qdpi.cli.checkup import examine, told
     from qdpi.cli.output import answer
-    from qdpi.health import Health
 
     findings = asyncio.run(examine(flags, fix=fix))
     answer([finding._asdict() for finding in findings], told, as_json)
     ctx.exit(int(any(finding.health is Health.FAIL for finding in findings)))
+
+
+class Finding(NamedTuple):
+    """What was checked, how it is, and what to do where it is not well."""
+
+    what: str
+    health: Health
+    detail: str
+    next_step: str = ""
+
+
+async def examine(flags: Mapping[str, Any], *, fix: bool = False) -> list[Finding]:
+    """Return the findings on this machine under the settings that flags and environment come to.
+
+    With `fix` topics and a book that are missing are made first.
+    """
+    findings = [_python(sys.version_info[:3])]
+    try:
+        settings = settings_of(dict(flags))
+    except QdpiError as error:
+        return [*findings, _failed("settings", error)]
+    findings += [Finding("settings", Health.OK, "All have values that can be used."), _disk(settings)]
+    if findings[-1].health is not Health.FAIL:
+        findings += await _parts(settings, fix)
+    return [*findings, *await _checked("model", partial(_model, settings)), _wheels(), _port(settings)]
+
+
+def told(findings: list[dict[str, Any]]) -> str:
+    """Return findings as a line each, what to do behind those that are not well."""
+    return "\n".join(
+        " ".join(part for part in (f"{f['health']:4}", f"{f['what']:8}", f["detail"], f["next_step"]) if part)
+        for f in findings
+    )
+
+
+def _failed(what: str, error: QdpiError) -> Finding:
+    return Finding(what, Health.FAIL, error.detail, error.next_step)
+
+
+def _python(version: tuple[int, ...]) -> Finding:
+    name = ".".join(map(str, version))
+    if version < (3, 11):
+        return Finding("python", Health.FAIL, f"This is Python {name}.", "Use Python 3.11 or newer.")
+    return Finding("python", Health.OK, f"Python {name}.")
+
+
+def _disk(settings: Settings) -> Finding:
+    if settings.kafka_brokers and settings.cassandra_hosts:
+        return Finding("data", Health.OK, "The bus and the store are on servers: nothing is kept on this disk.")
+    data_dir = settings.data_dir
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data_dir) as probe:
+            probe.write(b"x")
+            probe.flush()
+        free = shutil.disk_usage(data_dir).free
+    except OSError as error:
+        detail = f"{data_dir} cannot be written to: {error.strerror}."
+        return Finding("data", Health.FAIL, detail, "Give a QDPI_DATA_DIR that this user may write to.")
+    detail = f"{data_dir} can be written to and has {free / 1e9:.1f} GB free."
+    if free < _ROOM_TO_GROW:
+        health = Health.FAIL if free < _ROOM_TO_START else Health.WARN
+        return Finding("data", health, detail, "Make room on that disk.")
+    return Finding("data", Health.OK, detail)
+
+
+async def _parts(settings: Settings, fix: bool) -> list[Finding]:
+    from qdpi.bootstrap import build_system
+
+    system = build_system(settings)
+    findings: list[Finding] = []
+    # What closing says is no news: whoever does not answer was found by the checks.
+    with suppress(QdpiError):
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(system.store.close)
+            stack.push_async_callback(system.bus.close)
+            findings += await _store(system, fix)
+            findings += await _bus(system, fix)
+    return findings
+
+
+async def _store(system: System, fix: bool) -> list[Finding]:
+    store = await _answering("store", system.store.open, system.store.ping)
+    if store.health is not Health.OK:
+        return [store]
+    return [
+        store,
+        *await _checked("store", partial(_diagnose, "store", system.store)),
+        *await _checked("book", partial(_book, system, fix)),
+    ]
+
+
+async def _bus(system: System, fix: bool) -> list[Finding]:
+    bus = await _answering("bus", system.bus.open, system.bus.ping)
+    if bus.health is not Health.OK:
+        return [bus]
+    return [
+        bus,
+        *await _checked("topics", partial(_topics, system, fix)),
+        *await _checked("bus", partial(_diagnose, "bus", system.bus)),
+        *await _checked("work", partial(_work, system)),
+    ]
+
+
+async def _checked(what: str, check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
+    """Return what a check finds; one that cannot be made has failed, and the others go on."""
+    try:
+        return await check()
+    except QdpiError as error:
+        return [_failed(what, error)]
+
+
+async def _topics(system: System, fix: bool) -> list[Finding]:
+    from qdpi.events import TOPICS
+
+    made = await system.bus.create_topics(TOPICS.values()) if fix else []
+    counts = Counter(state.partition.topic for state in await system.bus.topics())
+    missing = sorted(TOPICS.keys() - counts)
+    if missing:
+        step = "`qdpi doctor --fix` or `qdpi kafka-topics` makes them."
+        return [Finding("topics", Health.WARN, f"Not there: {', '.join(missing)}.", step)]
+    fewest = min(counts[topic] for topic in TOPICS)
+    created = f"Made {len(made)}. " if made else ""
+    partitions = f"{fewest} partition{'s' * (fewest != 1)}"
+    return [Finding("topics", Health.OK, f"{created}All {len(TOPICS)} are there, with {partitions} or more.")]
+
+
+async def _work(system: System) -> list[Finding]:
+    from qdpi.events import TOPICS
+    from qdpi.services.backlog import consumer_lag
+
+    left = await consumer_lag(system.bus, TOPICS)
+    if not left:
+        return [Finding("work", Health.OK, "No worker has anything left to do.")]
+    behind = ", ".join(f"{group.removeprefix('qdpi.')} has {records}" for group, records in left.items())
+    step = "If that stays, start the worker that it names."
+    return [Finding("work", Health.WARN, f"Records to do: {behind}.", step)]
+
+
+async def _diagnose(what: str, part: object) -> list[Finding]:
+    return [Finding(what, *check) for check in await part.diagnose()] if isinstance(part, Diagnosable) else []
+
+
+async def _answering(what: str, *calls: Callable[[], Awaitable[None]]) -> Finding:
+    try:
+        for call in calls:
+            await call()
+    except QdpiError as error:
+        return _failed(what, error)
+    return Finding(what, Health.OK, "It opens and answers.")
+
+
+async def _book(system: System, fix: bool) -> list[Finding]:
+    from qdpi.bootstrap import ensure_book
+    from qdpi.cli.errors import progress_line
+    from qdpi.services.ingest import walk_ring
+
+    if fix:
+        await ensure_book(system, progress_line("Ingesting the book"))
+    revision = await system.store.canon()
+    if revision is None:
+        step = "`qdpi run` brings one, or `qdpi ingest-canon PATH`."
+        return [Finding("book", Health.WARN, "There is none yet.", step)]
+    detail = f"{revision.title}, {revision.pages} pages, revision {revision.revision}"
+    if not (await walk_ring(system.store, revision)).closed:
+        return [Finding("book", Health.FAIL, f"{detail}; its ring is not closed.", "Ingest the book again.")]
+    return [Finding("book", Health.OK, f"{detail}, ring closed.")]
+
+
+async def _model(settings: Settings) -> list[Finding]:
+    from qdpi.bootstrap import build_model
+    from qdpi.runtime.startup import open_model
+
+    model = await build_model(settings)
+    async with open_model(model):
+        trouble = await model.check()
+        name = model.name
+    if trouble:
+        return [Finding("model", Health.FAIL, f"{name}: {trouble}", "Start it, or set QDPI_MODEL to another.")]
+    if name == "offline":
+        step = "Set OLLAMA_BASE_URL or a key, or run `make local-model`, for pages that a language model writes."
+        return [Finding("model", Health.OK, "offline: the writer that needs no model.", step)]
+    return [Finding("model", Health.OK, f"{name} answers.")]
+
+
+def _wheels() -> Finding:
+    from qdpi.language.local import weights
+
+    if weights() is None:
+        return Finding(
+            "wheels", Health.WARN, "The small local model is not installed.", "`make local-model` brings it."
+        )
+    return Finding("wheels", Health.OK, "The small local model is installed.")
+
+
+def _port(settings: Settings) -> Finding:
+    from qdpi.runtime.address import PortTaken, address_of, listen
+
+    try:
+        with listen(settings) as listening:
+            return Finding("port", Health.OK, f"{address_of(listening)} is free.")
+    except PortTaken as error:
+        return Finding("port", Health.WARN, error.detail, f"If that is not `qdpi run`: {error.next_step}")
+    except QdpiError as error:
+        return _failed("port", error)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import click
 
 from qdpi.cli.options import MODEL, STORE, json_option, settings_options
 from qdpi.settings import Settings
+
+_WIDTH: Final = 88
 
 
 @click.command()
@@ -31,23 +35,22 @@ def run_symbol(
     """
     from qdpi.api.requests import check_words
     from qdpi.cli.output import answer
-    from qdpi.cli.written_page import told_page
     from qdpi.symbols import parse_symbol
 
     code, words = parse_symbol(symbol), check_words(intent)
-    answer(asyncio.run(_run(code, page, words, trajectory, settings)), told_page, as_json)
+    answer(asyncio.run(_run(code, page, words, trajectory, settings)), page_lines, as_json)
 
 
 async def _run(code: int, page: str | None, words: str, wish: str | None, settings: Settings) -> dict[str, Any]:
-    from qdpi.bootstrap import build_system, ensure_book
+    from qdpi.bootstrap import build_model, build_system, ensure_book
     from qdpi.cli.errors import progress_line
-    from qdpi.cli.opening import chosen_model, model_open, store_open
     from qdpi.program import QDPIProgram
+    from qdpi.runtime.startup import open_model, open_store
 
     trajectory = wished(wish)
-    model = await chosen_model(settings)
-    async with store_open(build_system(settings)) as system, model_open(model):
-        await ensure_book(system, progress_line("Taking in the book"))
+    model = await build_model(settings)
+    async with open_store(build_system(settings)) as system, open_model(model):
+        await ensure_book(system, progress_line("Ingesting the book"))
         edition = await system.catalog.current()
         program = QDPIProgram(edition, model, timeout=settings.model_timeout)
         prediction = await program.aforward(code, words, page, trajectory=trajectory)
@@ -64,3 +67,38 @@ def wished(name: str | None) -> Any:
     except ValueError:
         allowed = ", ".join(Trajectory)
         raise InvalidInput(f"{name!r:.80} is not a trajectory.", next_step=f"Give one of {allowed}.") from None
+
+
+def page_lines(page: Mapping[str, Any]) -> str:
+    """Return a run's prediction as text: the page, then the policy's reasons, edges, checks and model."""
+    return "\n".join((page["title"], "", *_paragraphs(page["page_text"]), *_facts(page)))
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    for paragraph in text.splitlines():
+        yield textwrap.fill(paragraph, _WIDTH)
+
+
+def _facts(page: Mapping[str, Any]) -> Iterator[str]:
+    from qdpi.symbols import symbol_name
+
+    policy, validation = page["policy"], page["validation"]
+    yield ""
+    yield f"symbol      {symbol_name(page['symbol_code'])} (0x{page['symbol_code']:02X}) at {page['page']}"
+    yield f"trajectory  {policy['given']}{_wish(policy)}, by the rule {policy['rule']}"
+    yield from (f"            {reason}" for reason in policy["reasons"])
+    yield f"returns to  {page['return_to']}"
+    yield f"edges       {_edges(page['edges'])}"
+    yield f"checks      {'passed' if validation['passed'] else 'not passed'}{', reworked' * validation['reworked']}"
+    yield from (f"            {reason}" for reason in validation["reasons"])
+    yield f"written by  {page['model']}"
+
+
+def _wish(policy: Mapping[str, Any]) -> str:
+    return f" ({policy['wished']} was wished)" if policy["wished"] else ""
+
+
+def _edges(edges: Mapping[str, Any]) -> str:
+    single = [(name, [edges[name]]) for name in ("next_within", "loop_back_to") if edges[name]]
+    many = [(name, edges[name]) for name in ("forks", "mirrors") if edges[name]]
+    return "; ".join(f"{name} {', '.join(targets)}" for name, targets in (*single, *many)) or "none"

@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from qdpi.cli.options import BUS, json_option, settings_options
 from qdpi.settings import Settings
+
+if TYPE_CHECKING:
+    from qdpi.bus.port import EventBus, Record
+
+_TOLD: Final = (
+    "symbol_code",
+    "page_id",
+    "trajectory",
+    "trajectory_hint",
+    "user_intent",
+    "seq",
+    "status",
+    "change",
+    "step",
+    "action",
+    "text",
+    "error",
+)
+"""The fields that a line tells of, where an event has them."""
+_LONGEST: Final = 60
 
 
 @click.command()
@@ -31,11 +55,10 @@ async def _tail(
 ) -> None:
     from qdpi.bootstrap import build_system
     from qdpi.bus.port import Start
-    from qdpi.cli.opening import bus_open
     from qdpi.cli.output import line
-    from qdpi.cli.records import known_topics, nearly_in_order, record_line, record_of, session_of
+    from qdpi.runtime.startup import open_bus
 
-    async with bus_open(build_system(settings)) as system:
+    async with open_bus(build_system(settings)) as system:
         wanted = await known_topics(system.bus, topics)
         start = Start.EARLIEST if from_start else Start.LATEST
         async with system.bus.tap(wanted, start) as records:
@@ -43,3 +66,92 @@ async def _tail(
                 event = record_of(record)
                 if session is None or session_of(event) == session:
                     click.echo(line(event) if as_json else record_line(event))
+
+
+async def known_topics(bus: EventBus, wanted: Sequence[str]) -> list[str]:
+    """Return the topics to follow: the wanted ones, or all but the deltas. Raises `InvalidInput` for an unknown one."""
+    from qdpi.errors import InvalidInput
+    from qdpi.events import TOPICS, PageDelta
+
+    there = {state.partition.topic for state in await bus.topics()} | set(TOPICS)
+    unknown = [name for name in wanted if name not in there]
+    if unknown:
+        raise InvalidInput(f"There is no topic {unknown[0]!r:.80}.", next_step=f"There are {', '.join(sorted(there))}.")
+    return list(wanted) or sorted(there - {PageDelta.topic})
+
+
+async def nearly_in_order(
+    records: AsyncIterator[Record], *, limit: int = 10_000, quiet: float = 0.1
+) -> AsyncIterator[Record]:
+    """Give records by the time at which the bus took them, as far as they come together.
+
+    Several partitions come one by one or mixed; what comes without a pause of `quiet` seconds, `limit` records
+    at most, is put in order.
+    """
+    held: list[Record] = []
+    coming = asyncio.ensure_future(anext(records, None))
+    try:
+        while True:
+            done, _ = await asyncio.wait({coming}, timeout=quiet if held else None)
+            fresh = coming.result() if done else None
+            if fresh is not None:
+                held.append(fresh)
+                coming = asyncio.ensure_future(anext(records, None))
+            if fresh is None or len(held) >= limit:
+                for record in sorted(held, key=lambda record: (record.taken_at, record.partition, record.offset)):
+                    yield record
+                held = []
+            if done and fresh is None:
+                return
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+
+
+def record_of(record: Record) -> dict[str, Any]:
+    """Return a record as JSON: its place, key and headers, and its value, or its bytes where that is not JSON."""
+    return {
+        "topic": record.topic,
+        "partition": record.partition.number,
+        "offset": record.offset,
+        "taken_at": record.taken_at.isoformat(),
+        "key": None if record.key is None else record.key.decode(errors="replace"),
+        "headers": {name: value.decode(errors="replace") for name, value in record.headers},
+        **_value(record.value),
+    }
+
+
+def _value(raw: bytes | None) -> dict[str, Any]:
+    try:
+        return {"value": None if raw is None else json.loads(raw)}
+    except ValueError:
+        return {"value": None, "value_base64": base64.b64encode(raw or b"").decode()}
+
+
+def session_of(event: dict[str, Any]) -> str | None:
+    """Return the journey that a record is of, None where it does not say."""
+    value = event["value"]
+    session = value.get("session_id") if isinstance(value, dict) else None
+    return session if isinstance(session, str) else None
+
+
+def record_line(event: dict[str, Any]) -> str:
+    """Return a record as one line: time, topic, place, journey, and what it is about."""
+    value = event["value"]
+    about = _about(value) if isinstance(value, dict) else "no event: see --json"
+    at = event["taken_at"][11:23]
+    return f"{at} {event['topic']} @{event['offset']} {_shown(session_of(event) or event['key'])} {about}".rstrip()
+
+
+def _about(value: dict[str, Any]) -> str:
+    told = ((name, value[name]) for name in _TOLD if value.get(name) not in (None, ""))
+    return " ".join(f"{name}={_shown(given)}" for name, given in told)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        value = value.get("code") or value.get("detail")
+    from qdpi.terminal.printable import printable
+
+    text = printable(" ".join(str(value).split()))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

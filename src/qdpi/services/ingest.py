@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import structlog
 
@@ -133,3 +133,25 @@ def _log_wait(error: Unavailable, tries: int) -> None:
 
 def _chunks(items: Sequence[T]) -> Iterator[tuple[int, Sequence[T]]]:
     return ((start, items[start : start + CHUNK]) for start in range(0, len(items), CHUNK))
+
+
+class RingWalk(NamedTuple):
+    """A walk along the stored NEXT edges: how many were followed, and whether all pages are on one closed ring."""
+
+    next_edges: int
+    closed: bool
+
+
+async def walk_ring(store: PageStore, revision: CanonRevision) -> RingWalk:
+    """Follow the stored NEXT edges from a revision's first page until one leads back or nowhere."""
+    page_ids = [page.page_id for page in await store.canon_pages(revision.revision)]
+    # Read all edges first, many at a time: one request a step would cost a round trip each.
+    edges = dict(zip(page_ids, await map_concurrently(store.edges, page_ids), strict=True))
+    seen: set[str] = set()
+    at: str | None = page_ids[0]
+    while at is not None and at not in seen:
+        seen.add(at)
+        leaving = edges.get(at)
+        at = leaving.next_within if leaving else None
+    followed = len(seen) if at is not None else len(seen) - 1
+    return RingWalk(followed, closed=at == page_ids[0] and seen == set(page_ids))

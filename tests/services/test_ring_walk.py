@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.support.gateway import system_in
 
-from qdpi.cli.ring_walk import RingWalk, walk_ring
 from qdpi.page_schema import Page
+from qdpi.services.ingest import RingWalk, walk_ring
 from qdpi.system import System
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from tests.support import factories
 
 from qdpi.bus.port import Partition, Record
-from qdpi.cli.records import nearly_in_order
+from qdpi.cli.tail import nearly_in_order
 
 
 def record(partition: int, offset: int, seconds: float) -> Record:
