@@ -74,7 +74,6 @@ async def _show(letter_id: str, settings: Settings) -> dict[str, Any]:
 
 async def _replay(letter_id: str, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
-    from qdpi.cli.letters import find_letter
     from qdpi.runtime.startup import open_bus
     from qdpi.services.dead_letters import find_letter, replay_message, request_of
 
