@@ -26,7 +26,7 @@ def pages() -> dict[str, str]:
     return {
         "configuration.md": configuration(),
         "events.md": events(),
-        "commands.md": commands(),
+        **commands(),
         "http.md": routes(),
         "openapi.json": json.dumps(openapi(), ensure_ascii=False, indent=2) + "\n",
         "asyncapi.json": document_json().decode(),
@@ -126,28 +126,44 @@ def _duration(seconds: int) -> str:
     return f"{seconds} seconds"
 
 
-def commands() -> str:
-    """Return the page of the commands, from their own help."""
+def commands() -> dict[str, str]:
+    """Return the index of the commands and a page for each, from their own help, by file name."""
     from qdpi.cli import cli
 
     context = click.Context(cli, info_name="qdpi", terminal_width=90, **cli.context_settings)
-    lines = ["```text", cli.get_help(context), "```", ""]
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
-        if command is not None:
-            lines += _command(command, name, context)
-    return _page("Commands", "What `qdpi --help` and `qdpi COMMAND --help` print.", lines)
+    found = {name: command for name in cli.list_commands(context) if (command := cli.get_command(context, name))}
+    rows = [
+        f"| [`qdpi {name}`](commands/{name}.md) | {command.get_short_help_str(limit=200)} |"
+        for name, command in found.items()
+    ]
+    index = _page(
+        "Commands",
+        "Each command has a page, which shows what `qdpi COMMAND --help` prints. Settings are environment variables "
+        "with flags of the same names: see [configuration](configuration.md).",
+        ["| command | what it does |", "|---|---|", *rows],
+    )
+    return {"commands.md": index} | {
+        f"commands/{name}.md": _command(command, name, context) for name, command in found.items()
+    }
 
 
-def _command(command: click.Command, name: str, parent: click.Context) -> list[str]:
-    context = click.Context(command, info_name=name, parent=parent)
-    lines = [f"## `qdpi {name}`", "", "```text", command.get_help(context), "```", ""]
+def _command(command: click.Command, name: str, parent: click.Context) -> str:
+    about = f"What `qdpi {name} --help` prints. [All commands](../commands.md)"
+    first, *parts = _helps(command, name, parent)
+    lines = first[1] + [line for title, lines in parts for line in (f"## `qdpi {title}`", "", *lines)]
+    return _page(f"`qdpi {name}`", about, lines)
+
+
+def _helps(command: click.Command, name: str, parent: click.Context) -> list[tuple[str, list[str]]]:
+    """Return a command's help and those of its subcommands, each with the words that call it."""
+    context = click.Context(command, info_name=name.rpartition(" ")[2], parent=parent)
+    helps = [(name, ["```text", command.get_help(context), "```", ""])]
     if isinstance(command, click.Group):
         for part in command.list_commands(context):
             inner = command.get_command(context, part)
             if inner is not None:
-                lines += [line.replace("## `qdpi ", f"### `qdpi {name} ") for line in _command(inner, part, context)]
-    return lines
+                helps += _helps(inner, f"{name} {part}", context)
+    return helps
 
 
 def routes() -> str:
@@ -187,6 +203,11 @@ def _page(title: str, about: str, lines: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    for file, text in pages().items():
+    generated = pages()
+    for old in (HERE / "commands").glob("*.md"):
+        if f"commands/{old.name}" not in generated:
+            old.unlink()
+    for file, text in generated.items():
+        (HERE / file).parent.mkdir(exist_ok=True)
         (HERE / file).write_text(text, encoding="utf-8")
         sys.stdout.write(f"wrote docs/{file}\n")

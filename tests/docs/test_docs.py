@@ -11,7 +11,7 @@ from qdpi.events import TOPICS
 from qdpi.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 WRITTEN = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
 
@@ -28,6 +28,11 @@ def generate() -> ModuleType:
 def test_the_generated_pages_say_what_the_code_says(generate: ModuleType):
     for name, text in generate.pages().items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, f"docs/{name} is old: run `make docs`"
+
+
+def test_every_command_has_a_page_and_no_other_is_there(generate: ModuleType):
+    generated = {name for name in generate.pages() if name.startswith("commands/")}
+    assert {f"commands/{page.name}" for page in (ROOT / "docs" / "commands").iterdir()} == generated
 
 
 def test_every_setting_is_documented():
