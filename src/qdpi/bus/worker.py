@@ -130,7 +130,7 @@ class Worker:
                 return
 
     async def _work(self, membership: Membership) -> None:
-        """Work as this member until `stop`. Raises `MembershipOver` where it has lost all that it had."""
+        """Work as this member until `stop`. Raises `MembershipOver` when its membership has ended."""
         try:
             while not self._stopping:
                 await retry_while_unavailable(

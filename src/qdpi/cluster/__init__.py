@@ -4,8 +4,8 @@
 
     async with running(directory, nodes=3) as servers:
         settings = load_settings(servers.environment)   # KAFKA_BROKERS, CASSANDRA_HOSTS and what goes with them
-        await servers.kill("kafka-1")                   # SIGKILL; returns when it is gone
-        await servers.restart("kafka-1")                # on what it stored; returns when it is ready
+        await servers.kill("kafka-1")                   # SIGKILL; returns when it has ended
+        await servers.restart("kafka-1")                # on its data; returns when it is ready
         servers.pause("cassandra-2")                    # SIGSTOP
         servers.resume("cassandra-2")                   # SIGCONT
 

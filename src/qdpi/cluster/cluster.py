@@ -217,9 +217,9 @@ class Cluster:
                 for node in peers:
                     await self._until(seeing, node, "sees all of its kind")
 
-    async def _until(self, is_ready: Callable[[Node], Awaitable[bool]], node: Node, told: str) -> None:
+    async def _until(self, is_ready: Callable[[Node], Awaitable[bool]], node: Node, message: str) -> None:
         await until_ready(node, self.files(node), is_ready, self._options.start_timeout)
-        self._progress(f"{node.name} {told}")
+        self._progress(f"{node.name} {message}")
 
     async def _stop(self, nodes: Iterable[Node]) -> None:
         await asyncio.gather(*(processes.stop(self.files(node)) for node in nodes))

@@ -74,8 +74,8 @@ def _programs(environ: Mapping[str, str]) -> Iterator[Path]:
 def _release(program: Path) -> int:
     """Return the feature release of a Java, 0 if it does not run."""
     try:
-        told = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
+        result = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
     except OSError:
         return 0
-    version = re.search(r'version "(?:1\.)?(\d+)', told.stderr)
+    version = re.search(r'version "(?:1\.)?(\d+)', result.stderr)
     return int(version[1]) if version else 0

@@ -118,9 +118,9 @@ def put_all(connection: Connection, specs: Iterable[TopicSpec]) -> None:
 
 def create_all(connection: Connection, specs: Iterable[TopicSpec]) -> list[str]:
     """Create the missing topics; return their names."""
-    made = [spec for spec in specs if terms(connection, spec.name) is None]
-    put_all(connection, made)
-    return [spec.name for spec in made]
+    created = [spec for spec in specs if terms(connection, spec.name) is None]
+    put_all(connection, created)
+    return [spec.name for spec in created]
 
 
 def delete_all(connection: Connection, names: Iterable[str]) -> list[str]:

@@ -85,7 +85,7 @@ async def _nothing() -> AsyncIterator[KafkaMessage]:
 
 
 async def _messages(consumer: Consumer, reachability: Reachability) -> AsyncIterator[KafkaMessage]:
-    heard_at = monotonic()
+    received_at = monotonic()
     while True:
         messages = await asyncio.to_thread(_batch, consumer)
         for message in messages:
@@ -95,8 +95,8 @@ async def _messages(consumer: Consumer, reachability: Reachability) -> AsyncIter
             elif not is_transient(error):
                 raise unavailable(error, "Kafka refuses this reader")
         if messages:
-            heard_at = monotonic()
-        elif reachability.outage or monotonic() > heard_at + REQUEST_TIMEOUT:
+            received_at = monotonic()
+        elif reachability.outage or monotonic() > received_at + REQUEST_TIMEOUT:
             raise reachability.outage or BusUnavailable(f"Kafka sent no record within {REQUEST_TIMEOUT:g} s.")
 
 

@@ -73,9 +73,9 @@ class TopicAdmin:
         if not new:
             return []
         answers = self._admin.create_topics(new, request_timeout=REQUEST_TIMEOUT)
-        made = await self._done(answers, KafkaError.TOPIC_ALREADY_EXISTS)
-        await self._wait_until(made, lambda shapes: len(shapes) == len(made))
-        return [wanted[name].name for name in made]
+        created = await self._done(answers, KafkaError.TOPIC_ALREADY_EXISTS)
+        await self._wait_until(created, lambda shapes: len(shapes) == len(created))
+        return [wanted[name].name for name in created]
 
     async def delete(self, names: Iterable[str]) -> list[str]:
         """Delete topics, and wait until they can be created again."""
@@ -154,12 +154,6 @@ class TopicAdmin:
             if partition in first and partition in following
         ]
 
-    async def ends(self, topics: Iterable[str]) -> dict[Partition, int]:
-        """Return the next offset of every partition of the topics that exist."""
-        shapes = await self.shapes(topics)
-        partitions = [Partition(name, n) for name, shape in shapes.items() for n in range(shape.partitions)]
-        return await self._offsets(partitions, OffsetSpec.latest())
-
     async def _offsets(self, partitions: Collection[Partition], spec: OffsetSpec) -> dict[Partition, int]:
         """Return an offset of each existing partition; retry while the leader of one is changing."""
         found: dict[Partition, int] = {}
@@ -211,7 +205,7 @@ class TopicAdmin:
 
     async def _done(self, answers: dict[str, Future[Any]], *allowed: int) -> list[str]:
         """Return the names of the changed topics; those refused with an allowed error code are left out."""
-        made = []
+        changed = []
         for name, answer in answers.items():
             try:
                 await answer_of(answer, f"{self._names.plain(name)} could not be changed")
@@ -221,8 +215,8 @@ class TopicAdmin:
                         error_of(exception), f"{self._names.plain(name)} could not be changed"
                     ) from exception
             else:
-                made.append(name)
-        return made
+                changed.append(name)
+        return changed
 
     async def _wait_until(self, wired: Collection[str], holds: Callable[[dict[str, Shape]], bool]) -> None:
         async with _within_propagation_timeout(f"Kafka's change of {', '.join(wired)} was not visible"):

@@ -43,8 +43,8 @@ def dead_letter(bus: EventBus, *, group: str, now: Callable[[], datetime], metri
 
 
 def _bare(letter: DeadLetter, record: Record) -> DeadLetter:
-    gone = {"key_base64": None, "value_base64": "", "headers_base64": (), "cut_bytes": len(record.value or b"")}
-    return letter.model_copy(update=gone)
+    omitted = {"key_base64": None, "value_base64": "", "headers_base64": (), "cut_bytes": len(record.value or b"")}
+    return letter.model_copy(update=omitted)
 
 
 async def send_letter(bus: EventBus, letter: DeadLetter, key: bytes | None) -> None:
