@@ -89,13 +89,13 @@ def test_a_title_of_ones_own_is_escaped() -> None:
 
 @pytest.mark.parametrize("color", ["", "red;x", '"/><script>', "url(#a)", "#12345", "{0}"])
 def test_what_is_no_colour_is_refused(color: str) -> None:
-    with pytest.raises(InvalidInput, match="is no colour"):
+    with pytest.raises(InvalidInput, match="is not a colour"):
         glyph_svg(0, color=color)
 
 
 @pytest.mark.parametrize("size", [0, -1, 4097])
 def test_what_is_no_size_is_refused(size: int) -> None:
-    with pytest.raises(InvalidInput, match="is no size"):
+    with pytest.raises(InvalidInput, match="is not a size"):
         glyph_svg(0, size=size)
 
 

@@ -1,7 +1,7 @@
-"""YAML frontmatter: the values between two lines of `---` at a file's beginning, and the body after them. Pure.
+"""YAML frontmatter: the values between two lines of `---` at the beginning of a file, and the body after them. Pure.
 
-Written values are plain data, as of JSON. What is written is the same wherever it is written, a page a
-millisecond, and any reader of YAML gives the same values back.
+Values are plain data, as in JSON. The output is the same on every platform, takes a millisecond a page, and any
+YAML parser reads the same values from it.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any, Final
 _MATTER: Final = re.compile(r"---[ \t]*\n(.*?)(?:^)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _PLAIN: Final = re.compile(r"[A-Za-z](?:[A-Za-z0-9_.'’,() -]*[A-Za-z0-9_.'’)])?")
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-"""What YAML 1.1 reads as something else than a text."""
+"""Words that YAML 1.1 does not read as text."""
 _UNPRINTABLE: Final = re.compile(
     "[\x7f-\xa0\xad\u2000-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff0-\uffff\ud800-\udfff]"
 )
 
 
 def split(content: str) -> tuple[str, str] | None:
-    """Return a file's frontmatter and its body, both as they stand there; None where there is none."""
+    """Return a file's frontmatter and its body, both unchanged; None for a file without frontmatter."""
     found = _MATTER.match(content)
     return (found[1], content[found.end() :]) if found else None
 
 
 def write(values: Mapping[str, Any], body: str) -> str:
-    """Return a file with these values, in their order, and this body. Raises `TypeError` for what is no plain data."""
+    """Return a file with these values, in their order, and this body. Raises `TypeError` for other than plain data."""
     return "---\n" + "".join(f"{line}\n" for line in _mapping(values)) + "---\n" + body
 
 
@@ -38,7 +38,7 @@ def _mapping(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _entry(head: str, value: Any) -> Iterator[str]:
-    """Give the lines of a value after a key or a dash."""
+    """Yield the lines of a value after a key or a dash."""
     if isinstance(value, Mapping) and value:
         yield head
         yield from (f"  {line}" for line in _mapping(value))
@@ -75,11 +75,11 @@ def _scalar(value: Any) -> str:
         return value if _PLAIN.fullmatch(value) and value.lower() not in _WORDS else _quoted(value)
     if value is None or isinstance(value, bool | int):
         return json.dumps(value)
-    raise TypeError(f"{value!r:.80} is no plain data: give text, numbers, lists and mappings.")
+    raise TypeError(f"{value!r:.80} is not plain data: give text, numbers, lists and mappings.")
 
 
 def _float(value: float) -> str:
-    """Return a float as YAML 1.1 reads it: with a point, whatever its exponent."""
+    """Return a float as YAML 1.1 reads it: with a decimal point even before an exponent."""
     if math.isfinite(value):
         digits = repr(value)
         return digits if "." in digits else digits.replace("e", ".0e")

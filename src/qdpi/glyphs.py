@@ -1,6 +1,6 @@
-"""A drawn glyph for each of the 256 symbols. Pure: a symbol code in, an SVG text out.
+"""A drawn glyph for each of the 256 symbols. Pure: takes a symbol code, returns an SVG text.
 
-Sixteen figures stand for the characters. A quarter of a ring shows the orientation by its side (X Read above,
+Sixteen figures represent the characters. A quarter of a ring shows the orientation by its side (X Read above,
 Y Index right, A Ask below, Z Receive left), and a mark across from it the provenance (C Canon a dot, P
 Parallel two bars, U User a ring, S System a cross). Drawn on 96 units; the strokes, 8 and 4, are two pixels
 and one at 24 px.
@@ -71,8 +71,8 @@ def glyph_svg(symbol_code: int, *, color: str = "currentColor", size: int = 96, 
     """Return a symbol's glyph as an SVG element, `size` pixels square.
 
     `color` is a CSS colour name, `currentColor`, `#rgb` or `#rrggbb`; `title` replaces the symbol's own name.
-    Raises `InvalidSymbol` outside 0..255, and `InvalidInput` for a size outside 1..4096 or a colour or a
-    title that cannot stand in an SVG.
+    Raises `InvalidSymbol` outside 0..255, and `InvalidInput` for a size outside 1..4096 and for a colour or
+    title that an SVG cannot hold.
     """
     character, _ = decode_symbol(symbol_code)
     profile = profile_of(symbol_code)
@@ -91,15 +91,15 @@ def glyph_svg(symbol_code: int, *, color: str = "currentColor", size: int = 96, 
 
 
 def glyph_title(symbol_code: int) -> str:
-    """Return the words a glyph stands for, such as `an author: Read, Canon (an-author:XC)`."""
+    """Return the meaning of a glyph in words, such as `an author: Read, Canon (an-author:XC)`."""
     character, _ = decode_symbol(symbol_code)
     return f"{CHARACTER_NAMES[character]}: {profile_of(symbol_code).meaning} ({symbol_name(symbol_code)})"
 
 
 def _check(color: str, size: int, title: str) -> None:
     if not _COLOR.fullmatch(color):
-        raise InvalidInput(f"{color[:40]!r} is no colour for a glyph.", next_step="Give #rrggbb or a name.")
+        raise InvalidInput(f"{color[:40]!r} is not a colour for a glyph.", next_step="Give #rrggbb or a name.")
     if not 1 <= size <= _LARGEST:
-        raise InvalidInput(f"{size!r} is no size for a glyph.", next_step=f"Give 1 to {_LARGEST} pixels.")
+        raise InvalidInput(f"{size!r} is not a size for a glyph.", next_step=f"Give 1 to {_LARGEST} pixels.")
     if _UNPRINTABLE.search(title):
         raise InvalidInput(f"The title {title[:40]!r} holds a control character.")

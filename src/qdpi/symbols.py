@@ -25,7 +25,7 @@ class Orientation(StrEnum):
 
 
 class Provenance(StrEnum):
-    """Where sources and licence come from."""
+    """Where the sources and the licence of a page come from."""
 
     CANON = "C"
     PARALLEL = "P"
@@ -34,7 +34,7 @@ class Provenance(StrEnum):
 
 
 class Trajectory(StrEnum):
-    """Where a page leads: on within the section, back, to another section, or adrift."""
+    """Where a page leads: on in its section, back, to another section, or away without a target."""
 
     CONTINUE = "T0"
     LOOP = "T1"
@@ -43,7 +43,7 @@ class Trajectory(StrEnum):
 
 
 class Source(StrEnum):
-    """A kind of matter that a page may draw on, beside its locus."""
+    """A kind of text that a page may draw on, beside its locus."""
 
     RING = "ring"
     CANON = "canon"
@@ -53,7 +53,7 @@ class Source(StrEnum):
 
 
 class Choice(StrEnum):
-    """How a run's trajectory is chosen when nobody wishes for one."""
+    """How a run's trajectory is chosen when the reader does not ask for one."""
 
     CONTINUE = "continue"
     FORK = "fork"
@@ -114,8 +114,8 @@ class Profile:
     """What one of the sixteen behaviours does to a run.
 
     `plans`: whether a capable model is asked for a plan before the page. `sources`: the matter retrieved,
-    in the order of its standing. `open`: the trajectories that the licence allows. `choice`: how the
-    trajectory is chosen when nobody wishes for one.
+    in order of priority. `open`: the trajectories that the licence allows. `choice`: how the trajectory is
+    chosen when the reader does not ask for one.
     """
 
     behavior: int

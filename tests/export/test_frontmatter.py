@@ -56,7 +56,7 @@ def test_a_hexadecimal_is_written_as_the_plan_writes_symbols():
 
 
 def test_what_is_no_plain_data_is_refused():
-    with pytest.raises(TypeError, match="no plain data"):
+    with pytest.raises(TypeError, match="not plain data"):
         frontmatter.write({"when": object()}, "")
 
 

@@ -72,7 +72,7 @@ def test_degenerate_text_has_no_form_and_the_reason_says_value_and_bound(name: s
         ("too short", "number of words"),
         ("too long", "number of words"),
         ("a loop", "runs of four words"),
-        ("a loop", "one sentence stands"),
+        ("a loop", "one sentence occurs"),
         ("one word repeated", "compression"),
         ("noise", "pairs of words"),
         ("noise", "function words"),

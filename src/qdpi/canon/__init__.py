@@ -1,4 +1,4 @@
-"""Reading books: the corpus layout, texts.json, a folder of Markdown."""
+"""The canon: reads books in three layouts (corpus, texts.json, Markdown) and makes editions of them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _LAYOUTS: Final = (
 
 
 def read_book(path: Path, *, progress: Progress | None = None) -> Book:
-    """Read the book at a path, in whichever of the three layouts it is.
+    """Read the book at a path, in any of the three layouts.
 
-    `progress` is told (pages read, pages in all). Reads and decides; writes nothing. Raises `BookRefused`,
-    with every fault, for a book that breaks a rule, and for a path that holds no book.
+    `progress` is called with (pages read, pages in all). Writes nothing. Raises `BookRefused`, with every
+    fault, for a book that breaks a rule, and for a path without a book.
     """
     try:
         return _read(path, progress)

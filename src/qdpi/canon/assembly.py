@@ -1,4 +1,4 @@
-"""The last step of every layout: check the pages, give them voices, refuse the book or return it."""
+"""The last step of every layout: check the pages, add the voices, and return the book or refuse it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from qdpi.canon.validation import Fault, RawPage, check_pages, refuse
 from qdpi.canon.voices import voices_of
 
 DEFAULT_TITLE: Final = "The Entrance Way"
-"""The two JSON layouts are those of this book, whose own data nowhere names it."""
+"""The title of a book in the two JSON layouts: they are this book's, whose data does not name it."""
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Told (pages read, pages in all) after each page."""
+"""Called with (pages read, pages in all) after each page."""
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ def assemble_book(path: Path, source: str, raws: Sequence[RawPage], about: About
 
 
 def counted(items: Sequence[T], progress: Progress | None) -> Iterator[T]:
-    """Give the items, and tell the progress after each has been used."""
+    """Yield the items, and report progress after each."""
     for number, item in enumerate(items, start=1):
         yield item
         if progress:
@@ -43,8 +43,8 @@ def counted(items: Sequence[T], progress: Progress | None) -> Iterator[T]:
 def with_row_colors(about: About, rows: Iterable[Mapping[str, object]]) -> About:
     """Add, for characters without a colour, the one that most of their pages carry.
 
-    The pages' rows and index.json carry the author's colours; the characters' info.json have white almost
-    throughout and are not asked. The majority decides since a part of a section may have a colour of its own.
+    The rows of the pages and index.json have the author's colours. The info.json of the characters are not read,
+    since nearly all of them say white. The majority decides, since parts of a section may differ in colour.
     """
     votes: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for row in rows:

@@ -1,4 +1,4 @@
-"""A book as it is read: its pages in ring order and its sixteen voices. Values only, no I/O."""
+"""A book that has been read: its pages in ring order and its sixteen voices. Values only, no I/O."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class CanonPage:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A whole book that kept every rule: pages in ring order, one voice per character.
+    """A whole, valid book: pages in ring order, one voice per character.
 
-    `notes` are remarks on what was left aside while reading; they are no part of the content.
+    `notes` say which data was ignored while reading; they are not part of the content.
     """
 
     book_id: str

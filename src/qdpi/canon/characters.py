@@ -1,4 +1,4 @@
-"""The sixteen characters under every name that a book's data gives them."""
+"""The sixteen characters by every name that the data of a book uses for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BY_SLUG: Final[dict[str, int]] = (
 
 
 def character_named(value: object) -> int | None:
-    """Return the character 0..15 that a slug, a display name or a number names; None if it names none.
+    """Return the character 0..15 that a slug, a display name or a number names; None for any other value.
 
     Names ignore case; a number may be written as text, as frontmatter does.
     """
@@ -34,6 +34,6 @@ def character_named(value: object) -> int | None:
 
 
 def slugs_of(character: int) -> tuple[str, ...]:
-    """Return the slugs under which a character's files may lie, the plan's own first."""
+    """Return the slugs that a character's folder may have, the plan's own first."""
     aliases = tuple(slug for slug, aliased in _ALIASES.items() if aliased == character)
     return (CHARACTER_MAP[character], *aliases)

@@ -1,4 +1,4 @@
-"""An edition: one revision of the canon, whole and in memory, with what a run reads of it."""
+"""An edition: one revision of the canon in memory, with the data that a run reads."""
 
 from __future__ import annotations
 

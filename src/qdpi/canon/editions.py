@@ -1,4 +1,4 @@
-"""The catalog: editions of the canon, loaded once from the store and shared."""
+"""The catalog: editions of the canon, each loaded once from the store and shared."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from qdpi.store.ports import Outcomes, Pages, PageStore
 from qdpi.store.rows import CanonRevision, Embedding, ReadingRow
 
 KEPT_EDITIONS: Final = 2
-"""The current edition, and the one that runs accepted before a switch still name."""
+"""The current edition, and the one before, which runs accepted before a switch still name."""
 _PAGE_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class Catalog:
-    """Gives the current edition, and any revision that a run names. A finished ingest is seen at once."""
+    """Returns the current edition, and any revision that a run names. A finished ingest takes effect at once."""
 
     def __init__(self, store: PageStore, embedder: Embedder) -> None:
         self._store, self._embedder = store, embedder
@@ -41,7 +41,7 @@ class Catalog:
         return await self.edition(number)
 
     def loaded(self, page_id: str) -> Page | None:
-        """Return a page of an edition that is in memory already, without asking the store; None where none has it."""
+        """Return a page of the editions in memory, without reading the store; None where none of them has it."""
         pages = (edition.page(page_id) for edition in reversed(self._editions.values()))
         return next((page for page in pages if page is not None), None)
 
@@ -86,7 +86,7 @@ async def find_page(edition: Edition | None, store: Pages, page_id: str) -> Page
 
 
 async def find_locus(edition: Edition | None, store: PageStore, page_id: str, session_id: str) -> Page:
-    """Return a page that a journey may stand on: of the edition, of an earlier one, or its own.
+    """Return a page that a journey may use as its locus: of the edition, of an earlier one, or its own.
 
     Raises `UnknownPage`.
     """
@@ -97,10 +97,10 @@ async def find_locus(edition: Edition | None, store: PageStore, page_id: str, se
 
 
 async def written_last(store: Outcomes, page_id: str, session_id: str) -> Page | None:
-    """Return the page that a journey stands on out of its outcomes, None where it stands elsewhere.
+    """Return the page at a journey's position from its outcomes, None where `page_id` is not that position.
 
-    One that a worker has committed, and not derived yet, is not among the pages; runs that failed since then
-    have not moved the journey.
+    A page that a worker has committed but not yet written to the pages table is only in its outcome. Failed runs
+    since then have not moved the journey.
     """
     last = await store.last_outcome(session_id)
     if last is None or last.state.position != page_id:
@@ -115,7 +115,7 @@ async def written_last(store: Outcomes, page_id: str, session_id: str) -> Page |
 
 
 def reading_row(page: Page, reading: Reading) -> ReadingRow:
-    """Return a page's reading as it is kept."""
+    """Return the stored row of a page's reading."""
     return ReadingRow(
         page_id=page.page_id,
         revision=page.revision,
@@ -127,7 +127,7 @@ def reading_row(page: Page, reading: Reading) -> ReadingRow:
 def semantic_index(
     pages: Sequence[Page], embeddings: Mapping[str, Embedding], embedder: Embedder
 ) -> SemanticIndex | None:
-    """Return the index of the pages that have a vector of this embedder's; None where none has."""
+    """Return the index of the pages with a vector by this embedder; None where no page has one."""
     kept = [
         (document, from_bytes(row.embedding, row.dim))
         for document, page in zip(documents_of(pages), pages, strict=True)

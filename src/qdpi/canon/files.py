@@ -1,4 +1,4 @@
-"""Reading files from inside one folder: never outside it, never endless, always UTF-8."""
+"""Reads files inside one folder: never outside it, of limited size, always UTF-8."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Final
 from qdpi.canon.validation import WHOLE_FILE, Fault
 
 MAX_PAGE_BYTES: Final = 1_000_000
-"""More than 200,000 characters of UTF-8 and their frontmatter can take."""
+"""More than 200,000 characters of UTF-8 and their frontmatter need."""
 MAX_DATA_BYTES: Final = 1_000_000_000
 """A texts.json of 71,000 pages takes about 90 MB."""
 ABSENT: Final = "the file is absent"
 
 
 def read_text(root: Path, name: str, *, limit: int, label: str = WHOLE_FILE) -> str | Fault:
-    """Return the text of a file inside `root`, or the fault why it cannot be had.
+    """Return the text of a file inside `root`, or the fault that prevents it.
 
     `name` is relative with `/`; a name or a symbolic link that leaves the folder is a fault. `limit` is in
     bytes. A byte order mark at the start is dropped.
@@ -30,7 +30,7 @@ def read_text(root: Path, name: str, *, limit: int, label: str = WHOLE_FILE) -> 
         if not found.is_file():
             return Fault(name, label, ABSENT if not found.exists() else "this is not a file")
         with found.open("rb") as stream:
-            # As much memory as is asked for is set aside at once, so no more than the file has.
+            # read(n) allocates n bytes at once, so ask for no more than the file has.
             data = stream.read(min(limit, found.stat().st_size) + 1)
     except OSError as error:
         return Fault(name, label, f"the file cannot be read: {error.strerror or error}")
@@ -40,7 +40,7 @@ def read_text(root: Path, name: str, *, limit: int, label: str = WHOLE_FILE) -> 
 
 
 def read_json(root: Path, name: str) -> object | Fault:
-    """Return the value of a JSON file inside `root`, or the fault why it cannot be had."""
+    """Return the value of a JSON file inside `root`, or the fault that prevents it."""
     text = read_text(root, name, limit=MAX_DATA_BYTES)
     if isinstance(text, Fault):
         return text

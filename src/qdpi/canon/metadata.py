@@ -1,4 +1,4 @@
-"""What a book says about itself beside its pages: title, author, colours, profiles, symbols."""
+"""A book's metadata beside its pages: title, author, colours, profiles, principles and drawings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _STYLES: Final = frozenset(_ATTRIBUTES.split())
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """A book's own words on itself; mappings are by character 0..15 and may lack any of them."""
+    """The metadata of a book; mappings are by character 0..15 and may lack any of them."""
 
     title: str
     author: str
@@ -46,7 +46,7 @@ class About:
 def read_about(root: Path, *, title: str, profiles: str) -> tuple[About, tuple[Fault, ...]]:
     """Read `index.json`, the profiles at the given name and the characters' folders; each may be absent.
 
-    `title` is the title of a book that names none.
+    `title` is the default title.
     """
     faults: list[Fault] = []
     index = _optional_object(root, INDEX, faults)
@@ -70,7 +70,7 @@ def read_about(root: Path, *, title: str, profiles: str) -> tuple[About, tuple[F
 
 
 def line_of(value: object, default: str, name: str, file: str, faults: list[Fault]) -> str:
-    """Return a title or an author, `default` where the book is silent; add a fault where it is no line."""
+    """Return a title or an author, `default` where it is absent; add a fault where it is not one line."""
     if value is None or value == "":
         return default
     line = value.strip() if isinstance(value, str) else ""
@@ -81,13 +81,13 @@ def line_of(value: object, default: str, name: str, file: str, faults: list[Faul
 
 
 def color_of(value: object) -> str | None:
-    """Return a colour as `#rrggbb` in lower case, or None if it is none."""
+    """Return a colour as `#rrggbb` in lower case, or None for any other value."""
     color = value.strip().lower() if isinstance(value, str) else ""
     return color if _COLOR.fullmatch(color) else None
 
 
 def shown_name(value: object) -> str:
-    """Return a name as a fault may show it: short, and on one line."""
+    """Return a name to show in a fault: short, and on one line."""
     return re.sub(r"[^ -~]", lambda m: ascii(m.group())[1:-1], str(value))[:80] or "''"
 
 
@@ -125,7 +125,7 @@ def _index_colors(entries: Mapping[int, Mapping[str, object]], faults: list[Faul
 def _profiles(
     profiles: Mapping[str, object], file: str, faults: list[Fault]
 ) -> tuple[dict[int, Mapping[str, object]], tuple[str, ...]]:
-    """Return the profiles by character, and a note on each that belongs to none of the sixteen."""
+    """Return the profiles by character, and a note on each profile of an unknown character."""
     given = profiles.get("characters", {})
     if not isinstance(given, dict):
         faults.append(Fault(file, WHOLE_FILE, "characters is not an object"))
@@ -144,7 +144,7 @@ def _profiles(
 
 
 def _folder(root: Path, character: int, entries: Mapping[int, Mapping[str, object]]) -> str:
-    """Name a character's folder: as the index says, else the first of its slugs that is there."""
+    """Return a character's folder: the one that the index names, else the first of its slugs that exists."""
     named = entries.get(character, {}).get("characterDir")
     if isinstance(named, str) and named:
         return named
@@ -155,7 +155,7 @@ def _folder(root: Path, character: int, entries: Mapping[int, Mapping[str, objec
 def _beside(
     root: Path, folders: Mapping[int, str], name: str, limit: int, faults: list[Fault]
 ) -> Iterable[tuple[int, str, str]]:
-    """Give (character, file, text) for each character's folder that holds a file of this name."""
+    """Yield (character, file, text) for each character's folder that holds a file of this name."""
     for character, folder in folders.items():
         file = f"{folder}/{name}"
         text = read_text(root, file, limit=limit)
@@ -181,7 +181,7 @@ def _drawings(root: Path, folders: Mapping[int, str], faults: list[Fault]) -> di
 
 
 def drawing_fault(svg: str) -> str | None:
-    """Return why an SVG cannot be shown, or None: it must be well-formed and hold plain shapes only."""
+    """Return why a symbol's SVG is refused, or None: it must be well-formed XML and hold plain shapes only."""
     found: list[str] = []
 
     def element(name: str, attributes: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""From a book to an edition: canon pages with their edges and signals, their readings, and the book's bounds.
+"""Makes revisions and editions of a book: canon pages with edges and signals, and the bounds of the checks.
 
 Pure: the same book and the same earlier pages give the same revision.
 """
@@ -33,7 +33,7 @@ def canon_pages(
 ) -> list[Page]:
     """Return a book's pages in ring order, each leading to the next and the last to the first.
 
-    A page whose text and title stand as in `earlier` keeps its revision number and its time; another gets
+    A page whose text and title are unchanged since `earlier` keeps its revision number and its time; others get
     the next number.
     """
     following = [*book.pages[1:], book.pages[0]]
@@ -63,7 +63,7 @@ def canon_pages(
 
 
 def signals_of(reading: Reading) -> Signals:
-    """Return what the index says of a page, from its reading."""
+    """Return a page's signals, from its reading."""
     return Signals(
         entities=reading.entities,
         motifs=reading.motifs,
@@ -90,12 +90,12 @@ def revision_of(book: Book, revision: int, at: datetime, thresholds: Thresholds)
 
 
 def thresholds_of(pages: Sequence[Page]) -> Thresholds:
-    """Return the bounds of the checks, loosened where the book's own pages need it."""
+    """Return the bounds of the checks, loosened where the book's own pages break them."""
     return calibrate([page.text for page in pages])
 
 
 def is_same_book(book: Book, earlier: Mapping[str, Page]) -> bool:
-    """Tell whether a book is a new edition of the earlier pages: over half of the smaller one stands unchanged."""
+    """Return whether a book is a new revision of the earlier pages: over half of the smaller one is unchanged."""
     same = sum(
         page.page_id in earlier and (earlier[page.page_id].text, earlier[page.page_id].title) == (page.text, page.title)
         for page in book.pages
@@ -109,7 +109,7 @@ def assemble_edition(
     readings: Mapping[str, Reading],
     semantic: SemanticIndex | None = None,
 ) -> Edition:
-    """Put an edition together from its stored parts."""
+    """Return an edition made of its stored parts."""
     index = InvertedIndex(documents_of(pages))
     thresholds = Thresholds.from_dict(revision.thresholds)
     return Edition(

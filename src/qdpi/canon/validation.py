@@ -38,12 +38,12 @@ class Fault:
 
 
 WHOLE_FILE: Final = "whole file"
-"""The page of a fault that concerns no single page."""
+"""The page of a fault that concerns a whole file."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """A page as a layout gives it, unchecked; None where the layout is silent or a fault is known already.
+    """A page as a layout reads it, unchecked; None where the layout has no value or reported a fault.
 
     `file` and `label` name the page in faults. `page_id` is `S01-P0007` or a global number.
     """
@@ -60,7 +60,7 @@ class RawPage:
 
 @dataclass(frozen=True, slots=True)
 class CheckedPage:
-    """What could be made out of a raw page; None for what could not."""
+    """A raw page after its checks; None for values that could not be read."""
 
     raw: RawPage
     number: int | None
@@ -72,7 +72,7 @@ class CheckedPage:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """What is wrong with the page, each with its place."""
+        """The faults of the page, each with its file and label."""
         return tuple(Fault(self.raw.file, self.raw.label, reason) for reason in self.reasons)
 
 
@@ -84,13 +84,13 @@ def refuse(path: Path, faults: Sequence[Fault]) -> NoReturn:
 
 
 def normal_text(text: str) -> str:
-    """Return a text with `\\n` line ends, without blank lines before it or white space after it."""
+    """Return a text with `\\n` line ends, without leading blank lines or trailing white space."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return re.sub(r"\A(?:[ \t]*\n)+", "", lines).rstrip(" \t\n")
 
 
 def control_character(text: str) -> str | None:
-    """Return a sentence on the first control character of a text (tab and newline are none), or None."""
+    """Describe the first control character of a text (other than tab and newline), or return None."""
     found = _CONTROL.search(text)
     if found is None:
         return None
@@ -99,7 +99,7 @@ def control_character(text: str) -> str | None:
 
 
 def read_page(raw: RawPage) -> CheckedPage:
-    """Make of a raw page what can be made of it, and say what is wrong with it."""
+    """Check a raw page by itself."""
     claimed, number, id_reasons = _identity(raw)
     character, character_reasons = _character(raw.character)
     section, section_reasons = _section(raw.section, claimed, character)
@@ -111,14 +111,14 @@ def read_page(raw: RawPage) -> CheckedPage:
 
 
 def _whole(value: object) -> int | None:
-    """Read a whole number given as such or in digits; True is none."""
+    """Return a whole number given as a number or in digits, else None; True is not a number here."""
     if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _identity(raw: RawPage) -> tuple[int | None, int | None, tuple[str, ...]]:
-    """Return the section that the id claims, the global number, and what is wrong with them."""
+    """Return the section in the id, the global number, and the reasons against them."""
     parts = CANON_PAGE_ID.fullmatch(raw.page_id) if isinstance(raw.page_id, str) else None
     number = int(parts[2]) if parts else _whole(raw.page_id)
     claimed = int(parts[1]) if parts else None
@@ -141,28 +141,28 @@ def _character(value: object) -> tuple[int | None, tuple[str, ...]]:
 
 
 def _section(value: object, claimed: int | None, character: int | None) -> tuple[int | None, tuple[str, ...]]:
-    """Settle a page's section from its field, its id and its character, which must not contradict."""
+    """Return the section from a page's field, id and character, which must agree, and the reasons against it."""
     named = _whole(value)
     if value is not None and named is None and not isinstance(value, str):
         return claimed, (f"section {_shown(value)} is not a whole number",)
     own = None if character is None else character + 1
-    # A section given in words is the name of a part of the book: then the character decides.
-    told = [(s, where) for s, where in ((named, "section"), (claimed, "page id")) if s is not None]
-    reasons = [f"{where} {s} is not in 1..16" for s, where in told if not 1 <= s <= 16]
+    # A section given in words is the title of a part of the book: then the character decides.
+    given = [(s, where) for s, where in ((named, "section"), (claimed, "page id")) if s is not None]
+    reasons = [f"{where} {s} is not in 1..16" for s, where in given if not 1 <= s <= 16]
     if own is not None:
         reasons += [
             f"{where} says section {s}, but {CHARACTER_NAMES[own - 1]} is section {own}"
-            for s, where in told
+            for s, where in given
             if 1 <= s <= 16 and s != own
         ]
     elif named is not None and claimed is not None and named != claimed:
         reasons.append(f"section {named} is not the {claimed} of its page id")
-    # The character settles it, so that one wrong number is one fault and not a broken ring as well.
-    return (own if own is not None or not told else told[0][0]), tuple(reasons)
+    # The character decides, so that one wrong number is one fault and does not also break the ring.
+    return (own if own is not None or not given else given[0][0]), tuple(reasons)
 
 
 def _title(value: object, character: int | None) -> tuple[str | None, tuple[str, ...]]:
-    """Return a page's title; a page without one bears its character's name."""
+    """Return a page's title, by default its character's name, and the reasons against it."""
     if value is None or value == "":
         return CHARACTER_NAMES.get(character if character is not None else -1), ()
     if not isinstance(value, str):
@@ -192,7 +192,7 @@ def _shown(value: object) -> str:
 def check_pages(source: str, raws: Sequence[RawPage]) -> tuple[tuple[CanonPage, ...], tuple[Fault, ...]]:
     """Return the pages in ring order and every fault of the pages and of the ring they make.
 
-    `source` is the file that the ring's own faults are booked on. With faults the pages are incomplete.
+    `source` is the file named in faults of the ring. Where there are faults, pages may be missing.
     """
     checked = [read_page(raw) for raw in raws]
     faults = [fault for page in checked for fault in page.faults]

@@ -1,4 +1,7 @@
-"""The sixteen voices of a book: described by its author, or else measured on its pages."""
+"""The sixteen voices of a book: described by its author, or measured on the section's pages.
+
+Every measure is a plain count, so that the same pages always give the same words.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from qdpi.page_schema import Voice
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 
 MAX_PROFILE: Final = 1_200
-"""The most characters of a profile: it is part of every prompt in that voice."""
+"""The most characters of a profile, since it is part of every prompt in that voice."""
 _MOST: Final = 6
-"""The most items taken from a list: the first ones say what matters."""
+"""The most items taken from a list; the first are the most important."""
 
 _PRINCIPLE: Final = re.compile(r"^(?:#+ *)?[0-9]{1,2}\. +([^\n*]{4,80}?)[ \t]*$", re.MULTILINE)
 _SUMMARIES: Final = ("narrative_function", "brief_summary", "role")
@@ -36,7 +39,7 @@ _PRESENT: Final = frozenset(
     {"is", "are", "am", "has", "does", "says", "goes", "comes", "sees", "knows", "thinks", "feels", "takes"}
 )
 _FEWEST: Final = 2
-"""Occurrences below which a word is no habit."""
+"""The least number of occurrences of a word that counts as a habit."""
 
 
 def voices_of(pages: Sequence[CanonPage], about: About) -> tuple[Voice, ...]:
@@ -59,10 +62,10 @@ def voices_of(pages: Sequence[CanonPage], about: About) -> tuple[Voice, ...]:
 
 
 def profile_text(entry: Mapping[str, object]) -> str:
-    """Return a profile's entry as a few sentences; "" if it holds nothing on the voice.
+    """Return a profile's entry as a few sentences; "" if it has nothing on the voice.
 
-    Takes what bears on how the character speaks (`voice`, tone, manner, dialogue, traits, motifs) and leaves
-    plot and quotations: a quotation in a prompt comes back as a copy on the page.
+    Uses the fields on how the character speaks (`voice`, tone, manner, dialogue, traits, motifs), and not plot
+    or quotations, since models copy quotations from a prompt onto the page.
     """
     patterns = entry.get("voice_patterns")
     patterns = patterns if isinstance(patterns, dict) else {}
@@ -81,7 +84,7 @@ def profile_text(entry: Mapping[str, object]) -> str:
 
 def _measured(pages: Sequence[CanonPage], about: About, lacking: Iterable[int]) -> dict[int, str]:
     texts = {c: [page.text for page in pages if page.character == c] for c in CHARACTER_MAP}
-    counts = {c: Counter(word for text in told for word in words_of(text)) for c, told in texts.items()}
+    counts = {c: Counter(word for text in own for word in words_of(text)) for c, own in texts.items()}
     spread = sections_with(counts)
     return {
         c: _bounded(" ".join(filter(None, (described, _principles(about.principles.get(c, ""))))))
@@ -117,14 +120,14 @@ def _sentence(label: str, words: str) -> str:
 
 
 def _bounded(text: str) -> str:
-    """Cut a text at the last whole word that fits."""
+    """Return a text cut at the last whole word that fits."""
     if len(text) <= MAX_PROFILE:
         return text
     return f"{text[: MAX_PROFILE - 1].rsplit(' ', 1)[0]}…"
 
 
 def _own_color(character: int) -> str:
-    """Return a hue of the character's own, for a book without colours: sixteen steps round the circle."""
+    """Return the default colour of a character: one of sixteen hues round the circle."""
     channels = colorsys.hls_to_rgb(character / 16, 0.62, 0.75)
     return "#" + "".join(f"{round(channel * 255):02x}" for channel in channels)
 
@@ -145,8 +148,8 @@ def describe(texts: Sequence[str], counts: Counter[str], spread: Counter[str], s
     `counts` are the section's words, `spread` gives each word's number of sections out of `sections`.
     """
     number = "one page" if len(texts) == 1 else f"{len(texts)} pages"
-    told = "\n\n".join(_QUOTED.sub(" ", text) for text in texts)
-    narrated = Counter(words_of(told))
+    narration = "\n\n".join(_QUOTED.sub(" ", text) for text in texts)
+    narrated = Counter(words_of(narration))
     habits = ", ".join(distinctive(counts, spread, sections))
     described = (
         f"Measured on the section's {number}: {_person(narrated)}, in the {_tense(narrated)} tense, "
@@ -184,7 +187,7 @@ def _sentence_length(texts: Sequence[str]) -> int:
 
 
 def _manner(texts: Sequence[str]) -> str:
-    """Say whether much of the section is talk and whether it asks much."""
+    """Describe whether much of the section is dialogue, and whether it often asks."""
     whole = "".join(texts)
     quoted = sum(len(match) for match in _QUOTED.findall(whole))
     ends = _SENTENCE_END.findall(whole)

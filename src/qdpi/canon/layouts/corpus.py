@@ -28,7 +28,7 @@ Row = Mapping[str, object]
 
 
 def is_corpus(root: Path) -> bool:
-    """Say whether a folder has the corpus layout."""
+    """Return whether a folder has the corpus layout."""
     return (root / "pages").is_dir() and ((root / PAGES).exists() or (root / INDEX).exists())
 
 
@@ -58,7 +58,7 @@ def _listed_rows(root: Path) -> tuple[list[Row], list[Fault]]:
 
 
 def _indexed_rows(root: Path) -> tuple[list[Row], list[Fault]]:
-    """Make rows from the files' numbers and from how many pages the index gives each character in turn."""
+    """Return rows made of the files' numbers and of the number of pages that the index has for each character."""
     index = read_json(root, INDEX)
     symbols = index.get("symbols") if isinstance(index, dict) else None
     if not isinstance(symbols, dict):

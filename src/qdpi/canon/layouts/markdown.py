@@ -1,8 +1,8 @@
 """The Markdown layout: a folder of `.md` files, one a page, each with YAML frontmatter.
 
-Frontmatter as in the plan's Appendix B: `page_id`, `character` (slug, display name or number), and if wished
-`section`, `page_num`, `title`; other keys are left to others. The text is the body or the key `text`. Beside
-the pages, `index.json` may name the book's title, author and colours, and `character_profiles.json` describe
+Frontmatter as in the plan's Appendix B: `page_id`, `character` (slug, display name or number), and optionally
+`section`, `page_num`, `title`; other keys are ignored. The text is the body or the key `text`. Beside the
+pages, `index.json` may name the book's title, author and colours, and `character_profiles.json` may describe
 its voices, both as in the corpus layout.
 """
 
@@ -32,14 +32,14 @@ _LOADER: Final = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 @dataclass(frozen=True, slots=True)
 class _Frontmatter:
-    """The keys a page is read from, as text, and what is wrong with them."""
+    """The keys that a page is read from, as text, and the reasons against them."""
 
     values: Mapping[str, str]
     reasons: tuple[str, ...]
 
 
 def is_markdown(root: Path) -> bool:
-    """Say whether a folder holds a Markdown file that opens with frontmatter."""
+    """Return whether a folder holds a Markdown file that begins with frontmatter."""
     return any(_opens_with_frontmatter(root / name) for name in _page_files(root))
 
 
@@ -97,7 +97,7 @@ def _page_of(file: str, label: str, values: Mapping[str, str], text: str | None)
 
 
 def _split(content: str) -> tuple[str, _Frontmatter | None, str]:
-    """Return why there is no frontmatter, the frontmatter, and the body."""
+    """Return the reason why there is no frontmatter, or the frontmatter and the body."""
     lines = content.replace("\r\n", "\n").replace("\r", "\n")
     parts = frontmatter.split(lines)
     if parts is None:
@@ -112,7 +112,7 @@ def _split(content: str) -> tuple[str, _Frontmatter | None, str]:
 
 
 def _text(given: str | None, body: str) -> tuple[str | None, str | None]:
-    """Return a page's text and what is wrong with where it stands."""
+    """Return a page's text, or the reason why it is refused."""
     if given is None:
         return body, None
     if normal_text(body):
@@ -123,8 +123,8 @@ def _text(given: str | None, body: str) -> tuple[str | None, str | None]:
 def _frontmatter(source: str) -> _Frontmatter:
     """Read a YAML mapping's top level as text. Raises `yaml.YAMLError`.
 
-    Events, not objects: `title: 1984` and `title: No` stay what the author wrote, no tag constructs anything,
-    and neither aliases nor depth can cost more than the file is long.
+    It reads events, not objects: `title: 1984` and `title: No` stay text, tags construct no objects, and aliases
+    and nesting take no more time than the length of the file.
     """
     values: dict[str, str] = {}
     reasons: list[str] = []
@@ -143,7 +143,7 @@ def _frontmatter(source: str) -> _Frontmatter:
 
 
 def _pairs(source: str) -> list[tuple[str | None, str | None]]:
-    """Return the top level's keys and values; None for what is no plain scalar. Raises `yaml.YAMLError`."""
+    """Return the top level's keys and values; None for other than plain scalars. Raises `yaml.YAMLError`."""
     depth = 0
     items: list[str | None] = []
     for event in yaml.parse(source, Loader=_LOADER):
