@@ -56,7 +56,8 @@ def press(**changes: Any) -> Press:
 # Topics
 
 
-def test_the_topics_are_the_designs_with_their_keys_and_what_they_are_kept():
+def test_topics_match_the_design():
+    """The topics are the design's, with their keys and retentions."""
     assert {name: (spec.key, spec.retention) for name, spec in TOPICS.items()} == {
         "gibsey.ui.symbol": ("session_id", 7 * DAY),
         "gibsey.ask": ("session_id", 7 * DAY),
@@ -73,13 +74,15 @@ def test_the_topics_are_the_designs_with_their_keys_and_what_they_are_kept():
     }
 
 
-def test_only_page_events_are_compacted_and_dead_letters_take_the_largest_records():
+def test_topics_compaction_and_record_sizes():
+    """Only page events are compacted, and the dead letters' topic takes the largest records."""
     assert [name for name, spec in TOPICS.items() if spec.compact] == ["gibsey.page.events"]
     dlq = TOPICS["gibsey.dlq"]
     assert all(dlq.max_bytes > spec.max_bytes for spec in TOPICS.values() if spec is not dlq)
 
 
-def test_what_a_reader_sent_survives_a_power_cut_by_itself_and_what_is_derived_need_not():
+def test_topics_durable_for_reader_input_only():
+    """Topics with a reader's input are durable by themselves; those that can be derived again are not."""
     durable = {name for name, spec in TOPICS.items() if spec.durable}
     assert durable == {"gibsey.ui.symbol", "gibsey.ask", "gibsey.ui.stop", "gibsey.vault"}
 
@@ -104,7 +107,7 @@ def test_every_topic_is_named_by_its_model():
         ),
     ],
 )
-def test_a_page_event_goes_where_its_layout_says(page, section, by_section, by_page):
+def test_page_event_topic_follows_layout(page, section, by_section, by_page):
     event = PageEvent(
         event_id="e", ts=factories.at(0), session_id="reader", page_id=page, section=section, symbol_code=0,
         change="written",
@@ -116,7 +119,7 @@ def test_a_page_event_goes_where_its_layout_says(page, section, by_section, by_p
 
 
 @pytest.mark.parametrize("layout", PageEventLayout)
-def test_no_other_event_heeds_the_layout(layout):
+def test_other_topics_ignore_layout(layout):
     index = IndexUpdate(event_id="e", ts=factories.at(0), session_id="reader", page_id="S01-P0001")
     assert topic_of(press(), layout) == "gibsey.ui.symbol"
     assert topic_of(index, layout) == "gibsey.index.update"
@@ -126,7 +129,8 @@ def test_no_other_event_heeds_the_layout(layout):
 # Headers
 
 
-def test_headers_tell_character_section_symbol_orientation_provenance_trajectory_id_and_trace():
+def test_headers_of_a_done_event_are_complete():
+    """The headers have character, section, symbol, orientation, provenance, trajectory, id and trace."""
     asked = factories.request(symbol_code=0x2F, section=3, trajectory_hint=Trajectory.DRIFT)
     assert dict(headers_of(asked, "00-trace")) == {
         "x-event-id": asked.event_id.encode(),
@@ -140,14 +144,16 @@ def test_headers_tell_character_section_symbol_orientation_provenance_trajectory
     }
 
 
-def test_a_wish_stands_in_the_header_before_a_hint_and_what_is_unknown_is_left_out():
+def test_header_trajectory_is_the_wish_before_the_hint():
+    """The wish precedes the hint, and an unknown trajectory has no header."""
     asked = factories.request(trajectory=Trajectory.FORK, trajectory_hint=Trajectory.DRIFT)
     assert dict(headers_of(asked))["x-trajectory"] == b"T2"
     stop = Stop(event_id="e", ts=factories.at(0), session_id="reader", press_id="p")
     assert headers_of(stop) == (("x-event-id", b"e"),)
 
 
-def test_what_an_event_does_not_tell_its_headers_tell_of_what_it_is_about():
+def test_headers_completed_from_the_subject():
+    """What an event lacks is taken from the page or request that it belongs to."""
     asked = factories.request(symbol_code=0x2F, section=3, trajectory_hint=Trajectory.DRIFT)
     index = IndexUpdate(event_id="e", ts=factories.at(0), session_id="reader", page_id="S01-P0001")
     told = dict(headers_of(index, about=asked))
@@ -155,7 +161,8 @@ def test_what_an_event_does_not_tell_its_headers_tell_of_what_it_is_about():
     assert (told["x-event-id"], told["x-symbol"], told["x-section"]) == (b"e", b"47", b"3")
 
 
-def test_the_section_of_a_canon_locus_is_in_the_headers_of_a_press():
+def test_header_section_of_a_canon_locus():
+    """The section of a canon locus is read from its id."""
     assert dict(headers_of(press(page_id="S08-P0381")))["x-section"] == b"8"
     assert "x-section" not in dict(headers_of(press(page_id=None)))
 
@@ -163,26 +170,28 @@ def test_the_section_of_a_canon_locus_is_in_the_headers_of_a_press():
 # Reading bytes
 
 
-def test_a_press_whose_page_and_intent_are_null_is_one_without_them():
+def test_press_with_null_page_and_intent():
+    """Null is read as absent."""
     given = decode(Press, b'{"event_id":"e","ts":"2026-11-01T20:00:00Z","session_id":"s","symbol_code":0,'
                    b'"page_id":null,"user_intent":null}')  # fmt: skip
     assert (given.page_id, given.user_intent) == (None, "")
 
 
-def test_reader_fields_are_those_that_a_message_declares():
+def test_reader_fields_are_the_declared_ones():
     asked = AskBody(session_id="reader", user_intent="why?")
     assert reader_fields(asked) == {"user_intent": "why?"}
     assert reader_fields(press(user_intent="on", trajectory="T2")) == {"user_intent": "on", "trajectory": "T2"}
     assert set(reader_fields(PageRequest.model_construct())) == set(PressInput.model_fields)
 
 
-def test_an_unknown_field_of_an_ask_is_no_wish():
+def test_ask_with_an_unknown_trajectory_has_no_wish():
     fields = {"event_id": "e", "ts": "2026-11-01T20:00:00Z", "session_id": "reader", "user_intent": "why?"}
     ask = Ask.model_validate({**fields, "trajectory": "T3"})
     assert (ask.words, ask.wish, reader_fields(ask)) == ("why?", None, {"user_intent": "why?"})
 
 
-def test_unknown_fields_are_kept_through_decoding_and_encoding_again_at_every_depth():
+def test_unknown_fields_survive_a_round_trip():
+    """Unknown fields are kept at every depth."""
     asked = factories.request()
     done = factories.done(factories.generated_page(asked), asked, seq=1)
     body = json.loads(done.encode()) | {"later": {"version": 2}}
@@ -201,7 +210,8 @@ def test_unknown_fields_are_kept_through_decoding_and_encoding_again_at_every_de
         (1_793_563_200, datetime(2026, 11, 1, 20, tzinfo=UTC)),
     ],
 )
-def test_times_are_utc_and_a_naive_one_is_taken_as_utc(written, read):
+def test_times_are_read_as_utc(written, read):
+    """A time without a zone is read as UTC."""
     event = decode(Press, json.dumps({**json.loads(press().encode()), "ts": written}).encode())
     assert (event.ts, event.ts.tzinfo) == (read, UTC)
     assert json.loads(event.encode())["ts"] == read.isoformat().replace("+00:00", "Z")
@@ -240,7 +250,7 @@ WHOLE = press().encode()
     ],
     ids=range(24),
 )
-def test_bytes_that_are_not_the_event_are_refused_with_the_cause(value, cause):
+def test_malformed_bytes_refused_with_the_cause(value, cause):
     with pytest.raises(MalformedEvent) as refusal:
         decode(Press, value)
     assert cause in str(refusal.value)
@@ -249,13 +259,14 @@ def test_bytes_that_are_not_the_event_are_refused_with_the_cause(value, cause):
 
 
 @given(value=st.binary(max_size=60))
-def test_whatever_the_bytes_reading_them_gives_an_event_or_a_malformed_event(value):
+def test_any_bytes_decode_or_are_malformed(value):
+    """Any bytes give an event or `MalformedEvent`."""
     with pytest.raises(MalformedEvent):
         decode(Press, value)
 
 
 @given(at=st.integers(0, len(WHOLE)), bits=st.integers(1, 255))
-def test_a_damaged_press_is_read_as_a_press_or_refused(at, bits):
+def test_damaged_press_decodes_or_is_malformed(at, bits):
     damaged = bytearray(WHOLE + b" ")
     damaged[at] ^= bits
     try:
@@ -266,21 +277,22 @@ def test_a_damaged_press_is_read_as_a_press_or_refused(at, bits):
 
 
 @pytest.mark.parametrize("value", [None, b"", b"[]", b"1", b"\xff", b"[" * 100_000, rb'{"a": "\ud800"}', b'{"a"'])
-def test_of_bytes_that_are_no_object_nothing_can_be_told(value):
+def test_body_of_non_objects_is_empty(value):
     assert body_of(value) == {}
 
 
-def test_of_an_object_that_is_no_event_its_fields_can_be_told():
+def test_body_of_an_object_has_its_fields():
     assert body_of(b'{"session_id": "reader", "ts": 1e400, "deep": {"a": [1]}}')["session_id"] == "reader"
 
 
-def test_an_intent_of_4000_characters_is_taken_however_many_bytes_it_has():
+def test_intent_limit_counts_characters():
+    """An intent of 4,000 characters is accepted, however many bytes it has."""
     assert len(decode(Ask, press(user_intent="é" * 4_000).encode()).user_intent) == 4_000
     with pytest.raises(ValidationError):
         press(user_intent="é" * 4_001)
 
 
-def test_events_cannot_be_changed():
+def test_events_are_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         press().session_id = "another"
 
@@ -353,19 +365,19 @@ MODELS: dict[type[Event] | type[DeadLetter], st.SearchStrategy[Any]] = {
 }  # fmt: skip
 
 
-def test_every_topic_s_model_is_tried():
+def test_round_trip_covers_every_topic():
     assert set(MODELS) == {spec.model for spec in TOPICS.values()}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
 @given(data=st.data())
-def test_every_event_is_the_same_after_a_way_through_its_bytes(model, data):
+def test_every_event_survives_a_round_trip(model, data):
     event = data.draw(MODELS[model])
     assert decode(model, event.encode()) == event
     assert json.loads(event.encode())["schema_version"] == 1
 
 
-def test_a_dead_letter_gives_back_the_original_bytes():
+def test_dead_letter_returns_the_original_bytes():
     letter = DeadLetter(
         event_id="e", ts=factories.at(0), group="g", source_topic="t", attempts=1,
         error=Fault(code="c", detail="d", next_step="n"), key_base64="AP8=", headers_base64=(("a", "/w=="), ("a", "")),
@@ -376,7 +388,8 @@ def test_a_dead_letter_gives_back_the_original_bytes():
 # What an event says of an error
 
 
-def test_a_fault_says_code_detail_and_next_step_of_our_errors_and_only_the_type_of_others():
+def test_fault_of_known_and_unknown_errors():
+    """The fault of our errors has code, detail and next step; that of others only the type."""
     assert fault_of(ModelTimeout("It took 120 s.")) == Fault(
         code="model_timeout", detail="It took 120 s.", next_step=ModelTimeout.default_next_step
     )
@@ -385,7 +398,7 @@ def test_a_fault_says_code_detail_and_next_step_of_our_errors_and_only_the_type_
     assert "sk-secret" not in unforeseen.model_dump_json()
 
 
-def test_headers_tell_nothing_of_fields_that_nobody_knows():
+def test_headers_ignore_unknown_fields():
     body = {"event_id": "e", "ts": "2026-11-01T20:00:00Z", "session_id": "s", "symbol_code": 0}
     known, odd = (decode(Press, json.dumps(each).encode()) for each in (body, body | {"locus": 5, "section": "x"}))
     assert headers_of(odd) == headers_of(known)

@@ -26,7 +26,8 @@ def stopped() -> Outcome:
 
 
 @pytest.mark.parametrize("outcome", [factories.outcome(), factories.outcome(fails=True)], ids=["done", "failed"])
-def test_whoever_finds_an_outcome_derives_the_very_same_from_it(outcome):
+def test_derived_messages_are_deterministic(outcome):
+    """The same outcome gives the same messages, however often they are derived."""
     found = stored(outcome)
     assert found == outcome
     assert found.model_dump_json() == outcome.model_dump_json()
@@ -35,13 +36,14 @@ def test_whoever_finds_an_outcome_derives_the_very_same_from_it(outcome):
     assert log_entry(found.event) == log_entry(outcome.event)
 
 
-def test_an_outcome_names_its_journey_its_run_its_number_and_its_time():
+def test_outcome_names_journey_run_seq_and_time():
     outcome = factories.outcome("reader", 3)
     assert (outcome.session_id, outcome.seq, outcome.at) == ("reader", 3, outcome.event.ts)
     assert outcome.request_id == outcome.request.request_id
 
 
-def test_a_page_is_told_of_as_written_and_linked_and_asked_to_be_indexed():
+def test_page_events_of_a_page():
+    """A page is published as written and linked, and its indexing is requested."""
     outcome = factories.outcome("reader", 2)
     page = outcome.page
     assert page is not None
@@ -55,7 +57,8 @@ def test_a_page_is_told_of_as_written_and_linked_and_asked_to_be_indexed():
         assert (event.ts, event.session_id, event.cause_id) == (outcome.at, "reader", outcome.event.event_id)
 
 
-def test_every_event_of_a_run_carries_its_press_its_run_its_number_and_its_attempt():
+def test_run_ids_on_every_event():
+    """Every event of a run carries its press, run, seq and attempt."""
     outcome = factories.outcome("reader", 2)
     told = [outcome.event, *page_events(outcome), *audits_of(outcome)]
     run = {(event.press_id, event.request_id, event.seq, event.attempt) for event in told}  # type: ignore[attr-defined]
@@ -63,12 +66,13 @@ def test_every_event_of_a_run_carries_its_press_its_run_its_number_and_its_attem
     assert len({event.event_id for event in told}) == len(told)
 
 
-def test_a_failed_run_tells_of_no_page():
+def test_page_events_of_a_failure_are_none():
     assert page_events(factories.outcome(fails=True)) == []
 
 
 @pytest.mark.parametrize(("fails", "topic"), [(False, PageDone.topic), (True, PageFailed.topic)])
-def test_the_audit_says_each_step_of_a_run_what_it_ended_in_and_what_it_cost(fails, topic):
+def test_audit_has_steps_outcome_and_calls(fails, topic):
+    """The audit has each step of a run, its outcome and its model calls."""
     outcome = factories.outcome(fails=fails)
     receive, ended = audits_of(outcome)
     assert isinstance(ended, Audit)
@@ -78,7 +82,8 @@ def test_the_audit_says_each_step_of_a_run_what_it_ended_in_and_what_it_cost(fai
     assert ended.detail == {"model_calls": 1, "milliseconds": {"receive": 12.5}, "failures": []}
 
 
-def test_a_failed_run_has_one_dead_letter_with_its_request_as_it_would_be_published_again():
+def test_dead_letter_of_a_failure_has_its_request():
+    """A failed run has one dead letter, with its request as it would be published again."""
     outcome = factories.outcome(fails=True)
     letter = dead_letter_of(outcome)
     assert letter is not None
@@ -93,12 +98,13 @@ def test_a_failed_run_has_one_dead_letter_with_its_request_as_it_would_be_publis
     assert letter.event_id != factories.outcome(number=2, fails=True).event.event_id
 
 
-def test_a_page_and_a_run_that_its_reader_stopped_have_no_dead_letter():
+def test_dead_letter_none_for_pages_and_stopped_runs():
     assert dead_letter_of(factories.outcome()) is None
     assert dead_letter_of(stopped()) is None
 
 
-def test_a_row_of_the_log_is_keyed_by_the_events_own_time_and_id():
+def test_log_entry_keyed_by_time_and_id():
+    """A row of the log is keyed by the event's own time and id."""
     event = factories.outcome("reader", 5).event
     row = log_entry(event)
     assert (row.session_id, row.ts, row.event_id, row.type) == ("reader", event.ts, event.event_id, event.topic)
@@ -107,7 +113,8 @@ def test_a_row_of_the_log_is_keyed_by_the_events_own_time_and_id():
     assert json.loads(row.headers_json)["x-event-id"] == event.event_id
 
 
-def test_what_a_direct_run_answers_is_the_page_flat_with_its_policy_and_receipt_and_without_its_owner():
+def test_public_outcome_of_a_page():
+    """A direct run's response is the page, flat, with its policy and receipt and without its owner."""
     outcome = factories.outcome("reader", 1)
     answer = outcome.public()
     page = outcome.page
@@ -119,14 +126,15 @@ def test_what_a_direct_run_answers_is_the_page_flat_with_its_policy_and_receipt_
     assert answer["edges"]["next_within"] == page.edges.next_within
 
 
-def test_what_a_failed_direct_run_answers_is_its_error_and_receipt():
+def test_public_outcome_of_a_failure():
     answer = factories.outcome(fails=True).public()
     assert answer["error"]["code"] == "model_failed"
     assert answer["seq"] == 1
     assert "text" not in answer
 
 
-def test_a_snapshot_is_the_state_after_the_outcome_keyed_by_its_number():
+def test_snapshot_is_the_state_after_the_outcome():
+    """A snapshot is keyed by the seq of its outcome."""
     outcome = factories.outcome("reader", 4)
     snapshot = snapshot_of(outcome)
     assert (snapshot.session_id, snapshot.seq, snapshot.state) == ("reader", 4, outcome.state)

@@ -31,7 +31,8 @@ def reader_of(edition: Edition) -> Reader:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_all_four_trajectories_occur_in_a_few_hundred_presses(edition, seed):
+def test_all_trajectories_occur(edition, seed):
+    """All four trajectories occur in a few hundred presses."""
     reader, chance = reader_of(edition), random.Random(seed)
     page, given = edition.ring.first, Counter[Trajectory]()
     for _ in range(300):
@@ -43,7 +44,8 @@ def test_all_four_trajectories_occur_in_a_few_hundred_presses(edition, seed):
     assert set(given) == set(Trajectory), given
 
 
-def test_a_reader_who_presses_every_symbol_in_turn_where_the_journey_is_comes_back_from_every_branch(edition):
+def test_every_branch_is_closed(edition):
+    """A reader who presses every symbol in turn comes back from every branch."""
     reader = reader_of(edition)
     given = Counter(reader.press(symbol).verdict.given for symbol in range(256))
     assert given[Trajectory.FORK] == reader.state.departures > 0
@@ -59,7 +61,7 @@ def test_a_reader_who_presses_every_symbol_in_turn_where_the_journey_is_comes_ba
         ("S", set(Trajectory)),
     ],
 )
-def test_each_provenance_alone_takes_the_reader_where_its_row_says(edition, provenance, expected):
+def test_each_provenance_alone(edition, provenance, expected):
     reader = reader_of(edition)
     symbols = [symbol for symbol in range(256) if profile_of(symbol).provenance == provenance]
     given = {reader.press(symbol).verdict.given for symbol in symbols}

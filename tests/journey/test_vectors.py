@@ -15,12 +15,13 @@ from qdpi.journey import FOLD_VERSION, JourneyState, SequenceGap, fold
 SHIPPED: dict[str, Any] = json.loads((files("qdpi") / "journey_vectors.json").read_text(encoding="utf-8"))
 
 
-def test_the_shipped_vectors_are_those_that_the_program_plays_now():
+def test_vectors_are_current():
+    """The shipped vectors are those that the program writes now."""
     assert regenerate.VECTORS.read_text(encoding="utf-8") == regenerate.text()
 
 
 @pytest.mark.parametrize("journey", SHIPPED["journeys"], ids=lambda j: j["name"])
-def test_folding_the_shipped_events_gives_the_shipped_states(journey):
+def test_vectors_fold_to_their_states(journey):
     state = JourneyState.model_validate(SHIPPED["start"])
     assert state == JourneyState()
     for step in journey["steps"]:
@@ -37,7 +38,8 @@ def test_folding_the_shipped_events_gives_the_shipped_states(journey):
             assert state.return_debt(int(section)) == figures["return_debt"]
 
 
-def test_together_they_hold_every_trajectory_failures_repeats_a_gap_and_an_overflow_of_loci():
+def test_vectors_cover_every_case():
+    """Together they have every trajectory, failures, repeats, a gap and an overflow of loci."""
     steps = [step for journey in SHIPPED["journeys"] for step in journey["steps"]]
     done = [step["event"] for step in steps if step["type"] == PageDone.topic]
     assert SHIPPED["fold_version"] == FOLD_VERSION

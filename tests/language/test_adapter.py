@@ -33,14 +33,16 @@ def turns(demos: list[Any] | None = None, **inputs: Any) -> list[tuple[str, str]
     return [(message["role"], message["content"]) for message in messages]
 
 
-def test_one_input_with_content_is_the_bare_last_turn() -> None:
+def test_format_of_one_input() -> None:
+    """One input with content is the bare last turn."""
     assert turns(locus_text=" The lamp. ", sources=[], plan=None) == [
         ("system", "You are an author."),
         ("user", "The lamp."),
     ]
 
 
-def test_several_inputs_are_sections_headed_by_name_and_description() -> None:
+def test_format_of_several_inputs() -> None:
+    """Several inputs are sections headed by name and description."""
     plan = {"trajectory": "T2", "beats": ["leave", "arrive"], "mood": "", "to": {"section": 3}}
     _, (_, said) = turns(locus_text="The lamp.", sources=["A stair.", "A door."], plan=plan)
     assert said == (
@@ -50,7 +52,8 @@ def test_several_inputs_are_sections_headed_by_name_and_description() -> None:
     )
 
 
-def test_demos_are_earlier_turns_and_those_without_an_answer_are_left_out() -> None:
+def test_format_of_demos() -> None:
+    """Demos are earlier turns; those without an answer are left out."""
     demos = [
         {"locus_text": "One.", "text": " Two. "},
         dspy.Example(locus_text="Three.", text="Four."),
@@ -65,16 +68,16 @@ def test_demos_are_earlier_turns_and_those_without_an_answer_are_left_out() -> N
     ]
 
 
-def test_inputs_without_any_content_are_refused() -> None:
+def test_format_refuses_empty_inputs() -> None:
     with pytest.raises(InvalidInput, match="locus_text"):
         turns(locus_text="  ", sources=[], plan={})
 
 
-def test_the_whole_completion_is_the_one_output_field() -> None:
+def test_parse_gives_the_output_field() -> None:
     assert ProseAdapter().parse(Page, "```\nThe lamp.\n```") == {"text": "The lamp."}
 
 
-def test_a_signature_with_two_output_fields_is_refused() -> None:
+def test_two_output_fields_are_refused() -> None:
     with pytest.raises(InvalidInput, match="has 2"):
         ProseAdapter().parse(Two, "The lamp.")
 
@@ -83,5 +86,6 @@ def test_a_signature_with_two_output_fields_is_refused() -> None:
     ("value", "text"),
     [(None, ""), (0, "0"), ([], ""), (["", "a"], "- a"), ({"a": {"b": [1, 2]}}, "a: b: 1, 2"), (" x ", "x")],
 )
-def test_values_read_as_text_and_never_as_their_repr(value: Any, text: str) -> None:
+def test_rendered_values_are_text(value: Any, text: str) -> None:
+    """Values are rendered as text, never as their repr."""
     assert rendered(value) == text

@@ -24,19 +24,19 @@ async def ask(model: ScriptedModel, locus: str = "The lamp.", **given: Any) -> C
     return await complete(model, dspy.Predict(PREDICT), {"locus": locus}, **given)
 
 
-async def test_a_reply_is_a_function_of_the_prompt() -> None:
+async def test_scripted_reply_depends_on_the_prompt() -> None:
     model = ScriptedModel(lambda prompt: f"It said: {prompt[-9:]}")
     assert (await ask(model)).text == "It said: The lamp."
     assert model.prompts[0].endswith("The lamp.")
 
 
-async def test_two_tasks_with_two_models_do_not_meet() -> None:
+async def test_two_models_in_two_tasks_are_independent() -> None:
     one, two = ScriptedModel(lambda _: "one"), ScriptedModel(lambda _: "two")
     answers = await asyncio.gather(*(ask(model) for model in (one, two) * 50))
     assert [answer.text for answer in answers] == ["one", "two"] * 50
 
 
-async def test_a_reply_may_wait_in_mid_sentence_for_an_event_of_the_test() -> None:
+async def test_scripted_reply_may_wait() -> None:
     gate, half, pieces = asyncio.Event(), asyncio.Event(), []
 
     async def reply() -> AsyncIterator[str]:
@@ -57,7 +57,7 @@ async def test_a_reply_may_wait_in_mid_sentence_for_an_event_of_the_test() -> No
     assert (await writing).text == "The lamp went out." == "".join(pieces)
 
 
-async def test_cancelling_closes_the_reply() -> None:
+async def test_cancel_closes_the_reply() -> None:
     begun, closed = asyncio.Event(), asyncio.Event()
 
     async def reply() -> AsyncIterator[str]:
@@ -76,7 +76,7 @@ async def test_cancelling_closes_the_reply() -> None:
     assert closed.is_set()
 
 
-async def test_cancelling_while_a_piece_is_received_closes_the_reply() -> None:
+async def test_cancel_while_receiving_closes_the_reply() -> None:
     begun, closed = asyncio.Event(), asyncio.Event()
 
     async def reply() -> AsyncIterator[str]:
@@ -116,12 +116,12 @@ async def _breaks_off(error: Exception) -> AsyncIterator[str]:
         (lambda: "```\n```", ModelEmpty, "without any prose"),
     ],
 )
-async def test_a_failing_model_is_one_of_our_errors(reply: Any, error: type[Exception], says: str) -> None:
+async def test_model_failures_are_our_errors(reply: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         await ask(ScriptedModel(lambda _: reply()))
 
 
-async def test_silence_ends_in_a_timeout_and_closes_the_reply() -> None:
+async def test_timeout_closes_the_reply() -> None:
     closed = asyncio.Event()
 
     async def reply() -> AsyncIterator[str]:
@@ -136,7 +136,7 @@ async def test_silence_ends_in_a_timeout_and_closes_the_reply() -> None:
     assert closed.is_set()
 
 
-async def test_an_error_of_the_receiver_is_raised_as_it_is() -> None:
+async def test_receiver_error_passes_through() -> None:
     failure = StoreUnavailable("away")
 
     async def refuse(piece: str) -> None:
@@ -147,7 +147,7 @@ async def test_an_error_of_the_receiver_is_raised_as_it_is() -> None:
     assert caught.value is failure
 
 
-async def test_a_timeout_of_the_receiver_is_not_the_models() -> None:
+async def test_receiver_timeout_passes_through() -> None:
     async def refuse(piece: str) -> None:
         raise TimeoutError("mine")
 
@@ -155,7 +155,7 @@ async def test_a_timeout_of_the_receiver_is_not_the_models() -> None:
         await ask(ScriptedModel(lambda _: "The lamp went out."), on_text=refuse)
 
 
-async def test_a_call_leaves_nothing_behind_in_dspy() -> None:
+async def test_call_leaves_no_state_in_dspy() -> None:
     from dspy.clients.base_lm import GLOBAL_HISTORY
 
     before = len(GLOBAL_HISTORY), len(dspy.settings.trace)
@@ -164,14 +164,14 @@ async def test_a_call_leaves_nothing_behind_in_dspy() -> None:
     assert (len(GLOBAL_HISTORY), len(dspy.settings.trace), len(model.lm.history)) == (*before, 0)
 
 
-async def test_an_optimiser_is_given_the_trace_it_asks_for() -> None:
+async def test_trace_for_optimisers() -> None:
     trace: list[Any] = []
     await ask(ScriptedModel(lambda _: "The lamp went out."), trace=trace)
     ((_, inputs, prediction),) = trace
     assert (inputs["locus"], prediction.text) == ("The lamp.", "The lamp went out.")
 
 
-async def test_a_saved_demo_is_part_of_the_next_prompt() -> None:
+async def test_saved_demo_is_in_the_prompt() -> None:
     predict = dspy.Predict(PREDICT)
     predict.demos = [dspy.Example(locus="One.", text="Two.")]
     model = ScriptedModel(lambda _: "Four.")
@@ -179,7 +179,7 @@ async def test_a_saved_demo_is_part_of_the_next_prompt() -> None:
     assert model.prompts[0].endswith("One.\n\nTwo.\n\nThree.")
 
 
-async def test_a_scripted_model_opens_closes_and_says_how_it_is() -> None:
+async def test_scripted_model_opens_and_closes() -> None:
     def reply(_: str) -> Reply:
         return "x"
 
@@ -191,7 +191,8 @@ async def test_a_scripted_model_opens_closes_and_says_how_it_is() -> None:
 
 
 @pytest.mark.process
-def test_choosing_a_model_imports_neither_dspy_nor_a_model() -> None:
+def test_selection_imports_no_dspy() -> None:
+    """Choosing a model imports neither DSPy nor a model."""
     code = """
 import asyncio, sys
 from qdpi.language import port
@@ -211,7 +212,8 @@ print(os.environ["LITELLM_LOCAL_MODEL_COST_MAP"], "litellm" in sys.modules)
     assert run.stdout.splitlines() == ["[]", "True False"]
 
 
-async def test_a_model_that_never_ends_is_ended_and_its_reply_closed() -> None:
+async def test_endless_answer_is_ended() -> None:
+    """Its reply is closed."""
     closed = asyncio.Event()
 
     async def reply() -> AsyncIterator[str]:
@@ -226,6 +228,6 @@ async def test_a_model_that_never_ends_is_ended_and_its_reply_closed() -> None:
     await closed.wait()
 
 
-async def test_the_longest_answer_is_taken_whole() -> None:
+async def test_longest_answer_is_accepted() -> None:
     longest = ("word " * MOST_CHARACTERS)[:MOST_CHARACTERS]
     assert (await ask(ScriptedModel(lambda _: longest))).text == longest.strip()

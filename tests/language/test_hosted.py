@@ -44,7 +44,7 @@ async def write(model: HostedModel, *, timeout: float = 5.0, on_text: Any = None
 
 
 @pytest.mark.parametrize(("kind", "dialect"), KINDS)
-async def test_every_kind_streams_its_pieces_in_order_and_counts_its_tokens(kind: str, dialect: Dialect) -> None:
+async def test_every_kind_streams_and_counts_tokens(kind: str, dialect: Dialect) -> None:
     pieces: list[str] = []
 
     async def keep(piece: str) -> None:
@@ -62,7 +62,8 @@ async def test_every_kind_streams_its_pieces_in_order_and_counts_its_tokens(kind
 
 
 @pytest.mark.parametrize(("kind", "dialect"), KINDS)
-async def test_the_first_model_that_writes_is_found_at_the_first_call(kind: str, dialect: Dialect) -> None:
+async def test_first_model_is_found_at_the_first_call(kind: str, dialect: Dialect) -> None:
+    """Models for embeddings are passed over."""
     async with model_server() as server:
         model = hosted(server, kind, dialect)
         assert (model.name, server.asked) == (kind, [])
@@ -73,7 +74,8 @@ async def test_the_first_model_that_writes_is_found_at_the_first_call(kind: str,
     assert [asked.body.get("model") for asked in server.asked] == [None, "storyteller", "storyteller"]
 
 
-async def test_a_named_model_is_asked_for_by_its_name_and_the_turns_carry_the_prompt() -> None:
+async def test_named_model_request() -> None:
+    """The request has the model's name and the prompt as turns."""
     async with model_server() as server:
         model = hosted(server, model="qwen3:4b")
         await write(model)
@@ -87,7 +89,7 @@ async def test_a_named_model_is_asked_for_by_its_name_and_the_turns_carry_the_pr
     assert asked.headers["authorization"] == f"Bearer {KEY}"
 
 
-async def test_a_server_without_a_key_is_asked_all_the_same() -> None:
+async def test_server_without_a_key() -> None:
     async with model_server() as server:
         model = hosted(server, api_key=None)
         assert (await write(model)).text == "".join(PAGE)
@@ -105,7 +107,7 @@ async def test_a_server_without_a_key_is_asked_all_the_same() -> None:
     ],
 )
 @pytest.mark.parametrize(("kind", "dialect"), [KINDS[0], KINDS[2]])
-async def test_each_failure_of_a_server_is_an_error_that_says_its_cause(
+async def test_server_failures_name_their_cause(
     kind: str, dialect: Dialect, mode: str, error: type[ModelFailed], says: str
 ) -> None:
     async with model_server(mode) as server:
@@ -115,7 +117,7 @@ async def test_each_failure_of_a_server_is_an_error_that_says_its_cause(
         await model.close()
 
 
-async def test_a_server_that_accepts_and_never_answers_ends_in_a_timeout() -> None:
+async def test_server_that_never_answers_times_out() -> None:
     async with model_server("never") as server:
         model = hosted(server, model="storyteller")
         with pytest.raises(ModelTimeout, match=r"within 0\.2 seconds"):
@@ -123,7 +125,8 @@ async def test_a_server_that_accepts_and_never_answers_ends_in_a_timeout() -> No
         await model.close()
 
 
-async def test_a_server_that_was_silent_for_a_whole_call_is_in_trouble_until_it_answers() -> None:
+async def test_health_after_a_silent_call() -> None:
+    """A silent server is unhealthy until it answers."""
     async with model_server("never") as server:
         endpoint = Endpoint("vllm", f"{server.url}/v1")
         model = HostedModel("openai", endpoint, model="storyteller", timeout=0.2)
@@ -136,7 +139,7 @@ async def test_a_server_that_was_silent_for_a_whole_call_is_in_trouble_until_it_
         await model.close()
 
 
-async def test_what_a_provider_says_is_one_line() -> None:
+async def test_provider_error_is_one_line() -> None:
     async with model_server("unauthorised") as server:
         model = hosted(server)
         with pytest.raises(ModelUnreachable) as refused:
@@ -146,7 +149,7 @@ async def test_what_a_provider_says_is_one_line() -> None:
     assert refused.value.detail.endswith("HTTP 401)")
 
 
-async def test_a_server_that_falls_silent_in_mid_sentence_ends_in_a_timeout() -> None:
+async def test_server_silent_in_mid_sentence_times_out() -> None:
     async with model_server("slow") as server:
         model = hosted(server)
         with pytest.raises(ModelTimeout):
@@ -154,7 +157,7 @@ async def test_a_server_that_falls_silent_in_mid_sentence_ends_in_a_timeout() ->
         await model.close()
 
 
-async def test_a_server_that_is_away_fails_each_call_until_it_is_back() -> None:
+async def test_unreachable_server_fails_until_it_is_back() -> None:
     async with model_server() as server:
         address = server.url
     model = HostedModel("ollama_chat", Endpoint("ollama", f"{address}/v1"), model=None, timeout=5.0)
@@ -169,7 +172,7 @@ async def test_a_server_that_is_away_fails_each_call_until_it_is_back() -> None:
         await model.close()
 
 
-async def test_checking_asks_for_the_models_and_writes_nothing() -> None:
+async def test_check_requests_no_completion() -> None:
     async with model_server() as server:
         model = hosted(server)
         assert await model.check() is None
@@ -179,7 +182,7 @@ async def test_checking_asks_for_the_models_and_writes_nothing() -> None:
         await model.close()
 
 
-async def test_cancelling_a_call_closes_its_connection() -> None:
+async def test_cancel_closes_the_connection() -> None:
     async with model_server("drip") as server:
         model = hosted(server)
         writing = asyncio.ensure_future(write(model, timeout=30))
@@ -191,7 +194,7 @@ async def test_cancelling_a_call_closes_its_connection() -> None:
         await model.close()
 
 
-async def test_what_the_receiver_of_pieces_raises_passes_through_and_closes_the_connection() -> None:
+async def test_receiver_error_closes_the_connection() -> None:
     async def refuse(piece: str) -> None:
         raise LookupError(piece)
 
@@ -203,7 +206,8 @@ async def test_what_the_receiver_of_pieces_raises_passes_through_and_closes_the_
         await model.close()
 
 
-async def test_a_receiver_of_pieces_that_waits_holds_back_the_reading() -> None:
+async def test_receiver_applies_backpressure() -> None:
+    """A receiver that waits stops the reading of the connection."""
     gate, first, given = asyncio.Event(), asyncio.Event(), []
 
     async def wait(piece: str) -> None:
@@ -223,7 +227,7 @@ async def test_a_receiver_of_pieces_that_waits_holds_back_the_reading() -> None:
         await model.close()
 
 
-async def test_many_calls_at_once_keep_their_streams_apart() -> None:
+async def test_concurrent_streams_are_separate() -> None:
     async with model_server() as server:
         model = hosted(server)
         kept: list[list[str]] = [[] for _ in range(8)]
@@ -240,7 +244,7 @@ async def test_many_calls_at_once_keep_their_streams_apart() -> None:
     assert all("".join(mine) == "".join(PAGE) for mine in kept)
 
 
-async def test_a_reasoning_models_thoughts_are_no_part_of_the_page() -> None:
+async def test_thoughts_are_removed() -> None:
     async with model_server("think") as server:
         model = hosted(server)
         assert (await write(model)).text == "".join(PAGE)
@@ -248,7 +252,8 @@ async def test_a_reasoning_models_thoughts_are_no_part_of_the_page() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["vllm", "anthropic"])
-async def test_a_key_shows_in_no_repr_no_error_no_log(dialect: Dialect, caplog: pytest.LogCaptureFixture) -> None:
+async def test_key_is_not_shown(dialect: Dialect, caplog: pytest.LogCaptureFixture) -> None:
+    """A key is in no repr, error or log."""
     caplog.set_level(logging.DEBUG)
     async with model_server("unauthorised") as server:
         address = server.url.replace("http://", "http://reader:pass-word-9@")
@@ -269,7 +274,7 @@ async def test_a_key_shows_in_no_repr_no_error_no_log(dialect: Dialect, caplog: 
     assert not [text for text in everything if KEY in text or "pass-word-9" in text]
 
 
-async def test_an_http_proxy_of_the_environment_is_not_asked_for_this_machine(
+async def test_no_proxy_for_loopback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
@@ -279,7 +284,7 @@ async def test_an_http_proxy_of_the_environment_is_not_asked_for_this_machine(
         await model.close()
 
 
-def test_a_model_is_asked_from_one_event_loop_after_another() -> None:
+def test_calls_from_several_event_loops() -> None:
     async def scenario(model: HostedModel | None) -> tuple[HostedModel, str]:
         async with model_server() as server:
             model = model or hosted(server)

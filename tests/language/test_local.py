@@ -89,7 +89,7 @@ def alive(pid: int) -> bool:
         os.close(watched)
 
 
-async def test_it_streams_a_page_of_prose_of_at_least_sixty_words(author: LocalModel) -> None:
+async def test_page_of_at_least_sixty_words(author: LocalModel) -> None:
     model, pieces = author, list[str]()
     await model.open()
     page = await write(model, pieces)
@@ -106,7 +106,7 @@ async def test_it_streams_a_page_of_prose_of_at_least_sixty_words(author: LocalM
     assert "litellm" not in sys.modules
 
 
-async def test_four_pages_are_written_at_once_and_a_fifth_call_waits_its_turn(model: LocalModel) -> None:
+async def test_fifth_concurrent_call_waits(model: LocalModel) -> None:
     begun = [asyncio.Event() for _ in range(5)]
     calls = [asyncio.ensure_future(write(model, [], begun=event)) for event in begun]
     await asyncio.gather(*map(either, calls[:4], begun[:4]))
@@ -118,7 +118,8 @@ async def test_four_pages_are_written_at_once_and_a_fifth_call_waits_its_turn(mo
     await asyncio.gather(*calls, return_exceptions=True)
 
 
-async def test_a_cancelled_page_frees_its_place_and_the_next_one_is_whole(model: LocalModel) -> None:
+async def test_cancel_frees_the_slot(model: LocalModel) -> None:
+    """The next page is complete."""
     begun = asyncio.Event()
     writing = asyncio.ensure_future(write(model, [], begun=begun))
     await either(writing, begun)
@@ -128,7 +129,8 @@ async def test_a_cancelled_page_frees_its_place_and_the_next_one_is_whole(model:
     assert (await write(model, [])).text
 
 
-async def test_killed_in_mid_sentence_it_is_unreachable_and_then_it_is_back(model: LocalModel) -> None:
+async def test_killed_server_is_restarted(model: LocalModel) -> None:
+    """Killed in mid-sentence it is unreachable, then back."""
     begun, pieces = asyncio.Event(), list[str]()
     writing = asyncio.ensure_future(write(model, pieces, begun=begun))
     await either(writing, begun)
@@ -144,7 +146,7 @@ async def test_killed_in_mid_sentence_it_is_unreachable_and_then_it_is_back(mode
     assert model.health() is None
 
 
-async def test_closed_it_leaves_no_process_and_says_so(model: LocalModel) -> None:
+async def test_close_stops_the_process(model: LocalModel) -> None:
     await model.check()
     pid = model.pid
     assert pid
@@ -153,7 +155,8 @@ async def test_closed_it_leaves_no_process_and_says_so(model: LocalModel) -> Non
     assert model.health() == "local/smollm2-135m-instruct is not available. It has been stopped."
 
 
-async def test_a_model_that_cannot_be_loaded_is_unreachable_with_the_reason(tmp_path: Path) -> None:
+async def test_model_that_cannot_be_loaded(tmp_path: Path) -> None:
+    """It is unreachable, and the error has the reason."""
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF nonsense")
     local = LocalModel(broken, timeout=10, patience=0.1)

@@ -67,7 +67,8 @@ def gone(pid: int) -> bool:
         os.close(watched)
 
 
-def test_a_child_is_started_once_and_its_address_is_what_it_says(serve: Callable[[str], ServerProcess]) -> None:
+def test_start_once(serve: Callable[[str], ServerProcess]) -> None:
+    """The child's address is the one that it reports."""
     process = serve(SERVES)
     process.start()
     until(lambda: process.address)
@@ -75,7 +76,7 @@ def test_a_child_is_started_once_and_its_address_is_what_it_says(serve: Callable
     assert process.down_reason is None
 
 
-def test_a_killed_child_is_started_again(serve: Callable[[str], ServerProcess]) -> None:
+def test_killed_child_is_restarted(serve: Callable[[str], ServerProcess]) -> None:
     process = serve(SERVES)
     until(lambda: process.address)
     first, address = process.pid, process.address
@@ -88,15 +89,14 @@ def test_a_killed_child_is_started_again(serve: Callable[[str], ServerProcess]) 
 @pytest.mark.parametrize(
     ("code", "why"), [(REFUSES, "no such wheel"), (CRASHES, "ended with code 7"), (BABBLES, "ended with code -9")]
 )
-def test_a_child_that_does_not_serve_is_tried_again_and_says_why(
-    serve: Callable[[str], ServerProcess], code: str, why: str
-) -> None:
+def test_child_that_does_not_serve_is_retried(serve: Callable[[str], ServerProcess], code: str, why: str) -> None:
+    """The reason is kept."""
     process = serve(code)
     until(lambda: why in (process.down_reason or ""))
     assert process.address is None
 
 
-def test_stopping_ends_the_child_and_starting_begins_anew(serve: Callable[[str], ServerProcess]) -> None:
+def test_stop_and_start_again(serve: Callable[[str], ServerProcess]) -> None:
     process = serve(SERVES)
     until(lambda: process.address)
     first = process.pid
@@ -109,7 +109,7 @@ def test_stopping_ends_the_child_and_starting_begins_anew(serve: Callable[[str],
     assert process.pid != first
 
 
-def test_stopping_while_the_child_is_awaited_or_was_never_started_returns(
+def test_stop_before_the_child_serves(
     serve: Callable[[str], ServerProcess],
 ) -> None:
     ServerProcess([sys.executable, "-c", SERVES]).stop()
@@ -120,14 +120,14 @@ def test_stopping_while_the_child_is_awaited_or_was_never_started_returns(
     assert silent.pid is None
 
 
-def test_a_command_that_is_not_there_is_trouble_and_no_crash() -> None:
+def test_missing_command_is_reported() -> None:
     process = ServerProcess(["/nonexistent/python"])
     process.start()
     until(lambda: "nonexistent" in (process.down_reason or ""))
     process.stop()
 
 
-def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+def test_child_ends_with_its_parent(tmp_path: Path) -> None:
     parent_code = f"""
 import sys
 from qdpi.language.local import ServerProcess

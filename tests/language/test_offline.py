@@ -37,7 +37,7 @@ def faults(text: str, *shown: str) -> tuple[str, ...]:
 
 @settings(deadline=None)
 @given(PROMPTS)
-def test_every_page_passes_the_checks_of_form_and_copying(prompt: str) -> None:
+def test_pages_pass_the_checks(prompt: str) -> None:
     text = page(prompt)
     assert faults(text, prompt) == ()
     assert 90 <= len(text.split()) <= 160
@@ -45,38 +45,39 @@ def test_every_page_passes_the_checks_of_form_and_copying(prompt: str) -> None:
 
 @settings(deadline=None)
 @given(st.integers())
-def test_every_page_without_matter_passes_them_too(seed: int) -> None:
+def test_pages_without_matter_pass_the_checks(seed: int) -> None:
     assert faults(page("", str(seed))) == ()
 
 
 @settings(deadline=None)
 @example(2494)
 @given(st.integers(min_value=0, max_value=10_000))
-def test_a_page_made_of_its_own_pages_copies_little_of_them(seed: int) -> None:
+def test_pages_copy_little_of_earlier_pages(seed: int) -> None:
     first = page(LOCUS, str(seed))
     second = page(first, str(seed))
     assert faults(second, first) == ()
 
 
 @pytest.mark.process
-def test_the_same_prompt_gives_the_same_page_in_every_process() -> None:
+def test_same_prompt_gives_the_same_page() -> None:
+    """Also in another process."""
     code = "import sys; from qdpi.language.offline import compose; print(*compose('a', 'b'), sep='')"
     env = {"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": "7"}
     other = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert other.stdout.strip() == "".join(compose("a", "b"))
 
 
-def test_different_symbols_plans_and_loci_give_different_pages() -> None:
+def test_different_prompts_give_different_pages() -> None:
     pages = {page(LOCUS, f"symbol {code}") for code in range(256)}
     assert len(pages) == 256
 
 
-def test_a_page_speaks_of_what_its_locus_speaks_of() -> None:
+def test_page_uses_the_nouns_of_its_locus() -> None:
     spoken = page(LOCUS)
     assert sum(noun in spoken for noun in ("glass tower", "iron stair", "harbour", "tar", "storm", "lamp")) >= 3
 
 
-def test_field_headings_of_a_prompt_are_no_matter() -> None:
+def test_field_headings_are_ignored() -> None:
     heading = "Locus (the marzipan of the ostrich):"
     assert "marzipan" not in page(f"{heading}\n{LOCUS}")
 
@@ -89,7 +90,7 @@ def test_field_headings_of_a_prompt_are_no_matter() -> None:
         ("T3", ("no way", "No one", "could have been", "any longer", "other side")),
     ],
 )
-def test_a_trajectory_shows_in_how_a_page_begins_and_ends(trajectory: str, words: tuple[str, ...]) -> None:
+def test_trajectory_decides_beginning_and_end(trajectory: str, words: tuple[str, ...]) -> None:
     sentences = page(f"{LOCUS}\ntrajectory: {trajectory}").replace("\n\n", " ").split(". ")
     plain = page(f"{LOCUS}\ntrajectory: T0").replace("\n\n", " ").split(". ")
     edges = sentences[0] + sentences[-1]
@@ -97,7 +98,7 @@ def test_a_trajectory_shows_in_how_a_page_begins_and_ends(trajectory: str, words
     assert edges != plain[0] + plain[-1]
 
 
-async def test_the_writer_streams_a_sentence_at_a_time_through_dspy() -> None:
+async def test_stream_gives_a_sentence_at_a_time() -> None:
     writer, pieces = OfflineWriter(), []
 
     async def keep(piece: str) -> None:

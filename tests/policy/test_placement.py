@@ -40,13 +40,15 @@ def debt(reader: Reader, section: int = 1) -> tuple[int, int]:
 # On the canon
 
 
-def test_a_press_on_a_canon_page_counts_from_that_page(reader):
+def test_standing_on_canon(reader):
+    """The locus of a press on a canon page is that page."""
     standing = standing_of(factories.canon_page(2), RING, reader.state.branches)
     assert (standing.pressed, standing.locus, standing.anchor, standing.return_to) == (A, A, A, A)
     assert (standing.section, standing.anchor_section, standing.depth, standing.branch_id) == (1, 1, 0, None)
 
 
-def test_t0_on_the_canon_is_an_interleaf_between_the_anchor_and_the_page_after_it(reader):
+def test_t0_on_canon_is_an_interleaf(reader):
+    """T0 on the canon puts a page between the anchor and the page after it."""
     answer = reader.press(ZC, A, wish=T0)
     assert placed(answer) == (A, 1, 1, None)
     assert answer.page.edges.typed() == (("NEXT", AFTER_A),)
@@ -54,14 +56,16 @@ def test_t0_on_the_canon_is_an_interleaf_between_the_anchor_and_the_page_after_i
     assert debt(reader) == (0, 0)
 
 
-def test_t0_on_a_sections_last_page_leads_over_to_the_next_section_and_on_the_last_page_to_the_first(reader):
+def test_t0_on_last_pages_leads_to_the_next_section(reader):
+    """T0 on a section's last page leads to the next section, and on the last page to the first."""
     over = reader.press(ZC, "S01-P0004", wish=T0).page
     assert (over.edges.next_within, over.section, over.return_to) == ("S02-P0005", 1, "S02-P0005")
     around = reader.press(ZC, "S03-P0010", wish=T0).page
     assert (around.edges.next_within, around.section, around.return_to) == ("S01-P0001", 3, "S01-P0001")
 
 
-def test_t1_on_the_canon_loops_back_to_its_own_anchor_and_pays_nothing(reader):
+def test_t1_on_canon_loops_to_its_anchor(reader):
+    """T1 on the canon returns to its own anchor and closes no branch."""
     answer = reader.press(ZC, A, wish=T1)
     assert placed(answer) == (A, 1, 1, None)
     assert answer.page.edges.typed() == (("LOOP", A),)
@@ -69,7 +73,8 @@ def test_t1_on_the_canon_loops_back_to_its_own_anchor_and_pays_nothing(reader):
     assert (debt(reader), reader.state.returns) == ((0, 0), 0)
 
 
-def test_t2_on_the_canon_opens_a_branch_with_one_page_booked_on_the_anchors_section(reader):
+def test_t2_on_canon_opens_a_branch(reader):
+    """The branch has one page and counts for the anchor's section."""
     answer = reader.press(ZP, A, wish=T2, targets=[ELSEWHERE])
     page = answer.page
     assert placed(answer) == (A, 1, 1, page.page_id)
@@ -80,7 +85,8 @@ def test_t2_on_the_canon_opens_a_branch_with_one_page_booked_on_the_anchors_sect
     assert debt(reader, 2) == (0, 0)
 
 
-def test_t3_on_the_canon_opens_a_branch_without_a_fork_and_leads_back_by_its_return(reader):
+def test_t3_on_canon_opens_a_branch_without_a_fork(reader):
+    """A drift leads back by its return."""
     answer = reader.press(ZS, A, wish=T3, targets=[ELSEWHERE])
     page = answer.page
     assert placed(answer) == (A, 1, 1, page.page_id)
@@ -97,14 +103,16 @@ def interleaf(reader: Reader) -> Page:
     return reader.press(ZC, A, wish=T0).page
 
 
-def test_t0_on_an_interleaf_is_a_deeper_interleaf_before_the_same_page(reader, interleaf):
+def test_t0_on_an_interleaf_is_deeper(reader, interleaf):
+    """It comes before the same ring page."""
     answer = reader.press(ZC, interleaf.page_id, wish=T0)
     assert placed(answer) == (A, 1, 2, None)
     assert (answer.page.edges.typed(), answer.page.return_to) == ((("NEXT", AFTER_A),), AFTER_A)
     assert debt(reader) == (0, 0)
 
 
-def test_t1_on_an_interleaf_bridges_to_the_page_it_was_put_before(reader, interleaf):
+def test_t1_on_an_interleaf_leads_to_its_next_page(reader, interleaf):
+    """T1 leads to the page that the interleaf was put before."""
     answer = reader.press(ZC, interleaf.page_id, wish=T1)
     assert placed(answer) == (A, 1, 2, None)
     assert (answer.page.edges.typed(), answer.page.return_to) == ((("LOOP", AFTER_A),), AFTER_A)
@@ -112,14 +120,15 @@ def test_t1_on_an_interleaf_bridges_to_the_page_it_was_put_before(reader, interl
 
 
 @pytest.mark.parametrize("wish", [T2, T3])
-def test_a_departure_from_an_interleaf_opens_a_branch_under_the_same_anchor(reader, interleaf, wish):
+def test_departure_from_an_interleaf_keeps_the_anchor(reader, interleaf, wish):
     answer = reader.press(ZS, interleaf.page_id, wish=wish, targets=[ELSEWHERE])
     assert placed(answer) == (A, 1, 2, answer.page.page_id)
     assert (answer.page.section, answer.page.return_to) == (2, AFTER_A)
     assert debt(reader) == (1, 1)
 
 
-def test_an_interleaf_goes_on_counting_from_itself_after_a_page_under_it_looped_back(reader, interleaf):
+def test_interleaf_stays_its_locus_after_a_loop(reader, interleaf):
+    """An interleaf is still its own locus after a page under it looped back."""
     reader.press(ZC, interleaf.page_id, wish=T1)
     assert placed(reader.press(ZC, interleaf.page_id, wish=T0)) == (A, 1, 2, None)
 
@@ -132,7 +141,8 @@ def departure(reader: Reader) -> Page:
     return reader.press(ZP, A, wish=T2, targets=[ELSEWHERE]).page
 
 
-def test_t0_in_a_branch_continues_the_locus_in_its_section_and_adds_a_page(reader, departure):
+def test_t0_in_a_branch_adds_a_page(reader, departure):
+    """The page continues its locus in the locus's section."""
     answer = reader.press(ZC, departure.page_id, wish=T0)
     assert placed(answer) == (A, 1, 2, departure.page_id)
     assert (answer.page.section, answer.page.return_to) == (2, AFTER_A)
@@ -140,7 +150,8 @@ def test_t0_in_a_branch_continues_the_locus_in_its_section_and_adds_a_page(reade
     assert debt(reader) == (1, 2)
 
 
-def test_t2_in_a_branch_adds_a_page_booked_as_before_and_opens_nothing(reader, departure):
+def test_t2_in_a_branch_adds_a_page(reader, departure):
+    """It counts for the same section and opens no branch."""
     answer = reader.press(ZP, departure.page_id, wish=T2, targets=[FURTHER])
     assert placed(answer) == (A, 1, 2, departure.page_id)
     assert answer.page.edges.forks == (FURTHER,)
@@ -149,14 +160,16 @@ def test_t2_in_a_branch_adds_a_page_booked_as_before_and_opens_nothing(reader, d
     assert reader.state.departures == 1
 
 
-def test_t3_in_a_branch_adds_a_page_and_opens_nothing(reader, departure):
+def test_t3_in_a_branch_adds_a_page(reader, departure):
+    """It opens no branch."""
     answer = reader.press(ZS, departure.page_id, wish=T3, targets=[FURTHER])
     assert placed(answer) == (A, 1, 2, departure.page_id)
     assert answer.page.edges.typed() == (("LOOP", AFTER_A),)
     assert debt(reader) == (1, 2)
 
 
-def test_t1_in_a_branch_bridges_back_closes_it_and_pays_all_its_pages(reader, departure):
+def test_t1_in_a_branch_closes_it(reader, departure):
+    """T1 leads back, closes the branch and clears the debt of all its pages."""
     second = reader.press(ZC, departure.page_id, wish=T0).page
     answer = reader.press(ZC, second.page_id, wish=T1)
     assert placed(answer) == (A, 1, 3, departure.page_id)
@@ -165,19 +178,19 @@ def test_t1_in_a_branch_bridges_back_closes_it_and_pays_all_its_pages(reader, de
     assert (debt(reader), reader.state.returns) == ((0, 0), 1)
 
 
-def test_t1_on_the_departure_pays_for_pages_further_down_too(reader, departure):
+def test_t1_on_the_departure_clears_the_whole_branch(reader, departure):
     reader.press(ZC, departure.page_id, wish=T0)
     reader.press(ZC, departure.page_id, wish=T1)
     assert debt(reader) == (0, 0)
 
 
-def test_walking_back_to_the_canon_pays_nothing(reader, departure):
+def test_reading_on_the_canon_clears_no_debt(reader, departure):
     reader.press(ZC, AFTER_A, wish=T0)
     reader.press(ZC, AFTER_A, wish=T1)
     assert debt(reader) == (1, 1)
 
 
-def test_two_branches_of_a_section_are_paid_one_by_one(reader, departure):
+def test_two_branches_are_closed_one_by_one(reader, departure):
     other = reader.press(ZP, AFTER_A, wish=T2, targets=[FURTHER]).page
     assert debt(reader) == (2, 2)
     reader.press(ZC, departure.page_id, wish=T1)
@@ -188,7 +201,8 @@ def test_two_branches_of_a_section_are_paid_one_by_one(reader, departure):
 # Where the journey has come back
 
 
-def test_a_press_on_a_closed_branchs_page_counts_from_where_it_returned_to(reader, departure):
+def test_standing_in_a_closed_branch(reader, departure):
+    """The locus of a page in a closed branch is the page it returned to."""
     second = reader.press(ZC, departure.page_id, wish=T0).page
     reader.press(ZC, second.page_id, wish=T1)
     for page in (departure, second):
@@ -201,7 +215,8 @@ def test_a_press_on_a_closed_branchs_page_counts_from_where_it_returned_to(reade
     ("wish", "opens", "home"),
     [(T0, False, "S01-P0004"), (T1, False, AFTER_A), (T2, True, "S01-P0004"), (T3, True, "S01-P0004")],
 )
-def test_a_page_under_a_closed_branchs_page_hangs_under_its_return_at_depth_one(reader, departure, wish, opens, home):
+def test_page_after_a_closed_branch_has_depth_one(reader, departure, wish, opens, home):
+    """Its anchor is the page that the branch returned to."""
     reader.press(ZC, departure.page_id, wish=T1)
     page = reader.press(ZS, departure.page_id, wish=wish, targets=[ELSEWHERE]).page
     placement = Placement(
@@ -215,7 +230,8 @@ def test_a_page_under_a_closed_branchs_page_hangs_under_its_return_at_depth_one(
 
 
 @pytest.mark.parametrize("wish", [T0, T1, T2, T3])
-def test_a_press_on_a_page_that_loops_back_counts_from_its_return(reader, departure, wish):
+def test_standing_on_a_loop(reader, departure, wish):
+    """The locus of a page that loops back is its return."""
     bridge = reader.press(ZC, departure.page_id, wish=T1).page
     answer = reader.press(ZS, bridge.page_id, wish=wish, targets=[ELSEWHERE])
     assert answer.verdict.given is wish
@@ -223,12 +239,12 @@ def test_a_press_on_a_page_that_loops_back_counts_from_its_return(reader, depart
     assert placed(answer) == (AFTER_A, 1, 1, branch)
 
 
-def test_a_page_that_looped_back_outside_a_branch_counts_from_its_return_too(reader):
+def test_standing_on_a_loop_outside_a_branch(reader):
     bridge = reader.press(ZC, A, wish=T1).page
     assert placed(reader.press(ZC, bridge.page_id, wish=T0)) == (A, 1, 1, None)
 
 
-def test_a_branch_that_is_open_in_another_journey_is_closed_to_this_one(reader, departure):
+def test_branch_of_another_journey_is_closed(reader, departure):
     assert standing_of(departure, RING, Reader(RING).state.branches).locus == AFTER_A
 
 
@@ -239,7 +255,8 @@ def without(*gone: str) -> Ring:
     return Ring([(page, RING.section_of(page)) for page in RING.page_ids if page not in gone])
 
 
-def test_a_press_on_a_dropped_canon_page_counts_from_the_next_page_that_is_there(reader):
+def test_standing_on_a_dropped_page(reader):
+    """The locus is the next page of the current ring."""
     reader.ring = without(A)
     answer = reader.press(ZC, A, wish=T0)
     assert placed(answer) == (AFTER_A, 1, 1, None)
@@ -249,7 +266,8 @@ def test_a_press_on_a_dropped_canon_page_counts_from_the_next_page_that_is_there
 
 
 @pytest.mark.parametrize("wish", [T0, T1, T2, T3])
-def test_under_an_anchor_that_was_dropped_a_page_still_leads_to_the_page_after_it(reader, interleaf, wish):
+def test_page_under_a_dropped_anchor(reader, interleaf, wish):
+    """It still leads to the page after the anchor."""
     reader.ring = without(A)
     answer = reader.press(ZS, interleaf.page_id, wish=wish, targets=[ELSEWHERE])
     assert placed(answer)[:3] == (A, 1, 2)
@@ -259,7 +277,7 @@ def test_under_an_anchor_that_was_dropped_a_page_still_leads_to_the_page_after_i
 
 
 @pytest.mark.parametrize("wish", [T0, T1])
-def test_a_return_that_was_dropped_is_the_next_page_that_is_there(reader, departure, wish):
+def test_dropped_return_is_the_next_page(reader, departure, wish):
     reader.ring = without(AFTER_A)
     answer = reader.press(ZC, departure.page_id, wish=wish)
     home = "S01-P0004"
@@ -268,21 +286,23 @@ def test_a_return_that_was_dropped_is_the_next_page_that_is_there(reader, depart
     assert placed(answer) == (A, 1, 2, departure.page_id)
 
 
-def test_anchor_and_return_dropped_together_lead_on_to_what_is_left(reader, departure):
+def test_anchor_and_return_dropped_together(reader, departure):
+    """Both resolve to the next page of the current ring."""
     reader.ring = without(A, AFTER_A, "S01-P0004")
     answer = reader.press(ZC, departure.page_id, wish=T0)
     assert (answer.page.edges.next_within, answer.page.return_to) == ("S02-P0005", "S02-P0005")
     assert debt(reader) == (1, 2)
 
 
-def test_a_dropped_return_of_a_closed_branch_is_where_its_pages_count_from(reader, departure):
+def test_dropped_return_of_a_closed_branch(reader, departure):
     reader.press(ZC, departure.page_id, wish=T1)
     reader.ring = without(AFTER_A, "S01-P0004")
     standing = standing_of(departure, reader.ring, reader.state.branches)
     assert (standing.locus, standing.section) == ("S02-P0005", 2)
 
 
-def test_a_tree_keeps_its_return_when_a_later_revision_puts_a_page_before_it(reader):
+def test_return_unchanged_by_an_inserted_page(reader):
+    """A tree keeps its return when a later revision puts a page before it."""
     reader.ring = without(AFTER_A)
     departure = reader.press(ZP, A, wish=T2, targets=[ELSEWHERE]).page
     reader.ring = RING
@@ -294,14 +314,15 @@ def test_a_tree_keeps_its_return_when_a_later_revision_puts_a_page_before_it(rea
 # What every binding keeps
 
 
-def test_a_parallel_page_mirrors_the_page_it_drew_on_whatever_its_trajectory(reader):
+def test_mirror_of_a_parallel_page(reader):
+    """A parallel page mirrors the page it drew on, with every trajectory."""
     for wish in (T0, T1, T2):
         page = reader.press(ZP, A, wish=wish, targets=[ELSEWHERE]).page
         assert page.edges.mirrors == (ELSEWHERE,)
     assert reader.press(XU, A, wish=T0).page.edges.mirrors == ()
 
 
-def test_a_fork_needs_a_target_in_another_section(reader):
+def test_fork_needs_another_section(reader):
     standing = standing_of(factories.canon_page(2), RING, {})
     for target in (None, A, AFTER_A):
         with pytest.raises(ValueError, match="another section"):
@@ -310,13 +331,14 @@ def test_a_fork_needs_a_target_in_another_section(reader):
     assert bind("page", elsewhere, T2, RING, target=AFTER_A).edges.forks == (AFTER_A,)
 
 
-def test_a_drift_without_a_direction_stays_in_the_section_of_its_locus():
+def test_drift_without_a_target_stays_in_its_section():
     standing = standing_of(factories.canon_page(2), RING, {})
     binding = bind("page", standing, T3, RING)
     assert (binding.section, binding.edges.typed()) == (1, (("LOOP", AFTER_A),))
 
 
-def test_edges_lead_from_the_new_page_alone_so_that_the_canon_stays_as_it_is(reader):
+def test_edges_start_at_the_new_page(reader):
+    """Edges start only at the new page, so the canon stays unchanged."""
     before = factories.canon_page(2)
     answer = reader.press(ZP, A, wish=T2, targets=[ELSEWHERE])
     assert reader.page(A) == before

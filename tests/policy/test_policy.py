@@ -60,19 +60,20 @@ def ruling(code: str, wish: Trajectory | None = None, words: str = "", **situati
     [(0, 0, True), (1, 0, True), (1, 2, True), (0, 2, True), (2, 0, False), (3, 0, False), (0, 3, False),
      (1, 3, False), (0, 9, False)],
 )  # fmt: skip
-def test_a_fork_is_allowed_under_two_open_branches_and_up_to_a_debt_of_two_pages(open_branches, return_debt, allowed):
+def test_allow_fork_limits(open_branches, return_debt, allowed):
+    """A fork is open below two open branches and up to a debt of two pages."""
     assert allow_fork(open_branches, return_debt) is allowed
     assert MAX_RETURN_DEBT == 2
 
 
 @pytest.mark.parametrize(("length", "required"), [(0, False), (1, False), (2, False), (3, True), (4, True)])
-def test_a_return_is_required_from_a_depth_of_three_on(length, required):
+def test_require_return_from_depth_three(length, required):
     assert require_return(length) is required
     assert MAX_BRANCH_DEPTH == 3
 
 
 @pytest.mark.parametrize(("depth", "pages"), [(0, 3), (1, 2), (2, 1), (3, 0), (4, 0)])
-def test_the_ttl_counts_the_pages_that_may_still_be_written_before_a_return_is_forced(depth, pages):
+def test_ttl_counts_pages_until_a_forced_return(depth, pages):
     assert ttl(depth) == pages
 
 
@@ -80,7 +81,8 @@ def test_the_ttl_counts_the_pages_that_may_still_be_written_before_a_return_is_f
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda p: p.code)
-def test_each_profile_is_given_exactly_the_wishes_of_its_licence_where_nothing_else_refuses(profile: Profile):
+def test_profile_gets_the_wishes_of_its_licence(profile: Profile):
+    """Where no other rule refuses, exactly the wishes within the licence are given."""
     licence = {"C": {T0, T1}, "P": {T0, T1, T2}, "U": {T0, T1, T2}, "S": {T0, T1, T2}}[profile.code[1]]
     if profile.code == "ZS":
         licence |= {T3}
@@ -88,7 +90,8 @@ def test_each_profile_is_given_exactly_the_wishes_of_its_licence_where_nothing_e
     assert given == licence
 
 
-def test_a_wish_that_is_granted_names_no_reasons_and_the_wish_as_its_rule():
+def test_granted_wish_has_no_reasons():
+    """Its rule is `wish`."""
     verdict = ruling("ZP", T2)
     assert (verdict.wished, verdict.given, verdict.rule, verdict.reasons) == (T2, T2, "wish", ())
     assert verdict.version == POLICY_VERSION
@@ -104,7 +107,7 @@ def test_a_wish_that_is_granted_names_no_reasons_and_the_wish_as_its_rule():
         ("ZU", T3, T2, "licence: T3 is outside the licence of ZU (T0, T1, T2)"),
     ],
 )
-def test_a_wish_outside_the_licence_is_answered_with_the_nearest_within_it(code, wish, given, reason):
+def test_wish_outside_the_licence_gets_the_nearest(code, wish, given, reason):
     verdict = ruling(code, wish)
     assert (verdict.wished, verdict.given, verdict.rule) == (wish, given, "licence")
     assert verdict.reasons[0] == reason
@@ -148,14 +151,15 @@ def test_a_wish_outside_the_licence_is_answered_with_the_nearest_within_it(code,
         ),
     ],
 )
-def test_each_rule_refuses_a_fork_with_its_own_reason(situation, rule, reason):
+def test_fork_refused_by_each_rule(situation, rule, reason):
     verdict = ruling("AP", T2, **situation)
     forced = rule in {"ttl", "unresolved-anchors"}
     assert (verdict.given, verdict.rule, verdict.reasons) == (T1 if forced else T0, rule, (reason,))
 
 
 @pytest.mark.parametrize("rule", ["return-debt", "budget", "novelty"])
-def test_a_drift_that_the_situation_refuses_is_refused_as_a_fork_too_and_continues(rule):
+def test_refused_drift_continues(rule):
+    """A drift that the situation refuses is refused as a fork too."""
     closing: dict[str, dict[str, Any]] = {
         "return-debt": {"open_branches": 2},
         "budget": {"departures": MAX_DEPARTURES},
@@ -170,7 +174,8 @@ def test_a_drift_that_the_situation_refuses_is_refused_as_a_fork_too_and_continu
 @pytest.mark.parametrize("wish", [None, *Trajectory])
 @pytest.mark.parametrize("depth", [3, 4])
 @pytest.mark.parametrize("in_branch", [False, True])
-def test_under_a_page_at_the_greatest_depth_every_symbol_and_every_wish_returns(profile, wish, depth, in_branch):
+def test_greatest_depth_forces_a_return(profile, wish, depth, in_branch):
+    """Under a page at the greatest depth every symbol and every wish returns."""
     verdict = decide(profile, Situation(depth=depth, in_branch=in_branch), wish=wish, words="elsewhere")
     assert verdict.given is T1
     if wish is T1:
@@ -178,31 +183,35 @@ def test_under_a_page_at_the_greatest_depth_every_symbol_and_every_wish_returns(
 
 
 @pytest.mark.parametrize("code", ["XP", "AU", "ZS"])
-def test_in_a_branch_an_open_question_forces_a_return_before_a_departure_but_not_before_going_on(code):
+def test_open_question_in_a_branch_closes_departures(code):
+    """It forces a return in place of a departure, but lets the branch continue."""
     forced = decide(BY_CODE[code], Situation(depth=1, in_branch=True, unresolved=1), wish=T2)
     assert (forced.given, forced.rule) == (T1, "unresolved-anchors")
     went_on = decide(BY_CODE[code], Situation(depth=1, in_branch=True, unresolved=1), wish=T0)
     assert (went_on.given, went_on.rule) == (T0, "wish")
 
 
-def test_outside_a_branch_an_open_question_closes_nothing():
+def test_open_question_outside_a_branch_closes_nothing():
     assert ruling("XP", T2, unresolved=3).given is T2
     assert ruling("XP", T2, depth=1, unresolved=3).given is T2
 
 
-def test_where_licence_and_open_questions_refuse_together_the_rule_is_the_one_that_forced_the_return():
+def test_rule_is_the_one_that_forced_the_return():
+    """Licence and open questions refuse together; the rule is the one that forces."""
     verdict = ruling("ZP", T3, depth=1, in_branch=True, open_branches=1, return_debt=1, unresolved=1)
     assert (verdict.given, verdict.rule) == (T1, "unresolved-anchors")
     assert [reason.partition(":")[0] for reason in verdict.reasons] == ["unresolved-anchors", "licence"]
 
 
-def test_the_budget_counts_departures_from_the_ring_and_so_leaves_a_fork_inside_a_branch_open():
+def test_budget_counts_departures_from_the_ring():
+    """A fork inside a branch stays open."""
     assert ruling("XP", T2, departures=MAX_DEPARTURES - 1).given is T2
     assert ruling("XP", T2, departures=MAX_DEPARTURES).given is T0
     assert ruling("XP", T2, departures=MAX_DEPARTURES, depth=1, in_branch=True, open_branches=1).given is T2
 
 
-def test_a_departure_needs_a_locus_that_is_not_what_the_journey_has_just_read():
+def test_departure_needs_novelty():
+    """A departure needs a locus that does not repeat the recent ones."""
     terms = read_text("A lantern, a heron and the lock-keeper waited by the sluice.").terms
     alike = [terms] * 4
     assert novelty_against(terms, []) == 1.0
@@ -211,7 +220,7 @@ def test_a_departure_needs_a_locus_that_is_not_what_the_journey_has_just_read():
     assert ruling("XP", T2, novelty=MIN_NOVELTY).given is T2
 
 
-def test_all_that_refuses_is_told_in_the_order_of_the_rules():
+def test_reasons_in_the_order_of_the_rules():
     situation = Situation(depth=3, in_branch=True, open_branches=2, unresolved=1, departures=99, novelty=0.0)
     rules = [rule for rule, _ in refuse(T3, BY_CODE["XC"], situation)]
     assert rules == ["ttl", "unresolved-anchors", "licence", "return-debt", "novelty"]
@@ -237,7 +246,8 @@ def test_without_a_wish_the_provenance_chooses(provenance, choice, rule, given):
     assert {p.choice for p in PROFILES if p.provenance is provenance} == {choice}
 
 
-def test_a_parallel_page_that_may_not_fork_continues_and_says_why():
+def test_parallel_page_without_a_fork_continues():
+    """The verdict has the reasons."""
     verdict = ruling("YP", open_branches=2, return_debt=2)
     assert (verdict.wished, verdict.given, verdict.rule) == (None, T0, "return-debt")
     assert len(verdict.reasons) == 1
@@ -261,25 +271,26 @@ def test_a_parallel_page_that_may_not_fork_continues_and_says_why():
         ("Londonderry, Foxglove", T0),
     ],
 )
-def test_a_readers_words_lead_back_away_or_on(words, given):
+def test_words_choose_the_trajectory(words, given):
+    """A reader's words lead back, away or on."""
     assert follow_words(words, section=1) is given
     for code in ("XU", "YU", "AU", "ZU"):
         verdict = ruling(code, words=words)
         assert (verdict.given, verdict.rule) == (given, "words")
 
 
-def test_words_that_name_the_locus_own_character_do_not_lead_away():
+def test_words_naming_the_own_character_do_not_fork():
     assert follow_words("go on, London Fox", section=2) is T0
     assert follow_words("go on, London Fox", section=3) is T2
 
 
 @pytest.mark.parametrize("name", CHARACTER_NAMES.values())
-def test_every_character_can_be_named_whatever_the_case(name):
+def test_words_name_characters_in_any_case(name):
     section = list(CHARACTER_NAMES.values()).index(name) + 1
     assert section in named_sections(f"And {name.upper()}?")
 
 
-def test_words_choose_within_the_rules_never_past_them():
+def test_words_stay_within_the_rules():
     assert ruling("XU", words="elsewhere", open_branches=2).given is T0
     assert ruling("XU", words="elsewhere", depth=3).given is T1
     assert ruling("XC", words="elsewhere").given is T0
@@ -300,7 +311,8 @@ def test_words_choose_within_the_rules_never_past_them():
         ("ZS", Situation(depth=1, in_branch=True, open_branches=1, return_debt=1, unresolved=1), T1),
     ],
 )
-def test_the_system_weighs_what_is_owed_then_open_questions_then_novelty(code, situation, given):
+def test_system_weighs_debt_questions_novelty(code, situation, given):
+    """The system profile weighs return debt, then open questions, then novelty."""
     assert choose(BY_CODE[code], situation, "", 1) == (given, "signals")
     assert decide(BY_CODE[code], situation).given is given
 
@@ -310,7 +322,8 @@ def test_the_system_weighs_what_is_owed_then_open_questions_then_novelty(code, s
 
 @given(profile=any_profile, situation=situations, wish=any_wish, words=st.text(max_size=40))
 @pytest.mark.slow
-def test_every_verdict_keeps_the_rules_and_gives_reasons_exactly_where_it_refuses(profile, situation, wish, words):
+def test_every_verdict_keeps_the_rules(profile, situation, wish, words):
+    """A verdict has reasons exactly where it refuses."""
     verdict = decide(profile, situation, wish=wish, words=words, section=1)
     desired = wish or choose(profile, situation, words, 1)[0]
     assert verdict.wished is wish
@@ -326,7 +339,7 @@ def test_every_verdict_keeps_the_rules_and_gives_reasons_exactly_where_it_refuse
 
 
 @given(profile=any_profile, situation=situations, wish=st.sampled_from(Trajectory))
-def test_an_allowed_wish_is_given_and_a_refused_one_falls_to_the_nearest_allowed(profile, situation, wish):
+def test_every_wish_is_given_or_the_nearest_open(profile, situation, wish):
     order = {T0: [T0], T1: [T1], T2: [T2, T0], T3: [T3, T2, T0]}[wish]
     returning = situation.depth >= MAX_BRANCH_DEPTH or (
         wish in {T2, T3} and situation.in_branch and situation.unresolved > 0

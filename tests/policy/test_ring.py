@@ -14,7 +14,7 @@ from qdpi.policy.ring import Ring
 SIXTEEN = [3, 1, 4, 1, 5, 2, 2, 1, 1, 2, 3, 1, 2, 1, 1, 2]
 
 
-def test_the_ring_closes_after_every_page_once():
+def test_ring_visits_every_page_once():
     ring = ring_of(SIXTEEN)
     walked = [ring.first]
     while len(walked) < len(ring):
@@ -24,14 +24,15 @@ def test_the_ring_closes_after_every_page_once():
 
 
 @given(at=st.integers(0, 32), count=st.integers(-100, 100))
-def test_stepping_back_undoes_stepping_on(at: int, count: int):
+def test_ring_steps_are_inverse(at: int, count: int):
     ring = ring_of(SIXTEEN)
     page = ring.page_ids[at % len(ring)]
     assert ring.step(ring.step(page, count), -count) == page
     assert ring.position(ring.step(page, count)) == (ring.position(page) + count) % len(ring)
 
 
-def test_a_section_has_its_pages_in_order_and_each_page_its_section():
+def test_ring_sections():
+    """A section has its pages in order, and each page its section."""
     ring = ring_of(SIXTEEN)
     assert ring.pages_of(3) == tuple(canon_id(n, 3) for n in range(5, 9))
     assert [page for section in range(1, 17) for page in ring.pages_of(section)] == list(ring.page_ids)
@@ -41,7 +42,7 @@ def test_a_section_has_its_pages_in_order_and_each_page_its_section():
 
 @pytest.mark.parametrize("ask", [Ring.position, Ring.section_of, Ring.step], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("stranger", ["S01-P9999", "", "../etc/passwd", "x" * 1_000])
-def test_a_page_that_is_not_on_the_ring_is_refused_by_name(ask, stranger):
+def test_ring_refuses_unknown_pages(ask, stranger):
     with pytest.raises(UnknownPage) as refusal:
         ask(ring_of([2]), stranger)
     assert repr(stranger[:80]) in str(refusal.value)
@@ -52,7 +53,7 @@ def dropped(ring: Ring, *gone: str) -> Ring:
     return Ring([(page, ring.section_of(page)) for page in ring.page_ids if page not in gone])
 
 
-def test_a_dropped_page_resolves_to_the_next_one_that_is_there():
+def test_ring_resolves_dropped_pages():
     ring = dropped(ring_of([3, 2, 3]), "S01-P0003", "S02-P0004", "S03-P0008")
     assert ring.resolve("S01-P0002") == "S01-P0002"
     assert ring.resolve("S01-P0003") == "S02-P0005"
@@ -61,7 +62,8 @@ def test_a_dropped_page_resolves_to_the_next_one_that_is_there():
 
 
 @given(gone=st.sets(st.integers(0, 32), max_size=32))
-def test_whatever_was_dropped_every_old_page_has_the_neighbours_that_a_walk_along_the_old_ring_finds(gone: set[int]):
+def test_ring_neighbours_of_dropped_pages(gone: set[int]):
+    """Every old page has the neighbours that a walk along the old ring finds."""
     old = ring_of(SIXTEEN)
     now = dropped(old, *(old.page_ids[n % len(old)] for n in gone))
 

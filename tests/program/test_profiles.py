@@ -47,14 +47,13 @@ def of(*provenances: Provenance) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("profile", chosen, ids=lambda profile: profile.code)
 
 
-def test_the_table_has_every_behaviour() -> None:
+def test_profiles_cover_every_behaviour() -> None:
     assert list(TABLE) == [profile.code for profile in PROFILES]
 
 
 @every_profile
-async def test_a_capable_model_is_called_once_for_x_and_y_and_twice_for_a_and_z(
-    profile: Profile, edition: Edition
-) -> None:
+async def test_model_calls_of_a_capable_model(profile: Profile, edition: Edition) -> None:
+    """One call for X and Y profiles, two for A and Z."""
     ran = await run(edition, writer(), profile.behavior)
     calls = TABLE[profile.code][0]
     assert [call.phase for call in ran.draft.calls] == ["ask", "receive"][-calls:]
@@ -62,13 +61,13 @@ async def test_a_capable_model_is_called_once_for_x_and_y_and_twice_for_a_and_z(
 
 
 @every_profile
-async def test_a_model_that_only_continues_is_called_once(profile: Profile, edition: Edition) -> None:
+async def test_model_calls_of_a_continuing_model(profile: Profile, edition: Edition) -> None:
     ran = await run(edition, continuer(), profile.behavior)
     assert [call.phase for call in ran.draft.calls] == ["receive"]
 
 
 @every_profile
-async def test_the_plan_a_model_made_is_what_the_page_is_written_by(profile: Profile, edition: Edition) -> None:
+async def test_page_prompt_has_the_models_plan(profile: Profile, edition: Edition) -> None:
     ran = await run(edition, writer(), profile.behavior)
     beats = PLAN.splitlines() if profile.plans else []
     assert ran.draft.plan["beats"] == beats
@@ -77,7 +76,7 @@ async def test_the_plan_a_model_made_is_what_the_page_is_written_by(profile: Pro
 
 
 @every_profile
-async def test_a_capable_writer_is_told_what_leads(profile: Profile, edition: Edition) -> None:
+async def test_page_prompt_has_the_orientation(profile: Profile, edition: Edition) -> None:
     ran = await run(edition, writer(), profile.behavior)
     told = {orientation for orientation, sentence in LEADS.items() if sentence in ran.prompts[-1]}
     assert told == {profile.orientation}
@@ -85,16 +84,14 @@ async def test_a_capable_writer_is_told_what_leads(profile: Profile, edition: Ed
 
 @every_profile
 @every_model
-async def test_a_run_reads_the_kinds_of_passages_that_its_row_names(
-    profile: Profile, model: Model, edition: Edition
-) -> None:
+async def test_sources_are_of_the_profiles_kinds(profile: Profile, model: Model, edition: Edition) -> None:
     ran = await run(edition, model(), profile.behavior)
     assert ran.kinds == set(TABLE[profile.code][1].split()) == {kind.value for kind in profile.sources}
 
 
 @every_profile
 @every_model
-async def test_what_was_read_is_in_the_prompt(profile: Profile, model: Model, edition: Edition) -> None:
+async def test_sources_are_in_the_prompt(profile: Profile, model: Model, edition: Edition) -> None:
     ran = await run(edition, model(), profile.behavior)
     begins = [first_words(source.text, 30) for source in ran.brief.sources]
     own = {Provenance.PARALLEL: "parallel", Provenance.USER: "vault", Provenance.SYSTEM: "journey"}
@@ -105,7 +102,7 @@ async def test_what_was_read_is_in_the_prompt(profile: Profile, model: Model, ed
 
 
 @every_profile
-async def test_a_page_that_continues_grows_from_what_leads(profile: Profile, edition: Edition) -> None:
+async def test_cue_follows_the_orientation(profile: Profile, edition: Edition) -> None:
     ran = await run(edition, continuer(), profile.behavior, wish=Trajectory.CONTINUE)
     prompt, locus = ran.prompts[-1], edition.pages[LOCUS]
     reading = edition.readings[LOCUS]
@@ -125,16 +122,16 @@ async def test_a_page_that_continues_grows_from_what_leads(profile: Profile, edi
 
 @every_profile
 @every_model
-async def test_without_a_wish_a_row_takes_its_own_way(profile: Profile, model: Model, edition: Edition) -> None:
+async def test_trajectory_without_a_wish(profile: Profile, model: Model, edition: Edition) -> None:
+    """Without a wish a profile takes its own choice."""
     ran = await run(edition, model(), profile.behavior)
     assert ran.brief.verdict.given == TABLE[profile.code][3]
 
 
 @every_profile
 @pytest.mark.parametrize("wish", Trajectory)
-async def test_a_wish_within_the_licence_is_given_and_one_outside_is_answered_with_the_nearest(
-    profile: Profile, wish: Trajectory, edition: Edition
-) -> None:
+async def test_trajectory_with_a_wish(profile: Profile, wish: Trajectory, edition: Edition) -> None:
+    """A wish within the licence is given; outside it, the nearest one."""
     ran = await run(edition, continuer(), profile.behavior, wish=wish)
     verdict, open_ways = ran.brief.verdict, TABLE[profile.code][2].split()
     assert verdict.wished is wish
@@ -147,7 +144,7 @@ async def test_a_wish_within_the_licence_is_given_and_one_outside_is_answered_wi
 
 
 @of(Provenance.CANON)
-async def test_a_canon_row_reads_nothing_but_canon(profile: Profile, edition: Edition) -> None:
+async def test_canon_profile_reads_only_canon(profile: Profile, edition: Edition) -> None:
     ran = await run(edition, writer(), profile.behavior, words="away to Princhetta, and to my saved page")
     assert all(source.use.page_id in edition.pages for source in ran.brief.sources)
     assert ran.page.binding.section == edition.ring.section_of(LOCUS)
@@ -155,9 +152,7 @@ async def test_a_canon_row_reads_nothing_but_canon(profile: Profile, edition: Ed
 
 
 @of(Provenance.PARALLEL)
-async def test_a_parallel_row_draws_on_another_section_and_says_so_by_a_mirror(
-    profile: Profile, edition: Edition
-) -> None:
+async def test_parallel_profile_mirrors_another_section(profile: Profile, edition: Edition) -> None:
     ran = await run(edition, writer(), profile.behavior)
     drawn = [source.use.page_id for source in ran.brief.sources if source.use.kind == "parallel"]
     assert ran.page.binding.edges.mirrors == tuple(drawn[:1])
@@ -165,12 +160,12 @@ async def test_a_parallel_row_draws_on_another_section_and_says_so_by_a_mirror(
 
 
 @of(Provenance.CANON, Provenance.USER, Provenance.SYSTEM)
-async def test_no_other_row_has_a_mirror(profile: Profile, edition: Edition) -> None:
+async def test_other_profiles_have_no_mirror(profile: Profile, edition: Edition) -> None:
     assert not (await run(edition, writer(), profile.behavior)).page.binding.edges.mirrors
 
 
 @of(Provenance.PARALLEL)
-async def test_a_voice_in_its_own_section_is_drawn_to_another(profile: Profile, edition: Edition) -> None:
+async def test_voice_in_its_own_section_leads_to_another(profile: Profile, edition: Edition) -> None:
     at_home = edition.pages[edition.ring.pages_of(2)[0]]
     ran = await run(edition, writer(), profile.behavior, pressed=at_home)
     (mirror,) = ran.page.binding.edges.mirrors
@@ -178,7 +173,7 @@ async def test_a_voice_in_its_own_section_is_drawn_to_another(profile: Profile, 
 
 
 @of(Provenance.USER)
-async def test_a_user_row_hears_the_readers_words_and_reads_their_vault(profile: Profile, edition: Edition) -> None:
+async def test_user_profile_reads_words_and_vault(profile: Profile, edition: Edition) -> None:
     words = "who keeps the violet ink"
     ran = await run(edition, writer(), profile.behavior, words=words)
     assert SAVED in {source.use.page_id for source in ran.brief.sources if source.use.kind == "vault"}
@@ -196,7 +191,7 @@ async def test_a_user_row_hears_the_readers_words_and_reads_their_vault(profile:
         ("elsewhere", "T2", 2),
     ],
 )
-async def test_a_user_row_follows_the_words(
+async def test_user_profile_follows_the_words(
     profile: Profile, words: str, given: str, section: int, edition: Edition
 ) -> None:
     ran = await run(edition, writer(), profile.behavior, words=words)
@@ -205,7 +200,7 @@ async def test_a_user_row_follows_the_words(
 
 
 @of(Provenance.SYSTEM)
-async def test_a_system_row_reads_the_journeys_own_pages(profile: Profile, edition: Edition) -> None:
+async def test_system_profile_reads_the_journey(profile: Profile, edition: Edition) -> None:
     ran = await run(edition, writer(), profile.behavior)
     assert {source.use.page_id for source in ran.brief.sources if source.use.kind == "journey"} <= {
         "orchard",
@@ -215,7 +210,7 @@ async def test_a_system_row_reads_the_journeys_own_pages(profile: Profile, editi
 
 
 @every_profile
-async def test_without_reader_pages_the_canon_is_read(profile: Profile, edition: Edition) -> None:
+async def test_sources_without_reader_pages_are_canon(profile: Profile, edition: Edition) -> None:
     ran = await run(edition, continuer(), profile.behavior, own=[])
     assert ran.brief.sources
     assert ran.kinds <= {Source.RING, Source.CANON, Source.PARALLEL}
@@ -224,7 +219,7 @@ async def test_without_reader_pages_the_canon_is_read(profile: Profile, edition:
 @every_model
 @pytest.mark.parametrize("words", ["", "who keeps the violet ink"])
 @pytest.mark.parametrize("own", [None, []], ids=["with reader pages", "without reader pages"])
-async def test_no_two_rows_ask_the_same(
+async def test_prompts_differ_between_profiles(
     model: Model, words: str, own: list[ReaderPage] | None, edition: Edition
 ) -> None:
     prompts = [(await run(edition, model(), p.behavior, words=words, own=own)).prompts[-1] for p in PROFILES]

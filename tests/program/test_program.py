@@ -60,7 +60,7 @@ def in_turn(*replies: Reply) -> Iterator[Reply]:
 # the plan's call
 
 
-def test_the_plans_call_needs_no_arguments_but_a_symbol() -> None:
+def test_call_with_only_a_symbol() -> None:
     program = QDPIProgram()
     said = program(0x10)
     assert isinstance(said, dspy.Prediction)
@@ -71,7 +71,7 @@ def test_the_plans_call_needs_no_arguments_but_a_symbol() -> None:
     assert said.return_to == "S01-P0002"
 
 
-async def test_the_call_is_the_same_awaited() -> None:
+async def test_call_awaited_gives_the_same() -> None:
     program = QDPIProgram()
     said = await program.acall(0x1D, user_intent="where is the lamp", locus_page="S05-P0014")
     again = await program.aforward(0x1D, "where is the lamp", "S05-P0014")
@@ -80,24 +80,25 @@ async def test_the_call_is_the_same_awaited() -> None:
     assert {source["kind"] for source in said.sources} == {"parallel"}
 
 
-def test_the_call_takes_a_trajectory_as_a_wish() -> None:
+def test_call_with_a_wish() -> None:
     said = QDPIProgram().forward(parse_symbol("princhetta:ZC"), locus_page="S05-P0014", trajectory=Trajectory.LOOP)
     assert said.policy["given"] == "T1"
     assert said.edges["loop_back_to"] == said.return_to == "S05-P0014"
 
 
 @pytest.mark.parametrize("symbol", [-1, 256])
-def test_a_symbol_that_is_none_is_refused(symbol: int) -> None:
+def test_call_with_an_invalid_symbol_is_refused(symbol: int) -> None:
     with pytest.raises(InvalidSymbol):
         QDPIProgram().forward(symbol)
 
 
-def test_a_page_that_is_none_is_refused_with_what_was_given() -> None:
+def test_call_with_an_unknown_page_is_refused() -> None:
+    """The error names the page."""
     with pytest.raises(UnknownPage, match=r"'\.\./etc/passwd'"):
         QDPIProgram().forward(0, locus_page="../etc/passwd")
 
 
-def test_a_program_saves_and_loads_as_json(tmp_path: object) -> None:
+def test_program_saves_and_loads_as_json(tmp_path: object) -> None:
     path = f"{tmp_path}/program.json"
     QDPIProgram().save(path)
     loaded = QDPIProgram()
@@ -108,7 +109,8 @@ def test_a_program_saves_and_loads_as_json(tmp_path: object) -> None:
 # streaming
 
 
-async def test_a_page_is_heard_in_order_and_is_the_text_that_was_heard(edition: Edition) -> None:
+async def test_progress_pieces_join_to_the_text(edition: Edition) -> None:
+    """The phases and pieces come in order, and the pieces are the page's text."""
     watcher = Watcher()
     ran = await run(edition, writer(), ZC, progress=watcher)
     assert watcher.steps == [
@@ -121,7 +123,7 @@ async def test_a_page_is_heard_in_order_and_is_the_text_that_was_heard(edition: 
     assert sum(what == "text" for what, _ in watcher.heard) > 10
 
 
-async def test_no_plan_is_told_where_none_is_made(edition: Edition) -> None:
+async def test_progress_has_no_planning_without_a_plan(edition: Edition) -> None:
     watcher = Watcher()
     await run(edition, continuer(), ZC, progress=watcher)
     assert ("phase", "planning") not in watcher.heard
@@ -130,7 +132,7 @@ async def test_no_plan_is_told_where_none_is_made(edition: Edition) -> None:
 # checks and the one rework
 
 
-async def test_a_page_that_passes_is_not_reworked(edition: Edition) -> None:
+async def test_rework_not_needed(edition: Edition) -> None:
     ran = await run(edition, writer(), XC)
     assert ran.page.validation.passed
     assert not ran.page.validation.reworked
@@ -138,7 +140,8 @@ async def test_a_page_that_passes_is_not_reworked(edition: Edition) -> None:
 
 
 @pytest.mark.parametrize("make", [writer, continuer])
-async def test_a_page_that_fails_is_reworked_once_with_the_reasons_given(make: Make, edition: Edition) -> None:
+async def test_rework_gets_the_reasons(make: Make, edition: Edition) -> None:
+    """A page that fails its checks is reworked once, and the prompt has the reasons."""
     replies, watcher = in_turn(DEGENERATE, "page"), Watcher()
     model = make(lambda prompt: page_for(prompt) if next(replies) == "page" else DEGENERATE)
     ran = await run(edition, model, XC, progress=watcher)
@@ -151,7 +154,8 @@ async def test_a_page_that_fails_is_reworked_once_with_the_reasons_given(make: M
     assert watcher.steps[-2] == ("text", ran.page.text)
 
 
-async def test_a_page_that_fails_twice_is_given_as_it_is_and_says_so(edition: Edition) -> None:
+async def test_rework_that_fails_is_kept(edition: Edition) -> None:
+    """A page that fails twice is kept, and its validation shows it."""
     ran = await run(edition, writer(lambda prompt: DEGENERATE), XC)
     assert len(ran.prompts) == 2
     assert ran.page.text == DEGENERATE.strip()
@@ -161,26 +165,26 @@ async def test_a_page_that_fails_twice_is_given_as_it_is_and_says_so(edition: Ed
     assert [call.attempt for call in ran.draft.calls] == [1, 2]
 
 
-async def test_a_plan_is_made_once_whatever_becomes_of_the_page(edition: Edition) -> None:
+async def test_rework_keeps_the_plan(edition: Edition) -> None:
     ran = await run(edition, writer(lambda prompt: PLAN if is_plan(prompt) else DEGENERATE), ZC)
     assert [call.phase for call in ran.draft.calls] == ["ask", "receive", "receive"]
 
 
 @pytest.mark.parametrize("behavior", [XC, ZC])
-async def test_text_copied_from_the_canon_is_caught(behavior: int, edition: Edition) -> None:
+async def test_check_finds_copies_of_the_canon(behavior: int, edition: Edition) -> None:
     copied = edition.pages["S13-P0041"].text
     ran = await run(edition, continuer(lambda prompt: copied), behavior)
     assert {check.name: check.passed for check in ran.page.validation.checks}["copy"] is False
     assert len(ran.prompts) == 2
 
 
-async def test_text_copied_from_the_generated_locus_is_caught(edition: Edition) -> None:
+async def test_check_finds_copies_of_the_locus(edition: Edition) -> None:
     locus = own_page("locus")
     ran = await run(edition, continuer(lambda prompt: locus.text), XC, pressed=locus)
     assert {check.name: check.passed for check in ran.page.validation.checks}["copy"] is False
 
 
-async def test_the_checks_name_the_thresholds_they_held_to(edition: Edition) -> None:
+async def test_check_names_its_thresholds(edition: Edition) -> None:
     validation = (await run(edition, writer(), XC)).page.validation
     assert validation.thresholds_version == edition.thresholds.version
     assert [check.name for check in validation.checks] == ["form", "copy"]
@@ -190,13 +194,13 @@ async def test_the_checks_name_the_thresholds_they_held_to(edition: Edition) -> 
 
 
 @pytest.mark.parametrize("plan", ["{not json", "no " * 5_000, "1.\n\n\n2.", "As an AI, I cannot plan."])
-async def test_a_plan_that_is_nonsense_breaks_nothing(plan: str, edition: Edition) -> None:
+async def test_nonsense_plan_is_harmless(plan: str, edition: Edition) -> None:
     ran = await run(edition, writer(lambda prompt: plan if is_plan(prompt) else page_for(prompt)), AC)
     assert ran.page.validation.passed
     assert all(ran.draft.plan["beats"])
 
 
-async def test_a_page_cut_off_at_the_limit_of_tokens_ends_at_a_sentence(edition: Edition) -> None:
+async def test_cut_page_ends_at_a_sentence(edition: Edition) -> None:
     model = MeasuredModel(lambda prompt: page_for(prompt) + " And then she", finish_reason="length")
     ran = await run(edition, model, XC)
     assert ran.page.text == page_for(ran.prompts[0]).strip()
@@ -213,16 +217,16 @@ async def test_a_page_cut_off_at_the_limit_of_tokens_ends_at_a_sentence(edition:
         ("", ""),
     ],
 )
-def test_a_cut_text_loses_its_last_part_only_where_half_is_left(cut: str, whole: str) -> None:
+def test_whole_sentences_keep_at_least_half(cut: str, whole: str) -> None:
     assert whole_sentences(cut) == whole
 
 
-async def test_a_model_that_says_nothing_fails(edition: Edition) -> None:
+async def test_empty_answer_fails(edition: Edition) -> None:
     with pytest.raises(ModelEmpty):
         await run(edition, writer(lambda prompt: ""), XC)
 
 
-async def test_a_model_that_hangs_fails_after_its_time(edition: Edition) -> None:
+async def test_hanging_model_times_out(edition: Edition) -> None:
     async def silence() -> AsyncIterator[str]:
         await asyncio.Event().wait()
         yield "never"
@@ -233,7 +237,7 @@ async def test_a_model_that_hangs_fails_after_its_time(edition: Edition) -> None
         await program.aforward(0)
 
 
-async def test_whoever_tries_again_goes_on_from_the_step_that_failed(edition: Edition) -> None:
+async def test_retry_continues_with_the_failed_step(edition: Edition) -> None:
     replies = in_turn(PLAN, ModelUnreachable("It is away."), DEGENERATE, ModelUnreachable("Again."), "page")
 
     def reply(prompt: str) -> Reply:
@@ -259,7 +263,7 @@ async def test_whoever_tries_again_goes_on_from_the_step_that_failed(edition: Ed
 # receipts
 
 
-async def test_a_call_is_accounted_for_with_hashes_tokens_and_time(edition: Edition) -> None:
+async def test_model_call_has_hashes_tokens_and_time(edition: Edition) -> None:
     model = MeasuredModel(page_for, prompt_tokens=321, completion_tokens=123)
     ran = await run(edition, model, XC)
     (call,) = ran.draft.calls
@@ -270,13 +274,14 @@ async def test_a_call_is_accounted_for_with_hashes_tokens_and_time(edition: Edit
     assert set(ran.draft.milliseconds) == {"receive", "check"}
 
 
-async def test_equal_prompts_have_equal_hashes_and_other_prompts_others(edition: Edition) -> None:
+async def test_prompt_hashes(edition: Edition) -> None:
+    """Equal prompts have equal hashes, and different prompts different ones."""
     first, again, other = [(await run(edition, writer(), b)).draft.calls[-1] for b in (XC, XC, YC)]
     assert first.prompt_hash == again.prompt_hash != other.prompt_hash
     assert len(first.prompt_hash) == 64
 
 
-async def test_sources_say_which_passage_was_read_and_how_it_was_found(edition: Edition) -> None:
+async def test_sources_name_passage_and_search(edition: Edition) -> None:
     ran = await run(edition, writer(), AC)
     for source in ran.brief.sources:
         assert source.text.split()[:8] == source.use.passage.split()[:8]
@@ -285,7 +290,7 @@ async def test_sources_say_which_passage_was_read_and_how_it_was_found(edition: 
         assert source.use.page_id != LOCUS
 
 
-async def test_an_ask_in_words_is_searched_by_meaning_too(edition: Edition, semantic: Edition) -> None:
+async def test_sources_of_words_are_searched_by_meaning(edition: Edition, semantic: Edition) -> None:
     words = "who looks after the timepieces"
     plain, meant = [(await run(e, writer(), 10, words=words)).brief.sources for e in (edition, semantic)]
     assert {via for source in plain for via in source.use.via} <= {"lexical", "ring", "newest"}
@@ -295,25 +300,26 @@ async def test_an_ask_in_words_is_searched_by_meaning_too(edition: Edition, sema
 # readings
 
 
-async def test_the_reading_of_a_canon_page_is_the_kept_one(edition: Edition) -> None:
+async def test_reading_of_a_canon_page_is_the_stored_one(edition: Edition) -> None:
     ran = await run(edition, writer(), XC)
     assert ran.brief.reading is edition.readings[LOCUS]
     assert ran.brief.kept
 
 
-async def test_a_generated_locus_is_read_at_the_press_only_where_nothing_was_kept(edition: Edition) -> None:
+async def test_reading_of_a_generated_locus(edition: Edition) -> None:
+    """It is computed only where none is stored."""
     ran = await run(edition, writer(), XC, pressed=own_page("locus"))
     assert ran.brief.reading == read_text(ran.brief.locus.text)
     assert not ran.brief.kept
 
 
-async def test_x_and_y_give_the_output_fields_of_their_signatures(edition: Edition) -> None:
+async def test_extract_gives_the_signatures_fields(edition: Edition) -> None:
     program, reading = QDPIProgram(edition, writer()), edition.readings[LOCUS]
     x, y = program.read(reading=reading), program.index(reading=reading)
     assert x.toDict() == {"summary": reading.summary, "hooks": reading.hooks}
     assert set(y.toDict()) == {"entities", "motifs", "anchors", "scores"}
 
 
-async def test_the_new_page_is_read_once_with_its_own_text(edition: Edition) -> None:
+async def test_reading_of_the_new_page(edition: Edition) -> None:
     ran = await run(edition, writer(), XC)
     assert ran.page.reading == read_text(ran.page.text)
