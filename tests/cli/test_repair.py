@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Call
 from tests.repair.repair_suite import read_past
-from tests.repair.world import JOURNEYS, lived_on
+from tests.repair.world import JOURNEYS, populate
 from tests.support.tables import SqliteTables
 
 from qdpi.bootstrap import build_bus, utc_now
@@ -23,17 +23,17 @@ from qdpi.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("lived")
-    asyncio.run(lived_on(Settings(data_dir=directory)))
+def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("populated")
+    asyncio.run(populate(Settings(data_dir=directory)))
     return directory
 
 
 @pytest.fixture
-def data(lived: Path, tmp_path: Path) -> Path:
+def data(populated: Path, tmp_path: Path) -> Path:
     """What readers left, where the commands look for it."""
     copy = tmp_path / "data"
-    shutil.copytree(lived, copy)
+    shutil.copytree(populated, copy)
     return copy
 
 
@@ -69,7 +69,8 @@ def on_bus(data: Path, topic: str) -> list[bytes | None]:
 
 
 @pytest.mark.slow
-def test_where_nothing_is_amiss_repair_says_so_and_exits_with_0(qdpi: Call, data: Path):
+def test_repair_without_damage_exits_0(qdpi: Call, data: Path):
+    """Without damage, repair says so and exits with 0."""
     code, out, _ = qdpi("repair")
 
     assert code == 0
@@ -77,7 +78,8 @@ def test_where_nothing_is_amiss_repair_says_so_and_exits_with_0(qdpi: Call, data
 
 
 @pytest.mark.slow
-def test_a_repair_only_looks_unless_it_is_told_to_apply(qdpi: Call, tables: SqliteTables):
+def test_repair_without_apply_changes_nothing(qdpi: Call, tables: SqliteTables):
+    """A repair changes nothing without --apply."""
     deleted = tables.delete("pages", lambda row: row["page_id"].count("-") == 4)
     tables.delete("state_snapshots", lambda row: row["session_id"] == "bob")
     before = rows(tables)
@@ -98,7 +100,8 @@ def test_a_repair_only_looks_unless_it_is_told_to_apply(qdpi: Call, tables: Sqli
 
 
 @pytest.mark.slow
-def test_a_script_reads_a_finding_a_line_and_the_sum_last(qdpi: Call, tables: SqliteTables):
+def test_repair_json_has_a_finding_a_line(qdpi: Call, tables: SqliteTables):
+    """A script reads one finding a line, and the totals last."""
     tables.delete("page_embeddings", lambda row: row["page_id"] == "S01-P0001")
 
     *found, told = lines(qdpi("repair", "--json").out)
@@ -112,7 +115,8 @@ def test_a_script_reads_a_finding_a_line_and_the_sum_last(qdpi: Call, tables: Sq
 
 
 @pytest.mark.slow
-def test_what_cannot_be_mended_is_left_said_and_exits_with_1(qdpi: Call, tables: SqliteTables):
+def test_unmendable_damage_exits_1(qdpi: Call, tables: SqliteTables):
+    """Damage that cannot be mended is left, named, and exits with 1."""
     tables.change("page_embeddings", lambda row: row["page_id"] == "S01-P0001", revision=9)
 
     looked, applied = qdpi("repair"), qdpi("repair", "--apply")
@@ -123,9 +127,8 @@ def test_what_cannot_be_mended_is_left_said_and_exits_with_1(qdpi: Call, tables:
     assert "0 of 1 finding in 3 journeys mended." in applied.out
 
 
-def test_an_outcome_that_is_not_the_fold_of_those_before_it_is_told_and_never_written_over(
-    qdpi: Call, tables: SqliteTables
-):
+def test_wrong_state_is_never_written_over(qdpi: Call, tables: SqliteTables):
+    """An outcome that is not the fold of those before it is reported and never written over."""
     (row,) = tables.rows("outcomes", lambda row: row["session_id"] == "alice" and row["seq"] == 2)
     outcome = json.loads(row["outcome_json"])
     outcome["state"]["pages"] = 77
@@ -140,7 +143,9 @@ def test_an_outcome_that_is_not_the_fold_of_those_before_it_is_told_and_never_wr
 
 
 @pytest.mark.slow
-def test_topics_of_single_pages_that_are_empty_again_are_deleted(qdpi: Call, data: Path):
+def test_idle_page_topics_are_deleted(qdpi: Call, data: Path):
+    """Topics of single pages that are empty again are deleted."""
+
     async def make() -> None:
         bus = build_bus(Settings(data_dir=data), utc_now)
         await bus.open()
@@ -163,7 +168,9 @@ def test_topics_of_single_pages_that_are_empty_again_are_deleted(qdpi: Call, dat
 
 
 @pytest.mark.slow
-def test_what_kept_a_finding_from_being_mended_is_told(qdpi: Call, data: Path):
+def test_cause_of_a_failed_repair_is_printed(qdpi: Call, data: Path):
+    """The error that kept a finding from being mended is printed."""
+
     async def lose_a_press() -> None:
         bus = build_bus(Settings(data_dir=data), utc_now)
         await bus.open()
@@ -183,7 +190,8 @@ def test_what_kept_a_finding_from_being_mended_is_told(qdpi: Call, data: Path):
 
 
 @pytest.mark.slow
-def test_the_status_of_every_page_can_be_published_again(qdpi: Call, data: Path):
+def test_page_events_are_published_again(qdpi: Call, data: Path):
+    """The status of every page can be published again."""
     before = len(on_bus(data, PageEvent.topic))
 
     told = lines(qdpi("repair", "--apply", "--emit-page-events", "--json").out)[-1]
@@ -196,7 +204,7 @@ def test_the_status_of_every_page_can_be_published_again(qdpi: Call, data: Path)
 
 
 @pytest.mark.parametrize("command", [("repair",), ("replay",)])
-def test_a_malformed_journey_is_misuse(qdpi: Call, data: Path, command: tuple[str, ...]):
+def test_malformed_journey_is_misuse(qdpi: Call, data: Path, command: tuple[str, ...]):
     assert qdpi(*command, "../x").code == 2
 
 
@@ -204,7 +212,8 @@ def test_a_malformed_journey_is_misuse(qdpi: Call, data: Path, command: tuple[st
 
 
 @pytest.mark.slow
-def test_a_replay_prints_both_hashes_of_every_journey_and_of_the_book(qdpi: Call, data: Path):
+def test_replay_prints_both_hashes(qdpi: Call, data: Path):
+    """A replay prints both hashes of every journey and of the book."""
     code, out, _ = qdpi("replay", "--all")
 
     assert code == 0
@@ -217,7 +226,8 @@ def test_a_replay_prints_both_hashes_of_every_journey_and_of_the_book(qdpi: Call
         assert wanted == found
 
 
-def test_a_check_exits_with_1_names_the_fields_and_leaves_them(qdpi: Call, tables: SqliteTables):
+def test_replay_check_exits_1_on_a_difference(qdpi: Call, tables: SqliteTables):
+    """A check exits with 1, names the fields, and writes nothing."""
     tables.change("section_counters", lambda row: row["session_id"] == "alice", return_debt=41)
     before = rows(tables)
 
@@ -231,7 +241,8 @@ def test_a_check_exits_with_1_names_the_fields_and_leaves_them(qdpi: Call, table
 
 
 @pytest.mark.slow
-def test_a_replay_writes_again_what_differs_and_proves_it(qdpi: Call, tables: SqliteTables):
+def test_replay_rewrites_differences(qdpi: Call, tables: SqliteTables):
+    """A replay writes again the rows that differ, and proves them equal."""
     hashes = {told["journey"]: told["found"] for told in lines(qdpi("replay", "--all", "--json").out)}
     tables.delete("pages")
     tables.delete("page_edges")
@@ -245,7 +256,8 @@ def test_a_replay_writes_again_what_differs_and_proves_it(qdpi: Call, tables: Sq
     assert qdpi("replay", "--all", "--check").code == 0
 
 
-def test_to_replay_nothing_or_everything_and_one_is_misuse(qdpi: Call, data: Path):
+def test_replay_without_one_target_is_misuse(qdpi: Call, data: Path):
+    """Neither journeys nor --all, or both, is misuse."""
     assert qdpi("replay").code == 2
     assert qdpi("replay", "alice", "--all").code == 2
 
@@ -253,7 +265,8 @@ def test_to_replay_nothing_or_everything_and_one_is_misuse(qdpi: Call, data: Pat
 # kafka-topics --grow
 
 
-def test_the_embedded_bus_needs_no_partitions_and_says_so(qdpi: Call, data: Path):
+def test_embedded_bus_refuses_partitions(qdpi: Call, data: Path):
+    """The embedded bus has one partition a topic, and refuses more with the reason."""
     code, out, err = qdpi("kafka-topics", "--grow", "4")
 
     assert (code, out) == (2, "")
@@ -269,7 +282,7 @@ def test_the_embedded_bus_needs_no_partitions_and_says_so(qdpi: Call, data: Path
 # doctor
 
 
-def test_the_doctor_makes_what_is_missing_when_it_is_told_to(qdpi: Call, tmp_path: Path):
+def test_doctor_fix_creates_what_is_missing(qdpi: Call, tmp_path: Path):
     before = json.loads(qdpi("doctor", "--port", "0", "--json").out)
     after = json.loads(qdpi("doctor", "--port", "0", "--json", "--fix").out)
 
@@ -278,7 +291,7 @@ def test_the_doctor_makes_what_is_missing_when_it_is_told_to(qdpi: Call, tmp_pat
     assert [f["health"] for f in after if f["what"] == "topics"] == ["ok"]
 
 
-def test_the_doctor_names_who_is_behind(qdpi: Call, data: Path):
+def test_doctor_names_lagging_workers(qdpi: Call, data: Path):
     async def press() -> None:
         bus = build_bus(Settings(data_dir=data), utc_now)
         await bus.open()
@@ -298,9 +311,8 @@ def test_the_doctor_names_who_is_behind(qdpi: Call, data: Path):
         ("store.db", "canon_revisions", {"book"}),
     ],
 )
-def test_the_doctor_tells_of_each_check_that_half_a_bus_or_store_fails_and_makes_the_others(
-    qdpi: Call, data: Path, file: str, broken: str, failed: set[str]
-):
+def test_doctor_runs_each_check_on_a_damaged_file(qdpi: Call, data: Path, file: str, broken: str, failed: set[str]):
+    """The doctor reports each check that a damaged bus or store fails, and runs the others."""
     break_pages(data / file, broken)
 
     code, out, _ = qdpi("doctor", "--port", "0", "--json")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.repair.world import World, lived_on
+from tests.repair.world import World, populate
 from tests.support.keyspace import keyspace
 from tests.support.tables import CassandraTables, SqliteTables
 
@@ -17,17 +17,17 @@ from qdpi.settings import Settings, load_settings
 
 
 @pytest.fixture(scope="session")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("lived")
-    asyncio.run(lived_on(Settings(data_dir=directory)))
+def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("populated")
+    asyncio.run(populate(Settings(data_dir=directory)))
     return directory
 
 
 @pytest.fixture
-def embedded(lived: Path, tmp_path: Path) -> World:
+def embedded(populated: Path, tmp_path: Path) -> World:
     """A copy of what readers left, which a test may damage."""
     copy = tmp_path / "data"
-    shutil.copytree(lived, copy)
+    shutil.copytree(populated, copy)
     return World(Settings(data_dir=copy), SqliteTables(copy / "store.db"))
 
 
@@ -46,5 +46,5 @@ def cluster(
     }
     with keyspace(cassandra_environment) as space:
         settings = load_settings({**environment, **space.environment})
-        asyncio.run(lived_on(settings))
+        asyncio.run(populate(settings))
         yield World(settings, CassandraTables(space))

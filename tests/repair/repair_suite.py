@@ -123,7 +123,8 @@ class RepairSuite:
     def world(self) -> World:
         raise NotImplementedError("A class gives this fixture.")
 
-    async def test_where_all_is_well_nothing_is_found_and_every_journey_replays_equal(self, world: World) -> None:
+    async def test_sound_store_has_no_findings(self, world: World) -> None:
+        """Without damage nothing is found, and every journey replays equal."""
         assert await world.found() == {}
         async with world.system() as system:
             replayed = [each async for each in replay_all(system, check=True)]
@@ -148,7 +149,8 @@ class RepairSuite:
         async with world.system() as system:
             assert all([each.after.equal async for each in replay_all(system, check=True)])
 
-    async def test_projections_that_were_dropped_are_rebuilt_to_identical_contents(self, world: World) -> None:
+    async def test_dropped_projections_are_rebuilt(self, world: World) -> None:
+        """Projections that were dropped are rebuilt to identical contents."""
         async with world.system() as system:
             hashes = {each.after.journey: each.after.found async for each in replay_all(system, check=True)}
         for table in PROJECTIONS:
@@ -159,7 +161,8 @@ class RepairSuite:
         assert {each.after.journey: each.after.found for each in replayed} == hashes
         assert await world.found() == {}
 
-    async def test_a_check_names_what_differs_field_by_field_and_writes_nothing(self, world: World) -> None:
+    async def test_check_names_differing_fields(self, world: World) -> None:
+        """A check names the differences field by field and writes nothing."""
         async with world.system() as system:
             outcomes = await system.store.outcomes("alice")
             stale_text(world.tables, outcomes)
@@ -175,7 +178,8 @@ class RepairSuite:
         ]
         assert await world.found(apply=True)
 
-    async def test_only_the_journeys_that_are_named_are_looked_at_and_mended(self, world: World) -> None:
+    async def test_named_journeys_alone_are_mended(self, world: World) -> None:
+        """Only the journeys that are named are examined and mended."""
         assert world.tables.delete("state_snapshots", lambda row: row["session_id"] in {"bob", "carol"})
         assert await world.found("alice") == {}
         (of_bob,) = (await world.found("bob", apply=True)).values()
@@ -183,7 +187,8 @@ class RepairSuite:
         (left,) = (await world.found(apply=True)).values()
         assert [found.journey for found in left] == ["carol"]
 
-    async def test_an_outcome_that_was_never_published_is_told(self, world: World) -> None:
+    async def test_unpublished_outcome_is_published(self, world: World) -> None:
+        """An outcome that was never published is published."""
         press = Press(event_id=f"u-{random_id()}", ts=utc_now(), session_id="carol", symbol_code=0)
         async with world.system() as system:
             last = await system.store.last_outcome("carol")
@@ -200,7 +205,8 @@ class RepairSuite:
             told = [decode(PageDone, record.value) async for record in system.bus.scan(PageDone.topic)]
         assert [event for event in told if event.event_id == outcome.event.event_id] == [outcome.event]
 
-    async def test_a_press_that_is_merely_waiting_is_never_published_again(self, world: World) -> None:
+    async def test_pending_press_is_not_published_again(self, world: World) -> None:
+        """A press that waits for a worker is never published again; one that every worker passed over is, once."""
         press = Press(event_id=f"w-{random_id()}", ts=utc_now(), session_id="dora", symbol_code=0)
         async with world.system() as system:
             await system.publisher.publish(press)
@@ -223,7 +229,8 @@ class RepairSuite:
         assert records[0][2:5] == records[1][2:5]
         assert await world.found(apply=True) == {}
 
-    async def test_a_press_with_another_id_in_its_header_is_answered_by_the_id_in_its_body(self, world: World) -> None:
+    async def test_press_is_known_by_its_body(self, world: World) -> None:
+        """A press with another id in its header is answered by the id in its body."""
         async with world.system() as system:
             (answered,) = [r async for r in system.bus.scan(Ask.topic)]
             await system.bus.publish(
@@ -233,7 +240,8 @@ class RepairSuite:
         assert await world.found("bob") == {}
         await world.found(apply=True)  # what the enricher was made to skip of other tests
 
-    async def test_a_record_that_names_no_press_is_never_taken_for_a_lost_one(self, world: World) -> None:
+    async def test_malformed_press_is_not_lost(self, world: World) -> None:
+        """A record that names no press is never taken for a lost press."""
         async with world.system() as system:
             for body in NO_PRESSES:
                 headers = (("x-event-id", random_id().encode()),)
@@ -244,9 +252,8 @@ class RepairSuite:
         assert await world.found() == {}
 
     @pytest.mark.parametrize("says", [{"user_intent": "who?", "symbol_code": 999}, {"symbol_code": 999}])
-    async def test_an_ask_that_was_answered_is_missed_in_the_log_only_where_the_log_can_have_it(
-        self, world: World, says: dict[str, Any]
-    ) -> None:
+    async def test_log_row_of_invalid_ask_is_not_due(self, world: World, says: dict[str, Any]) -> None:
+        """An answered ask is missing in the log only if the log can have it."""
         ask = {"session_id": "carol", "event_id": f"a-{random_id()}", "ts": utc_now().isoformat(), **says}
         async with world.system() as system:
             await system.bus.publish(Message(Ask.topic, b"carol", json.dumps(ask).encode()))
@@ -267,7 +274,8 @@ class RepairSuite:
             await system.store.append_log([log_entry(Ask(**{"user_intent": "who?"} | ask))])
         assert repair.in_flight == 0
 
-    async def test_a_newcomers_press_that_only_the_log_has_is_published_again(self, world: World) -> None:
+    async def test_press_in_the_log_alone_is_published_again(self, world: World) -> None:
+        """A press that only the log has, of a journey without an outcome, is published again."""
         press = Press(event_id=random_id(), ts=utc_now(), session_id=f"new-{random_id()}", symbol_code=0)
         async with world.system() as system:
             await system.store.append_log([log_entry(press)])

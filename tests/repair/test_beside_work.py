@@ -22,9 +22,8 @@ PAGE = "The lamp went up the stair, and the stair went on without it. " * 12
 
 
 @pytest.mark.parametrize("rounds", [6])
-async def test_repairs_beside_presses_publish_nothing_twice_and_leave_every_journey_equal(
-    tmp_path: Path, rounds: int
-) -> None:
+async def test_repair_beside_presses_changes_nothing(tmp_path: Path, rounds: int) -> None:
+    """Repairs beside presses publish nothing twice and leave every journey equal."""
     world = World(Settings(data_dir=tmp_path), SqliteTables(tmp_path / "store.db"))
     journeys = [f"reader-{n}" for n in range(8)]
     async with working(tmp_path, ScriptedModel(lambda prompt: PAGE)) as flow:
@@ -59,7 +58,8 @@ async def test_repairs_beside_presses_publish_nothing_twice_and_leave_every_jour
         assert [outcome.request_id for outcome in outcomes[journey]] == pressed
 
 
-async def test_damage_is_mended_while_others_press(tmp_path: Path) -> None:
+async def test_damage_beside_presses_is_mended(tmp_path: Path) -> None:
+    """Damage is mended while other readers press."""
     tables = SqliteTables(tmp_path / "store.db")
     world = World(Settings(data_dir=tmp_path), tables)
     async with working(tmp_path, ScriptedModel(lambda prompt: PAGE)) as flow:

@@ -109,9 +109,8 @@ async def replayed(world: World, *, check: bool) -> dict[str | None, Replayed]:
 
 @pytest.mark.parametrize("whose", ["alice", CANON])
 @pytest.mark.parametrize("name", HARM)
-async def test_a_row_that_says_something_else_is_found_by_its_field_and_mended_by_a_repair(
-    embedded: World, name: str, whose: str
-) -> None:
+async def test_changed_column_is_found_and_mended(embedded: World, name: str, whose: str) -> None:
+    """A row with another value is found by its field and mended by a repair."""
     await harm(embedded, whose, name)
     _, finding, fields = HARM[name]
 
@@ -126,7 +125,8 @@ async def test_a_row_that_says_something_else_is_found_by_its_field_and_mended_b
 
 
 @pytest.mark.parametrize("whose", ["alice", CANON])
-async def test_a_replay_writes_pages_vectors_and_readings_again_as_they_were(embedded: World, whose: str) -> None:
+async def test_replay_restores_changed_rows(embedded: World, whose: str) -> None:
+    """A replay writes pages, vectors and readings again as they were."""
     tables = ("pages", "page_embeddings", "readings")
     before = {table: contents(embedded, table) for table in tables}
     await harm(embedded, whose, *HARM)
@@ -146,7 +146,8 @@ def contents(world: World, table: str) -> list[str]:
 
 @pytest.mark.kafka
 @pytest.mark.cassandra
-async def test_on_servers_a_repair_finds_and_mends_what_rows_say(cluster: World) -> None:
+async def test_changed_columns_on_servers_are_mended(cluster: World) -> None:
+    """On servers, a repair finds and mends changed columns."""
     for whose in ("alice", CANON):
         await harm(cluster, whose, *HARM)
 
@@ -157,7 +158,8 @@ async def test_on_servers_a_repair_finds_and_mends_what_rows_say(cluster: World)
     assert all(each.after.equal for each in (await replayed(cluster, check=True)).values())
 
 
-async def test_vectors_that_are_all_zero_are_found_one_by_one_and_mended(embedded: World) -> None:
+async def test_zero_vectors_are_found_and_mended(embedded: World) -> None:
+    """Vectors that are all zero are found one by one and mended."""
     async with embedded.system(repairing=True) as system:
         journeys = [session async for session in system.store.journeys()]
         outcomes = [outcome for session in journeys for outcome in await system.store.outcomes(session)]
@@ -172,7 +174,8 @@ async def test_vectors_that_are_all_zero_are_found_one_by_one_and_mended(embedde
     assert await embedded.found() == {}
 
 
-async def test_a_page_whose_outcome_tells_no_reading_is_read_again(embedded: World) -> None:
+async def test_reading_absent_from_outcome_is_made_again(embedded: World) -> None:
+    """A page whose outcome carries no reading is read again."""
     outcome = factories.outcome("dora")
     press = Press(event_id=outcome.request.press_id, ts=factories.at(0), session_id="dora", symbol_code=0)
     async with embedded.system(repairing=True) as system:

@@ -22,12 +22,12 @@ class TestEmbeddedRepair(RepairSuite):
         return embedded
 
     @pytest.mark.parametrize("name", DAMAGE)
-    async def test_damage_is_found_by_its_name_and_mended(self, world: World, name: str) -> None:
+    async def test_damage_is_found_and_mended(self, world: World, name: str) -> None:
+        """Each kind of damage is found by its name and mended."""
         await self.assert_found_and_mended(world, name)
 
-    async def test_a_press_that_the_bus_does_not_take_again_is_left_with_the_cause_and_the_rest_is_mended(
-        self, world: World
-    ) -> None:
+    async def test_refused_press_is_left_with_cause(self, world: World) -> None:
+        """A press that the bus refuses is left with the cause, and the rest is mended."""
         put_on_bus(world, {"session_id": "amber", "event_id": "large", "user_intent": "a" * 5_000_000})
         put_on_bus(world, {"session_id": "beryl", "event_id": "lost", "symbol_code": 0, "ts": utc_now().isoformat()})
         async with world.system() as system:

@@ -15,5 +15,6 @@ class TestRepairOnServers(RepairSuite):
         return cluster
 
     @pytest.mark.parametrize("half", [0, 1])
-    async def test_damage_of_many_kinds_at_once_is_found_by_its_names_and_mended(self, world: World, half: int) -> None:
+    async def test_damage_of_many_kinds_is_mended(self, world: World, half: int) -> None:
+        """Damage of many kinds at once is found by its names and mended."""
         await self.assert_found_and_mended(world, *list(DAMAGE)[half::2])

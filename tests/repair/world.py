@@ -25,7 +25,7 @@ PAGE = "She went on up the stair, and the lamp went with her. " * 12
 JOURNEYS = {"alice": 6, "bob": 1, "carol": 2}
 
 
-async def lived_on(settings: Settings) -> None:
+async def populate(settings: Settings) -> None:
     """Let three readers read: pages of every kind, a departure that came back, one that is open, a failure, vaults."""
     model = ScriptedModel(lambda prompt: ModelEmpty("It wrote nothing.") if "silence" in str(prompt) else PAGE)
     async with opened(build_system(settings)) as system:

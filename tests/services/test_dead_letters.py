@@ -34,7 +34,8 @@ def stray_letter(value: bytes, group: str = "qdpi.indexer", topic: str = "gibsey
     return letter_of(record, MalformedEvent("It is no event."), 1, group=group, at=factories.at(4))
 
 
-def test_a_failed_run_is_pressed_again_with_what_its_request_asked():
+def test_failed_run_is_pressed_again():
+    """A failed run is pressed again with the words, symbol and wish of its request."""
     request = factories.request(symbol_code=0x2D, user_intent="the lamp", trajectory=Trajectory.FORK)
     letter = letter_for(request)
 
@@ -49,7 +50,8 @@ def test_a_failed_run_is_pressed_again_with_what_its_request_asked():
     assert press.event_id == press_id(request.session_id, "replay", letter.event_id)
 
 
-def test_replaying_again_later_is_the_same_event():
+def test_replay_id_does_not_depend_on_time():
+    """Replaying the same letter later is the same event."""
     request = factories.request()
     letter = letter_for(request)
 
@@ -59,14 +61,14 @@ def test_replaying_again_later_is_the_same_event():
     )
 
 
-def test_a_replay_is_never_before_its_letter():
+def test_replay_is_not_earlier_than_its_letter():
     request = factories.request()
     letter = letter_for(request)
 
     assert pressed_again(letter, request, factories.at(-60)).ts == letter.ts
 
 
-def test_a_refused_request_is_replayed_from_its_press():
+def test_refused_request_is_replayed_from_its_press():
     press = Press(
         event_id="p1",
         ts=factories.at(0),
@@ -86,7 +88,7 @@ def test_a_refused_request_is_replayed_from_its_press():
     assert again.client_request_id is None
 
 
-def test_an_ask_without_a_locus_is_asked_again():
+def test_ask_without_locus_is_asked_again():
     ask = Ask(event_id="a1", ts=factories.at(0), session_id="reader", user_intent="who lit it?")
     request = factories.request(press_id="a1", symbol_code=None, page_id=None, user_intent="who lit it?")
 
@@ -96,7 +98,8 @@ def test_an_ask_without_a_locus_is_asked_again():
     assert (again.user_intent, again.page_id, again.replays) == ("who lit it?", None, "a1")
 
 
-def test_a_press_that_nobody_knows_any_more_cannot_be_replayed():
+def test_unknown_press_is_not_replayed():
+    """A press that neither the request nor the bus has cannot be replayed."""
     request = factories.request(symbol_code=None)
 
     with pytest.raises(InvalidInput, match="press again"):
@@ -104,7 +107,8 @@ def test_a_press_that_nobody_knows_any_more_cannot_be_replayed():
 
 
 @pytest.mark.parametrize("value", [b"{}", b"\xff\xfe", b"", b'{"truncated": '])
-def test_another_consumers_record_is_sent_again_as_it_was(value: bytes):
+def test_other_record_is_sent_again(value: bytes):
+    """The record of another consumer is sent again as it was."""
     letter = stray_letter(value)
 
     assert request_of(letter) is None
@@ -116,14 +120,16 @@ def test_another_consumers_record_is_sent_again_as_it_was(value: bytes):
     )
 
 
-def test_a_record_that_its_letter_does_not_hold_whole_is_not_sent_again():
+def test_cut_record_is_not_sent_again():
+    """A record of which the letter lacks a part is not sent again."""
     letter = stray_letter(b"{}").model_copy(update={"cut_bytes": 1_000})
 
     with pytest.raises(InvalidInput, match="lacks the last 1,000 bytes"):
         message_for(letter, factories.at(60))
 
 
-def test_bytes_that_are_no_request_are_sent_again_as_they_were():
+def test_malformed_request_is_sent_again():
+    """Bytes that are no request are sent again as they were."""
     letter = stray_letter(b"no request", "qdpi.page_generator", PageRequest.topic)
 
     message = message_for(letter, factories.at(60))
@@ -131,7 +137,8 @@ def test_bytes_that_are_no_request_are_sent_again_as_they_were():
     assert (message.topic, message.value) == (PageRequest.topic, b"no request")
 
 
-async def test_a_replayed_run_is_answered_once_at_its_journeys_end(tmp_path: Path):
+async def test_replayed_run_is_answered_once(tmp_path: Path):
+    """A replayed run is answered once, at its journey's end."""
     replies = iter([ModelEmpty("It wrote nothing.")])
     model = ScriptedModel(lambda prompt: next(replies, PAGE))
     async with working(tmp_path, model, model_retries=0) as flow:
@@ -158,7 +165,7 @@ async def test_a_replayed_run_is_answered_once_at_its_journeys_end(tmp_path: Pat
     ]
 
 
-def test_a_replay_goes_to_the_topic_and_key_of_a_press():
+def test_replay_has_topic_and_key_of_a_press():
     request = factories.request()
     letter = letter_for(request)
 
