@@ -31,7 +31,7 @@ def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data(populated: Path, tmp_path: Path) -> Path:
-    """What readers left, where the commands look for it."""
+    """A copy of the populated data directory, where the commands look for it."""
     copy = tmp_path / "data"
     shutil.copytree(populated, copy)
     return copy

@@ -1,4 +1,4 @@
-"""Stores and buses on which readers have been, to be damaged and mended."""
+"""Buses and stores with journeys, to be damaged and mended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def embedded(populated: Path, tmp_path: Path) -> World:
-    """A copy of what readers left, which a test may damage."""
+    """A copy of the populated data directory, which a test may damage."""
     copy = tmp_path / "data"
     shutil.copytree(populated, copy)
     return World(Settings(data_dir=copy), SqliteTables(copy / "store.db"))

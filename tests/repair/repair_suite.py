@@ -1,4 +1,4 @@
-"""What repair and replay promise, on any bus and any store. A class inherits it and gives the fixture `world`."""
+"""The contract of repair and replay on any bus and store. A class inherits it and provides the fixture `world`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from qdpi.store.ports import Committed
 from qdpi.topology import RECORDER
 
 Damage = Callable[[Tables, list[Outcome]], int]
-"""Damages a store by hand, given a journey's outcomes; returns how many rows that were."""
+"""Damages the tables of a store, given a journey's outcomes; returns the number of rows."""
 
 
 def of_page(place: int) -> Callable[[list[Outcome]], Callable[[Row], bool]]:
@@ -89,7 +89,7 @@ DAMAGE: Final[dict[str, tuple[Damage, set[str]]]] = {
     "a canon page has no reading": (canon_page("readings"), {"reading-missing"}),
     "a canon page is not in the index": (canon_page("pages_index"), {"index-row-missing"}),
 }
-"""By what happened: how it is done, and the names that it is found by."""
+"""By its description: the damage, and the names of the findings."""
 
 PROJECTIONS: Final = (
     "pages",
@@ -102,7 +102,7 @@ PROJECTIONS: Final = (
     "section_counters",
     "vault",
 )
-"""The tables that can be dropped whole and come back."""
+"""The tables that a replay rebuilds whole."""
 
 
 NO_PRESSES: Final[tuple[dict[str, Any], ...]] = (
@@ -115,13 +115,13 @@ NO_PRESSES: Final[tuple[dict[str, Any], ...]] = (
     {"session_id": 7, "event_id": "e4"},
     {"event_id": "e5"},
 )
-"""What the enricher can make no request of: each ends as a dead letter alone."""
+"""Bodies that the enricher can make no request of: each ends as a dead letter."""
 
 
 class RepairSuite:
     @pytest.fixture
     def world(self) -> World:
-        raise NotImplementedError("A class gives this fixture.")
+        raise NotImplementedError("A class provides this fixture.")
 
     async def test_sound_store_has_no_findings(self, world: World) -> None:
         """Without damage nothing is found, and every journey replays equal."""
@@ -238,7 +238,7 @@ class RepairSuite:
             )
             await read_past(system.bus, "qdpi.enricher", (Press.topic, Ask.topic))
         assert await world.found("bob") == {}
-        await world.found(apply=True)  # what the enricher was made to skip of other tests
+        await world.found(apply=True)  # presses of other tests, which `read_past` made the enricher skip
 
     async def test_malformed_press_is_not_lost(self, world: World) -> None:
         """A record that names no press is never taken for a lost press."""
@@ -270,7 +270,7 @@ class RepairSuite:
         async with world.system() as system:
             repair = Repair(system, apply=False)
             assert [left async for left in repair.of(["carol"])] == []
-            # by hand, for the tests after this one: a row that only a hand can write
+            # for the tests after this one: no worker can write this row
             await system.store.append_log([log_entry(Ask(**{"user_intent": "who?"} | ask))])
         assert repair.in_flight == 0
 
@@ -290,7 +290,7 @@ class RepairSuite:
 
 
 async def read_past(bus: Any, group: str, topics: tuple[str, ...]) -> None:
-    """Let a group commit all there is of topics without doing anything about it."""
+    """Commit a group's offsets to the end of topics, without handling the records."""
     member = await bus.join(group, topics)
     try:
         while any(lag.records for lag in await bus.lag(group)) or not await bus.lag(group):

@@ -1,4 +1,4 @@
-"""What rows hold is compared, not only that they are there: a row that says something else is found and mended."""
+"""The columns of rows are compared, not only their presence: a changed row is found and mended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from qdpi.store.ports import PageStore
 
 CANON: Final = "S01-P0003"
 Harm = Callable[[PageStore, Page], Awaitable[None]]
-"""Makes a row of a page say something else."""
+"""Changes a row of a page."""
 
 
 def leading_elsewhere(**edges: Any) -> Harm:
@@ -82,7 +82,7 @@ HARM: Final[dict[str, tuple[Harm, str, set[str]]]] = {
         {f"reading.{name}" for name in ("anchors", "entities", "hooks", "motifs", "scores", "summary", "version")},
     ),
 }
-"""By what happened: how it is done, and the name and the fields that it is found by."""
+"""By its description: the damage, and the name and the fields that it is found by."""
 
 
 async def page_of(store: PageStore, whose: str) -> Page:
@@ -139,7 +139,7 @@ async def test_replay_restores_changed_rows(embedded: World, whose: str) -> None
 
 
 def contents(world: World, table: str) -> list[str]:
-    """Return a table's rows; `change` counts the writings of a vector, and is none of its contents."""
+    """Return a table's rows, without `change`, which counts the writes of a vector."""
     rows = [{name: value for name, value in row.items() if name != "change"} for row in world.tables.rows(table)]
     return sorted(json.dumps(row, default=bytes.hex, sort_keys=True) for row in rows)
 

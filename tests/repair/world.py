@@ -1,4 +1,4 @@
-"""A world of readers: what they did, the settings of the bus and the store that hold it, and the store's tables."""
+"""Journeys of three readers, to be damaged and mended: the settings of their bus and store, and the store's tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JOURNEYS = {"alice": 6, "bob": 1, "carol": 2}
 
 
 async def populate(settings: Settings) -> None:
-    """Let three readers read: pages of every kind, a departure that came back, one that is open, a failure, vaults."""
+    """Read as three readers: pages of every kind, a closed and an open departure, a failure, vaults."""
     model = ScriptedModel(lambda prompt: ModelEmpty("It wrote nothing.") if "silence" in str(prompt) else PAGE)
     async with opened(build_system(settings)) as system:
         await system.bus.create_topics(TOPICS.values())
@@ -55,7 +55,7 @@ def _given(settings: Settings) -> dict[str, Any]:
 
 @dataclass
 class World:
-    """What readers left behind."""
+    """The settings and the tables of a system that readers have used."""
 
     settings: Settings
     tables: Tables
@@ -68,7 +68,7 @@ class World:
             yield system
 
     async def found(self, *sessions: str, apply: bool = False) -> dict[str, list[Finding]]:
-        """Repair it, or only look; return what was found by name. What is found with `apply` must be mended."""
+        """Repair, or only examine; return the findings by name. With `apply`, every finding must be mended."""
         findings: dict[str, list[Finding]] = {}
         for mended in await self.repaired(*sessions, apply=apply):
             assert mended.mended is apply, mended
@@ -76,7 +76,7 @@ class World:
         return findings
 
     async def repaired(self, *sessions: str, apply: bool) -> list[RepairResult]:
-        """Repair it, or only look; return what was found, mended or left."""
+        """Repair, or only examine; return the findings, mended or left."""
         async with self.system(repairing=True) as system:
             repair = Repair(system, apply=apply)
             return [mended async for mended in (repair.of(sessions) if sessions else repair.of_all())]

@@ -116,6 +116,6 @@ LOG: Final = Projection[EventSource](
     remedies={"changed": Remedy("A row of the log is never written over: delete it, and repair again.", mends=False)},
 )
 OF_OUTCOME: Final = (STATES,)
-"""What an outcome itself says and can be checked: its state is the fold of the outcomes up to it."""
+"""The check of an outcome against those before it: its state is their fold."""
 OF_EVENT: Final = (LOG,)
 """The tables derived from an event of an outcome's run."""
