@@ -33,11 +33,12 @@ Write: TypeAlias = Callable[[PageStore, Sequence[S]], Awaitable[None]]
 class Projection(Generic[S]):
     """A derived table. `S` is what a row is derived from: a page, an event, an outcome or a journey.
 
-    `noun` names the row in findings (`page-missing`). `writer` is the worker that first writes the table: until it has
-    done its backlog, a difference is in flight. `due` returns the row to expect and `read` the stored one, None
-    for no row; `columns` returns what is compared of a row, given the row that is due. `version` is the column, if
-    any, that makes a row older or newer than the one due. `remedies` holds the conditions that need another remedy
-    than `remedy`. `write` is None for a table that is never rewritten. `column_label` words a column's name for people.
+    `noun` names the row in findings (`page-missing`). `writer` is the worker that first writes the table: a
+    difference is in flight while its cause is in that worker's backlog. `due` returns the row to expect and `read` the
+    stored one, None for no row; `columns` returns what is compared of a row, given the row that is due. `version` is
+    the column, if any, that makes a row older or newer than the one due. `remedies` holds the conditions that need
+    another remedy than `remedy`. `write` is None for a table that is never rewritten. `column_label` words a column's
+    name for people.
     """
 
     table: str
