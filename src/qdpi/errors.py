@@ -1,7 +1,7 @@
-"""The one tree of errors. A message says the value, the cause and the next step.
+"""The errors of this package, in one tree. A message gives the value, the cause and the next step.
 
-`code` names the kind for programs (problem details, `failed` events); `next_step` is a sentence for the
-person who can act. Adapters translate their driver's exceptions into this tree where they arise.
+`code` identifies the error for programs (problem details, `failed` events); `next_step` is a sentence for the person
+who can act. Adapters translate their driver's exceptions into this tree where they arise.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class QdpiError(Exception):
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
     """The HTTP status a gateway answers with."""
-    default_next_step: ClassVar[str] = "Report this with the log line that carries its event id."
+    default_next_step: ClassVar[str] = "Report this with the log line that contains its event id."
 
     def __init__(self, detail: str, *, next_step: str | None = None) -> None:
         super().__init__(detail)
@@ -27,7 +27,7 @@ class QdpiError(Exception):
 
 
 class InvalidInput(QdpiError, ValueError):
-    """A value that a person or a program gave cannot be used."""
+    """Invalid input from a person or a program."""
 
     code = "invalid_input"
     status = 422
@@ -35,7 +35,7 @@ class InvalidInput(QdpiError, ValueError):
 
 
 class InvalidSymbol(InvalidInput):
-    """A symbol that is none of the 256."""
+    """A symbol outside the 256."""
 
     code = "invalid_symbol"
     default_next_step = "Give 0..255, 0x00..0xFF or a name such as an-author:XC."
@@ -45,7 +45,7 @@ class InvalidSession(InvalidInput):
     """A session id that is malformed."""
 
     code = "invalid_session"
-    default_next_step = "Use 1 to 64 letters, digits, '-' or '_', or ask POST /api/v1/session for one."
+    default_next_step = "Use 1 to 64 letters, digits, '-' or '_', or get one from POST /api/v1/session."
 
 
 class Unauthorized(QdpiError):
@@ -53,22 +53,22 @@ class Unauthorized(QdpiError):
 
     code = "unauthorized"
     status = 401
-    default_next_step = "Ask POST /api/v1/session for a session id and send it as it is."
+    default_next_step = "Get a session id from POST /api/v1/session and send it unchanged."
 
 
 class SessionExpired(Unauthorized):
-    """A signed session id whose time is over."""
+    """A signed session id that has expired."""
 
     code = "session_expired"
-    default_next_step = "Ask POST /api/v1/session for a new one; before its time is over, send it the old one."
+    default_next_step = "Get a new one from POST /api/v1/session; before an id expires, send it there to exchange it."
 
 
 class ForbiddenOrigin(QdpiError):
-    """A browser's page of another site asks for what only our own may have."""
+    """A page of another site sent a request that only the gateway's own page may send."""
 
     code = "forbidden_origin"
     status = 403
-    default_next_step = "Open the page that this server itself serves at /."
+    default_next_step = "Open the page that this server serves at /."
 
 
 class NotJson(InvalidInput):
@@ -88,14 +88,14 @@ class BodyTooLarge(InvalidInput):
 
 
 class MalformedEvent(InvalidInput):
-    """Bytes on a topic that are not the event the topic carries."""
+    """Bytes on a topic that are not an event of that topic."""
 
     code = "malformed_event"
     default_next_step = "Look at the record with `qdpi dlq show`."
 
 
 class UnknownPage(QdpiError, LookupError):
-    """A page id that names nothing a reader may stand on."""
+    """A page id that names no page, or none that this reader may read."""
 
     code = "unknown_page"
     status = 404
@@ -111,7 +111,7 @@ class UnknownSection(QdpiError, LookupError):
 
 
 class InvalidSetting(QdpiError, ValueError):
-    """A setting whose value cannot be used."""
+    """A setting with an invalid value."""
 
     code = "invalid_setting"
     default_next_step = "See docs/configuration.md for its values."
@@ -122,7 +122,7 @@ class BookRefused(QdpiError):
 
     code = "book_refused"
     status = 422
-    default_next_step = "Mend the faults and ingest the book again; nothing was written."
+    default_next_step = "Correct the faults and ingest the book again; nothing was written."
 
     def __init__(self, detail: str, *, faults: tuple[str, ...] = (), next_step: str | None = None) -> None:
         super().__init__(detail, next_step=next_step)
@@ -130,22 +130,22 @@ class BookRefused(QdpiError):
 
 
 class ArchiveRefused(InvalidInput):
-    """An archive that cannot become a journey here: it is not whole, or what is here says otherwise."""
+    """An archive that cannot be imported: it is incomplete, or contradicts what is stored here."""
 
     code = "archive_refused"
     default_next_step = "Nothing was changed here. Export the journey again where it came from."
 
 
 class NoBook(QdpiError):
-    """There is no book to read from yet."""
+    """No book has been ingested yet."""
 
     code = "no_book"
     status = 503
-    default_next_step = "Run `qdpi ingest-canon PATH`, or `qdpi run`, which brings a short book of its own."
+    default_next_step = "Run `qdpi ingest-canon PATH`, or `qdpi run`, which ingests the project's own short book."
 
 
 class TooMany(QdpiError):
-    """A limit was reached. `retry_after` says after how many whole seconds it is worth trying again."""
+    """A limit was reached. `retry_after` is the number of whole seconds after which to try again."""
 
     code = "too_many"
     status = 429
@@ -173,23 +173,23 @@ class TooManyRequests(TooMany):
     """A journey, or an address, has made as many requests as it may in a minute."""
 
     code = "too_many_requests"
-    default_next_step = "Wait as long as Retry-After says."
+    default_next_step = "Wait for the seconds in Retry-After."
 
 
 class OutcomePending(QdpiError):
-    """A direct run's outcome did not come in time; the press goes on."""
+    """A direct run had no outcome in time; the press goes on."""
 
     code = "outcome_pending"
     status = 504
-    default_next_step = "The press is not lost: read its outcome from the journey or the stream."
+    default_next_step = "The press is not lost: its outcome will be in the journey and on the stream."
 
 
 class Unavailable(QdpiError):
-    """A part this process needs is away for now: it is waited for, never a reason to fail a press."""
+    """A dependency is unavailable for now. Callers retry; it is never a reason to fail a press."""
 
     code = "unavailable"
     status = 503
-    default_next_step = "It is tried again by itself; see /readyz."
+    default_next_step = "It is retried automatically; see /readyz."
 
 
 class StoreUnavailable(Unavailable):
@@ -205,22 +205,22 @@ class BusUnavailable(Unavailable):
 
 
 class MembershipOver(QdpiError):
-    """A member of a consumer group can be one no longer: whoever works must join anew."""
+    """A membership of a consumer group has ended: the worker must join the group again."""
 
     code = "membership_over"
     status = 503
-    default_next_step = "The group is joined again by itself."
+    default_next_step = "The worker joins the group again automatically."
 
 
 class PublishUnknown(BusUnavailable):
-    """The bus did not say whether it took an event; publishing the same event again is safe."""
+    """The bus did not confirm an event; publishing the same event again is safe."""
 
     code = "publish_unknown"
     default_next_step = "Send the same request again with the same client_request_id: it is one event."
 
 
 class ModelFailed(QdpiError):
-    """A language model did not give a page."""
+    """A language model did not write a page."""
 
     code = "model_failed"
     status = 502
@@ -228,7 +228,7 @@ class ModelFailed(QdpiError):
 
 
 class ModelUnreachable(ModelFailed):
-    """A configured language model is away, refuses us or broke off."""
+    """A configured language model is unavailable, refused the request or broke off."""
 
     code = "model_unreachable"
 
@@ -240,13 +240,13 @@ class ModelTimeout(ModelFailed):
 
 
 class ModelEmpty(ModelFailed):
-    """A language model answered without any prose."""
+    """A language model answered without prose."""
 
     code = "model_empty"
 
 
 class ModelTooLong(ModelFailed):
-    """A language model wrote on beyond the longest page."""
+    """A language model exceeded the length of the longest page."""
 
     code = "model_too_long"
 
@@ -260,13 +260,13 @@ class RunStopped(QdpiError):
 
 
 class ServicesFailed(QdpiError):
-    """A server that we run on this machine cannot be fetched, started or found."""
+    """A server of `qdpi services` cannot be fetched, started or found."""
 
     code = "services_failed"
-    default_next_step = "Look at `qdpi services status` and `qdpi services logs`."
+    default_next_step = "See `qdpi services status` and `qdpi services logs`."
 
 
 class ToolMissing(ServicesFailed):
-    """A program that the servers need is not on this machine."""
+    """A program that the servers need is missing on this machine."""
 
     code = "tool_missing"

@@ -1,7 +1,7 @@
 """Every setting, in one table: the fields of `Settings`.
 
-A setting's variable, help and secrecy stand in its field's metadata; `SETTINGS` lists them for the
-documentation and the command line. Wrong values are refused at the start, with a hint.
+Each field's metadata holds the setting's variable, help text, bounds and whether it is secret; `SETTINGS` lists them
+for the documentation and the command line. A wrong value is refused at the start, with a hint.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from qdpi.events import PageEventLayout
 
 
 class LogLevel(StrEnum):
-    """The least severe log line written."""
+    """The lowest level of log lines written."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -30,7 +30,7 @@ class LogLevel(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """How log lines are written."""
+    """The format of log lines."""
 
     JSON = "json"
     CONSOLE = "console"
@@ -44,7 +44,7 @@ class KafkaGroups(StrEnum):
 
 
 class KafkaSecurity(StrEnum):
-    """How brokers are spoken to."""
+    """The security protocol of connections to brokers."""
 
     PLAINTEXT = "PLAINTEXT"
     SSL = "SSL"
@@ -78,54 +78,57 @@ def _default_data_dir() -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of a process. Secrets do not show in its repr."""
+    """The settings of a process. Its repr omits secrets."""
 
     model: str | None = _setting(
         "QDPI_MODEL",
         "The language model: offline, local, ollama_chat/NAME, openai/NAME or anthropic/NAME. "
-        "Unset: what is configured, in the order Ollama, OpenAI, Anthropic, the small local model, offline.",
+        "Unset: the first one configured of Ollama, OpenAI, Anthropic, the small local model; else offline.",
     )
     model_timeout: float = _setting(
-        "QDPI_MODEL_TIMEOUT", "The longest that one model call may take, in seconds.", 120.0, least=0.1
+        "QDPI_MODEL_TIMEOUT", "The longest time for one model call, in seconds.", 120.0, least=0.1
     )
     model_retries: int = _setting(
-        "QDPI_MODEL_RETRIES", "How often a failed model call is tried again before the run fails.", 2
+        "QDPI_MODEL_RETRIES", "How often a failed model call is retried before the run fails.", 2
     )
-    concurrency: int = _setting("QDPI_CONCURRENCY", "How many model calls one generator has in flight.", 32, least=1)
+    concurrency: int = _setting(
+        "QDPI_CONCURRENCY", "How many model calls one page generator has in flight.", 32, least=1
+    )
     delta_pace: float = _setting(
         "QDPI_DELTA_PACE",
-        "The least time between two pieces of a page that is being written, in seconds. Each is a record that every "
-        "gateway hears.",
+        "The least time between two deltas of a page being written, in seconds. Each delta is a record that every "
+        "gateway reads.",
         0.04, most=60,
     )  # fmt: skip
     data_dir: Path = _setting(
         "QDPI_DATA_DIR",
-        "Where the embedded bus and store keep their files. Unset: qdpi under XDG_DATA_HOME or ~/.local/share.",
+        "The directory of the embedded bus and store. Unset: qdpi under XDG_DATA_HOME or ~/.local/share.",
     )
-    book: Path | None = _setting("QDPI_BOOK", "The book to ingest on the first start instead of our own short one.")
+    book: Path | None = _setting(
+        "QDPI_BOOK", "The book to ingest on the first start. Unset: the project's own short one."
+    )
     host: str = _setting("QDPI_HOST", "The address that the gateway listens on.", "127.0.0.1")
     port: int = _setting("QDPI_PORT", "The port that the gateway listens on; 0 takes a free one.", 8000, most=65_535)
     secret: str | None = _setting(
         "QDPI_SECRET",
-        "Signs session ids, so that nobody reads another's journey. Several, separated by commas, rotate: "
-        "the first signs, all are taken.",
+        "The secret that signs session ids, so that readers cannot open each other's journeys. Several, separated by "
+        "commas, allow rotation: the first signs, and all are accepted.",
         secret=True,
     )
     session_days: float = _setting(
         "QDPI_SESSION_DAYS",
-        "For how many days a signed session id opens its journey; before that it can be changed for a new one. 0: for "
-        "ever.",
+        "How many days a signed session id is valid; until then it can be exchanged for a new one. 0: for ever.",
         365.0, most=36_500,
     )  # fmt: skip
-    max_waiting: int = _setting("QDPI_MAX_WAITING", "How many presses of one journey may wait.", 32, least=1)
+    max_waiting: int = _setting("QDPI_MAX_WAITING", "How many presses of one journey may be waiting.", 32, least=1)
     max_streams: int = _setting("QDPI_MAX_STREAMS", "How many streams of one journey may be open.", 1_000, least=1)
     max_requests: int = _setting(
         "QDPI_MAX_REQUESTS", "How many requests a minute may be made of one journey.", 12_000, least=1
     )
     address_waiting: int = _setting(
         "QDPI_ADDRESS_WAITING",
-        "How many presses from one address may wait. A school may have one address: lower the limits of addresses "
-        "where the gateway faces strangers.",
+        "How many presses from one address may be waiting. Many readers may share one address, such as a school's; "
+        "lower the limits of addresses where the gateway is open to the public.",
         20_000, least=1,
     )  # fmt: skip
     address_streams: int = _setting(
@@ -136,44 +139,47 @@ class Settings:
     )
     cors_origins: str | None = _setting(
         "QDPI_CORS_ORIGINS",
-        "The origins whose pages may use this gateway, such as https://book.example, separated by commas; * is all. "
-        "Unset: only the page that it serves itself.",
+        "The origins whose pages may use this gateway, such as https://book.example, separated by commas; * allows "
+        "all. Unset: only the gateway's own page.",
     )
     trusted_proxies: str | None = _setting(
         "QDPI_TRUSTED_PROXIES",
-        "The addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas. Unset: nobody's.",
+        "The addresses or networks of proxies whose X-Forwarded-For is trusted, separated by commas. Unset: none.",
     )
     run_timeout: float = _setting(
-        "QDPI_RUN_TIMEOUT", "How long a direct run waits for its outcome before it answers 504, in seconds.", 120.0,
-        least=0.1,
+        "QDPI_RUN_TIMEOUT", "How long a direct run waits for its outcome before the gateway answers 504, in seconds.",
+        120.0, least=0.1,
     )  # fmt: skip
     page_events: PageEventLayout = _setting(
         "QDPI_PAGE_EVENTS", "The layout of page events: keyed, section or page.", PageEventLayout.KEYED
     )
     log_level: LogLevel = _setting(
-        "QDPI_LOG_LEVEL", "The least severe log line written: debug, info, warning or error.", LogLevel.INFO
+        "QDPI_LOG_LEVEL", "The lowest level of log lines written: debug, info, warning or error.", LogLevel.INFO
     )
-    log_format: LogFormat = _setting("QDPI_LOG_FORMAT", "How log lines are written: json or console.", LogFormat.JSON)
+    log_format: LogFormat = _setting("QDPI_LOG_FORMAT", "The format of log lines: json or console.", LogFormat.JSON)
     kafka_brokers: str | None = _setting(
         "KAFKA_BROKERS", "Kafka's brokers, host:port, separated by commas. Unset: the embedded bus."
     )
     kafka_prefix: str = _setting(
-        "KAFKA_PREFIX", "Stands before the names of all topics and groups, so that several systems share a cluster.", ""
+        "KAFKA_PREFIX",
+        "A prefix of the names of all topics and groups, so that several systems can share a cluster.",
+        "",
     )
     kafka_partitions: int = _setting(
-        "KAFKA_PARTITIONS", "How many partitions a topic is created with: the most workers of a kind that share it.",
+        "KAFKA_PARTITIONS",
+        "The partitions of a topic that qdpi creates: the most workers of one kind that can share it.",
         12, least=1,
     )  # fmt: skip
     kafka_replication: int | None = _setting(
-        "KAFKA_REPLICATION", "On how many brokers a created topic is kept. Unset: the brokers' own default.", least=1
+        "KAFKA_REPLICATION", "On how many brokers a created topic is replicated. Unset: the brokers' default.", least=1
     )
     kafka_groups: KafkaGroups = _setting(
         "KAFKA_GROUPS", "The protocol of consumer groups: classic, or consumer (KIP-848).", KafkaGroups.CLASSIC
     )
     kafka_session_timeout: float = _setting(
         "KAFKA_SESSION_TIMEOUT",
-        "After how many silent seconds a worker counts as dead and others take over (classic groups). Brokers refuse "
-        "less than their group.min.session.timeout.ms, 6 s where nobody changed it.",
+        "After how many seconds without a heartbeat a worker counts as dead and others take over (classic groups). "
+        "Brokers refuse less than their group.min.session.timeout.ms, by default 6 s.",
         6.0, least=0.5, most=300,
     )  # fmt: skip
     kafka_security: KafkaSecurity = _setting(
@@ -182,45 +188,52 @@ class Settings:
     kafka_sasl_mechanism: str = _setting("KAFKA_SASL_MECHANISM", "The SASL mechanism.", "SCRAM-SHA-512")
     kafka_username: str | None = _setting("KAFKA_USERNAME", "The user, for SASL.")
     kafka_password: str | None = _setting("KAFKA_PASSWORD", "The password, for SASL.", secret=True)
-    kafka_ca: Path | None = _setting("KAFKA_CA", "Certificates (PEM) that brokers' own are held against, for TLS.")
-    kafka_certificate: Path | None = _setting("KAFKA_CERTIFICATE", "Our certificate (PEM), where brokers ask for one.")
-    kafka_key: Path | None = _setting("KAFKA_KEY", "The key (PEM) of our certificate.")
+    kafka_ca: Path | None = _setting("KAFKA_CA", "The certificates (PEM) that verify the brokers' own, for TLS.")
+    kafka_certificate: Path | None = _setting(
+        "KAFKA_CERTIFICATE", "The client certificate (PEM), where brokers require one."
+    )
+    kafka_key: Path | None = _setting("KAFKA_KEY", "The key (PEM) of the client certificate.")
     cassandra_hosts: str | None = _setting(
         "CASSANDRA_HOSTS", "Cassandra's nodes, host or host:port, separated by commas. Unset: the embedded store."
     )
     cassandra_keyspace: str = _setting("CASSANDRA_KEYSPACE", "The keyspace.", "gibsey")
     cassandra_replication: str = _setting(
         "CASSANDRA_REPLICATION",
-        "How the keyspace is replicated where we create it: a number, or datacenter:number, separated by commas.",
+        "The replication of a keyspace that qdpi creates: a number, or datacenter:number, separated by commas.",
         "1",
     )
     cassandra_datacenter: str | None = _setting(
-        "CASSANDRA_DATACENTER", "Whose nodes are asked and make up a quorum. Unset: that of the first node reached."
+        "CASSANDRA_DATACENTER",
+        "The datacenter whose nodes are asked and form the quorum. Unset: that of the first node reached.",
     )
     cassandra_timeout: float = _setting(
-        "CASSANDRA_TIMEOUT", "The longest that one request may take, in seconds.", 5.0, least=0.1
+        "CASSANDRA_TIMEOUT", "The longest time for one request, in seconds.", 5.0, least=0.1
     )
     cassandra_in_flight: int = _setting(
         "CASSANDRA_IN_FLIGHT", "How many requests a process has in flight.", 64, least=1, most=4_096
     )
     cassandra_username: str | None = _setting("CASSANDRA_USERNAME", "The user.")
     cassandra_password: str | None = _setting("CASSANDRA_PASSWORD", "The password.", secret=True)
-    cassandra_tls: Switch = _setting("CASSANDRA_TLS", "Whether nodes are spoken to over TLS: on or off.", Switch.OFF)
+    cassandra_tls: Switch = _setting("CASSANDRA_TLS", "Whether connections to nodes use TLS: on or off.", Switch.OFF)
     cassandra_ca: Path | None = _setting(
-        "CASSANDRA_CA", "Certificates (PEM) that nodes' own are held against. Unset: this machine's."
+        "CASSANDRA_CA", "The certificates (PEM) that verify the nodes' own. Unset: this machine's."
     )
-    cassandra_certificate: Path | None = _setting("CASSANDRA_CERTIFICATE", "Our certificate (PEM), where nodes ask.")
-    cassandra_key: Path | None = _setting("CASSANDRA_KEY", "The key (PEM) of our certificate.")
-    ollama_base_url: str | None = _setting("OLLAMA_BASE_URL", "Where Ollama answers.")
+    cassandra_certificate: Path | None = _setting(
+        "CASSANDRA_CERTIFICATE", "The client certificate (PEM), where nodes require one."
+    )
+    cassandra_key: Path | None = _setting("CASSANDRA_KEY", "The key (PEM) of the client certificate.")
+    ollama_base_url: str | None = _setting("OLLAMA_BASE_URL", "The URL of Ollama.")
     openai_api_key: str | None = _setting("OPENAI_API_KEY", "The key for OpenAI or a compatible server.", secret=True)
-    openai_base_url: str | None = _setting("OPENAI_BASE_URL", "Where an OpenAI-compatible server answers.")
+    openai_base_url: str | None = _setting("OPENAI_BASE_URL", "The URL of an OpenAI-compatible server.")
     anthropic_api_key: str | None = _setting("ANTHROPIC_API_KEY", "The key for Anthropic.", secret=True)
 
     def __post_init__(self) -> None:
         if self.data_dir is None:
             object.__setattr__(self, "data_dir", _default_data_dir())
         if self.secret is not None and not self.secrets:
-            raise InvalidSetting("QDPI_SECRET is ***, which holds no secret.", next_step="Unset it, or give a secret.")
+            raise InvalidSetting(
+                "QDPI_SECRET is ***, which contains no secret.", next_step="Unset it, or give a secret."
+            )
         _check_origins(self.origins)
         _check_networks(self.proxies)
 
@@ -236,7 +249,7 @@ class Settings:
 
     @property
     def proxies(self) -> tuple[str, ...]:
-        """The addresses and networks of the proxies that are believed."""
+        """The addresses and networks of trusted proxies."""
         return _parts(self.trusted_proxies)
 
 
@@ -249,8 +262,8 @@ def _check_origins(origins: tuple[str, ...]) -> None:
         parts = urlsplit(origin)
         if origin != "*" and (origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in {"http", "https"}):
             raise InvalidSetting(
-                f"QDPI_CORS_ORIGINS names {origin[:80]!r}, which is no origin.",
-                next_step="Give scheme, host and port alone, as https://book.example.",
+                f"QDPI_CORS_ORIGINS names {origin[:80]!r}, which is not an origin.",
+                next_step="Give only scheme, host and port, such as https://book.example.",
             )
 
 
@@ -320,7 +333,7 @@ def _parse(metadata: Mapping[str, Any], kind: type, raw: Any) -> Any:
     try:
         value = kind(raw)
     except ValueError as error:
-        allowed = f": one of {', '.join(kind)}" if issubclass(kind, StrEnum) else f", {kind.__name__} is wanted"
+        allowed = f": one of {', '.join(kind)}" if issubclass(kind, StrEnum) else f": expected {kind.__name__}"
         raise InvalidSetting(f"{metadata['variable']} is {shown}{allowed}.") from error
     if isinstance(value, int | float) and not metadata["least"] <= value <= metadata["most"]:
         bounds = (
@@ -328,5 +341,5 @@ def _parse(metadata: Mapping[str, Any], kind: type, raw: Any) -> Any:
             if isfinite(metadata["most"])
             else f"{metadata['least']} or more"
         )
-        raise InvalidSetting(f"{metadata['variable']} is {shown}: {bounds} is wanted.")
+        raise InvalidSetting(f"{metadata['variable']} is {shown}: expected {bounds}.")
     return value

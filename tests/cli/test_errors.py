@@ -6,7 +6,7 @@ import pytest
 from tests.cli.conftest import Call
 
 from qdpi.cli import main
-from qdpi.cli.errors import cause_of, exit_code_of, progress_line, secrets_of, tell, without
+from qdpi.cli.errors import cause_of, exit_code_of, progress_line, report, secrets_of, without
 from qdpi.errors import BookRefused, InvalidInput, InvalidSetting, NoBook, StoreUnavailable
 from qdpi.terminal.printable import printable
 
@@ -28,22 +28,22 @@ def test_what_was_misused_exits_with_2_and_what_failed_with_1(error: Exception, 
 
 
 def test_a_failure_is_one_sentence_with_the_next_step(capsys: pytest.CaptureFixture[str]):
-    tell(NoBook("There is no book in the store."), {}, [])
+    report(NoBook("There is no book in the store."), {}, [])
 
     assert capsys.readouterr().err == (
         "qdpi: There is no book in the store. "
-        "Run `qdpi ingest-canon PATH`, or `qdpi run`, which brings a short book of its own.\n"
+        "Run `qdpi ingest-canon PATH`, or `qdpi run`, which ingests the project's own short book.\n"
     )
 
 
 def test_every_fault_of_a_refused_book_has_a_line(capsys: pytest.CaptureFixture[str]):
-    tell(BookRefused("The book has 2 faults.", faults=("a.md: empty", "b.md: twice")), {}, [])
+    report(BookRefused("The book has 2 faults.", faults=("a.md: empty", "b.md: twice")), {}, [])
 
     assert [line.strip() for line in capsys.readouterr().err.splitlines()] == [
         "qdpi: The book has 2 faults.",
         "a.md: empty",
         "b.md: twice",
-        "Mend the faults and ingest the book again; nothing was written.",
+        "Correct the faults and ingest the book again; nothing was written.",
     ]
 
 
@@ -52,9 +52,9 @@ def test_an_unforeseen_error_is_one_line_and_a_traceback_only_for_who_debugs(cap
         os.environ["ABSENT"]
     error = caught.value
 
-    tell(error, {}, [])
+    report(error, {}, [])
     quiet = capsys.readouterr().err
-    tell(error, {"QDPI_LOG_LEVEL": "debug"}, [])
+    report(error, {"QDPI_LOG_LEVEL": "debug"}, [])
     loud = capsys.readouterr().err
 
     assert quiet.count("\n") == 1
@@ -73,7 +73,7 @@ def test_no_secret_of_the_environment_or_the_command_line_is_told(capsys: pytest
     environ = {"OPENAI_API_KEY": "sk-environment", "QDPI_SECRET": "first,second"}
     arguments = ["run", "--anthropic-api-key", "ak-after", "--openai-api-key=ok-joined", "--port", "8000"]
 
-    tell(RuntimeError("sk-environment second ak-after ok-joined 8000"), environ, arguments)
+    report(RuntimeError("sk-environment second ak-after ok-joined 8000"), environ, arguments)
 
     assert set(secrets_of(environ, arguments)) >= {"sk-environment", "first", "second", "ak-after", "ok-joined"}
     told = capsys.readouterr().err

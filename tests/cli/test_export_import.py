@@ -123,7 +123,7 @@ def test_a_journey_that_nobody_has_begun_is_told_of(qdpi: Call, data: Path):
     code, _, err = qdpi("export", "raeder", "-o", "empty.zip")
 
     assert code == 0
-    assert "Nobody has begun this journey" in err
+    assert "This journey has no outcomes" in err
 
 
 @pytest.mark.parametrize(

@@ -298,9 +298,9 @@ def test_doctor_names_lagging_workers(qdpi: Call, data: Path):
         await bus.publish(Message("gibsey.index.update", b"k", b"{}"))
         await bus.close()
 
-    assert "No worker has anything left to do." in qdpi("doctor", "--port", "0").out
+    assert "No worker has records to process." in qdpi("doctor", "--port", "0").out
     asyncio.run(press())
-    assert "warn work     Records to do: indexer has 1." in qdpi("doctor", "--port", "0").out
+    assert "warn work     Records to process: indexer has 1." in qdpi("doctor", "--port", "0").out
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_from_up_to_down(qdpi: Call, files: NodeFiles):
     assert files.data.is_dir()
     assert qdpi("down", "--delete").code == 0
     assert not files.directory.exists()
-    assert "Nothing is set up" in qdpi("status").out
+    assert "No servers are set up" in qdpi("status").out
 
 
 def test_what_is_set_up_and_down_is_unset_so_that_nobody_waits_for_it(qdpi: Call, files: NodeFiles):

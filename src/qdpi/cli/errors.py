@@ -1,4 +1,4 @@
-"""What a person is told when a command fails: a sentence with the next step, never a secret."""
+"""Error messages and progress on standard error: one sentence with the next step, never a secret."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _HIDDEN: Final = "***"
 
 
 def exit_code_of(error: Exception) -> int:
-    """Return a command's exit code: 2 for what was given wrongly, 1 for what failed."""
+    """Return a command's exit code: 2 for wrong input, 1 for a failure."""
     cause = cause_of(error)
     if isinstance(cause, click.ClickException):
         return cause.exit_code
     return 2 if isinstance(cause, _MISUSED) else 1
 
 
-def tell(error: Exception, environ: Mapping[str, str], arguments: Sequence[str]) -> None:
-    """Write to standard error what went wrong, without the secrets of this environment and command line."""
+def report(error: Exception, environ: Mapping[str, str], arguments: Sequence[str]) -> None:
+    """Write an error to standard error, without the secrets of this environment and command line."""
     cause = cause_of(error)
     hidden = tuple(secrets_of(environ, arguments))
     if isinstance(cause, click.exceptions.NoArgsIsHelpError):
@@ -63,13 +63,13 @@ def _lines(error: Exception) -> Iterator[str]:
     else:
         detail = " ".join(str(error).split())[:300]
         yield (
-            f"qdpi: Something went wrong that nobody foresaw ({type(error).__name__}: {detail}). "
-            "The log is above, on standard error; with QDPI_LOG_LEVEL=debug it shows where this arose."
+            f"qdpi: Unexpected error ({type(error).__name__}: {detail}). "
+            "The log is above, on standard error; with QDPI_LOG_LEVEL=debug it shows the traceback."
         )
 
 
 def secrets_of(environ: Mapping[str, str], arguments: Sequence[str]) -> Iterator[str]:
-    """Give every secret that the environment or the command line holds."""
+    """Yield every secret in the environment and on the command line."""
     for setting in SETTINGS:
         if setting.secret:
             flag = f"--{setting.name.replace('_', '-')}"
@@ -93,36 +93,36 @@ def without(text: str, hidden: Sequence[str]) -> str:
 
 
 def note(line: str) -> None:
-    """Write a remark to standard error, which a script that reads the answer does not read."""
+    """Write a line to standard error, so that standard output holds the answer alone."""
     click.echo(line, err=True)
 
 
 def progress_line(what: str, every: int = 100) -> _Progress:
-    """Return a progress that tells of every so many things done, and of the last, on standard error."""
+    """Return a progress callback `(done, total)` that reports every `every` items and the last one."""
     return _Progress(what, every)
 
 
 class _Progress:
     def __init__(self, what: str, every: int) -> None:
-        self._what, self._every, self._told = what, every, -1
+        self._what, self._every, self._reported = what, every, -1
 
     def __call__(self, done: int, total: int) -> None:
-        """Hear how many are done."""
+        """Report how many are done."""
         step = total if done >= total else done - done % self._every
-        if step > self._told and step:
-            self._told = step
+        if step > self._reported and step:
+            self._reported = step
             note(f"{self._what}: {done} of {total}")
             sys.stderr.flush()
 
 
 def count_line(what: str, every: int = 1_000) -> Callable[[int], None]:
-    """Return a progress over things whose number is not known: it tells of every so many."""
-    told = 0
+    """Return a progress callback `(done)` for an unknown total, that reports every `every` items."""
+    reported = 0
 
     def progress(done: int) -> None:
-        nonlocal told
-        if done // every > told:
-            told = done // every
-            note(f"{what}: {told * every}")
+        nonlocal reported
+        if done // every > reported:
+            reported = done // every
+            note(f"{what}: {reported * every}")
 
     return progress

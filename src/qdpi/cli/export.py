@@ -24,7 +24,7 @@ from qdpi.settings import Settings
     metavar="FORMAT",
     default="log",
     show_default=True,
-    help="log (lossless, to be imported again), markdown, twee or epub.",
+    help="log (lossless, for `qdpi import`), markdown, twee or epub.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, allow_dash=True), help="The file to write; - is standard output."
@@ -34,14 +34,14 @@ from qdpi.settings import Settings
 def export(session: str, form: str, output: Path | None, as_json: bool, settings: Settings) -> None:
     """Write the journey of SESSION to a file.
 
-    SESSION is a session id; of a signed one the signature is not needed here. Without -o the file is made in
-    this folder, under a name that does not open the journey. It is there whole, or not at all.
+    SESSION is a session id, with or without its signature. Without -o the file is written to this folder, under a
+    name from which the journey cannot be opened. The file appears only once it is complete.
     """
     from qdpi.cli.output import answer
 
     done = asyncio.run(_export(session.partition(".")[0], form, output, settings))
     if done["file"] != "-":
-        answer(done, _told, as_json)
+        answer(done, _text, as_json)
 
 
 async def _export(session: str, form: str, output: Path | None, settings: Settings) -> dict[str, Any]:
@@ -56,7 +56,7 @@ async def _export(session: str, form: str, output: Path | None, settings: Settin
     async with open_store(build_system(settings)) as system:
         last = await system.store.last_outcome(journey)
         if last is None:
-            note("Nobody has begun this journey: the file holds none of its pages.")
+            note("This journey has no outcomes: the file contains no pages.")
         size = await _write(path, chosen.pieces(system.store, journey))
     seq = last.seq if last else 0
     return {"file": str(path), "format": form, "bytes": size, "session_id": journey, "outcomes": seq}
@@ -73,7 +73,7 @@ async def _write(path: Path, pieces: AsyncIterator[bytes]) -> int:
 
 @contextmanager
 def _file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that stands under its name once it is whole. Raises `InvalidInput` where none can be made."""
+    """Open a file that appears under its name once it is complete. Raises `InvalidInput` where it cannot be written."""
     from qdpi.errors import InvalidInput
 
     if str(path) == "-":
@@ -94,6 +94,6 @@ def _file(path: Path) -> Iterator[BinaryIO]:
             part.unlink()
 
 
-def _told(done: dict[str, Any]) -> str:
+def _text(done: dict[str, Any]) -> str:
     count = done["outcomes"]
     return f"{done['file']}: {count} outcome{'s' * (count != 1)} as {done['format']}, {done['bytes']:,} bytes."

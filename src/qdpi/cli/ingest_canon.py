@@ -1,4 +1,4 @@
-"""`qdpi ingest-canon PATH`: a book becomes the canon, whole or not at all."""
+"""`qdpi ingest-canon PATH`: ingest a book as the canon, completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from qdpi.settings import Settings
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--replace", is_flag=True, help="Put the book in the place of another one that has journeys.")
+@click.option("--replace", is_flag=True, help="Replace another book that has journeys.")
 @json_option
 @settings_options(*STORE)
 def ingest_canon(path: Path, replace: bool, as_json: bool, settings: Settings) -> None:
     """Read the book at PATH and make it the canon.
 
-    PATH is a corpus folder, a texts.json, or a folder of Markdown files with frontmatter. A book that breaks
-    a rule is refused with every fault, and nothing is written. The same book again changes nothing.
+    PATH is a corpus folder, a texts.json, or a folder of Markdown files with frontmatter. A book that breaks a rule
+    is refused with a list of every fault, and nothing is written. Ingesting the same book again changes nothing.
     """
     from qdpi.cli.output import answer
 
-    answer(asyncio.run(_ingest(path, replace, settings)), _told, as_json)
+    answer(asyncio.run(_ingest(path, replace, settings)), _text, as_json)
 
 
 async def _ingest(path: Path, replace: bool, settings: Settings) -> dict[str, Any]:
@@ -64,12 +64,12 @@ async def _ingest(path: Path, replace: bool, settings: Settings) -> dict[str, An
 
 
 def peak_memory() -> int:
-    """Return the most memory that this process has held, in bytes."""
+    """Return the peak memory of this process, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _told(done: dict[str, Any]) -> str:
+def _text(done: dict[str, Any]) -> str:
     if done["changed"]:
         what = f"revision {done['revision']}: {done['written']} pages new or changed, {done['dropped']} dropped"
     else:

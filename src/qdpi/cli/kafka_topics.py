@@ -1,4 +1,4 @@
-"""`qdpi kafka-topics`: the topics of the bus, whichever bus it is."""
+"""`qdpi kafka-topics`: the topics of the bus, on Kafka or embedded."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from qdpi.settings import Settings
 
 
 @click.command()
-@click.option("--list", "list_only", is_flag=True, help="Create nothing.")
+@click.option("--list", "list_only", is_flag=True, help="List only; create nothing.")
 @click.option(
-    "--grow", "partitions", type=click.IntRange(1), metavar="NUMBER", help="Give every topic so many partitions."
+    "--grow", "partitions", type=click.IntRange(1), metavar="NUMBER", help="Raise every topic to this many partitions."
 )
 @click.option(
     "--wait",
@@ -23,24 +23,24 @@ from qdpi.settings import Settings
     default=600.0,
     show_default=True,
     metavar="SECONDS",
-    help="With --grow: how long to wait for the workers to finish what stands in line.",
+    help="With --grow: how long to wait for the workers to process their backlog.",
 )
 @json_option
 @settings_options(*BUS, "kafka_partitions", "kafka_replication")
 def kafka_topics(list_only: bool, partitions: int | None, wait: float, as_json: bool, settings: Settings) -> None:
-    """Create the core topics that are not there, and list all topics with their first and next offsets.
+    """Create the missing core topics, and list all topics with their first and next offsets.
 
-    --grow raises the number of partitions, so that more workers of a kind can share the work. A journey's
-    events go to another partition then, where they could overtake those that still wait in the old one. So it
-    first waits until no worker has anything left to do. Stop the gateways before it for strict order: what
-    is pressed between the last look and the change is answered, but may be answered out of turn. Partitions
-    that are added by other means cost just that: the order of the presses then waiting, and nothing else.
+    --grow raises the number of partitions, so that more workers of a kind can share the work. A journey's events
+    then go to another partition, where they could overtake those still waiting in the old one. Therefore the command
+    first waits until the workers have processed everything. For strict order, stop the gateways before: a press made
+    between the last check and the change is answered, but perhaps out of turn. Partitions added by other means cost
+    the same: the order of the presses waiting at that moment.
     """
     from qdpi.cli.output import answer
 
     if list_only and partitions is not None:
-        raise click.UsageError("--list changes nothing, and --grow does.")
-    answer(asyncio.run(_topics(list_only, partitions, wait, settings)), _told, as_json)
+        raise click.UsageError("--list changes nothing; give --grow without it.")
+    answer(asyncio.run(_topics(list_only, partitions, wait, settings)), _text, as_json)
 
 
 async def _topics(list_only: bool, partitions: int | None, wait: float, settings: Settings) -> dict[str, Any]:
@@ -63,12 +63,14 @@ async def _topics(list_only: bool, partitions: int | None, wait: float, settings
 def _waits(left: Mapping[str, int]) -> None:
     from qdpi.cli.errors import note
 
-    note("Waiting for " + ", ".join(f"{group} ({records} to do)" for group, records in left.items()))
+    note("Waiting for " + ", ".join(f"{group} ({records} records)" for group, records in left.items()))
 
 
-def _told(answered: dict[str, Any]) -> str:
+def _text(answered: dict[str, Any]) -> str:
     from qdpi.cli.output import table
 
     rows = [(row["topic"], str(row["partition"]), str(row["first"]), str(row["next"])) for row in answered["topics"]]
-    done = [f"Created {name}." for name in answered["created"]] + [f"Grew {name}." for name in answered["grown"]]
+    done = [f"Created {name}." for name in answered["created"]] + [
+        f"Added partitions to {name}." for name in answered["grown"]
+    ]
     return "\n".join((*done, *table(("topic", "partition", "first", "next"), rows)))

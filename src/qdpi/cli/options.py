@@ -24,13 +24,13 @@ MODEL: Final = (
 BUS: Final = ("data_dir", "kafka_brokers", "kafka_prefix")
 STORE: Final = ("data_dir", "cassandra_hosts", "cassandra_keyspace")
 PARTS: Final = (*BUS, *STORE)
-"""What names the bus and the store; how they are spoken to, their variables say."""
+"""The settings that select the bus and the store. The rest of theirs are variables without flags here."""
 ALL: Final = tuple(setting.name for setting in SETTINGS)
 _METAVARS: Final = {"int": "NUMBER", "float": "SECONDS", "Path": "PATH"}
 
 
 def setting_flags(*names: str) -> Callable[[F], F]:
-    """Give a command a flag for each named setting, and for the logs; the function gets what was given, or None."""
+    """Add a flag for each named setting and for the logs; the function gets the flag's value, or None."""
 
     def decorate(function: F) -> F:
         for setting in reversed([row for row in SETTINGS if row.name in {*names, *LOGS}]):
@@ -41,9 +41,9 @@ def setting_flags(*names: str) -> Callable[[F], F]:
 
 
 def settings_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command flags for settings, and its function the `settings` they and the environment come to.
+    """Add flags for settings, and pass the function the `settings` read from the flags and the environment.
 
-    Logging is set up before the function runs. Raises `InvalidSetting`.
+    Logging is configured before the function runs. Raises `InvalidSetting`.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,7 +59,7 @@ def settings_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...
 
 
 def settings_of(flags: dict[str, Any]) -> Settings:
-    """Return the settings that flags and the environment come to, with logging set up. Raises `InvalidSetting`."""
+    """Read the settings from flags and the environment, and configure logging. Raises `InvalidSetting`."""
     from qdpi.observability.logs import configure_logs
 
     settings = load_settings(os.environ, **flags)

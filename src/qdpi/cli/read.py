@@ -18,22 +18,21 @@ _NOT_HERE: Final = ("host", "port")
 
 
 @click.command()
-@click.option("--url", metavar="URL", help="A gateway that runs already; without it, everything in this process.")
-@click.option("--session", metavar="ID", help="The session to read in; without it, the last one at this gateway.")
+@click.option("--url", metavar="URL", help="A running gateway; without it, everything runs in this process.")
+@click.option("--session", metavar="ID", help="The session to continue; without it, the last one at this gateway.")
 @click.option("--new", is_flag=True, help="Begin a new journey.")
 @click.option("--lines", is_flag=True, help="Line by line instead of the full screen.")
 @setting_flags(*(name for name in ALL if name not in _NOT_HERE))
 def read(url: str | None, session: str | None, new: bool, lines: bool, **flags: str | None) -> int:
     """Read, press and ask in the terminal, and watch each page being written.
 
-    It goes on where you were: the last session of each gateway is kept in the data directory, in a file for
-    you alone. Without --url it starts everything in this process, as `qdpi run` does, at a free port of this
+    The command continues your last session at a gateway, which it keeps in the data directory in a file that only
+    you can read. Without --url it starts everything in this process, as `qdpi run` does, on a free port of this
     machine; beside a running `qdpi run` on the same data it reads the same journeys.
 
-    A terminal is filled, and `?` lists the keys. With --lines, on a dumb terminal and where input is piped,
-    commands are read one a line: `help` lists them. `stop` stops a page; every other command waits for the
-    page that is being written. Ctrl-C stops a page first, and leaves when pressed again. The log is read.log
-    in the data directory.
+    It uses the full screen, where `?` lists the keys. With --lines, on a dumb terminal and with piped input it reads
+    one command a line; `help` lists them. `stop` stops a page; every other command waits for the page being written.
+    Ctrl-C stops a page, and pressed again leaves. The log is read.log in the data directory.
     """
     from qdpi.settings import load_settings
 
@@ -45,7 +44,7 @@ def read(url: str | None, session: str | None, new: bool, lines: bool, **flags: 
 
 
 def _private_file(settings: Settings) -> IO[str]:
-    """Open the log, empty, for its owner alone."""
+    """Open an empty log that only its owner can read."""
 
     def private(path: str, mode: int) -> int:
         return os.open(path, mode, 0o600)
@@ -78,7 +77,7 @@ async def _read(settings: Settings, url: str | None, session: str | None, new: b
 
 
 def _fills_the_screen() -> bool:
-    """Tell whether there is a terminal at every end that can do more than scroll."""
+    """Return whether input, output and errors are a terminal that can address its whole screen."""
     return all(map(os.isatty, (0, 1, 2))) and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
 
 

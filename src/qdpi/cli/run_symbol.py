@@ -1,4 +1,4 @@
-"""`qdpi run-symbol SYMBOL`: one run of the program, without the bus and without a journey."""
+"""`qdpi run-symbol SYMBOL`: one run of the program, without bus and journey."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _WIDTH: Final = 88
 @click.command()
 @click.argument("symbol")
 @click.option("--page", metavar="ID", help="The page to press on, such as S01-P0001; without it, the first.")
-@click.option("--intent", metavar="WORDS", default="", help="What the reader says with the press.")
+@click.option("--intent", metavar="WORDS", default="", help="The reader's words with the press.")
 @click.option(
     "--trajectory",
     metavar="T",
-    help="The trajectory wished for: T0 continue, T1 loop back, T2 fork, T3 drift. The policy decides.",
+    help="The wished trajectory: T0 continue, T1 loop back, T2 fork, T3 drift. The policy decides.",
 )
 @json_option
 @settings_options(*MODEL, *STORE, "book")
@@ -31,7 +31,7 @@ def run_symbol(
 ) -> None:
     """Press SYMBOL on a page of the book and print the page that it writes.
 
-    SYMBOL is 0..255, 0x00..0xFF or a name such as an-author:XC. Nothing is kept: no journey, no event.
+    SYMBOL is 0..255, 0x00..0xFF or a name such as an-author:XC. Nothing is stored: no journey, no event.
     """
     from qdpi.api.requests import check_words
     from qdpi.cli.output import answer
@@ -58,7 +58,7 @@ async def _run(code: int, page: str | None, words: str, wish: str | None, settin
 
 
 def wished(name: str | None) -> Any:
-    """Return the trajectory of a name such as T2, in whatever case. Raises `InvalidInput`."""
+    """Return the trajectory of a name such as T2, in either case. Raises `InvalidInput`."""
     from qdpi.errors import InvalidInput
     from qdpi.symbols import Trajectory
 

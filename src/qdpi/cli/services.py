@@ -1,4 +1,4 @@
-"""`qdpi services`: the real Kafka and Cassandra on this machine, without containers."""
+"""`qdpi services`: Kafka and Cassandra on this machine, without containers."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 def services() -> None:
     """Kafka and Cassandra on this machine, without containers.
 
-    Java 17 and Maven are needed; where they are not here, `up` says what installs them. The servers outlive
-    the command and the terminal, and only this machine reaches them. Their files are in services under the
-    data directory, their jars in qdpi/jars under XDG_CACHE_HOME or ~/.cache.
+    They need Java 17 and Maven; where these are missing, `up` says how to install them. The servers go on running
+    when the command and the terminal end, and only this machine can reach them. Their files are in services under
+    the data directory, their jars in qdpi/jars under XDG_CACHE_HOME or ~/.cache.
     """
 
 
 @services.command("up")
-@click.option("--nodes", type=click.Choice(["1", "3"]), help="How many of each. Unset: as set up, else 1.")
-@click.option("--only", type=click.Choice(["kafka", "cassandra"]), help="One of the two alone.")
+@click.option("--nodes", type=click.Choice(["1", "3"]), help="How many of each. Unset: as set up before, else 1.")
+@click.option("--only", type=click.Choice(["kafka", "cassandra"]), help="Only one of the two.")
 @json_option
 @settings_options("data_dir")
 def up(nodes: str | None, only: str | None, as_json: bool, settings: Settings) -> None:
-    """Start what is not running, wait until it answers, and print the environment with which qdpi uses it.
+    """Start the servers that are not running, wait until they answer, and print the environment for qdpi.
 
     The variables go to standard output, everything else to standard error: eval "$(qdpi services up)".
     """
@@ -49,10 +49,10 @@ def up(nodes: str | None, only: str | None, as_json: bool, settings: Settings) -
 
 
 @services.command("down")
-@click.option("--delete", is_flag=True, help="Remove what they stored, their logs and their ports, too.")
+@click.option("--delete", is_flag=True, help="Also delete their data, logs and ports.")
 @settings_options("data_dir")
 def down(delete: bool, settings: Settings) -> None:
-    """Stop all servers in order, and wait until they are gone."""
+    """Stop all servers in order, and wait until they have ended."""
     _run(_servers(settings).down(delete=delete))
 
 
@@ -60,7 +60,7 @@ def down(delete: bool, settings: Settings) -> None:
 @json_option
 @settings_options("data_dir")
 def status(as_json: bool, settings: Settings) -> None:
-    """Tell how every server is: up, silent (its process is there and does not answer) or down."""
+    """Show every server's state: up, silent (its process runs but does not answer) or down."""
     from qdpi.cli.output import answer
 
     servers = _servers(settings)
@@ -72,7 +72,7 @@ def status(as_json: bool, settings: Settings) -> None:
 @click.option("-n", "--lines", default=20, show_default=True, help="How many lines of each.")
 @settings_options("data_dir")
 def logs(name: str | None, lines: int, settings: Settings) -> None:
-    """Print the end of a server's log, or of all."""
+    """Print the last lines of a server's log, or of every server's."""
     from qdpi.cli.errors import note
     from qdpi.cluster.readiness import last_lines
     from qdpi.terminal.printable import printable
@@ -97,7 +97,7 @@ def kill(name: str, settings: Settings) -> None:
 @click.argument("name")
 @settings_options("data_dir")
 def restart(name: str, settings: Settings) -> None:
-    """Stop a server in order where it runs, start it, and wait until it is ready."""
+    """Stop a server in order if it runs, start it, and wait until it is ready."""
     _run(_servers(settings).restart(name))
 
 
@@ -105,7 +105,7 @@ def restart(name: str, settings: Settings) -> None:
 @click.argument("name")
 @settings_options("data_dir")
 def pause(name: str, settings: Settings) -> None:
-    """Stop a server in its tracks (SIGSTOP): its connections stay, and it says nothing."""
+    """Suspend a server (SIGSTOP): its connections stay open, and it does not answer."""
     _servers(settings).pause(name)
 
 
@@ -113,7 +113,7 @@ def pause(name: str, settings: Settings) -> None:
 @click.argument("name")
 @settings_options("data_dir")
 def resume(name: str, settings: Settings) -> None:
-    """Let a paused server go on (SIGCONT)."""
+    """Resume a paused server (SIGCONT)."""
     _servers(settings).resume(name)
 
 
@@ -127,7 +127,7 @@ def _servers(settings: Settings) -> Servers:
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Do a cluster's work; SIGTERM breaks it off in order, as Ctrl-C does."""
+    """Run a coroutine of the cluster; SIGTERM cancels it in order, as Ctrl-C does."""
 
     async def to_the_end() -> Any:
         task = asyncio.ensure_future(work)
@@ -141,7 +141,7 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _commands(held: Mapping[str, str], stale: Collection[str]) -> str:
-    """The lines for `eval`. What an earlier `up` exported and is down is unset, so that nobody waits for it."""
+    """Return the lines for `eval`; they unset what an earlier `up` exported for servers that are down now."""
     exports = [f"export {variable}={value}" for variable, value in held.items()]
     return "\n".join([*exports, *(f"unset {variable}" for variable in sorted(stale))])
 
@@ -161,6 +161,6 @@ def _table(rows: list[dict[str, Any]]) -> str:
     from qdpi.cli.output import table
 
     if not rows:
-        return "Nothing is set up: `qdpi services up` does it."
+        return "No servers are set up: `qdpi services up` sets them up."
     head = ("name", "state", "address", "pid", "directory")
     return "\n".join(table(head, [tuple(str(row[column] or "") for column in head) for row in rows]))

@@ -1,4 +1,4 @@
-"""`qdpi tail`: what the bus carries, as it comes."""
+"""`qdpi tail`: follow the events on the bus."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qdpi.settings import Settings
 if TYPE_CHECKING:
     from qdpi.bus.port import EventBus, Record
 
-_TOLD: Final = (
+_SHOWN: Final = (
     "symbol_code",
     "page_id",
     "trajectory",
@@ -30,18 +30,18 @@ _TOLD: Final = (
     "text",
     "error",
 )
-"""The fields that a line tells of, where an event has them."""
+"""The fields of an event that a line shows, where they are set."""
 _LONGEST: Final = 60
 
 
 @click.command()
-@click.option("--session", metavar="ID", help="One journey's events alone.")
-@click.option("--topic", "topics", multiple=True, metavar="T", help="A topic to follow; may be given often.")
-@click.option("--from-start", is_flag=True, help="Begin with what the bus still holds.")
+@click.option("--session", metavar="ID", help="Only this journey's events.")
+@click.option("--topic", "topics", multiple=True, metavar="T", help="A topic to follow; can be given several times.")
+@click.option("--from-start", is_flag=True, help="Begin with the oldest event on the bus.")
 @json_option
 @settings_options(*BUS)
 def tail(session: str | None, topics: tuple[str, ...], from_start: bool, as_json: bool, settings: Settings) -> None:
-    """Follow the events on the bus until Ctrl-C: by default all topics but the pieces of text being written.
+    """Follow the events on the bus until Ctrl-C: by default all topics but the deltas of pages being written.
 
     With --json each event is one line of JSON.
     """
@@ -83,10 +83,10 @@ async def known_topics(bus: EventBus, wanted: Sequence[str]) -> list[str]:
 async def nearly_in_order(
     records: AsyncIterator[Record], *, limit: int = 10_000, quiet: float = 0.1
 ) -> AsyncIterator[Record]:
-    """Give records by the time at which the bus took them, as far as they come together.
+    """Yield records in the order of the times at which the bus took them, as far as they arrive together.
 
-    Several partitions come one by one or mixed; what comes without a pause of `quiet` seconds, `limit` records
-    at most, is put in order.
+    Records of several partitions arrive in any order. Those that arrive without a pause of `quiet` seconds, at most
+    `limit` of them, are sorted.
     """
     held: list[Record] = []
     coming = asyncio.ensure_future(anext(records, None))
@@ -109,7 +109,7 @@ async def nearly_in_order(
 
 
 def record_of(record: Record) -> dict[str, Any]:
-    """Return a record as JSON: its place, key and headers, and its value, or its bytes where that is not JSON."""
+    """Return a record as JSON: partition, offset, key, headers, and its value, in Base64 where it is not JSON."""
     return {
         "topic": record.topic,
         "partition": record.partition.number,
@@ -129,14 +129,14 @@ def _value(raw: bytes | None) -> dict[str, Any]:
 
 
 def session_of(event: dict[str, Any]) -> str | None:
-    """Return the journey that a record is of, None where it does not say."""
+    """Return the `session_id` of a record's value, None where there is none."""
     value = event["value"]
     session = value.get("session_id") if isinstance(value, dict) else None
     return session if isinstance(session, str) else None
 
 
 def record_line(event: dict[str, Any]) -> str:
-    """Return a record as one line: time, topic, place, journey, and what it is about."""
+    """Return a record as one line: time, topic, offset, journey, and the fields shown."""
     value = event["value"]
     about = _about(value) if isinstance(value, dict) else "no event: see --json"
     at = event["taken_at"][11:23]
@@ -144,7 +144,7 @@ def record_line(event: dict[str, Any]) -> str:
 
 
 def _about(value: dict[str, Any]) -> str:
-    told = ((name, value[name]) for name in _TOLD if value.get(name) not in (None, ""))
+    told = ((name, value[name]) for name in _SHOWN if value.get(name) not in (None, ""))
     return " ".join(f"{name}={_shown(given)}" for name, given in told)
 
 
