@@ -46,7 +46,7 @@ def references(value: Any) -> list[str]:
 
 
 @pytest.mark.process
-def test_the_official_schema_finds_nothing_wrong(tmp_path: Path):
+def test_document_conforms_to_the_official_schema(tmp_path: Path):
     official = jsonschema.Draft7Validator(asyncapi_schema(tmp_path))
 
     assert [
@@ -55,19 +55,20 @@ def test_the_official_schema_finds_nothing_wrong(tmp_path: Path):
     assert list(official.iter_errors({**DOCUMENT, "channels": {"a": {"address": 7}}})) != []
 
 
-def test_every_reference_leads_somewhere():
+def test_references_resolve():
     assert len(references(DOCUMENT)) > 50
     for reference in references(DOCUMENT):
         assert resolve(reference)
 
 
-def test_the_payloads_schemas_are_schemas_of_draft_7():
+def test_payload_schemas_are_draft_7():
     for schema in DOCUMENT["components"]["schemas"].values():
         jsonschema.Draft7Validator.check_schema(schema)
     assert "prefixItems" not in document_json().decode()
 
 
-def test_every_topic_is_a_channel_with_its_key_and_how_it_is_kept():
+def test_topics_are_channels():
+    """Every topic is a channel with its key and its retention."""
     for spec in TOPICS.values():
         channel = DOCUMENT["channels"][spec.name]
         message = resolve(channel["messages"][spec.model.__name__]["$ref"])
@@ -78,7 +79,8 @@ def test_every_topic_is_a_channel_with_its_key_and_how_it_is_kept():
         assert set(resolve(message["payload"]["$ref"])["properties"]) == set(spec.model.model_fields)
 
 
-def test_the_other_layouts_of_page_events_are_channels_with_parameters():
+def test_page_event_layouts_are_channels():
+    """The other layouts of page events are channels with parameters."""
     for layout, parameters in (("section", {"section"}), ("page", {"section", "page"})):
         channel = DOCUMENT["channels"][f"{PageEvent.topic}.{layout}"]
         assert set(channel["parameters"]) == parameters
@@ -86,7 +88,7 @@ def test_the_other_layouts_of_page_events_are_channels_with_parameters():
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_every_event_has_an_example_that_its_schema_allows(topic: str):
+def test_examples_match_their_schemas(topic: str):
     (example,) = resolve(f"#/components/messages/{TOPICS[topic].model.__name__}")["examples"]
 
     assert faults(TOPICS[topic].model.__name__, example["payload"]) == []
@@ -94,7 +96,8 @@ def test_every_event_has_an_example_that_its_schema_allows(topic: str):
     assert TOPICS[topic].model.model_validate(example["payload"]) == examples()[topic]
 
 
-def test_an_example_without_a_field_or_with_a_wrong_one_is_refused():
+def test_invalid_examples_are_refused():
+    """An example with a missing or wrong field does not validate."""
     press = examples()[Press.topic].model_dump(mode="json")
 
     assert faults("Press", {name: value for name, value in press.items() if name != "symbol_code"})
@@ -104,7 +107,7 @@ def test_an_example_without_a_field_or_with_a_wrong_one_is_refused():
     assert faults("Press", {**press, "of a later version": True}) == []
 
 
-async def test_what_a_run_puts_on_the_topics_is_what_the_document_says(tmp_path: Path):
+async def test_published_records_match_the_document(tmp_path: Path):
     async with working(tmp_path) as flow:
         written = (await flow.press("alice", 0x1F)).page
         assert written is not None
@@ -120,7 +123,7 @@ async def test_what_a_run_puts_on_the_topics_is_what_the_document_says(tmp_path:
         assert jsonschema.Draft7Validator(key).is_valid((record.key or b"").decode())
 
 
-def test_every_event_is_sent_and_received_by_somebody():
+def test_events_have_senders_and_receivers():
     sent = {model for component in COMPONENTS.values() for model in component.sends}
     heard = {model for component in COMPONENTS.values() for model in (*component.receives, *component.taps)}
     for_others = {PageEvent, DeadLetter, TOPICS["gibsey.audit"].model}
@@ -131,13 +134,13 @@ def test_every_event_is_sent_and_received_by_somebody():
         assert any(operation.startswith(f"{name}.") for operation in DOCUMENT["operations"])
 
 
-def test_an_examples_key_is_its_journey_or_its_page():
+def test_example_key_is_journey_or_page():
     for event in examples().values():
         if not isinstance(event, DeadLetter):
             assert key_of(event)
 
 
-async def test_a_gateway_serves_it(tmp_path: Path):
+async def test_gateway_serves_the_document(tmp_path: Path):
     async with gateway_in(tmp_path, book=False) as gateway:
         answer = await gateway.client.get("/asyncapi.json")
 

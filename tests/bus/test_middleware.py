@@ -71,21 +71,22 @@ def wrapped(handler: Failing, ending: Ending, metrics: Metrics) -> Callable[[Rec
 # Retries
 
 
-async def test_what_succeeds_is_tried_once(metrics):
+async def test_success_is_tried_once(metrics):
     handler, ending = Failing(), Ending()
     await wrapped(handler, ending, metrics)(record(0))
     assert (handler.calls, ending.ended) == (1, [])
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3])
-async def test_what_fails_is_tried_again_until_it_succeeds(metrics, failures):
+async def test_failure_is_retried_until_success(metrics, failures):
     handler, ending = Failing(*[RuntimeError("broken")] * failures), Ending()
     await wrapped(handler, ending, metrics)(record(0))
     assert (handler.calls, ending.ended) == (failures + 1, [])
     assert retried(metrics, "RuntimeError") == failures
 
 
-async def test_poison_is_given_up_after_a_bounded_number_of_tries_with_its_last_error(metrics):
+async def test_poison_is_given_up_after_bounded_attempts(metrics):
+    """A poison record is given up after a bounded number of attempts, with its last error."""
     errors = [ModelFailed(f"try {n}") for n in range(10)]
     handler, ending = Failing(*errors), Ending()
     await wrapped(handler, ending, metrics)(record(7))
@@ -100,7 +101,8 @@ async def test_bad_input_is_tried_once(metrics, error):
     assert (handler.calls, ending.ended) == (1, [(record(0), error, 1)])
 
 
-async def test_a_part_that_is_away_is_waited_for_however_long_and_costs_no_try(metrics):
+async def test_outage_costs_no_attempt(metrics):
+    """Retries during an outage are unlimited and do not count as attempts."""
     away = [StoreUnavailable("away"), BusUnavailable("away")] * 50
     handler, ending = Failing(*away, RuntimeError("broken"), *away, RuntimeError("broken")), Ending()
     await wrapped(handler, ending, metrics)(record(0))
@@ -108,34 +110,34 @@ async def test_a_part_that_is_away_is_waited_for_however_long_and_costs_no_try(m
     assert (retried(metrics, "store_unavailable"), retried(metrics, "bus_unavailable")) == (100, 100)
 
 
-async def test_giving_up_is_itself_tried_again_while_a_part_is_away(metrics):
+async def test_giving_up_is_retried_during_an_outage(metrics):
     handler = Failing(InvalidInput("bad"))
     ending = Ending(*[BusUnavailable("away")] * 9)
     await wrapped(handler, ending, metrics)(record(0))
     assert (handler.calls, ending.tries, len(ending.ended)) == (1, 10, 1)
 
 
-async def test_an_end_that_fails_for_good_reaches_the_worker(metrics):
+async def test_failed_give_up_reaches_the_worker(metrics):
     handler, ending = Failing(InvalidInput("bad")), Ending(RuntimeError("no dead letter could be made"))
     with pytest.raises(RuntimeError, match="no dead letter"):
         await wrapped(handler, ending, metrics)(record(0))
 
 
-async def test_an_end_that_fails_for_good_falls_back_on_another(metrics):
+async def test_failed_give_up_falls_back(metrics):
     first, last = Ending(RuntimeError("broken")), Ending()
     await or_else(first, last)(record(0), InvalidInput("bad"), 4)
     assert (first.ended, [attempts for *_, attempts in last.ended]) == ([], [4])
 
 
 @pytest.mark.parametrize("error", [BusUnavailable("away"), StoreUnavailable("away")])
-async def test_an_end_that_waits_for_a_part_falls_back_on_nothing(metrics, error):
+async def test_give_up_during_an_outage_does_not_fall_back(metrics, error):
     first, last = Ending(error), Ending()
     with pytest.raises(type(error)):
         await or_else(first, last)(record(0), InvalidInput("bad"), 4)
     assert last.tries == 0
 
 
-async def test_a_cancelled_handler_is_not_tried_again(metrics):
+async def test_cancelled_handler_is_not_retried(metrics):
     running, calls = asyncio.Event(), list[Record]()
 
     async def handler(each: Record) -> None:
@@ -156,7 +158,8 @@ async def test_a_cancelled_handler_is_not_tried_again(metrics):
 # Backoff
 
 
-def test_delays_grow_to_a_bound_and_are_drawn_from_their_upper_half():
+def test_backoff_delays_grow_to_a_bound():
+    """Delays grow to a bound, and are drawn from the upper half of their range."""
     longest = Backoff(first=0.05, factor=2, most=5, chance=lambda: 1.0)
     shortest = Backoff(first=0.05, factor=2, most=5, chance=lambda: 0.0)
     assert [longest.delay(n) for n in (1, 2, 3, 4)] == [0.05, 0.1, 0.2, 0.4]
@@ -164,7 +167,8 @@ def test_delays_grow_to_a_bound_and_are_drawn_from_their_upper_half():
     assert all(shortest.delay(n) == longest.delay(n) / 2 for n in range(1, 20))
 
 
-async def test_patience_hears_of_every_wait_and_passes_other_errors_on():
+async def test_retry_while_unavailable_reports_waits():
+    """`on_wait` is called for every wait, and other errors are raised."""
     waits = list[tuple[str, int]]()
     answers: list[Exception | str] = [BusUnavailable("one"), StoreUnavailable("two"), "here"]
 
@@ -200,7 +204,8 @@ def letter(value: bytes | None, **options: bytes | None) -> DeadLetter:
     return letter_of(original(value, **options), MalformedEvent("bad"), 3, group="readers", at=NOW)
 
 
-def test_a_dead_letter_holds_the_original_bytes_the_error_the_place_and_the_tries():
+def test_dead_letter_contents():
+    """A dead letter holds the original bytes, the error, the record's offset and the attempts."""
     made = letter(PRESS)
     assert made.original() == (b"reader", PRESS, original(PRESS).headers)
     assert (made.group, made.source_topic, made.source_partition, made.source_offset) == ("readers", "here", 0, 41)
@@ -209,7 +214,8 @@ def test_a_dead_letter_holds_the_original_bytes_the_error_the_place_and_the_trie
     assert decode(DeadLetter, made.encode()) == made
 
 
-def test_a_dead_letters_press_is_the_one_its_record_names_else_the_record_itself():
+def test_dead_letter_press_id():
+    """The press of a dead letter is the one that its record names, else the record's event."""
     assert letter(b'{"event_id":"request","press_id":"press"}').press_id == "press"
     assert letter(b'{"event_id":"press"}').press_id == "press"
 
@@ -220,13 +226,14 @@ def test_a_dead_letters_press_is_the_one_its_record_names_else_the_record_itself
      b'{"session_id":7,"event_id":{"a":1}}', b'{"event_id":"\x00"}'],
     ids=range(11),
 )  # fmt: skip
-def test_any_bytes_at_all_have_a_dead_letter_that_gives_them_back(value):
+def test_dead_letter_returns_any_bytes(value):
     made = letter(value, key=None)
     assert decode(DeadLetter, made.encode()).original() == (None, value, original(value).headers)
     assert (made.session_id, made.press_id) == (None, None)
 
 
-def test_a_record_too_long_for_a_dead_letter_has_one_that_says_how_much_it_lacks():
+def test_dead_letter_of_a_long_record_is_cut():
+    """A record that is too long for a dead letter is cut, and the letter has the number of missing bytes."""
     long = b"x" * (LONGEST_VALUE + 7)
     made = letter(long)
     assert made.cut_bytes == 7
@@ -235,14 +242,16 @@ def test_a_record_too_long_for_a_dead_letter_has_one_that_says_how_much_it_lacks
     assert letter(long[:-7]).cut_bytes == 0
 
 
-def test_an_id_in_the_bytes_is_cut_to_a_bound():
+def test_dead_letter_ids_are_cut():
     made = letter(json.dumps({"event_id": "x" * 10_000, "session_id": "y" * 10_000}).encode())
     assert made.press_id is not None
     assert made.session_id is not None
     assert (len(made.press_id), len(made.session_id)) == (128, 128)
 
 
-def test_a_record_has_one_dead_letter_a_group_however_often_it_is_made():
+def test_dead_letter_id_is_stable():
+    """A record has one dead letter per group, however often it is created."""
+
     def id_of(at: Record, group: str = "readers", attempts: int = 1) -> str:
         return letter_of(at, RuntimeError("any"), attempts, group=group, at=NOW).event_id
 
@@ -251,7 +260,8 @@ def test_a_record_has_one_dead_letter_a_group_however_often_it_is_made():
     assert len({id_of(record(1)), *others}) == 4
 
 
-async def test_giving_up_publishes_the_dead_letter_under_the_original_key_and_counts_it(metrics):
+async def test_give_up_publishes_and_counts(metrics):
+    """Giving up publishes the dead letter under the original key and counts it."""
     bus = ScriptedBus()
     await dead_letter(bus, group="readers", now=lambda: NOW, metrics=metrics)(original(PRESS), InvalidInput("bad"), 1)
     (message,) = bus.published
@@ -262,14 +272,15 @@ async def test_giving_up_publishes_the_dead_letter_under_the_original_key_and_co
     assert metrics.registry.get_sample_value("qdpi_dead_letters_total", {"group": "readers"}) == 1
 
 
-async def test_a_dead_letter_that_the_bus_did_not_take_is_not_counted(metrics):
+async def test_unpublished_dead_letter_is_not_counted(metrics):
     give_up = dead_letter(ScriptedBus(refusals=1), group="readers", now=lambda: NOW, metrics=metrics)
     with pytest.raises(BusUnavailable):
         await give_up(original(PRESS), InvalidInput("bad"), 1)
     assert not metrics.registry.get_sample_value("qdpi_dead_letters_total", {"group": "readers"})
 
 
-async def test_a_record_that_the_topic_of_dead_letters_does_not_take_has_a_dead_letter_without_it(metrics):
+async def test_dead_letter_omits_a_refused_record(metrics):
+    """If the topic of dead letters refuses the letter for its size, the letter goes without the record."""
     bus = ScriptedBus(largest=1_000)
     large = original(b"x" * 2_000)
     await dead_letter(bus, group="readers", now=lambda: NOW, metrics=metrics)(large, InvalidInput("bad"), 1)
@@ -280,14 +291,14 @@ async def test_a_record_that_the_topic_of_dead_letters_does_not_take_has_a_dead_
     assert metrics.registry.get_sample_value("qdpi_dead_letters_total", {"group": "readers"}) == 1
 
 
-async def test_a_dead_letter_is_never_older_than_its_record(metrics):
+async def test_dead_letter_is_not_older_than_its_record(metrics):
     bus = ScriptedBus()
     early = NOW - timedelta(hours=1)
     await dead_letter(bus, group="readers", now=lambda: early, metrics=metrics)(original(PRESS), InvalidInput("bad"), 1)
     assert decode(DeadLetter, bus.published[0].value).ts == NOW
 
 
-async def test_a_record_without_a_key_has_a_dead_letter_without_one():
+async def test_dead_letter_without_a_key():
     bus = ScriptedBus()
     await send_letter(bus, letter(PRESS, key=None), None)
     assert bus.published[0].key is None
@@ -296,7 +307,7 @@ async def test_a_record_without_a_key_has_a_dead_letter_without_one():
 # What can be seen
 
 
-async def test_a_handled_record_is_counted_and_one_that_failed_is_not(metrics):
+async def test_only_handled_records_are_counted(metrics):
     handle = count(Failing(RuntimeError("broken")), group="readers", metrics=metrics)
     with pytest.raises(RuntimeError):
         await handle(record(0))
@@ -304,7 +315,8 @@ async def test_a_handled_record_is_counted_and_one_that_failed_is_not(metrics):
     assert metrics.registry.get_sample_value("qdpi_records_handled_total", {"group": "readers"}) == 1
 
 
-async def test_a_handler_runs_in_its_records_trace_and_its_log_lines_carry_the_events_id():
+async def test_handler_runs_in_its_trace():
+    """A handler runs in its record's trace, and its log lines carry the event's id."""
     trace_id = "0af7651916cd43dd8448eb211c80319c"
     seen = list[tuple[str | None, dict[str, object]]]()
 
@@ -325,7 +337,8 @@ async def test_a_handler_runs_in_its_records_trace_and_its_log_lines_carry_the_e
     assert structlog.contextvars.get_contextvars() == {}
 
 
-async def test_a_record_larger_than_its_topic_takes_is_refused_before_it_is_read_and_tried_once(metrics):
+async def test_oversized_record_is_refused_unread(metrics):
+    """A record larger than its topic accepts is refused before it is parsed, without retries."""
     handler, ending = Failing(), Ending()
     largest = TOPICS[Press.topic].max_bytes
     handle = retry(limit(handler), ending, group="readers", backoff=AT_ONCE, metrics=metrics)

@@ -53,7 +53,8 @@ async def failing(worker: Worker) -> None:
 # Lanes
 
 
-async def test_records_of_one_key_are_handled_one_at_a_time_in_their_order(bus, member, gates):
+async def test_key_is_handled_in_order(bus, member, gates):
+    """Records of one key are handled one at a time, in order."""
     records = [record(n) for n in range(4)]
     member.give(*records)
     async with working(worker_of(bus, gates)) as _:
@@ -65,7 +66,7 @@ async def test_records_of_one_key_are_handled_one_at_a_time_in_their_order(bus, 
         await gates.until(lambda: gates.ended == records)
 
 
-async def test_a_key_that_is_slow_keeps_no_other_waiting(bus, member, gates):
+async def test_slow_key_does_not_delay_others(bus, member, gates):
     slow, others = record(0, b"slow"), [record(n, b"%d" % (n % 3)) for n in range(1, 30)]
     member.give(slow, *others)
     gates.let(*others)
@@ -78,7 +79,7 @@ async def test_a_key_that_is_slow_keeps_no_other_waiting(bus, member, gates):
         gates.let(slow)
 
 
-async def test_a_key_has_one_lane_over_all_its_topics(bus, member, gates):
+async def test_key_has_one_lane_across_topics(bus, member, gates):
     press, ask = record(0, b"reader", HERE), record(0, b"reader", THERE)
     member.give(press, ask)
     async with working(worker_of(bus, gates)):
@@ -89,7 +90,7 @@ async def test_a_key_has_one_lane_over_all_its_topics(bus, member, gates):
         await gates.until(lambda: gates.ended == [press, ask])
 
 
-async def test_records_without_a_key_keep_the_order_of_their_partition(bus, member, gates):
+async def test_keyless_records_keep_partition_order(bus, member, gates):
     here, there = [record(n, None) for n in range(2)], [record(n, None, THERE) for n in range(2)]
     member.give(*here, *there)
     async with working(worker_of(bus, gates)):
@@ -100,7 +101,7 @@ async def test_records_without_a_key_keep_the_order_of_their_partition(bus, memb
         gates.let_all()
 
 
-async def test_it_tells_how_many_keys_have_work_and_how_much_is_in_flight(bus, member, gates):
+async def test_lanes_and_in_flight_are_counted(bus, member, gates):
     worker = worker_of(bus, gates)
     member.give(record(0, b"a"), record(1, b"a"), record(2, b"b"))
     async with working(worker):
@@ -114,7 +115,8 @@ async def test_it_tells_how_many_keys_have_work_and_how_much_is_in_flight(bus, m
 # Commits
 
 
-async def test_a_finished_record_above_an_unfinished_one_is_not_committed(bus, member, gates):
+async def test_gap_holds_back_the_commit(bus, member, gates):
+    """A finished record above an unfinished one is not committed."""
     records = [record(n, b"%d" % n) for n in range(3)]
     member.give(*records)
     async with working(worker_of(bus, gates)):
@@ -126,7 +128,8 @@ async def test_a_finished_record_above_an_unfinished_one_is_not_committed(bus, m
         await member.until(lambda: member.committed == {HERE: 3})
 
 
-async def test_each_partition_is_committed_by_itself_up_to_its_own_first_unfinished_record(bus, member, gates):
+async def test_partitions_are_committed_separately(bus, member, gates):
+    """Each partition is committed up to its own first unfinished record."""
     here, there = [record(n, b"h%d" % n) for n in range(7, 10)], [record(n, b"t%d" % n, THERE) for n in range(3)]
     member.give(*here, *there)
     async with working(worker_of(bus, gates)):
@@ -140,7 +143,8 @@ async def test_each_partition_is_committed_by_itself_up_to_its_own_first_unfinis
     offsets=st.lists(st.integers(0, 1_000), unique=True, min_size=1, max_size=12).map(sorted),
     chance=st.randoms(use_true_random=False),
 )
-def test_the_watermark_is_after_the_highest_offset_below_which_all_is_finished(offsets, chance):
+def test_watermark_is_contiguous(offsets, chance):
+    """The watermark is the offset after the highest one up to which all are finished."""
     watermark, finished = Watermark(), set[int]()
     for offset in offsets:
         watermark.begin(offset)
@@ -153,7 +157,8 @@ def test_the_watermark_is_after_the_highest_offset_below_which_all_is_finished(o
         assert moved is (watermark.committable != before)
 
 
-async def test_offsets_wait_for_what_the_handlers_wrote_elsewhere_to_settle(bus, member, gates):
+async def test_commit_waits_for_settle(bus, member, gates):
+    """Offsets are committed after `settle` has made the handlers' other writes durable."""
     settled = asyncio.Event()
     asked = list[int]()
 
@@ -171,7 +176,8 @@ async def test_offsets_wait_for_what_the_handlers_wrote_elsewhere_to_settle(bus,
         await member.until(lambda: member.committed == {HERE: 1})
 
 
-async def test_commits_are_spaced_and_the_last_one_is_made_when_the_worker_stops(bus, member, gates):
+async def test_commits_are_spaced(bus, member, gates):
+    """Commits are spaced by the interval, and the last one is made when the worker stops."""
     gates.let_all()
     member.give(record(0))
     async with working(worker_of(bus, gates, commit_interval=1e9)):
@@ -186,7 +192,8 @@ async def test_commits_are_spaced_and_the_last_one_is_made_when_the_worker_stops
 # The bound
 
 
-async def test_at_the_bound_partitions_pause_and_polling_goes_on_until_half_of_it_is_done(bus, member, gates):
+async def test_partitions_pause_at_the_bound(bus, member, gates):
+    """At the bound, partitions pause and polling goes on, until half of the work is done."""
     worker = worker_of(bus, gates, max_in_flight=4)
     records = [record(n, b"%d" % n) for n in range(10)]
     member.give(*records)
@@ -204,7 +211,7 @@ async def test_at_the_bound_partitions_pause_and_polling_goes_on_until_half_of_i
         assert worker.paused == 0
 
 
-async def test_records_that_hold_as_much_as_the_bound_pause_partitions_too(bus, member, gates):
+async def test_partitions_pause_at_the_bound_of_bytes(bus, member, gates):
     worker = worker_of(bus, gates, max_bytes=1_000)
     large = [record(n, b"%d" % n, value=b"%d" % n * 600) for n in range(2)]
     small = record(2, b"2", value=b"x")
@@ -221,7 +228,8 @@ async def test_records_that_hold_as_much_as_the_bound_pause_partitions_too(bus, 
         await member.until(lambda: member.committed == {HERE: 3})
 
 
-async def test_above_the_bound_a_partition_not_heard_of_before_gives_one_record_and_pauses_too(bus, member, gates):
+async def test_new_partition_above_the_bound_pauses(bus, member, gates):
+    """Above the bound, a new partition delivers one record and is paused too."""
     worker = worker_of(bus, gates, max_in_flight=2)
     member.give(*(record(n, b"%d" % n) for n in range(2)))
     async with working(worker):
@@ -237,9 +245,8 @@ async def test_above_the_bound_a_partition_not_heard_of_before_gives_one_record_
 # Revocation
 
 
-async def test_a_revoked_partition_cancels_the_running_handler_drops_what_waits_and_commits_nothing_of_it(
-    bus, member, gates
-):
+async def test_revocation_cancels_and_drops(bus, member, gates):
+    """A revocation cancels the running handler, drops the waiting records and commits none of them."""
     worker = worker_of(bus, gates)
     running, waiting, kept = record(0, b"a"), record(1, b"a"), record(0, b"b", THERE)
     member.give(running, waiting, kept)
@@ -252,7 +259,8 @@ async def test_a_revoked_partition_cancels_the_running_handler_drops_what_waits_
         assert (gates.begun, worker.in_flight) == ([running, kept], 0)
 
 
-async def test_what_was_finished_of_a_revoked_partition_is_not_committed_any_more(bus, member, gates):
+async def test_no_commit_above_a_gap_after_revocation(bus, member, gates):
+    """Finished records above an unfinished one are not committed at a revocation either."""
     finished, unfinished = record(1, b"a"), record(0, b"b")
     member.give(unfinished, finished)
     async with working(worker_of(bus, gates)):
@@ -264,9 +272,8 @@ async def test_what_was_finished_of_a_revoked_partition_is_not_committed_any_mor
     assert member.committed == {}
 
 
-async def test_what_was_finished_of_a_revoked_partition_is_committed_before_the_next_fetch_and_never_after(
-    bus, member, gates
-):
+async def test_finished_records_are_committed_at_revocation(bus, member, gates):
+    """Finished records of a revoked partition are committed before the next fetch, and never after it."""
     gates.let_all()
     member.give(record(0, b"a", THERE))
     async with working(worker_of(bus, gates, commit_interval=1e9)):
@@ -279,9 +286,8 @@ async def test_what_was_finished_of_a_revoked_partition_is_committed_before_the_
     assert member.committed == {THERE: 1, HERE: 3}
 
 
-async def test_a_revoked_partition_is_committed_only_after_its_cancelled_handlers_have_ended_and_all_has_settled(
-    bus, member
-):
+async def test_revocation_commit_waits_for_handlers_and_settle(bus, member):
+    """A revoked partition is committed only after its cancelled handlers have ended and `settle` has returned."""
     cancelled, may_end = asyncio.Event(), asyncio.Event()
     told: list[str] = []
 
@@ -311,7 +317,8 @@ async def test_a_revoked_partition_is_committed_only_after_its_cancelled_handler
     assert told == ["ended", "settled"]
 
 
-async def test_a_bus_that_is_away_while_a_revoked_partition_is_handed_back_delays_nothing(bus, member, gates):
+async def test_outage_at_revocation_does_not_block(bus, member, gates):
+    """An outage during the commit of a revoked partition does not delay the other partitions."""
     gates.let_all()
     member.give(record(0, b"a", THERE))
     async with working(worker_of(bus, gates, commit_interval=1e9)):
@@ -328,7 +335,7 @@ async def test_a_bus_that_is_away_while_a_revoked_partition_is_handed_back_delay
     assert HERE not in member.committed
 
 
-async def test_a_record_of_a_revoked_partition_that_waits_behind_another_topics_is_dropped(bus, member, gates):
+async def test_revoked_record_behind_another_topic_is_dropped(bus, member, gates):
     running, dropped = record(0, b"reader", THERE), record(0, b"reader", HERE)
     member.give(running, dropped)
     async with working(worker_of(bus, gates)):
@@ -341,7 +348,8 @@ async def test_a_record_of_a_revoked_partition_that_waits_behind_another_topics_
     assert gates.ended == [running]
 
 
-async def test_a_partition_that_comes_back_is_handled_and_committed_from_where_it_is_given_again(bus, member, gates):
+async def test_reassigned_partition_starts_at_its_new_offset(bus, member, gates):
+    """A partition that is assigned again is handled and committed from the offset delivered then."""
     first = [record(n, b"a") for n in range(5, 8)]
     member.give(*first)
     async with working(worker_of(bus, gates)):
@@ -354,7 +362,7 @@ async def test_a_partition_that_comes_back_is_handled_and_committed_from_where_i
         assert [r.offset for r in gates.ended] == [3, 4]
 
 
-async def test_a_paused_partition_that_is_revoked_at_the_bound_makes_room_again(bus, member, gates):
+async def test_revocation_at_the_bound_makes_room(bus, member, gates):
     worker = worker_of(bus, gates, max_in_flight=2)
     member.give(record(0, b"a"), record(1, b"b"))
     async with working(worker):
@@ -366,7 +374,7 @@ async def test_a_paused_partition_that_is_revoked_at_the_bound_makes_room_again(
         await member.until(lambda: member.committed == {THERE: 1})
 
 
-async def test_a_partition_that_comes_back_at_the_bound_is_paused_again(bus, member, gates):
+async def test_reassigned_partition_at_the_bound_is_paused(bus, member, gates):
     worker = worker_of(bus, gates, max_in_flight=4)
     member.give(record(0, b"h"), *(record(n, b"t%d" % n, THERE) for n in range(3)))
     async with working(worker):
@@ -381,7 +389,7 @@ async def test_a_partition_that_comes_back_at_the_bound_is_paused_again(bus, mem
         await member.until(lambda: member.committed == {HERE: 3, THERE: 3})
 
 
-async def test_a_keys_next_record_waits_until_the_cancelled_handler_has_really_ended(bus, member):
+async def test_next_record_waits_for_the_cancelled_handler(bus, member):
     revoked, kept = record(0, b"reader", HERE), record(0, b"reader", THERE)
     running, cancelled, tidied, seen = asyncio.Event(), asyncio.Event(), asyncio.Event(), list[str]()
 
@@ -415,9 +423,8 @@ async def breaks() -> None:
 
 
 @pytest.mark.parametrize("end", [ends_anyway, breaks])
-async def test_however_a_fenced_handler_ends_it_commits_nothing_and_stops_nobody(
-    bus, member, end: Callable[[], Awaitable[None]]
-):
+async def test_fenced_handler_has_no_effect(bus, member, end: Callable[[], Awaitable[None]]):
+    """However a fenced handler ends, it commits nothing and does not stop the worker."""
     begun = list[Record]()
     running = asyncio.Event()
 
@@ -446,7 +453,8 @@ async def test_however_a_fenced_handler_ends_it_commits_nothing_and_stops_nobody
 # Ends
 
 
-async def test_a_stop_finishes_what_was_begun_commits_it_and_leaves_the_rest_to_others(bus, member, gates):
+async def test_stop_finishes_started_records(bus, member, gates):
+    """A stop finishes and commits the started records, and leaves the others to the next member."""
     worker = worker_of(bus, gates)
     begun, *waiting = (record(n, b"a") for n in range(3))
     other = record(3, b"b")
@@ -462,7 +470,8 @@ async def test_a_stop_finishes_what_was_begun_commits_it_and_leaves_the_rest_to_
         assert (member.committed, member.has_left, worker.in_flight) == ({HERE: 1}, True, 0)
 
 
-async def test_a_stopping_worker_takes_nothing_more_and_goes_on_polling(bus, member, gates):
+async def test_stopping_worker_polls_without_admitting(bus, member, gates):
+    """A stopping worker accepts no more records and goes on polling."""
     worker = worker_of(bus, gates)
     taken = record(0, b"a")
     member.give(taken)
@@ -477,7 +486,7 @@ async def test_a_stopping_worker_takes_nothing_more_and_goes_on_polling(bus, mem
     assert member.committed == {HERE: 1}
 
 
-async def test_a_partition_that_is_revoked_while_the_worker_stops_is_fenced_too(bus, member, gates):
+async def test_revocation_during_a_stop_fences(bus, member, gates):
     worker = worker_of(bus, gates)
     member.give(record(0, b"a"))
     async with working(worker):
@@ -488,7 +497,9 @@ async def test_a_partition_that_is_revoked_while_the_worker_stops_is_fenced_too(
     assert (member.committed, member.has_left) == ({}, True)
 
 
-async def test_a_failing_handler_stops_the_worker_with_its_error_and_cancels_the_other_lanes(bus, member, gates):
+async def test_failing_handler_stops_the_worker(bus, member, gates):
+    """A failing handler stops the worker with its error and cancels the other lanes."""
+
     async def handler(each: Record) -> None:
         if each.key == b"bad":
             await gates.until(lambda: len(gates.begun) == 1)
@@ -502,7 +513,7 @@ async def test_a_failing_handler_stops_the_worker_with_its_error_and_cancels_the
     assert (member.committed, member.has_left) == ({}, True)
 
 
-async def test_a_failure_among_what_a_stop_waits_for_is_raised_too(bus, member, gates):
+async def test_failure_during_a_stop_is_raised(bus, member, gates):
     async def handler(each: Record) -> None:
         await gates(each)
         raise RuntimeError("This handler is broken.")
@@ -518,7 +529,7 @@ async def test_a_failure_among_what_a_stop_waits_for_is_raised_too(bus, member, 
     assert member.committed == {}
 
 
-async def test_cancelling_drops_the_lanes_and_leaves(bus, member, gates):
+async def test_cancelling_drops_lanes_and_leaves(bus, member, gates):
     task = asyncio.create_task(worker_of(bus, gates).run())
     member.give(record(0, b"a"), record(1, b"b"))
     await gates.until(lambda: len(gates.begun) == 2)
@@ -532,7 +543,7 @@ async def test_cancelling_drops_the_lanes_and_leaves(bus, member, gates):
 # A bus that is away
 
 
-async def test_a_bus_that_is_away_at_the_start_is_waited_for(gates):
+async def test_outage_at_the_start_is_retried(gates):
     bus = ScriptedBus(refusals=5)
     bus.membership.give(record(0))
     gates.let_all()
@@ -542,9 +553,8 @@ async def test_a_bus_that_is_away_at_the_start_is_waited_for(gates):
 
 
 @pytest.mark.parametrize("call", ["fetch", "commit", "pause", "resume"])
-async def test_a_bus_that_goes_away_at_any_call_is_waited_for_and_nothing_is_lost_or_done_twice(
-    bus, member, gates, call
-):
+async def test_outage_at_any_call_loses_nothing(bus, member, gates, call):
+    """An outage at any call is retried, and no record is lost or handled twice."""
     worker = worker_of(bus, gates, max_in_flight=2)
     records = [record(n, b"%d" % n) for n in range(6)]
     member.away.add(call)
@@ -562,7 +572,7 @@ async def test_a_bus_that_goes_away_at_any_call_is_waited_for_and_nothing_is_los
     assert gates.ended == records
 
 
-async def test_a_worker_that_is_stopped_while_the_bus_is_away_at_the_start_ends(gates):
+async def test_stop_during_an_outage_at_the_start(gates):
     bus = ScriptedBus(refusals=1_000_000)
     worker = worker_of(bus, gates)
     bus.on_refusal = worker.stop
@@ -570,7 +580,7 @@ async def test_a_worker_that_is_stopped_while_the_bus_is_away_at_the_start_ends(
     assert bus.joined == []
 
 
-async def test_a_worker_with_nothing_to_finish_ends_when_stopped_while_the_bus_is_away(bus, member, gates):
+async def test_idle_worker_stops_during_an_outage(bus, member, gates):
     worker = worker_of(bus, gates)
     member.away |= {"fetch", "leave"}
     task = asyncio.create_task(failing(worker))
@@ -580,7 +590,7 @@ async def test_a_worker_with_nothing_to_finish_ends_when_stopped_while_the_bus_i
     assert member.has_left
 
 
-async def test_a_bus_that_is_away_when_a_worker_leaves_hides_no_failure_of_its_handler(bus, member):
+async def test_outage_at_leaving_hides_no_handler_failure(bus, member):
     async def handler(each: Record) -> None:
         raise RuntimeError("This handler is broken.")
 
@@ -590,7 +600,8 @@ async def test_a_bus_that_is_away_when_a_worker_leaves_hides_no_failure_of_its_h
         await failing(worker_of(bus, handler))
 
 
-async def test_what_was_finished_before_a_stop_is_committed_when_the_bus_is_back(bus, member, gates):
+async def test_stop_commits_after_an_outage(bus, member, gates):
+    """Records finished before a stop are committed once the bus is back."""
     worker = worker_of(bus, gates)
     member.give(record(0))
     gates.let_all()
@@ -604,7 +615,9 @@ async def test_what_was_finished_before_a_stop_is_committed_when_the_bus_is_back
     assert member.committed == {HERE: 1}
 
 
-async def test_an_error_of_the_bus_that_is_no_outage_ends_the_worker(bus, member, gates):
+async def test_bus_error_ends_the_worker(bus, member, gates):
+    """An error of the bus other than an outage ends the worker."""
+
     async def fetch(limit: int, timeout: float):
         raise ValueError("The adapter is broken.")
 
@@ -617,7 +630,8 @@ async def test_an_error_of_the_bus_that_is_no_outage_ends_the_worker(bus, member
 # A membership that is over
 
 
-async def test_whose_membership_is_over_drops_what_it_has_and_joins_anew(bus, member, gates):
+async def test_lost_membership_joins_again(bus, member, gates):
+    """After `MembershipOver`, the worker drops its records and joins again."""
     worker = worker_of(bus, gates)
     first, other = record(0), record(1, b"other")
     member.give(first, other)
@@ -632,7 +646,7 @@ async def test_whose_membership_is_over_drops_what_it_has_and_joins_anew(bus, me
         assert worker.in_flight == 0
 
 
-async def test_a_stop_ends_a_worker_that_is_about_to_join_anew(bus, member, gates):
+async def test_stop_before_joining_again(bus, member, gates):
     worker = worker_of(bus, gates)
     async with working(worker) as task:
         await member.calls(1)

@@ -74,7 +74,7 @@ async def behind(bus: EventBus) -> int:
     return sum(lag.records for lag in await bus.lag("readers"))
 
 
-async def test_many_keys_at_once_are_each_handled_in_order_and_nothing_twice(bus, topic):
+async def test_keys_are_handled_in_order_and_once(bus, topic):
     handled: defaultdict[bytes | None, list[int]] = defaultdict(list)
     running = set[bytes | None]()
     done = asyncio.Event()
@@ -100,7 +100,8 @@ async def test_many_keys_at_once_are_each_handled_in_order_and_nothing_twice(bus
     assert await behind(bus) == 0
 
 
-async def test_after_a_crash_all_above_the_first_unfinished_record_comes_again_and_nothing_below(bus, rig, topic):
+async def test_crash_redelivers_from_the_first_unfinished_record(bus, rig, topic):
+    """After a crash, records from the first unfinished one on are redelivered, and none below it."""
     gates = Gates()
     for number in range(5):
         await publish(bus, topic, [b"%d" % number], key=b"%d" % number)
@@ -124,7 +125,7 @@ async def test_after_a_crash_all_above_the_first_unfinished_record_comes_again_a
     assert await behind(bus) == 0
 
 
-async def test_after_a_stop_nothing_comes_again(bus, rig, topic):
+async def test_stop_redelivers_nothing(bus, rig, topic):
     gates = Gates()
     await publish(bus, topic, [b"0", b"1", b"2"])
     worker = worker_on(bus, topic, gates)
@@ -142,7 +143,8 @@ async def test_after_a_stop_nothing_comes_again(bus, rig, topic):
     assert [record.value for record in again.ended] == [b"3"]
 
 
-async def test_never_more_is_in_flight_than_the_bound_and_all_is_handled_in_the_end(bus, topic):
+async def test_in_flight_stays_within_the_bound(bus, topic):
+    """The records in flight stay within the bound, and all are handled in the end."""
     most, done = 0, asyncio.Event()
     count = 0
 
@@ -164,7 +166,8 @@ async def test_never_more_is_in_flight_than_the_bound_and_all_is_handled_in_the_
     assert await behind(bus) == 0
 
 
-async def test_a_takeover_in_mid_handler_cancels_the_zombies_work_and_its_commit_has_no_effect(bus, rig, topic):
+async def test_takeover_fences_the_zombie(bus, rig, topic):
+    """A takeover cancels the zombie's running handler, and its commit has no effect."""
     zombies, successors = Gates(), Gates()
     await publish(bus, topic, [b"done"], key=b"a")
     await publish(bus, topic, [b"running"], key=b"b")
@@ -185,7 +188,9 @@ async def test_a_takeover_in_mid_handler_cancels_the_zombies_work_and_its_commit
     assert [record.value for record in successors.ended] == [b"done", b"running"]
 
 
-async def test_poison_ends_as_a_dead_letter_and_its_keys_next_record_is_handled(bus, topic):
+async def test_poison_becomes_a_dead_letter(bus, topic):
+    """A poison record ends as a dead letter, and the next record of its key is handled."""
+
     async def handler(record: Record) -> None:
         decode(Press, record.value)
         raise RuntimeError("Every press breaks this handler.")
@@ -217,7 +222,7 @@ async def test_poison_ends_as_a_dead_letter_and_its_keys_next_record_is_handled(
     assert await behind(bus) == 0
 
 
-async def test_the_workers_failure_lets_another_take_over_at_the_record_that_failed(bus, rig, topic):
+async def test_failed_worker_is_replaced_at_the_failed_record(bus, rig, topic):
     async def handler(record: Record) -> None:
         if record.value == b"1":
             raise RuntimeError("This process is broken.")

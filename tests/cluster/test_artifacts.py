@@ -31,7 +31,7 @@ def directory_of(tmp_path: Path, **files: bytes) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_version_is_exact_and_every_jar_has_its_checksum(kind: Kind):
+def test_versions_are_exact_and_jars_have_checksums(kind: Kind):
     pinned = PINNED / VERSIONS[kind]
     pom = ElementTree.parse(pinned / "pom.xml")
     versions = [each.text or "" for each in pom.iter("{http://maven.apache.org/POM/4.0.0}version")]
@@ -43,7 +43,7 @@ def test_every_version_is_exact_and_every_jar_has_its_checksum(kind: Kind):
     assert any(name.startswith(str(kind)) for name in checksums(pinned))
 
 
-def test_what_was_fetched_is_taken_when_it_is_all_that_is_listed(tmp_path: Path):
+def test_complete_jars_are_accepted(tmp_path: Path):
     verify(directory_of(tmp_path, a=b"a", b=b"b"), SUMS)
 
 
@@ -56,13 +56,13 @@ def test_what_was_fetched_is_taken_when_it_is_all_that_is_listed(tmp_path: Path)
     ],
     ids=["changed", "missing", "unknown"],
 )
-def test_a_jar_that_is_not_as_listed_is_refused_by_its_name(tmp_path: Path, files: dict[str, bytes], named: str):
+def test_wrong_jar_is_refused_by_name(tmp_path: Path, files: dict[str, bytes], named: str):
     with pytest.raises(ServicesFailed, match=f"^{named}: the checksums do not match"):
         verify(directory_of(tmp_path, **files), SUMS)
 
 
 @pytest.mark.process
-async def test_a_maven_that_brings_something_else_leaves_nothing_in_the_cache(tmp_path: Path, environ: dict[str, str]):
+async def test_wrong_jars_leave_the_cache_empty(tmp_path: Path, environ: dict[str, str]):
     program(
         tmp_path / "bin" / "mvn",
         'for word; do case $word in -DoutputDirectory=*) into="${word#*=}"; esac; done\n'
@@ -76,7 +76,7 @@ async def test_a_maven_that_brings_something_else_leaves_nothing_in_the_cache(tm
 
 
 @pytest.mark.process
-async def test_a_maven_that_fails_is_quoted(tmp_path: Path, environ: dict[str, str]):
+async def test_maven_error_is_quoted(tmp_path: Path, environ: dict[str, str]):
     program(tmp_path / "bin" / "mvn", "echo '[ERROR] Unknown host'; echo '[ERROR] Help'; exit 1")
 
     with pytest.raises(ServicesFailed, match="Maven could not fetch the jars: Unknown host"):
@@ -85,7 +85,7 @@ async def test_a_maven_that_fails_is_quoted(tmp_path: Path, environ: dict[str, s
     assert list(cache_directory(environ).iterdir()) == []
 
 
-async def test_what_is_in_the_cache_needs_no_maven(environ: dict[str, str], put_by: Callable[[dict[str, str]], Path]):
+async def test_cached_jars_need_no_maven(environ: dict[str, str], put_by: Callable[[dict[str, str]], Path]):
     environ["PATH"] = ""
     with pytest.raises(ToolMissing):
         await jars_of(Kind.KAFKA, environ, lambda line: None)
@@ -107,6 +107,6 @@ def put_by() -> Callable[[dict[str, str]], Path]:
     return put
 
 
-def test_the_cache_is_the_machines_and_not_the_data_directorys(tmp_path: Path):
+def test_cache_is_shared_by_data_directories(tmp_path: Path):
     assert cache_directory({"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "qdpi" / "jars"
     assert cache_directory({}) == Path.home() / ".cache" / "qdpi" / "jars"

@@ -22,7 +22,7 @@ def command(release: int = 17) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_tokens_part_the_ring_evenly(count: int):
+def test_tokens_divide_the_ring_evenly(count: int):
     tokens = [token(number, count) for number in range(1, count + 1)]
     ring = 2**64
     parts = [(after - before) % ring or ring for before, after in zip(tokens, [*tokens[1:], tokens[0]], strict=True)]
@@ -31,7 +31,8 @@ def test_tokens_part_the_ring_evenly(count: int):
     assert max(parts) - min(parts) <= 3
 
 
-def test_every_node_is_a_seed_so_that_all_may_start_at_once():
+def test_every_node_is_a_seed():
+    """Every node is a seed, so that all may start at once."""
     peers = nodes(3)
 
     for node in peers:
@@ -39,7 +40,8 @@ def test_every_node_is_a_seed_so_that_all_may_start_at_once():
         assert provider["parameters"] == [{"seeds": "127.0.0.1:2,127.0.0.2:2,127.0.0.3:2"}]
 
 
-def test_a_node_listens_on_its_own_loopback_address_and_keeps_all_it_has_under_its_data():
+def test_node_address_and_directories():
+    """A node listens on its own loopback address and stores everything in its data directory."""
     peers = nodes(3)
     held = configuration(peers[1], peers, DATA, {})
 
@@ -47,35 +49,36 @@ def test_a_node_listens_on_its_own_loopback_address_and_keeps_all_it_has_under_i
     assert all(str(held[name]).strip("[]'").startswith(str(DATA)) for name in held if "director" in name)
 
 
-def test_a_truncated_table_leaves_no_copy_behind():
+def test_truncation_leaves_no_snapshot():
     (one,) = peers = nodes(1)
 
     assert configuration(one, peers, DATA, {})["auto_snapshot"] is False
 
 
-def test_a_lone_node_waits_for_its_disk_and_fellows_need_not():
+def test_commit_log_sync_by_number_of_nodes():
+    """A single node waits for its disk at every write; nodes with peers need not."""
     alone, three = nodes(1), nodes(3)
     assert configuration(alone[0], alone, DATA, {})["commitlog_sync"] == "batch"
     assert {configuration(node, three, DATA, {})["commitlog_sync"] for node in three} == {"periodic"}
 
 
-def test_a_caller_may_put_values_over_ours():
+def test_options_override_values():
     (one,) = peers = nodes(1)
     held = configuration(one, peers, DATA, {"authenticator": "PasswordAuthenticator", "num_tokens": 4})
 
     assert (held["authenticator"], held["num_tokens"]) == ("PasswordAuthenticator", 4)
 
 
-def test_nothing_is_told_to_anybody_outside():
+def test_analytics_are_disabled():
     assert "-Dchronicle.analytics.disable=true" in command()
 
 
-def test_a_java_that_wants_it_said_is_told_that_a_security_manager_is_set():
+def test_security_manager_is_allowed_on_newer_java():
     allowing = "-Djava.security.manager=allow"
 
     assert allowing not in command(17)
     assert allowing in command(21)
 
 
-def test_java_is_told_what_options_say():
+def test_java_options_are_passed():
     assert "-Xmx1g" in command()

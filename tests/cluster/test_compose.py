@@ -33,16 +33,16 @@ def compose() -> dict[str, Any]:
     return held
 
 
-def test_there_are_cassandra_and_redpanda(compose: dict[str, Any]):
+def test_services_are_cassandra_and_redpanda(compose: dict[str, Any]):
     assert tuple(compose["services"]) == SERVICES
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_image_is_of_one_version(compose: dict[str, Any], name: str):
+def test_images_have_exact_versions(compose: dict[str, Any], name: str):
     assert re.fullmatch(r"[\w/]+:v?\d+\.\d+\.\d+", compose["services"][name]["image"])
 
 
-def test_cassandra_is_the_same_as_without_containers(compose: dict[str, Any]):
+def test_cassandra_version_matches_the_jars(compose: dict[str, Any]):
     assert compose["services"]["cassandra"]["image"] == VERSIONS[Kind.CASSANDRA].replace("-", ":")
 
 
@@ -55,7 +55,8 @@ def of_a_lone_node() -> dict[str, Any]:
     return configuration(node, [node], Path("/data"), {})
 
 
-def test_cassandra_waits_for_its_disk_and_decides_as_a_lone_node_without_containers(compose: dict[str, Any]):
+def test_cassandra_settings_match_a_single_node(compose: dict[str, Any]):
+    """Cassandra has the commit log and Paxos settings of our single node."""
     given = dict(re.findall(r"-D(\S+)=(\S+)", java_options(compose)))
     settings = {name: given.get(f"cassandra.settings.{name}") for name in IN_THE_IMAGE}
     period = settings.pop("commitlog_sync_period")
@@ -67,9 +68,7 @@ def test_cassandra_waits_for_its_disk_and_decides_as_a_lone_node_without_contain
 
 @pytest.mark.long
 @pytest.mark.cassandra
-def test_the_real_cassandra_heeds_these_options_though_its_file_says_otherwise(
-    compose: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_cassandra_options_override_its_file(compose: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", java_options(compose))
     with servers_in(tmp_path, kafka=False, options=Options(cassandra=IN_THE_IMAGE)) as servers:
         hosts = servers.environment["CASSANDRA_HOSTS"]
@@ -81,12 +80,12 @@ def test_the_real_cassandra_heeds_these_options_though_its_file_says_otherwise(
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_port_is_reachable_from_this_machine_alone(compose: dict[str, Any], name: str):
+def test_ports_listen_on_loopback_only(compose: dict[str, Any], name: str):
     assert all(port.startswith("127.0.0.1:") for port in compose["services"][name]["ports"])
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_service_keeps_what_it_stores_and_says_when_it_is_healthy(compose: dict[str, Any], name: str):
+def test_services_have_volumes_and_health_checks(compose: dict[str, Any], name: str):
     service = compose["services"][name]
     (volume,) = service["volumes"]
 
@@ -94,7 +93,7 @@ def test_every_service_keeps_what_it_stores_and_says_when_it_is_healthy(compose:
     assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
 
 
-def test_clients_are_sent_to_the_address_that_they_can_reach(compose: dict[str, Any]):
+def test_advertised_address_is_reachable(compose: dict[str, Any]):
     service = compose["services"]["redpanda"]
     advertised = re.search(r"--advertise-kafka-addr=\S*outside://(\S+)", " ".join(service["command"]))
 
@@ -102,7 +101,7 @@ def test_clients_are_sent_to_the_address_that_they_can_reach(compose: dict[str, 
     assert f"{advertised[1]}:9092" in service["ports"]
 
 
-def test_a_killed_worker_is_replaced_as_quickly_as_without_containers(compose: dict[str, Any]):
+def test_session_timeout_matches_our_brokers(compose: dict[str, Any]):
     (mounted,) = compose["services"]["redpanda"]["configs"]
     held = yaml.safe_load(compose["configs"][mounted["source"]]["content"])
 
@@ -112,7 +111,7 @@ def test_a_killed_worker_is_replaced_as_quickly_as_without_containers(compose: d
 
 
 @pytest.mark.process
-def test_docker_compose_takes_the_file():
+def test_docker_compose_accepts_the_file():
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
         pytest.skip("docker compose is not here")

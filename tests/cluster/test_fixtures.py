@@ -12,10 +12,10 @@ def node_at(kind: Kind, address: str, port: str) -> Node:
 
 
 @pytest.mark.kafka
-async def test_a_test_that_asks_for_kafka_gets_brokers_that_answer(kafka_environment: dict[str, str]):
+async def test_kafka_fixture_answers(kafka_environment: dict[str, str]):
     assert await is_answering(node_at(Kind.KAFKA, kafka_environment["KAFKA_BROKERS"], "open"))
 
 
 @pytest.mark.cassandra
-async def test_a_test_that_asks_for_cassandra_gets_nodes_that_answer(cassandra_environment: dict[str, str]):
+async def test_cassandra_fixture_answers(cassandra_environment: dict[str, str]):
     assert await is_answering(node_at(Kind.CASSANDRA, cassandra_environment["CASSANDRA_HOSTS"], "native"))

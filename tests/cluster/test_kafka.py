@@ -18,7 +18,7 @@ def brokers(count: int) -> list[Node]:
     ]
 
 
-def test_a_broker_alone_keeps_one_copy_of_everything():
+def test_single_broker_has_one_replica():
     (one,) = peers = brokers(1)
     held = properties(one, peers, DATA, {})
 
@@ -27,7 +27,8 @@ def test_a_broker_alone_keeps_one_copy_of_everything():
     assert held["min.insync.replicas"] == "1"
 
 
-def test_three_brokers_keep_three_copies_of_which_two_must_be_written():
+def test_three_brokers_have_three_replicas():
+    """Three brokers have three replicas, two of which must acknowledge a write."""
     first, *_ = peers = brokers(3)
     held = properties(first, peers, DATA, {})
 
@@ -37,7 +38,7 @@ def test_three_brokers_keep_three_copies_of_which_two_must_be_written():
     assert held["controller.quorum.voters"] == "1@127.0.0.1:11,2@127.0.0.1:12,3@127.0.0.1:13"
 
 
-def test_no_listener_is_reachable_from_another_machine():
+def test_listeners_are_on_loopback():
     first, *_ = peers = brokers(3)
 
     for names in ("listeners", "advertised.listeners"):
@@ -45,7 +46,7 @@ def test_no_listener_is_reachable_from_another_machine():
             assert "://127.0.0.1:" in listener
 
 
-def test_a_guard_is_a_listener_of_its_own_beside_the_open_one():
+def test_guard_adds_a_listener():
     (one,) = peers = brokers(1)
     held = properties(one, peers, DATA, {"protocol": "SASL_SSL", "sasl.enabled.mechanisms": "PLAIN"})
 
@@ -55,26 +56,26 @@ def test_a_guard_is_a_listener_of_its_own_beside_the_open_one():
     assert "listener.name.guarded.protocol" not in held
 
 
-def test_a_broker_takes_a_record_larger_than_the_largest_dead_letter():
+def test_record_limit_exceeds_a_dead_letter():
     (one,) = peers = brokers(1)
 
     assert int(properties(one, peers, DATA, {})["message.max.bytes"]) > 16 << 20
 
 
-def test_values_are_written_as_java_reads_them():
+def test_properties_are_escaped():
     assert properties_text({"a": "b", "path": "C:\\x", "pem": "one\ntwo"}) == "a=b\npath=C:\\\\x\npem=one\\n\\\ntwo\n"
 
 
-def test_a_value_beyond_ascii_is_written_by_its_utf_16_units():
+def test_non_ascii_properties_are_escaped():
     assert properties_text({"log.dirs": "/café/𝄞"}) == "log.dirs=/caf\\u00e9/\\ud834\\udd1e\n"
 
 
-def test_a_directory_with_a_comma_is_refused_for_kafka_takes_it_for_two():
+def test_directory_with_a_comma_is_refused():
     (one,) = peers = brokers(1)
 
     with pytest.raises(InvalidInput, match=r"/one,two/data has a comma, .* QDPI_DATA_DIR"):
         properties(one, peers, Path("/one,two/data"), {})
 
 
-def test_an_id_that_begins_with_a_dash_is_not_taken_for_an_option():
+def test_id_with_a_dash_is_not_an_option():
     assert "--cluster-id=-Q" in format_command(Path("/java"), Path("/jars"), Path("/file"), "-Q")

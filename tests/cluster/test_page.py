@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "services.md").read_text(encoding="utf-8")
 
 
-def test_every_command_stands_on_the_page():
+def test_commands_are_documented():
     names = [f"qdpi services {name}" for name in services.list_commands(click.Context(services))]
 
     assert [name for name in names if name not in PAGE and name != "qdpi services resume"] == []
@@ -28,7 +28,7 @@ def test_every_command_stands_on_the_page():
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_every_variable_stands_on_the_page_with_its_value(size: int):
+def test_variables_are_documented(size: int):
     setup = new_setup(Random(1)).with_kinds(list(Kind), size, Random(2))
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE, re.MULTILINE))
     column = 0 if size == 1 else 1
@@ -40,18 +40,18 @@ def test_every_variable_stands_on_the_page_with_its_value(size: int):
     assert f"KAFKA_SESSION_TIMEOUT={SESSION_TIMEOUT}" in PAGE
 
 
-def test_the_versions_on_the_page_are_those_that_are_fetched():
+def test_versions_are_documented():
     for kind in Kind:
         assert f"Apache {VERSIONS[kind].replace('-', ' ').capitalize()}" in PAGE
 
 
-def test_the_ports_on_the_page_are_those_that_are_chosen():
+def test_ports_are_documented():
     low, high = map(int, re.findall(r"free ones of (\d+) to (\d+)", PAGE)[0])
 
     assert all(low <= port <= high for port in free_ports(["127.0.0.1"], 50, Random(1)))
 
 
-def test_the_addresses_for_containers_are_those_of_the_file():
+def test_container_addresses_are_documented():
     compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text(encoding="utf-8"))
     exported = dict(re.findall(r"(KAFKA_BROKERS|CASSANDRA_HOSTS)=(127\S+)", PAGE))
 

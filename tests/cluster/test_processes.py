@@ -34,7 +34,7 @@ async def said(files: NodeFiles, word: str) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_what_is_launched_is_found_again_in_a_session_of_its_own(files: NodeFiles):
+def test_launched_process_has_its_own_session(files: NodeFiles):
     launch(files, ["/bin/sleep", "60"])
 
     pid = pid_of(files)
@@ -43,7 +43,7 @@ def test_what_is_launched_is_found_again_in_a_session_of_its_own(files: NodeFile
     assert files.pid_file.read_text() == f"{pid}\n"
 
 
-async def test_killed_or_ended_it_is_gone(files: NodeFiles):
+async def test_ended_process_is_not_found(files: NodeFiles):
     launch(files, ["/bin/sleep", "60"])
     assert send(files, signal.SIGKILL)
     assert await wait_until_gone(files)
@@ -54,14 +54,15 @@ async def test_killed_or_ended_it_is_gone(files: NodeFiles):
     assert not send(files, signal.SIGKILL)
 
 
-def test_a_stranger_who_got_the_old_process_id_is_never_signalled(files: NodeFiles):
+def test_unrelated_process_is_never_signalled(files: NodeFiles):
+    """A process that reused the id in the pid file is never signalled."""
     files.pid_file.write_text(f"{os.getpid()}\n")  # ours: the test would not survive it
 
     assert pid_of(files) is None
     assert not send(files, signal.SIGKILL)
 
 
-async def test_what_it_says_is_in_the_log_after_what_was_said_before(files: NodeFiles):
+async def test_output_is_appended_to_the_log(files: NodeFiles):
     for word in ("one", "two"):
         launch(files, shell(f"echo {word}", "echo to standard error >&2"))
         await wait_until_gone(files)
@@ -71,7 +72,7 @@ async def test_what_it_says_is_in_the_log_after_what_was_said_before(files: Node
     assert last_lines(files.directory / "none", 1) == []
 
 
-async def test_a_paused_process_is_stopped_in_order(files: NodeFiles):
+async def test_paused_process_is_stopped_gracefully(files: NodeFiles):
     launch(files, shell("trap 'echo farewell; exit' TERM", "echo ready", "while :; do sleep 0.05; done"))
     await said(files, "ready")
     send(files, signal.SIGSTOP)
@@ -81,7 +82,7 @@ async def test_a_paused_process_is_stopped_in_order(files: NodeFiles):
     assert last_lines(files.log, 1) == ["farewell"]
 
 
-async def test_one_that_does_not_end_when_asked_is_waited_for_no_longer_than_that(files: NodeFiles):
+async def test_wait_until_gone_times_out(files: NodeFiles):
     launch(files, shell("trap '' TERM", "echo ready", "while :; do sleep 0.05; done"))
     await said(files, "ready")
     send(files, signal.SIGTERM)
@@ -90,14 +91,14 @@ async def test_one_that_does_not_end_when_asked_is_waited_for_no_longer_than_tha
     assert pid_of(files) is not None
 
 
-def test_a_program_that_is_not_there_is_said(files: NodeFiles):
+def test_missing_program_is_reported(files: NodeFiles):
     with pytest.raises(ServicesFailed, match=r"/no/such/java cannot be started: .*No such file"):
         launch(files, ["/no/such/java"])
 
     assert pid_of(files) is None
 
 
-async def test_two_do_not_change_a_cluster_at_the_same_time(tmp_path: Path):
+async def test_changes_of_a_cluster_are_exclusive(tmp_path: Path):
     order: list[str] = []
     entered = asyncio.Event()
 
@@ -114,7 +115,7 @@ async def test_two_do_not_change_a_cluster_at_the_same_time(tmp_path: Path):
     assert order == ["a in", "a out", "b in", "b out"]
 
 
-def test_the_trouble_of_a_log_is_its_last_line_that_tells_of_some(tmp_path: Path):
+def test_last_error_of_a_log(tmp_path: Path):
     log = tmp_path / "log"
     log.write_text("fine\nERROR first\nException: the disk is full\n\tat somewhere\n", encoding="utf-8")
 

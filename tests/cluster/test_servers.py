@@ -56,7 +56,7 @@ async def until_all_are_up(servers: Servers) -> None:
 
 
 @pytest.mark.kafka
-def test_what_a_killed_broker_acknowledged_is_there_when_it_is_back(servers: Servers, portal: BlockingPortal):
+def test_killed_broker_keeps_acknowledged_records(servers: Servers, portal: BlockingPortal):
     before = brokers(servers)
     create_topic(before, "kept")
     produce(before, "kept", b"one", b"two")
@@ -70,7 +70,7 @@ def test_what_a_killed_broker_acknowledged_is_there_when_it_is_back(servers: Ser
 
 
 @pytest.mark.kafka
-def test_a_broker_takes_the_largest_record_that_there_is(servers: Servers):
+def test_broker_accepts_the_largest_record(servers: Servers):
     create_topic(brokers(servers), "large")
     produce(brokers(servers), "large", b"x" * (17 << 20))
 
@@ -88,7 +88,7 @@ def test_a_broker_takes_the_largest_record_that_there_is(servers: Servers):
     ],
     ids=lambda group: group["group.protocol"],
 )
-def test_groups_of_both_protocols_are_served(servers: Servers, group: dict[str, object]):
+def test_both_group_protocols_work(servers: Servers, group: dict[str, object]):
     topic = f"for-{group['group.protocol']}"
     create_topic(brokers(servers), topic)
     produce(brokers(servers), topic, b"here")
@@ -97,7 +97,7 @@ def test_groups_of_both_protocols_are_served(servers: Servers, group: dict[str, 
 
 
 @pytest.mark.kafka
-def test_no_topic_comes_into_being_by_being_asked_for(servers: Servers):
+def test_topics_are_not_created_automatically(servers: Servers):
     with pytest.raises(KafkaException, match="Unknown topic or partition"):
         consume(brokers(servers), "never-made", 1, **{"allow.auto.create.topics": True})
 
@@ -105,7 +105,7 @@ def test_no_topic_comes_into_being_by_being_asked_for(servers: Servers):
 
 
 @pytest.mark.cassandra
-def test_what_a_killed_node_acknowledged_is_there_when_it_is_back(servers: Servers, portal: BlockingPortal):
+def test_killed_node_keeps_acknowledged_writes(servers: Servers, portal: BlockingPortal):
     with session(hosts(servers), ConsistencyLevel.ONE) as cql:
         cql.execute(KEYSPACE.format(1))
         cql.execute("CREATE TABLE try.kept (id int PRIMARY KEY, feeling vector<float, 2>)")
@@ -126,7 +126,7 @@ def test_what_a_killed_node_acknowledged_is_there_when_it_is_back(servers: Serve
 
 @pytest.mark.kafka
 @pytest.mark.cassandra
-def test_a_paused_server_is_silent_until_it_is_resumed(servers: Servers, portal: BlockingPortal):
+def test_paused_server_is_silent(servers: Servers, portal: BlockingPortal):
     for node in servers.nodes:
         servers.pause(node.name)
     assert set(states(servers, portal).values()) == {State.SILENT}
@@ -138,7 +138,7 @@ def test_a_paused_server_is_silent_until_it_is_resumed(servers: Servers, portal:
 
 @pytest.mark.kafka
 @pytest.mark.cassandra
-def test_with_three_of_each_one_may_die_and_all_goes_on(tmp_path: Path, portal: BlockingPortal):
+def test_three_nodes_survive_the_loss_of_one(tmp_path: Path, portal: BlockingPortal):
     with servers_in(tmp_path, nodes=3) as three:
         create_topic(brokers(three), "kept")
         with session(hosts(three), ConsistencyLevel.QUORUM) as cql:
@@ -163,7 +163,7 @@ def test_with_three_of_each_one_may_die_and_all_goes_on(tmp_path: Path, portal: 
 
 @pytest.mark.kafka
 @pytest.mark.cassandra
-def test_servers_can_be_guarded_by_passwords(tmp_path: Path):
+def test_servers_with_passwords(tmp_path: Path):
     login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
     options = Options(
         kafka_guard={
@@ -190,7 +190,8 @@ def test_servers_can_be_guarded_by_passwords(tmp_path: Path):
 
 
 @pytest.mark.cassandra
-def test_a_server_that_cannot_start_is_quoted_and_nothing_is_left_running(tmp_path: Path):
+def test_failed_start_is_quoted_and_cleaned_up(tmp_path: Path):
+    """The log of a server that cannot start is quoted, and no process is left running."""
     options = Options(cassandra={"commitlog_sync": "sideways"})
     with (
         pytest.raises(ServicesFailed, match=r"cassandra-1 ended while it started: .*sideways") as failed,
@@ -201,7 +202,7 @@ def test_a_server_that_cannot_start_is_quoted_and_nothing_is_left_running(tmp_pa
     assert "qdpi services logs cassandra-1" in failed.value.next_step
 
 
-async def test_a_port_that_was_taken_meanwhile_is_named(tmp_path: Path):
+async def test_taken_port_is_named(tmp_path: Path):
     setup = new_setup(Random(1)).with_kinds([Kind.KAFKA], 1, Random(2))
     write_setup(setup, tmp_path / "cluster.json")
     (node,) = setup.nodes

@@ -74,7 +74,7 @@ def begin_up() -> subprocess.Popen[str]:
     raise AssertionError("it never started")
 
 
-def test_from_up_to_down(qdpi: Call, files: NodeFiles):
+def test_up_to_down(qdpi: Call, files: NodeFiles):
     shell = f'eval "$({" ".join(QDPI)} up --only kafka)" && echo $KAFKA_BROKERS $KAFKA_SESSION_TIMEOUT'
     up = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, check=True)
     brokers, timeout = up.stdout.split()
@@ -109,7 +109,8 @@ def test_from_up_to_down(qdpi: Call, files: NodeFiles):
     assert "No servers are set up" in qdpi("status").out
 
 
-def test_what_is_set_up_and_down_is_unset_so_that_nobody_waits_for_it(qdpi: Call, files: NodeFiles):
+def test_stopped_servers_are_unset(qdpi: Call, files: NodeFiles):
+    """`up` unsets the variables of servers that are set up but stopped."""
     both = new_setup(Random(1)).with_kinds(list(Kind), None, SystemRandom())
     write_setup(both, files.directory.parent / "cluster.json")
     shell = f'eval "$({" ".join(QDPI)} up --only kafka)" && echo $KAFKA_BROKERS ${{CASSANDRA_HOSTS-unset}}'
@@ -122,7 +123,7 @@ def test_what_is_set_up_and_down_is_unset_so_that_nobody_waits_for_it(qdpi: Call
     assert told.keys() == environment(both, [Kind.KAFKA]).keys()
 
 
-def test_servers_run_in_a_directory_whose_name_is_not_ascii(tmp_path: Path):
+def test_directory_with_a_non_ascii_name(tmp_path: Path):
     directory = tmp_path / "bücher 𝄞"
     with servers_in(directory, cassandra=False) as servers:
         brokers = servers.environment["KAFKA_BROKERS"]
@@ -134,7 +135,7 @@ def test_servers_run_in_a_directory_whose_name_is_not_ascii(tmp_path: Path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_up_that_is_broken_off_leaves_nothing_running(qdpi: Call, files: NodeFiles, number: signal.Signals):
+def test_interrupted_up_leaves_nothing_running(qdpi: Call, files: NodeFiles, number: signal.Signals):
     beginning = begin_up()
     beginning.send_signal(number)
     out, _ = beginning.communicate()
@@ -143,7 +144,7 @@ def test_up_that_is_broken_off_leaves_nothing_running(qdpi: Call, files: NodeFil
     assert pid_of(files) is None
 
 
-def test_what_a_killed_up_left_running_is_known_to_down(qdpi: Call, files: NodeFiles):
+def test_down_stops_what_a_killed_up_left(qdpi: Call, files: NodeFiles):
     beginning = begin_up()
     beginning.kill()
     beginning.communicate()
@@ -153,7 +154,7 @@ def test_what_a_killed_up_left_running_is_known_to_down(qdpi: Call, files: NodeF
     assert pid_of(files) is None
 
 
-def test_servers_of_a_block_go_when_their_process_is_killed(tmp_path: Path):
+def test_servers_end_with_their_killed_process(tmp_path: Path):
     script = (
         "import asyncio, pathlib, sys\n"
         "from qdpi.cluster import running\n"
@@ -175,14 +176,14 @@ def test_servers_of_a_block_go_when_their_process_is_killed(tmp_path: Path):
     assert pid_of(files) is None
 
 
-def test_a_server_that_there_is_not_is_said_with_those_that_there_are(qdpi: Call):
+def test_unknown_server_is_named_with_the_known_ones(qdpi: Call):
     told = qdpi("kill", "kafka-9")
 
     assert told.code == 2
     assert told.err == "qdpi: There is no server 'kafka-9': nothing is set up. See `qdpi services status`.\n"
 
 
-def test_without_java_one_sentence_says_how_to_get_it(qdpi: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_missing_java_is_reported(qdpi: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     empty = tmp_path / "bin"
     empty.mkdir()
     monkeypatch.setenv("PATH", str(empty))

@@ -13,7 +13,7 @@ from qdpi.errors import InvalidInput, ServicesFailed
 HERE = "127.0.0.1"
 
 
-def test_a_port_that_somebody_listens_on_is_not_free():
+def test_listening_port_is_not_free():
     (port,) = free_ports([HERE], 1, Random(1))
     with socket.create_server((HERE, port)):
         assert not is_free(HERE, port)
@@ -21,7 +21,7 @@ def test_a_port_that_somebody_listens_on_is_not_free():
     assert is_free(HERE, port)
 
 
-def test_an_address_that_is_not_this_machines_is_said_with_the_command_that_adds_it():
+def test_foreign_address_is_reported_with_a_command():
     with pytest.raises(ServicesFailed) as refused:
         is_free("192.0.2.1", 0)  # of the addresses that nobody has, RFC 5737
 
@@ -30,7 +30,8 @@ def test_an_address_that_is_not_this_machines_is_said_with_the_command_that_adds
     assert "192.0.2.1" in refused.value.next_step
 
 
-def test_kafkas_nodes_share_an_address_and_cassandras_share_ports():
+def test_addresses_and_ports_by_kind():
+    """Kafka's nodes share an address; Cassandra's nodes share their ports."""
     setup = new_setup(Random(2)).with_kinds(list(Kind), 3, Random(3))
     brokers, hosts = setup.of(Kind.KAFKA), setup.of(Kind.CASSANDRA)
 
@@ -40,7 +41,7 @@ def test_kafkas_nodes_share_an_address_and_cassandras_share_ports():
     assert len({tuple(node.ports.items()) for node in hosts}) == 1
 
 
-def test_what_is_set_up_keeps_its_ports_when_the_other_kind_is_added():
+def test_adding_a_kind_keeps_ports():
     alone = new_setup(Random(2)).with_kinds([Kind.KAFKA], None, Random(3))
     both = alone.with_kinds(list(Kind), None, Random(4))
 
@@ -49,7 +50,7 @@ def test_what_is_set_up_keeps_its_ports_when_the_other_kind_is_added():
     assert both.with_kinds(list(Kind), 1, Random(5)) == both
 
 
-def test_another_number_of_nodes_than_is_set_up_is_refused_with_the_way_out():
+def test_other_size_is_refused():
     three = new_setup(Random(2)).with_kinds([Kind.KAFKA], 3, Random(3))
 
     with pytest.raises(InvalidInput, match=r"kafka is set up with 3 nodes, not 1\. .*down --delete"):
@@ -58,13 +59,13 @@ def test_another_number_of_nodes_than_is_set_up_is_refused_with_the_way_out():
         three.with_kinds([Kind.CASSANDRA], 2, Random(4))
 
 
-def test_a_kind_that_is_added_without_a_number_has_as_many_nodes_as_the_other():
+def test_added_kind_gets_the_size_of_the_other():
     three = new_setup(Random(2)).with_kinds([Kind.KAFKA], 3, Random(3))
 
     assert len(three.with_kinds(list(Kind), None, Random(4)).of(Kind.CASSANDRA)) == 3
 
 
-def test_kinds_of_different_sizes_stay_as_they_are_where_no_number_is_asked_for():
+def test_different_sizes_are_kept():
     one = new_setup(Random(2)).with_kinds([Kind.KAFKA], 1, Random(3))
     mixed = one.with_kinds([Kind.CASSANDRA], 3, Random(4))
 
@@ -72,7 +73,7 @@ def test_kinds_of_different_sizes_stay_as_they_are_where_no_number_is_asked_for(
         assert mixed.with_kinds(kinds, None, Random(5)) == mixed
 
 
-def test_a_setup_is_read_as_it_was_written(tmp_path: Path):
+def test_setup_round_trip(tmp_path: Path):
     setup = new_setup(Random(2)).with_kinds(list(Kind), 3, Random(3))
     write_setup(setup, tmp_path / "new" / "cluster.json")
 

@@ -21,7 +21,7 @@ def java(file: Path, version: str) -> Path:
 
 
 @pytest.mark.process
-def test_the_java_of_java_home_comes_first(tmp_path: Path):
+def test_java_home_comes_first(tmp_path: Path):
     wanted = java(tmp_path / "home" / "bin" / "java", "21.0.2")
     java(tmp_path / "path" / "java", "17.0.15")
 
@@ -31,7 +31,7 @@ def test_the_java_of_java_home_comes_first(tmp_path: Path):
 
 
 @pytest.mark.process
-def test_a_java_home_that_is_too_old_too_new_or_gone_is_passed_over(tmp_path: Path):
+def test_unsuitable_java_home_is_skipped(tmp_path: Path):
     java(tmp_path / "old" / "bin" / "java", "1.8.0_392")
     java(tmp_path / "new" / "bin" / "java", "24.0.1")
     wanted = java(tmp_path / "path" / "java", "17")
@@ -42,7 +42,7 @@ def test_a_java_home_that_is_too_old_too_new_or_gone_is_passed_over(tmp_path: Pa
 
 
 @pytest.mark.process
-def test_without_a_java_that_fits_the_command_that_installs_one_is_said(tmp_path: Path):
+def test_missing_java_is_reported_with_a_command(tmp_path: Path):
     old = java(tmp_path / "java", "11.0.22")
 
     with pytest.raises(ToolMissing) as refused:
@@ -60,9 +60,7 @@ def test_without_a_java_that_fits_the_command_that_installs_one_is_said(tmp_path
         ("freebsd", "Install Java 17"),
     ],
 )
-def test_the_command_is_that_of_the_system(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, command: str
-):
+def test_install_command_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, command: str):
     monkeypatch.setattr("sys.platform", platform)
     if platform == "linux":
         program(tmp_path / "apt-get", "true")
@@ -74,7 +72,7 @@ def test_the_command_is_that_of_the_system(
     assert command in refused.value.next_step
 
 
-def test_maven_is_looked_for_on_the_path(tmp_path: Path):
+def test_maven_is_found_on_the_path(tmp_path: Path):
     maven = program(tmp_path / "mvn", "true")
 
     assert find_maven({"PATH": str(tmp_path)}) == maven

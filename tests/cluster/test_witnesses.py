@@ -65,7 +65,7 @@ async def test_kcat_reads_keys_headers_and_json(tmp_path: Path, environment: dic
     assert {record["key"] for record in told} == {outcome.page.page_id if outcome.page else None}
 
 
-async def test_a_press_that_kcat_publishes_is_answered(tmp_path: Path, environment: dict[str, str]):
+async def test_press_from_kcat_is_answered(tmp_path: Path, environment: dict[str, str]):
     async with asyncio.timeout(120), working(tmp_path, environment=environment) as flow:
         press = Press(
             event_id=str(uuid4()), ts=utc_now(), session_id="stranger", symbol_code=parse_symbol("an-author:XC")
@@ -77,7 +77,8 @@ async def test_a_press_that_kcat_publishes_is_answered(tmp_path: Path, environme
     assert (done.press_id, done.seq) == (press.event_id, 1)
 
 
-async def test_a_press_without_headers_and_with_unknown_fields_is_answered(tmp_path: Path, environment: dict[str, str]):
+async def test_press_with_unknown_fields_is_answered(tmp_path: Path, environment: dict[str, str]):
+    """A press without headers and with unknown fields is answered."""
     async with asyncio.timeout(120), working(tmp_path, environment=environment) as flow:
         body = {"event_id": str(uuid4()), "ts": utc_now().isoformat(), "session_id": "stranger", "symbol_code": 255}
         line = b"stranger|" + json.dumps({**body, "mood": "sly"}).encode()
@@ -87,9 +88,8 @@ async def test_a_press_without_headers_and_with_unknown_fields_is_answered(tmp_p
     assert done.symbol_code == 255
 
 
-async def test_a_press_with_a_header_whose_name_is_no_text_is_answered_and_so_is_the_next(
-    tmp_path: Path, environment: dict[str, str]
-):
+async def test_press_with_a_broken_header_is_answered(tmp_path: Path, environment: dict[str, str]):
+    """A press with a header whose name is not text is answered, and so is the next one."""
     async with asyncio.timeout(120), working(tmp_path, environment=environment) as flow:
         press = Press(event_id=str(uuid4()), ts=utc_now(), session_id="stranger", symbol_code=0)
         topic, name = environment["KAFKA_PREFIX"] + Press.topic, os.fsdecode(b"\xff\xfe=1")

@@ -80,29 +80,29 @@ async def bounds(bus: EventBus, topic: str) -> tuple[int, int]:
 
 
 class TestLog:
-    async def test_every_core_topic_is_there_once_it_is_open(self, bus: EmbeddedBus) -> None:
+    async def test_core_topics_exist_after_open(self, bus: EmbeddedBus) -> None:
         assert {state.partition for state in await bus.topics()} == {Partition(name, 0) for name in TOPICS}
 
-    async def test_several_may_make_the_same_file_at_once(self, tmp_path: Path) -> None:
+    async def test_file_is_created_concurrently(self, tmp_path: Path) -> None:
         clients = await asyncio.gather(*(open_bus(str(tmp_path / "new")) for _ in range(4)))
         await asyncio.gather(*(publish(client, Press.topic, numbered(10)) for client in clients))
         assert offsets(await scan(clients[0], Press.topic)) == list(range(40))
         for client in clients:
             await client.close()
 
-    async def test_a_record_is_taken_at_the_time_the_clock_tells(self, bus: EmbeddedBus, clock: Clock) -> None:
+    async def test_record_time_comes_from_the_clock(self, bus: EmbeddedBus, clock: Clock) -> None:
         clock.now += timedelta(microseconds=123_457)
         await publish(bus, Press.topic, [b"value"])
         (record,) = await scan(bus, Press.topic)
         assert record.taken_at == clock.now
 
     @pytest.mark.parametrize("topic", TOPICS)
-    async def test_a_publish_waits_for_the_disk_where_its_topic_is_durable(self, bus: EmbeddedBus, topic: str) -> None:
+    async def test_durable_publish_waits_for_the_disk(self, bus: EmbeddedBus, topic: str) -> None:
         writes = spy_on_writes(bus)
         await publish(bus, topic, [b"value"])
         assert writes == [TOPICS[topic].durable]
 
-    async def test_a_commit_does_not_wait_for_the_disk(self, bus: EmbeddedBus) -> None:
+    async def test_commit_does_not_wait_for_the_disk(self, bus: EmbeddedBus) -> None:
         await publish(bus, Press.topic, [b"value"])
         member = await bus.join("group", [Press.topic])
         records = await fetch(member, 1)
@@ -110,7 +110,7 @@ class TestLog:
         await member.commit(after(records))
         assert writes == [False]
 
-    async def test_a_publish_whose_commit_failed_is_unknown(self, bus: EmbeddedBus) -> None:
+    async def test_publish_with_a_failed_commit_is_unknown(self, bus: EmbeddedBus) -> None:
         database = bus._database
 
         async def write_and_fail(work: Callable[[Connection], Any], *, durable: bool = True) -> Any:
@@ -121,7 +121,7 @@ class TestLog:
         with pytest.raises(PublishUnknown, match="The disk went away"):
             await publish(bus, Press.topic, [b"value"])
 
-    async def test_publishes_that_were_accepted_are_answered_before_the_bus_is_closed(self, bus: EmbeddedBus) -> None:
+    async def test_close_finishes_accepted_publishes(self, bus: EmbeddedBus) -> None:
         waiting = [asyncio.create_task(publish(bus, Press.topic, [value])) for value in numbered(20)]
         await asyncio.sleep(0)
         await bus.close()
@@ -129,19 +129,17 @@ class TestLog:
         await bus.open()
         assert sorted(values(await scan(bus, Press.topic)), key=str) == sorted(numbered(20), key=str)
 
-    async def test_a_directory_that_cannot_be_made_means_that_the_bus_is_away(
-        self, tmp_path: Path, clock: Clock
-    ) -> None:
+    async def test_directory_error_is_an_outage(self, tmp_path: Path, clock: Clock) -> None:
         (tmp_path / "file").touch()
         with pytest.raises(BusUnavailable, match="cannot be created"):
             await EmbeddedBus(tmp_path / "file", now=clock).open()
 
-    async def test_a_tap_sees_a_topic_that_is_made_later(self, bus: EmbeddedBus) -> None:
+    async def test_tap_reads_a_topic_created_later(self, bus: EmbeddedBus) -> None:
         async with bus.tap(["gibsey.page.S02"], Start.LATEST) as tap:
             await publish(bus, "gibsey.page.S02", [b"first"])
             assert values(await take(tap, 1)) == [b"first"]
 
-    async def test_a_reader_goes_on_with_a_topic_that_was_deleted_and_made_again(self, bus: EmbeddedBus) -> None:
+    async def test_member_continues_with_a_recreated_topic(self, bus: EmbeddedBus) -> None:
         topic = "gibsey.page.S02"
         member = await bus.join("group", [topic])
         await publish(bus, topic, numbered(3))
@@ -152,9 +150,7 @@ class TestLog:
         assert (record.offset, record.value) == (3, b"new")
         assert [lag.records for lag in await bus.lag("group")] == [1]
 
-    async def test_of_topics_that_are_to_go_if_they_are_idle_those_that_hold_a_record_stay(
-        self, bus: EmbeddedBus
-    ) -> None:
+    async def test_delete_idle_keeps_topics_with_records(self, bus: EmbeddedBus) -> None:
         empty, full = await make_topic(bus), await make_topic(bus)
         await publish(bus, full, [b"kept"])
         assert await bus.delete_idle([empty, full, "test.nowhere"]) == [empty]
@@ -162,7 +158,7 @@ class TestLog:
         assert empty not in {state.partition.topic for state in await bus.topics()}
 
     @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "x" * 250, "ü"])
-    async def test_a_name_that_no_file_or_topic_may_have_is_refused(self, bus: EmbeddedBus, name: str) -> None:
+    async def test_invalid_name_is_refused(self, bus: EmbeddedBus, name: str) -> None:
         with pytest.raises(InvalidInput, match="cannot be the name of a group"):
             await bus.join(name, [Press.topic])
         with pytest.raises(InvalidInput, match="cannot be the name of a topic"):
@@ -183,7 +179,8 @@ def spy_on_writes(bus: EmbeddedBus) -> list[bool]:
 
 
 class TestGroups:
-    async def test_one_member_at_a_time_reads_for_a_group_in_one_process_too(self, bus: EmbeddedBus) -> None:
+    async def test_one_active_member_within_a_process(self, bus: EmbeddedBus) -> None:
+        """One member of a group reads at a time, also within one process."""
         holder, second = [await bus.join("group", [Press.topic]) for _ in range(2)]
         other = await bus.join("other", [Press.topic])
         await publish(bus, Press.topic, numbered(3))
@@ -193,7 +190,7 @@ class TestGroups:
         await holder.leave()
         assert values(await fetch(second, 3)) == numbered(3)
 
-    async def test_members_of_a_group_take_turns_whatever_topics_they_read(self, bus: EmbeddedBus) -> None:
+    async def test_one_active_member_across_topics(self, bus: EmbeddedBus) -> None:
         presses = await bus.join("group", [Press.topic])
         pages = await bus.join("group", [PageDone.topic])
         await publish(bus, Press.topic, [b"press"])
@@ -203,9 +200,7 @@ class TestGroups:
         await presses.leave()
         assert values(await fetch(pages, 1)) == [b"page"]
 
-    async def test_a_zombie_is_told_once_that_it_lost_all_its_partitions(
-        self, rig: EmbeddedRig, bus: EmbeddedBus
-    ) -> None:
+    async def test_zombie_receives_its_revocation_once(self, rig: EmbeddedRig, bus: EmbeddedBus) -> None:
         await publish(bus, Press.topic, [b"press"])
         zombie = await bus.join("group", [Press.topic, PageDone.topic])
         await fetch(zombie, 1)
@@ -216,7 +211,7 @@ class TestGroups:
         assert set(delivery.revoked) == {Partition(Press.topic, 0), Partition(PageDone.topic, 0)}
         assert await zombie.fetch(10, 0.05) == ((), ())
 
-    async def test_a_cancelled_fetch_loses_nothing(self, bus: EmbeddedBus) -> None:
+    async def test_cancelled_fetch_loses_nothing(self, bus: EmbeddedBus) -> None:
         member = await bus.join("group", [Press.topic])
         found: list[Record] = []
         for value in numbered(30):
@@ -229,7 +224,8 @@ class TestGroups:
         found += await fetch(member, 31 - len(found))
         assert values(found) == [*numbered(30), b"last"]
 
-    async def test_leaving_ends_a_waiting_fetch_and_a_later_one_is_refused(self, bus: EmbeddedBus) -> None:
+    async def test_leave_ends_fetches(self, bus: EmbeddedBus) -> None:
+        """Leaving ends a waiting fetch, and a later fetch is refused."""
         member = await bus.join("group", [Press.topic])
         waiting = asyncio.create_task(member.fetch(10, 3_600.0))
         await asyncio.sleep(0)
@@ -238,9 +234,7 @@ class TestGroups:
         with pytest.raises(BusUnavailable, match="has left group"):
             await member.fetch(10, 0.0)
 
-    async def test_a_lock_that_cannot_be_tried_means_that_the_bus_is_away(
-        self, bus: EmbeddedBus, tmp_path: Path
-    ) -> None:
+    async def test_lock_error_is_an_outage(self, bus: EmbeddedBus, tmp_path: Path) -> None:
         member = await bus.join("group", [Press.topic])
         (tmp_path / "groups").rmdir()
         (tmp_path / "groups").touch()
@@ -251,7 +245,7 @@ class TestGroups:
         await publish(bus, Press.topic, [b"value"])
         assert values(await fetch(member, 1)) == [b"value"]
 
-    async def test_resuming_wakes_a_waiting_fetch(self, bus: EmbeddedBus) -> None:
+    async def test_resume_wakes_a_waiting_fetch(self, bus: EmbeddedBus) -> None:
         member = await bus.join("group", [Press.topic])
         await member.fetch(10, 0.05)
         bus._database.data_version = never  # type: ignore[method-assign]
@@ -261,13 +255,13 @@ class TestGroups:
         await member.resume([Partition(Press.topic, 0)])
         assert values((await waiting).records) == [b"value"]
 
-    async def test_what_this_process_publishes_is_known_without_asking_the_file(self, bus: EmbeddedBus) -> None:
+    async def test_own_records_are_known_without_polling(self, bus: EmbeddedBus) -> None:
         bus._database.data_version = never  # type: ignore[method-assign]
         waiting = await a_waiting_fetch(bus, await bus.join("group", [Press.topic]))
         await publish(bus, Press.topic, [b"value"])
         assert values((await waiting).records) == [b"value"]
 
-    async def test_an_outage_reaches_whoever_waits_and_passes(self, bus: EmbeddedBus) -> None:
+    async def test_outage_reaches_a_waiting_fetch_and_passes(self, bus: EmbeddedBus) -> None:
         member = await bus.join("group", [Press.topic])
         ask = bus._database.data_version
         bus._database.data_version = away  # type: ignore[method-assign]
@@ -278,7 +272,7 @@ class TestGroups:
         assert values(await fetch(member, 1)) == [b"value"]
 
     @pytest.mark.parametrize("limit", [0, -1])
-    async def test_a_limit_that_reads_nothing_is_refused(self, bus: EmbeddedBus, limit: int) -> None:
+    async def test_limit_below_one_is_refused(self, bus: EmbeddedBus, limit: int) -> None:
         member = await bus.join("group", [Press.topic])
         with pytest.raises(InvalidInput, match="reads nothing"):
             await member.fetch(limit, 1.0)
@@ -286,7 +280,7 @@ class TestGroups:
             async with bus.tap([Press.topic], Start.EARLIEST, limit=limit):
                 pass
 
-    async def test_nobody_asks_the_file_anything_while_nobody_waits(self, bus: EmbeddedBus) -> None:
+    async def test_no_polling_without_waiting_readers(self, bus: EmbeddedBus) -> None:
         member = await bus.join("group", [Press.topic])
         await member.fetch(10, 0.001)
         watch = [task for task in asyncio.all_tasks() if task.get_name() == "bus-notifier"]
@@ -314,7 +308,7 @@ async def away() -> int:
 
 
 class TestGroupLock:
-    def test_a_lock_on_a_file_that_was_removed_meanwhile_is_none(self, tmp_path: Path) -> None:
+    def test_lock_on_a_removed_file_does_not_count(self, tmp_path: Path) -> None:
         path = tmp_path / "group.lock"
         with path.open("w") as removed:
             path.unlink()
@@ -323,7 +317,7 @@ class TestGroupLock:
                 assert not is_at(removed.fileno(), path)
                 assert is_at(there.fileno(), path)
 
-    def test_it_is_held_once_until_it_is_released(self, tmp_path: Path) -> None:
+    def test_lock_is_exclusive_until_released(self, tmp_path: Path) -> None:
         one, two = (GroupLock(tmp_path / "group.lock") for _ in range(2))
         assert one.acquire()
         assert not one.acquire()
@@ -335,13 +329,13 @@ class TestGroupLock:
 
 
 class TestFairness:
-    async def test_a_busy_topic_does_not_starve_another(self, bus: EmbeddedBus) -> None:
+    async def test_busy_topic_does_not_starve_another(self, bus: EmbeddedBus) -> None:
         await publish(bus, PageDelta.topic, numbered(100))
         await publish(bus, Press.topic, [b"press"])
         member = await bus.join("group", [PageDelta.topic, Press.topic])
         assert b"press" in values((await member.fetch(10, 1.0)).records)
 
-    async def test_topics_take_turns_where_there_are_more_of_them_than_the_limit(self, bus: EmbeddedBus) -> None:
+    async def test_topics_take_turns_beyond_the_limit(self, bus: EmbeddedBus) -> None:
         topics = [Press.topic, PageDone.topic, PageDelta.topic]
         for topic in topics:
             await publish(bus, topic, numbered(5))
@@ -351,7 +345,7 @@ class TestFairness:
             (topic, offset) for topic in topics for offset in (0, 1)
         )
 
-    async def test_one_fetch_holds_megabytes_at_most_however_many_records_are_asked_for(self, bus: EmbeddedBus) -> None:
+    async def test_fetch_size_is_bounded_in_bytes(self, bus: EmbeddedBus) -> None:
         topics = [DeadLetter.topic, await make_topic(bus, max_bytes=3 << 20)]
         for topic in topics:
             await publish(bus, topic, [bytes(3 << 20)] * 4)
@@ -361,7 +355,7 @@ class TestFairness:
 
 
 class TestTrimming:
-    async def test_what_has_expired_goes_and_offsets_stay(self, bus: EmbeddedBus, clock: Clock) -> None:
+    async def test_trim_drops_expired_records_and_keeps_offsets(self, bus: EmbeddedBus, clock: Clock) -> None:
         topic = await make_topic(bus)
         await publish(bus, topic, numbered(2))
         clock.now += timedelta(minutes=50)
@@ -374,7 +368,7 @@ class TestTrimming:
         await publish(bus, topic, [b"next"])
         assert offsets(await scan(bus, topic)) == [4]
 
-    async def test_the_slowest_group_holds_back_what_is_dropped(self, bus: EmbeddedBus, clock: Clock) -> None:
+    async def test_slowest_group_holds_back_trim(self, bus: EmbeddedBus, clock: Clock) -> None:
         topic = await make_topic(bus)
         await publish(bus, topic, numbered(5))
         later = clock.now + timedelta(days=1)
@@ -384,14 +378,14 @@ class TestTrimming:
         assert await bus.trim(later) == 2
         assert offsets(await scan(bus, topic)) == [2, 3, 4]
 
-    async def test_a_group_that_only_joined_holds_everything_back(self, bus: EmbeddedBus) -> None:
+    async def test_joined_group_holds_back_trim(self, bus: EmbeddedBus) -> None:
         topic = await make_topic(bus)
         await bus.join("group", [topic])
         await publish(bus, topic, numbered(3))
         assert await bus.trim(START + timedelta(days=365)) == 0
         assert await bounds(bus, topic) == (0, 3)
 
-    async def test_compaction_keeps_the_newest_record_of_each_key(self, bus: EmbeddedBus) -> None:
+    async def test_compaction_keeps_the_newest_per_key(self, bus: EmbeddedBus) -> None:
         for key in (b"a", b"b", None, b"a", None, b"c", b"a"):
             await publish(bus, PageEvent.topic, [b"value"], key)
         assert await bus.trim(START) == 2
@@ -405,7 +399,7 @@ class TestTrimming:
         ]
         assert await bus.trim(START) == 0
 
-    async def test_compaction_never_drops_what_a_group_has_not_committed(self, bus: EmbeddedBus) -> None:
+    async def test_compaction_keeps_uncommitted_records(self, bus: EmbeddedBus) -> None:
         await publish(bus, PageEvent.topic, numbered(5))
         member = await bus.join("group", [PageEvent.topic])
         records = await fetch(member, 5)
@@ -413,13 +407,13 @@ class TestTrimming:
         assert await bus.trim(START) == 2
         assert offsets(await scan(bus, PageEvent.topic)) == [2, 3, 4]
 
-    async def test_trimming_drops_any_number_of_records(self, bus: EmbeddedBus) -> None:
+    async def test_trim_drops_any_number_of_records(self, bus: EmbeddedBus) -> None:
         topic = await make_topic(bus)
         await asyncio.gather(*(publish(bus, topic, [b"value"]) for _ in range(1_300)))
         assert await bus.trim(START + timedelta(days=1)) == 1_300
         assert await bounds(bus, topic) == (1_300, 1_300)
 
-    async def test_a_reader_passes_over_what_was_dropped_under_it(self, bus: EmbeddedBus, clock: Clock) -> None:
+    async def test_tap_skips_trimmed_records(self, bus: EmbeddedBus, clock: Clock) -> None:
         topic = await make_topic(bus)
         await publish(bus, topic, numbered(3))
         async with bus.tap([topic], Start.EARLIEST) as tap:

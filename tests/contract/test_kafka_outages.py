@@ -65,7 +65,8 @@ async def until_value(tap: AsyncIterator[Record], last: bytes) -> list[bytes | N
     return found
 
 
-async def test_a_broker_that_is_killed_is_said_to_be_away_by_every_call_and_all_goes_on_when_it_is_back(servers, rig):
+async def test_killed_broker_is_an_outage_until_it_is_back(servers, rig):
+    """Every call raises the outage of a killed broker, and everything works again once it is back."""
     bus = await rig.client()
     topic = await make_topic(bus)
     await publish(bus, topic, numbered(3))
@@ -96,7 +97,8 @@ async def test_a_broker_that_is_killed_is_said_to_be_away_by_every_call_and_all_
         assert values(await scan(bus, topic))[-2:] == [b"back", b"last"]
 
 
-async def test_a_broker_that_hangs_is_said_to_be_away_and_what_it_took_meanwhile_is_not_lost(servers, rig):
+async def test_hanging_broker_is_an_outage(servers, rig):
+    """A hanging broker is an outage, and the records it accepted meanwhile are not lost."""
     bus = await rig.client()
     topic = await make_topic(bus)
     await publish(bus, topic, [b"before"])
@@ -112,7 +114,7 @@ async def test_a_broker_that_hangs_is_said_to_be_away_and_what_it_took_meanwhile
     assert (found[0], found[-1]) == (b"before", b"after")
 
 
-async def test_a_bus_whose_broker_is_not_there_yet_opens_once_it_is(servers, rig):
+async def test_bus_opens_once_its_broker_is_up(servers, rig):
     await servers.kill("kafka-1")
     bus = KafkaBus(load_settings(rig.environment))
     error = await until_away(bus.open)
@@ -125,7 +127,8 @@ async def test_a_bus_whose_broker_is_not_there_yet_opens_once_it_is(servers, rig
     await bus.close()
 
 
-async def test_brokers_that_know_classic_groups_alone_say_so_to_a_member_by_kip_848(tmp_path):
+async def test_brokers_without_kip_848_end_the_membership(tmp_path):
+    """A KIP-848 member on brokers that support classic groups only gets an error naming the setting."""
     classic = Options(kafka={"group.coordinator.rebalance.protocols": "classic"})
     with servers_in(tmp_path / "servers", cassandra=False, options=classic) as servers:
         rig = KafkaRig(servers.environment, KAFKA_GROUPS="consumer")

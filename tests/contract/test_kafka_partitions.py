@@ -92,7 +92,7 @@ class Reader:
             await member.commit(after(records))
 
 
-async def test_a_second_member_takes_its_share_and_the_first_keeps_the_rest(rig, bus, topic):
+async def test_second_member_takes_half_of_the_partitions(rig, bus, topic):
     await fill(bus, topic, b"early")
     first = Reader(await bus.join("group", [topic]))
     await first.until(lambda reader: len(reader.seen) == PARTITIONS)
@@ -107,7 +107,8 @@ async def test_a_second_member_takes_its_share_and_the_first_keeps_the_rest(rig,
     await second.stop()
 
 
-async def test_what_is_committed_between_a_revocation_and_the_next_fetch_is_not_delivered_again(rig, bus, topic):
+async def test_commit_after_revocation_counts(rig, bus, topic):
+    """Records committed between a revocation and the next fetch are not redelivered."""
     await fill(bus, topic, b"early")
     first = await bus.join("group", [topic])
     held = after(await fetch(first, 64))
@@ -123,7 +124,8 @@ async def test_what_is_committed_between_a_revocation_and_the_next_fetch_is_not_
     await polling.stop()
 
 
-async def test_a_revoked_partition_goes_to_its_new_owner_even_if_the_old_one_never_fetches_again(rig, bus, topic):
+async def test_revoked_partition_does_not_wait_for_ever(rig, bus, topic):
+    """A revoked partition goes to its new owner even if the old one never fetches again."""
     await fill(bus, topic, b"early")
     first = await bus.join("group", [topic])
     await fetch(first, 64)
@@ -133,7 +135,7 @@ async def test_a_revoked_partition_goes_to_its_new_owner_even_if_the_old_one_nev
     assert {record.partition for record in records} <= revoked
 
 
-async def test_a_member_that_leaves_hands_over_at_once_whatever_its_session_timeout(kafka_environment):
+async def test_leaving_member_is_replaced_at_once(kafka_environment):
     rig = KafkaRig(kafka_environment, KAFKA_SESSION_TIMEOUT="300")
     bus = await rig.client()
     topic = await make_topic(bus)
@@ -146,7 +148,8 @@ async def test_a_member_that_leaves_hands_over_at_once_whatever_its_session_time
     await rig.close()
 
 
-async def test_a_process_that_was_stopped_past_its_session_and_goes_on_commits_without_effect(rig, bus, topic):
+async def test_resumed_process_commits_without_effect(rig, bus, topic):
+    """A process that was paused past its session timeout commits without effect."""
     await publish(bus, topic, numbered(5))
     async with child(rig, "zombie", "group", topic, "5") as zombie:
         assert await line(zombie) == "holds 5"
@@ -167,7 +170,7 @@ async def test_a_process_that_was_stopped_past_its_session_and_goes_on_commits_w
         reading.cancel()
 
 
-async def test_a_topic_made_again_under_a_member_and_a_tap_is_read_from_its_first_record(bus, topic):
+async def test_recreated_topic_is_read_from_its_first_record(bus, topic):
     await publish(bus, topic, numbered(5))
     member = await bus.join("group", [topic])
     await member.commit(after(await fetch(member, 5)))
@@ -196,7 +199,7 @@ async def until_all(member: Membership, wanted: set[bytes]) -> None:
             await member.commit(after(delivery.records))
 
 
-async def test_partitions_that_a_topic_gains_are_read_by_members_and_taps_from_their_first_record(bus, topic):
+async def test_added_partitions_are_read_from_their_first_record(bus, topic):
     member = await bus.join("group", [topic])
     async with bus.tap([topic], Start.LATEST) as tap:
         assert await bus.grow_topics([topic], 2 * PARTITIONS) == [topic]
@@ -207,12 +210,13 @@ async def test_partitions_that_a_topic_gains_are_read_by_members_and_taps_from_t
         assert {record.partition for record in await fetch(member, 64)} == places
 
 
-async def test_growing_a_topic_that_is_not_there_is_refused_by_its_name(bus):
+async def test_growing_a_missing_topic_is_refused(bus):
     with pytest.raises(InvalidInput, match=r"test\.nowhere"):
         await bus.grow_topics(["test.nowhere"], 8)
 
 
-async def test_a_section_has_as_many_partitions_as_other_topics_and_a_page_has_one(bus):
+async def test_partitions_of_page_topics(bus):
+    """A section's topic has as many partitions as other topics, a page's topic has one."""
     section, page = "gibsey.page.S02", f"gibsey.page.S02.{uuid4()}.events"
     await publish(bus, section, [b"linked"])
     await publish(bus, page, [b"linked"])
@@ -220,14 +224,14 @@ async def test_a_section_has_as_many_partitions_as_other_topics_and_a_page_has_o
     assert (counts.count(section), counts.count(page)) == (PARTITIONS, 1)
 
 
-async def test_a_tap_sees_a_topic_that_is_made_later(bus):
+async def test_tap_reads_a_topic_created_later(bus):
     name = f"gibsey.page.S03.{uuid4()}.events"
     async with bus.tap([name], Start.LATEST) as tap:
         await publish(bus, name, [b"first"])
         assert values(await take(tap, 1)) == [b"first"]
 
 
-async def test_topics_are_kept_as_their_terms_say(rig, bus):
+async def test_topics_are_configured_by_their_specs(rig, bus):
     await bus.create_topics(TOPICS.values())
     admin = AdminClient({"bootstrap.servers": rig.environment["KAFKA_BROKERS"]})
     for name, spec in TOPICS.items():
@@ -251,13 +255,13 @@ async def test_topics_are_kept_as_their_terms_say(rig, bus):
         (b"abc", 479470107),
     ],
 )
-async def test_a_key_lies_where_javas_producer_puts_it(bus, topic, key, murmur2):
+async def test_key_partition_matches_the_java_client(bus, topic, key, murmur2):
     await publish(bus, topic, [b"value"], key=key)
     (record,) = await scan(bus, topic)
     assert record.partition.number == (murmur2 & 0x7FFFFFFF) % PARTITIONS
 
 
-async def test_systems_with_prefixes_of_their_own_do_not_meet_on_one_cluster(rig, bus, kafka_environment):
+async def test_prefixes_separate_systems(rig, bus, kafka_environment):
     other = KafkaRig(kafka_environment)
     stranger = await other.client()
     for each in (bus, stranger):
@@ -271,7 +275,7 @@ async def test_systems_with_prefixes_of_their_own_do_not_meet_on_one_cluster(rig
     await other.close()
 
 
-async def test_a_core_topic_that_is_not_there_is_waited_for_as_a_part_that_is_away(bus):
+async def test_missing_core_topic_is_an_outage(bus):
     with pytest.raises(BusUnavailable, match=r"no topic gibsey\.ui\.symbol") as refused:
         await publish(bus, Press.topic, [b"press"])
     assert "kafka-topics" in refused.value.next_step
@@ -285,7 +289,8 @@ async def test_a_core_topic_that_is_not_there_is_waited_for_as_a_part_that_is_aw
     assert values(await scan(bus, Press.topic)) == [b"again"]
 
 
-async def test_a_core_topic_that_somebody_reads_and_that_went_is_a_bus_that_is_away_until_it_is_back(bus):
+async def test_deleted_core_topic_with_a_reader_is_an_outage(bus):
+    """A deleted core topic that a reader in this process uses is an outage until it is recreated."""
     await bus.create_topics([TOPICS[Press.topic]])
     async with bus.tap([Press.topic], Start.LATEST):
         await bus.ping()
@@ -297,7 +302,8 @@ async def test_a_core_topic_that_somebody_reads_and_that_went_is_a_bus_that_is_a
             await retry_while_unavailable(bus.ping, OFTEN)
 
 
-async def test_a_record_larger_than_a_topic_that_somebody_else_made_takes_is_bad_input_and_no_outage(rig, bus):
+async def test_record_above_the_topics_own_limit_is_bad_input(rig, bus):
+    """A record larger than a topic created by others accepts is bad input, and not an outage."""
     admin = AdminClient({"bootstrap.servers": rig.environment["KAFKA_BROKERS"]})
     name = rig.environment["KAFKA_PREFIX"] + DeadLetter.topic
     small = NewTopic(name, 1, config={"max.message.bytes": "1000"})

@@ -14,7 +14,8 @@ from qdpi.settings import load_settings
 pytestmark = pytest.mark.kafka
 
 
-async def test_a_wrong_password_is_said_and_the_right_one_is_let_in(shared_kafka: Servers):
+async def test_wrong_password_is_reported(shared_kafka: Servers):
+    """A wrong password is reported, and the right one is accepted."""
     guarded = shared_kafka.environment | {
         "KAFKA_PREFIX": f"guarded-{uuid4().hex[:8]}-",
         "KAFKA_BROKERS": shared_kafka.guarded_kafka,

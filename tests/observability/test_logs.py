@@ -20,9 +20,7 @@ def refuse(words: str) -> None:
 
 
 @pytest.mark.parametrize("log_format", LogFormat)
-def test_a_traceback_in_the_log_names_lines_and_never_what_variables_held(
-    log_format: LogFormat, capsys: pytest.CaptureFixture[str]
-):
+def test_traceback_has_no_local_variables(log_format: LogFormat, capsys: pytest.CaptureFixture[str]):
     configure_logs(Settings(log_format=log_format))
     words = "-".join(("whispered", "by", "a", "reader"))
     try:

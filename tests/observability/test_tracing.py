@@ -12,7 +12,8 @@ TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 FORM = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def test_a_child_keeps_its_parents_trace_and_flags_and_has_a_span_of_its_own():
+def test_child_keeps_trace_and_flags():
+    """A child keeps its parent's trace and flags, and has a span of its own."""
     child = child_of(f"00-{TRACE}-{SPAN}-00", "event")
     assert FORM.fullmatch(child)
     assert child.startswith(f"00-{TRACE}-")
@@ -20,7 +21,7 @@ def test_a_child_keeps_its_parents_trace_and_flags_and_has_a_span_of_its_own():
     assert SPAN not in child
 
 
-def test_a_redelivery_continues_the_same_span_and_another_event_another():
+def test_redelivery_continues_the_same_span():
     parent = f"00-{TRACE}-{SPAN}-01"
     assert child_of(parent, "event") == child_of(parent, "event") != child_of(parent, "other")
 
@@ -30,14 +31,14 @@ def test_a_redelivery_continues_the_same_span_and_another_event_another():
     [None, "", "nonsense", f"01-{TRACE}-{SPAN}-01", f"00-{TRACE.upper()}-{SPAN}-01", f"00-{TRACE}-{SPAN}-01-x",
      f"00-{'0' * 32}-{SPAN}-01", f"00-{TRACE}-{'0' * 16}-01", f"00-{TRACE}-{SPAN}"],
 )  # fmt: skip
-def test_a_malformed_parent_begins_a_new_trace(parent):
+def test_malformed_parent_starts_a_new_trace(parent):
     fresh = child_of(parent, "event")
     assert FORM.fullmatch(fresh)
     assert TRACE not in fresh
     assert fresh == child_of(None, "event")
 
 
-def test_a_block_runs_in_its_span_and_leaves_the_outer_one_as_it_was():
+def test_continued_restores_the_outer_span():
     with continued(f"00-{TRACE}-{SPAN}-01", "outer") as outer:
         assert current_traceparent() == outer
         with continued(current_traceparent(), "inner") as inner:

@@ -22,6 +22,6 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[SimulatedRig]:
 class TestSimulatedEventBus(EventBusSuite):
     """The behaviour suite in simulated time."""
 
-    test_what_another_process_publishes_is_seen_by_a_tap_and_a_member = None  # type: ignore[assignment]
-    test_what_a_killed_member_had_not_committed_comes_to_the_next_and_nothing_else = None  # type: ignore[assignment]
-    test_whatever_a_killed_publisher_saw_acknowledged_is_there = None  # type: ignore[assignment]
+    test_records_of_another_process_are_delivered = None  # type: ignore[assignment]
+    test_killed_member_redelivers_uncommitted_records = None  # type: ignore[assignment]
+    test_acknowledged_records_survive_their_publisher = None  # type: ignore[assignment]

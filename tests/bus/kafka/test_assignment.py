@@ -47,9 +47,8 @@ def assignment(broker: Broker) -> Assignment:
 
 
 @pytest.mark.parametrize("code", [KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID])
-def test_what_is_refused_while_members_change_is_committed_once_they_have(
-    broker: Broker, assignment: Assignment, code: int
-):
+def test_rejected_commit_is_retried(broker: Broker, assignment: Assignment, code: int):
+    """A commit rejected during a membership change is made once the change is over."""
     broker.refuses = code
     assignment.commit({ONE: 5})
     assert broker.committed == {}
@@ -58,7 +57,7 @@ def test_what_is_refused_while_members_change_is_committed_once_they_have(
     assert broker.committed == {1: 5}
 
 
-def test_a_later_commit_takes_along_what_is_owed(broker: Broker, assignment: Assignment):
+def test_later_commit_includes_pending_ones(broker: Broker, assignment: Assignment):
     broker.refuses = KafkaError.ILLEGAL_GENERATION
     assignment.commit({ONE: 5})
     broker.refuses = None
@@ -66,7 +65,7 @@ def test_a_later_commit_takes_along_what_is_owed(broker: Broker, assignment: Ass
     assert broker.committed == {1: 5, 2: 3}
 
 
-def test_what_is_owed_of_a_partition_that_is_lost_is_never_committed(broker: Broker, assignment: Assignment):
+def test_pending_commit_of_a_lost_partition_is_dropped(broker: Broker, assignment: Assignment):
     broker.refuses = KafkaError.ILLEGAL_GENERATION
     assignment.commit({ONE: 5, TWO: 3})
     broker.refuses = None
@@ -76,7 +75,8 @@ def test_what_is_owed_of_a_partition_that_is_lost_is_never_committed(broker: Bro
     assert broker.committed == {2: 3}
 
 
-def test_brokers_that_are_away_are_told_to_whoever_commits_and_nobody_else(broker: Broker, assignment: Assignment):
+def test_outage_is_raised_by_commit_only(broker: Broker, assignment: Assignment):
+    """An outage is raised by `commit`, and not by `retry_commits`."""
     broker.refuses = KafkaError._TRANSPORT
     with pytest.raises(KafkaException):
         assignment.commit({ONE: 5})
@@ -86,15 +86,14 @@ def test_brokers_that_are_away_are_told_to_whoever_commits_and_nobody_else(broke
     assert broker.committed == {1: 5}
 
 
-def test_a_lower_commit_has_no_effect(broker: Broker, assignment: Assignment):
+def test_lower_commit_has_no_effect(broker: Broker, assignment: Assignment):
     assignment.commit({ONE: 5})
     assignment.commit({ONE: 4})
     assert broker.committed == {1: 5}
 
 
-def test_commits_of_a_topic_that_is_begun_anew_have_no_effect_until_its_reader_has_heard(
-    broker: Broker, assignment: Assignment
-):
+def test_commit_of_a_recreated_topic_waits_for_its_revocation(broker: Broker, assignment: Assignment):
+    """Commits for a recreated topic have no effect until the reader has received the revocation."""
     assignment.commit({ONE: 5, TWO: 3})
     assignment.restart([ONE])
     assignment.commit({ONE: 41, TWO: 4})
@@ -104,7 +103,8 @@ def test_commits_of_a_topic_that_is_begun_anew_have_no_effect_until_its_reader_h
     assert broker.committed == {1: 1, 2: 4}
 
 
-def test_whoever_pauses_all_again_and_again_is_polled_for_all_the_same(assignment: Assignment):
+def test_repeated_pause_does_not_stop_polling(assignment: Assignment):
+    """A member that pauses all partitions again and again is still polled for."""
     give_up = time.monotonic() + 30
     assignment.pause([ONE, TWO])
     while not assignment.prepare(requested=True):

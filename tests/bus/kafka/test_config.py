@@ -20,7 +20,7 @@ def settings(**variables: str) -> Settings:
     return load_settings(BROKERS | variables)
 
 
-def test_brokers_are_spoken_to_in_the_clear_where_nothing_is_said():
+def test_plaintext_by_default():
     properties = config.client(settings())
     assert properties["bootstrap.servers"] == "one:9092,two:9092"
     assert properties["security.protocol"] == "PLAINTEXT"
@@ -33,7 +33,7 @@ def pem(tmp_path: Path) -> str:
     return str(tmp_path / "some.pem")
 
 
-def test_tls_takes_its_three_files(pem):
+def test_tls_uses_its_three_files(pem):
     properties = config.client(settings(KAFKA_SECURITY="SSL", KAFKA_CA=pem, KAFKA_CERTIFICATE=pem, KAFKA_KEY=pem))
     assert properties["security.protocol"] == "SSL"
     assert {name: value for name, value in properties.items() if name.startswith(("ssl.", "sasl."))} == {
@@ -44,7 +44,7 @@ def test_tls_takes_its_three_files(pem):
 
 
 @pytest.mark.parametrize("security", ["SASL_PLAINTEXT", "SASL_SSL"])
-def test_sasl_takes_its_mechanism_and_user(security, pem):
+def test_sasl_uses_mechanism_and_user(security, pem):
     properties = config.client(
         settings(KAFKA_SECURITY=security, KAFKA_USERNAME="reader", KAFKA_PASSWORD="secret", KAFKA_CA=pem)
     )
@@ -58,7 +58,8 @@ def test_sasl_takes_its_mechanism_and_user(security, pem):
 
 
 @pytest.mark.parametrize("given", [{}, {"KAFKA_USERNAME": "reader"}, {"KAFKA_PASSWORD": "secret"}])
-def test_sasl_without_a_user_is_refused_before_anything_is_opened(given):
+def test_sasl_without_a_user_is_refused(given):
+    """The constructor refuses SASL without a user, before anything is opened."""
     with pytest.raises(InvalidSetting, match="no user and password") as refused:
         KafkaBus(settings(KAFKA_SECURITY="SASL_SSL", **given))
     assert "KAFKA_USERNAME" in refused.value.next_step
@@ -66,19 +67,21 @@ def test_sasl_without_a_user_is_refused_before_anything_is_opened(given):
 
 
 @pytest.mark.parametrize("variable", ["KAFKA_CA", "KAFKA_CERTIFICATE", "KAFKA_KEY"])
-def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path, variable):
+def test_missing_file_is_refused_by_name(tmp_path: Path, variable):
     absent = {variable: str(tmp_path / "absent.pem")}
     with pytest.raises(InvalidSetting, match=rf"{variable} .*absent\.pem"):
         KafkaBus(settings(KAFKA_SECURITY="SSL", **absent))
 
 
-async def test_what_the_client_refuses_is_said_before_anything_is_sent(pem):
+async def test_setting_refused_by_the_client_is_reported(pem):
+    """A setting that the client refuses is reported before anything is sent."""
     bus = KafkaBus(settings(KAFKA_SECURITY="SSL", KAFKA_CA=pem))
     with pytest.raises(InvalidSetting, match="Kafka's client refuses"):
         await bus.open()
 
 
-def test_a_classic_member_has_the_session_timeout_of_the_settings_and_beats_often_enough_to_be_believed():
+def test_classic_member_timeouts():
+    """A classic member has the configured session timeout, and at least three heartbeats fit in it."""
     properties = config.member(settings(KAFKA_SESSION_TIMEOUT="6"), "group")
     assert properties["group.protocol"] == "classic"
     assert properties["partition.assignment.strategy"] == "cooperative-sticky"
@@ -86,7 +89,8 @@ def test_a_classic_member_has_the_session_timeout_of_the_settings_and_beats_ofte
     assert properties["heartbeat.interval.ms"] <= 6_000 / 3
 
 
-def test_a_member_by_kip_848_leaves_to_the_brokers_what_is_theirs():
+def test_kip_848_member_has_no_classic_properties():
+    """The brokers, not the member, set session timeout, heartbeat interval and assignment strategy under KIP-848."""
     properties = config.member(settings(KAFKA_GROUPS="consumer", KAFKA_SESSION_TIMEOUT="6"), "group")
     assert properties["group.protocol"] == "consumer"
     assert properties["max.poll.interval.ms"] == 6_000
@@ -95,7 +99,8 @@ def test_a_member_by_kip_848_leaves_to_the_brokers_what_is_theirs():
     )
 
 
-def test_nothing_is_committed_behind_our_back_and_all_copies_must_have_a_record():
+def test_no_auto_commit_and_acks_all():
+    """Nothing is committed automatically, and all in-sync replicas must acknowledge a record."""
     assert config.member(settings(), "group")["enable.auto.commit"] is False
     producer = config.producer(settings())
     assert (producer["enable.idempotence"], producer["acks"]) == (True, "all")
@@ -104,7 +109,7 @@ def test_nothing_is_committed_behind_our_back_and_all_copies_must_have_a_record(
 
 
 @pytest.mark.process
-def test_the_client_is_imported_only_where_brokers_are_named():
+def test_client_is_imported_only_with_brokers():
     program = (
         "import sys; from pathlib import Path; from qdpi.bootstrap import build_bus, utc_now;"
         "from qdpi.settings import load_settings;"
@@ -114,7 +119,7 @@ def test_the_client_is_imported_only_where_brokers_are_named():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_brokers_that_are_named_are_what_the_bus_is_on():
+def test_brokers_in_settings_select_the_kafka_bus():
     from qdpi.bootstrap import build_bus, utc_now
 
     bus: EventBus = build_bus(settings(), utc_now)

@@ -64,7 +64,8 @@ def consuming(consumer, heartbeat: type[Heartbeat] = Heartbeat) -> ConsumerThrea
     return ConsumerThread(Poller(consumer, Everything(), Names(""), Reachability(""), heart), heart, name="a consumer")
 
 
-async def test_an_error_of_the_client_is_told_once_and_polling_goes_on():
+async def test_client_error_is_raised_once():
+    """An error of the client is raised by one fetch, and polling goes on."""
     errors = [KafkaException(KafkaError(KafkaError._STATE, "Not now"))]
 
     def poll() -> None:
@@ -87,7 +88,7 @@ async def test_an_error_of_the_client_is_told_once_and_polling_goes_on():
         KafkaError(KafkaError.UNSUPPORTED_VERSION, "API version not supported", fatal=True),
     ],
 )
-async def test_an_error_from_which_the_client_does_not_recover_ends_its_membership(error: KafkaError):
+async def test_fatal_client_error_ends_the_membership(error: KafkaError):
     def poll() -> None:
         raise KafkaException(error)
 
@@ -102,7 +103,7 @@ async def test_an_error_from_which_the_client_does_not_recover_ends_its_membersh
     assert consumer.closed
 
 
-async def test_a_thread_that_dies_ends_its_fetches_with_what_killed_it():
+async def test_dead_thread_raises_its_error():
     def poll() -> None:
         raise ZeroDivisionError("a bug of ours")
 
@@ -112,7 +113,8 @@ async def test_a_thread_that_dies_ends_its_fetches_with_what_killed_it():
             await asyncio.wait_for(bridge.fetch(1, 60.0), PATIENCE)
 
 
-async def test_a_loop_that_hangs_is_not_polled_for_and_calls_are_obeyed_all_the_same():
+async def test_hanging_loop_is_not_polled_for():
+    """The thread stops polling while the event loop hangs, and still runs calls."""
     consumer = ScriptedConsumer(lambda: None)
     bridge = consuming(consumer, Still)
     fetching = asyncio.create_task(bridge.fetch(1, 60.0))
@@ -122,7 +124,7 @@ async def test_a_loop_that_hangs_is_not_polled_for_and_calls_are_obeyed_all_the_
     assert await fetching == ((), ())
 
 
-async def test_nothing_is_waited_for_after_the_end():
+async def test_call_after_close_is_refused():
     bridge = consuming(ScriptedConsumer(lambda: None))
     await bridge.close()
     await bridge.close()
@@ -130,14 +132,15 @@ async def test_nothing_is_waited_for_after_the_end():
         await bridge.call(lambda: None)
 
 
-async def test_an_error_of_what_a_thread_was_called_to_do_is_the_callers():
+async def test_error_of_a_call_reaches_its_caller():
     bridge = consuming(ScriptedConsumer(lambda: None))
     with pytest.raises(ZeroDivisionError):
         await bridge.call(lambda: 1 / 0)
     await bridge.close()
 
 
-async def test_a_reader_has_caught_up_once_it_fetches_after_what_was_revoked():
+async def test_revocations_delivered_at_the_next_fetch():
+    """The subscription learns that revocations were delivered at the fetch after the one that reported them."""
     subscription, heart = Everything(), Heartbeat(asyncio.get_running_loop(), 60.0)
     poller = Poller(ScriptedConsumer(lambda: None), subscription, Names(""), Reachability(""), heart)  # type: ignore[arg-type]
     bridge = ConsumerThread(poller, heart, name="a consumer")
@@ -150,7 +153,8 @@ async def test_a_reader_has_caught_up_once_it_fetches_after_what_was_revoked():
 
 
 @pytest.mark.slow
-async def test_what_was_given_up_before_the_thread_came_to_it_is_not_done_any_more():
+async def test_timed_out_call_never_runs():
+    """A call whose caller gave up before it started never runs."""
     gate, done = Event(), list[str]()
     bridge = consuming(ScriptedConsumer(lambda: None))
     waits = [bridge.call(gate.wait), bridge.call(lambda: done.append("given up"))]

@@ -36,15 +36,14 @@ def reachability() -> Reachability:
     return Reachability("a topic", interval=0.0)
 
 
-def test_brokers_that_nobody_suspects_are_not_asked(reachability, brokers):
+def test_no_probe_without_suspicion(reachability, brokers):
     reachability.record_error(REFUSED)
     reachability.probe(brokers)
     assert (brokers.asked, reachability.outage) == (0, None)
 
 
-def test_brokers_that_are_away_are_said_to_be_with_what_was_heard_last_and_are_back_when_they_answer(
-    reachability, brokers
-):
+def test_outage_has_the_last_error_and_ends_with_an_answer(reachability, brokers):
+    """Unreachable brokers are an outage with the last reported error, until a probe is answered."""
     brokers.are_away = True
     reachability.record_error(REFUSED)
     reachability.record_error(ALL_DOWN)
@@ -55,7 +54,8 @@ def test_brokers_that_are_away_are_said_to_be_with_what_was_heard_last_and_are_b
     assert reachability.outage is None
 
 
-def test_old_news_of_an_outage_that_is_over_is_no_outage(reachability, brokers):
+def test_outdated_error_is_no_outage(reachability, brokers):
+    """An error reported after the outage has passed does not start a new one."""
     reachability.record_error(REFUSED)
     reachability.record_error(ALL_DOWN)
     reachability.probe(brokers)
@@ -75,19 +75,20 @@ def test_old_news_of_an_outage_that_is_over_is_no_outage(reachability, brokers):
         (KafkaError.GROUP_AUTHORIZATION_FAILED, "join our groups"),
     ],
 )
-def test_what_somebody_can_act_on_says_what_to_do(code, next_step):
+def test_actionable_error_has_a_next_step(code, next_step):
     error = unavailable(KafkaError(code))
     assert next_step in error.next_step
     assert not is_transient(KafkaError(code))
 
 
-def test_what_a_consumer_gets_over_by_itself_is_no_trouble():
+def test_recoverable_consumer_errors_are_transient():
     assert is_transient(KafkaError(KafkaError._MAX_POLL_EXCEEDED))
     assert is_transient(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
 
 
 @pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD])
-def test_a_record_that_brokers_will_never_take_is_bad_input_and_no_outage(code: int):
+def test_rejected_record_is_bad_input(code: int):
+    """A record that brokers will never accept is bad input, and not an outage."""
     refused = rejected_record(KafkaError(code), "gibsey.dlq")
     assert isinstance(refused, InvalidInput)
     assert "gibsey.dlq" in refused.detail

@@ -59,7 +59,7 @@ async def monitor(topics: Topics):
     await monitor.close()
 
 
-async def test_a_topic_that_another_reader_met_first_is_news_all_the_same(topics: Topics, monitor: TopicMonitor):
+async def test_topic_known_to_another_reader_is_still_reported(topics: Topics, monitor: TopicMonitor):
     early, late = Reader("done"), Reader("done")
     monitor.add(early, {})
     monitor.add(late, topics.shapes)
@@ -68,7 +68,7 @@ async def test_a_topic_that_another_reader_met_first_is_news_all_the_same(topics
     assert late.more == []
 
 
-async def test_readers_hear_once_of_partitions_that_came_to_be(topics: Topics, monitor: TopicMonitor):
+async def test_added_partitions_are_reported_once(topics: Topics, monitor: TopicMonitor):
     reader, stranger = Reader("done"), Reader("failed")
     monitor.add(reader, topics.shapes)
     monitor.add(stranger, {})
@@ -79,7 +79,7 @@ async def test_readers_hear_once_of_partitions_that_came_to_be(topics: Topics, m
     assert (reader.anew, stranger.more) == ([], [])
 
 
-async def test_readers_hear_once_of_a_topic_that_was_made_again(topics: Topics, monitor: TopicMonitor):
+async def test_recreated_topic_is_reported_once(topics: Topics, monitor: TopicMonitor):
     reader = Reader("done")
     monitor.add(reader, topics.shapes)
     saved = topics.shapes.pop("done")
@@ -93,9 +93,8 @@ async def test_readers_hear_once_of_a_topic_that_was_made_again(topics: Topics, 
 
 @pytest.mark.parametrize("error", [BusUnavailable("Its thread is held."), ZeroDivisionError("a bug of ours")])
 @pytest.mark.parametrize("times", [1, 3])
-async def test_what_a_reader_could_not_be_told_it_is_told_later_and_the_others_at_once(
-    topics: Topics, monitor: TopicMonitor, times: int, error: Exception
-):
+async def test_failed_notification_is_repeated(topics: Topics, monitor: TopicMonitor, times: int, error: Exception):
+    """A reader whose notification fails is notified later, the other readers at once."""
     held, free = Reader("done"), Reader("done")
     held.fails = [error] * times
     monitor.add(held, topics.shapes)
@@ -110,9 +109,8 @@ async def test_what_a_reader_could_not_be_told_it_is_told_later_and_the_others_a
     assert (free.anew, held.anew) == (["done"], ["done"])
 
 
-async def test_a_reader_that_could_not_be_told_of_new_partitions_does_not_begin_anew_twice(
-    topics: Topics, monitor: TopicMonitor
-):
+async def test_failed_notification_does_not_repeat_a_recreation(topics: Topics, monitor: TopicMonitor):
+    """A reader that could not be notified of new partitions is not notified of the recreation twice."""
     reader = Reader("done")
     reader.fails_to_grow = [BusUnavailable("Its thread is held.")]
     monitor.add(reader, topics.shapes)
@@ -123,7 +121,7 @@ async def test_a_reader_that_could_not_be_told_of_new_partitions_does_not_begin_
     assert (reader.anew, reader.more) == (["done"], [Partition("done", 2)])
 
 
-async def test_a_reader_that_left_hears_nothing(topics: Topics, monitor: TopicMonitor):
+async def test_removed_reader_is_not_notified(topics: Topics, monitor: TopicMonitor):
     reader = Reader("done")
     monitor.add(reader, {})
     monitor.remove(reader)
@@ -131,7 +129,7 @@ async def test_a_reader_that_left_hears_nothing(topics: Topics, monitor: TopicMo
     assert reader.more == []
 
 
-async def test_a_core_topic_that_some_reader_knew_and_that_went_is_gone_until_it_is_back():
+async def test_known_core_topic_is_missing_until_it_is_back():
     there = Topics(**{PageDone.topic: Shape("one", 2), "gibsey.page.7": Shape("two", 1)})
     monitor = TopicMonitor(there)
     monitor.add(Reader(*there.shapes, "gibsey.ask"), there.shapes)

@@ -14,7 +14,7 @@ from qdpi.events import Press, TopicSpec
 class AdministrationSuite:
     """Topics, lag, trimming."""
 
-    async def test_topics_are_made_once(self, bus: EventBus, another_client: Client) -> None:
+    async def test_topics_are_created_once(self, bus: EventBus, another_client: Client) -> None:
         specs = [TopicSpec(f"test.{uuid4()}", Press, "session_id", 60) for _ in range(2)]
         names = [spec.name for spec in specs]
         assert await bus.create_topics(specs[:1]) == names[:1]
@@ -22,14 +22,12 @@ class AdministrationSuite:
         assert await bus.create_topics(specs) == []
         assert set(names) <= {state.partition.topic for state in await bus.topics()}
 
-    async def test_deleting_names_the_topics_that_were_there(self, bus: EventBus, topic: str) -> None:
+    async def test_deletion_returns_existing_topics(self, bus: EventBus, topic: str) -> None:
         assert await bus.delete_topics([topic, "test.nowhere"]) == [topic]
         assert await bus.delete_topics([topic]) == []
         assert topic not in {state.partition.topic for state in await bus.topics()}
 
-    async def test_a_topic_that_is_made_again_holds_nothing_of_what_it_held(
-        self, bus: EventBus, topic: str, group: str
-    ) -> None:
+    async def test_recreated_topic_is_empty(self, bus: EventBus, topic: str, group: str) -> None:
         await publish(bus, topic, numbered(3))
         await bus.delete_topics([topic])
         await bus.create_topics([TopicSpec(topic, Press, "session_id", 60)])
@@ -37,15 +35,14 @@ class AdministrationSuite:
         await publish(bus, topic, [b"new"])
         assert values(await fetch(await bus.join(group, [topic]), 1)) == [b"new"]
 
-    async def test_the_bounds_of_a_topic_count_its_records(self, bus: EventBus, topic: str) -> None:
+    async def test_bounds_count_records(self, bus: EventBus, topic: str) -> None:
         await publish(bus, topic, numbered(7))
         states = [state for state in await bus.topics() if state.partition.topic == topic]
         assert sum(state.next - state.first for state in states) == 7
         assert len({state.partition for state in states}) == len(states)
 
-    async def test_lag_counts_what_a_group_has_not_committed_and_since_when(
-        self, bus: EventBus, topic: str, group: str
-    ) -> None:
+    async def test_lag_counts_uncommitted_records(self, bus: EventBus, topic: str, group: str) -> None:
+        """Lag is the number of uncommitted records and the time of the oldest."""
         await publish(bus, topic, numbered(5))
         member = await bus.join(group, [topic])
         records = await fetch(member, 5)
@@ -58,7 +55,7 @@ class AdministrationSuite:
         assert records[0].partition in {lag.partition for lag in settled}
         assert {(lag.records, lag.since) for lag in settled} == {(0, None)}
 
-    async def test_trimming_never_drops_what_a_group_has_not_committed(
+    async def test_trim_keeps_uncommitted_records(
         self, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
         await publish(bus, topic, numbered(5))

@@ -24,11 +24,11 @@ from qdpi.bus.port import EventBus, Membership, Record
 class OffsetsSuite:
     """Where a group reads from, and commits."""
 
-    async def test_a_group_starts_at_the_earliest_record(self, bus: EventBus, topic: str, group: str) -> None:
+    async def test_group_starts_at_the_earliest_record(self, bus: EventBus, topic: str, group: str) -> None:
         await publish(bus, topic, numbered(3))
         assert values(await fetch(await bus.join(group, [topic]), 3)) == numbered(3)
 
-    async def test_two_groups_both_read_everything(self, bus: EventBus, topic: str, group: str) -> None:
+    async def test_groups_read_independently(self, bus: EventBus, topic: str, group: str) -> None:
         await publish(bus, topic, numbered(5))
         for name in (f"{group}-1", f"{group}-2"):
             member = await bus.join(name, [topic])
@@ -36,7 +36,7 @@ class OffsetsSuite:
             assert values(records) == numbered(5)
             await member.commit(after(records))
 
-    async def test_a_committed_offset_survives_every_client(
+    async def test_commit_survives_its_clients(
         self, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
         first = await another_client()
@@ -48,7 +48,7 @@ class OffsetsSuite:
         await publish(bus, topic, [b"last"])
         assert await fetch_until(member, b"last") == [b"3"]
 
-    async def test_a_lower_offset_is_no_commit(
+    async def test_lower_commit_has_no_effect(
         self, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
         await publish(bus, topic, numbered(4))
@@ -60,9 +60,8 @@ class OffsetsSuite:
         successor = await (await another_client()).join(group, [topic])
         assert values(await fetch(successor, 1)) == [b"3"]
 
-    async def test_a_fetch_brings_no_more_than_its_limit_and_no_record_twice(
-        self, bus: EventBus, topic: str, group: str
-    ) -> None:
+    async def test_fetch_respects_its_limit(self, bus: EventBus, topic: str, group: str) -> None:
+        """A fetch returns no more than its limit, and no record twice."""
         await publish(bus, topic, [*numbered(10), b"last"])
         member = await bus.join(group, [topic])
         found: list[Record] = []
@@ -72,11 +71,11 @@ class OffsetsSuite:
             found += records
         assert values(found) == [*numbered(10), b"last"]
 
-    async def test_a_fetch_without_records_is_empty(self, bus: EventBus, topic: str, group: str) -> None:
+    async def test_fetch_without_records_is_empty(self, bus: EventBus, topic: str, group: str) -> None:
         delivery = await (await bus.join(group, [topic])).fetch(10, 0.01)
         assert (list(delivery.records), list(delivery.revoked)) == ([], [])
 
-    async def test_a_waiting_fetch_gets_what_any_client_publishes(
+    async def test_waiting_fetch_returns_new_records(
         self, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
         member = await bus.join(group, [topic])
@@ -85,9 +84,8 @@ class OffsetsSuite:
             await publish(publisher, topic, [b"news"])
             assert values(await waiting) == [b"news"]
 
-    async def test_pausing_a_partition_holds_it_back_and_resuming_loses_and_reorders_nothing(
-        self, bus: EventBus, topic: str, other_topic: str, group: str
-    ) -> None:
+    async def test_pause_and_resume_keep_order(self, bus: EventBus, topic: str, other_topic: str, group: str) -> None:
+        """Pausing holds a partition back; resuming loses and reorders nothing."""
         await publish(bus, topic, numbered(5))
         member = await bus.join(group, [topic, other_topic])
         (first,) = await fetch(member, 1, limit=1)
@@ -103,7 +101,7 @@ class OffsetsSuite:
 class TakeoverSuite:
     """Joining, leaving, standing by, dying, and coming back too late."""
 
-    async def test_what_a_member_that_left_had_not_committed_comes_to_the_next(
+    async def test_leaving_redelivers_uncommitted_records(
         self, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
         await publish(bus, topic, numbered(5))
@@ -113,7 +111,7 @@ class TakeoverSuite:
         successor = await (await another_client()).join(group, [topic])
         assert values(await fetch(successor, 3)) == numbered(3, start=2)
 
-    async def test_a_member_that_died_in_its_handler_is_followed_by_one_that_gets_its_records(
+    async def test_death_redelivers_uncommitted_records(
         self, rig: BusRig, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
         await publish(bus, topic, numbered(5))
@@ -124,7 +122,7 @@ class TakeoverSuite:
         successor = await bus.join(group, [topic])
         assert values(await fetch(successor, 3)) == numbered(3, start=2)
 
-    async def test_a_member_that_stands_by_takes_over_when_the_holder_leaves(
+    async def test_standby_takes_over_from_a_leaving_member(
         self, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
         holder = await bus.join(group, [topic])
@@ -136,7 +134,7 @@ class TakeoverSuite:
         await holder.leave()
         assert values(await waiting) == numbered(3)
 
-    async def test_a_member_that_stands_by_takes_over_when_the_holder_dies(
+    async def test_standby_takes_over_from_a_dead_member(
         self, rig: BusRig, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
         victim = await another_client()
@@ -149,7 +147,7 @@ class TakeoverSuite:
         await rig.cut_off(victim)
         assert values(await waiting) == numbered(3)
 
-    async def test_a_zombie_commits_without_effect(
+    async def test_zombie_commit_has_no_effect(
         self, rig: BusRig, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
         await publish(bus, topic, numbered(5))
@@ -165,9 +163,10 @@ class TakeoverSuite:
         third = await (await another_client()).join(group, [topic])
         assert values(await fetch(third, 3)) == numbered(3, start=2)
 
-    async def test_a_zombie_is_told_what_it_lost_and_may_take_over_again(
+    async def test_zombie_receives_its_revocation(
         self, rig: BusRig, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
+        """A zombie's fetch returns the partitions it lost, and it may take over again."""
         await publish(bus, topic, numbered(2))
         zombie_client = await another_client()
         zombie = await zombie_client.join(group, [topic])
@@ -181,7 +180,7 @@ class TakeoverSuite:
         await successor.leave()
         assert values(await fetch(zombie, 1)) == [b"1"]
 
-    async def test_a_pause_ends_with_the_loss_of_its_partition(
+    async def test_pause_ends_with_its_partition(
         self, rig: BusRig, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
         await publish(bus, topic, numbered(2))
@@ -196,7 +195,7 @@ class TakeoverSuite:
         await successor.leave()
         assert values(await fetch(zombie, 2)) == numbered(2)
 
-    async def test_leaving_twice_is_leaving_once_and_ends_the_right_to_commit(
+    async def test_leave_is_idempotent_and_ends_commits(
         self, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
         await publish(bus, topic, numbered(2))
@@ -208,9 +207,10 @@ class TakeoverSuite:
         successor = await (await another_client()).join(group, [topic])
         assert values(await fetch(successor, 2)) == numbered(2)
 
-    async def test_members_that_come_and_go_lose_nothing_and_keep_the_order_of_keys(
+    async def test_membership_changes_keep_order(
         self, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
+        """Members that join and leave lose no record and keep the order of keys."""
         keys = [b"key-%d" % n for n in range(4)]
         await asyncio.gather(*(publish(bus, topic, numbered(40), key) for key in keys))
         seen: dict[tuple[bytes | None, bytes | None], None] = {}

@@ -34,7 +34,7 @@ _ROOT: Final = Path(__file__).parents[3]
 class ProcessesSuite:
     """Other processes on the same log, killed with SIGKILL."""
 
-    async def test_what_another_process_publishes_is_seen_by_a_tap_and_a_member(
+    async def test_records_of_another_process_are_delivered(
         self, rig: BusRig, bus: EventBus, topic: str, group: str
     ) -> None:
         member = await bus.join(group, [topic])
@@ -42,9 +42,10 @@ class ProcessesSuite:
             assert values(await take(tap, 20)) == numbered(20)
             assert values(await fetch(member, 20)) == numbered(20)
 
-    async def test_what_a_killed_member_had_not_committed_comes_to_the_next_and_nothing_else(
+    async def test_killed_member_redelivers_uncommitted_records(
         self, rig: BusRig, bus: EventBus, topic: str, group: str
     ) -> None:
+        """The next member receives the records that a killed one had not committed, and no others."""
         await publish(bus, topic, numbered(10))
         async with child(rig, "hold", group, topic, "10", "4") as victim:
             assert await line(victim) == "holds 10, committed 4"
@@ -54,7 +55,7 @@ class ProcessesSuite:
         await publish(bus, topic, [b"last"])
         assert await waiting == numbered(6, start=4)
 
-    async def test_whatever_a_killed_publisher_saw_acknowledged_is_there(self, rig: BusRig, bus: EventBus) -> None:
+    async def test_acknowledged_records_survive_their_publisher(self, rig: BusRig, bus: EventBus) -> None:
         for durable in (True, False):
             topic = await make_topic(bus, durable=durable)
             async with child(rig, "publish", topic, "1000000") as victim:

@@ -29,7 +29,7 @@ class PublishingSuite:
     """Publishing, and what a record is."""
 
     @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-    async def test_a_record_comes_back_as_it_was_published(
+    async def test_record_round_trip(
         self, bus: EventBus, topic: str, group: str, case: tuple[bytes | None, bytes | None, Headers]
     ) -> None:
         await bus.publish(Message(topic, *case))
@@ -37,15 +37,16 @@ class PublishingSuite:
         assert (record.key, record.value, record.headers) == case
         assert record.topic == topic
 
-    async def test_a_record_carries_the_time_at_which_the_bus_took_it(self, bus: EventBus, topic: str) -> None:
+    async def test_record_has_its_time(self, bus: EventBus, topic: str) -> None:
         await publish(bus, topic, numbered(3))
         times = [record.taken_at for record in await scan(bus, topic)]
         assert times == sorted(times)
         assert all(time.utcoffset() == UTC.utcoffset(None) for time in times)
 
-    async def test_a_key_keeps_its_order_and_its_partition_under_concurrent_publishers(
+    async def test_concurrent_publishers_keep_key_order(
         self, bus: EventBus, another_client: Client, topic: str, group: str
     ) -> None:
+        """A key keeps its order and its partition with concurrent publishers."""
         keys = [b"key-%d" % n for n in range(8)]
         clients = [bus, await another_client()]
         await asyncio.gather(*(publish(clients[n % 2], topic, numbered(25), key) for n, key in enumerate(keys)))
@@ -56,11 +57,11 @@ class PublishingSuite:
             assert len({record.partition for record in own}) == 1
             assert [record.offset for record in own] == sorted(record.offset for record in own)
 
-    async def test_a_topic_that_is_not_there_is_refused_by_its_name(self, bus: EventBus) -> None:
+    async def test_missing_topic_is_refused_by_name(self, bus: EventBus) -> None:
         with pytest.raises(InvalidInput, match=r"test\.nowhere"):
             await bus.publish(Message("test.nowhere", b"key", b"value"))
 
-    async def test_page_topics_of_the_other_layouts_are_made_by_publishing(self, bus: EventBus) -> None:
+    async def test_publishing_creates_page_topics(self, bus: EventBus) -> None:
         name = f"gibsey.page.S01.{uuid4()}.events"
         await publish(bus, name, [b"before"])
         assert values(await scan(bus, name)) == [b"before"]
@@ -68,7 +69,7 @@ class PublishingSuite:
         await publish(bus, name, [b"again"])
         assert values(await scan(bus, name)) == [b"again"]
 
-    async def test_a_dead_letter_of_five_megabytes_passes(self, bus: EventBus) -> None:
+    async def test_large_dead_letter_is_published(self, bus: EventBus) -> None:
         await bus.create_topics([TOPICS[DeadLetter.topic]])
         value = NOT_TEXT * (5_000_000 // 256)
         async with bus.tap([DeadLetter.topic], Start.LATEST) as tap:
@@ -76,14 +77,14 @@ class PublishingSuite:
             (record,) = await take(tap, 1)
         assert record.value == value
 
-    async def test_a_value_larger_than_its_topic_takes_is_refused_and_not_written(self, bus: EventBus) -> None:
+    async def test_oversized_value_is_refused(self, bus: EventBus) -> None:
         topic = await make_topic(bus, max_bytes=10_000)
         with pytest.raises(InvalidInput, match=r"10,001 bytes is too large .* 10,000"):
             await bus.publish(Message(topic, b"key", bytes(10_001)))
         await bus.publish(Message(topic, b"key", bytes(10_000)))
         assert values(await scan(bus, topic)) == [bytes(10_000)]
 
-    async def test_a_closed_bus_says_that_it_is_away(self, another_client: Client, topic: str) -> None:
+    async def test_closed_bus_is_unavailable(self, another_client: Client, topic: str) -> None:
         bus = await another_client()
         await bus.ping()
         await bus.close()
@@ -92,7 +93,7 @@ class PublishingSuite:
             with pytest.raises(BusUnavailable):
                 await call()
 
-    async def test_opening_twice_is_opening_once(self, bus: EventBus, topic: str) -> None:
+    async def test_open_is_idempotent(self, bus: EventBus, topic: str) -> None:
         await publish(bus, topic, [b"before"])
         await bus.open()
         await publish(bus, topic, [b"after"])

@@ -13,7 +13,7 @@ from qdpi.bus.port import EventBus, Record, Start
 class TapsSuite:
     """Taps and scans."""
 
-    async def test_a_tap_from_the_latest_sees_what_is_published_after_it_and_nothing_before(
+    async def test_tap_from_latest_reads_new_records_only(
         self, bus: EventBus, another_client: Client, topic: str
     ) -> None:
         other = await another_client()
@@ -23,15 +23,13 @@ class TapsSuite:
             await publish(other, topic, numbered(3, start=3))
             assert values(await take(tap, 6)) == numbered(6)
 
-    async def test_a_tap_from_the_earliest_sees_everything(
-        self, bus: EventBus, another_client: Client, topic: str
-    ) -> None:
+    async def test_tap_from_earliest_reads_everything(self, bus: EventBus, another_client: Client, topic: str) -> None:
         await publish(await another_client(), topic, numbered(3))
         async with bus.tap([topic], Start.EARLIEST) as tap:
             await publish(bus, topic, numbered(3, start=3))
             assert values(await take(tap, 6)) == numbered(6)
 
-    async def test_a_tap_reads_several_topics(self, bus: EventBus, topic: str, other_topic: str) -> None:
+    async def test_tap_reads_several_topics(self, bus: EventBus, topic: str, other_topic: str) -> None:
         async with bus.tap([topic, other_topic], Start.LATEST) as tap:
             await publish(bus, topic, [b"one"])
             await publish(bus, other_topic, [b"two"])
@@ -41,7 +39,7 @@ class TapsSuite:
             (other_topic, b"two"),
         }
 
-    async def test_a_slow_tap_loses_nothing(self, bus: EventBus, topic: str) -> None:
+    async def test_slow_tap_loses_nothing(self, bus: EventBus, topic: str) -> None:
         async with bus.tap([topic], Start.LATEST, limit=5) as tap:
             await publish(bus, topic, numbered(50))
             early = await take(tap, 3)
@@ -49,23 +47,21 @@ class TapsSuite:
             late = await take(tap, 97)
         assert values([*early, *late]) == numbered(100)
 
-    async def test_a_tap_does_not_disturb_a_group(self, bus: EventBus, topic: str, group: str) -> None:
+    async def test_tap_does_not_affect_groups(self, bus: EventBus, topic: str, group: str) -> None:
         await publish(bus, topic, numbered(2))
         await bus.join(group, [topic])
         async with bus.tap([topic], Start.EARLIEST) as tap:
             await take(tap, 2)
         assert sum(lag.records for lag in await bus.lag(group)) == 2
 
-    async def test_a_tap_ends_for_its_reader_when_its_context_ends(self, bus: EventBus, topic: str) -> None:
+    async def test_tap_ends_with_its_context(self, bus: EventBus, topic: str) -> None:
         async with bus.tap([topic], Start.LATEST) as tap:
             reader = Reader(tap)
             await publish(bus, topic, [b"one"])
             await reader.until(1)
         assert values(await reader.all()) == [b"one"]
 
-    async def test_a_tap_ends_for_its_reader_when_the_bus_closes(
-        self, bus: EventBus, another_client: Client, topic: str
-    ) -> None:
+    async def test_tap_ends_with_the_bus(self, bus: EventBus, another_client: Client, topic: str) -> None:
         other = await another_client()
         async with other.tap([topic], Start.LATEST) as tap:
             reader = Reader(tap)
@@ -74,13 +70,13 @@ class TapsSuite:
             await other.close()
             assert values(await reader.all()) == [b"one"]
 
-    async def test_a_scan_reads_what_is_there_and_ends(self, bus: EventBus, topic: str) -> None:
+    async def test_scan_reads_existing_records_and_ends(self, bus: EventBus, topic: str) -> None:
         assert await scan(bus, topic) == []
         await publish(bus, topic, numbered(5))
         assert values(await scan(bus, topic)) == numbered(5)
         assert values(await scan(bus, topic)) == numbered(5)
 
-    async def test_a_scan_ends_though_the_topic_grows_under_it(self, bus: EventBus, topic: str) -> None:
+    async def test_scan_ends_while_the_topic_grows(self, bus: EventBus, topic: str) -> None:
         await publish(bus, topic, numbered(5))
         found: list[bytes | None] = []
         async with asyncio.timeout(PATIENCE):
