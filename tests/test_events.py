@@ -1,4 +1,4 @@
-"""The events on the wire: topics, keys, headers, and what becomes of bytes that are none."""
+"""The events on the wire: topics, keys, headers, and malformed bytes."""
 
 from __future__ import annotations
 
@@ -156,9 +156,9 @@ def test_headers_completed_from_the_subject():
     """What an event lacks is taken from the page or request that it belongs to."""
     asked = factories.request(symbol_code=0x2F, section=3, trajectory_hint=Trajectory.DRIFT)
     index = IndexUpdate(event_id="e", ts=factories.at(0), session_id="reader", page_id="S01-P0001")
-    told = dict(headers_of(index, about=asked))
-    assert set(told) == {"x-event-id", *ABOUT_HEADERS}
-    assert (told["x-event-id"], told["x-symbol"], told["x-section"]) == (b"e", b"47", b"3")
+    headers = dict(headers_of(index, about=asked))
+    assert set(headers) == {"x-event-id", *ABOUT_HEADERS}
+    assert (headers["x-event-id"], headers["x-symbol"], headers["x-section"]) == (b"e", b"47", b"3")
 
 
 def test_header_section_of_a_canon_locus():

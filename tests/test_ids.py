@@ -1,4 +1,4 @@
-"""Ids are functions of what they name."""
+"""Ids are functions of their parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that is told of a run is a function of its committed outcome."""
+"""The messages of a run are a function of its committed outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qdpi.services.projections.journeys import snapshot_of
 
 
 def stored(outcome: Outcome) -> Outcome:
-    """The outcome as whoever finds it later reads it."""
+    """The outcome as it is read from the store."""
     return Outcome.model_validate_json(outcome.model_dump_json())
 
 
@@ -60,10 +60,10 @@ def test_page_events_of_a_page():
 def test_run_ids_on_every_event():
     """Every event of a run carries its press, run, seq and attempt."""
     outcome = factories.outcome("reader", 2)
-    told = [outcome.event, *page_events(outcome), *audits_of(outcome)]
-    run = {(event.press_id, event.request_id, event.seq, event.attempt) for event in told}  # type: ignore[attr-defined]
+    events = [outcome.event, *page_events(outcome), *audits_of(outcome)]
+    run = {(event.press_id, event.request_id, event.seq, event.attempt) for event in events}  # type: ignore[attr-defined]
     assert run == {(outcome.request.press_id, outcome.request_id, 2, 1)}
-    assert len({event.event_id for event in told}) == len(told)
+    assert len({event.event_id for event in events}) == len(events)
 
 
 def test_page_events_of_a_failure_are_none():

@@ -1,4 +1,4 @@
-"""How a signature is put to a model that answers in prose."""
+"""The prompt of a signature for a model that answers in prose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One call of a model, on a scripted one."""
+"""One call of a model, with a scripted model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The small real model, as it is: loaded, asked, killed."""
+"""The small local model itself: loaded, called, killed."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ async def test_killed_server_is_restarted(model: LocalModel) -> None:
     with pytest.raises(ModelUnreachable):
         await writing
     assert model.health()
-    await until(lambda: model.pid != first)  # its end is heard of a moment after its connections are closed
+    await until(lambda: model.pid != first)  # its end is noticed shortly after its connections are closed
     assert (await write(model, [])).text
     assert model.pid != first
     assert model.health() is None

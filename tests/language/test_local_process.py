@@ -1,4 +1,4 @@
-"""A child process that is kept alive; the children here are a few lines of Python."""
+"""A supervised child process; the children here are a few lines of Python."""
 
 from __future__ import annotations
 

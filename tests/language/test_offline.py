@@ -1,4 +1,4 @@
-"""The offline writer's pages keep the checks whatever they are made of."""
+"""The offline writer's pages pass the checks, for any input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is prose in a completion, whole and in pieces."""
+"""The prose of a completion, whole and in pieces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which model writes, by what is set."""
+"""The model that is selected, by the settings."""
 
 from __future__ import annotations
 

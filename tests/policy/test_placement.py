@@ -1,4 +1,4 @@
-"""Where a page hangs: every row of the table of trajectories, from every place a reader may stand."""
+"""The placement of a page: every row of the table of trajectories, from every kind of standing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def reader() -> Reader:
 
 
 def placed(answer: Answer) -> tuple[str, int, int, str | None]:
-    """The place of a page: anchor, the section it is booked on, depth, branch."""
+    """The place of a page: anchor, anchor section, depth, branch."""
     placement = answer.page.placement
     assert placement is not None
     return placement.anchor, placement.anchor_section, placement.depth, placement.branch_id

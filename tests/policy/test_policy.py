@@ -1,4 +1,4 @@
-"""Which trajectory a press is given, by which rule and with what reason."""
+"""The trajectory that a press is given, its rule and its reasons."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def test_reasons_in_the_order_of_the_rules():
     assert list(refuse(T1, BY_CODE["XC"], situation)) == []
 
 
-# The trajectory that nobody wished for
+# The trajectory without a wish
 
 
 @pytest.mark.parametrize(

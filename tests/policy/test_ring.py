@@ -1,4 +1,4 @@
-"""The closed order of the canon's pages, also where a later revision dropped some of them."""
+"""The closed order of the canon's pages, also after a later revision dropped some of them."""
 
 from __future__ import annotations
 

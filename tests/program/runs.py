@@ -24,7 +24,7 @@ SAVED = "S13-P0040"
 
 @dataclass(frozen=True)
 class Ran:
-    """A run that came to its end, and what its model was asked."""
+    """A run that has ended, and the prompts of its model."""
 
     run: RunInput
     brief: Brief

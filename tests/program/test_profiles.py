@@ -1,4 +1,4 @@
-"""The table of sixteen, shown by what a run does: which phase leads, what is read, which ways are open."""
+"""The sixteen profiles, shown by their runs: the leading phase, the sources, the open trajectories."""
 
 from collections.abc import Callable
 
@@ -78,8 +78,8 @@ async def test_page_prompt_has_the_models_plan(profile: Profile, edition: Editio
 @every_profile
 async def test_page_prompt_has_the_orientation(profile: Profile, edition: Edition) -> None:
     ran = await run(edition, writer(), profile.behavior)
-    told = {orientation for orientation, sentence in LEADS.items() if sentence in ran.prompts[-1]}
-    assert told == {profile.orientation}
+    given = {orientation for orientation, sentence in LEADS.items() if sentence in ran.prompts[-1]}
+    assert given == {profile.orientation}
 
 
 @every_profile

@@ -1,4 +1,4 @@
-"""The program: one cycle from a locus to a page that is checked, bound and accounted for."""
+"""The program: one cycle from a locus to a page that is checked, bound and recorded."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -24,28 +24,28 @@ Make = Callable[[Callable[[str], Reply]], ScriptedModel]
 
 
 class Watcher(SilentProgress):
-    """Progress, as one list of what was heard."""
+    """Progress, kept as one list of reports."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[tuple[str, object]] = []
+        self.reports: list[tuple[str, object]] = []
 
     async def begin(self) -> int:
         attempt = await super().begin()
-        self.heard.append(("attempt", attempt))
+        self.reports.append(("attempt", attempt))
         return attempt
 
     async def phase(self, phase: Phase) -> None:
-        self.heard.append(("phase", phase.value))
+        self.reports.append(("phase", phase.value))
 
     async def text(self, piece: str) -> None:
-        self.heard.append(("text", piece))
+        self.reports.append(("text", piece))
 
     @property
     def steps(self) -> list[tuple[str, object]]:
-        """What was heard, with each run of pieces as one."""
+        """The reports, with consecutive pieces joined."""
         steps: list[tuple[str, object]] = []
-        for what, value in self.heard:
+        for what, value in self.reports:
             if what == "text" and steps and steps[-1][0] == "text":
                 steps[-1] = (what, f"{steps[-1][1]}{value}")
             else:
@@ -120,13 +120,13 @@ async def test_progress_pieces_join_to_the_text(edition: Edition) -> None:
         ("text", ran.page.text),
         ("phase", "checking"),
     ]
-    assert sum(what == "text" for what, _ in watcher.heard) > 10
+    assert sum(what == "text" for what, _ in watcher.reports) > 10
 
 
 async def test_progress_has_no_planning_without_a_plan(edition: Edition) -> None:
     watcher = Watcher()
     await run(edition, continuer(), ZC, progress=watcher)
-    assert ("phase", "planning") not in watcher.heard
+    assert ("phase", "planning") not in watcher.reports
 
 
 # checks and the one rework

@@ -1,4 +1,4 @@
-"""What scripted models say: pages that pass the checks, plans, and texts that do not."""
+"""Replies of scripted models: pages that pass the checks, plans, and texts that fail them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def continuer(replies: Callable[[str], Reply] = page_for) -> ScriptedModel:
 
 
 class Held:
-    """A page that is written as far as its first sentence, and then waits to be let go.
+    """A page that is written up to its first sentence, and then waits to be released.
 
     `begun` is set when the first sentence is out; `text` is that sentence.
     """
@@ -51,7 +51,7 @@ class Held:
         self.text = ""
 
     def __call__(self, prompt: str) -> AsyncIterator[str]:
-        """Reply to a prompt, held."""
+        """Reply to a prompt, held after the first sentence."""
         return self._pieces(page_for(prompt))
 
     async def _pieces(self, page: str) -> AsyncIterator[str]:
@@ -64,6 +64,6 @@ class Held:
 
 
 async def breaking_off(page: str, error: Exception) -> AsyncIterator[str]:
-    """Write half a page, and die."""
+    """Write half a page, then fail."""
     yield page[: len(page) // 2]
     raise error

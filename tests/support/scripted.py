@@ -1,4 +1,4 @@
-"""A model whose answers are a function of the prompt: for tests of whatever asks a model."""
+"""A scripted model, whose answers are a function of the prompt."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ScriptedModel:
 
     @cached_property
     def lm(self) -> dspy.LM:
-        """The model as DSPy's."""
+        """The model as a DSPy LM."""
         load_dspy()
         from qdpi.language.engines import PieceEngine, bind
 
@@ -71,21 +71,21 @@ class ScriptedModel:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """There is always a place."""
+        """Always free."""
         yield
 
     async def open(self) -> None:
-        """Be open."""
+        """Note that it is open."""
         self.is_open = True
 
     async def close(self) -> None:
-        """Be closed."""
+        """Note that it is closed."""
         self.is_open = False
 
     def health(self) -> str | None:
-        """What it was told to say."""
+        """Return the health that the test gave it."""
         return self._health
 
     async def check(self) -> str | None:
-        """What it was told to say."""
+        """Return the health that the test gave it."""
         return self._health
