@@ -1,4 +1,4 @@
-"""The AsyncAPI document: valid by the official schema, complete, and true of what the topics carry."""
+"""The AsyncAPI document: valid by the official schema, complete, and consistent with the published records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DOCUMENT = document()
 
 
 def validator(name: str) -> jsonschema.Draft7Validator:
-    """A validator of one of the document's schemas."""
+    """Return a validator for one of the document's schemas."""
     schemas = {"components": DOCUMENT["components"], "$ref": f"#/components/schemas/{name}"}
     return jsonschema.Draft7Validator(schemas, format_checker=jsonschema.FormatChecker())
 

@@ -1,4 +1,4 @@
-"""A bus and a membership that deliver exactly what a test says, when it says so."""
+"""A bus and a membership controlled by the test."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ HERE, THERE = Partition("here", 0), Partition("there", 0)
 
 
 def record(offset: int, key: bytes | None = b"key", partition: Partition = HERE, value: bytes | None = None) -> Record:
-    """Return a record; its value names its place unless it is given."""
+    """Return a record; by default its value names its topic and offset."""
     named = value if value is not None else b"%s/%d" % (partition.topic.encode(), offset)
     return Record(partition, offset, key, named, (), datetime(2026, 11, 1, tzinfo=UTC))
 
 
 class ScriptedMembership:
-    """Delivers what is queued, at most `limit` records and none of a paused partition, and notes what it is told.
+    """Delivers queued records, at most `limit` and none of a paused partition, and records the calls.
 
     A revoked partition is let go of at the fetch after the one that told so; from then on no commit of it counts.
     A fetch with nothing to give returns after a turn of the loop, so that a test never waits for a timeout.
@@ -39,14 +39,14 @@ class ScriptedMembership:
         self.revoked: tuple[Partition, ...] = ()
         self.committed: dict[Partition, int] = {}
         self.paused: set[Partition] = set()
-        self.away: set[str] = set()
+        self.unavailable: set[str] = set()
         self.has_left = False
         self.over: MembershipOver | None = None
-        """What the next fetch ends with: this member's, not the next one's."""
+        """The error raised by the next fetch of this member."""
         self.refused = 0
         self._called = asyncio.Event()
-        self._handing_back: tuple[Partition, ...] = ()
-        self._let_go = set[Partition]()
+        self._revoking: tuple[Partition, ...] = ()
+        self._released = set[Partition]()
 
     def give(self, *records: Record) -> None:
         """Queue records for the next fetches."""
@@ -57,13 +57,13 @@ class ScriptedMembership:
         self.revoked = partitions
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Return once something holds, looking at every call of the worker's."""
+        """Return once a condition holds, checked at every call of the worker."""
         async with asyncio.timeout(PATIENCE):
             while not holds():
                 await self._next_call()
 
     async def calls(self, count: int) -> None:
-        """Return after as many calls of the worker's from now, of which at most half are no fetches."""
+        """Return after `count` more calls of the worker, at least half of which are fetches."""
         async with asyncio.timeout(PATIENCE):
             for _ in range(count):
                 await self._next_call()
@@ -78,13 +78,13 @@ class ScriptedMembership:
         over, self.over = self.over, None
         if over is not None:
             raise over
-        self._let_go |= set(self._handing_back)
-        self._handing_back = revoked = self.revoked
+        self._released |= set(self._revoking)
+        self._revoking = revoked = self.revoked
         self.revoked = ()
         self.paused -= set(revoked)
         ready = [r for r in self.waiting if r.partition not in self.paused][:limit]
         self.waiting = deque(r for r in self.waiting if r not in ready)
-        self._let_go -= {r.partition for r in ready}
+        self._released -= {r.partition for r in ready}
         return Delivery(ready, revoked)
 
     async def pause(self, partitions: Collection[Partition]) -> None:
@@ -97,7 +97,9 @@ class ScriptedMembership:
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         self._answer("commit")
-        self.committed |= {partition: offset for partition, offset in offsets.items() if partition not in self._let_go}
+        self.committed |= {
+            partition: offset for partition, offset in offsets.items() if partition not in self._released
+        }
 
     async def leave(self) -> None:
         self.has_left = True
@@ -105,13 +107,13 @@ class ScriptedMembership:
 
     def _answer(self, call: str) -> None:
         self._called.set()
-        if call in self.away:
+        if call in self.unavailable:
             self.refused += 1
-            raise BusUnavailable(f"The bus is away at {call}.")
+            raise BusUnavailable(f"The bus is unavailable at {call}.")
 
 
 class ScriptedBus:
-    """A bus that can only be joined and published to: values of at most `largest` bytes, where that is given."""
+    """A bus that supports only `join` and `publish`, with values of at most `largest` bytes."""
 
     def __init__(self, *, refusals: int = 0, largest: int | None = None) -> None:
         self.largest = largest
@@ -169,7 +171,7 @@ class ScriptedBus:
 
 
 class Gates:
-    """A handler that begins every record, notes it, and ends it when the test lets it."""
+    """A handler that records each started record, and finishes it when the test allows it."""
 
     def __init__(self) -> None:
         self.begun: list[Record] = []
@@ -193,18 +195,18 @@ class Gates:
         self._moved.set()
 
     def let(self, *records: Record) -> None:
-        """Let records end, begun already or not."""
+        """Let records finish, started already or not."""
         for each in records:
             self._gates.setdefault(each.value, asyncio.Event()).set()
 
     def let_all(self) -> None:
-        """Let all records end, those to come too."""
+        """Let all records finish, future ones included."""
         self._open = True
         for gate in self._gates.values():
             gate.set()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Return once something holds, looking whenever a record begins, ends or is cancelled."""
+        """Return once a condition holds, checked whenever a record starts, finishes or is cancelled."""
         async with asyncio.timeout(PATIENCE):
             while not holds():
                 self._moved.clear()
@@ -212,7 +214,7 @@ class Gates:
 
 
 def worker_of(bus: EventBus, handler: Handler, *, commit_interval: float = 0.0, **options: Any) -> Worker:
-    """Return a worker of the group `readers` on the topics `here` and `there` that commits at every turn."""
+    """Return a worker of the group `readers` on the topics `here` and `there` that commits in every iteration."""
     return Worker(
         bus, "readers", ("here", "there"), handler, backoff=AT_ONCE, commit_interval=commit_interval, **options
     )

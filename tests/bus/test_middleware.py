@@ -1,4 +1,4 @@
-"""Poison is not outage: bounded tries for what fails, patience for what is away, and a dead letter in the end."""
+"""Middleware: bounded retries for failures, unlimited ones during outages, and dead letters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 class Failing:
-    """A handler that raises what it is told, call by call, and then succeeds."""
+    """A handler that raises the given errors, call by call, and then succeeds."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
@@ -41,7 +41,7 @@ class Failing:
 
 
 class Ending:
-    """An end of records that cannot be handled, which fails first as it is told."""
+    """A `GiveUp` that raises the given errors, call by call, and then records its calls."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
@@ -304,7 +304,7 @@ async def test_dead_letter_without_a_key():
     assert bus.published[0].key is None
 
 
-# What can be seen
+# Metrics and traces
 
 
 async def test_only_handled_records_are_counted(metrics):

@@ -1,4 +1,4 @@
-"""The key-ordered worker: lanes, the contiguous watermark, and what becomes of work in flight."""
+"""The key-ordered worker: lanes, the contiguous watermark, and work in flight."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def gates() -> Gates:
 
 @asynccontextmanager
 async def working(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:
-    """Run a worker for a block, which must end as a stop ends it."""
+    """Run a worker for a block; it must end after `stop`."""
     task = asyncio.create_task(worker.run())
     try:
         yield task
@@ -325,13 +325,13 @@ async def test_outage_at_revocation_does_not_block(bus, member, gates):
         await member.until(lambda: member.committed == {THERE: 1})
         member.give(record(0, b"a", HERE))
         await gates.until(lambda: len(gates.ended) == 2)
-        member.away = {"commit"}
+        member.unavailable = {"commit"}
         member.revoke(HERE)
         await member.until(lambda: member.refused == 1)
         member.give(record(7, b"a", THERE))
         await gates.until(lambda: len(gates.ended) == 3)
         assert member.refused == 1
-        member.away = set()
+        member.unavailable = set()
     assert HERE not in member.committed
 
 
@@ -415,7 +415,7 @@ async def test_next_record_waits_for_the_cancelled_handler(bus, member):
 
 
 async def ends_anyway() -> None:
-    """A handler's end that swallows its cancellation."""
+    """Swallow the cancellation."""
 
 
 async def breaks() -> None:
@@ -450,7 +450,7 @@ async def test_fenced_handler_has_no_effect(bus, member, end: Callable[[], Await
     assert [r.offset for r in begun] == [4, 4]
 
 
-# Ends
+# Stops and failures
 
 
 async def test_stop_finishes_started_records(bus, member, gates):
@@ -540,7 +540,7 @@ async def test_cancelling_drops_lanes_and_leaves(bus, member, gates):
     assert (member.committed, member.has_left) == ({}, True)
 
 
-# A bus that is away
+# Outages
 
 
 async def test_outage_at_the_start_is_retried(gates):
@@ -557,7 +557,7 @@ async def test_outage_at_any_call_loses_nothing(bus, member, gates, call):
     """An outage at any call is retried, and no record is lost or handled twice."""
     worker = worker_of(bus, gates, max_in_flight=2)
     records = [record(n, b"%d" % n) for n in range(6)]
-    member.away.add(call)
+    member.unavailable.add(call)
     member.give(*records)
     async with working(worker):
         if call in {"fetch", "commit"}:
@@ -566,7 +566,7 @@ async def test_outage_at_any_call_loses_nothing(bus, member, gates, call):
             await member.until(lambda: member.paused == {HERE})
             gates.let_all()
         await member.until(lambda: member.refused >= 3)
-        member.away.clear()
+        member.unavailable.clear()
         gates.let_all()
         await member.until(lambda: member.committed == {HERE: 6})
     assert gates.ended == records
@@ -582,7 +582,7 @@ async def test_stop_during_an_outage_at_the_start(gates):
 
 async def test_idle_worker_stops_during_an_outage(bus, member, gates):
     worker = worker_of(bus, gates)
-    member.away |= {"fetch", "leave"}
+    member.unavailable |= {"fetch", "leave"}
     task = asyncio.create_task(failing(worker))
     await member.until(lambda: member.refused >= 2)
     worker.stop()
@@ -594,7 +594,7 @@ async def test_outage_at_leaving_hides_no_handler_failure(bus, member):
     async def handler(each: Record) -> None:
         raise RuntimeError("This handler is broken.")
 
-    member.away.add("leave")
+    member.unavailable.add("leave")
     member.give(record(0))
     with pytest.raises(RuntimeError, match="broken"):
         await failing(worker_of(bus, handler))
@@ -605,13 +605,13 @@ async def test_stop_commits_after_an_outage(bus, member, gates):
     worker = worker_of(bus, gates)
     member.give(record(0))
     gates.let_all()
-    member.away.add("commit")
+    member.unavailable.add("commit")
     async with working(worker):
         await member.until(lambda: member.refused >= 1)
         worker.stop()
         await member.until(lambda: member.refused >= 4)
         assert not member.has_left
-        member.away.clear()
+        member.unavailable.clear()
     assert member.committed == {HERE: 1}
 
 
@@ -627,7 +627,7 @@ async def test_bus_error_ends_the_worker(bus, member, gates):
     assert member.has_left
 
 
-# A membership that is over
+# Lost memberships
 
 
 async def test_lost_membership_joins_again(bus, member, gates):

@@ -1,4 +1,4 @@
-"""The worker on the buses that ship: order, commits, the bound, takeovers and dead letters for real."""
+"""The worker on the real buses: order, commits, the bound, takeovers and dead letters."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def worker_on(bus: EventBus, topic: str, handler: Handler, max_in_flight: int = 
 
 @asynccontextmanager
 async def working(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:
-    """Run a worker for a block; one that is still at work is cancelled, as a crash would end it."""
+    """Run a worker for a block; if it is still running then, it is cancelled, as in a crash."""
     task = asyncio.create_task(worker.run())
     try:
         yield task

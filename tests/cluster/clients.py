@@ -1,4 +1,4 @@
-"""Bare clients of the servers: what they answer is believed, not what we configured."""
+"""Plain clients of the servers, to test their behaviour instead of their configuration."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PATIENCE = 60.0
 
 
 def create_topic(brokers: str, topic: str, **config: str) -> None:
-    """One partition, as many copies as the brokers make by themselves."""
+    """Create a topic with one partition and the brokers' default replication."""
     admin = AdminClient({"bootstrap.servers": brokers})
     made = admin.create_topics([NewTopic(topic, 1, config=config)], request_timeout=PATIENCE)
     made[topic].result(PATIENCE)
 
 
 def produce(brokers: str, topic: str, *values: bytes, **config: Any) -> None:
-    """Produce records and return when the brokers have acknowledged all."""
+    """Produce records, and return when the brokers have acknowledged all."""
     producer = Producer({"bootstrap.servers": brokers, "message.max.bytes": 20 << 20, "acks": "all", **config})
     outcomes: list[KafkaError | None] = []
     for value in values:
@@ -53,7 +53,7 @@ def consume(brokers: str, topic: str, count: int, **config: Any) -> list[bytes |
 
 @contextmanager
 def session(hosts: str, consistency: int, user: tuple[str, str] | None = None) -> Iterator[Session]:
-    """A session of Cassandra's driver, each of whose statements is tried once."""
+    """A session of Cassandra's driver without retries."""
     addresses = [address.partition(":") for address in hosts.split(",")]
     profile = ExecutionProfile(
         load_balancing_policy=RoundRobinPolicy(),

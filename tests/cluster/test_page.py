@@ -1,4 +1,4 @@
-"""The page on the servers, held against the servers."""
+"""docs/services.md agrees with the code."""
 
 from __future__ import annotations
 

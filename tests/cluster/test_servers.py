@@ -1,4 +1,4 @@
-"""The servers themselves: started, used, killed and started again."""
+"""The real servers: started, used, killed and restarted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`qdpi services`, called as a shell calls it. Kafka stands for both: it starts sooner."""
+"""`qdpi services`, called as from a shell. The tests use Kafka, which starts faster than Cassandra."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _with_java_and_maven() -> None:
 
 @pytest.fixture
 def qdpi(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Call]:
-    """The command in this process, with a data directory of the test's own; what it started goes with the test."""
+    """The command in this process, with a temporary data directory; its servers are stopped after the test."""
 
     def call(*words: str) -> Answer:
         capsys.readouterr()
@@ -63,7 +63,7 @@ def state(qdpi: Call) -> str:
 
 
 def begin_up() -> subprocess.Popen[str]:
-    """`up` at the moment when the server's process has begun and does not answer yet."""
+    """`up` at the moment when the server's process has started and does not answer yet."""
     beginning = subprocess.Popen(
         [*QDPI, "up", "--only", "kafka"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -1,4 +1,4 @@
-"""A client of other people's, kcat, reads what we publish, and what it publishes is answered."""
+"""Interoperability: kcat reads our records, and the presses that it publishes are answered."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def environment(kafka_environment: dict[str, str]) -> dict[str, str]:
 
 
 async def kcat(environment: dict[str, str], *words: str, given: bytes = b"") -> bytes:
-    """Run kcat on our brokers and return what it says."""
+    """Run kcat on our brokers and return its output."""
     process = await asyncio.create_subprocess_exec(
         *("kcat", "-b", environment["KAFKA_BROKERS"], *words),
         stdin=asyncio.subprocess.PIPE,
@@ -38,7 +38,7 @@ async def kcat(environment: dict[str, str], *words: str, given: bytes = b"") -> 
 
 
 async def records(environment: dict[str, str], topic: str) -> list[dict[str, Any]]:
-    """Return what kcat finds in one of our topics."""
+    """Return the records that kcat reads from one of our topics."""
     said = await kcat(environment, "-C", "-t", environment["KAFKA_PREFIX"] + topic, "-e", "-q", "-J")
     return [json.loads(line) for line in said.splitlines()]
 

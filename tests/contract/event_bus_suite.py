@@ -1,4 +1,4 @@
-"""What every event bus does, written against the port alone.
+"""The contract of every event bus, written against the port alone.
 
 An adapter's tests are a class that inherits `EventBusSuite` and overrides the fixture `rig`. Nothing here
 assumes one partition a topic, a first offset of 0, or an order between keys.
@@ -20,7 +20,7 @@ from qdpi.bus.port import EventBus
 
 
 class BusFixtures:
-    """What the suites are given, made from an adapter's `rig`."""
+    """The fixtures of the suites, made from an adapter's `rig`."""
 
     @pytest.fixture
     async def bus(self, rig: BusRig) -> EventBus:

@@ -1,4 +1,4 @@
-"""The embedded bus passes the suite, and what is its own."""
+"""The embedded bus: the contract suite, and tests of its own."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TestEmbeddedEventBus(EventBusSuite):
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = START
@@ -166,7 +166,7 @@ class TestLog:
 
 
 def spy_on_writes(bus: EmbeddedBus) -> list[bool]:
-    """Return a list to which every write of the bus adds whether it was durable."""
+    """Return a list to which every write of the bus appends whether it was durable."""
     database = bus._database
     durables: list[bool] = []
 
@@ -290,15 +290,15 @@ class TestGroups:
 
 
 async def a_waiting_fetch(bus: EmbeddedBus, member: Membership) -> asyncio.Task[Delivery]:
-    """Return a fetch that has found nothing and waits."""
+    """Return a fetch that waits for records."""
     fetching = asyncio.create_task(asyncio.wait_for(member.fetch(10, 3_600.0), PATIENCE))
-    while not bus._notifier._waiters:  # noqa: ASYNC110  (the bus tells nobody that somebody waits)
+    while not bus._notifier._waiters:  # noqa: ASYNC110  (the bus does not report waiting readers)
         await asyncio.sleep(0)
     return fetching
 
 
 async def never() -> int:
-    """A file that does not say whether it changed."""
+    """Never return the version of the file."""
     await asyncio.Event().wait()
     raise AssertionError
 

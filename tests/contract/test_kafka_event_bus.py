@@ -1,4 +1,4 @@
-"""The Kafka bus passes the suite with groups of either protocol; with KIP-848 most of it is long."""
+"""The Kafka bus: the contract suite with both group protocols. With KIP-848 most of it is slow."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class TestKafkaEventBus(_ClassicGroups, EventBusSuite):
 
 
 class TestKafkaConsumerGroups(_ConsumerGroups, BusFixtures, OffsetsSuite, TakeoverSuite):
-    """What is about groups, with those of KIP-848."""
+    """The suites about groups, with KIP-848 groups."""
 
 
 @pytest.mark.long
 class TestKafkaEventBusWithConsumerGroups(_ConsumerGroups, EventBusSuite):
-    """The whole behaviour suite, with groups of KIP-848."""
+    """The whole contract suite, with KIP-848 groups."""

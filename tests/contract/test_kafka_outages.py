@@ -1,4 +1,4 @@
-"""Brokers that die, hang, come back, or were never there: what a Kafka bus says, and that it goes on by itself."""
+"""Outages of the Kafka bus: brokers that are killed, hang, return or are not up yet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.contract.bus.rig import (
     numbered,
     publish,
     scan,
-    until_away,
+    until_unavailable,
     values,
 )
 from tests.support.servers import servers_in
@@ -46,7 +46,7 @@ async def rig(servers: Servers) -> AsyncIterator[KafkaRig]:
 
 
 async def fetch_through(member: Membership, last: bytes) -> list[bytes | None]:
-    """Fetch until a value comes, whatever is away meanwhile; return all that came, that one left out."""
+    """Fetch through outages until a value arrives, and return the values before it."""
     found: list[bytes | None] = []
     async with asyncio.timeout(PATIENCE):
         while last not in found:
@@ -55,7 +55,7 @@ async def fetch_through(member: Membership, last: bytes) -> list[bytes | None]:
 
 
 async def until_value(tap: AsyncIterator[Record], last: bytes) -> list[bytes | None]:
-    """Read a tap until a value comes, and return all that came, that one left out."""
+    """Read a tap until a value arrives, and return the values before it."""
     found: list[bytes | None] = []
     async with asyncio.timeout(PATIENCE):
         async for record in tap:
@@ -86,7 +86,7 @@ async def test_killed_broker_is_an_outage_until_it_is_back(servers, rig):
             lambda: make_topic(bus),
             lambda: member.commit(after(records[:2])),
         ):
-            await until_away(call)
+            await until_unavailable(call)
         await servers.restart("kafka-1")
         await retry_while_unavailable(lambda: bus.publish(Message(topic, b"key", b"back")), OFTEN)
         assert set(await until_value(tap, b"back")) <= {b"in doubt"}
@@ -104,9 +104,9 @@ async def test_hanging_broker_is_an_outage(servers, rig):
     await publish(bus, topic, [b"before"])
     servers.pause("kafka-1")
     try:
-        error = await until_away(lambda: bus.publish(Message(topic, b"key", b"in doubt")))
+        error = await until_unavailable(lambda: bus.publish(Message(topic, b"key", b"in doubt")))
         assert isinstance(error, PublishUnknown)
-        await until_away(bus.ping)
+        await until_unavailable(bus.ping)
     finally:
         servers.resume("kafka-1")
     await retry_while_unavailable(lambda: bus.publish(Message(topic, b"key", b"after")), OFTEN)
@@ -117,7 +117,7 @@ async def test_hanging_broker_is_an_outage(servers, rig):
 async def test_bus_opens_once_its_broker_is_up(servers, rig):
     await servers.kill("kafka-1")
     bus = KafkaBus(load_settings(rig.environment))
-    error = await until_away(bus.open)
+    error = await until_unavailable(bus.open)
     assert "refused" in error.detail
     await servers.restart("kafka-1")
     await retry_while_unavailable(bus.open, OFTEN)

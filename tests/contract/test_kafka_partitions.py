@@ -1,4 +1,4 @@
-"""What Kafka's partitions bring: shares that move alone, topics that grow or are made again, keys' places."""
+"""Kafka's partitions: rebalancing, added partitions, recreated topics, and the partitioning of keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.contract.bus.rig import (
     publish,
     scan,
     take,
-    until_away,
+    until_unavailable,
     values,
 )
 
@@ -64,7 +64,7 @@ async def fill(bus: EventBus, topic: str, value: bytes) -> None:
 
 
 class Reader:
-    """A member that is fetched from by a task, and what came and went."""
+    """A task that fetches from a member and records the deliveries."""
 
     def __init__(self, member: Membership) -> None:
         self.seen = set[Partition]()
@@ -190,7 +190,7 @@ async def test_recreated_topic_is_read_from_its_first_record(bus, topic):
 
 
 async def until_all(member: Membership, wanted: set[bytes]) -> None:
-    """Fetch, and commit what came as a worker would, until all values have come."""
+    """Fetch and commit, as a worker does, until all values have arrived."""
     seen = set[bytes | None]()
     async with asyncio.timeout(PATIENCE):
         while not seen >= wanted:
@@ -295,7 +295,7 @@ async def test_deleted_core_topic_with_a_reader_is_an_outage(bus):
     async with bus.tap([Press.topic], Start.LATEST):
         await bus.ping()
         await bus.delete_topics([Press.topic])
-        error = await until_away(bus.ping)
+        error = await until_unavailable(bus.ping)
         assert (Press.topic in error.detail, "kafka-topics" in error.next_step) == (True, True)
         await bus.create_topics([TOPICS[Press.topic]])
         async with asyncio.timeout(PATIENCE):

@@ -1,11 +1,11 @@
-"""A listener that asks for a password, and what a Kafka bus says of a wrong one."""
+"""A listener with passwords: right and wrong ones."""
 
 from __future__ import annotations
 
 from uuid import uuid4
 
 import pytest
-from tests.contract.bus.rig import fetch, make_topic, publish, until_away, values
+from tests.contract.bus.rig import fetch, make_topic, publish, until_unavailable, values
 
 from qdpi.bus.kafka import KafkaBus
 from qdpi.cluster import Servers
@@ -24,7 +24,7 @@ async def test_wrong_password_is_reported(shared_kafka: Servers):
         "KAFKA_USERNAME": "reader",
     }
     refused = KafkaBus(load_settings(guarded | {"KAFKA_PASSWORD": "wrong"}))
-    error = await until_away(refused.open)
+    error = await until_unavailable(refused.open)
     assert "uthentication failed" in error.detail
     assert "KAFKA_PASSWORD" in error.next_step
     assert "wrong" not in str(error)

@@ -437,7 +437,7 @@ class Interrupted:
                 await self.back.wait()
             async with self._bus.tap(*args, **kwargs) as records:
 
-                async def until_away():
+                async def until_unavailable():
                     reading = aiter(records)
                     while True:
                         coming = asyncio.ensure_future(anext(reading))
@@ -453,7 +453,7 @@ class Interrupted:
                                 with suppress(asyncio.CancelledError, StopAsyncIteration):
                                     await task
 
-                yield until_away()
+                yield until_unavailable()
 
         return tapped()
 

@@ -1,4 +1,4 @@
-"""W3C trace context, from header to header."""
+"""W3C trace context across headers."""
 
 from __future__ import annotations
 

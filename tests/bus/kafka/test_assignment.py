@@ -1,4 +1,4 @@
-"""What a member owns: a commit that is refused while the group changes is made when it has changed."""
+"""Assignments: commits rejected during a rebalance are retried after it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONE, TWO = Partition("topic", 1), Partition("topic", 2)
 
 
 class Broker:
-    """A consumer whose commits are refused as a test says, and kept where they are not."""
+    """A consumer that records commits, or rejects them with an error set by the test."""
 
     def __init__(self) -> None:
         self.refuses: int | None = None

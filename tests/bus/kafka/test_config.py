@@ -1,4 +1,4 @@
-"""Settings become the properties of Kafka's client, and those it would refuse are refused with a hint."""
+"""Settings become properties of Kafka's client; invalid ones are refused with a hint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread that owns a consumer: when it polls, and what becomes of what goes wrong on it."""
+"""The consumer thread: when it polls, and how it reports errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qdpi.errors import BusUnavailable, MembershipOver
 
 
 class ScriptedConsumer:
-    """A consumer whose polls do what a test says."""
+    """A consumer whose polls call a function of the test."""
 
     def __init__(self, poll: Callable[[], None]) -> None:
         self.polls = 0
@@ -34,7 +34,7 @@ class ScriptedConsumer:
 
 
 class Everything:
-    """A subscription that reads all, and counts how often its reader was up to date."""
+    """A subscription to all partitions that counts calls of `revocations_delivered`."""
 
     def __init__(self) -> None:
         self.caught = 0

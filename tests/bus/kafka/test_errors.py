@@ -1,4 +1,4 @@
-"""Kafka's errors in our words, and whether its brokers answer."""
+"""Translation of Kafka's errors, and the reachability of brokers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Brokers:
     """Brokers that answer or not."""
 
     def __init__(self) -> None:
-        self.are_away = False
-        self.asked = 0
+        self.are_down = False
+        self.probes = 0
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> object:
-        self.asked += 1
-        if self.are_away:
+        self.probes += 1
+        if self.are_down:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
         return object()
 
@@ -39,17 +39,17 @@ def reachability() -> Reachability:
 def test_no_probe_without_suspicion(reachability, brokers):
     reachability.record_error(REFUSED)
     reachability.probe(brokers)
-    assert (brokers.asked, reachability.outage) == (0, None)
+    assert (brokers.probes, reachability.outage) == (0, None)
 
 
 def test_outage_has_the_last_error_and_ends_with_an_answer(reachability, brokers):
     """Unreachable brokers are an outage with the last reported error, until a probe is answered."""
-    brokers.are_away = True
+    brokers.are_down = True
     reachability.record_error(REFUSED)
     reachability.record_error(ALL_DOWN)
     reachability.probe(brokers)
     assert "Connection refused" in reachability.outage.detail
-    brokers.are_away = False
+    brokers.are_down = False
     reachability.probe(brokers)
     assert reachability.outage is None
 
@@ -59,9 +59,9 @@ def test_outdated_error_is_no_outage(reachability, brokers):
     reachability.record_error(REFUSED)
     reachability.record_error(ALL_DOWN)
     reachability.probe(brokers)
-    assert (brokers.asked, reachability.outage) == (1, None)
+    assert (brokers.probes, reachability.outage) == (1, None)
     reachability.probe(brokers)
-    assert brokers.asked == 1
+    assert brokers.probes == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Looking after topics: each reader hears what it does not know yet, whatever others know."""
+"""The topic monitor: each reader is notified of the changes that it does not know yet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qdpi.events import PageDone
 
 
 class Topics:
-    """The topics that are there."""
+    """The existing topics."""
 
     def __init__(self, **shapes: Shape) -> None:
         self.shapes = shapes
@@ -24,22 +24,22 @@ class Topics:
 
 
 class Reader:
-    """A reader that keeps what it is told, and fails as often as a test says."""
+    """A reader that records its notifications, and raises the errors set by the test."""
 
     def __init__(self, *topics: str) -> None:
         self.topics = frozenset(topics)
-        self.anew: list[str] = []
-        self.more: list[Partition] = []
+        self.recreated: list[str] = []
+        self.added: list[Partition] = []
         self.fails: list[Exception] = []
-        self.fails_to_grow: list[Exception] = []
+        self.fails_to_add: list[Exception] = []
 
     async def topics_recreated(self, topics: Collection[str]) -> None:
         _fail(self.fails)
-        self.anew += sorted(topics)
+        self.recreated += sorted(topics)
 
     async def partitions_added(self, partitions: Collection[Partition]) -> None:
-        _fail(self.fails or self.fails_to_grow)
-        self.more += partitions
+        _fail(self.fails or self.fails_to_add)
+        self.added += partitions
 
 
 def _fail(errors: list[Exception]) -> None:
@@ -64,8 +64,8 @@ async def test_topic_known_to_another_reader_is_still_reported(topics: Topics, m
     monitor.add(early, {})
     monitor.add(late, topics.shapes)
     await monitor.check()
-    assert early.more == [Partition("done", 0), Partition("done", 1)]
-    assert late.more == []
+    assert early.added == [Partition("done", 0), Partition("done", 1)]
+    assert late.added == []
 
 
 async def test_added_partitions_are_reported_once(topics: Topics, monitor: TopicMonitor):
@@ -75,8 +75,8 @@ async def test_added_partitions_are_reported_once(topics: Topics, monitor: Topic
     topics.shapes["done"] = Shape("one", 3)
     await monitor.check()
     await monitor.check()
-    assert reader.more == [Partition("done", 2)]
-    assert (reader.anew, stranger.more) == ([], [])
+    assert reader.added == [Partition("done", 2)]
+    assert (reader.recreated, stranger.added) == ([], [])
 
 
 async def test_recreated_topic_is_reported_once(topics: Topics, monitor: TopicMonitor):
@@ -87,8 +87,8 @@ async def test_recreated_topic_is_reported_once(topics: Topics, monitor: TopicMo
     topics.shapes["done"] = Shape("two", saved.partitions + 1)
     await monitor.check()
     await monitor.check()
-    assert reader.anew == ["done"]
-    assert reader.more == [Partition("done", 2)]
+    assert reader.recreated == ["done"]
+    assert reader.added == [Partition("done", 2)]
 
 
 @pytest.mark.parametrize("error", [BusUnavailable("Its thread is held."), ZeroDivisionError("a bug of ours")])
@@ -101,24 +101,24 @@ async def test_failed_notification_is_repeated(topics: Topics, monitor: TopicMon
     monitor.add(free, topics.shapes)
     topics.shapes["done"] = Shape("two", 3)
     await monitor.check()
-    assert (free.anew, free.more) == (["done"], [Partition("done", 2)])
+    assert (free.recreated, free.added) == (["done"], [Partition("done", 2)])
     for _ in range(times):
         await monitor.check()
-    assert (held.anew, held.more) == (["done"], [Partition("done", 2)])
+    assert (held.recreated, held.added) == (["done"], [Partition("done", 2)])
     await monitor.check()
-    assert (free.anew, held.anew) == (["done"], ["done"])
+    assert (free.recreated, held.recreated) == (["done"], ["done"])
 
 
 async def test_failed_notification_does_not_repeat_a_recreation(topics: Topics, monitor: TopicMonitor):
     """A reader that could not be notified of new partitions is not notified of the recreation twice."""
     reader = Reader("done")
-    reader.fails_to_grow = [BusUnavailable("Its thread is held.")]
+    reader.fails_to_add = [BusUnavailable("Its thread is held.")]
     monitor.add(reader, topics.shapes)
     topics.shapes["done"] = Shape("two", 3)
     await monitor.check()
-    assert (reader.anew, reader.more) == (["done"], [])
+    assert (reader.recreated, reader.added) == (["done"], [])
     await monitor.check()
-    assert (reader.anew, reader.more) == (["done"], [Partition("done", 2)])
+    assert (reader.recreated, reader.added) == (["done"], [Partition("done", 2)])
 
 
 async def test_removed_reader_is_not_notified(topics: Topics, monitor: TopicMonitor):
@@ -126,7 +126,7 @@ async def test_removed_reader_is_not_notified(topics: Topics, monitor: TopicMoni
     monitor.add(reader, {})
     monitor.remove(reader)
     await monitor.check()
-    assert reader.more == []
+    assert reader.added == []
 
 
 async def test_known_core_topic_is_missing_until_it_is_back():

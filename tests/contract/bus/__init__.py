@@ -1,4 +1,4 @@
-"""The parts of the event bus's behaviour suite; `tests.contract.event_bus_suite` joins them."""
+"""The parts of the event bus's contract suite; `tests.contract.event_bus_suite` combines them."""
 
 import pytest
 

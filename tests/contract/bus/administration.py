@@ -1,4 +1,4 @@
-"""Looking at topics and groups, making and deleting topics, trimming."""
+"""Topic administration: topics, bounds, lag and trimming."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from qdpi.settings import Settings
 
 
 async def publish_numbers(bus: EventBus, topic: str, count: str) -> None:
-    """Publish numbers from 0, and print each once it is acknowledged."""
+    """Publish numbers from 0, and print each after its acknowledgement."""
     for number in range(int(count)):
         await bus.publish(Message(topic, b"key", b"%d" % number))
         print(number, flush=True)  # noqa: T201
@@ -36,7 +36,7 @@ async def hold(bus: EventBus, group: str, topic: str, count: str, commit: str) -
 
 
 async def zombie(bus: EventBus, group: str, topic: str, count: str) -> None:
-    """Fetch `count` records, commit them once told to, and tell of the loss of their partition."""
+    """Fetch `count` records, commit them after a line on standard input, and report the loss of their partition."""
     member = await bus.join(group, [topic])
     records = await fetch(member, int(count))
     print(f"holds {len(records)}", flush=True)  # noqa: T201

@@ -20,7 +20,7 @@ async def open_bus(directory: str) -> EmbeddedBus:
 
 
 class EmbeddedRig:
-    """Clients in one process: the locks belong to open files, so that they exclude each other all the same."""
+    """Clients in one process: the locks belong to open files, so the clients exclude each other."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -31,7 +31,7 @@ class EmbeddedRig:
         return self._clients[-1]
 
     async def cut_off(self, bus: EventBus) -> None:
-        """Remove the lock files: whoever holds one of them holds nothing any more, and does not know."""
+        """Remove the lock files, so that their holders lose the locks without noticing."""
         for lock in (self.directory / "groups").iterdir():
             lock.unlink()
 

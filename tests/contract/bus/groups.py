@@ -1,4 +1,4 @@
-"""Groups: from where they read, what they have read, and who reads for them."""
+"""Consumer groups: starting offsets, commits and takeovers."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class OffsetsSuite:
 
 
 class TakeoverSuite:
-    """Joining, leaving, standing by, dying, and coming back too late."""
+    """Joining, leaving, standby, death, and zombies."""
 
     async def test_leaving_redelivers_uncommitted_records(
         self, bus: EventBus, another_client: Client, topic: str, group: str
@@ -229,7 +229,7 @@ class TakeoverSuite:
 
 
 async def consume(member: Membership, seen: dict[tuple[bytes | None, bytes | None], None], total: int) -> None:
-    """Fetch, note in the order of first sight, and commit, until there are `total` notes."""
+    """Fetch and commit, recording each value at its first delivery, until `total` values are recorded."""
     while len(seen) < total:
         records = (await member.fetch(7, 0.05)).records
         for record in records:

@@ -18,7 +18,7 @@ from qdpi.settings import Settings, load_settings
 
 
 class HangableHeartbeat(Heartbeat):
-    """The heartbeat of a loop that can be made to hang, as far as its members' threads can tell.
+    """The heartbeat of a loop that can be made to hang, as seen by its members' threads.
 
     It comes to itself with the first fetch after it may.
     """
@@ -55,7 +55,7 @@ async def open_bus(environment: str) -> RigBus:
 
 
 class KafkaRig:
-    """Clients in one process, each with threads of its own, as processes would have."""
+    """Clients in one process, each with its own threads, like separate processes."""
 
     def __init__(self, environment: Mapping[str, str], **more: str) -> None:
         self.environment = {**environment, "KAFKA_PREFIX": f"test-{uuid4().hex[:8]}.", **more}
@@ -66,14 +66,14 @@ class KafkaRig:
         return self._clients[-1]
 
     async def cut_off(self, bus: EventBus) -> None:
-        """Hang the client's loop, as its threads see it, until its groups go on without it."""
+        """Make the client's loop hang, as seen by its threads, until its groups have removed its members."""
         assert isinstance(bus, RigBus)
         ids = [(member, await member_id(member)) for member in bus._members if not member.has_left]
         for heartbeat in bus.heartbeats:
             heartbeat.hangs, heartbeat.may_recover = True, False
         async with asyncio.timeout(PATIENCE):
             for member, name in ids:
-                while name in await self.members(member._group):  # noqa: ASYNC110  (brokers tell nobody)
+                while name in await self.members(member._group):  # noqa: ASYNC110  (brokers send no notification)
                     await asyncio.sleep(0.05)
         for heartbeat in bus.heartbeats:
             heartbeat.may_recover = True
@@ -97,6 +97,6 @@ class KafkaRig:
 
 
 async def member_id(member: Any) -> str:
-    """The id that the brokers gave a member; asked of its thread, since it owns the consumer."""
+    """Return the id that the brokers gave a member, read on the thread that owns the consumer."""
     told: str = await member._thread.call(member._assignment._consumer.memberid)
     return told

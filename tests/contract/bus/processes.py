@@ -1,4 +1,4 @@
-"""What holds between processes, and when one of them is killed."""
+"""Several processes on one bus, some of them killed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ProcessesSuite:
 
 @asynccontextmanager
 async def child(rig: BusRig, *command: str) -> AsyncIterator[Process]:
-    """Run `tests.contract.bus.child` in a process of its own; it is killed at the end at the latest."""
+    """Run `tests.contract.bus.child` in a process of its own, killed at the end of the block."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -104,7 +104,7 @@ async def tell(process: Process, word: str) -> None:
 
 
 async def rest(process: Process) -> str:
-    """What it had still printed; only whole lines were acknowledged."""
+    """Return the remaining output; only complete lines were acknowledged."""
     assert process.stdout is not None
     read = await asyncio.wait_for(process.stdout.read(), PATIENCE)
     return read[: read.rfind(b"\n") + 1].decode()

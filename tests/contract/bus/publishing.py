@@ -1,4 +1,4 @@
-"""What is published comes back as it was, in the order of its key."""
+"""Publishing: records are returned unchanged, in the order of their key."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CASES: dict[str, tuple[bytes | None, bytes | None, Headers]] = {
 
 
 class PublishingSuite:
-    """Publishing, and what a record is."""
+    """Publishing, and the contents of a record."""
 
     @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
     async def test_record_round_trip(

@@ -1,4 +1,4 @@
-"""What an adapter brings to the suite, and how the suite reads and writes through the port."""
+"""The rig that an adapter provides to the suite, and the suite's helpers for the port."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ OFTEN: Final = Backoff(first=0.05, most=0.2)
 
 
 class BusRig(Protocol):
-    """One log, and clients on it that each stand for a process of its own."""
+    """One log with several clients, each like a separate process."""
 
     async def client(self) -> EventBus:
         """Open one more client on the log; the rig closes it."""
         ...
 
     async def cut_off(self, bus: EventBus) -> None:
-        """Have the others take a client for dead, without its leaving anything and without its knowing.
+        """Make the other clients declare a client dead, without its leaving and without its knowledge.
 
         A crash, where the test does not use the client again; a zombie, where it does.
         """
@@ -61,12 +61,12 @@ def values(records: Iterable[Record]) -> list[bytes | None]:
 
 
 def after(records: Sequence[Record]) -> dict[Partition, int]:
-    """The offsets to commit once records are done."""
+    """Return the offsets to commit after records."""
     return {record.partition: record.offset + 1 for record in records}
 
 
-async def until_away(call: Callable[[], Awaitable[object]]) -> BusUnavailable:
-    """Call until the bus is said to be away."""
+async def until_unavailable(call: Callable[[], Awaitable[object]]) -> BusUnavailable:
+    """Call until `BusUnavailable` is raised, and return it."""
     async with asyncio.timeout(PATIENCE):
         while True:
             try:
@@ -77,7 +77,7 @@ async def until_away(call: Callable[[], Awaitable[object]]) -> BusUnavailable:
 
 
 async def fetch(member: Membership, count: int, limit: int = 100) -> list[Record]:
-    """Fetch until `count` records are there; more come only with the last of them."""
+    """Fetch until at least `count` records have arrived."""
     records: list[Record] = []
     async with asyncio.timeout(PATIENCE):
         while len(records) < count:
@@ -86,7 +86,7 @@ async def fetch(member: Membership, count: int, limit: int = 100) -> list[Record
 
 
 async def fetch_until(member: Membership, last: bytes) -> list[bytes | None]:
-    """Fetch until a value comes, and return all values that came, that one left out."""
+    """Fetch until a value arrives, and return the values before it."""
     found: list[bytes | None] = []
     async with asyncio.timeout(PATIENCE):
         while last not in found:

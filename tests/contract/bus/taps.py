@@ -1,4 +1,4 @@
-"""Taps read without a group; scans read what is there and end."""
+"""Taps read without a group; scans read the existing records and end."""
 
 from __future__ import annotations
 
