@@ -20,15 +20,18 @@ def shapes(code: int) -> str:
     return re.sub(r"<title>.*?</title>|aria-label=\"[^\"]*\"", "", glyph_svg(code))
 
 
-def test_all_256_are_drawn_differently() -> None:
+def test_glyphs_are_distinct() -> None:
+    """The glyphs of all 256 symbols differ."""
     assert len({shapes(code) for code in CODES}) == 256
 
 
-def test_a_symbol_is_always_drawn_alike() -> None:
+def test_glyph_is_deterministic() -> None:
+    """A symbol's glyph is always the same."""
     assert [glyph_svg(code) for code in CODES] == [glyph_svg(code) for code in CODES]
 
 
-def test_characters_share_a_figure_and_behaviours_share_their_marks() -> None:
+def test_glyphs_share_figures_and_marks() -> None:
+    """Characters share a figure and behaviours share their marks."""
     parts = [[ET.tostring(part) for part in ET.fromstring(glyph_svg(code)).findall(f"{SVG}g")] for code in CODES]
     figures = {figure for figure, _ in parts}
     marks = {mark for _, mark in parts}
@@ -39,7 +42,8 @@ def test_characters_share_a_figure_and_behaviours_share_their_marks() -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_each_is_well_formed_and_says_its_symbol(code: int) -> None:
+def test_glyph_is_well_formed_and_named(code: int) -> None:
+    """Each glyph is well-formed and has the symbol's name."""
     root = ET.fromstring(glyph_svg(code))
     title = root.find(f"{SVG}title")
 
@@ -50,11 +54,13 @@ def test_each_is_well_formed_and_says_its_symbol(code: int) -> None:
     assert symbol_name(code) in glyph_title(code)
 
 
-def test_the_title_says_character_and_meaning() -> None:
+def test_glyph_title_has_character_and_meaning() -> None:
+    """The title says character and meaning."""
     assert glyph_title(0x00) == "an author: Read, Canon (an-author:XC)"
 
 
-def test_none_holds_more_than_shapes_in_one_colour() -> None:
+def test_glyph_has_shapes_in_one_colour_only() -> None:
+    """A glyph holds only shapes in one colour."""
     for code in CODES:
         elements = list(ET.fromstring(glyph_svg(code)).iter())
         painted = {e.get(paint) for e in elements for paint in ("fill", "stroke")} - {None}
@@ -63,7 +69,8 @@ def test_none_holds_more_than_shapes_in_one_colour() -> None:
         assert not {key for e in elements for key in e.attrib if "href" in key or key.startswith(("on", "style"))}
 
 
-def test_every_figure_stays_inside_its_square() -> None:
+def test_glyph_stays_inside_its_square() -> None:
+    """Every figure stays inside its square."""
     for code in CODES:
         for circle in ET.fromstring(glyph_svg(code)).iter(f"{SVG}circle"):
             x, y, r = (float(circle.attrib[key]) for key in ("cx", "cy", "r"))
@@ -72,14 +79,16 @@ def test_every_figure_stays_inside_its_square() -> None:
 
 
 @pytest.mark.parametrize("color", ["#fff", "#34FF78", "currentColor", "rebeccapurple"])
-def test_a_colour_and_a_size_may_be_chosen(color: str) -> None:
+def test_glyph_colour_and_size(color: str) -> None:
+    """A colour and a size may be chosen."""
     root = ET.fromstring(glyph_svg(7, color=color, size=24))
 
     assert (root.get("stroke"), root.get("width"), root.get("height")) == (color, "24", "24")
     assert root.get("viewBox") == "0 0 96 96"
 
 
-def test_a_title_of_ones_own_is_escaped() -> None:
+def test_glyph_title_is_escaped() -> None:
+    """A given title is escaped."""
     words = 'A "door" & <script>'
 
     root = ET.fromstring(glyph_svg(7, title=words))
@@ -88,23 +97,27 @@ def test_a_title_of_ones_own_is_escaped() -> None:
 
 
 @pytest.mark.parametrize("color", ["", "red;x", '"/><script>', "url(#a)", "#12345", "{0}"])
-def test_what_is_no_colour_is_refused(color: str) -> None:
+def test_invalid_colour_is_refused(color: str) -> None:
+    """An invalid colour is refused."""
     with pytest.raises(InvalidInput, match="is not a colour"):
         glyph_svg(0, color=color)
 
 
 @pytest.mark.parametrize("size", [0, -1, 4097])
-def test_what_is_no_size_is_refused(size: int) -> None:
+def test_invalid_size_is_refused(size: int) -> None:
+    """An invalid size is refused."""
     with pytest.raises(InvalidInput, match="is not a size"):
         glyph_svg(0, size=size)
 
 
-def test_a_title_with_a_control_character_is_refused() -> None:
+def test_title_with_control_character_is_refused() -> None:
+    """A title with a control character is refused."""
     with pytest.raises(InvalidInput, match="control character"):
         glyph_svg(0, title="a\0")
 
 
 @pytest.mark.parametrize("code", [-1, 256])
-def test_a_257th_symbol_has_no_glyph(code: int) -> None:
+def test_symbol_256_is_refused(code: int) -> None:
+    """A 257th symbol has no glyph."""
     with pytest.raises(InvalidSymbol):
         glyph_svg(code)

@@ -94,21 +94,25 @@ every_slug = pytest.mark.parametrize("slug", SLUGS)
 # The layout
 
 
-def test_the_book_has_between_fifty_and_fifty_six_pages():
+def test_book_has_50_to_56_pages():
+    """The book has between fifty and fifty-six pages."""
     assert 50 <= len(ROWS) <= 56
 
 
-def test_the_pages_are_numbered_from_001_without_a_gap():
+def test_pages_are_numbered_from_001_without_a_gap():
+    """The pages are numbered from 001 without a gap."""
     assert [row["id"] for row in ROWS] == [f"{number:03d}" for number in range(1, len(ROWS) + 1)]
 
 
-def test_the_sixteen_sections_stand_in_their_order():
+def test_sections_are_in_order():
+    """The sixteen sections are in order."""
     assert list(dict.fromkeys((row["section"], row["symbolId"]) for row in ROWS)) == list(enumerate(SLUGS, 1))
     assert all(a["section"] <= b["section"] for a, b in pairwise(ROWS))
 
 
 @every_slug
-def test_a_section_has_three_pages_or_more_one_title_and_one_colour(slug):
+def test_section_has_three_pages_one_title_one_colour(slug):
+    """A section has three pages or more, one title and one colour."""
     rows = section(slug)
     assert len(rows) >= 3
     assert [row["pageIndex"] for row in rows] == list(range(1, len(rows) + 1))
@@ -116,28 +120,33 @@ def test_a_section_has_three_pages_or_more_one_title_and_one_colour(slug):
     assert len({row["color"] for row in rows}) == 1
 
 
-def test_no_two_sections_share_a_title_or_a_colour():
+def test_section_titles_and_colours_are_distinct():
+    """No two sections share a title or a colour."""
     assert len({row["title"] for row in ROWS}) == len(SLUGS)
     assert len({row["color"] for row in ROWS}) == len(SLUGS)
 
 
-def test_a_row_says_what_the_layout_asks_and_nothing_else():
+def test_row_has_exactly_the_layouts_fields():
+    """A row says what the layout asks and nothing else."""
     keys = {"id", "symbolId", "title", "color", "pageIndex", "section", "filename"}
     assert all(set(row) == keys for row in ROWS)
 
 
-def test_a_file_is_named_for_its_number_and_its_title():
+def test_file_name_is_number_and_title():
+    """A file is named for its number and its title."""
     for row in ROWS:
         slug = re.sub(r"[^a-z0-9]+", "-", row["title"].lower().replace("'", "")).strip("-")
         assert row["filename"] == f"{row['id']}-{slug}.md"
 
 
-def test_the_folder_of_pages_holds_the_listed_files_and_no_others():
+def test_pages_folder_holds_exactly_the_listed_files():
+    """The folder of pages holds the listed files and no others."""
     held = sorted(file.name for file in CORPUS.joinpath("pages").iterdir())
     assert held == sorted(row["filename"] for row in ROWS)
 
 
-def test_the_index_names_the_book_and_agrees_with_the_rows():
+def test_index_agrees_with_the_rows():
+    """The index names the book and agrees with the rows."""
     index = read_json("index.json")
     assert index["title"] == "The Spare Hour"
     assert index["author"] == "the Gibsey QDPI contributors"
@@ -152,7 +161,8 @@ def test_the_index_names_the_book_and_agrees_with_the_rows():
 
 
 @every_slug
-def test_a_characters_folder_agrees_with_the_rows(slug):
+def test_character_folders_agree_with_the_rows(slug):
+    """A character's folder agrees with the rows."""
     assert read_json("characters", slug, "info.json") == {
         "symbolId": slug,
         "name": NAMES[slug],
@@ -162,7 +172,8 @@ def test_a_characters_folder_agrees_with_the_rows(slug):
     }
 
 
-def test_the_profiles_describe_all_sixteen_voices():
+def test_profiles_describe_all_sixteen_voices():
+    """The profiles describe all sixteen voices."""
     profiles = read_json("metadata", "character_profiles.json")["characters"]
     assert list(profiles) == SLUGS
     for number, (slug, profile) in enumerate(profiles.items(), 1):
@@ -174,14 +185,16 @@ def test_the_profiles_describe_all_sixteen_voices():
 
 
 @every_slug
-def test_a_colour_can_be_read_on_a_light_and_on_a_dark_ground(slug):
+def test_colour_is_readable_on_light_and_dark(slug):
+    """A colour can be read on a light and on a dark ground."""
     color = section(slug)[0]["color"]
     assert re.fullmatch(r"#[0-9a-f]{6}", color)
     assert contrast(color, LIGHT_GROUND) >= 3
     assert contrast(color, DARK_GROUND) >= 3
 
 
-def test_the_book_comes_with_its_licence():
+def test_book_has_a_licence():
+    """The book comes with its licence."""
     licence = BOOK.joinpath("LICENSE").read_text(encoding="utf-8")
     assert licence.startswith("MIT License")
     assert "Copyright (c) 2026 the Gibsey QDPI contributors" in licence
@@ -191,7 +204,8 @@ def test_the_book_comes_with_its_licence():
 
 
 @every_page
-def test_a_page_is_plain_paragraphs_and_ends_in_one_newline(text):
+def test_page_is_plain_paragraphs(text):
+    """A page is plain paragraphs and ends in one newline."""
     assert text.endswith("\n")
     assert text == text.strip() + "\n"
     paragraphs = text.strip().split("\n\n")
@@ -203,42 +217,49 @@ def test_a_page_is_plain_paragraphs_and_ends_in_one_newline(text):
 
 
 @every_page
-def test_a_page_is_between_120_and_200_words_long(text):
+def test_page_has_120_to_200_words(text):
+    """A page is between 120 and 200 words long."""
     assert 120 <= len(text.split()) <= 200
 
 
 @every_page
-def test_a_page_seldom_repeats_four_words(text):
+def test_page_seldom_repeats_four_words(text):
+    """A page seldom repeats four words."""
     counts = Counter(grams(text, 4))
     assert sum(n for n in counts.values() if n > 1) <= 0.10 * counts.total()
 
 
 @every_page
-def test_a_page_is_not_squeezed_far_by_zlib(text):
+def test_page_is_not_compressed_far_by_zlib(text):
+    """A page is not compressed far by zlib."""
     raw = text.encode()
     assert len(zlib.compress(raw)) / len(raw) >= 0.34
 
 
 @every_page
-def test_a_page_says_no_sentence_more_than_twice(text):
+def test_page_has_no_sentence_more_than_twice(text):
+    """A page has no sentence more than twice."""
     said = Counter(" ".join(words(s)) for p in text.split("\n\n") for s in SENTENCE_END.split(p) if words(s))
     assert max(said.values()) <= 2
 
 
 @every_page
-def test_a_page_is_made_of_letters_and_common_marks(text):
+def test_page_has_letters_and_common_marks_only(text):
+    """A page is made of letters and common marks."""
     odd = [c for c in text if not (c.isalnum() or c.isspace() or c in PROSE_MARKS)]
     assert len(odd) / len(text) <= 0.015
 
 
 @every_page
-def test_a_page_has_few_capitals(text):
+def test_page_has_few_capitals(text):
+    """A page has few capitals."""
     letters = [c for c in text if c.isalpha()]
     assert sum(c.isupper() for c in letters) / len(letters) <= 0.03
 
 
 @every_page
-def test_a_page_has_the_grammar_of_english(text):
+def test_page_has_the_function_words_of_english(text):
+    """A page has the grammar of English."""
     found = words(text)
     assert 0.34 <= sum(w in FUNCTION_WORDS for w in found) / len(found) <= 0.64
 
@@ -247,21 +268,25 @@ def test_a_page_has_the_grammar_of_english(text):
 
 
 @every_slug
-def test_a_section_asks_a_question(slug):
+def test_section_asks_a_question(slug):
+    """A section asks a question."""
     assert any("?" in TEXTS[row["id"]] for row in section(slug))
 
 
 @pytest.mark.parametrize("name", ["Dunnage", "Sallow", "Patience", "Glasshouse", "Lamp Side", "Cold Side", "Arthur"])
-def test_a_named_thing_recurs_in_several_sections(name):
+def test_named_thing_recurs_in_several_sections(name):
+    """A named thing recurs in several sections."""
     assert len({row["section"] for row in ROWS if name in TEXTS[row["id"]]}) >= 5
 
 
-def test_no_run_of_eight_words_stands_on_two_pages():
+def test_no_run_of_eight_words_is_on_two_pages():
+    """No run of eight words is on two pages."""
     seen = Counter(gram for text in TEXTS.values() for gram in set(grams(text, 8)))
     assert [" ".join(gram) for gram, pages in seen.items() if pages > 1] == []
 
 
-def test_the_last_page_leads_back_to_the_first():
+def test_last_page_leads_back_to_the_first():
+    """The last page leads back to the first."""
     first, last = TEXTS[ROWS[0]["id"]], TEXTS[ROWS[-1]["id"]]
     for thing in ("ladder", "cobweb", "elbow", "lemon", "notebook", "good evening", "under a lamp"):
         assert thing in first
@@ -270,7 +295,8 @@ def test_the_last_page_leads_back_to_the_first():
 
 
 @pytest.mark.canon
-def test_no_run_of_eight_words_stands_in_the_authors_canon(canon: Path):
+def test_no_run_of_eight_words_is_in_the_real_canon(canon: Path):
+    """No run of eight words is in the author's canon."""
     sources = [file for file in sorted(canon.rglob("*")) if file.suffix in {".md", ".json", ".txt"}]
     assert sources, "the canon's folder holds no text"
     theirs = {gram for file in sources for gram in grams(file.read_text(encoding="utf-8"), 8)}

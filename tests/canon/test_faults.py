@@ -88,9 +88,10 @@ ROW_FAULTS: dict[str, tuple[Callable[[list[Row]], object], str]] = {
 
 
 @pytest.mark.parametrize(("breaking", "fault"), ROW_FAULTS.values(), ids=ROW_FAULTS)
-def test_a_broken_page_is_named_with_its_file_and_reason(
+def test_broken_page_fault_has_file_and_reason(
     tmp_path: Path, breaking: Callable[[list[Row]], object], fault: str
 ) -> None:
+    """A broken page is named with its file and reason."""
     rows = making.rows()
     breaking(rows)
 
@@ -106,14 +107,16 @@ def test_one_broken_rule_is_one_fault(tmp_path: Path, name: str) -> None:
     assert faults_of(making.texts_json(tmp_path / "texts.json", rows)) == (fault,)
 
 
-def test_a_text_of_exactly_the_limit_is_taken(tmp_path: Path) -> None:
+def test_text_at_the_limit_is_accepted(tmp_path: Path) -> None:
+    """A text of exactly the limit is taken."""
     rows = making.rows()
     rows[0]["text"] = "é" * 200_000
 
     assert len(read_book(making.texts_json(tmp_path / "texts.json", rows)).pages[0].text) == 200_000
 
 
-def test_a_wide_gap_is_one_fault(tmp_path: Path) -> None:
+def test_wide_gap_is_one_fault(tmp_path: Path) -> None:
+    """A wide gap is one fault."""
     rows = making.rows()
     rows[-1]["id"] = "9000"
 
@@ -121,18 +124,21 @@ def test_a_wide_gap_is_one_fault(tmp_path: Path) -> None:
     assert faults_of(making.texts_json(tmp_path / "texts.json", rows)) == (fault,)
 
 
-def test_a_missing_section_is_named_with_its_character(tmp_path: Path) -> None:
+def test_missing_section_fault_names_the_character(tmp_path: Path) -> None:
+    """A missing section is named with its character."""
     rows = [row for row in making.rows() if row["section"] != 16]
 
     fault = "texts.json: S16: missing section: the-author has no page"
     assert faults_of(making.texts_json(tmp_path / "texts.json", rows)) == (fault,)
 
 
-def test_a_book_without_pages_lacks_all_sixteen_sections(tmp_path: Path) -> None:
+def test_empty_book_lacks_all_sixteen_sections(tmp_path: Path) -> None:
+    """A book without pages lacks all sixteen sections."""
     assert len(faults_of(making.texts_json(tmp_path / "texts.json", []))) == 16
 
 
-def test_sections_that_do_not_ascend_are_named(tmp_path: Path) -> None:
+def test_descending_sections_are_faults(tmp_path: Path) -> None:
+    """Sections that do not ascend are named."""
     rows = making.rows()
     rows[2]["id"], rows[4]["id"] = rows[4]["id"], rows[2]["id"]
 
@@ -141,7 +147,8 @@ def test_sections_that_do_not_ascend_are_named(tmp_path: Path) -> None:
     )
 
 
-def test_every_fault_of_a_book_is_listed_together(tmp_path: Path) -> None:
+def test_all_faults_are_listed_together(tmp_path: Path) -> None:
+    """Every fault of a book is listed together."""
     rows = making.rows()
     rows[0]["text"] = "\0"
     rows[1]["title"] = []
@@ -175,7 +182,8 @@ def test_every_fault_of_a_book_is_listed_together(tmp_path: Path) -> None:
         (b"[1]", "row 1: this is not an object"),
     ],
 )
-def test_unreadable_json_is_named(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_unreadable_json_is_a_fault(tmp_path: Path, content: bytes, reason: str) -> None:
+    """Unreadable JSON is named."""
     path = tmp_path / "texts.json"
     path.write_bytes(content)
 
@@ -280,9 +288,8 @@ FILE_FAULTS: dict[str, tuple[Callable[[Corpus], object], str]] = {
 
 
 @pytest.mark.parametrize(("breaking", "fault"), FILE_FAULTS.values(), ids=FILE_FAULTS)
-def test_a_broken_file_is_named_with_its_reason(
-    tmp_path: Path, breaking: Callable[[Corpus], object], fault: str
-) -> None:
+def test_broken_file_fault_has_reason(tmp_path: Path, breaking: Callable[[Corpus], object], fault: str) -> None:
+    """A broken file is named with its reason."""
     made = making.corpus(tmp_path / "corpus")
     breaking(made)
 
@@ -291,7 +298,8 @@ def test_a_broken_file_is_named_with_its_reason(
     assert any(given.startswith(fault) for given in faults), faults
 
 
-def test_faults_of_metadata_files_and_pages_are_listed_together(tmp_path: Path) -> None:
+def test_faults_of_metadata_and_pages_are_listed_together(tmp_path: Path) -> None:
+    """Faults of metadata files and pages are listed together."""
     made = making.corpus(tmp_path / "corpus")
     for name in ("absent", "unnamed", "unreadable profiles"):
         FILE_FAULTS[name][0](made)
@@ -301,7 +309,8 @@ def test_faults_of_metadata_files_and_pages_are_listed_together(tmp_path: Path) 
     assert set(faults_of(made.root)) == expected | {"pages/010-page.md: 010: the text is empty"}
 
 
-def test_an_index_alone_must_have_as_many_pages_as_there_are_files(tmp_path: Path) -> None:
+def test_index_with_wrong_page_count_is_refused(tmp_path: Path) -> None:
+    """An index alone must have as many pages as there are files."""
     made = making.corpus(tmp_path)
     (tmp_path / "metadata/pages.json").unlink()
     made.put("index.json", json.dumps({"symbols": {"an-author": {"pages": [1, 2, 3]}}}))
@@ -324,7 +333,8 @@ def test_an_index_alone_must_have_as_many_pages_as_there_are_files(tmp_path: Pat
         ("", "the symbol is not well-formed XML"),
     ],
 )
-def test_a_symbol_that_is_more_than_shapes_is_refused(tmp_path: Path, svg: str, reason: str) -> None:
+def test_drawing_with_more_than_shapes_is_refused(tmp_path: Path, svg: str, reason: str) -> None:
+    """A symbol that is more than shapes is refused."""
     making.corpus(tmp_path).put("characters/london-fox/symbol.svg", svg)
 
     (fault,) = faults_of(tmp_path)
@@ -424,7 +434,8 @@ FRONTMATTER_FAULTS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("content", "fault"), FRONTMATTER_FAULTS.values(), ids=FRONTMATTER_FAULTS)
-def test_broken_frontmatter_is_named_with_its_reason(tmp_path: Path, content: str, fault: str) -> None:
+def test_broken_frontmatter_fault_has_reason(tmp_path: Path, content: str, fault: str) -> None:
+    """Broken frontmatter is named with its reason."""
     root = making.markdown(tmp_path / "book")
     (root / "009-page.md").write_text(content)
 
@@ -433,14 +444,16 @@ def test_broken_frontmatter_is_named_with_its_reason(tmp_path: Path, content: st
     assert any(fault in given for given in faults), faults
 
 
-def test_a_missing_file_of_markdown_is_a_gap(tmp_path: Path) -> None:
+def test_missing_markdown_file_is_a_gap(tmp_path: Path) -> None:
+    """A missing file of Markdown is a gap."""
     root = making.markdown(tmp_path / "book")
     (root / "009-page.md").unlink()
 
     assert faults_of(root) == (".: P0009: missing page: the ring has a gap here",)
 
 
-def test_a_markdown_file_that_is_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    """A Markdown file that is a link out of the folder is refused."""
     root = making.markdown(tmp_path / "book")
     (root / "009-page.md").rename(tmp_path / "elsewhere.md")
     (root / "009-page.md").symlink_to(tmp_path / "elsewhere.md")
@@ -449,7 +462,8 @@ def test_a_markdown_file_that_is_a_link_out_of_the_folder_is_refused(tmp_path: P
     assert f"009-page.md: whole file: {reason}" in faults_of(root)
 
 
-def test_a_link_that_stays_in_the_folder_is_read(tmp_path: Path) -> None:
+def test_link_inside_the_folder_is_read(tmp_path: Path) -> None:
+    """A link that stays in the folder is read."""
     made = making.corpus(tmp_path)
     made.page("009-page.md").rename(tmp_path / "kept.md")
     made.page("009-page.md").symlink_to(tmp_path / "kept.md")
@@ -457,7 +471,8 @@ def test_a_link_that_stays_in_the_folder_is_read(tmp_path: Path) -> None:
     assert len(read_book(tmp_path).pages) == 32
 
 
-def test_a_refused_book_says_what_to_do(tmp_path: Path) -> None:
+def test_refused_book_has_next_step(tmp_path: Path) -> None:
+    """The error of a refused book has a next step."""
     path = making.texts_json(tmp_path / "texts.json", [])
 
     with pytest.raises(BookRefused) as refused:

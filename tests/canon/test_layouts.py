@@ -21,7 +21,8 @@ def told(pages: tuple[CanonPage, ...]) -> list[tuple[str, int, int, str, str, in
     return [(p.page_id, p.section, p.page_num, p.title, p.text, p.character) for p in pages]
 
 
-def test_the_three_layouts_of_one_book_have_the_same_pages(tmp_path: Path) -> None:
+def test_layouts_of_one_book_have_the_same_pages(tmp_path: Path) -> None:
+    """The three layouts of one book have the same pages."""
     corpus = read_book(making.corpus(tmp_path / "corpus").root)
     texts = read_book(making.texts_json(tmp_path / "texts.json"))
     markdown = read_book(making.markdown(tmp_path / "a-folder"))
@@ -32,7 +33,8 @@ def test_the_three_layouts_of_one_book_have_the_same_pages(tmp_path: Path) -> No
     assert [v.character for v in corpus.voices] == list(range(16))
 
 
-def test_a_long_book_has_page_ids_of_five_digits_and_goes_on_in_the_order_of_its_numbers(tmp_path: Path) -> None:
+def test_long_book_has_five_digit_page_ids(tmp_path: Path) -> None:
+    """A long book has page ids of five digits and goes on in the order of its numbers."""
     pages = 10_016
     made = [
         {
@@ -53,20 +55,23 @@ def test_a_long_book_has_page_ids_of_five_digits_and_goes_on_in_the_order_of_its
 
 
 @pytest.mark.parametrize("inside", ["", "corpus", "gibsey-canon/corpus"])
-def test_a_corpus_is_found_in_its_folder_and_in_the_folders_above_it(tmp_path: Path, inside: str) -> None:
+def test_corpus_is_found_in_its_folder_and_above(tmp_path: Path, inside: str) -> None:
+    """A corpus is found in its folder and in the folders above it."""
     making.corpus(tmp_path / "given" / inside)
 
     assert len(read_book(tmp_path / "given").pages) == 32
 
 
 @pytest.mark.parametrize("inside", ["texts.json", "src/assets/texts.json"])
-def test_a_texts_file_is_found_by_itself_and_in_a_given_folder(tmp_path: Path, inside: str) -> None:
+def test_texts_json_is_found_by_file_and_folder(tmp_path: Path, inside: str) -> None:
+    """A texts file is found by itself and in a given folder."""
     path = making.texts_json(tmp_path / inside)
 
     assert read_book(tmp_path) == read_book(path)
 
 
-def test_a_corpus_goes_before_a_texts_file(tmp_path: Path) -> None:
+def test_corpus_precedes_texts_json(tmp_path: Path) -> None:
+    """A corpus goes before a texts file."""
     making.texts_json(tmp_path / "texts.json")
     made = making.corpus(tmp_path)
     made.put("index.json", json.dumps({"title": "From the corpus"}))
@@ -74,7 +79,8 @@ def test_a_corpus_goes_before_a_texts_file(tmp_path: Path) -> None:
     assert read_book(tmp_path).title == "From the corpus"
 
 
-def test_a_texts_file_may_name_its_title_and_author(tmp_path: Path) -> None:
+def test_texts_json_names_title_and_author(tmp_path: Path) -> None:
+    """A texts file may name its title and author."""
     path = tmp_path / "texts.json"
     path.write_text(json.dumps({"title": "A Book", "author": "Somebody", "pages": making.rows()}))
 
@@ -83,7 +89,8 @@ def test_a_texts_file_may_name_its_title_and_author(tmp_path: Path) -> None:
     assert (book.book_id, book.title, book.author) == ("a-book", "A Book", "Somebody")
 
 
-def test_an_index_names_title_author_colours_and_folders(tmp_path: Path) -> None:
+def test_index_names_title_author_colours_and_folders(tmp_path: Path) -> None:
+    """An index names title, author, colours and folders."""
     made = making.corpus(tmp_path)
     index = {
         "title": "The Ninth Door",
@@ -101,7 +108,8 @@ def test_an_index_names_title_author_colours_and_folders(tmp_path: Path) -> None
     assert book.voices[1].symbol_svg is None
 
 
-def test_a_corpus_may_have_an_index_alone(tmp_path: Path) -> None:
+def test_corpus_with_index_only(tmp_path: Path) -> None:
+    """A corpus may have an index alone."""
     made = making.corpus(tmp_path)
     (tmp_path / "metadata/pages.json").unlink()
     symbols = {slug: {"title": c + 1, "pages": [1, 1]} for c, slug in CHARACTER_MAP.items()}
@@ -113,14 +121,16 @@ def test_a_corpus_may_have_an_index_alone(tmp_path: Path) -> None:
     assert [(p.page_id, p.text, p.title) for p in book.pages] == expected
 
 
-def test_a_section_given_in_words_is_that_of_the_character(tmp_path: Path) -> None:
+def test_section_in_words_follows_the_character(tmp_path: Path) -> None:
+    """A section given in words is that of the character."""
     rows = making.rows()
     rows[4]["section"] = "Part One: The Entrance Way"
 
     assert read_book(making.texts_json(tmp_path / "texts.json", rows)).pages[4].section == 3
 
 
-def test_pages_stand_in_the_order_of_their_global_numbers(tmp_path: Path) -> None:
+def test_pages_are_sorted_by_global_number(tmp_path: Path) -> None:
+    """Pages are in the order of their global numbers."""
     backwards = making.rows()[::-1]
 
     book = read_book(making.texts_json(tmp_path / "texts.json", backwards))
@@ -129,28 +139,32 @@ def test_pages_stand_in_the_order_of_their_global_numbers(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["old-natalie", "old-natalie-weissman", "Old Natalie Weissman", "OLD_NATALIE", 6])
-def test_a_character_is_known_by_slug_alias_display_name_and_number(tmp_path: Path, name: object) -> None:
+def test_character_names_are_recognised(tmp_path: Path, name: object) -> None:
+    """A character is known by slug, alias, display name and number."""
     rows = making.rows()
     rows[12]["symbolId"] = name
 
     assert read_book(making.texts_json(tmp_path / "texts.json", rows)).pages[12].character == 6
 
 
-def test_line_ends_and_surrounding_blank_lines_are_no_part_of_a_text(tmp_path: Path) -> None:
+def test_line_ends_and_blank_lines_are_normalised(tmp_path: Path) -> None:
+    """Line ends and surrounding blank lines are not part of a text."""
     made = making.corpus(tmp_path)
     made.page("001-page.md").write_bytes("\ufeff\r\n \r\n  One,\r\ntwo.  \rThree.\r\n\r\n".encode())
 
     assert read_book(tmp_path).pages[0].text == "  One,\ntwo.  \nThree."
 
 
-def test_a_page_without_a_title_bears_its_characters_name(tmp_path: Path) -> None:
+def test_default_title_is_the_characters_name(tmp_path: Path) -> None:
+    """A page without a title has its character's name."""
     root = making.markdown(tmp_path / "book")
     (root / "003-page.md").write_text("---\npage_id: S02-P0003\ncharacter: 1\n---\nA door.\n")
 
     assert read_book(root).pages[2].title == CHARACTER_NAMES[1]
 
 
-def test_frontmatter_may_carry_the_text_and_keys_of_others(tmp_path: Path) -> None:
+def test_frontmatter_with_text_and_other_keys(tmp_path: Path) -> None:
+    """Frontmatter may carry the text and keys of others."""
     root = making.markdown(tmp_path / "a_small-book")
     (root / "001-page.md").write_text(
         "---\npage_id: S01-P0001\nsymbol_code: 0x00\ncharacter: an author\ntitle: 1984\nsection: 1\npage_num: 1\n"
@@ -164,7 +178,8 @@ def test_frontmatter_may_carry_the_text_and_keys_of_others(tmp_path: Path) -> No
     assert (book.pages[0].title, book.pages[0].text) == ("1984", "First line.\n\n---\n\nLast line.")
 
 
-def test_a_rule_of_dashes_in_the_body_stays_in_the_text(tmp_path: Path) -> None:
+def test_rule_of_dashes_in_the_body_is_kept(tmp_path: Path) -> None:
+    """A rule of dashes in the body stays in the text."""
     root = making.markdown(tmp_path / "book")
     (root / "001-page.md").write_text("---\npage_id: S01-P0001\ncharacter: 0\n---\nOne.\n\n---\n\nTwo.\n")
 
@@ -182,7 +197,8 @@ def test_progress_counts_every_page(tmp_path: Path) -> None:
         assert seen == [(n, 32) for n in range(1, 33)]
 
 
-def test_reading_twice_gives_an_equal_book_and_a_changed_word_another_hash(tmp_path: Path) -> None:
+def test_content_hash_changes_with_a_word(tmp_path: Path) -> None:
+    """Reading twice gives an equal book and a changed word another hash."""
     made = making.corpus(tmp_path)
     first, again = read_book(tmp_path), read_book(tmp_path)
     made.page("007-page.md").write_text("A changed word.")
@@ -194,7 +210,8 @@ def test_reading_twice_gives_an_equal_book_and_a_changed_word_another_hash(tmp_p
     assert differing == [7]
 
 
-def test_a_title_is_part_of_a_page_that_nothing_changes() -> None:
+def test_canon_page_is_frozen_and_includes_its_title() -> None:
+    """A title is part of a page that nothing changes."""
     page = CanonPage("S01-P0001", 1, 1, "A", "text", 0)
 
     assert page != CanonPage("S01-P0001", 1, 1, "B", "text", 0)
@@ -206,12 +223,14 @@ def test_a_title_is_part_of_a_page_that_nothing_changes() -> None:
     ("title", "book_id"),
     [("The Entrance Way", "the-entrance-way"), ("Café d'Été!", "cafe-dete"), ("  --  ", None), ("書", None)],
 )
-def test_a_book_id_is_the_slug_of_the_title(title: str, book_id: str | None) -> None:
+def test_book_id_is_the_slug_of_the_title(title: str, book_id: str | None) -> None:
+    """A book id is the slug of the title."""
     assert book_id_of(title) == book_id if book_id else book_id_of(title).startswith("book-")
 
 
 @pytest.mark.parametrize("path", ["absent", "empty", "prose", "notes.txt"])
-def test_a_path_without_a_book_is_refused_with_the_three_layouts(tmp_path: Path, path: str) -> None:
+def test_path_without_a_book_is_refused(tmp_path: Path, path: str) -> None:
+    """A path without a book is refused with the three layouts."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "prose").mkdir()
     (tmp_path / "prose" / "README.md").write_text("# No page\n")
@@ -239,9 +258,10 @@ def quoted(text: str) -> str:
 
 @settings(max_examples=25, deadline=None)
 @given(texts=st.lists(prose, min_size=4, max_size=4), in_frontmatter=st.booleans())
-def test_any_prose_comes_back_from_markdown_as_it_was_written(
+def test_prose_survives_markdown(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], in_frontmatter: bool
 ) -> None:
+    """Any prose comes back from Markdown as it was written."""
     root = making.markdown(tmp_path_factory.mktemp("book"))
     for row, text in zip(making.rows(), texts, strict=False):
         head = f"page_id: {making.page_id(row)}\ncharacter: {row['symbolId']}\n"

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_the_package_has_a_whole_book_of_its_own() -> None:
+def test_own_book_is_whole() -> None:
+    """The package has a whole book of its own."""
     book = own_book()
     sizes = Counter(page.section for page in book.pages)
 
@@ -25,11 +26,13 @@ def test_the_package_has_a_whole_book_of_its_own() -> None:
     assert book.book_id != "the-entrance-way"
 
 
-def test_each_of_its_pages_has_120_to_200_words() -> None:
+def test_own_book_pages_have_120_to_200_words() -> None:
+    """Each of its pages has 120 to 200 words."""
     assert {p.page_id: n for p in own_book().pages if not 120 <= (n := len(p.text.split())) <= 200} == {}
 
 
-def test_each_of_its_sixteen_voices_is_described_and_none_like_another() -> None:
+def test_own_book_voices_are_described_and_distinct() -> None:
+    """Each of its sixteen voices is described and none like another."""
     voices = own_book().voices
 
     assert {voice.source for voice in voices} == {"profile"}

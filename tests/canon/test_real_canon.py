@@ -36,7 +36,8 @@ def texts() -> Book:
 
 
 @pytest.mark.parametrize("layout", ["corpus", "texts"])
-def test_the_ring_has_710_pages_in_sixteen_ascending_sections(layout: str, request: pytest.FixtureRequest) -> None:
+def test_ring_has_710_pages_in_16_sections(layout: str, request: pytest.FixtureRequest) -> None:
+    """The ring has 710 pages in sixteen ascending sections."""
     pages = request.getfixturevalue(layout).pages
     sizes = Counter(page.section for page in pages)
 
@@ -47,19 +48,22 @@ def test_the_ring_has_710_pages_in_sixteen_ascending_sections(layout: str, reque
     assert len({p.page_id for p in pages}) == 710
 
 
-def test_both_layouts_have_the_same_pages_to_the_letter(corpus: Book, texts: Book) -> None:
+def test_both_layouts_have_identical_pages(corpus: Book, texts: Book) -> None:
     # They differ in nothing: not in ids, sections, titles, nor in one character of a text.
+    """Both layouts have the same pages to the letter."""
     assert corpus.pages == texts.pages
     assert corpus.book_id == texts.book_id == "the-entrance-way"
 
 
-def test_no_text_is_changed_by_reading_it(texts: Book) -> None:
+def test_texts_are_read_unchanged(texts: Book) -> None:
+    """No text is changed by reading it."""
     given = [row["text"] for row in json.loads(TEXTS.read_text(encoding="utf-8"))]
 
     assert [page.text for page in texts.pages] == given
 
 
-def test_the_pages_of_part_one_are_glyph_marrows(corpus: Book) -> None:
+def test_part_one_belongs_to_glyph_marrow(corpus: Book) -> None:
+    """The pages of part one are Glyph Marrow's."""
     rows = json.loads((CORPUS / "metadata" / "pages.json").read_text(encoding="utf-8"))
     named = [int(row["id"]) for row in rows if isinstance(row["section"], str)]
 
@@ -67,7 +71,8 @@ def test_the_pages_of_part_one_are_glyph_marrows(corpus: Book) -> None:
     assert {corpus.pages[number - 1].section for number in named} == {3}
 
 
-def test_both_layouts_have_the_colours_of_the_index_and_not_those_of_the_parts(corpus: Book, texts: Book) -> None:
+def test_colours_are_those_of_the_index(corpus: Book, texts: Book) -> None:
+    """Both layouts have the colours of the index and not those of the parts."""
     index = json.loads((CORPUS / "index.json").read_text(encoding="utf-8"))["symbols"]
     given = [entry["color"].lower() for entry in index.values()]
 
@@ -75,7 +80,8 @@ def test_both_layouts_have_the_colours_of_the_index_and_not_those_of_the_parts(c
     assert corpus.voices[2].color == "#00a2ff"
 
 
-def test_fifteen_voices_are_the_authors_and_the_sixteenth_is_measured(corpus: Book) -> None:
+def test_fifteen_voices_are_described_and_one_is_measured(corpus: Book) -> None:
+    """Fifteen voices are the author's and the sixteenth is measured."""
     measured = [v.slug for v in corpus.voices if v.source == "section"]
     todd = corpus.voices[14].profile
 
@@ -86,21 +92,25 @@ def test_fifteen_voices_are_the_authors_and_the_sixteenth_is_measured(corpus: Bo
     assert corpus.voices[6].profile != corpus.voices[9].profile
 
 
-def test_a_texts_file_has_no_profiles_so_every_voice_is_measured(texts: Book) -> None:
+def test_texts_json_voices_are_measured(texts: Book) -> None:
+    """A texts file has no profiles, so every voice is measured."""
     assert {v.source for v in texts.voices} == {"section"}
     assert len({v.profile for v in texts.voices}) == 16
 
 
-def test_every_character_of_the_corpus_has_its_own_drawing(corpus: Book, texts: Book) -> None:
+def test_characters_have_distinct_drawings(corpus: Book, texts: Book) -> None:
+    """Every character of the corpus has its own drawing."""
     assert all((v.symbol_svg or "").startswith("<svg") for v in corpus.voices)
     assert all(v.symbol_svg is None for v in texts.voices)
 
 
-def test_the_seventeenth_profile_is_a_note_and_no_fault(corpus: Book) -> None:
+def test_seventeenth_profile_is_a_note(corpus: Book) -> None:
+    """The seventeenth profile is a note and not a fault."""
     (note,) = corpus.notes
 
     assert note.startswith("metadata/character_profiles.json: judy-s-cargot: ")
 
 
-def test_reading_it_again_gives_the_same_hash(corpus: Book, texts: Book) -> None:
+def test_content_hash_is_stable(corpus: Book, texts: Book) -> None:
+    """Reading it again gives the same hash."""
     assert read_book(CANON).content_hash == corpus.content_hash != texts.content_hash

@@ -19,7 +19,8 @@ def measured(*texts: str) -> str:
     return describe(texts, counts, sections_with({0: counts, 1: Counter()}), 2)
 
 
-def test_a_profile_gives_what_bears_on_the_voice_and_no_quotations() -> None:
+def test_profile_has_voice_and_no_quotations() -> None:
+    """A profile describes the voice and has no quotations."""
     entry = {
         "name": "London Fox",
         "voice": "Speaks in short commands",
@@ -38,11 +39,13 @@ def test_a_profile_gives_what_bears_on_the_voice_and_no_quotations() -> None:
 
 
 @pytest.mark.parametrize("entry", [{}, {"name": "London Fox"}, {"voice": 3, "motifs": [1]}, {"voice": " "}])
-def test_a_profile_without_words_on_the_voice_is_empty(entry: dict[str, object]) -> None:
+def test_profile_without_voice_is_empty(entry: dict[str, object]) -> None:
+    """A profile without words on the voice is empty."""
     assert profile_text(entry) == ""
 
 
-def test_a_long_profile_ends_at_a_whole_word() -> None:
+def test_long_profile_ends_at_a_whole_word() -> None:
+    """A long profile ends at a whole word."""
     profile = profile_text({"voice": "wording " * 400})
 
     assert len(profile) <= MAX_PROFILE
@@ -61,18 +64,21 @@ def test_a_long_profile_ends_at_a_whole_word() -> None:
         ("“All of this is talk,” he said. “I know,” she said.", ", much of it talk"),
     ],
 )
-def test_a_section_is_described_by_what_can_be_counted(text: str, expected: str) -> None:
+def test_section_is_described_by_counts(text: str, expected: str) -> None:
+    """A section is described by what can be counted."""
     assert expected in measured(text)
 
 
-def test_words_of_ones_own_are_those_that_other_sections_lack() -> None:
+def test_distinctive_words_are_rare_elsewhere() -> None:
+    """Words of one's own are those that other sections lack."""
     own = Counter({"lantern": 3, "door": 9, "once": 1, "sea": 9, "door's": 9})
     spread = sections_with({0: own, **{s: Counter({"door": 1}) for s in range(1, 16)}})
 
     assert distinctive(own, spread, 16) == ("lantern", "door")
 
 
-def test_a_character_without_a_profile_is_measured_and_keeps_its_principles(tmp_path: Path) -> None:
+def test_measured_voice_keeps_principles(tmp_path: Path) -> None:
+    """A character without a profile is measured and keeps its principles."""
     made = making.corpus(tmp_path)
     profiles = {"characters": {"london-fox": {"voice": "Dry."}, "judy-s-cargot": {"voice": "Jovial."}}}
     made.put("metadata/character_profiles.json", json.dumps(profiles))
@@ -87,7 +93,8 @@ def test_a_character_without_a_profile_is_measured_and_keeps_its_principles(tmp_
     assert book.notes == (f"metadata/character_profiles.json: judy-s-cargot: {note}",)
 
 
-def test_a_markdown_book_may_describe_its_voices_beside_its_pages(tmp_path: Path) -> None:
+def test_markdown_book_with_profiles(tmp_path: Path) -> None:
+    """A Markdown book may describe its voices beside its pages."""
     root = making.markdown(tmp_path / "book")
     (root / "index.json").write_text(json.dumps({"title": "T", "symbols": {"princhetta": {"color": "#010203"}}}))
     (root / "character_profiles.json").write_text(json.dumps({"characters": {"princhetta": {"voice": "Rides."}}}))
@@ -97,14 +104,16 @@ def test_a_markdown_book_may_describe_its_voices_beside_its_pages(tmp_path: Path
     assert (voice.profile, voice.source, voice.color) == ("Rides.", "profile", "#010203")
 
 
-def test_a_book_without_colours_has_sixteen_of_its_own(tmp_path: Path) -> None:
+def test_default_colours_are_sixteen(tmp_path: Path) -> None:
+    """A book without colours has sixteen of its own."""
     colors = [voice.color for voice in read_book(making.markdown(tmp_path / "book")).voices]
 
     assert len(set(colors)) == 16
     assert all(re.fullmatch("#[0-9a-f]{6}", color) for color in colors)
 
 
-def test_the_colour_of_most_of_a_sections_pages_is_the_characters(tmp_path: Path) -> None:
+def test_majority_colour_is_the_characters(tmp_path: Path) -> None:
+    """The colour of most of a section's pages is the character's."""
     rows = making.rows()
     rows[1]["section"] = rows[2]["section"] = 1
     rows[2]["symbolId"] = "an-author"

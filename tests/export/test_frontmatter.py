@@ -15,7 +15,8 @@ from qdpi import frontmatter
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(texts, plain, min_size=1, max_size=6), texts)
 @pytest.mark.slow
-def test_any_reader_of_yaml_gives_what_was_written(values: dict[str, Any], body: str):
+def test_values_survive_yaml(values: dict[str, Any], body: str):
+    """Any reader of YAML gives what was written."""
     parts = frontmatter.split(frontmatter.write(values, body))
 
     assert parts is not None
@@ -28,7 +29,8 @@ def test_any_reader_of_yaml_gives_what_was_written(values: dict[str, Any], body:
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(texts, plain, min_size=1, max_size=6))
 @pytest.mark.slow
-def test_libyaml_reads_the_same(values: dict[str, Any]):
+def test_values_survive_libyaml(values: dict[str, Any]):
+    """libyaml reads the same."""
     parts = frontmatter.split(frontmatter.write(values, ""))
 
     assert parts is not None
@@ -36,7 +38,8 @@ def test_libyaml_reads_the_same(values: dict[str, Any]):
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, 1e-7, 1e16, -0.0, 5e-324, 10**40, True, 0.1])
-def test_numbers_stay_the_numbers_they_are(value: float):
+def test_numbers_survive_yaml(value: float):
+    """Numbers stay the numbers they are."""
     parts = frontmatter.split(frontmatter.write({"n": value}, ""))
 
     assert parts is not None
@@ -44,22 +47,26 @@ def test_numbers_stay_the_numbers_they_are(value: float):
     assert (read, type(read)) == (value, type(value))
 
 
-def test_what_is_no_number_stays_none():
+def test_nan_and_infinity_survive_yaml():
+    """NaN and infinity are read back as such."""
     assert frontmatter.write({"value": math.nan}, "") == "---\nvalue: .nan\n---\n"
 
 
-def test_a_hexadecimal_is_written_as_the_plan_writes_symbols():
+def test_hexadecimal_is_written_as_in_the_plan():
+    """A hexadecimal is written as the plan writes symbols."""
     written = frontmatter.write({"symbol_code": frontmatter.Hexadecimal(31)}, "")
 
     assert written == "---\nsymbol_code: 0x1F\n---\n"
     assert yaml.safe_load(written[4:-4]) == {"symbol_code": 31}
 
 
-def test_what_is_no_plain_data_is_refused():
+def test_other_than_plain_data_is_refused():
+    """A value other than plain data is refused."""
     with pytest.raises(TypeError, match="not plain data"):
         frontmatter.write({"when": object()}, "")
 
 
 @pytest.mark.parametrize("content", ["", "text", "---", "---\nno: end\n", " ---\na: b\n---\n", "\n---\na: b\n---\n"])
-def test_a_file_without_frontmatter_has_none(content: str):
+def test_split_of_file_without_frontmatter_is_none(content: str):
+    """A file without frontmatter has none."""
     assert frontmatter.split(content) is None

@@ -17,7 +17,7 @@ SECTION_SIZES = (8, 16, 179, 32, 72, 47, 26, 5, 26, 21, 55, 13, 64, 77, 36, 33)
 
 
 @pytest.fixture
-def own_passages() -> list[Document]:
+def own_documents() -> list[Document]:
     names = ("S01-P0001", "S02-P0002", "S03-P0003")
     return [
         document(name, text, section=at, order=at)
@@ -26,7 +26,7 @@ def own_passages() -> list[Document]:
 
 
 @pytest.fixture(scope="session")
-def canon_passages() -> list[Document]:
+def canon_documents() -> list[Document]:
     if not CORPUS.is_dir():
         pytest.skip("the author's canon is not here: set QDPI_CANON to its folder")
     listed = json.loads((CORPUS / "metadata" / "pages.json").read_text(encoding="utf-8"))

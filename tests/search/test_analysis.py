@@ -49,20 +49,23 @@ def assert_in_range(reading: Reading, text: str) -> None:
 
 @given(ANY_PAGE)
 @settings(deadline=None)
-def test_any_text_is_read_alike_twice_and_within_its_bounds(text: str) -> None:
+def test_reading_of_any_text_is_deterministic_and_bounded(text: str) -> None:
+    """Any text is read alike twice and within its bounds."""
     reading = read_text(text)
     assert reading == read_text(text)
     assert_in_range(reading, text)
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_a_hundred_thousand_characters_are_read(name: str) -> None:
+def test_reading_of_100_000_characters(name: str) -> None:
+    """A hundred thousand characters are read."""
     assert_in_range(read_text(LONG[name]), LONG[name])
 
 
 @given(ANY_PAGE)
 @settings(deadline=None)
-def test_a_reading_comes_back_from_its_json(text: str) -> None:
+def test_reading_survives_json(text: str) -> None:
+    """A reading is unchanged after a round trip through JSON."""
     reading = read_text(text)
     assert Reading.from_dict(json.loads(json.dumps(reading.as_dict()))) == reading
 
@@ -72,29 +75,34 @@ def test_a_reading_comes_back_from_its_json(text: str) -> None:
     [{"summary": 3}, {"hooks": "one"}, {"anchors": [1]}, {"scores": {"novelty": "high"}}, {"extra": 1}],
     ids=str,
 )
-def test_a_stored_row_that_is_no_reading_is_refused(change: dict[str, object]) -> None:
+def test_stored_reading_of_wrong_type_is_refused(change: dict[str, object]) -> None:
+    """A stored row with a field of a wrong type is refused."""
     with pytest.raises(InvalidInput):
         Reading.from_dict(read_text(LIGHTHOUSE).as_dict() | change)
 
 
-def test_a_stored_row_that_lacks_a_field_is_refused_by_its_name() -> None:
+def test_stored_reading_without_a_field_is_refused() -> None:
+    """A stored row that lacks a field is refused, and the field is named."""
     stored = read_text(LIGHTHOUSE).as_dict()
     del stored["motifs"]
     with pytest.raises(InvalidInput, match="motifs"):
         Reading.from_dict(stored)
 
 
-def test_a_reading_says_which_extractor_made_it_and_keeps_the_version_it_was_stored_with() -> None:
+def test_extractor_version_is_kept() -> None:
+    """A reading has the version of its extractor, and keeps the version it was stored with."""
     assert read_text("").version == EXTRACTOR_VERSION
     assert Reading.from_dict(read_text("").as_dict() | {"version": "text/0"}).version == "text/0"
 
 
-def test_an_empty_page_holds_nothing() -> None:
+def test_reading_of_empty_page_is_empty() -> None:
+    """The reading of an empty page is empty."""
     assert read_text(" \n ") == Reading("", (), (), (), (), {"novelty": 0.0, "coherence": 0.0}, EXTRACTOR_VERSION)
 
 
 @pytest.mark.parametrize("page", OWN_PAGES, ids=["lighthouse", "orchard", "ledger"])
-def test_a_summary_is_whole_sentences_of_the_page_in_their_order(page: str) -> None:
+def test_summary_is_whole_sentences_in_order(page: str) -> None:
+    """A summary is whole sentences of the page in their order."""
     summary = read_text(page).summary
     whole = sentences(page)
     assert summary
@@ -104,20 +112,23 @@ def test_a_summary_is_whole_sentences_of_the_page_in_their_order(page: str) -> N
     assert rest == ""
 
 
-def test_a_page_of_one_endless_sentence_is_summed_up_by_its_beginning() -> None:
+def test_summary_of_one_long_sentence_is_its_beginning() -> None:
+    """The summary of one very long sentence is its beginning."""
     summary = read_text("the river carried lamps " * 60).summary
     assert summary.endswith("…")
     assert summary.startswith("the river carried lamps")
 
 
-def test_the_last_sentence_and_the_open_question_are_hooks() -> None:
+def test_hooks_are_last_sentence_and_open_question() -> None:
+    """The last sentence and the open question are hooks."""
     hooks = read_text(LIGHTHOUSE).hooks
     assert hooks[0] == "Where does a light go when nobody is looking for it?"
     assert read_text(ORCHARD).hooks[0].endswith("she went in to light the stove.")
     assert "Who opened it?" in read_text("Who opened it? The gate stood there. Rain fell on the hill.").hooks
 
 
-def test_names_are_found_and_beginnings_of_sentences_are_not() -> None:
+def test_entities_exclude_sentence_beginnings() -> None:
+    """Names are found and beginnings of sentences are not."""
     assert {"Adair", "Port Ellory"} <= {name.removeprefix("Mrs. ") for name in read_text(LIGHTHOUSE).entities}
     assert {"Hollin Mill"} <= set(read_text(ORCHARD).entities)
     entities = read_text(LEDGER).entities
@@ -125,16 +136,19 @@ def test_names_are_found_and_beginnings_of_sentences_are_not() -> None:
     assert not {"The", "Each", "At", "It", "Since", "His", "He"} & set(entities)
 
 
-def test_a_word_that_only_opens_sentences_is_no_name_until_it_stands_inside_one() -> None:
+def test_entity_needs_a_capital_inside_a_sentence() -> None:
+    """A word that only opens sentences is not a name until it is inside one."""
     assert read_text("Lanterns burned. Lanterns went out.").entities == ()
     assert read_text("Marguerite waited. We called Marguerite again.").entities == ("Marguerite",)
 
 
-def test_a_heading_in_capitals_names_nobody() -> None:
+def test_heading_in_capitals_has_no_entities() -> None:
+    """A heading in capitals has no entities."""
     assert read_text("THE LAST DAY OF THE LONG FAIR\n\nnobody came.").entities == ()
 
 
-def test_motifs_are_what_a_page_repeats_and_names_are_not_among_them() -> None:
+def test_motifs_are_repeated_words_without_names() -> None:
+    """Motifs are what a page repeats and names are not among them."""
     motifs = read_text("We built a kite. The kite tore. Tobias mended the kites, and we thanked Tobias.").motifs
     assert motifs[0] == "kite"
     assert "tobia" not in motifs
@@ -155,15 +169,18 @@ def test_motifs_are_what_a_page_repeats_and_names_are_not_among_them() -> None:
         ("Who? Who? Who?", ("Who?",)),
     ],
 )
-def test_questions_that_the_page_does_not_answer_are_its_anchors(text: str, left: tuple[str, ...]) -> None:
+def test_anchors_are_unanswered_questions(text: str, left: tuple[str, ...]) -> None:
+    """Questions that the page does not answer are its anchors."""
     assert read_text(text).anchors == left
 
 
-def test_the_question_answered_with_yes_is_no_anchor_of_the_whole_page() -> None:
+def test_question_answered_with_yes_is_not_an_anchor() -> None:
+    """The question answered with yes is not an anchor of the page."""
     assert "Was anybody else staying?" not in read_text(LIGHTHOUSE).anchors
 
 
-def test_a_page_that_repeats_itself_is_less_novel_and_more_coherent() -> None:
+def test_repetition_lowers_novelty_and_raises_coherence() -> None:
+    """A page that repeats itself is less novel and more coherent."""
     loop = read_text("The lamp burned in the tower. " * 20).scores
     page = read_text(LEDGER).scores
     assert loop["novelty"] < page["novelty"]
@@ -171,11 +188,13 @@ def test_a_page_that_repeats_itself_is_less_novel_and_more_coherent() -> None:
     assert loop["coherence"] == pytest.approx(1)
 
 
-def test_novelty_does_not_fall_with_length_alone() -> None:
+def test_novelty_does_not_depend_on_length() -> None:
+    """Novelty does not fall with length alone."""
     short, long = " ".join(f"w{n}" for n in range(60)), " ".join(f"w{n}" for n in range(6_000))
     assert read_text(short).scores["novelty"] == read_text(long).scores["novelty"] == 1
 
 
-def test_titles_initials_and_speech_do_not_end_a_sentence() -> None:
+def test_sentence_continues_after_titles_initials_and_speech() -> None:
+    """Titles, initials and speech do not end a sentence."""
     assert len(sentences("Dr. Hale met J. Ward. They spoke.")) == 2
     assert len(sentences("“Why?” she asked. “No.” He left… and came back.")) == 3

@@ -53,13 +53,15 @@ def form(text: str, thresholds: Thresholds | None = None) -> CheckResult:
 
 
 @pytest.mark.parametrize("page", OWN_PAGES, ids=["lighthouse", "orchard", "ledger"])
-def test_a_page_of_the_book_has_its_form(page: str) -> None:
+def test_form_of_own_pages_passes(page: str) -> None:
+    """A page of the book passes the check of form."""
     result = form(page)
     assert result == CheckResult("form", True, (), result.measures)
 
 
 @pytest.mark.parametrize("name", DEGENERATE)
-def test_degenerate_text_has_no_form_and_the_reason_says_value_and_bound(name: str) -> None:
+def test_form_of_degenerate_text_fails_with_value_and_bound(name: str) -> None:
+    """Degenerate text fails the check of form, and the reason has the value and the bound."""
     result = form(DEGENERATE[name])
     assert not result.passed
     assert result.reasons
@@ -83,12 +85,14 @@ def test_degenerate_text_has_no_form_and_the_reason_says_value_and_bound(name: s
         ("capitals", "words in capitals"),
     ],
 )
-def test_each_bound_catches_what_it_is_for(name: str, measure: str) -> None:
+def test_each_bound_catches_its_case(name: str, measure: str) -> None:
+    """Each bound catches what it is for."""
     assert any(measure in reason for reason in form(DEGENERATE[name]).reasons)
 
 
 @pytest.mark.parametrize("phrase", BOILERPLATE)
-def test_an_assistants_phrase_is_caught_wherever_it_stands(phrase: str) -> None:
+def test_boilerplate_is_caught_anywhere(phrase: str) -> None:
+    """An assistant's phrase is caught anywhere on the page."""
     for text in (f"{phrase} {LIGHTHOUSE}", f"{LIGHTHOUSE}\n\n{phrase}"):
         result = form(text)
         assert not result.passed
@@ -96,24 +100,28 @@ def test_an_assistants_phrase_is_caught_wherever_it_stands(phrase: str) -> None:
 
 
 @pytest.mark.parametrize("opening", ["Sure! Here's a page:", "Here is the next page of the story:"])
-def test_an_assistants_opening_is_caught_at_the_start_only(opening: str) -> None:
+def test_boilerplate_opening_is_caught_at_the_start_only(opening: str) -> None:
+    """An assistant's opening is caught at the start only."""
     assert form(f"{opening} {LIGHTHOUSE}").measures["boilerplate"] == 1
     assert form(f"{LIGHTHOUSE} {opening}").measures["boilerplate"] == 0
 
 
 @pytest.mark.parametrize("line", ["I cannot help it.", "As an author I lied.", "I am afraid I shall be late."])
-def test_a_characters_own_words_are_no_boilerplate(line: str) -> None:
+def test_boilerplate_excludes_characters_speech(line: str) -> None:
+    """A character's own words are not boilerplate."""
     assert form(f"{LIGHTHOUSE} {line}").passed
 
 
-def test_a_bound_itself_passes() -> None:
+def test_value_at_the_bound_passes() -> None:
+    """A value equal to the bound passes."""
     measured = form(LIGHTHOUSE).measures
     at = Thresholds(min_words=int(measured["words"]), max_function_words=measured["function_words"])
     assert form(LIGHTHOUSE, at).passed
     assert not form(LIGHTHOUSE, Thresholds(min_words=int(measured["words"]) + 1)).passed
 
 
-def test_a_copied_page_is_caught_and_the_reasons_say_how_much() -> None:
+def test_copied_page_is_caught_with_amounts() -> None:
+    """A copied page is caught and the reasons say how much."""
     result = check_copy(LEDGER, Thresholds(), GRAMS)
     assert not result.passed
     assert result.measures["shared_8grams"] == 1
@@ -122,17 +130,20 @@ def test_a_copied_page_is_caught_and_the_reasons_say_how_much() -> None:
     assert any("40" in reason for reason in result.reasons)
 
 
-def test_a_copy_is_caught_in_other_capitals_apostrophes_and_punctuation() -> None:
+def test_copy_is_caught_despite_case_and_punctuation() -> None:
+    """A copy is caught with other capitals, apostrophes and punctuation."""
     assert not check_copy(LEDGER.upper().replace(",", " —").replace("'", "’"), Thresholds(), GRAMS).passed
 
 
-def test_a_page_is_its_own_against_the_rest_of_its_book() -> None:
+def test_held_out_page_is_not_a_copy() -> None:
+    """A page of the book is not a copy of the rest of the book."""
     for page in OWN_PAGES:
         assert check_copy(page, Thresholds(), GRAMS, held_out=True).measures == {"shared_8grams": 0, "copied_run": 0}
         assert check_form(page, Thresholds(), GRAMS, held_out=True).measures["known_bigrams"] < 0.4
 
 
-def test_holding_out_a_page_is_the_same_as_a_book_without_it() -> None:
+def test_held_out_equals_a_book_without_the_page() -> None:
+    """Holding out a page is the same as a book without it."""
     pages = [*OWN_PAGES, LEDGER[:300] + ORCHARD[-300:]]
     grams = CanonGrams.build(pages)
     for at, page in enumerate(pages):
@@ -142,20 +153,23 @@ def test_holding_out_a_page_is_the_same_as_a_book_without_it() -> None:
 
 
 @pytest.mark.parametrize(("length", "passed"), [(40, True), (41, False)])
-def test_forty_copied_words_in_a_row_are_the_most(length: int, passed: bool) -> None:
+def test_copied_run_limit_is_40_words(length: int, passed: bool) -> None:
+    """At most forty words in a row may be copied."""
     own = " ".join(f"own{n}" for n in range(400))
     result = check_copy(f"{own} {' '.join(LEDGER.split()[:length])} {own}", Thresholds(), GRAMS)
     assert result.measures["copied_run"] == length
     assert result.passed is passed
 
 
-def test_what_the_model_was_shown_beside_the_canon_counts_as_copied() -> None:
+def test_extra_texts_count_as_copied() -> None:
+    """What the model was shown beside the canon counts as copied."""
     shown = " ".join(f"shown{n}" for n in range(100))
     assert check_copy(shown, Thresholds(), GRAMS).passed
     assert not check_copy(shown, Thresholds(), GRAMS, ["something else", shown]).passed
 
 
-def test_without_a_book_nothing_is_copied_and_no_pair_of_words_is_known() -> None:
+def test_empty_book_has_no_copies_and_no_known_bigrams() -> None:
+    """Without a book nothing is copied and no pair of words is known."""
     grams = CanonGrams.build([])
     assert check_copy(LEDGER, Thresholds(), grams).passed
     assert check_form(LEDGER, Thresholds(), grams).measures["known_bigrams"] == 0
@@ -163,7 +177,8 @@ def test_without_a_book_nothing_is_copied_and_no_pair_of_words_is_known() -> Non
 
 @given(st.one_of(st.text(max_size=300), st.lists(st.sampled_from([*WORDS, "\ud800", "é", "🙂"])).map(" ".join)))
 @settings(deadline=None)
-def test_any_text_is_measured_alike_twice_and_within_range(text: str) -> None:
+def test_measures_of_any_text_are_deterministic_and_bounded(text: str) -> None:
+    """Any text is measured alike twice and within range."""
     for result in (form(text), check_copy(text, Thresholds(), GRAMS, [text[:50]])):
         assert all(value >= 0 for value in result.measures.values())
         shares = result.measures.keys() - {"words", "sentence_repeats", "zlib_ratio", "copied_run", "boilerplate"}
@@ -173,45 +188,53 @@ def test_any_text_is_measured_alike_twice_and_within_range(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["?" * 100_000, "\n" * 100_000, "a " * 50_000, '"' * 50_000 + "." * 50_000])
-def test_a_hundred_thousand_characters_are_checked(text: str) -> None:
+def test_checks_of_100_000_characters(text: str) -> None:
+    """A hundred thousand characters are checked."""
     assert not form(text).passed
     assert check_copy(text, Thresholds(), GRAMS).measures["shared_8grams"] == 0
 
 
-def test_thresholds_come_back_from_their_json() -> None:
+def test_thresholds_survive_json() -> None:
+    """Thresholds are unchanged after a round trip through JSON."""
     kept = Thresholds(min_words=20, min_known_bigrams=0.1)
     assert Thresholds.from_dict(json.loads(json.dumps(kept.as_dict()))) == kept
 
 
 @pytest.mark.parametrize("change", [{"min_words": "60"}, {"min_words": 60.5}, {"max_capitals": True}, {"other": 1}])
-def test_stored_thresholds_of_another_shape_are_refused(change: dict[str, object]) -> None:
+def test_stored_thresholds_of_wrong_shape_are_refused(change: dict[str, object]) -> None:
+    """Stored thresholds of another shape are refused."""
     with pytest.raises(InvalidInput, match=next(iter(change))):
         Thresholds.from_dict(Thresholds().as_dict() | change)
 
 
-def test_a_book_that_keeps_the_bounds_leaves_them_as_they_are() -> None:
+def test_calibration_keeps_bounds_that_the_book_keeps() -> None:
+    """A book that keeps the bounds leaves them as they are."""
     assert calibrate([ORCHARD] * 3) == Thresholds()
 
 
-def test_a_bound_is_loosened_only_where_the_books_own_pages_need_it() -> None:
+def test_calibration_loosens_only_broken_bounds() -> None:
+    """A bound is loosened only where the book's own pages need it."""
     fitted = calibrate(OWN_PAGES)
     assert fitted.min_known_bigrams < 0.4
     assert fitted == Thresholds(min_known_bigrams=fitted.min_known_bigrams)
     assert all(check_form(page, fitted, GRAMS, held_out=True).passed for page in OWN_PAGES)
 
 
-def test_a_book_of_short_pages_may_have_short_pages_and_still_not_copy() -> None:
+def test_calibration_on_short_pages_keeps_copy_bounds() -> None:
+    """A book of short pages may have short pages and still not copy."""
     fitted = calibrate([text[:120] for text in OWN_PAGES])
     assert fitted.min_words < 30
     assert isinstance(fitted.min_words, int)
     assert (fitted.max_shared_8grams, fitted.max_copied_run) == (0.20, 40)
 
 
-def test_one_odd_page_in_a_hundred_loosens_nothing() -> None:
+def test_calibration_ignores_one_odd_page_in_100() -> None:
+    """One odd page in a hundred loosens nothing."""
     pages = [f"{page} {n}" for n in range(34) for page in OWN_PAGES]
     assert calibrate([*pages, "Short."]).min_words == 60
 
 
-def test_a_book_without_pages_cannot_be_calibrated() -> None:
+def test_calibration_of_an_empty_book_is_refused() -> None:
+    """A book without pages cannot be calibrated."""
     with pytest.raises(InvalidInput, match="without pages"):
         calibrate([])

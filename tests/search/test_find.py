@@ -53,7 +53,8 @@ def search(held: Library, q: str, filters: Filters | None = None, **options: Any
     return ids(find(held, read_query(q), filters or Filters(), **{"limit": 1_000, **options}))
 
 
-def test_a_page_must_hold_every_word_and_every_phrase():
+def test_hit_holds_every_word_and_phrase():
+    """A page must hold every word and every phrase."""
     held = library(
         document(1, "The red door is shut."), document(2, "A door, red with rust."), document(3, "The red wall."),
         document(4, "Red doors everywhere; the red-door inn."),
@@ -65,20 +66,23 @@ def test_a_page_must_hold_every_word_and_every_phrase():
     assert search(held, "red nowhere") == []
 
 
-def test_a_phrase_does_not_reach_from_the_title_into_the_text():
+def test_phrase_does_not_span_title_and_text():
+    """A phrase does not reach from the title into the text."""
     held = library(document(1, "End of it.", title="The beginning"))
     assert search(held, '"the beginning"') == ["S01-P0001"]
     assert search(held, '"beginning end"') == []
     assert search(held, "beginning end") == ["S01-P0001"]
 
 
-def test_case_accents_apostrophes_and_plurals_do_not_matter():
+def test_case_accents_apostrophes_and_plurals_are_ignored():
+    """Case, accents, apostrophes and plurals do not matter."""
     held = library(document(1, "The captain’s CAFÉS are naïve."))
     for q in ("captain", "captain's", "cafe", "CAFÉ", "naive", "“captain's cafés”"):
         assert search(held, q) == ["S01-P0001"]
 
 
-def test_the_page_that_says_it_more_often_and_shorter_and_in_its_title_comes_first():
+def test_score_rises_with_frequency_brevity_and_title():
+    """A page ranks higher for more occurrences, for a shorter text, and for the word in its title."""
     held = library(
         document(1, "door " + "word " * 300), document(2, "door door door " + "word " * 50),
         document(3, "door " + "word " * 50),
@@ -88,7 +92,8 @@ def test_the_page_that_says_it_more_often_and_shorter_and_in_its_title_comes_fir
     assert search(held, "door")[2:] == ["S01-P0003", "S01-P0001"]
 
 
-def test_equally_good_pages_come_canon_first_then_in_the_order_of_ring_and_journey():
+def test_ties_put_canon_first_then_reading_order():
+    """Of equal scores the canon comes first; then the order is that of the ring and of the journey."""
     held = library(
         own(2, "A door."),
         document(9, "A door.", title="Untold"),
@@ -99,7 +104,8 @@ def test_equally_good_pages_come_canon_first_then_in_the_order_of_ring_and_journ
     assert search(held, "*") == ["S01-P0003", "S01-P0009", "own-1", "own-2"]
 
 
-def test_scopes_part_canon_journey_and_vault():
+def test_scope_limits_to_canon_journey_or_vault():
+    """A scope limits a search to the canon, the journey or the vault."""
     held = library(
         document(1), document(2), own(1, "A door."), own(2, "A door."), saved=frozenset({"S01-P0002", "own-1", "x"})
     )
@@ -110,7 +116,8 @@ def test_scopes_part_canon_journey_and_vault():
     assert sorted(search(held, "*", scope=Scope.VAULT)) == ["S01-P0002", "own-1"]
 
 
-def test_filters_leave_only_what_they_admit():
+def test_filters_limit_hits():
+    """Filters limit the hits."""
     held = library(
         document(1, section=1, symbol_code=0x00, edges=((EdgeType.NEXT, "S01-P0002"),)),
         document(2, section=2, symbol_code=0x1D, edges=((EdgeType.NEXT, "S01-P0003"), (EdgeType.FORK, "S01-P0001"))),
@@ -132,7 +139,8 @@ def test_filters_leave_only_what_they_admit():
     assert search(held, "door", read_filters(edge="FORK,S01-P0001")) == ["S01-P0002"]
 
 
-def test_labels_and_notes_are_found_and_a_page_found_in_its_text_comes_once():
+def test_labels_and_notes_match_once_per_page():
+    """Labels and notes are found and a page found in its text comes once."""
     note = document(1, "the door of my dreams", title="Favourite")
     held = library(document(1), document(2, "A wall."), saved=frozenset({"S01-P0001"}), notes=(note,))
     assert search(held, "door") == ["S01-P0001"]
@@ -144,7 +152,8 @@ def test_labels_and_notes_are_found_and_a_page_found_in_its_text_comes_once():
     assert search(held, "dreams", read_filters(section="2")) == []
 
 
-def test_a_note_on_a_page_that_is_gone_is_passed_over():
+def test_note_on_a_missing_page_is_ignored():
+    """A note on a page that no longer exists is ignored."""
     held = library(document(2), saved=frozenset({"gone"}), notes=(document(1, "dreams", page_id="gone"),))
     assert search(held, "dreams") == []
 
@@ -155,7 +164,8 @@ TEXTS = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
 
 @settings(max_examples=60)
 @given(st.lists(TEXTS, max_size=25), st.lists(st.sampled_from(WORDS), min_size=1, max_size=3), st.integers(1, 7))
-def test_page_by_page_every_match_comes_exactly_once_in_the_order_of_all(texts: list[str], q: list[str], limit: int):
+def test_paging_returns_each_hit_once_in_order(texts: list[str], q: list[str], limit: int):
+    """Read page by page, every hit comes exactly once, in the order of the whole result."""
     documents = [
         own(n, text, title="") if n % 3 else document(n, text, title="") for n, text in enumerate(texts, start=1)
     ]
@@ -178,7 +188,8 @@ def test_page_by_page_every_match_comes_exactly_once_in_the_order_of_all(texts: 
 
 @settings(max_examples=60)
 @given(st.lists(TEXTS, min_size=1, max_size=30), st.randoms(use_true_random=False))
-def test_pages_that_come_later_move_none_that_were_found(texts: list[str], chance: random.Random):
+def test_later_pages_do_not_reorder_earlier_hits(texts: list[str], chance: random.Random):
+    """Pages added later do not reorder the hits found before."""
     documents = [own(n, text) for n, text in enumerate(texts, start=1)]
     canon, at = InvertedIndex([document(99)]), chance.randrange(len(documents))
     before = Library(canon, extended((), documents[:at]))
@@ -189,7 +200,8 @@ def test_pages_that_come_later_move_none_that_were_found(texts: list[str], chanc
 
 
 @given(st.lists(st.integers(1, 5), max_size=60))
-def test_adding_pages_one_by_one_keeps_few_indexes_and_loses_none(sizes: list[int]):
+def test_extended_keeps_few_indexes_and_every_page(sizes: list[int]):
+    """Adding pages one by one keeps few indexes and loses none."""
     indexes: tuple[InvertedIndex, ...] = ()
     number = 0
     for size in sizes:
@@ -200,7 +212,8 @@ def test_adding_pages_one_by_one_keeps_few_indexes_and_loses_none(sizes: list[in
     assert [each.order for index in indexes for each in index.documents] == list(range(number))
 
 
-def test_a_cursor_leads_back_to_its_place_in_its_own_search():
+def test_cursor_roundtrip_in_its_own_search():
+    """A cursor is read back in its own search, and refused in another."""
     place = SortKey(-3.141593, 1, 17)
     cursor = encode_cursor(place, "this")
     assert decode_cursor(cursor, "this") == place
@@ -210,11 +223,13 @@ def test_a_cursor_leads_back_to_its_place_in_its_own_search():
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "é", "bnVsbA", "W10", "WzEsMl0", "e30", "/" * 5_000, "WzEsMiwzLCJ4Iiwi"])
-def test_what_is_no_cursor_is_refused(cursor: str):
+def test_malformed_cursor_is_refused(cursor: str):
+    """A malformed cursor is refused."""
     with pytest.raises(InvalidInput, match="cursor"):
         decode_cursor(cursor, "this")
 
 
-def test_an_empty_library_holds_nothing():
+def test_empty_library_has_no_hits():
+    """A search of an empty library has no hits."""
     assert search(library(), "door") == []
     assert search(library(), "*") == []

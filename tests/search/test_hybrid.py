@@ -48,53 +48,61 @@ def ids(hits: list[Hit]) -> list[str]:
     return [hit.page_id for hit in hits]
 
 
-def test_a_page_is_found_by_its_words(build: Build, own_passages: list[Document]) -> None:
-    retriever = build(own_passages)
+def test_document_is_found_by_its_words(build: Build, own_documents: list[Document]) -> None:
+    """A page is found by its words."""
+    retriever = build(own_documents)
     assert ids(retriever.search("lighthouse keeper trims his lamp", 1)) == ["S01-P0001"]
     assert ids(retriever.search("apple trees in my grandmother's orchard", 1)) == ["S02-P0002"]
     assert ids(retriever.search("a ledger of railway trains", 1)) == ["S03-P0003"]
 
 
-def test_a_search_keeps_to_its_sections(build: Build, own_passages: list[Document]) -> None:
-    retriever = build(own_passages)
+def test_sections_limit_hits(build: Build, own_documents: list[Document]) -> None:
+    """A search keeps to its sections."""
+    retriever = build(own_documents)
     assert set(ids(retriever.search(LIGHTHOUSE, 9, sections={2, 3}))) <= {"S02-P0002", "S03-P0003"}
     assert retriever.search(LIGHTHOUSE, 9, sections=()) == []
 
 
-def test_a_search_gives_at_most_k_hits(build: Build, own_passages: list[Document]) -> None:
-    retriever = build(own_passages)
+def test_hits_are_at_most_k(build: Build, own_documents: list[Document]) -> None:
+    """A search gives at most k hits."""
+    retriever = build(own_documents)
     assert retriever.search(LIGHTHOUSE, 0) == []
     assert len(retriever.search(LIGHTHOUSE, 2)) == 2
     assert len(retriever.search(LIGHTHOUSE, 100)) == 3
 
 
-@pytest.mark.parametrize("passages", [[], [document("a", "")]], ids=["no passage", "a blank one"])
-def test_an_index_of_nothing_finds_nothing(build: Build, passages: list[Document]) -> None:
-    assert build(passages).search("lamp", 5) == []
+@pytest.mark.parametrize("documents", [[], [document("a", "")]], ids=["no passage", "a blank one"])
+def test_empty_index_has_no_hits(build: Build, documents: list[Document]) -> None:
+    """An empty index has no hits."""
+    assert build(documents).search("lamp", 5) == []
 
 
-def test_a_passage_of_stop_words_alone_is_found_by_none() -> None:
+def test_document_of_stop_words_is_not_found() -> None:
+    """A document of stop words is not found by stop words."""
     assert InvertedIndex([document("a", "the of and")]).search("the lamp and", 5) == []
 
 
-def test_a_query_without_a_known_word_finds_nothing_by_words(own_passages: list[Document]) -> None:
-    index = InvertedIndex(own_passages)
+def test_query_without_known_words_has_no_lexical_hits(own_documents: list[Document]) -> None:
+    """A query without a known word finds nothing by words."""
+    index = InvertedIndex(own_documents)
     assert index.search("", 5) == []
     assert index.search("the and of", 5) == []
     assert index.search("xylophone 世界 🙂", 5) == []
 
 
-def test_equal_texts_stand_canon_first_then_the_journey_then_by_id(build: Build) -> None:
+def test_ties_put_canon_first_then_page_id(build: Build) -> None:
+    """Equal texts are sorted: the canon first, then the journey, then by id."""
     kinds: list[Kind] = ["journey", "canon"]
-    passages = [document(f"{kind}-{n}", LIGHTHOUSE, kind) for n in (3, 1, 2) for kind in kinds]
+    documents = [document(f"{kind}-{n}", LIGHTHOUSE, kind) for n in (3, 1, 2) for kind in kinds]
     filler = [document(f"other-{n}", f"words of another matter {n}") for n in range(5)]
     expected = [f"{kind}-{n}" for kind in ("canon", "journey") for n in (1, 2, 3)]
     for seed in range(3):
-        shuffled = random.Random(seed).sample([*passages, *filler], len(passages) + len(filler))
+        shuffled = random.Random(seed).sample([*documents, *filler], len(documents) + len(filler))
         assert ids(build(shuffled).search("the keeper of the lighthouse", 6)) == expected
 
 
-def test_generated_pages_never_take_more_than_their_half_while_the_canon_matches(build: Build) -> None:
+def test_canon_keeps_half_of_the_hits(build: Build) -> None:
+    """Pages of the journey take at most half of the hits while canon pages match."""
     text = "The keeper of the lighthouse lit the lamp."
     generated = [document(f"g{n}", text, "journey") for n in range(70)]
     canon = [document(f"c{n}", f"{text} {'Rain fell on the far hills all night. ' * 4}") for n in range(4)]
@@ -104,53 +112,60 @@ def test_generated_pages_never_take_more_than_their_half_while_the_canon_matches
     assert hits == sorted(hits, key=lambda hit: -hit.score)
 
 
-def test_generated_pages_fill_up_what_the_canon_leaves(build: Build) -> None:
+def test_journey_pages_fill_the_rest_of_the_hits(build: Build) -> None:
+    """Pages of the journey fill the places that the canon does not need."""
     generated = [document(f"g{n}", LIGHTHOUSE, "journey") for n in range(6)]
     assert len(build([*generated, document("c0", LIGHTHOUSE)]).search(LIGHTHOUSE, 5)) == 5
 
 
-def test_many_threads_find_the_same(build: Build, own_passages: list[Document]) -> None:
-    retriever = build(own_passages)
+def test_search_is_thread_safe(build: Build, own_documents: list[Document]) -> None:
+    """Searches in many threads have the same hits."""
+    retriever = build(own_documents)
     alone = retriever.search(LIGHTHOUSE, 3)
     with ThreadPoolExecutor(8) as pool:
         assert all(hits == alone for hits in pool.map(lambda _: retriever.search(LIGHTHOUSE, 3), range(40)))
 
 
-def test_the_same_passages_in_any_order_give_the_same_hits(build: Build, own_passages: list[Document]) -> None:
-    assert build(own_passages).search(LIGHTHOUSE, 3) == build(own_passages[::-1]).search(LIGHTHOUSE, 3)
+def test_order_of_documents_does_not_matter(build: Build, own_documents: list[Document]) -> None:
+    """The same documents in any order give the same hits."""
+    assert build(own_documents).search(LIGHTHOUSE, 3) == build(own_documents[::-1]).search(LIGHTHOUSE, 3)
 
 
-def test_a_page_id_that_comes_twice_and_an_unknown_kind_are_refused(build: Build) -> None:
+def test_repeated_id_and_unknown_kind_are_refused(build: Build) -> None:
+    """A page id that comes twice and an unknown kind are refused."""
     with pytest.raises(InvalidInput, match="repeat"):
         build([document("a", "x"), document("a", "y")])
     with pytest.raises(InvalidInput, match="rumour"):
         build([document("a", "x", "rumour")])  # type: ignore[arg-type]
 
 
-def test_via_names_the_rankings_that_found_a_page(own_passages: list[Document], embedder: Embedder) -> None:
-    lexical, semantic = InvertedIndex(own_passages), SemanticIndex.build(own_passages, embedder)
+def test_via_names_the_rankings(own_documents: list[Document], embedder: Embedder) -> None:
+    """Via names the rankings that found a page."""
+    lexical, semantic = InvertedIndex(own_documents), SemanticIndex.build(own_documents, embedder)
     hybrid = HybridRetriever(lexical, semantic)
     assert hybrid.search("lighthouse", 1)[0].via == ("lexical",)
     assert hybrid.search("lighthouse", 1, semantic=True)[0].via == ("lexical", "semantic")
     assert HybridRetriever(lexical).search("lighthouse", 1, semantic=True)[0].via == ("lexical",)
 
 
-def test_an_ask_in_other_words_is_found_by_vectors_where_words_find_nothing(
-    own_passages: list[Document], embedder: Embedder
-) -> None:
-    lexical, semantic = InvertedIndex(own_passages), SemanticIndex.build(own_passages, embedder)
+def test_semantic_finds_a_page_in_other_words(own_documents: list[Document], embedder: Embedder) -> None:
+    """An ask in other words is found by vectors where words find nothing."""
+    lexical, semantic = InvertedIndex(own_documents), SemanticIndex.build(own_documents, embedder)
     ask = "grandma's fruit plantation"
     assert lexical.search("fruit plantation", 1) == []
     assert ids(HybridRetriever(lexical, semantic).search(ask, 1, semantic=True)) == ["S02-P0002"]
 
 
-def test_words_are_found_in_singular_plural_and_possessive() -> None:
+def test_stems_match_plural_and_possessive() -> None:
+    """Words are found in singular, plural and possessive."""
     index = InvertedIndex([document("a", "The keeper's lamps burned."), document("b", "Rain fell.")])
     for query in ("lamp", "lamps", "keeper", "keepers", "KEEPER’S"):
         assert ids(index.search(query, 2)) == ["a"]
 
 
-def test_fusion_adds_reciprocal_ranks() -> None:
+def test_fuse_adds_reciprocal_ranks() -> None:
+    """Fusion adds reciprocal ranks."""
+
     def hit(page_id: str, via: str, kind: Kind = "canon") -> Hit:
         return Hit(document(page_id, "", kind), 9.0, (via,))
 
@@ -162,7 +177,8 @@ def test_fusion_adds_reciprocal_ranks() -> None:
 
 
 @given(st.lists(st.sampled_from(KINDS), max_size=30), st.integers(0, 12))
-def test_of_k_places_half_are_the_canons_and_the_order_stays(kinds: list[Kind], k: int) -> None:
+def test_reserve_canon_keeps_half_and_the_order(kinds: list[Kind], k: int) -> None:
+    """Half of k hits are of the canon, and the order is kept."""
     ranked = [Hit(document(f"p{n:02}", "", kind), float(-n), ("x",)) for n, kind in enumerate(kinds)]
     chosen = reserve_canon(ranked, k)
     assert len(chosen) == min(k, len(ranked))
@@ -173,7 +189,8 @@ def test_of_k_places_half_are_the_canons_and_the_order_stays(kinds: list[Kind], 
 
 
 @given(st.lists(st.integers(-3, 3), max_size=40), st.integers(-1, 45))
-def test_the_top_k_are_a_stable_sorts_first(values: list[int], k: int) -> None:
+def test_top_k_equals_a_stable_sort(values: list[int], k: int) -> None:
+    """The top k are a stable sort's first."""
     expected = sorted(range(len(values)), key=lambda place: -values[place])[: max(0, k)]
     assert top_k(np.array(values, dtype=np.float32), k) == expected
 
@@ -182,7 +199,8 @@ VECTORS = st.lists(st.lists(st.integers(-2, 2), min_size=3, max_size=3), max_siz
 
 
 @given(VECTORS, st.integers(0, 13))
-def test_nearest_rows_are_those_of_highest_cosine_whatever_their_length(rows: list[list[int]], k: int) -> None:
+def test_cosine_top_k_ignores_length(rows: list[list[int]], k: int) -> None:
+    """Nearest rows are those of highest cosine whatever their length."""
     matrix = np.array(rows, dtype=np.float32).reshape(-1, 3)
     names = [f"p{n % 5}-{n}" for n in range(len(rows))]
     vector = np.array([1, 2, -1], dtype=np.float32)
@@ -194,37 +212,40 @@ def test_nearest_rows_are_those_of_highest_cosine_whatever_their_length(rows: li
     assert cosine_top_k(matrix * 7, names, vector * 0.5, k) == nearest
 
 
-def test_a_matrix_that_does_not_fit_is_refused(own_passages: list[Document], embedder: Embedder) -> None:
+def test_matrix_of_wrong_shape_is_refused(own_documents: list[Document], embedder: Embedder) -> None:
+    """A matrix that does not fit is refused."""
     with pytest.raises(InvalidInput, match="shape"):
         cosine_top_k(np.zeros((2, 3)), ["a"], np.zeros(3), 1)
     with pytest.raises(InvalidInput, match="matrix"):
-        SemanticIndex(own_passages, np.zeros((3, 4), dtype=np.float32), embedder)
+        SemanticIndex(own_documents, np.zeros((3, 4), dtype=np.float32), embedder)
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=20))
-def test_a_vector_comes_back_from_its_bytes(values: list[float]) -> None:
+def test_vector_survives_bytes(values: list[float]) -> None:
+    """A vector is unchanged after a round trip through bytes."""
     vector = np.array(values, dtype=np.float32)
     assert np.array_equal(from_bytes(to_bytes(vector), len(values)), vector)
 
 
-def test_stored_vectors_are_little_endian_and_of_a_known_length() -> None:
+def test_stored_vector_is_little_endian_of_fixed_length() -> None:
+    """Stored vectors are little endian and of a known length."""
     assert to_bytes(np.array([1.0, -2.0])) == b"\x00\x00\x80?\x00\x00\x00\xc0"
     with pytest.raises(InvalidInput, match="7 bytes"):
         from_bytes(b"1234567", 2)
 
 
-def test_an_index_from_stored_vectors_finds_what_the_built_one_finds(
-    own_passages: list[Document], embedder: Embedder
-) -> None:
-    stored = [to_bytes(vector) for vector in embedder.embed([page.text for page in own_passages])]
+def test_semantic_index_of_stored_vectors_equals_built_one(own_documents: list[Document], embedder: Embedder) -> None:
+    """An index from stored vectors finds what the built one finds."""
+    stored = [to_bytes(vector) for vector in embedder.embed([page.text for page in own_documents])]
     matrix = np.stack([from_bytes(raw, embedder.dim) for raw in stored])
-    again = SemanticIndex(own_passages[::-1], matrix[::-1], embedder)
-    assert again.search(LIGHTHOUSE, 3) == SemanticIndex.build(own_passages, embedder).search(LIGHTHOUSE, 3)
+    again = SemanticIndex(own_documents[::-1], matrix[::-1], embedder)
+    assert again.search(LIGHTHOUSE, 3) == SemanticIndex.build(own_documents, embedder).search(LIGHTHOUSE, 3)
 
 
 @given(st.lists(st.text(max_size=60), max_size=4))
 @settings(deadline=None)
-def test_a_vector_has_length_one_and_depends_on_its_text_alone(embedder: Embedder, texts: list[str]) -> None:
+def test_vector_has_length_one_and_depends_on_its_text_alone(embedder: Embedder, texts: list[str]) -> None:
+    """A vector has length one and depends on its text alone."""
     vectors = embedder.embed(texts)
     assert vectors.shape == (len(texts), embedder.dim)
     assert vectors.dtype == np.float32
@@ -235,16 +256,18 @@ def test_a_vector_has_length_one_and_depends_on_its_text_alone(embedder: Embedde
 
 
 @pytest.mark.parametrize("text", ["", "\ud800", "🙂" * 2_000, "שלום", "a" * 100_000, "word and " * 11_000])
-def test_any_text_has_a_vector_and_a_search(
-    build: Build, embedder: Embedder, own_passages: list[Document], text: str
+def test_any_text_can_be_embedded_and_searched(
+    build: Build, embedder: Embedder, own_documents: list[Document], text: str
 ) -> None:
+    """Any text has a vector and a search."""
     assert np.isfinite(embedder.embed([text])).all()
-    hits = build([*own_passages, document("odd", text)]).search(text, 5)
+    hits = build([*own_documents, document("odd", text)]).search(text, 5)
     assert all(np.isfinite(hit.score) and hit.score > 0 for hit in hits)
 
 
 @pytest.mark.process
-def test_loading_the_vectors_leaves_the_programs_logging_as_it_was() -> None:
+def test_embedder_leaves_logging_unchanged() -> None:
+    """Loading the vectors leaves the program's logging as it was."""
     code = (
         "import logging; from qdpi.search.vectors import Embedder\n"
         "Embedder().embed(['lamp']); root = logging.getLogger()\n"
@@ -254,7 +277,8 @@ def test_loading_the_vectors_leaves_the_programs_logging_as_it_was() -> None:
 
 
 @pytest.mark.process
-def test_importing_retrieval_loads_neither_index_nor_vectors() -> None:
+def test_import_of_search_loads_no_vectors() -> None:
+    """Importing retrieval loads neither index nor vectors."""
     code = (
         "import sys, qdpi.search\n"
         "assert 'numpy' not in sys.modules\n"
@@ -269,12 +293,14 @@ def test_importing_retrieval_loads_neither_index_nor_vectors() -> None:
 ENVIRONMENT = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
 
 
-def test_the_vectors_say_their_name_version_and_dimensions(embedder: Embedder) -> None:
+def test_embedder_has_name_version_and_dimensions(embedder: Embedder) -> None:
+    """The embedder has a name, a version and a number of dimensions."""
     assert (embedder.name, embedder.dim) == ("wordllama/l2_supercat", 256)
     assert embedder.version[0].isdigit()
 
 
-def test_weights_that_are_not_installed_are_named_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_are_reported_with_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights that are not installed are named with the next step."""
     import wordllama
 
     def absent(**_: object) -> None:
@@ -285,10 +311,11 @@ def test_weights_that_are_not_installed_are_named_with_the_next_step(monkeypatch
         Embedder().embed(["lamp"])
 
 
-def test_the_index_is_quiet(
-    own_passages: list[Document], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+def test_index_prints_and_logs_nothing(
+    own_documents: list[Document], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    """The index prints and logs nothing."""
     caplog.set_level(logging.DEBUG)
-    InvertedIndex(own_passages).search(LIGHTHOUSE, 3)
+    InvertedIndex(own_documents).search(LIGHTHOUSE, 3)
     assert capfd.readouterr() == ("", "")
     assert not caplog.records

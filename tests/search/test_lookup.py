@@ -35,21 +35,25 @@ def first(text: str) -> str | None:
         ("princheta", "S08-P0381"), ("pamphlet patience", "S01-P0001"), ("  PRINCHETTA  ", "S08-P0381"),
     ],
 )  # fmt: skip
-def test_a_page_is_found_by_number_by_id_and_by_title_misspelt_or_not(text: str, page: str):
+def test_lookup_by_number_id_and_misspelt_title(text: str, page: str):
+    """A page is found by number, by id and by title, misspelt or not."""
     assert first(text) == page
 
 
 @pytest.mark.parametrize("text", ["", " ", "zzzzqqq", "9999", "S99-P9999", "x" * 101, "(.*)+" * 15, "🜏"])
-def test_what_is_like_no_page_leads_nowhere(text: str):
+def test_lookup_of_unlike_text_is_empty(text: str):
+    """A text unlike any title or id has no match."""
     assert first(text) is None
 
 
-def test_a_number_of_another_section_is_not_meant():
+def test_lookup_by_number_respects_the_section():
+    """A page number with another section does not match."""
     assert "S08-P0381" not in [match.document.page_id for match in LOOKUP.match("S01-P0382") if match.alike == 100]
     assert all(match.alike < 100 for match in LOOKUP.match("s1p381"))
 
 
-def test_ones_own_pages_are_gone_to_by_the_beginning_of_their_id():
+def test_lookup_of_own_pages_by_id_prefix():
+    """Pages of the journey are found by the beginning of their id."""
     shelf = InvertedIndex([own(1, "x", page_id="89f4fced-3afd-5747-9d64-f1f013fb12f6")])
     assert [match.document.order for match in LOOKUP.match("89f4", [shelf])] == [1]
     assert [match.document.order for match in LOOKUP.match("89F4FCED-3afd-5747-9d64-f1f013fb12f6", [shelf])] == [1]
@@ -57,7 +61,8 @@ def test_ones_own_pages_are_gone_to_by_the_beginning_of_their_id():
     assert LOOKUP.match("89f5", [shelf]) == []
 
 
-def test_a_page_comes_once_and_the_likeliest_first():
+def test_lookup_matches_are_distinct_and_sorted():
+    """A page comes once and the likeliest first."""
     matches = LOOKUP.match("Pamphlet on the Patience")
     assert len({match.document.page_id for match in matches}) == len(matches) <= 5
     assert [match.alike for match in matches] == sorted((match.alike for match in matches), reverse=True)

@@ -27,19 +27,20 @@ from qdpi.symbols import Trajectory
         (".*(door)+?$", {"door"}, ()),
     ],
 )
-def test_words_and_phrases_are_read_and_everything_else_only_parts_them(
-    text: str, stems: set[str], phrases: tuple[str, ...]
-):
+def test_query_has_words_and_phrases(text: str, stems: set[str], phrases: tuple[str, ...]):
+    """Words and phrases are read and all other characters separate them."""
     assert read_query(text) == Query(frozenset(stems), phrases)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "...", "()[]{}", "_", '""', "\x00", "🜏"])
-def test_a_query_without_a_word_is_refused_with_what_to_do(text: str):
+def test_query_without_a_word_is_refused(text: str):
+    """A query without a word is refused with a next step."""
     with pytest.raises(InvalidInput, match=r"\* for every page"):
         read_query(text)
 
 
-def test_more_than_4000_characters_are_refused():
+def test_query_over_4000_characters_is_refused():
+    """More than 4000 characters are refused."""
     assert read_query("a" * 4_000).stems
     with pytest.raises(InvalidInput, match="4,001"):
         read_query("a" * 4_001)
@@ -71,7 +72,8 @@ def test_filters_take_numbers_names_and_lists():
     [{"character": "16"}, {"character": "nobody"}, {"section": "0"}, {"section": "17"}, {"section": "x"},
      {"behavior": "QQ"}, {"trajectory": "T4"}, {"section": "1,99"}, {"section": "-1"}],
 )  # fmt: skip
-def test_a_value_that_no_page_has_is_refused(given: dict[str, str]):
+def test_filter_of_unknown_value_is_refused(given: dict[str, str]):
+    """A value that no page has is refused."""
     ((name, value),) = given.items()
     with pytest.raises(InvalidInput, match=name) as refused:
         read_filters(**given)

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.canon
 
 
 @pytest.fixture(scope="module")
-def texts(canon_passages: list[Document]) -> list[str]:
-    return [passage.text for passage in canon_passages]
+def texts(canon_documents: list[Document]) -> list[str]:
+    return [passage.text for passage in canon_documents]
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +30,20 @@ def grams(texts: list[str]) -> CanonGrams:
 
 
 @pytest.mark.slow
-def test_the_canons_own_pages_keep_the_form_measured_for_it(texts: list[str], grams: CanonGrams) -> None:
+def test_form_of_canon_pages_passes(texts: list[str], grams: CanonGrams) -> None:
+    """The canon's own pages keep the form measured for it."""
     passed = [check_form(text, Thresholds(), grams, held_out=True).passed for text in texts]
     assert 0.91 <= sum(passed) / len(passed) <= 0.97
 
 
-def test_the_canon_is_no_copy_of_the_rest_of_itself(texts: list[str], grams: CanonGrams) -> None:
+def test_canon_pages_are_not_copies(texts: list[str], grams: CanonGrams) -> None:
+    """No canon page is a copy of the rest of the canon."""
     flagged = [not check_copy(text, Thresholds(), grams, held_out=True).passed for text in texts]
     assert sum(flagged) / len(flagged) <= 0.006
 
 
-def test_every_copied_page_and_every_half_copied_one_is_caught(texts: list[str], grams: CanonGrams) -> None:
+def test_copied_and_half_copied_pages_are_caught(texts: list[str], grams: CanonGrams) -> None:
+    """Every copied page and every half-copied one is caught."""
     long = [text for text in texts if len(text.split()) >= 100]
     halves = [
         " ".join(a.split()[: len(a.split()) // 2] + b.split()[len(b.split()) // 2 :])
@@ -50,7 +53,8 @@ def test_every_copied_page_and_every_half_copied_one_is_caught(texts: list[str],
 
 
 @pytest.mark.slow
-def test_degenerate_pages_made_of_the_canon_are_caught(texts: list[str], grams: CanonGrams) -> None:
+def test_degenerate_pages_are_caught(texts: list[str], grams: CanonGrams) -> None:
+    """Degenerate pages made of the canon are caught."""
     rng = random.Random(11)
     made = [spoil(text, rng) for text in rng.sample(texts, 200) for spoil in (looped, shuffled, garbled, listed)]
     caught = sum(not check_form(text, Thresholds(), grams).passed for text in made)
@@ -76,15 +80,17 @@ def listed(text: str, rng: random.Random) -> str:
 
 
 @pytest.mark.slow
-def test_the_default_bounds_are_the_canons_own(texts: list[str], grams: CanonGrams) -> None:
+def test_calibration_on_the_canon_gives_default_bounds(texts: list[str], grams: CanonGrams) -> None:
+    """The default bounds are the canon's own."""
     assert calibrate(texts, grams) == Thresholds()
 
 
 @pytest.mark.slow
-def test_the_next_page_is_found_by_words_as_often_as_was_measured(canon_passages: list[Document]) -> None:
+def test_retrieval_finds_the_next_page(canon_documents: list[Document]) -> None:
+    """The next page is found by words as often as was measured."""
     embedder = Embedder()
-    hybrid = HybridRetriever(InvertedIndex(canon_passages), SemanticIndex.build(canon_passages, embedder))
-    shares = {semantic: next_in_top_5(hybrid, canon_passages, semantic=semantic) for semantic in (False, True)}
+    hybrid = HybridRetriever(InvertedIndex(canon_documents), SemanticIndex.build(canon_documents, embedder))
+    shares = {semantic: next_in_top_5(hybrid, canon_documents, semantic=semantic) for semantic in (False, True)}
     assert shares[False] >= 0.37
     assert shares[True] >= 0.35
 
@@ -98,7 +104,8 @@ def next_in_top_5(retriever: HybridRetriever, ring: list[Document], *, semantic:
     return found / len(ring)
 
 
-def test_every_page_has_a_reading_and_neighbours_cohere_more_than_strangers(texts: list[str]) -> None:
+def test_readings_of_neighbours_share_more_terms(texts: list[str]) -> None:
+    """Every page has a reading and neighbours share more terms than distant pages."""
     readings = [read_text(text) for text in texts]
     assert all(reading.summary and reading.hooks and reading.motifs for reading in readings)
     assert all(0 < len(reading.summary) <= 300 for reading in readings)

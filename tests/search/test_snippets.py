@@ -17,7 +17,8 @@ def marked(text: str, q: str) -> list[str]:
     return [shown.text[start:end] for start, end in shown.marks]
 
 
-def test_the_hits_are_marked_as_they_are_written():
+def test_snippet_marks_words_as_written():
+    """The hits are marked as they are written."""
     assert marked("The Doors of the captain’s house; a door.", "door captain") == ["Doors", "captain’s", "door"]
     assert marked("Red door, red wall, red door.", '"red door"') == ["Red door", "red door"]
     assert marked("Red door, a red key.", '"red door" key') == ["Red door", "key"]
@@ -25,7 +26,8 @@ def test_the_hits_are_marked_as_they_are_written():
     assert marked("Nothing here.", "door") == []
 
 
-def test_a_long_text_is_shown_where_most_of_what_was_asked_for_stands():
+def test_snippet_of_long_text_has_most_matches():
+    """The snippet of a long text is where most of the query's words are."""
     text = "red " + "word " * 200 + "the red door with a key " + "word " * 200 + "door"
     shown = snippet(text, read_query("red door key"))
     assert shown.text.startswith("…")
@@ -34,18 +36,21 @@ def test_a_long_text_is_shown_where_most_of_what_was_asked_for_stands():
     assert len(shown.text) <= WIDTH + 2
 
 
-def test_a_short_text_is_shown_whole():
+def test_snippet_of_short_text_is_whole():
+    """A short text is shown whole."""
     assert snippet("“A door.” (Fin)", read_query("door")) == Snippet("“A door.” (Fin)", ((3, 7),))
 
 
-def test_without_anything_in_particular_it_is_the_beginning():
+def test_snippet_without_words_is_the_beginning():
+    """The snippet for a query of everything is the beginning of the text."""
     shown = snippet("word " * 200, read_query("*"))
     assert shown.text.startswith("word")
     assert shown.text.endswith("…")
     assert shown.marks == ()
 
 
-def test_html_is_escaped_and_marks_are_the_only_tags():
+def test_snippet_html_is_escaped():
+    """HTML is escaped and marks are the only tags."""
     shown = snippet("<script>alert('door')</script> & \"door\"", read_query("door"))
     assert shown.html == (
         "&lt;script&gt;alert(&#x27;<mark>door</mark>&#x27;)&lt;/script&gt; &amp; &quot;<mark>door</mark>&quot;"
@@ -53,12 +58,14 @@ def test_html_is_escaped_and_marks_are_the_only_tags():
 
 
 @pytest.mark.parametrize("text", ["", " ", "...", "🜏 🜏"])
-def test_a_text_without_words_is_shown_as_it_is(text: str):
+def test_snippet_of_text_without_words_is_unchanged(text: str):
+    """A text without words is shown as it is."""
     assert snippet(text, read_query("door")) == Snippet(text, ())
 
 
 @given(st.text(alphabet="dor DORé.<&\"'’\n🜏", max_size=900), st.sampled_from(["door", '"d o"', "*", "r d", "o"]))
-def test_a_snippet_is_a_piece_of_its_text_whose_marks_stand_in_order(text: str, q: str):
+def test_snippet_is_a_substring_with_sorted_marks(text: str, q: str):
+    """A snippet is a piece of its text whose marks are in order."""
     shown = snippet(text, read_query(q))
     bare = shown.text.removeprefix("…").removesuffix("…")
     assert bare in text
