@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.support import factories
 
+import qdpi
 from qdpi.api.requests import AskBody
 from qdpi.errors import MalformedEvent, ModelTimeout
 from qdpi.events import (
@@ -182,6 +184,14 @@ def test_reader_fields_are_the_declared_ones():
     assert reader_fields(asked) == {"user_intent": "why?"}
     assert reader_fields(press(user_intent="on", trajectory="T2")) == {"user_intent": "on", "trajectory": "T2"}
     assert set(reader_fields(PageRequest.model_construct())) == set(PressInput.model_fields)
+
+
+@pytest.mark.parametrize("package", ["bus", "gateway", "repair", "runtime", "services", "store"])
+def test_reader_fields_are_not_named_between_api_and_program(package):
+    """`reader_fields` carries them, so that a new field of a press needs no change there."""
+    modules = sorted((Path(qdpi.__file__).parent / package).rglob("*.py"))
+    assert modules
+    assert [module.name for module in modules if "user_intent" in module.read_text()] == []
 
 
 def test_ask_with_an_unknown_trajectory_has_no_wish():
