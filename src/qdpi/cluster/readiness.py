@@ -22,7 +22,7 @@ _TLS_ALERT: Final = 0x15
 _ON_ALL_NODES: Final = b"SELECT keyspace_name FROM system_distributed.view_build_status LIMIT 1"
 _POLL_INTERVAL: Final = 0.1
 _TAIL_BYTES: Final = 64 << 10
-_TROUBLE: Final = ("ERROR", "FATAL", "Exception", "Error:")
+_ERROR_WORDS: Final = ("ERROR", "FATAL", "Exception", "Error:")
 
 
 async def is_answering(node: Node) -> bool:
@@ -131,8 +131,8 @@ def last_lines(log: Path, count: int) -> list[str]:
 def last_error(log: Path) -> str:
     """Return the last line of a log that reports an error, else its last line."""
     lines = last_lines(log, 400)
-    return next(_troubled(reversed(lines)), (lines or ["no output"])[-1])[:300]
+    return next(_error_lines(reversed(lines)), (lines or ["no output"])[-1])[:300]
 
 
-def _troubled(lines: Iterator[str]) -> Iterator[str]:
-    return (line.strip() for line in lines if any(word in line for word in _TROUBLE))
+def _error_lines(lines: Iterator[str]) -> Iterator[str]:
+    return (line.strip() for line in lines if any(word in line for word in _ERROR_WORDS))

@@ -29,9 +29,10 @@ SLICE: Final = 0.05
 IDLE: Final = 0.5
 """Seconds without a fetch after which the thread polls to stay in its group."""
 
+_HEARTBEAT_INTERVAL: Final = 0.1
+
 log = structlog.get_logger()
 T = TypeVar("T")
-_HEARTBEAT_INTERVAL: Final = 0.1
 
 
 class Subscription(Protocol):
@@ -237,15 +238,15 @@ class ConsumerThread:
             if future.cancelled():
                 return
             try:
-                self._tell(future, work())
+                self._resolve(future, work())
             except KafkaException as exception:
-                self._tell(future, unavailable(error_of(exception)))
+                self._resolve(future, unavailable(error_of(exception)))
             except Exception as error:
-                self._tell(future, error)
+                self._resolve(future, error)
 
         self._poller.submit(run)
         try:
-            return await self._in_time(future, REQUEST_TIMEOUT)
+            return await self._wait_for(future, REQUEST_TIMEOUT)
         except BusUnavailable:
             future.cancel()
             raise
@@ -253,9 +254,9 @@ class ConsumerThread:
     async def fetch(self, limit: int, timeout: float) -> Delivery:
         """Return at most `limit` records as soon as there are any, or revocations. One call at a time."""
         self._heartbeat.beat()
-        pending = self._pending = self._pending or self._ask(limit, timeout)
+        pending = self._pending = self._pending or self._submit_fetch(limit, timeout)
         # the next fetch returns the records of a cancelled one
-        delivery = await self._in_time(pending, timeout + REQUEST_TIMEOUT)
+        delivery = await self._wait_for(pending, timeout + REQUEST_TIMEOUT)
         self._pending = self._keep(delivery.records[limit:])
         return Delivery(delivery.records[:limit], delivery.revoked)
 
@@ -268,11 +269,11 @@ class ConsumerThread:
             self.has_closed = True
             self._poller.submit(self._poller.close)
         with suppress(MembershipOver):
-            await self._in_time(self._ended, REQUEST_TIMEOUT)
+            await self._wait_for(self._ended, REQUEST_TIMEOUT)
 
-    def _ask(self, limit: int, timeout: float) -> asyncio.Future[Delivery]:
+    def _submit_fetch(self, limit: int, timeout: float) -> asyncio.Future[Delivery]:
         future: asyncio.Future[Delivery] = self._loop.create_future()
-        request = FetchRequest(limit, monotonic() + timeout, lambda delivery: self._tell(future, delivery))
+        request = FetchRequest(limit, monotonic() + timeout, lambda delivery: self._resolve(future, delivery))
         self._poller.submit(lambda: self._poller.accept(request))
         return future
 
@@ -283,7 +284,7 @@ class ConsumerThread:
         kept.set_result(Delivery(rest))
         return kept
 
-    async def _in_time(self, future: asyncio.Future[T], timeout: float) -> T:
+    async def _wait_for(self, future: asyncio.Future[T], timeout: float) -> T:
         either: set[asyncio.Future[Any]] = {future, self._ended}
         done, _ = await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if not done:
@@ -299,14 +300,14 @@ class ConsumerThread:
         try:
             self._poller.run()
         except MembershipOver as error:
-            self._tell(self._ended, error)
+            self._resolve(self._ended, error)
         except Exception as error:
             log.exception("kafka.thread_failed", thread=self._name)
-            self._tell(self._ended, error)
+            self._resolve(self._ended, error)
         else:
-            self._tell(self._ended, None)
+            self._resolve(self._ended, None)
 
-    def _tell(self, future: asyncio.Future[T], outcome: T | BaseException) -> None:
+    def _resolve(self, future: asyncio.Future[T], outcome: T | BaseException) -> None:
         with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(_settle, future, outcome)
 

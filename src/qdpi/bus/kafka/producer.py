@@ -23,6 +23,8 @@ from qdpi.errors import BusUnavailable, PublishUnknown
 from qdpi.events import TOPICS
 
 _POLL: Final = 0.1
+_CACHED_TOPICS: Final = 10_000
+"""The number of topics whose size limits are cached: there may be one topic per page."""
 _MISSING: Final = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -33,8 +35,6 @@ _MISSING: Final = frozenset(
 )
 
 log = structlog.get_logger()
-_REMEMBERED: Final = 10_000
-"""The number of topics whose size limits are cached: there may be one topic per page."""
 
 
 class TopicMissing(Exception):
@@ -203,7 +203,7 @@ class TopicPublisher:
         """Return the size limit of a topic's values, after making sure that the topic exists."""
         if topic not in self._limits:
             self._limits[topic] = await self._find_max_bytes(topic)
-            if len(self._limits) > _REMEMBERED:
+            if len(self._limits) > _CACHED_TOPICS:
                 self._limits.popitem(last=False)
         return self._limits[topic]
 

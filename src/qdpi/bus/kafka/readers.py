@@ -24,18 +24,18 @@ Open = Callable[[Reachability], Consumer]
 """Opens a consumer outside any group that reports the ends of partitions."""
 
 _BATCH: Final = 500
-_SLICE: Final = 0.1
-BATCH: Final = 500
 """The largest number of records fetched at once."""
-_PATIENCE: Final = 1.0
-_AWAY: Final = 0.2
+_POLL_TIMEOUT: Final = 0.1
+_FETCH_TIMEOUT: Final = 1.0
+_RETRY_INTERVAL: Final = 0.2
+"""Seconds between a tap's fetches during an outage."""
 
 
 async def read_bounds(bounds: list[TopicState], open_consumer: Open, names: Names) -> AsyncIterator[Record]:
     """Yield the records between the bounds of partitions. Raises `BusUnavailable` if the brokers stop answering."""
     full = [state for state in bounds if state.first < state.next]
     ends = {state.partition: state.next for state in full}
-    async with _reading({state.partition: state.first for state in full}, open_consumer, names) as messages:
+    async with _open_messages({state.partition: state.first for state in full}, open_consumer, names) as messages:
         async for message in messages:
             partition = partition_of_message(message, names)
             if message.error() is None and (record := record_of(message, names)).offset < ends.get(partition, 0):
@@ -50,7 +50,7 @@ async def read_first(offsets: Mapping[Partition, int], open_consumer: Open, name
     """Return the first record of each partition at or after an offset, if there is one. Raises `BusUnavailable`."""
     found: dict[Partition, Record] = {}
     wanted = set(offsets)
-    async with _reading(offsets, open_consumer, names) as messages:
+    async with _open_messages(offsets, open_consumer, names) as messages:
         async for message in messages:
             partition = partition_of_message(message, names)
             if message.error() is None and partition in wanted:
@@ -62,7 +62,7 @@ async def read_first(offsets: Mapping[Partition, int], open_consumer: Open, name
 
 
 @asynccontextmanager
-async def _reading(
+async def _open_messages(
     offsets: Mapping[Partition, int], open_consumer: Open, names: Names
 ) -> AsyncIterator[AsyncIterator[KafkaMessage]]:
     """Read from offsets on: records, and an error `_PARTITION_EOF` at the end of each partition."""
@@ -101,7 +101,7 @@ async def _messages(consumer: Consumer, reachability: Reachability) -> AsyncIter
 
 
 def _batch(consumer: Consumer) -> list[KafkaMessage]:
-    first = consumer.poll(_SLICE)
+    first = consumer.poll(_POLL_TIMEOUT)
     return [] if first is None else [first, *consumer.consume(_BATCH - 1, 0.0)]
 
 
@@ -141,7 +141,7 @@ class Tap(AsyncIterator[Record]):
         limit: int,
     ) -> None:
         self.topics = frozenset(topics)
-        self._names, self._limit = names, min(limit, BATCH)
+        self._names, self._limit = names, min(limit, _BATCH)
         self._read: deque[Record] = deque()
         self._subscription = _TapSubscription()
         reachability = Reachability(names.wire(min(topics)))
@@ -155,9 +155,9 @@ class Tap(AsyncIterator[Record]):
             if self._thread.has_closed:
                 raise StopAsyncIteration
             try:
-                self._read.extend((await self._thread.fetch(self._limit, _PATIENCE)).records)
+                self._read.extend((await self._thread.fetch(self._limit, _FETCH_TIMEOUT)).records)
             except BusUnavailable:
-                await asyncio.sleep(_AWAY)
+                await asyncio.sleep(_RETRY_INTERVAL)
         return self._read.popleft()
 
     async def close(self) -> None:
