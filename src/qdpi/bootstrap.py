@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from qdpi.bus.port import EventBus
 from qdpi.bus.publisher import Publisher
-from qdpi.canon.editions import Catalog
+from qdpi.canon.editions import Editions
 from qdpi.language.port import LanguageModel
 from qdpi.observability.metrics import Metrics
 from qdpi.retry import Backoff
@@ -99,7 +99,7 @@ def build_system(
         bus=chosen_bus,
         store=chosen_store,
         publisher=Publisher(chosen_bus, settings.page_events),
-        catalog=Catalog(chosen_store, chosen_embedder),
+        editions=Editions(chosen_store, chosen_embedder),
         metrics=Metrics(),
         now=now,
         new_id=new_id,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from qdpi.bus.port import EventBus
 from qdpi.bus.publisher import Publisher
-from qdpi.canon.editions import Catalog
+from qdpi.canon.editions import Editions
 from qdpi.ids import sha256
 from qdpi.observability.metrics import Metrics
 from qdpi.retry import Backoff
@@ -28,7 +28,7 @@ class System:
     bus: EventBus
     store: PageStore
     publisher: Publisher
-    catalog: Catalog
+    editions: Editions
     metrics: Metrics
     now: Callable[[], datetime]
     new_id: Callable[[], str]

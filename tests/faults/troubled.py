@@ -85,7 +85,7 @@ async def _at_work(trouble: Trouble, settings: Settings, model: LanguageModel) -
         embedder=trouble.clear.embedder,
     )
     async with opened(system):
-        await system.catalog.current()
+        await system.editions.current()
         trouble.witness.begin()
         group = build_workers(system, WORKERS, model)
         working = asyncio.create_task(group.run())

@@ -58,7 +58,7 @@ def told(events: list[PageDone]) -> list[tuple[str, str, str, str, str | None]]:
 async def test_all_symbols_in_one_journey_on_the_own_book(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(300), working(tmp_path / "one") as flow:
         events = await press_all(flow)
-        edition = await flow.system.catalog.current()
+        edition = await flow.system.editions.current()
         check(events, set(edition.ring.page_ids))
         assert all(event.validation.passed or event.validation.reworked for event in events)
         last = await flow.system.store.last_outcome("s")
@@ -81,7 +81,7 @@ async def test_the_offline_writer_writes_the_same_journey_twice(tmp_path: Path) 
 
 async def each_in_its_own(flow: Flow) -> list[Outcome]:
     """Press every symbol in a journey of its own, at its own character's first page."""
-    ring = (await flow.system.catalog.current()).ring
+    ring = (await flow.system.editions.current()).ring
     presses = [
         flow.press_event(f"s{symbol}", symbol, ring.pages_of(decode_symbol(symbol)[0] + 1)[0]) for symbol in range(256)
     ]
@@ -107,5 +107,5 @@ async def test_each_symbol_in_a_journey_of_its_own(tmp_path: Path, working: Work
 async def test_all_symbols_on_the_authors_canon(tmp_path: Path, working: Working, canon: Path) -> None:
     assert len(read_book(canon).pages) == 710
     async with asyncio.timeout(600), working(tmp_path, book=canon) as flow:
-        ring = set((await flow.system.catalog.current()).ring.page_ids)
+        ring = set((await flow.system.editions.current()).ring.page_ids)
         check(await press_all(flow), ring)

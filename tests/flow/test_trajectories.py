@@ -99,7 +99,7 @@ async def test_a_third_open_branch_in_a_section_waits_for_a_return(flow: Flow) -
 
 
 async def test_the_edges_of_a_page_are_kept_and_the_canon_gets_none(flow: Flow) -> None:
-    edition: Edition = await flow.system.catalog.current()
+    edition: Edition = await flow.system.editions.current()
     before = await flow.system.store.edges(LOCUS)
     _, page = told(await flow.press("s", "london-fox:AP", LOCUS))
     assert await flow.system.store.edges(page.page_id) == page.edges

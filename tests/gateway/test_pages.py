@@ -136,7 +136,7 @@ async def revise(system: System, revision: int, changed: int | None, *, dropped:
         for n, after in zip(numbers, [*numbers[1:], numbers[0]], strict=True)
     ]
     await system.store.put_canon(revision, 0, pages)
-    voices = (await system.catalog.current()).revision.voices
+    voices = (await system.editions.current()).revision.voices
     await system.store.switch_canon(
         factories.canon_revision(revision, len(pages), voices=voices, thresholds=Thresholds().as_dict())
     )

@@ -1,4 +1,4 @@
-"""Ingesting a book, and the catalog that reads it back."""
+"""Ingest of a book, and the editions that are read back."""
 
 import asyncio
 import dataclasses
@@ -20,7 +20,7 @@ from tests.support.gateway import brisk
 from qdpi.bootstrap import build_system, opened
 from qdpi.canon import own_book, read_book
 from qdpi.canon.book import Book
-from qdpi.canon.editions import Catalog
+from qdpi.canon.editions import Editions
 from qdpi.errors import BookRefused, NoBook, StoreUnavailable
 from qdpi.page_schema import Page
 from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
@@ -168,50 +168,50 @@ async def test_progress_is_told_from_nothing_to_all(system: System) -> None:
     assert all(before <= after for before, after in pairwise(told))
 
 
-# the catalog
+# the editions
 
 
 async def test_without_a_book_the_catalog_says_what_to_do(system: System) -> None:
     with pytest.raises(NoBook, match="qdpi ingest-canon"):
-        await system.catalog.current()
+        await system.editions.current()
     with pytest.raises(NoBook, match="revision 7"):
-        await system.catalog.edition(7)
+        await system.editions.edition(7)
 
 
 async def test_a_running_catalog_sees_a_finished_ingest_and_still_gives_the_old_revision(system: System) -> None:
     await take_in(system, own_book())
-    before = await system.catalog.current()
-    assert await system.catalog.current() is before
+    before = await system.editions.current()
+    assert await system.editions.current() is before
     await take_in(system, changed(own_book(), CHANGED, "All is other."))
-    after = await system.catalog.current()
+    after = await system.editions.current()
     assert (before.revision.revision, after.revision.revision) == (1, 2)
     assert after.pages[CHANGED].text == "All is other."
-    assert await system.catalog.edition(1) is before
+    assert await system.editions.edition(1) is before
 
 
 async def test_an_edition_is_loaded_once_however_many_ask_for_it(system: System) -> None:
     await take_in(system, own_book())
-    editions = await asyncio.gather(*(system.catalog.current() for _ in range(8)))
+    editions = await asyncio.gather(*(system.editions.current() for _ in range(8)))
     assert all(edition is editions[0] for edition in editions)
 
 
 async def test_an_old_edition_is_read_again_after_newer_ones_took_its_place(system: System) -> None:
     for number in range(4):
         await take_in(system, changed(own_book(), CHANGED, f"Text number {number}."))
-        await system.catalog.current()
-    assert (await system.catalog.edition(1)).pages[CHANGED].text == "Text number 0."
-    assert (await system.catalog.current()).pages[CHANGED].text == "Text number 3."
+        await system.editions.current()
+    assert (await system.editions.edition(1)).pages[CHANGED].text == "Text number 0."
+    assert (await system.editions.current()).pages[CHANGED].text == "Text number 3."
 
 
 async def test_a_page_of_an_edition_in_memory_is_found_without_the_store(system: System) -> None:
-    assert system.catalog.loaded(CHANGED) is None
+    assert system.editions.loaded(CHANGED) is None
     for number in (1, 2):
         await take_in(system, changed(own_book(), CHANGED, f"Text number {number}."))
-        await system.catalog.current()
-    found = system.catalog.loaded(CHANGED)
+        await system.editions.current()
+    found = system.editions.loaded(CHANGED)
     assert found is not None
     assert found.text == "Text number 2."
-    assert system.catalog.loaded("S99-P9999") is None
+    assert system.editions.loaded("S99-P9999") is None
 
 
 class Overloaded:
@@ -240,7 +240,7 @@ async def test_a_store_that_is_late_in_the_middle_is_written_to_again(system: Sy
     assert done.written == 53
     assert set(store.refused.values()) == {2}
     assert len(store.refused) == 5
-    assert len((await system.catalog.current()).pages) == 53
+    assert len((await system.editions.current()).pages) == 53
 
 
 async def test_a_store_that_stays_away_ends_an_ingest(system: System) -> None:
@@ -271,11 +271,11 @@ class WithoutReadings:
 async def test_a_store_whose_readings_are_missing_is_read_for_once(system: System) -> None:
     await take_in(system, own_book())
     store = WithoutReadings(system)
-    first = await Catalog(store, system.embedder).current()  # type: ignore[arg-type]
+    first = await Editions(store, system.embedder).current()  # type: ignore[arg-type]
     assert store.put == 53
-    second = await Catalog(store, system.embedder).current()  # type: ignore[arg-type]
+    second = await Editions(store, system.embedder).current()  # type: ignore[arg-type]
     assert store.put == 53
-    assert first.readings == second.readings == (await system.catalog.current()).readings
+    assert first.readings == second.readings == (await system.editions.current()).readings
 
 
 # dying in the middle
@@ -325,10 +325,10 @@ async def test_a_process_killed_in_mid_ingest_leaves_the_old_canon_whole(verb: s
         assert await system.store.canon() == first.revision
         assert await all_of(system, 1) == before
         assert await system.store.page(CHANGED) == next(page for page in before if page.page_id == CHANGED)
-        assert (await system.catalog.current()).readings[CHANGED] == read_text(own_book().pages[13].text)
+        assert (await system.editions.current()).readings[CHANGED] == read_text(own_book().pages[13].text)
         taken = await take_in(system, changed(own_book(), CHANGED, "What came out instead."))
         assert (taken.revision.revision, taken.written) == (2, 1)
-        edition = await system.catalog.current()
+        edition = await system.editions.current()
         assert edition.pages[CHANGED].text == "What came out instead."
         assert edition.readings[CHANGED] == read_text("What came out instead.")
         assert [page.revision for page in await system.store.page_revisions(CHANGED)] == [1, 2]
@@ -346,4 +346,4 @@ async def test_the_authors_canon_has_710_pages_710_edges_and_a_closed_ring(canon
     assert (taken.written, len(pages), len({page.edges.next_within for page in pages})) == (710, 710, 710)
     check_ring(pages)
     assert not (await take_in(system, book)).changed
-    assert len((await system.catalog.current()).ring) == 710
+    assert len((await system.editions.current()).ring) == 710

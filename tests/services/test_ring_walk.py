@@ -32,7 +32,7 @@ async def lead(system: System, page: Page, target: str | None) -> None:
 
 
 async def test_a_whole_ring_leads_through_every_page_and_back(system: System):
-    pages = list((await system.catalog.current()).pages)
+    pages = list((await system.editions.current()).pages)
 
     assert await walked(system) == RingWalk(next_edges=len(pages), closed=True)
 
@@ -47,7 +47,7 @@ async def test_a_whole_ring_leads_through_every_page_and_back(system: System):
     ],
 )
 async def test_a_broken_ring_is_not_closed(system: System, place: int, target: int | str | None, followed: int):
-    pages = list((await system.catalog.current()).pages.values())
+    pages = list((await system.editions.current()).pages.values())
     await lead(system, pages[place], pages[target].page_id if isinstance(target, int) else target)
 
     assert await walked(system) == RingWalk(next_edges=followed, closed=False)

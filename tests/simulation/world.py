@@ -110,7 +110,7 @@ async def _ingested() -> Book:
         embedder=SmallEmbedder(),
     )
     await ensure_book(system)
-    edition = await system.catalog.current()
+    edition = await system.editions.current()
     brisk = replace(edition, retriever=AnyPages(edition.index.documents))  # type: ignore[arg-type]
     return Book(tables, edition, brisk, system.embedder)
 
@@ -168,7 +168,7 @@ class World:
             backoff=Backoff(first=0.01, most=0.5, chance=self.chance.random),
             embedder=book().embedder,
         )
-        system.catalog._editions[1] = book().edition if self.terms.whole_program else book().brisk
+        system.editions._editions[1] = book().edition if self.terms.whole_program else book().brisk
         return system
 
     def store(self, process: Process) -> SimulatedPageStore:

@@ -1,4 +1,4 @@
-"""The catalog: editions of the canon, each loaded once from the store and shared."""
+"""The editions of the canon, each loaded once from the store and shared."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEPT_EDITIONS: Final = 2
 _PAGE_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
-class Catalog:
+class Editions:
     """Returns the current edition, and any revision that a run names. A finished ingest takes effect at once."""
 
     def __init__(self, store: PageStore, embedder: Embedder) -> None:

@@ -34,7 +34,7 @@ async def _reindex(page_ids: tuple[str, ...], settings: Settings) -> dict[str, A
     progress = progress_line("Indexing")
     async with open_store(build_system(settings)) as system:
         indexer = Indexer(system.store, system.publisher, system.embedder)
-        wanted = page_ids or (await system.catalog.current()).ring.page_ids
+        wanted = page_ids or (await system.editions.current()).ring.page_ids
         for done, page_id in enumerate(wanted, start=1):
             await indexer.index(page_id, again=True)
             progress(done, len(wanted))

@@ -40,7 +40,7 @@ async def _run(settings: Settings, listening: socket) -> None:
     )
 
     async def announce() -> None:
-        edition = await process.system.catalog.current()
+        edition = await process.system.editions.current()
         click.echo(invitation(settings, address_of(listening), edition.revision, process.model_name))
 
     with stop_on_signal(process.stopping):

@@ -51,7 +51,7 @@ async def _run(code: int, page: str | None, words: str, wish: str | None, settin
     model = await build_model(settings)
     async with open_store(build_system(settings)) as system, open_model(model):
         await ensure_book(system, progress_line("Ingesting the book"))
-        edition = await system.catalog.current()
+        edition = await system.editions.current()
         program = QDPIProgram(edition, model, timeout=settings.model_timeout)
         prediction = await program.aforward(code, words, page, trajectory=trajectory)
         return {"symbol_code": code, "page": page or edition.ring.first, "model": model.name, **prediction.toDict()}

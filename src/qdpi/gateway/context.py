@@ -71,7 +71,7 @@ def journey_of(gateway: Gateway, exchange: Exchange, session_id: str) -> str:
 async def current_edition(gateway: Gateway) -> Edition | None:
     """Return the current edition, None where there is no book."""
     try:
-        return await gateway.system.catalog.current()
+        return await gateway.system.editions.current()
     except NoBook:
         return None
 

@@ -70,7 +70,7 @@ async def ask_of(gateway: Gateway, journey: str, body: AskBody) -> Ask:
 
 async def _check_locus(gateway: Gateway, journey: str, page_id: str | None) -> None:
     # A page of an edition in memory can be stood on whichever edition is current; the enricher asks for that.
-    if page_id is not None and gateway.system.catalog.loaded(page_id) is None:
+    if page_id is not None and gateway.system.editions.loaded(page_id) is None:
         await find_locus(await current_edition(gateway), gateway.system.store, page_id, journey)
 
 

@@ -107,7 +107,7 @@ class Process:
         await self.system.bus.create_topics(TOPICS.values())
         needs_book = any(WORKERS[name].needs_book for name in self.workers)
         if needs_book or (self._server is not None and await self.system.store.canon() is not None):
-            await self.system.catalog.current()
+            await self.system.editions.current()
 
     async def _serve(self) -> None:
         if self._server is None or self._listening is None:

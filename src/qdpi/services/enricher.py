@@ -11,7 +11,7 @@ from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
 from qdpi.canon.edition import Edition
-from qdpi.canon.editions import Catalog, find_locus
+from qdpi.canon.editions import Editions, find_locus
 from qdpi.errors import UnknownPage
 from qdpi.events import (
     Ask,
@@ -65,8 +65,8 @@ def press_named(record: Record) -> PressName | None:
 class Enricher:
     """Adds to a press what its request needs: symbol, section, context and the canon's revision."""
 
-    def __init__(self, store: PageStore, catalog: Catalog, publisher: Publisher) -> None:
-        self._store, self._catalog, self._publisher = store, catalog, publisher
+    def __init__(self, store: PageStore, editions: Editions, publisher: Publisher) -> None:
+        self._store, self._editions, self._publisher = store, editions, publisher
 
     async def __call__(self, record: Record) -> None:
         """Handle a record of `gibsey.ui.symbol` or `gibsey.ask`."""
@@ -78,7 +78,7 @@ class Enricher:
 
         Its time is that at which the bus took the press, so that a redelivery makes the same event.
         """
-        edition = await self._catalog.current()
+        edition = await self._editions.current()
         request = PageRequest(
             **_unknown(press),
             event_id=request_id(press.event_id),
@@ -167,5 +167,5 @@ def context_of(locus: Page, edition: Edition) -> tuple[str, ...]:
 
 def build(system: System, model: LanguageModel) -> ServiceWorker:
     """Return the enricher's worker."""
-    service = Enricher(system.store, system.catalog, system.publisher)
+    service = Enricher(system.store, system.editions, system.publisher)
     return consume(system, ENRICHER, service, service.refuse_or)

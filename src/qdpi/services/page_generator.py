@@ -18,7 +18,7 @@ from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
 from qdpi.canon.edition import Edition
-from qdpi.canon.editions import Catalog, find_locus
+from qdpi.canon.editions import Editions, find_locus
 from qdpi.errors import (
     InvalidInput,
     MalformedEvent,
@@ -70,7 +70,7 @@ class PageGenerator:
     def __init__(
         self,
         store: PageStore,
-        catalog: Catalog,
+        editions: Editions,
         publisher: Publisher,
         program: QDPIProgram,
         stops: Stops,
@@ -83,7 +83,7 @@ class PageGenerator:
         pace: float,
         shown: Callable[[str], str],
     ) -> None:
-        self._store, self._catalog, self._publisher, self._program = store, catalog, publisher, program
+        self._store, self._editions, self._publisher, self._program = store, editions, publisher, program
         self._stops, self._now, self._metrics, self._backoff = stops, now, metrics, backoff
         self._slots, self._retries, self._pace, self._shown = slots, retries, pace, shown
 
@@ -208,8 +208,8 @@ class PageGenerator:
 
     async def _edition(self, request: PageRequest) -> Edition:
         if request.canon_revision is None:
-            return await self._catalog.current()
-        return await self._catalog.edition(request.canon_revision)
+            return await self._editions.current()
+        return await self._editions.edition(request.canon_revision)
 
     async def _kept_reading(self, page: Page) -> Reading | None:
         if page.is_canon:
@@ -290,7 +290,7 @@ def build(system: System, model: LanguageModel, program: QDPIProgram | None = No
     stops = Stops(system.bus, system.backoff)
     service = PageGenerator(
         system.store,
-        system.catalog,
+        system.editions,
         system.publisher,
         program or QDPIProgram(model=model, timeout=settings.model_timeout),
         stops,

@@ -33,7 +33,7 @@ router = APIRouter(prefix=API_PREFIX)
 async def symbols(gateway: GatewayDep) -> tuple[SymbolEntry, ...]:
     """Return every symbol: its character, its behaviour and what that does to a run."""
     try:
-        voices = (await gateway.system.catalog.current()).voices
+        voices = (await gateway.system.editions.current()).voices
     except NoBook:
         voices = {}
     colors = {character: voice.color for character, voice in voices.items()}
@@ -90,7 +90,7 @@ async def glyph(code: Annotated[str, Path(json_schema_extra=SYMBOL_FORMS)]) -> R
 )
 async def canon(gateway: GatewayDep, if_none_match: Annotated[str | None, Header()] = None) -> Response:
     """Return the book as it is now. Its ETag changes with its revision."""
-    edition = await gateway.system.catalog.current()
+    edition = await gateway.system.editions.current()
     etag = f'"{edition.revision.revision}-{edition.revision.content_hash[:16]}"'
     headers = {"etag": etag, "cache-control": "no-cache"}
     if if_none_match is not None and _matches(if_none_match, etag):
@@ -145,6 +145,6 @@ async def section_statistics(id: str, gateway: GatewayDep) -> SectionFacts:  # n
     section = int(id) if id.isascii() and id.isdigit() and len(id) <= 2 else 0
     if not 1 <= section <= 16:
         raise UnknownSection(f"There is no section {id!r:.80}.")
-    edition = await gateway.system.catalog.current()
+    edition = await gateway.system.editions.current()
     sums = await gateway.system.store.section_statistics(section)
     return SectionFacts(**section_entry(edition, section).model_dump(), **sums.model_dump(exclude={"section"}))

@@ -58,7 +58,7 @@ async def _book(gateway: Gateway, store: ComponentHealth) -> ComponentHealth:
     if not store.ok:
         return ComponentHealth(ok=False, detail="The store is away.")
     try:
-        revision = (await gateway.system.catalog.current()).revision
+        revision = (await gateway.system.editions.current()).revision
     except (NoBook, StoreUnavailable) as error:
         return ComponentHealth(ok=False, detail=str(error))
     return ComponentHealth(ok=True, detail=f"{revision.title}, revision {revision.revision}")

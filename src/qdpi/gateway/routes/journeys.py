@@ -117,7 +117,7 @@ async def preview(
     as_of = await resolve_as_of(store, name, at, newest.seq if newest else 0, gateway.system.now())
     past = await _outcome_at(gateway, name, as_of.seq, newest)
     state = past.state if past else JourneyState()
-    edition = await gateway.system.catalog.current()
+    edition = await gateway.system.editions.current()
     locus = await find_locus(edition, store, page_id or state.position or edition.ring.first, name)
     standing = standing_of(locus, edition.ring, state.branches)
     reading = edition.readings.get(standing.locus)

@@ -64,7 +64,7 @@ async def search(
     journey = None if session_id is None else journey_of(gateway, exchange, session_id)
     if journey is None and scope in _OWN:
         raise InvalidInput(f"scope is {scope.value}, and no session is named.", next_step="Add &session_id=.")
-    edition = await gateway.system.catalog.current()
+    edition = await gateway.system.editions.current()
     searched = await _searched(gateway, journey, await gateway.canon_indexes.of(edition))
     about = repr((q, scope, filters, journey, edition.revision.revision))
     after = decode_cursor(cursor, about) if cursor is not None else None
