@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run check test test-long lint format types docs simulate chaos bench lock local-model clean
+.PHONY: help run check test test-long lint format types docs pictures simulate chaos bench lock local-model clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ types: .venv/dev ## check all types, strictly
 
 docs: .venv/dev ## write the pages of docs/ that are made from the code
 	@$(BIN)/python docs/generate.py
+
+pictures: .venv/dev ## draw the pictures of docs/images from the terminal reader
+	@$(BIN)/python docs/pictures.py
 
 simulate: .venv/dev ## the whole pipeline on a simulated event loop, as many seeds as you like (ARGS="--seeds 10000")
 	@$(BIN)/python -m tests.simulation $(ARGS)

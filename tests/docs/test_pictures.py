@@ -1,0 +1,23 @@
+"""docs/images beside docs/pictures.py: the pictures show what the reader shows."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.mark.slow
+async def test_the_pictures_are_those_of_the_reader():
+    spec = importlib.util.spec_from_file_location("pictures", DOCS / "pictures.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    drawn = await module.pictures()
+    assert {path.name for path in (DOCS / "images").iterdir()} == set(drawn)
+    for name, picture in drawn.items():
+        assert (DOCS / "images" / name).read_text(encoding="utf-8") == picture, f"{name} is old: run `make pictures`"
