@@ -58,18 +58,46 @@ def test_every_route_is_documented(generate: ModuleType):
     assert [path for path in paths if f"`{path}`" not in WRITTEN] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_to_one(page: Path):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+ROOTS = (ROOT, ROOT / "src" / "qdpi", ROOT / "docs")
+"""The folders that a document's paths may be relative to."""
+OTHERS = {"pages/00001-a-title.md", "canon/S01-P0001.md"}
+"""Paths in the documents that are no files of ours."""
+FILE = r"(?:[\w.-]+/)*[\w-]+\.(?:py|md|cql|toml|txt|yaml|svg)"
+FOLDER = r"(?:[\w.-]+/)+"
+
+
+def paths_named(page: Path) -> set[str]:
+    """Return what looks like a path of this repository: in backticks, and files and folders in diagrams."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    spans = {span for span in re.findall(r"`([^`\n]+)`", prose) if re.fullmatch(rf"{FILE}|{FOLDER}", span)}
+    drawn = {path for block in blocks for path in re.findall(rf"(?<![\w./-]){FILE}(?![\w/])", block)}
+    trees = {
+        f"{top}{inner}"
+        for top, rest in (block.partition("\n")[::2] for block in blocks)
+        if re.fullmatch(FOLDER, top) and (ROOT / top).is_dir()
+        for line in re.findall(rf"^  ((?:{FOLDER} +)+)", rest, re.MULTILINE)
+        for inner in line.split()
+    }
+    code = {path for path in drawn if path.endswith((".py", ".cql"))}
+    return {path for path in spans | code | trees if "NAME" not in path} - OTHERS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_file_of_the_project_that_a_page_names_is_there(page: Path):
-    named = re.findall(
-        r"`((?:src|tests|docs|benchmarks|requirements)/[\w./-]+\.(?:py|md|txt))`", page.read_text("utf-8")
-    )
-    assert [name for name in named if not (ROOT / name).exists() and "NAME" not in name] == []
+    assert [p for p in sorted(paths_named(page)) if not any((root / p).exists() for root in ROOTS)] == []
+
+
+def test_paths_are_found_in_the_documents():
+    assert {"services/enricher.py", "repair/"} <= paths_named(ROOT / "docs" / "architecture.md")
+    assert {"src/qdpi/policy/", "src/qdpi/program/"} <= paths_named(ROOT / "CONTRIBUTING.md")
 
 
 def test_every_make_target_that_is_named_exists():
