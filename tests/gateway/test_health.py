@@ -70,7 +70,7 @@ async def test_not_ready_names_the_part_and_since_when_until_it_is_back(tmp_path
         assert first.headers["content-type"] == "application/problem+json"
         told = first.json()
         assert (told["code"], told["ready"], told["status"]) == ("not_ready", False, 503)
-        assert f"The {name} is away since" in told["detail"]
+        assert f"The {name} has been unavailable since" in told["detail"]
         assert str(error.args[0]) in told["detail"]
         assert told["parts"][name]["since"] == second.json()["parts"][name]["since"]
         assert [part for part in ("store", "bus") if not told["parts"][part]["ok"]] == [name]

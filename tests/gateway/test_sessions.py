@@ -81,7 +81,7 @@ DAY = 86_400
 def test_a_signed_id_opens_its_journey_until_its_time_is_over():
     signed = Sessions(("s",), numbered(), days=2).session_of("j")
     assert Sessions(("s",), numbered(), days=2, seconds=2 * DAY - 1).journey(signed) == "j"
-    with pytest.raises(SessionExpired, match="over at"):
+    with pytest.raises(SessionExpired, match="expired at"):
         Sessions(("s",), numbered(), days=2, seconds=2 * DAY).journey(signed)
 
 

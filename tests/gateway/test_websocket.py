@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from qdpi.bus.port import Start
 from qdpi.events import Ask, Press, Stop, decode
 from qdpi.gateway.context import Exchange
-from qdpi.gateway.routes.websocket import _hear_until_left
+from qdpi.gateway.routes.websocket import _receive_until_left
 from qdpi.gateway.streams.subscription import Subscription
 from qdpi.ids import press_id, request_id
 
@@ -263,7 +263,7 @@ async def test_of_a_client_that_was_cut_nothing_more_is_taken(tmp_path: Path):
 
         mute: Any = Mute()
         parts = gateway.app.state.gateway
-        assert await _hear_until_left(mute, parts, Exchange("r", "here"), subscription) is False
+        assert await _receive_until_left(mute, parts, Exchange("r", "here"), subscription) is False
         assert subscription.overflowed
         assert next(said) is None
         assert len(gateway.hub.pending.of("reader")) == 3

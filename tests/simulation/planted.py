@@ -185,7 +185,7 @@ def a_follower_that_does_not_read_what_was_there_before_it(patch: pytest.MonkeyP
 
 def a_follower_that_passes_on_what_it_has_passed_on(patch: pytest.MonkeyPatch) -> Build:
     async def pass_on(self: Follower, frame: Any, seq: int) -> Any:
-        yield self._passed(frame)
+        yield self._advance(frame)
 
-    patch.setattr(Follower, "_pass_on", pass_on)
+    patch.setattr(Follower, "_in_order", pass_on)
     return World

@@ -1,4 +1,4 @@
-"""What clients send, and the small answers to it. Fields that are not known here are ignored."""
+"""Request bodies, and the short responses to them. Unknown fields are ignored."""
 
 from __future__ import annotations
 
@@ -20,31 +20,34 @@ _REPR.maxstring = _REPR.maxlong = _REPR.maxother = 4 * _SHOWN_CHARACTERS
 
 
 def abbreviate(value: object) -> str:
-    """Return a value as a message shows it: on one line, at most 80 characters, however deep it is."""
+    """Return the repr of a value for an error message: one line, at most 80 characters, at any depth of nesting."""
     text = _REPR.repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
 
 
 def check_words(words: str, name: str = "user_intent", limit: int = INTENT_LIMIT) -> str:
-    """Return a reader's words as they are. Raises `InvalidInput` for too many, control characters and halves."""
+    """Return a reader's words unchanged.
+
+    Raises `InvalidInput` for too many characters, control characters and lone surrogates.
+    """
     if len(words) > limit:
         raise InvalidInput(
-            f"{name} has {len(words):,} characters, and {limit:,} may be sent.",
-            next_step="Say it in fewer words.",
+            f"{name} has {len(words):,} characters; the limit is {limit:,}.",
+            next_step="Shorten it and send it again.",
         )
     for position, character in enumerate(words):
         if unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t":
             raise InvalidInput(
-                f"{name} holds the control character U+{ord(character):04X} at position {position}; "
-                "of these only line feeds and tabs may stand in it.",
-                next_step="Take it out and send the words again.",
+                f"{name} contains the control character U+{ord(character):04X} at position {position}; "
+                "only line feeds and tabs are allowed.",
+                next_step="Remove it and send the words again.",
             )
     return words
 
 
 def _check_some_words(words: str) -> str:
     if not words.strip():
-        raise InvalidInput("user_intent is empty, and an ask is made of words.", next_step="Ask something.")
+        raise InvalidInput("user_intent is empty; an ask needs words.", next_step="Send the question in user_intent.")
     return words
 
 
@@ -57,7 +60,7 @@ def _read_symbol(value: Any) -> int:
 def _check_printable(value: str) -> str:
     if not value.isprintable():
         raise InvalidInput(
-            f"{abbreviate(value)} holds characters that cannot be printed.", next_step="Use letters and digits."
+            f"{abbreviate(value)} contains characters that are not printable.", next_step="Use letters and digits."
         )
     return value
 
@@ -83,7 +86,7 @@ GivenId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_ch
 
 
 class Body(BaseModel):
-    """Base of the bodies."""
+    """Base of the request bodies: immutable, unknown fields ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -98,7 +101,7 @@ class _SymbolBody(_JourneyBody):
 
 
 class PressBody(PressInput, _SymbolBody):
-    """A press of a symbol at a locus; `trajectory` is a wish. A repeated `client_request_id` is one press."""
+    """A press of a symbol at a locus; `trajectory` is a wish. Repeats with one `client_request_id` are one press."""
 
     user_intent: Words | None = None
     client_request_id: GivenId | None = None
@@ -124,20 +127,20 @@ class _LocusBody(Body):
 
 
 class RunBody(ReaderInput, _LocusBody):
-    """A direct run; without a session it gets a journey of its own."""
+    """A direct run; without a session it starts a new journey."""
 
     user_intent: Words | None = None
     client_request_id: GivenId | None = None
 
 
 class BranchBody(RunBody):
-    """A fork from a locus; without a symbol it is the locus's own character with Receive, Parallel."""
+    """A fork from a locus; the default symbol is the locus's character with Receive, Parallel."""
 
     symbol_code: SymbolInput | None = None
 
 
 class VaultBody(Body):
-    """Saves a page in a vault, or changes what stands on it there: a label or notes left out stay as they are."""
+    """Saves a page in a vault, or changes its label and notes; those left out do not change."""
 
     page_id: str
     label: Label | None = None
@@ -146,7 +149,7 @@ class VaultBody(Body):
 
 
 class Accepted(BaseModel):
-    """The event was taken: its id, and the id of the run it causes (of a stop: that it stops)."""
+    """The event was accepted: its id, and the id of the run that it starts (for a stop: that it stops)."""
 
     ok: bool = True
     event_id: str
@@ -154,13 +157,13 @@ class Accepted(BaseModel):
 
 
 class SessionBody(Body):
-    """A session id that is still good, to be changed for a new one; without it a journey begins."""
+    """A valid session id, to be exchanged for a new one of the same journey; without it a new journey begins."""
 
     session_id: str | None = None
 
 
 class SessionIssued(BaseModel):
-    """A session id that nobody can guess, whether this server takes only signed ones, and until when this one."""
+    """An unguessable session id, whether this server accepts only signed ones, and when this one expires."""
 
     session_id: str
     signed: bool

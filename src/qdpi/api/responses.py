@@ -1,4 +1,4 @@
-"""What the gateway answers: one model for those who serve it and those who read it (`qdpi.client`)."""
+"""Response bodies: the gateway serves these models and `qdpi.client` reads them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def frame_name(event: PageDelta | PageDone | PageFailed | type[PageDelta | PageD
 
 
 class Problem(BaseModel):
-    """What went wrong, for programs (`code`, `status`) and for people (`detail`, `next_step`).
+    """Problem details (RFC 9457), for programs (`code`, `status`) and for people (`detail`, `next_step`).
 
-    Members beside these, such as `event_id` and `seq`, say which press it is about.
+    Other members, such as `event_id` and `seq`, name the press concerned.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -42,7 +42,7 @@ class Problem(BaseModel):
 
 
 class ComponentHealth(BaseModel):
-    """A part's health: `since` is when it was first found away."""
+    """Health of a component; `since` is when it was first found unavailable."""
 
     ok: bool
     detail: str | None = None
@@ -50,20 +50,20 @@ class ComponentHealth(BaseModel):
 
 
 class Alive(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
     ok: bool = True
 
 
 class Ready(BaseModel):
-    """The parts: the store and the bus must answer; the model and the book are shown, and are no reason."""
+    """Readiness: store and bus must answer; the model and the book are reported, and do not make it unready."""
 
     ready: bool
     parts: dict[str, ComponentHealth]
 
 
 class SymbolEntry(BaseModel):
-    """One of the 256 symbols and its behaviour's profile; `color` is the character's, None without a book."""
+    """One of the 256 symbols with its behaviour's profile; `color` is the character's, None without a book."""
 
     code: int
     hex: str
@@ -94,7 +94,7 @@ class CanonPageEntry(BaseModel):
 
 
 class SectionEntry(BaseModel):
-    """A section of the book and the character whose voice it has."""
+    """A section of the book, and the character in whose voice it is written."""
 
     section: int
     character: int
@@ -106,7 +106,7 @@ class SectionEntry(BaseModel):
 
 
 class CanonShape(BaseModel):
-    """The book as it is now: its ring in order, and its sections."""
+    """The current book: its ring in order, and its sections."""
 
     title: str
     author: str
@@ -118,7 +118,7 @@ class CanonShape(BaseModel):
 
 
 class SectionFacts(SectionEntry):
-    """A section with the sums over all journeys, and the policy's limits for one journey."""
+    """A section with sums over all journeys, and the policy's limits for one journey."""
 
     journeys: int
     open_branches: int
@@ -128,7 +128,7 @@ class SectionFacts(SectionEntry):
 
 
 class WrittenPage(Page):
-    """A direct run's answer: the page, the policy's verdict, the receipt, and the ids of press and run."""
+    """The page of a direct run, with the policy's verdict, the receipt, and the ids of press and run."""
 
     locus: str
     attempt: int
@@ -139,7 +139,7 @@ class WrittenPage(Page):
 
 
 class Following(BaseModel):
-    """A stream's first frame: the journey is at `seq`, and the stream goes on after the outcome `after`."""
+    """A stream's first frame: the journey is at `seq`, and the stream continues after the outcome `after`."""
 
     phase: Literal["following"] = "following"
     seq: int
@@ -147,7 +147,7 @@ class Following(BaseModel):
 
 
 class RunStatus(BaseModel):
-    """What a run is doing now: `queued`, or a phase of its `attempt`."""
+    """Status of a run: `queued`, or the phase of its `attempt`."""
 
     phase: str
     attempt: int | None = None
@@ -157,10 +157,10 @@ class RunStatus(BaseModel):
 
 
 class PageProvenance(BaseModel):
-    """The revision of the canon that a journey's page was written on, and what has become of it since.
+    """The canon revision a page was generated from, and whether its anchor has changed since.
 
-    `older` says that the canon has changed; `anchor` whether the canon page that the page hangs on still says
-    the same, was changed or was dropped.
+    `older` is true if the canon has a newer revision; `anchor` says whether the text of the anchor, a canon page,
+    is the same, has changed, or was dropped.
     """
 
     canon_revision: int
@@ -170,15 +170,15 @@ class PageProvenance(BaseModel):
 
 
 class BranchView(Branch):
-    """An open branch, and what it grew from."""
+    """An open branch, with the provenance of its first page."""
 
     grown_from: PageProvenance | None
 
 
 class RingPlace(BaseModel):
-    """Where a journey stands on the ring: the canon page, its place from 1 of `pages`, in which revision's ring.
+    """A journey's position on the ring of a canon revision: the canon page, and its place, from 1 to `pages`.
 
-    `return_to` is where a return from here leads.
+    `return_to` is the page that a return from here leads to.
     """
 
     page_id: str
@@ -190,7 +190,7 @@ class RingPlace(BaseModel):
 
 
 class SavedPage(BaseModel):
-    """A page in a vault: its label and notes, its newest change and that one's time."""
+    """A page in a vault: its label and notes, and the id and time of its newest change."""
 
     page_id: str
     label: str
@@ -200,14 +200,14 @@ class SavedPage(BaseModel):
 
 
 class JourneyView(BaseModel):
-    """A journey at a moment: the events up to it, from `after` on, and the state folded from all of them.
+    """A journey as of a seq or a time: its events after `after`, and the state folded from all events until then.
 
-    `seq` is the moment's, `at` its time, None for now; `head` is the journey's newest seq; `next_after` asks
-    for the events that follow, None where these are all. `position` is the page the reader stands on, None at
-    the beginning, `ring` where on the ring that is; `ttl` how many pages may still be written from there
-    before a return is forced; `branches` are the open ones, which owe `return_debt` pages. `older` are the
-    pages of these events that grew from an older revision of the canon. `vault` has the first 1,000 of
-    `vault_count` entries, the rest are at /vault; `vault_digest` is the hash of all.
+    `seq` is the last outcome until then, `at` the time, None for now; `head` is the journey's newest seq.
+    `next_after` requests the events that follow, None on the last page. `position` is the page the reader is on,
+    None at the beginning, and `ring` its position on the ring. `ttl` is how many pages may still be written from
+    there before a return is forced. `branches` are the open ones; `return_debt` is how many pages they owe.
+    `older` lists the pages of these events that were generated from an older revision of the canon. `vault` has
+    the first 1,000 of `vault_count` entries, /vault has the rest; `vault_digest` is the hash of all.
     """
 
     session_id: str
@@ -231,7 +231,7 @@ class JourneyView(BaseModel):
 
 
 class SymbolPreview(BaseModel):
-    """What one symbol would do: its behaviour's trajectory and what is open; why the rest is closed stands there."""
+    """Preview of one symbol: the trajectory it would take, and those that are open; its behaviour has the reasons."""
 
     code: int
     name: str
@@ -241,10 +241,10 @@ class SymbolPreview(BaseModel):
 
 
 class Preview(BaseModel):
-    """What each symbol would do at a locus now: by its behaviour, which is the same for all sixteen characters.
+    """Preview of a press of each symbol at a locus. It depends on the behaviour, not on the character.
 
-    `locus` is the page that a press counts from, which differs from `page_id` on a page that has come
-    back. `symbols` are all 256 by their code, `behaviours` has the rules and reasons.
+    `locus` is the page that a press counts from; it differs from `page_id` on a page that has returned to the
+    ring. `symbols` are all 256 in the order of their codes; `behaviours` has the rules and reasons.
     """
 
     page_id: str
@@ -272,14 +272,14 @@ class PageView(Page):
 
 
 class Tokens(BaseModel):
-    """Tokens over all calls of a run, None where no call counted them."""
+    """Sums of tokens over all model calls of a run, None where no call reported them."""
 
     prompt: int | None
     completion: int | None
 
 
 class ReceiptView(Receipt):
-    """Why a page is what it is: the receipt, with the page it is of and its sums."""
+    """A page's receipt, with the page's own facts and sums over its model calls."""
 
     page_id: str
     seq: int
@@ -293,7 +293,7 @@ class ReceiptView(Receipt):
 
 
 class Alternative(BaseModel):
-    """One of the pages that were written at one locus, with its receipt; `place` counts from 1."""
+    """One of the pages written at one locus, with its receipt; `place` counts from 1."""
 
     page_id: str
     place: int
@@ -311,10 +311,10 @@ class Alternative(BaseModel):
 
 
 class Alternatives(BaseModel):
-    """The pages of one journey that were written at one locus, in the order of their seq.
+    """The pages of one journey that were written at one locus, ordered by seq.
 
-    Of a journey's page the locus is the one that it was pressed at, and `place` its own among them, from 1; of
-    a page of the book the locus is that page itself. `next_after` asks for those that follow.
+    For a journey's page, the locus is where it was pressed, and `place` is its own place among them, from 1. For
+    a page of the book, the locus is that page. `next_after` requests the alternatives that follow.
     """
 
     page_id: str
@@ -326,7 +326,7 @@ class Alternatives(BaseModel):
 
 
 class Revision(BaseModel):
-    """A page as one revision has it, and the canon's revision in which that first came out."""
+    """One revision of a page, and the canon revision that introduced it."""
 
     revision: int
     canon_revision: int | None
@@ -337,7 +337,7 @@ class Revision(BaseModel):
 
 
 class Revisions(BaseModel):
-    """Every revision of a page, the oldest first. A journey's page has one; a page that was dropped no current one."""
+    """Every revision of a page, oldest first. A journey's page has one; a dropped page has no current one."""
 
     page_id: str
     count: int
@@ -345,7 +345,7 @@ class Revisions(BaseModel):
 
 
 class SavedPageView(SavedPage):
-    """A page in a vault, and what the page is, None where it cannot be read."""
+    """A page in a vault with the page's title, section and symbol; None where the page cannot be read."""
 
     title: str | None
     section: int | None
@@ -353,9 +353,9 @@ class SavedPageView(SavedPage):
 
 
 class VaultView(BaseModel):
-    """A vault, the oldest change first; `at` is the moment it is told of, None for now.
+    """The entries of a vault, oldest change first, as of the time `at`, None for now.
 
-    `count` is that of all entries, `digest` their hash; `next` asks for those that follow.
+    `count` is the number of all entries, `digest` their hash; `next` requests the entries that follow.
     """
 
     session_id: str
@@ -367,9 +367,9 @@ class VaultView(BaseModel):
 
 
 class VaultUpdate(BaseModel):
-    """A change of a vault was taken: its id, and how the page stands in the vault after it, None where it does not.
+    """A change of a vault was accepted: its event id, and the page's entry after it, None where it has none.
 
-    `recorded` is false only where the store went away meanwhile: the change is not lost, and shows when that is back.
+    `recorded` is false only while the store is unavailable: the change is in the log and is applied afterwards.
     """
 
     ok: bool = True
@@ -381,11 +381,11 @@ class VaultUpdate(BaseModel):
 
 
 class SearchHit(BaseModel):
-    """A page that was found. `seq` is a journey's page's, `page_num` the book's.
+    """A page that matches. Pages of a journey have a `seq`, pages of the book a `page_num`.
 
-    `passage` is plain text and `marks` where the hits stand in it, [start, end) in Unicode characters; `snippet`
-    is the same as HTML, escaped, the hits in `<mark>`. `title_marks` are those in the title. `found_in` says
-    what was found, and what the passage is of: the text, the title or the vault's label and notes.
+    `passage` is plain text; `marks` are the ranges of its hits, [start, end) in Unicode characters. `snippet` is
+    the passage as escaped HTML with the hits in `<mark>`. `title_marks` are the hits in the title. `found_in`
+    names the field that matched, which is also the source of the passage: text, title, or the vault's notes.
     """
 
     page_id: str
@@ -410,7 +410,7 @@ class SearchHit(BaseModel):
 
 
 class Destination(BaseModel):
-    """A page that may be meant by its title or its id; `alike` is 0 to 100."""
+    """A page whose title or id resembles the query; `alike` is the similarity, 0 to 100."""
 
     page_id: str
     title: str
@@ -419,9 +419,9 @@ class Destination(BaseModel):
 
 
 class SearchAnswer(BaseModel):
-    """What was found: how many pages in all, these of them, and the cursor of those that follow.
+    """A page of search hits: the total, these hits, and the cursor of the hits that follow.
 
-    `goto` are the pages whose title or id the query may mean, on the first page of hits only.
+    `goto` lists pages whose title or id resembles the query, on the first page of hits only.
     """
 
     q: str

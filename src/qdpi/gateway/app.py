@@ -1,4 +1,4 @@
-"""The gateway as an ASGI app: its parts wired, its routes mounted, its hub run while it lives."""
+"""The gateway as an ASGI app: wires its components, mounts its routes, runs its hub during the lifespan."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ CORS: Final[dict[str, Any]] = {
     "expose_headers": ["etag", "retry-after", "x-request-id"],
     "max_age": 600,
 }
-"""What pages of the origins in QDPI_CORS_ORIGINS may do. There are no cookies, so none are allowed."""
+"""CORS for the origins in QDPI_CORS_ORIGINS. The API uses no cookies, so credentials are not allowed."""
 
 
 class GatewayApp(FastAPI):
-    """The app, whose OpenAPI also tells of the stream that stands before its routes."""
+    """The app. Its OpenAPI document includes the event stream, which is answered before the routes."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -65,11 +65,11 @@ def create_app(
     ping_seconds: float = PING_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
-    """Return the gateway of a system whose bus and store the caller opens, and closes after it.
+    """Return the gateway of a system. The caller opens the system's bus and store before, and closes them after.
 
-    `model_health` tells None, or what is wrong with the language model; it is shown at /readyz. A stream
-    client may have `queue_limit` frames waiting and hears a sign of life every `ping_seconds`. The limits of
-    requests a minute go by `clock`, in seconds.
+    `model_health` returns the language model's fault, None while it is healthy; /readyz reports it. A stream
+    client may have `queue_limit` frames queued and gets a ping every `ping_seconds`. Rate limits use `clock`, a
+    monotonic time in seconds.
     """
     gateway = wire(system, model_health, queue_limit, ping_seconds, clock)
     app = GatewayApp(
@@ -102,7 +102,7 @@ def wire(
     ping_seconds: float,
     clock: Callable[[], float],
 ) -> Gateway:
-    """Return a gateway's parts."""
+    """Return a gateway's components."""
     settings = system.settings
     hub = Hub(
         system.bus,

@@ -1,4 +1,4 @@
-"""Moments of a journey: a seq or a time that a client names, and what the vault held then."""
+"""A journey as of a seq or a time: resolve the `at` parameter, and read the vault as it was then."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from qdpi.store.ports import Outcomes, PageStore
 from qdpi.store.rows import VaultEntry
 
 CLOCKS_APART: Final = timedelta(minutes=1)
-"""How far ahead of ours a client's clock may be."""
+"""How far a client's clock may be ahead of the server's."""
 AsOfQuery = Annotated[
     str | None,
     Query(
-        description="A seq or a time (ISO-8601), the journey as it stood then: a seq is the moment at which its "
-        "outcome was committed."
+        description="A seq or a time (ISO-8601): the journey as it was then. A seq means the time at which its outcome "
+        "was committed."
     ),
 ]
 _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class AsOf(NamedTuple):
-    """A moment of a journey: the seq of its last outcome then, and the time, None for now.
+    """A resolved `at`: the seq of the last outcome until then, and the time, None for now.
 
-    A seq is the moment at which its outcome was committed, 0 the one before everything.
+    A seq means the time at which its outcome was committed, 0 the time before the first.
     """
 
     seq: int
@@ -39,14 +39,14 @@ class AsOf(NamedTuple):
 
 
 async def resolve_as_of(store: Outcomes, journey: str, at: str | None, head: int, now: datetime) -> AsOf:
-    """Return the moment that a client names. Raises `InvalidInput` for what is none, or has not come yet."""
+    """Resolve an `at` parameter. Raises `InvalidInput` if it is malformed or in the future."""
     if at is None:
         return AsOf(head, None)
     time = _time_of(at)
     if time is not None:
         if time > now + CLOCKS_APART:
             raise InvalidInput(
-                f"at is {time.isoformat()}, which has not come yet.", next_step="Give a time that is over."
+                f"at is {time.isoformat()}, which is in the future.", next_step="Give a time in the past."
             )
         return AsOf(await _seq_at(store, journey, time, head), time)
     seq = parse_seq("at", at)
@@ -58,7 +58,7 @@ async def resolve_as_of(store: Outcomes, journey: str, at: str | None, head: int
 
 
 def _time_of(at: str) -> datetime | None:
-    """Read a time, None where it is none; without a zone it is UTC. A plus sign may have come as a space."""
+    """Parse a time, None where it is not one. The default zone is UTC; an unescaped plus sign arrives as a space."""
     if at.isdigit():
         return None
     try:
@@ -76,7 +76,7 @@ async def _time_at(store: Outcomes, journey: str, seq: int) -> datetime:
 
 
 async def _seq_at(store: Outcomes, journey: str, time: datetime, head: int) -> int:
-    """Return the seq of the last outcome at a time, 0 before the first: times rise with the seq."""
+    """Return the seq of the last outcome until a time, 0 before the first. Times increase with the seq."""
     low, high = 0, head
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,4 +1,4 @@
-"""What every route is given: the gateway's parts, and the exchange it is part of."""
+"""Dependencies of every route: the gateway's components, and the exchange being served."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from qdpi.gateway.streams.hub import Hub
 from qdpi.system import System
 
 EXCHANGE: Final = "qdpi.exchange"
-"""Where an exchange stands in its ASGI scope."""
+"""The key of the exchange in its ASGI scope."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The parts of a gateway. `model_health` tells None, or what is wrong with the language model."""
+    """The components of a gateway. `model_health` returns the language model's fault, None while it is healthy."""
 
     system: System
     hub: Hub
@@ -47,19 +47,19 @@ class Exchange:
 
 
 async def gateway_of(connection: HTTPConnection) -> Gateway:
-    """Return the gateway that a connection came to."""
+    """Return the gateway that serves a connection."""
     gateway: Gateway = connection.app.state.gateway
     return gateway
 
 
 async def exchange_of(connection: HTTPConnection) -> Exchange:
-    """Return the exchange that a connection is."""
+    """Return the exchange of a connection."""
     exchange: Exchange = connection.scope[EXCHANGE]
     return exchange
 
 
 def journey_of(gateway: Gateway, exchange: Exchange, session_id: str) -> str:
-    """Return the journey that a session id opens, and count the request as one of its.
+    """Return the journey that a session id opens, and count the request against its rate limit.
 
     Raises `InvalidSession`, `Unauthorized` or `TooManyRequests`.
     """

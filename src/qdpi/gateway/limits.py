@@ -1,4 +1,4 @@
-"""Limits of a gateway: requests a minute and open streams, of one journey and of one address."""
+"""Limits per journey and per client address: requests a minute, and open streams."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from qdpi.errors import TooManyRequests, TooManyStreams
 from qdpi.settings import Settings
 
 KEPT: Final = 50_000
-"""How many journeys and addresses are remembered; who is forgotten has its whole minute again."""
+"""How many journeys and addresses are remembered; a forgotten one starts with a full bucket."""
 MINUTE: Final = 60.0
 
 
 class Rate:
-    """At most `limit` a minute for each key: a bucket that holds `limit` and fills up again within a minute.
+    """A token bucket per key: holds `limit` tokens and refills within a minute.
 
-    https://en.wikipedia.org/wiki/Token_bucket. Bounded in keys, the least recent forgotten first.
+    https://en.wikipedia.org/wiki/Token_bucket. Keeps a bounded number of keys and forgets the least recent first.
     """
 
     def __init__(self, limit: int, *, kept: int = KEPT) -> None:
@@ -31,7 +31,7 @@ class Rate:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str, now: float) -> float:
-        """Take one for a key at a time in seconds; return 0, or after how many seconds there is one again."""
+        """Take a token for a key at a time in seconds. Returns 0, or the seconds until a token is available."""
         left, since = self._buckets.get(key, (float(self.limit), now))
         left = min(float(self.limit), left + max(0.0, now - since) * self.limit / MINUTE)
         wait = 0.0 if left >= 1 else (1 - left) * MINUTE / self.limit
@@ -43,7 +43,7 @@ class Rate:
 
 
 class Limits:
-    """Counts what journeys and addresses ask for. `clock` tells seconds that never go back."""
+    """Counts requests and streams of journeys and addresses. `clock` is monotonic, in seconds."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -69,28 +69,28 @@ class Limits:
     def stream(self, address: str, journey: str) -> Iterator[None]:
         """Count a stream while the block lasts. Raises `TooManyStreams`."""
         if self._streams_of_address[address] >= self._most_of_address:
-            raise TooManyStreams(f"This address has {self._most_of_address:,} streams open, and may have no more.")
+            raise TooManyStreams(f"This address has {self._most_of_address:,} streams open, which is the limit.")
         if self._streams_of_journey[journey] >= self._most_of_journey:
-            raise TooManyStreams(f"This journey has {self._most_of_journey:,} streams open, and may have no more.")
+            raise TooManyStreams(f"This journey has {self._most_of_journey:,} streams open, which is the limit.")
         self._streams_of_address[address] += 1
         self._streams_of_journey[journey] += 1
         try:
             yield
         finally:
-            _give_back(self._streams_of_address, address)
-            _give_back(self._streams_of_journey, journey)
+            _release(self._streams_of_address, address)
+            _release(self._streams_of_journey, journey)
 
 
-def _give_back(counts: Counter[str], key: str) -> None:
+def _release(counts: Counter[str], key: str) -> None:
     counts[key] -= 1
     if not counts[key]:
         del counts[key]
 
 
 def address_of(scope: Scope) -> str:
-    """Return whose address a connection comes from: of IPv6 the network (/64), which is one household's.
+    """Return the client address that limits apply to; for IPv6 its /64 network, which usually is one household.
 
-    A connection without one, as through a Unix socket, is of this machine.
+    A connection without an address, as through a Unix socket, counts as `local`.
     """
     client = scope.get("client")
     if not client:

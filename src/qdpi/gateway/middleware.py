@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its security headers, its log line, its body's limit."""
+"""ASGI middleware: request id, security headers, log line, address limit, body limit."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SECURITY_HEADERS: Final = {
     "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 }
 OPERATIONS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-"""The paths that no limit of an address closes."""
+"""Paths that are exempt from the address limit."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 log = structlog.get_logger("qdpi.gateway")
 
 
 class Envelope:
-    """Names each request, adds the headers, answers unforeseen errors as a problem, and logs one line."""
+    """Gives each request an id, adds the headers, answers internal errors with a problem, and logs one line."""
 
     def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
         self._app, self._gateway = app, gateway
@@ -51,7 +51,7 @@ class Envelope:
         except Exception:
             log.exception("http.request_failed", http_request_id=exchange.http_request_id, event_id=exchange.event_id)
             self._gateway.system.metrics.refused.labels(QdpiError.code).inc()
-            await _answer_unforeseen(scope, receive, sending, exchange)
+            await _answer_internal_error(scope, receive, sending, exchange)
         finally:
             milliseconds = (asyncio.get_running_loop().time() - began) * 1_000
             self._log(scope, exchange, sending.status, milliseconds)
@@ -76,7 +76,7 @@ class Envelope:
 
 
 class Admission:
-    """Counts every request as one of its address; those that ask after the process's health are always answered."""
+    """Applies the address limit to every request except those in `OPERATIONS`."""
 
     def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
         self._app, self._gateway = app, gateway
@@ -97,7 +97,7 @@ class Admission:
 
 
 class _Sending:
-    """A `send` that adds the headers to a response's start and remembers its status."""
+    """A `send` that adds the headers to the start of a response and records its status."""
 
     def __init__(self, send: Send, exchange: Exchange) -> None:
         self._send, self._exchange = send, exchange
@@ -111,23 +111,23 @@ class _Sending:
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
             if self._exchange.journey is not None:
-                headers.setdefault("cache-control", "no-store")  # a journey is its reader's alone
+                headers.setdefault("cache-control", "no-store")  # a journey is private
             headers["x-request-id"] = self._exchange.http_request_id
         await self._send(message)
 
 
-async def _answer_unforeseen(scope: Scope, receive: Receive, sending: _Sending, exchange: Exchange) -> None:
-    """Answer with a 500 problem, unless an answer has begun: then the connection ends where it is."""
+async def _answer_internal_error(scope: Scope, receive: Receive, sending: _Sending, exchange: Exchange) -> None:
+    """Answer with a 500 problem, unless a response has begun: then the connection is cut off."""
     if sending.status is not None or scope["type"] != "http":
         return
     members = {"event_id": exchange.event_id} if exchange.event_id else {}
-    error = QdpiError("Something went wrong here that nobody foresaw.")
+    error = QdpiError("An unexpected error occurred.")
     refusal = refusal_of(error, http_request_id=exchange.http_request_id, **members)
     await problem_response(refusal, exchange.http_request_id)(scope, receive, sending)
 
 
 class BodyLimit:
-    """Reads a body up to the limit before anybody else does; a larger one is refused while it comes."""
+    """Reads the body before the app does; refuses a body above the limit as soon as it is exceeded."""
 
     def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
         self._app, self._limit = app, limit
@@ -146,7 +146,7 @@ class BodyLimit:
             await self._app(scope, _replaying(body, receive), send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        """Return the body, None where the client left. Raises `BodyTooLarge`."""
+        """Return the body, None if the client disconnected. Raises `BodyTooLarge`."""
         declared = Headers(scope=scope).get("content-length", "0")
         self._check(int(declared) if declared.isascii() and declared.isdigit() else 0)
         body = bytearray()
@@ -161,11 +161,11 @@ class BodyLimit:
 
     def _check(self, size: int) -> None:
         if size > self._limit:
-            raise BodyTooLarge(f"The body has {size:,} bytes or more, and {self._limit:,} may be sent.")
+            raise BodyTooLarge(f"The body has at least {size:,} bytes; the limit is {self._limit:,}.")
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives a body that was read, and then what comes."""
+    """Return a `receive` that first returns a body that was read already, then later messages."""
     waiting = [body]
 
     async def replay() -> Message:

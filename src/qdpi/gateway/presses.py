@@ -1,4 +1,4 @@
-"""Taking a press: its locus, its id, its place among those that wait, and the bus's acknowledgement."""
+"""Accepts presses, asks and stops: check the locus, derive the id, count as pending, publish."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qdpi.ids import derived_id, press_id, request_id
 from qdpi.observability.tracing import continued
 from qdpi.page_schema import Page
 
-_NOTHING_TAKEN: Final = "Nothing was taken: send it again in a moment; see /readyz."
+_NOTHING_TAKEN: Final = "Nothing was accepted: send it again in a moment; see /readyz."
 RETRY: Final = PublishUnknown.default_next_step
 _STOP_AGAIN: Final = "Send the same stop again: it is one event."
 _LOOK: Final = (
@@ -28,21 +28,21 @@ _LOOK: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A journey's event before it is made: where it goes, and the name its client gave it."""
+    """What identifies an event of a journey: its kind, and the client's request id, if there is one."""
 
     journey: str
     kind: str
     client_request_id: str | None
 
     def event_id(self, gateway: Gateway) -> str:
-        """Return its id: a random one, or the one that its client's name stands for."""
+        """Return the event's id: derived from the client's request id, random without one."""
         if self.client_request_id is None:
             return gateway.system.new_id()
         return press_id(self.journey, self.kind, self.client_request_id)
 
 
 async def press_of(gateway: Gateway, journey: str, body: PressBody, kind: str = "press") -> Press:
-    """Return the press that a body asks for. Raises `UnknownPage` where nobody of the journey can stand."""
+    """Return the press of a request body. Raises `UnknownPage` for a locus that the journey cannot be at."""
     await _check_locus(gateway, journey, body.page_id)
     return Press(
         event_id=Named(journey, kind, body.client_request_id).event_id(gateway),
@@ -56,7 +56,7 @@ async def press_of(gateway: Gateway, journey: str, body: PressBody, kind: str = 
 
 
 async def ask_of(gateway: Gateway, journey: str, body: AskBody) -> Ask:
-    """Return the ask that a body asks for. Raises `UnknownPage` where nobody of the journey can stand."""
+    """Return the ask of a request body. Raises `UnknownPage` for a locus that the journey cannot be at."""
     await _check_locus(gateway, journey, body.page_id)
     return Ask(
         event_id=Named(journey, "ask", body.client_request_id).event_id(gateway),
@@ -69,13 +69,16 @@ async def ask_of(gateway: Gateway, journey: str, body: AskBody) -> Ask:
 
 
 async def _check_locus(gateway: Gateway, journey: str, page_id: str | None) -> None:
-    # A page of an edition in memory can be stood on whichever edition is current; the enricher asks for that.
+    # A page of any loaded edition is a valid locus, also when the edition is no longer current: the enricher checks.
     if page_id is not None and gateway.system.editions.loaded(page_id) is None:
         await find_locus(await current_edition(gateway), gateway.system.store, page_id, journey)
 
 
 async def accept(gateway: Gateway, exchange: Exchange, press: Press | Ask, parent: str | None) -> Accepted:
-    """Publish a press once. `parent` is the trace it belongs to. Raises what it is refused with."""
+    """Publish a press or ask once; `parent` is its trace context.
+
+    Raises `TooManyWaiting`, or a refusal when the bus is unavailable or does not confirm.
+    """
     exchange.event_id = press.event_id
     accepted = Accepted(event_id=press.event_id, request_id=request_id(press.event_id))
     if await _is_answered(gateway, press):
@@ -95,16 +98,16 @@ async def _is_answered(gateway: Gateway, press: Press | Ask) -> bool:
 
 
 async def _admitted(gateway: Gateway, address: str, press: Press | Ask) -> AbstractContextManager[None]:
-    """Count a press among those that wait; what fails in the block that follows takes it out again."""
+    """Count a press as pending. If the block that follows fails, it is removed again."""
     pending, most = gateway.hub.pending, gateway.system.settings.address_waiting
     if press.event_id in pending.of(press.session_id):
         return nullcontext()
     if pending.of_address(address) >= most:
-        raise TooManyWaiting(f"This address has {most:,} presses waiting, and may have no more.")
+        raise TooManyWaiting(f"This address has {most:,} presses pending, which is the limit.")
     if not pending.add(press.session_id, press.event_id, address):
         await _forget_answered(gateway, press.session_id)
         if not pending.add(press.session_id, press.event_id, address):
-            raise TooManyWaiting(f"This journey has {pending.limit} presses waiting, and may have no more.")
+            raise TooManyWaiting(f"This journey has {pending.limit} presses pending, which is the limit.")
     return _counted(pending, press)
 
 
@@ -118,7 +121,7 @@ def _counted(pending: PendingPresses, press: Press | Ask) -> Iterator[None]:
 
 
 async def _forget_answered(gateway: Gateway, journey: str) -> None:
-    """Take out what was answered unheard, while the bus was away."""
+    """Remove the pending presses that were answered while the bus was unavailable."""
     store, pending = gateway.system.store, gateway.hub.pending
     last = await store.last_outcome(journey)
     newest = max(0, last.seq - 2 * pending.limit) if last else 0
@@ -135,9 +138,9 @@ async def publish(
     about: Page | None = None,
     **members: str,
 ) -> None:
-    """Publish an event. Raises a refusal that says whether it may have been taken, and what to do.
+    """Publish an event. Raises a refusal that says whether the event may have been accepted, and what to do.
 
-    `about` is the page it is of, for its headers; `members` are what a refusal names beside the event's id.
+    `about` is the event's page, for its headers; `members` are added to the problem beside the event's id.
     """
     try:
         with continued(parent, event.event_id):
@@ -150,7 +153,7 @@ async def publish(
 
 
 async def stop(gateway: Gateway, exchange: Exchange, journey: str, body: StopBody, parent: str | None) -> Accepted:
-    """Publish the stop of a press; stopping it again is the same event."""
+    """Publish the stop of a press. Repeated stops are one event."""
     event = Stop(
         event_id=derived_id("event", journey, "stop", body.event_id),
         ts=gateway.system.now(),

@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): every refusal says the value, the cause and the next step."""
+"""Problem details (RFC 9457): every error response says the value, the cause and the next step."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from qdpi.events import Fault
 from qdpi.gateway.context import exchange_of, gateway_of
 
 _RETRY_SECONDS: Final = 1
-_SHOWN_FAULTS: Final = 5
+_MOST_ERRORS: Final = 5
 _NEXT_STEPS: Final = {
-    HTTPStatus.NOT_FOUND: "See /openapi.json for the paths that are here.",
+    HTTPStatus.NOT_FOUND: "See /openapi.json for the paths of this server.",
     HTTPStatus.METHOD_NOT_ALLOWED: "See /openapi.json for the methods of this path.",
 }
 
 
 class Refusal(Exception):
-    """Carries a problem to where it is answered."""
+    """Carries a problem, and headers, to the error handler."""
 
     def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(problem.detail)
@@ -47,25 +47,25 @@ def problem(code: str, status: int, detail: str, next_step: str, **members: Any)
 
 
 def refusal_of(error: QdpiError, **members: Any) -> Refusal:
-    """Return an error of ours as the refusal it is answered with."""
-    waits = retry_after(error)
-    if waits is not None:
-        members["retry_after"] = waits
+    """Return the refusal that a `QdpiError` is answered with."""
+    seconds = retry_after(error)
+    if seconds is not None:
+        members["retry_after"] = seconds
     return Refusal(
         problem(error.code, error.status, error.detail, error.next_step, **members),
-        {"retry-after": str(waits)} if waits is not None else None,
+        {"retry-after": str(seconds)} if seconds is not None else None,
     )
 
 
 def retry_after(error: QdpiError) -> int | None:
-    """Return after how many seconds it is worth trying again, None where waiting does not help."""
+    """Return the seconds after which a retry may succeed, None where waiting does not help."""
     if isinstance(error, TooMany):
         return error.retry_after
     return _RETRY_SECONDS if isinstance(error, Unavailable) else None
 
 
 def refusal_of_fault(fault: Fault, **members: Any) -> Refusal:
-    """Return a run's failure as the refusal that a direct run is answered with."""
+    """Return the refusal that a direct run is answered with when its run failed."""
     return Refusal(problem(fault.code, fault_status(fault.code), fault.detail, fault.next_step, **members))
 
 
@@ -76,7 +76,7 @@ def fault_status(code: str) -> int:
 
 
 def problem_response(refusal: Refusal, http_request_id: str | None = None) -> Response:
-    """Return a refusal as a response; `instance` names the request that it answers."""
+    """Return a refusal as a response; `instance` names the HTTP request."""
     told = with_instance(refusal, http_request_id)
     return Response(
         told.model_dump_json(exclude_none=True), told.status, headers=refusal.headers, media_type=PROBLEM_MEDIA_TYPE
@@ -84,14 +84,14 @@ def problem_response(refusal: Refusal, http_request_id: str | None = None) -> Re
 
 
 def with_instance(refusal: Refusal, http_request_id: str | None) -> Problem:
-    """Return a refusal's problem; `instance` names the request that it answers."""
+    """Return a refusal's problem; `instance` names the HTTP request."""
     if refusal.problem.instance is not None or http_request_id is None:
         return refusal.problem
     return refusal.problem.model_copy(update={"instance": f"urn:gibsey:request:{http_request_id}"})
 
 
 def install(app: FastAPI) -> None:
-    """Have an app answer every refusal as a problem."""
+    """Register the error handlers of an app, which answer with problem details."""
     app.add_exception_handler(Refusal, _answer)
     app.add_exception_handler(QdpiError, _answer)
     app.add_exception_handler(RequestValidationError, _answer)
@@ -106,7 +106,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 
 def refusal_for(error: Exception) -> Refusal:
-    """Return what an exception of a route is answered with. Raises it again where it is none of ours."""
+    """Return the refusal that an exception of a route is answered with. Raises any other exception again."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, QdpiError):
@@ -128,16 +128,16 @@ def _refusal_of_http(error: HTTPException) -> Refusal:
 
 
 def error_of(faults: Sequence[Any]) -> QdpiError:
-    """Return pydantic's faults as one error: ours where a value was refused by us, else a sentence each."""
+    """Return pydantic's errors as one: the `QdpiError` a validator of ours raised, else a sentence for each."""
     for fault in faults:
         if fault["type"] == "json_invalid":
             return NotJson(f"The body is not JSON: {fault['ctx']['error']} at character {fault['loc'][-1]}.")
         if isinstance(fault.get("input"), bytes):
-            return NotJson("The body does not say that it is JSON.")
+            return NotJson("The body has no JSON content type.")
         cause = fault.get("ctx", {}).get("error")
         if isinstance(cause, QdpiError):
             return cause
-    return InvalidInput(" ".join(_sentence(fault) for fault in faults[:_SHOWN_FAULTS]))
+    return InvalidInput(" ".join(_sentence(fault) for fault in faults[:_MOST_ERRORS]))
 
 
 def _sentence(fault: Any) -> str:
@@ -151,20 +151,20 @@ def _sentence(fault: Any) -> str:
 _EXAMPLES: Final[dict[int, str]] = {
     400: "The body is not JSON.",
     401: "The session id was not signed by this server.",
-    403: "A page of another site asks.",
+    403: "The origin of the page is not allowed.",
     404: "There is no such page, section or symbol.",
     409: "The run was stopped by its reader.",
     413: "The body is above 1 MB.",
-    422: "A value cannot be used.",
-    429: "A limit of the journey or of the address is reached: presses waiting, streams, requests a minute.",
-    502: "The language model gave no page.",
-    503: "The store, the bus or the book is away.",
-    504: "The outcome did not come in time; the press goes on.",
+    422: "A value is not valid.",
+    429: "A limit of the journey or of the address is reached: pending presses, streams, requests a minute.",
+    502: "The language model returned no page.",
+    503: "The store, the bus or the book is unavailable.",
+    504: "The outcome did not arrive in time; the run continues.",
 }
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the problem responses of a route for OpenAPI."""
+    """Return a route's problem responses for OpenAPI."""
     content = {PROBLEM_MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
-    told: dict[int | str, dict[str, Any]] = {"default": {"description": "Any other refusal.", "content": content}}
+    told: dict[int | str, dict[str, Any]] = {"default": {"description": "Any other error.", "content": content}}
     return told | {status: {"description": _EXAMPLES[status], "content": content} for status in statuses}

@@ -1,4 +1,4 @@
-"""What a journey's page grew from: the canon's revision it was written on, and what has become of that."""
+"""The canon revision a page was generated from, and whether its anchor has changed since."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qdpi.gateway.context import Gateway, current_edition
 
 
 async def provenance_of(gateway: Gateway, canon_revision: int | None, anchor: str | None) -> PageProvenance | None:
-    """Return what a page that hangs on an anchor grew from; None for a page of the book, and without a book."""
+    """Return a page's provenance, None for a page of the book and while there is no book."""
     edition = await current_edition(gateway)
     if canon_revision is None or anchor is None or edition is None:
         return None
@@ -20,11 +20,11 @@ async def provenance_of(gateway: Gateway, canon_revision: int | None, anchor: st
         canon_revision=canon_revision,
         current_revision=current,
         older=older,
-        anchor=await _fate(gateway, edition, anchor, canon_revision) if older else "same",
+        anchor=await _anchor_state(gateway, edition, anchor, canon_revision) if older else "same",
     )
 
 
-async def _fate(
+async def _anchor_state(
     gateway: Gateway, edition: Edition, anchor: str, canon_revision: int
 ) -> Literal["same", "changed", "dropped"]:
     if edition.page(anchor) is None:

@@ -1,4 +1,4 @@
-"""Whether the store and the bus answer, and since when not."""
+"""Health checks of the store and the bus, and since when each has been unavailable."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PING_SECONDS: Final = 2.0
 
 @dataclass(slots=True)
 class Readiness:
-    """Asks the parts, and remembers since when each is away."""
+    """Pings the components and records since when each has been unavailable."""
 
     system: System
     hub: Hub
     ping_seconds: float = PING_SECONDS
-    _away: dict[str, datetime] = field(default_factory=dict)
+    _down: dict[str, datetime] = field(default_factory=dict)
 
-    async def parts(self) -> dict[str, ComponentHealth]:
+    async def components(self) -> dict[str, ComponentHealth]:
         """Return the health of the store and of the bus."""
         store, bus = await asyncio.gather(
             self._ask("store", self.system.store.ping), self._ask("bus", self.system.bus.ping)
@@ -37,18 +37,16 @@ class Readiness:
             async with asyncio.timeout(self.ping_seconds):
                 await ping()
         except Unavailable as error:
-            return self._part_away(name, error.detail)
+            return self._unavailable(name, error.detail)
         except TimeoutError:
-            return self._part_away(name, f"The {name} did not answer within {self.ping_seconds:g} s.")
-        self._away.pop(name, None)
+            return self._unavailable(name, f"The {name} did not answer within {self.ping_seconds:g} s.")
+        self._down.pop(name, None)
         return ComponentHealth(ok=True)
 
-    def _part_away(self, name: str, detail: str) -> ComponentHealth:
-        return ComponentHealth(ok=False, detail=detail, since=self._away.setdefault(name, self.system.now()))
+    def _unavailable(self, name: str, detail: str) -> ComponentHealth:
+        return ComponentHealth(ok=False, detail=detail, since=self._down.setdefault(name, self.system.now()))
 
     def _with_tap(self, bus: ComponentHealth) -> ComponentHealth:
         if bus.ok and self.hub.away_since is not None:
-            return ComponentHealth(
-                ok=False, detail="The streams' tap on the bus is not there.", since=self.hub.away_since
-            )
+            return ComponentHealth(ok=False, detail="The streams have no tap on the bus.", since=self.hub.away_since)
         return bus

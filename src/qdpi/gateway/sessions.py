@@ -1,7 +1,7 @@
 """Session ids: capabilities that open a journey.
 
-With a secret a session id is `JOURNEY.EXPIRES.MAC`: the journey, the second since 1970 at which its time is
-over (0: never), and an HMAC-SHA256 of both in URL-safe Base64. The journey alone is keyed, stored and
+With a secret a session id is `JOURNEY.EXPIRES.MAC`: the journey, the Unix time at which it expires
+(0: never), and an HMAC-SHA256 of both in URL-safe Base64. The journey alone is keyed, stored and
 logged. Without a secret every well-formed id opens the journey it names.
 """
 
@@ -25,9 +25,9 @@ _NEVER: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Issues and opens session ids. The first secret signs, all are taken; `new_id` is unguessable.
+    """Issues and verifies session ids. The first secret signs, every secret verifies; `new_id` is unguessable.
 
-    A signed id is good for `days` after `now`, for ever with 0.
+    A signed id expires `days` after `now`; with 0 it never expires.
     """
 
     secrets: Sequence[str]
@@ -37,25 +37,25 @@ class Sessions:
 
     @property
     def signed(self) -> bool:
-        """Whether only signed session ids are taken."""
+        """Whether only signed session ids are accepted."""
         return bool(self.secrets)
 
     def new_journey(self) -> str:
-        """Return the id of a new journey: 160 bits of two random ids' hash, in hex."""
+        """Return the id of a new journey: 160 bits of the hash of two random ids, in hex."""
         return sha256(f"{self.new_id()} {self.new_id()}")[:_JOURNEY_DIGITS]
 
     def session_of(self, journey: str) -> str:
         """Return a session id that opens a journey."""
         if not self.secrets:
             return journey
-        over = self.now() + timedelta(days=self.days) if self.days else None
-        expires = int(over.timestamp()) if over else _NEVER
+        expiry = self.now() + timedelta(days=self.days) if self.days else None
+        expires = int(expiry.timestamp()) if expiry else _NEVER
         return f"{journey}.{expires}.{mac(self.secrets[0], journey, expires)}"
 
     def journey(self, session_id: str) -> str:
         """Return the journey that a session id opens.
 
-        Raises `InvalidSession`, `Unauthorized`, or `SessionExpired` where it was good once.
+        Raises `InvalidSession`, `Unauthorized`, or `SessionExpired`.
         """
         if not self.secrets:
             return check_session(session_id)
@@ -63,18 +63,18 @@ class Sessions:
         expected = [mac(secret, journey, expires) for secret in self.secrets]
         if not any(hmac.compare_digest(given.encode(errors="replace"), each.encode()) for each in expected):
             raise Unauthorized("This session id was not signed by this server.")
-        over = expiry_of(expires)
-        if over is not None and over <= self.now():
-            raise SessionExpired(f"The time of this session id was over at {over.isoformat()}.")
+        expiry = expiry_of(expires)
+        if expiry is not None and expiry <= self.now():
+            raise SessionExpired(f"This session id expired at {expiry.isoformat()}.")
         return check_session(journey)
 
     def expires_at(self, session_id: str) -> datetime | None:
-        """Return when the time of a session id that was issued here is over, None for never."""
+        """Return when a session id that was issued here expires, None for never."""
         return expiry_of(_parts(session_id)[1]) if self.secrets else None
 
 
 def _parts(session_id: str) -> tuple[str, int, str]:
-    """Take a signed session id apart. What has another form comes out with a signature that fits nothing."""
+    """Split a signed session id into journey, expiry and MAC. A malformed id gives an empty MAC, which matches none."""
     journey, _, rest = session_id.partition(".")
     expires, _, given = rest.partition(".")
     if not (expires.isascii() and expires.isdigit() and len(expires) <= 12 and expires == str(int(expires))):
@@ -83,7 +83,7 @@ def _parts(session_id: str) -> tuple[str, int, str]:
 
 
 def expiry_of(expires: int) -> datetime | None:
-    """Return the time of a second since 1970, None for 0."""
+    """Return the time of a Unix timestamp, None for 0."""
     return UNIX_EPOCH + timedelta(seconds=expires) if expires else None
 
 

@@ -1,4 +1,4 @@
-"""What can be read of the book: the symbols, the canon, its sections."""
+"""The symbols, the canon, and the sections of the book."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ router = APIRouter(prefix=API_PREFIX)
 
 @router.get("/symbols", tags=["symbols"], summary="All 256 symbols", responses=problem_responses(503))
 async def symbols(gateway: GatewayDep) -> tuple[SymbolEntry, ...]:
-    """Return every symbol: its character, its behaviour and what that does to a run."""
+    """Return every symbol with its character, its behaviour, and how the behaviour shapes a run."""
     try:
         voices = (await gateway.system.editions.current()).voices
     except NoBook:
@@ -41,7 +41,7 @@ async def symbols(gateway: GatewayDep) -> tuple[SymbolEntry, ...]:
 
 
 def symbol_entry(code: int, color: str | None) -> SymbolEntry:
-    """Return a symbol as it is served."""
+    """Return the entry of a symbol; `color` is the character's."""
     character, behavior = decode_symbol(code)
     profile = profile_of(code)
     return SymbolEntry(
@@ -71,12 +71,12 @@ def symbol_entry(code: int, color: str | None) -> SymbolEntry:
     summary="A symbol's glyph",
     response_class=Response,
     responses={
-        200: {"content": {"image/svg+xml": {}}, "description": "The glyph, drawn on 96 units."},
+        200: {"content": {"image/svg+xml": {}}, "description": "The glyph, on a grid of 96 units."},
         **problem_responses(422),
     },
 )
 async def glyph(code: Annotated[str, Path(json_schema_extra=SYMBOL_FORMS)]) -> Response:
-    """Return a symbol's glyph as SVG; it takes its colour from the text around it."""
+    """Return a symbol's glyph as SVG in the current text colour."""
     headers = {"content-security-policy": SVG_POLICY, "cache-control": "public, max-age=86400"}
     return Response(glyph_svg(parse_symbol(code)), media_type="image/svg+xml", headers=headers)
 
@@ -86,10 +86,10 @@ async def glyph(code: Annotated[str, Path(json_schema_extra=SYMBOL_FORMS)]) -> R
     tags=["canon"],
     summary="The book's ring and sections",
     response_model=CanonShape,
-    responses={304: {"description": "The client has this revision."}, **problem_responses(503)},
+    responses={304: {"description": "The client already has this revision."}, **problem_responses(503)},
 )
 async def canon(gateway: GatewayDep, if_none_match: Annotated[str | None, Header()] = None) -> Response:
-    """Return the book as it is now. Its ETag changes with its revision."""
+    """Return the current book. The ETag changes with its revision."""
     edition = await gateway.system.editions.current()
     etag = f'"{edition.revision.revision}-{edition.revision.content_hash[:16]}"'
     headers = {"etag": etag, "cache-control": "no-cache"}

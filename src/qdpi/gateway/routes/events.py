@@ -1,4 +1,4 @@
-"""POST /event/...: presses, asks and stops, taken once the bus has acknowledged them."""
+"""POST /event/...: presses, asks and stops, answered once the bus has acknowledged them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PROBLEMS = problem_responses(400, 401, 404, 413, 422, 429, 503)
 async def press_symbol(
     body: PressBody, gateway: GatewayDep, exchange: ExchangeDep, traceparent: Traceparent = None
 ) -> Accepted:
-    """Take a press; its page comes on the journey's stream."""
+    """Accept a press; its page arrives on the journey's stream."""
     journey = journey_of(gateway, exchange, body.session_id)
     press = await presses.press_of(gateway, journey, body)
     return await presses.accept(gateway, exchange, press, traceparent)
@@ -29,7 +29,7 @@ async def press_symbol(
 
 @router.post("/ask", summary="Ask in words", responses=_PROBLEMS)
 async def ask(body: AskBody, gateway: GatewayDep, exchange: ExchangeDep, traceparent: Traceparent = None) -> Accepted:
-    """Take an ask: an Ask, User press by the character of the locus."""
+    """Accept an ask: an Ask, User press by the character of the locus."""
     journey = journey_of(gateway, exchange, body.session_id)
     asked = await presses.ask_of(gateway, journey, body)
     return await presses.accept(gateway, exchange, asked, traceparent)
@@ -37,6 +37,6 @@ async def ask(body: AskBody, gateway: GatewayDep, exchange: ExchangeDep, tracepa
 
 @router.post("/stop", summary="Stop a run", responses=problem_responses(400, 401, 413, 422, 503))
 async def stop(body: StopBody, gateway: GatewayDep, exchange: ExchangeDep, traceparent: Traceparent = None) -> Accepted:
-    """Stop the run of a press of this journey. After its outcome it changes nothing."""
+    """Stop the run of a press of this journey. It has no effect after the outcome."""
     journey = journey_of(gateway, exchange, body.session_id)
     return await presses.stop(gateway, exchange, journey, body, traceparent)

@@ -1,4 +1,4 @@
-"""GET /export/{session_id}: a journey as a file, sent while it is made."""
+"""GET /export/{session_id}: a journey as a file, streamed while it is built."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ router = APIRouter(prefix=API_PREFIX, tags=["journeys"])
     responses={
         200: {
             "content": {form.media_type.partition(";")[0]: {} for form in FORMATS.values()},
-            "description": "The file, to be saved under the name that the answer gives.",
+            "description": "The file; `content-disposition` has its name.",
         },
         **problem_responses(401, 422, 503),
     },
@@ -36,11 +36,11 @@ async def export(
         str, Query(description="log (lossless), markdown, twee or epub.", json_schema_extra={"enum": [*FORMATS]})
     ] = "log",
 ) -> StreamingResponse:
-    """Return the journey as it stands now: its whole log, or a copy for reading. One that is not begun is empty."""
+    """Return the journey as of now: its complete log, or a copy for reading. A new journey gives an empty file."""
     journey = journey_of(gateway, exchange, session_id)
     form = format_named(format)
     pieces = form.pieces(gateway.system.store, journey)
-    # The first piece is made before the answer begins: while the store is away, the answer is a 503.
+    # Build the first piece before the response begins, so that an unavailable store is still a 503.
     first = await anext(pieces)
     headers = {
         "content-disposition": f'attachment; filename="{file_name(journey, form)}"',

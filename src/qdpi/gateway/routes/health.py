@@ -21,7 +21,7 @@ router = APIRouter(tags=["operations"])
 
 @router.get("/healthz", summary="Is the process alive?")
 async def alive() -> Alive:
-    """Answer, whatever is away."""
+    """Answer without checking any component."""
     return Alive()
 
 
@@ -31,32 +31,35 @@ async def alive() -> Alive:
     response_model=Ready,
     responses={
         503: {
-            "description": "The store or the bus is away; `parts` says which and since when.",
+            "description": "The store or the bus is unavailable; `parts` says which and since when.",
             "content": {PROBLEM_MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
         }
     },
 )
 async def ready(gateway: GatewayDep) -> Response:
-    """Ask the store and the bus."""
-    needed = await gateway.readiness.parts()
-    away = {name: part for name, part in needed.items() if not part.ok}
+    """Ping the store and the bus."""
+    needed = await gateway.readiness.components()
+    down = {name: part for name, part in needed.items() if not part.ok}
     parts = needed | {"model": _model(gateway), "book": await _book(gateway, needed["store"])}
     shown: dict[str, Any] = {name: part.model_dump(mode="json") for name, part in parts.items()}
-    if not away:
+    if not down:
         return JSONResponse({"ready": True, "parts": shown})
-    detail = " ".join(f"The {name} is away since {part.since}: {part.detail}" for name, part in away.items())
-    told = problem("not_ready", 503, detail, "It is waited for; nothing is lost.", ready=False, parts=shown)
-    return Response(told.model_dump_json(exclude_none=True), 503, media_type=PROBLEM_MEDIA_TYPE)
+    detail = " ".join(
+        f"The {name} has been unavailable since {part.since}: {part.detail}" for name, part in down.items()
+    )
+    next_step = "The server reconnects by itself; no event is lost."
+    unready = problem("not_ready", 503, detail, next_step, ready=False, parts=shown)
+    return Response(unready.model_dump_json(exclude_none=True), 503, media_type=PROBLEM_MEDIA_TYPE)
 
 
 def _model(gateway: Gateway) -> ComponentHealth:
-    trouble = gateway.model_health()
-    return ComponentHealth(ok=trouble is None, detail=trouble)
+    fault = gateway.model_health()
+    return ComponentHealth(ok=fault is None, detail=fault)
 
 
 async def _book(gateway: Gateway, store: ComponentHealth) -> ComponentHealth:
     if not store.ok:
-        return ComponentHealth(ok=False, detail="The store is away.")
+        return ComponentHealth(ok=False, detail="The store is unavailable.")
     try:
         revision = (await gateway.system.editions.current()).revision
     except (NoBook, StoreUnavailable) as error:
@@ -71,17 +74,17 @@ async def _book(gateway: Gateway, store: ComponentHealth) -> ComponentHealth:
     responses={200: {"description": "The metrics.", "content": {"text/plain": {}}}},
 )
 async def metrics(gateway: GatewayDep) -> Response:
-    """Return the process's metrics."""
+    """Return the metrics of this process."""
     return Response(gateway.system.metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/asyncapi.json", include_in_schema=False)
 async def asyncapi() -> Response:
-    """Return the AsyncAPI document of the topics, as /openapi.json is that of the paths."""
+    """Return the AsyncAPI document, which describes the topics as /openapi.json does the paths."""
     return Response(document_json(), media_type="application/json")
 
 
-@router.get("/", summary="What this is", response_class=HTMLResponse)
+@router.get("/", summary="Start page", response_class=HTMLResponse)
 async def index() -> HTMLResponse:
-    """Return the page that says what this is and how to try it."""
+    """Return the page that introduces the project and lets a visitor try it."""
     return HTMLResponse(files("qdpi").joinpath("web", "index.html").read_bytes())

@@ -1,4 +1,4 @@
-"""Sessions, journeys as they stand or stood, and what each symbol would do now."""
+"""Sessions, journeys as of now or a past moment, and previews of presses."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from qdpi.symbols import decode_symbol, symbol_name
 
 MOST_EVENTS: Final = 1_000
 MOST_SAVED: Final = 1_000
-"""How many entries of the vault a journey shows."""
+"""How many entries of the vault a journey includes."""
 
 router = APIRouter(prefix=API_PREFIX, tags=["journeys"])
 
 
 @router.post("/session", summary="Begin a session", responses=problem_responses(400, 401, 422, 429))
 async def new_session(gateway: GatewayDep, exchange: ExchangeDep, body: SessionBody | None = None) -> SessionIssued:
-    """Issue a session id that nobody can guess; whoever has it reads and presses in its journey.
+    """Issue an unguessable session id, which grants access to its journey.
 
-    With a `session_id` that is still good, a new one of the same journey, whose time begins anew.
+    With a valid `session_id`, issue a new one of the same journey, with a new expiry.
     """
     sessions, given = gateway.sessions, body.session_id if body else None
     journey = sessions.new_journey() if given is None else journey_of(gateway, exchange, given)
@@ -59,7 +59,7 @@ async def journey(
     limit: Annotated[int, Query(ge=1, le=MOST_EVENTS, description="How many events at most.")] = 200,
     at: AsOfQuery = None,
 ) -> JourneyView:
-    """Return the journey as it stands, or as it stood when outcome `at` was committed, or at that time."""
+    """Return the journey as of now, or as of the seq or time `at`."""
     name, store = journey_of(gateway, exchange, session_id), gateway.system.store
     first = parse_seq("after", after)
     newest = await store.last_outcome(name)
@@ -97,20 +97,20 @@ async def journey(
 
 @router.get(
     "/journey/{session_id}/preview",
-    summary="What each symbol would do now",
+    summary="Preview of every symbol",
     responses=problem_responses(401, 404, 422, 429, 503),
 )
 async def preview(
     session_id: str,
     gateway: GatewayDep,
     exchange: ExchangeDep,
-    page_id: Annotated[str | None, Query(description="The locus; by default where the reader is.")] = None,
+    page_id: Annotated[str | None, Query(description="The locus; by default the page that the reader is on.")] = None,
     at: AsOfQuery = None,
 ) -> Preview:
-    """Return, for each symbol, the trajectory it would be given, what is open, and why the rest is not.
+    """Return, for each symbol, the trajectory it would take, which are open, and why the others are closed.
 
-    Words and wishes choose within what is open; neither is known here. With `at` it is what they would have
-    done then, in the book as it is now.
+    A reader's words and wish can choose another open trajectory; a preview has neither. With `at`, the preview is
+    for the journey as of then, on the current book.
     """
     name, store = journey_of(gateway, exchange, session_id), gateway.system.store
     newest = await store.last_outcome(name)
@@ -127,7 +127,7 @@ async def preview(
 
 
 def preview_of(state: JourneyState, standing: Standing, reading: Reading) -> Preview:
-    """Return what each behaviour would do for a journey at a locus."""
+    """Return the preview for a journey's state at a locus with this reading."""
     situation = situation_of(state, standing, reading)
     behaviours = preview_behaviours(situation, standing.section)
     return Preview(
@@ -155,7 +155,7 @@ def _symbol(code: int, behaviour: BehaviourPreview) -> SymbolPreview:
 
 
 async def _outcome_at(gateway: Gateway, name: str, seq: int, newest: Outcome | None) -> Outcome | None:
-    """Return the outcome `seq`, which carries the state after it; None before the first."""
+    """Return the outcome `seq`, which includes the state after it; None before the first."""
     if seq == 0 or newest is None or newest.seq == seq:
         return newest if seq else None
     (outcome,) = await gateway.system.store.outcomes(name, after=seq - 1, limit=1)
@@ -175,9 +175,9 @@ async def _branch(gateway: Gateway, branch: Branch) -> BranchView:
 async def _standing(
     gateway: Gateway, name: str, past: Outcome | None, edition: Edition | None, *, then: bool
 ) -> tuple[RingPlace | None, int]:
-    """Return where a journey stands on the ring after an outcome, the ring as it is or was `then`; and its TTL.
+    """Return a journey's position on the ring after an outcome, and its TTL. With `then`, use the ring of that time.
 
-    Without a book nobody can say where, and before its first page a journey stands at the ring's beginning.
+    Without a book there is no position. Before its first page, a journey is at the beginning of the ring.
     """
     if edition is None:
         return None, ttl(0)

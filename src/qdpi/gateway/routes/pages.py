@@ -1,4 +1,4 @@
-"""Pages: each as it is, why it is so, what else was written where it was, and how it was before."""
+"""Pages with their receipts, alternatives and revisions."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _PAGE_EXAMPLE: Final = {
 OfSession = Annotated[
     str | None,
     Query(
-        description="The session whose journey the page is of. Where sessions are signed, a journey's page is given "
-        "to its session alone; another journey's page is unknown."
+        description="The session of the page's journey. Where sessions are signed, a journey's page needs its session; "
+        "another journey's page is unknown."
     ),
 ]
 
@@ -69,7 +69,7 @@ async def page(
     exchange: ExchangeDep,
     session_id: OfSession = None,
 ) -> PageView:
-    """Return a page with its edges, signals and validation, and with what it grew from."""
+    """Return a page with its edges, signals, validation and provenance."""
     found = await readable_page(gateway, exchange, id, session_id)
     anchor = found.placement.anchor if found.placement else None
     grown = await provenance_of(gateway, found.canon_revision, anchor)
@@ -97,7 +97,7 @@ async def readable_page(gateway: Gateway, exchange: Exchange, page_id: str, sess
     return page
 
 
-@router.get("/{id}/receipt", summary="Why a page is what it is", responses=problem_responses(401, 404, 422, 429, 503))
+@router.get("/{id}/receipt", summary="A page's receipt", responses=problem_responses(401, 404, 422, 429, 503))
 async def receipt(
     id: str,  # noqa: A002 (the path's word)
     gateway: GatewayDep,
@@ -108,17 +108,17 @@ async def receipt(
     written = await readable_page(gateway, exchange, id, session_id)
     if written.session_id is None or written.seq is None:
         raise UnknownPage(
-            f"{id!r} is a page of the book: nobody was asked to write it, so it has no receipt.",
-            next_step="Ask for the receipt of a page that a press has written.",
+            f"{id!r} is a page of the book: it has no receipt, only generated pages have one.",
+            next_step="Request the receipt of a page that a press has written.",
         )
     outcomes = await gateway.system.store.outcomes(written.session_id, after=written.seq - 1, limit=1)
     if not outcomes:
-        raise UnknownPage(f"The outcome that wrote {id!r} is not kept any more.")
+        raise UnknownPage(f"The outcome that wrote {id!r} is no longer stored.")
     return receipt_of(outcomes[0], written)
 
 
 def receipt_of(outcome: Outcome, written: Page) -> ReceiptView:
-    """Return the receipt of the page that an outcome has written."""
+    """Return the receipt of the page that an outcome wrote."""
     calls = outcome.receipt.calls
     return ReceiptView(
         **dict(outcome.receipt),
@@ -141,7 +141,7 @@ def _sum(calls: Sequence[ModelCall], name: str) -> int | None:
 
 @router.get(
     "/{id}/alternatives",
-    summary="What else was written at a page's locus",
+    summary="Pages written at the same locus",
     responses=problem_responses(401, 404, 422, 429, 503),
 )
 async def alternatives(
@@ -152,9 +152,9 @@ async def alternatives(
     after: Annotated[str, Query(description="Only alternatives with a higher seq.")] = "0",
     limit: Annotated[int, Query(ge=1, le=MOST_ALTERNATIVES, description="How many at most.")] = 50,
 ) -> Alternatives:
-    """Return the pages of the journey that were pressed at the same locus, this one among them, each with its receipt.
+    """Return the pages of the journey that were pressed at the same locus, this one included, with their receipts.
 
-    Of a page of the book: those that the session's journey has pressed there.
+    For a page of the book: the pages that the session's journey has pressed there.
     """
     found = await readable_page(gateway, exchange, id, session_id)
     journey, first = _whose(gateway, exchange, found, session_id), parse_seq("after", after)
@@ -174,12 +174,12 @@ async def alternatives(
 
 
 def _whose(gateway: Gateway, exchange: Exchange, found: Page, session_id: str | None) -> str:
-    """Return the journey whose alternatives are asked for. Raises `InvalidInput` where nothing names it."""
+    """Return the journey whose alternatives are requested. Raises `InvalidInput` if nothing names one."""
     if found.session_id is not None:
         return found.session_id
     if session_id is None:
         raise InvalidInput(
-            f"{found.page_id!r} is a page of the book, and what was written at it is a journey's own.",
+            f"{found.page_id!r} is a page of the book; its alternatives belong to a journey, and no session is named.",
             next_step="Add ?session_id= to the address.",
         )
     return exchange.journey or journey_of(gateway, exchange, session_id)
@@ -207,18 +207,18 @@ async def _alternative(gateway: Gateway, journey: str, seq: int, place: int) -> 
     )
 
 
-@router.get("/{id}/revisions", summary="How a page was before", responses=problem_responses(401, 404, 422, 429, 503))
+@router.get("/{id}/revisions", summary="A page's revisions", responses=problem_responses(401, 404, 422, 429, 503))
 async def revisions(
     id: str,  # noqa: A002 (the path's word)
     gateway: GatewayDep,
     exchange: ExchangeDep,
     session_id: OfSession = None,
 ) -> Revisions:
-    """Return every revision of a page, the oldest first; of a canon page those that ingests have brought."""
+    """Return every revision of a page, oldest first. Ingests create the revisions of a canon page."""
     found = await readable_page(gateway, exchange, id, session_id)
     known = await gateway.system.store.page_revisions(found.page_id) if found.is_canon else [found]
     edition = await current_edition(gateway)
-    stands = edition.page(found.page_id) if edition and found.is_canon else None if found.is_canon else found
+    current = (edition.page(found.page_id) if edition else None) if found.is_canon else found
     return Revisions(
         page_id=found.page_id,
         count=len(known),
@@ -226,7 +226,7 @@ async def revisions(
             Revision(
                 revision=each.revision,
                 canon_revision=each.canon_revision,
-                current=stands is not None and each.revision == stands.revision,
+                current=current is not None and each.revision == current.revision,
                 title=each.title,
                 text=each.text,
                 created_at=each.created_at,

@@ -1,4 +1,4 @@
-"""Direct runs: a press like any other, whose outcome is waited for and answered."""
+"""Direct runs: publish a press, wait for its outcome, and return the page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from qdpi.retry import retry_while_unavailable
 from qdpi.symbols import Trajectory, decode_symbol, encode_symbol, parse_symbol
 
 RECEIVE_PARALLEL: Final = 0xD
-"""The behaviour of a branch whose symbol is not given: it forks by itself, and its licence has T2."""
+"""The default behaviour of a branch: it forks without a wish, and T2 is open to it."""
 
 router = APIRouter(prefix=API_PREFIX, tags=["runs"])
 _RESPONSES: Final = {
@@ -66,7 +66,7 @@ async def run_symbol(
     body: RunBody | None = None,
     traceparent: Traceparent = None,
 ) -> dict[str, Any]:
-    """Run X, Y, A and Z. `code` is 0..255, 0x00..0xFF or a name; without a session the journey is new."""
+    """Press a symbol and wait for its page. `code` is 0..255, 0x00..0xFF or a name; the default is a new journey."""
     given = body or RunBody()
     session_id, journey = _journey(gateway, exchange, given)
     press = await presses.press_of(gateway, journey, _press_body(given, session_id, parse_symbol(code)), kind="run")
@@ -81,9 +81,9 @@ async def branch(
     body: BranchBody | None = None,
     traceparent: Traceparent = None,
 ) -> dict[str, Any]:
-    """Wish for a fork (T2) at a locus. The policy may give another trajectory, and says why.
+    """Press with the wish for a fork (T2) at a locus. The policy may give another trajectory, and says why.
 
-    Without a `symbol_code` it is the locus's own character with Receive, Parallel.
+    The default symbol is the locus's character with Receive, Parallel.
     """
     given = body or BranchBody()
     if given.page_id not in {None, id}:
@@ -100,7 +100,7 @@ async def branch(
 
 
 def _journey(gateway: Gateway, exchange: Exchange, body: RunBody) -> tuple[str, str]:
-    """Return the session id and the journey of a run, new ones where none is given."""
+    """Return the session id and the journey of a run, new ones where the body has none."""
     sessions = gateway.sessions
     session_id = sessions.session_of(sessions.new_journey()) if body.session_id is None else body.session_id
     return session_id, journey_of(gateway, exchange, session_id)
@@ -129,17 +129,17 @@ async def _answer(
 
 
 async def _outcome(gateway: Gateway, subscription: Subscription, press: Press) -> Outcome:
-    """Wait for a press's outcome. Raises a refusal with code `outcome_pending` when it takes too long."""
+    """Wait for a press's outcome. Raises a refusal with code `outcome_pending` after the timeout."""
     timeout = gateway.system.settings.run_timeout
     try:
         async with asyncio.timeout(timeout):
-            return await _heard(gateway, subscription, press)
+            return await _received_outcome(gateway, subscription, press)
     except TimeoutError as error:
         pending = OutcomePending(f"Press {press.event_id} was not answered within {timeout:g} s.")
         raise refusal_of(pending, event_id=press.event_id) from error
 
 
-async def _heard(gateway: Gateway, subscription: Subscription, press: Press) -> Outcome:
+async def _received_outcome(gateway: Gateway, subscription: Subscription, press: Press) -> Outcome:
     store, run = gateway.system.store, request_id(press.event_id)
     while True:
         given = await subscription.get()
@@ -150,5 +150,5 @@ async def _heard(gateway: Gateway, subscription: Subscription, press: Press) -> 
             if outcome is not None:
                 return outcome
         if given is Signal.END:
-            pending = OutcomePending(f"This server stops before press {press.event_id} is answered.")
+            pending = OutcomePending(f"This server is stopping; press {press.event_id} is not answered yet.")
             raise refusal_of(pending, event_id=press.event_id)

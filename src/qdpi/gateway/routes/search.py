@@ -40,30 +40,34 @@ async def search(
     gateway: GatewayDep,
     exchange: ExchangeDep,
     q: Annotated[
-        str, Query(description='Words and "phrases in quotes", all of which a page must hold; * is every page.')
+        str, Query(description='Words and "phrases in quotes", all of which a page must contain; * matches every page.')
     ] = "",
-    session_id: Annotated[str | None, Query(description="Whose own pages and vault are searched too.")] = None,
+    session_id: Annotated[
+        str | None, Query(description="The session whose journey and vault are searched too.")
+    ] = None,
     scope: Annotated[Scope, Query(description="Where to search.")] = Scope.ALL,
-    character: Annotated[str | None, Query(description="0..15, a slug or a name; several parted by commas.")] = None,
+    character: Annotated[str | None, Query(description="0..15, a slug or a name; several separated by commas.")] = None,
     section: Annotated[str | None, Query(description="1..16.")] = None,
     behavior: Annotated[str | None, Query(description="0..15, or a code such as XC.")] = None,
     behaviour: Annotated[str | None, Query(include_in_schema=False)] = None,
     trajectory: Annotated[str | None, Query(description="T0..T3.")] = None,
     edge: Annotated[
-        str | None, Query(description="An edge that a page has: NEXT, LOOP, FORK or MIRROR, or the page it leads to.")
+        str | None,
+        Query(description="The type of an edge of the page: NEXT, LOOP, FORK or MIRROR; or the page it leads to."),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_HITS, description="How many hits at most.")] = 20,
-    cursor: Annotated[str | None, Query(description="The `next` of the hits before.")] = None,
+    cursor: Annotated[str | None, Query(description="The `next` of the previous response.")] = None,
 ) -> SearchAnswer:
-    """Return the pages that hold every word and phrase, the best first; pages that come later move none of them.
+    """Return the pages that contain every word and phrase, best first. New pages do not shift later pages of hits.
 
-    Words are found whatever their case, accents and plural, phrases word for word. Nobody finds another's pages.
+    Words match in any case, with or without accents, in singular and plural; phrases match word for word. A search
+    never returns pages of other journeys.
     """
     query = read_query(q)
     filters = read_filters(character, section, behavior or behaviour, trajectory, edge)
     journey = None if session_id is None else journey_of(gateway, exchange, session_id)
     if journey is None and scope in _OWN:
-        raise InvalidInput(f"scope is {scope.value}, and no session is named.", next_step="Add &session_id=.")
+        raise InvalidInput(f"scope is {scope.value}, which needs a session.", next_step="Add &session_id=.")
     edition = await gateway.system.editions.current()
     searched = await _searched(gateway, journey, await gateway.canon_indexes.of(edition))
     about = repr((q, scope, filters, journey, edition.revision.revision))

@@ -1,7 +1,7 @@
-"""The vault: saving pages, taking them out, and what is in it, now or at any moment.
+"""The vault: save and remove pages, and list the entries as of now or a past moment.
 
-A change goes through the log. Once the log has it, the gateway records it as the recorder does, so that whoever
-was answered finds it in the vault.
+A change is published to the log first. Then the gateway applies it as the recorder does, so that a client sees its
+own change once it is answered.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from qdpi.store.rows import VaultEntry
 
 MOST_ENTRIES: Final = 1_000
 _CURSOR: Final = re.compile(r"(-?\d{1,20})\.([0-9A-Za-z-]{1,128})")
-_AGAIN: Final = "Send the same request again: of several changes of a page's entry the newest stands."
+_AGAIN: Final = "Send the same request again: the newest change of a page's entry wins."
 
 router = APIRouter(prefix=f"{API_PREFIX}/vault", tags=["vault"])
 log = structlog.get_logger("qdpi.gateway")
@@ -52,9 +52,9 @@ async def save(
     exchange: ExchangeDep,
     traceparent: Traceparent = None,
 ) -> VaultUpdate:
-    """Save a page of the book or of this journey. A label or notes that are left out stay as they are."""
+    """Save a page of the book or of this journey. A label or notes left out of the body do not change."""
     journey = journey_of(gateway, exchange, session_id)
-    event_id, known = await _known(gateway, journey, body.client_request_id)
+    event_id, known = await _recorded_change(gateway, journey, body.client_request_id)
     if known is None:
         page = await find_locus(await current_edition(gateway), gateway.system.store, body.page_id, journey)
         entry = await gateway.system.store.saved(journey, body.page_id)
@@ -69,24 +69,22 @@ async def save(
             client_request_id=body.client_request_id,
             **(kept | given),
         )
-        await _keep(gateway, exchange, known, page, traceparent)
+        await _publish_and_apply(gateway, exchange, known, page, traceparent)
     return await _answer(gateway, exchange, known)
 
 
-@router.delete(
-    "/{session_id}/{page_id}", summary="Take a page out", responses=problem_responses(401, 404, 422, 429, 503)
-)
+@router.delete("/{session_id}/{page_id}", summary="Remove a page", responses=problem_responses(401, 404, 422, 429, 503))
 async def unsave(
     session_id: str,
     page_id: str,
     gateway: GatewayDep,
     exchange: ExchangeDep,
-    client_request_id: Annotated[GivenId | None, Query(description="A repeat with the same id is one change.")] = None,
+    client_request_id: Annotated[GivenId | None, Query(description="Repeats with the same id are one change.")] = None,
     traceparent: Traceparent = None,
 ) -> VaultUpdate:
-    """Take a page out of the vault. One that is not in it stays out."""
+    """Remove a page from the vault. Removing a page that is not in it has no effect."""
     journey = journey_of(gateway, exchange, session_id)
-    event_id, known = await _known(gateway, journey, client_request_id)
+    event_id, known = await _recorded_change(gateway, journey, client_request_id)
     if known is None:
         entry = await gateway.system.store.saved(journey, page_id)
         edition = await current_edition(gateway)
@@ -101,12 +99,14 @@ async def unsave(
             page_id=page_id,
             client_request_id=client_request_id,
         )
-        await _keep(gateway, exchange, known, page, traceparent)
+        await _publish_and_apply(gateway, exchange, known, page, traceparent)
     return await _answer(gateway, exchange, known)
 
 
-async def _known(gateway: Gateway, journey: str, client_request_id: str | None) -> tuple[str, VaultChange | None]:
-    """Return a change's event id, and the change itself where it was recorded before."""
+async def _recorded_change(
+    gateway: Gateway, journey: str, client_request_id: str | None
+) -> tuple[str, VaultChange | None]:
+    """Return a change's event id, and the change itself if it was recorded before."""
     event_id = presses.Named(journey, "vault", client_request_id).event_id(gateway)
     if client_request_id is None:
         return event_id, None
@@ -114,14 +114,14 @@ async def _known(gateway: Gateway, journey: str, client_request_id: str | None) 
 
 
 def _after(now: datetime, entry: VaultEntry | None) -> datetime:
-    """Return a time after that of the entry it changes, whatever the clocks of two gateways say."""
+    """Return the time of a change: later than the entry it changes, even if gateways' clocks differ."""
     return max(now, entry.saved_at + timedelta(microseconds=1)) if entry else now
 
 
-async def _keep(
+async def _publish_and_apply(
     gateway: Gateway, exchange: Exchange, change: VaultChange, page: Page | None, parent: str | None
 ) -> None:
-    """Publish a change, and record it. While the store is away that is left to the recorder."""
+    """Publish a change and apply it. While the store is unavailable, only the recorder applies it."""
     exchange.event_id = change.event_id
     when_unknown = presses.RETRY if change.client_request_id else _AGAIN
     await presses.publish(gateway, change, parent, when_unknown, about=page)
@@ -132,11 +132,11 @@ async def _keep(
 
 
 async def _answer(gateway: Gateway, exchange: Exchange, change: VaultChange) -> VaultUpdate:
-    """Return how a change's page stands in the vault now; while the store is away, how the change has it stand."""
+    """Return the entry after a change; while the store is unavailable, only what the change itself says."""
     exchange.event_id = change.event_id
     try:
         entry = await gateway.system.store.saved(change.session_id, change.page_id)
-        told = await _told(gateway, change.session_id, [entry] if entry else [])
+        views = await _views(gateway, change.session_id, [entry] if entry else [])
     except StoreUnavailable:
         saved = change.action != "unsaved"
         return VaultUpdate(event_id=change.event_id, page_id=change.page_id, saved=saved, recorded=False, entry=None)
@@ -145,20 +145,20 @@ async def _answer(gateway: Gateway, exchange: Exchange, change: VaultChange) -> 
         page_id=change.page_id,
         saved=entry is not None,
         recorded=True,
-        entry=told[0] if told else None,
+        entry=views[0] if views else None,
     )
 
 
-@router.get("/{session_id}", summary="What is in a vault", responses=problem_responses(401, 422, 429, 503))
+@router.get("/{session_id}", summary="The entries of a vault", responses=problem_responses(401, 422, 429, 503))
 async def vault(
     session_id: str,
     gateway: GatewayDep,
     exchange: ExchangeDep,
     at: AsOfQuery = None,
-    after: Annotated[str | None, Query(description="The `next` of the entries before.")] = None,
+    after: Annotated[str | None, Query(description="The `next` of the previous response.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES, description="How many entries at most.")] = 200,
 ) -> VaultView:
-    """Return the saved pages, the oldest change first."""
+    """Return the saved pages, oldest change first."""
     journey, store = journey_of(gateway, exchange, session_id), gateway.system.store
     first = _read_cursor(after)
     last = await store.last_outcome(journey) if at is not None else None
@@ -170,7 +170,7 @@ async def vault(
         at=as_of.time,
         count=len(entries),
         digest=vault_digest(entries),
-        entries=tuple(await _told(gateway, journey, following[:limit])),
+        entries=tuple(await _views(gateway, journey, following[:limit])),
         next=_cursor(following[limit - 1]) if len(following) > limit else None,
     )
 
@@ -186,12 +186,12 @@ def _cursor(entry: VaultEntry) -> str:
 def _read_cursor(after: str | None) -> tuple[int, str]:
     found = _CURSOR.fullmatch(after) if after else None
     if after is not None and found is None:
-        raise InvalidInput(f"after is {after[:80]!r}.", next_step="Give the `next` of an answer, as it is.")
+        raise InvalidInput(f"after is {after[:80]!r}.", next_step="Give the `next` of a response unchanged.")
     return (int(found[1]), found[2]) if found else (-(10**20), "")
 
 
-async def _told(gateway: Gateway, journey: str, entries: Sequence[VaultEntry]) -> list[SavedPageView]:
-    """Return entries with what their pages are; of a page that cannot be read, the entry alone."""
+async def _views(gateway: Gateway, journey: str, entries: Sequence[VaultEntry]) -> list[SavedPageView]:
+    """Return entries with their pages' facts; an entry whose page cannot be read comes without."""
     edition = await current_edition(gateway)
     pages = await asyncio.gather(*(_page(gateway, edition, journey, entry.page_id) for entry in entries))
     return [

@@ -1,6 +1,6 @@
-"""GET /event/ws: a journey over a WebSocket, the same frames as JSON `{event, id, data}`.
+"""GET /event/ws: a journey's frames over a WebSocket, as JSON `{event, id, data}`.
 
-Presses, asks and stops may be said over it too; each is answered by a frame `accepted` or `problem`.
+Clients may also send presses, asks and stops; each is answered by a frame `accepted` or `problem`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ router = APIRouter(prefix=f"{API_PREFIX}/event")
 
 @router.websocket("/ws")
 async def follow(websocket: WebSocket) -> None:
-    """Follow a journey: `?session_id=`, and `?after=` as in the stream of server-sent events; press in it."""
+    """Follow a journey: `?session_id=`, and `?after=` as in the stream of server-sent events."""
     gateway, exchange = await gateway_of(websocket), await exchange_of(websocket)
     try:
         _check_origin(websocket, gateway.system.settings.origins)
@@ -44,12 +44,12 @@ async def follow(websocket: WebSocket) -> None:
 
 
 def _check_origin(websocket: WebSocket, allowed: Collection[str]) -> None:
-    """Refuse the pages of other sites: browsers hold WebSockets to no same-origin rule of their own."""
+    """Refuse pages of other sites, because browsers do not apply the same-origin policy to WebSockets."""
     origin = websocket.headers.get("origin")
     if origin is None or origin in allowed or "*" in allowed:
         return
     if urlsplit(origin).netloc != websocket.headers.get("host"):
-        raise ForbiddenOrigin(f"A page of {origin[:80]!r} asks to follow a journey here.")
+        raise ForbiddenOrigin(f"The origin {origin[:80]!r} may not open a WebSocket here.")
 
 
 async def _serve(
@@ -59,7 +59,7 @@ async def _serve(
     follower = Follower(gateway.hub, system.store, subscription, system.backoff)
     first = await follower.greet(after)
     await websocket.accept()
-    leaving = asyncio.create_task(_hear_until_left(websocket, gateway, exchange, subscription))
+    leaving = asyncio.create_task(_receive_until_left(websocket, gateway, exchange, subscription))
     with system.metrics.streams.labels("websocket").track_inprogress():
         try:
             await _post(websocket, first.text)
@@ -80,7 +80,7 @@ async def _serve(
 async def _follow(websocket: WebSocket, follower: Follower) -> None:
     async with aclosing(follower.frames()) as frames:
         async for frame in frames:
-            if frame is not None:  # the server's own pings keep a WebSocket alive
+            if frame is not None:  # the WebSocket protocol has its own pings
                 await _post(websocket, frame.text)
 
 
@@ -94,15 +94,15 @@ async def _close(websocket: WebSocket, code: int) -> None:
         async with asyncio.timeout(1):
             await websocket.close(code)
     except (TimeoutError, WebSocketDisconnect, RuntimeError):
-        return  # it does not read, or it has left: the server drops the connection
+        return  # the client does not read or has disconnected: the server drops the connection
 
 
-async def _hear_until_left(
+async def _receive_until_left(
     websocket: WebSocket, gateway: Gateway, exchange: Exchange, subscription: Subscription
 ) -> bool:
-    """Answer what the client says, in the order in which it says it; tell whether it left by itself.
+    """Answer the client's messages in order; return whether the client closed the connection.
 
-    Of a client that was cut nothing more is taken: it would not hear what became of it.
+    After an overflow no more messages are accepted, because the client could not receive the answers.
     """
     session_id = websocket.query_params["session_id"]
     while not subscription.ended:

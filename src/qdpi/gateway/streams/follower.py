@@ -1,4 +1,4 @@
-"""A journey as its follower sees it: each outcome once and in order, and the text of pages in flight."""
+"""Follows a journey: every outcome once and in order, and the text of pages in flight."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from qdpi.store.ports import PageStore
 
 BATCH: Final = 100
 REMEMBERED: Final = 64
-"""How many answered runs are remembered, so that no late piece of their text is passed on."""
+"""How many finished runs are remembered, so that late deltas of theirs are dropped."""
 
 
 class FollowerLeft(Exception):
-    """The follower went away while the store was waited for."""
+    """The follower disconnected while the store was unavailable."""
 
 
 class Follower:
-    """Follows one journey after a seq: replays the store, then goes live, contiguously.
+    """Follows one journey after a seq: replays the store, then continues live, without a gap.
 
-    The subscription was made before the store is read, so what comes meanwhile waits in it. A gap sends
-    it back to the store.
+    The subscription must exist before the store is read: it queues the frames that arrive meanwhile. After a gap
+    in the seqs, the follower reads the store again.
     """
 
     def __init__(self, hub: Hub, store: PageStore, subscription: Subscription, backoff: Backoff) -> None:
         self._hub, self._store, self._subscription, self._backoff = hub, store, subscription, backoff
         self._journey = subscription.journey
         self._seq = 0
-        self._answered: deque[str] = deque(maxlen=REMEMBERED)
+        self._finished: deque[str] = deque(maxlen=REMEMBERED)
 
     async def greet(self, after: int | None) -> Frame:
-        """Return the first frame. Its id is the seq that the stream goes on after: by default the newest."""
+        """Return the first frame. Its id is the seq after which the stream continues, by default the newest."""
         head = await self._head()
         self._seq = head if after is None else min(after, head)
         return greeting_frame(self._seq, head)
 
     async def frames(self) -> AsyncGenerator[Frame | None]:
-        """Yield the frames, and None where a sign of life is due; end when the subscription does."""
+        """Yield the frames, and None where a ping is due; end when the subscription ends."""
         while (given := await self._subscription.get()) is not Signal.END:
             if given is Signal.PING:
                 yield None
             elif isinstance(given, Signal):
-                await retry_while_unavailable(self._head, self._backoff, on_wait=self._notice_leaving)
+                await retry_while_unavailable(self._head, self._backoff, on_wait=self._raise_if_left)
                 async for frame in self._replay(published=0):
                     yield frame
                 for frame in self._pages_in_flight():
                     yield frame
             elif given.seq is None:
-                if given.request_id not in self._answered:
+                if given.request_id not in self._finished:
                     yield given
             else:
-                async for frame in self._pass_on(given, given.seq):
+                async for frame in self._in_order(given, given.seq):
                     yield frame
 
     async def _head(self) -> int:
@@ -65,28 +65,28 @@ class Follower:
         return last.seq if last else 0
 
     def _pages_in_flight(self) -> list[Frame]:
-        return [f for f in self._hub.join(self._subscription) if f.request_id not in self._answered]
+        return [f for f in self._hub.join(self._subscription) if f.request_id not in self._finished]
 
-    async def _pass_on(self, frame: Frame, seq: int) -> AsyncGenerator[Frame]:
+    async def _in_order(self, frame: Frame, seq: int) -> AsyncGenerator[Frame]:
         tries = 0
         while seq > self._seq + 1:
             async for missed in self._replay(published=seq):
                 yield missed
-            if seq > self._seq:  # the store's answer was older than the bus's
+            if seq > self._seq:  # the store does not have the outcome yet
                 tries += 1
-                self._notice_leaving()
+                self._raise_if_left()
                 await self._backoff.wait(tries)
         if seq == self._seq + 1:
-            yield self._passed(frame)
+            yield self._advance(frame)
 
     async def _replay(self, published: int) -> AsyncGenerator[Frame]:
-        """Yield the outcomes that follow. The newest waits until its page can be read, or is published."""
-        while batch := await retry_while_unavailable(self._following, self._backoff, on_wait=self._notice_leaving):
+        """Yield the outcomes that follow in the store. The newest is held back until it is published or readable."""
+        while batch := await retry_while_unavailable(self._following, self._backoff, on_wait=self._raise_if_left):
             for outcome in batch:
                 newest = outcome is batch[-1] and len(batch) < BATCH
                 if newest and outcome.seq > published and not await self._readable(outcome):
                     return
-                yield self._passed(outcome_frame(outcome.event))
+                yield self._advance(outcome_frame(outcome.event))
 
     async def _following(self) -> list[Outcome]:
         return await self._store.outcomes(self._journey, after=self._seq, limit=BATCH)
@@ -96,15 +96,15 @@ class Follower:
         if page is None:
             return True
         stored = await retry_while_unavailable(
-            lambda: self._store.page(page.page_id), self._backoff, on_wait=self._notice_leaving
+            lambda: self._store.page(page.page_id), self._backoff, on_wait=self._raise_if_left
         )
         return stored is not None
 
-    def _passed(self, frame: Frame) -> Frame:
+    def _advance(self, frame: Frame) -> Frame:
         self._seq = frame.seq or self._seq
-        self._answered.append(frame.request_id or "")
+        self._finished.append(frame.request_id or "")
         return frame
 
-    def _notice_leaving(self, error: Unavailable | None = None, tries: int = 0) -> None:
+    def _raise_if_left(self, error: Unavailable | None = None, tries: int = 0) -> None:
         if self._subscription.ended:
             raise FollowerLeft

@@ -1,4 +1,4 @@
-"""What streams carry: an event's name, its `seq` where it has one, and its JSON."""
+"""The frames of a stream, as server-sent events and as WebSocket messages."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from qdpi.events import PageDelta, PageDone, PageFailed
 
 PING: Final = b": ping\n\n"
 RETRY: Final = b"retry: 1000\n"
-"""How long a browser waits before it comes back, in milliseconds."""
+"""The reconnection time of a browser, in milliseconds."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One event of a stream. `data` is JSON on one line; `id` is the seq to come back with.
+    """One frame of a stream. `data` is JSON on one line; `id` is the seq to resume after.
 
-    `seq` orders outcomes; `request_id` and `press_id` say which run it is of.
+    `seq` orders outcomes; `request_id` and `press_id` name the run.
     """
 
     event: str
@@ -43,7 +43,7 @@ class Frame:
 
 
 def outcome_frame(event: PageDone | PageFailed) -> Frame:
-    """Return an outcome as a frame, with its seq for an id."""
+    """Return the frame of an outcome; its id is the seq."""
     return Frame(
         event=frame_name(event),
         data=event.model_dump_json(),
@@ -55,7 +55,7 @@ def outcome_frame(event: PageDone | PageFailed) -> Frame:
 
 
 def delta_frame(delta: PageDelta) -> Frame:
-    """Return a delta as a frame; one without text is the status that its run has a new phase."""
+    """Return the frame of a delta; a delta without text becomes a status frame with the run's new phase."""
     run, press = delta.request_id, delta.press_id
     if not delta.text:
         return status_frame(RunStatus(phase=delta.phase.value, attempt=delta.attempt, press_id=press, request_id=run))
@@ -64,21 +64,21 @@ def delta_frame(delta: PageDelta) -> Frame:
 
 
 def queued_frame(press_id: str, request_id: str) -> Frame:
-    """Return the status that a press was taken and waits its turn."""
+    """Return the status frame of a press that is queued."""
     return status_frame(RunStatus(phase="queued", event_id=press_id, press_id=press_id, request_id=request_id))
 
 
 def greeting_frame(seq: int, head: int) -> Frame:
-    """Return a stream's first frame: it goes on after `seq`, and the journey is at `head`."""
+    """Return a stream's first frame: the stream continues after `seq`, and the journey is at `head`."""
     return Frame(event=STATUS_FRAME, data=Following(seq=head, after=seq).model_dump_json(), id=seq)
 
 
 def status_frame(status: RunStatus) -> Frame:
-    """Return a run's status, which has no id."""
+    """Return the frame of a run's status, which has no id."""
     data = status.model_dump_json(exclude_none=True)
     return Frame(event=STATUS_FRAME, data=data, request_id=status.request_id, press_id=status.press_id)
 
 
 def reply_frame(event: str, facts: dict[str, Any]) -> Frame:
-    """Return the answer to a client's message, which has no id."""
+    """Return the frame that answers a client's message, which has no id."""
     return Frame(event=event, data=json.dumps(facts, separators=(",", ":")))

@@ -1,4 +1,4 @@
-"""The hub: one tap on the bus for the whole process, and what it tells to each journey's followers."""
+"""The hub: one tap on the bus per process, fanned out to the subscriptions of each journey."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from qdpi.retry import Backoff
 
 TAPPED: Final = (Press, Ask, PageDelta, PageDone, PageFailed)
 QUEUE_LIMIT: Final = 256
-"""How many frames may wait for one client."""
+"""How many frames may be queued for one client."""
 PING_SECONDS: Final = 15.0
 
 log = structlog.get_logger("qdpi.gateway")
 
 
 class Hub:
-    """Fans out what the bus carries, without ever waiting for a client.
+    """Fans records of the bus out to subscriptions, without waiting for any client.
 
-    `listen` is run as a task. While the bus is away `away_since` says since when; when it is back, every
-    follower reads the store again, so nothing is missed.
+    Run `listen` as a task. `away_since` is the time since which the bus has been unavailable, None while it is
+    tapped. After an outage every follower reads the store again, so that it misses nothing.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Hub:
         self._queue_limit, self._ping_seconds = queue_limit, ping_seconds
         self._followers: dict[str, set[Subscription]] = {}
         self._closed = False
-        self._taking = {
+        self._handlers = {
             Press.topic: self._take_press,
             Ask.topic: self._take_press,
             PageDelta.topic: self._take_delta,
@@ -63,7 +63,7 @@ class Hub:
 
     @contextmanager
     def subscribe(self, journey: str) -> Iterator[Subscription]:
-        """Follow a journey until the block is left."""
+        """Subscribe to a journey for the duration of the block."""
         subscription = Subscription(journey, self._queue_limit)
         if self._closed:
             subscription.end()
@@ -77,43 +77,43 @@ class Hub:
                 del self._followers[journey]
 
     def close(self) -> None:
-        """End all streams, and begin none any more. Idempotent."""
+        """End all streams and accept no new ones. Idempotent."""
         self._closed = True
         for follower in self._all():
             follower.end()
 
     def join(self, subscription: Subscription) -> list[Frame]:
-        """Let a follower go live; return what it needs to catch up with the pages in flight."""
+        """Switch a subscription to live; return the frames of the pages in flight."""
         subscription.go_live()
         return [delta_frame(delta) for delta in self.texts.of(subscription.journey)]
 
     async def ping(self) -> None:
-        """Have all followers show, again and again, that they are alive."""
+        """Ping all subscriptions periodically, for ever."""
         while True:
             await asyncio.sleep(self._ping_seconds)
             for follower in self._all():
                 follower.ping()
 
     async def listen(self) -> None:
-        """Tap the bus for ever, and come back to it when it was away."""
+        """Tap the bus for ever, and tap it again after an outage."""
         tries = 0
         while True:
             try:
                 async with self._bus.tap([model.topic for model in TAPPED], Start.LATEST) as records:
                     tries = 0
-                    self._came_back()
+                    self._tapped()
                     async for record in records:
                         self.take(record)
-                self._went_away("The bus was closed.")
+                self._lost("The bus was closed.")
             except BusUnavailable as error:
-                self._went_away(error.detail)
+                self._lost(error.detail)
             except Exception as error:
                 log.exception("tap.failed")
-                self._went_away(repr(error))
+                self._lost(repr(error))
             tries += 1
             await self._backoff.wait(tries)
 
-    def _came_back(self) -> None:
+    def _tapped(self) -> None:
         self.away_since = None
         self.listening.set()
         self.texts.restart()
@@ -121,16 +121,16 @@ class Hub:
         for follower in self._all():
             follower.resync()
 
-    def _went_away(self, reason: str) -> None:
+    def _lost(self, reason: str) -> None:
         if self.away_since is None:
             self.away_since = self._now()
             log.warning("tap.lost", reason=reason)
         self.listening.clear()
 
     def take(self, record: Record) -> None:
-        """Tell a record to those who follow its journey. Bytes that are no event are left to others."""
+        """Pass a record to the subscriptions of its journey. Malformed records are logged and skipped."""
         try:
-            self._taking[record.topic](record)
+            self._handlers[record.topic](record)
         except MalformedEvent as error:
             log.warning("tap.record_malformed", topic=record.topic, offset=record.offset, reason=error.detail)
         except Exception:
@@ -140,12 +140,12 @@ class Hub:
         press = decode_press(record.topic, record.value)
         self.pending.add(press.session_id, press.event_id)
         if not self.pending.answered(press.event_id):
-            self._tell(press.session_id, lambda: queued_frame(press.event_id, request_id(press.event_id)))
+            self._publish(press.session_id, lambda: queued_frame(press.event_id, request_id(press.event_id)))
 
     def _take_delta(self, record: Record) -> None:
         delta = decode(PageDelta, record.value)
         if not self.pending.answered(delta.press_id) and self.texts.take(delta):
-            self._tell(delta.session_id, lambda: delta_frame(delta))
+            self._publish(delta.session_id, lambda: delta_frame(delta))
 
     def _take_outcome(self, record: Record) -> None:
         event: PageDone | PageFailed = (
@@ -153,9 +153,9 @@ class Hub:
         )
         self.pending.answer(event.session_id, event.press_id)
         self.texts.forget(event.request_id)
-        self._tell(event.session_id, lambda: outcome_frame(event))
+        self._publish(event.session_id, lambda: outcome_frame(event))
 
-    def _tell(self, journey: str, make: Callable[[], Frame]) -> None:
+    def _publish(self, journey: str, make: Callable[[], Frame]) -> None:
         followers = self._followers.get(journey)
         if followers:
             frame = make()

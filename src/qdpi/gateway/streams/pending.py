@@ -1,4 +1,4 @@
-"""The presses of each journey that wait for an answer, as one gateway knows of them."""
+"""The presses of each journey without an outcome yet, as far as this gateway knows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ KEPT_ANSWERED: Final = 50_000
 
 
 class PendingPresses:
-    """Presses by journey, at most `limit` each; bounded in journeys, the least recent forgotten first.
+    """Pending presses by journey, at most `limit` each. The least recent journeys are forgotten first.
 
-    `of_address` counts those that came from an address to this gateway. What was answered is remembered for a
-    while: a press may be heard of after its answer.
+    `of_address` counts the presses that an address sent to this gateway. Answered presses are remembered for a
+    while, because a press can arrive on the tap after its outcome.
     """
 
     def __init__(self, limit: int, *, journeys: int = KEPT_JOURNEYS, answered: int = KEPT_ANSWERED) -> None:
@@ -26,7 +26,7 @@ class PendingPresses:
         self._of_address: Counter[str] = Counter()
 
     def add(self, journey: str, press_id: str, address: str | None = None) -> bool:
-        """Count a press, once however often it is heard of; False where the journey has no room for it."""
+        """Count a press, once even if it arrives repeatedly; return False if the journey is at its limit."""
         if press_id in self._answered:
             return True
         presses = self._presses.setdefault(journey, set())
@@ -40,34 +40,34 @@ class PendingPresses:
         while len(self._presses) > self._journeys:
             _, forgotten = self._presses.popitem(last=False)
             for each in forgotten:
-                self._leave(each)
+                self._uncount(each)
         return True
 
     def answer(self, journey: str, press_id: str) -> None:
-        """Take a press out, and remember that it was answered."""
+        """Remove a press and remember that it was answered."""
         self.discard(journey, press_id)
         self._answered[press_id] = None
         while len(self._answered) > self._answered_kept:
             self._answered.popitem(last=False)
 
     def discard(self, journey: str, press_id: str) -> None:
-        """Take a press out that was never taken."""
+        """Remove a press that was not published."""
         presses = self._presses.get(journey, set())
         presses.discard(press_id)
-        self._leave(press_id)
+        self._uncount(press_id)
         if not presses:
             self._presses.pop(journey, None)
 
     def of_address(self, address: str) -> int:
-        """Return how many presses from an address wait."""
+        """Return how many presses of an address are pending."""
         return self._of_address[address]
 
     def forget_addresses(self) -> None:
-        """Count anew what waits from each address, because answers may have been missed."""
+        """Reset the counts of all addresses, because outcomes may have been missed."""
         self._addresses.clear()
         self._of_address.clear()
 
-    def _leave(self, press_id: str) -> None:
+    def _uncount(self, press_id: str) -> None:
         address = self._addresses.pop(press_id, None)
         if address is not None:
             self._of_address[address] -= 1
@@ -75,9 +75,9 @@ class PendingPresses:
                 del self._of_address[address]
 
     def answered(self, press_id: str) -> bool:
-        """Tell whether a press was answered lately."""
+        """Return whether a press was answered recently."""
         return press_id in self._answered
 
     def of(self, journey: str) -> Collection[str]:
-        """Return the presses that wait in a journey."""
+        """Return the pending presses of a journey."""
         return frozenset(self._presses.get(journey, ()))

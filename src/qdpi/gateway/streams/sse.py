@@ -1,7 +1,7 @@
 """GET /event/stream: a journey as server-sent events (https://html.spec.whatwg.org/#server-sent-events).
 
-Raw ASGI, answered before the framework's routes: a client costs its task, its queue and its socket. Through
-a route of the framework's it costs 14 KiB more.
+Raw ASGI, answered before FastAPI's routes: a client costs a task, a queue and a socket. A FastAPI route would cost
+14 KiB more for each client.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from qdpi.gateway.streams.subscription import Subscription
 
 PATH: Final = f"{API_PREFIX}/event/stream"
 SEND_SECONDS: Final = 20.0
-"""How long a client may take to accept a piece before it is cut; it resumes by its Last-Event-ID."""
+"""How long a client may take to accept a frame before it is disconnected; it resumes by its Last-Event-ID."""
 _LARGEST_SEQ: Final = 2**53
 
 _HEADERS: Final = (
@@ -45,7 +45,7 @@ log = structlog.get_logger("qdpi.gateway")
 
 
 def description() -> dict[str, Any]:
-    """Return the path's item for OpenAPI."""
+    """Return the OpenAPI path item."""
 
     def parameter(name: str, place: str, says: str, kind: str, *, required: bool = False) -> dict[str, Any]:
         schema = {"type": kind}
@@ -54,20 +54,20 @@ def description() -> dict[str, Any]:
     responses: dict[str, Any] = {str(status): told for status, told in problem_responses(401, 422, 429, 503).items()}
     responses["200"] = {
         "description": "Frames `status`, `generate.page.delta`, `.done` and `.failed`; done and failed "
-        "carry `id: seq`. A new `attempt` in a delta means: start that page's text over.",
+        "carry `id: seq`. A delta with a new `attempt` restarts that page's text.",
         "content": {"text/event-stream": {"example": _EXAMPLE}},
     }
     get = {
         "tags": ["streams"],
         "summary": "Follow a journey as server-sent events",
-        "description": "Replays the outcomes after a seq, then goes on live, each seq once and in order. "
-        "The same frames as JSON `{event, id, data}` come over a WebSocket at `/api/v1/event/ws`, with the "
-        "same query.",
+        "description": "Replays the outcomes after a seq, then continues live, each seq once and in order. "
+        "A WebSocket at `/api/v1/event/ws` with the same query carries the same frames as JSON "
+        "`{event, id, data}`.",
         "operationId": "follow_event_stream",
         "parameters": [
             parameter("session_id", "query", "The session whose journey is followed.", "string", required=True),
-            parameter("after", "query", "The last seq that is known; 0 replays all. Default: now.", "integer"),
-            parameter("Last-Event-ID", "header", "As `after`, and before it.", "integer"),
+            parameter("after", "query", "The last seq that the client has; 0 replays all. Default: now.", "integer"),
+            parameter("Last-Event-ID", "header", "As `after`; takes precedence.", "integer"),
         ],
         "responses": responses,
     }
@@ -75,7 +75,7 @@ def description() -> dict[str, Any]:
 
 
 class StreamRoute:
-    """Answers `GET /event/stream`, and leaves everything else to the app."""
+    """Answers `GET /event/stream` and passes every other request to the app."""
 
     path: Final = PATH
 
@@ -87,7 +87,7 @@ class StreamRoute:
         if scope["type"] != "http" or scope["path"] != PATH:
             await self._app(scope, receive, send)
             return
-        scope["route"] = self  # the log names it
+        scope["route"] = self  # for the log line
         exchange: Exchange = scope[EXCHANGE]
         try:
             if scope["method"] != "GET":
@@ -114,7 +114,7 @@ def asked(scope: Scope, gateway: Gateway, exchange: Exchange) -> tuple[str, int 
 
 
 def seq_of(last_event_id: str | None, after: str | None) -> int | None:
-    """Return the seq that a client comes back with, None for from now on. Raises `InvalidInput`."""
+    """Return the seq that a client resumes after, None for now. Raises `InvalidInput`."""
     for name, value in (("Last-Event-ID", last_event_id), ("after", after)):
         if value is not None:
             return parse_seq(name, value)
@@ -122,23 +122,23 @@ def seq_of(last_event_id: str | None, after: str | None) -> int | None:
 
 
 def parse_seq(name: str, value: str) -> int:
-    """Read a seq: a whole number from 0. Raises `InvalidInput`."""
+    """Parse a seq: a whole number from 0. Raises `InvalidInput`."""
     if not (value.isascii() and value.isdigit() and len(value) <= 16 and int(value) <= _LARGEST_SEQ):
         raise InvalidInput(
-            f"{name} is {value[:80]!r}, and a seq is a whole number from 0.",
-            next_step="Give the id of the last done or failed frame that you have, or 0 for all.",
+            f"{name} is {value[:80]!r}; a seq is a whole number from 0.",
+            next_step="Give the id of the last done or failed frame that you received, or 0 for all.",
         )
     return int(value)
 
 
 class EventStream:
-    """One client's stream, from its greeting until it leaves, is cut or the server ends."""
+    """One client's stream, until the client disconnects, overflows, or the server stops."""
 
     def __init__(self, gateway: Gateway, journey: str, after: int | None, address: str) -> None:
         self._gateway, self._journey, self._after, self._address = gateway, journey, after, address
 
     async def __call__(self, receive: Receive, send: Send) -> None:
-        """Serve the stream. Raises `StoreUnavailable` or `TooManyStreams` where it cannot begin."""
+        """Serve the stream. Raises `StoreUnavailable` or `TooManyStreams` before it begins."""
         system, hub = self._gateway.system, self._gateway.hub
         clients = system.metrics.streams.labels("sse")
         with (
@@ -148,7 +148,7 @@ class EventStream:
         ):
             follower = Follower(hub, system.store, subscription, system.backoff)
             first = await follower.greet(self._after)
-            leaving = asyncio.create_task(_end_when_left(receive, subscription))
+            leaving = asyncio.create_task(_end_on_disconnect(receive, subscription))
             try:
                 await self._start(send, RETRY + first.sse)
                 await self._follow(send, follower)
@@ -181,7 +181,7 @@ def _body(body: bytes, *, more: bool = True) -> Message:
     return {"type": "http.response.body", "body": body, "more_body": more}
 
 
-async def _end_when_left(receive: Receive, subscription: Subscription) -> None:
+async def _end_on_disconnect(receive: Receive, subscription: Subscription) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     subscription.end()

@@ -1,4 +1,4 @@
-"""One follower of a journey: what waits for it, and when it has to read the store again."""
+"""A follower's queue of frames, and the signals to resync, ping and end."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from qdpi.gateway.streams.frames import Frame
 
 
 class Signal(Enum):
-    """What a follower is told beside frames."""
+    """What a subscription yields besides frames."""
 
     RESYNC = "resync"
-    """Something may have been missed: read the store."""
+    """Frames may have been missed: read the store."""
     PING = "ping"
-    """Show that the stream is alive."""
+    """Send a keep-alive."""
     END = "end"
-    """There will be nothing more."""
+    """The subscription has ended."""
 
 
 class Subscription:
-    """A bounded queue of frames. Who is too slow for it is cut: `overflowed`, and nothing more comes.
+    """A bounded queue of frames. When it is full, it sets `overflowed` and ends.
 
-    Outcomes come from the start; deltas and statuses from `go_live` on. The first thing it gives is a
-    `RESYNC`, for what was there before it.
+    Outcomes are queued from the start, deltas and statuses only after `go_live`. It first yields a `RESYNC`, for
+    the outcomes before the subscription.
     """
 
     def __init__(self, journey: str, limit: int) -> None:
@@ -36,16 +36,16 @@ class Subscription:
         self._stale = True
         self._pinged = False
         self._frames: deque[Frame] = deque()
-        self._stir = asyncio.Event()
-        self._stir.set()
+        self._wakeup = asyncio.Event()
+        self._wakeup.set()
 
     def offer(self, frame: Frame) -> None:
-        """Give it a frame, if it wants such frames yet."""
+        """Queue a frame: an outcome always, other frames only when live."""
         if frame.seq is not None or self._live:
             self.reply(frame)
 
     def reply(self, frame: Frame) -> None:
-        """Give it a frame that it always wants: the answer to what it said."""
+        """Queue a frame that answers a message of this client."""
         if self.ended:
             return
         if len(self._frames) >= self._limit:
@@ -53,36 +53,36 @@ class Subscription:
             self.end()
             return
         self._frames.append(frame)
-        self._stir.set()
+        self._wakeup.set()
 
     def go_live(self) -> None:
-        """Want deltas and statuses too."""
+        """Accept deltas and statuses from now on."""
         self._live = True
 
     def resync(self) -> None:
-        """Have it read the store again."""
+        """Signal that the follower must read the store again."""
         self._stale = True
-        self._stir.set()
+        self._wakeup.set()
 
     def ping(self) -> None:
-        """Have it show that it is alive, when it has nothing else to say."""
+        """Signal a keep-alive, for when no frame is queued."""
         self._pinged = True
-        self._stir.set()
+        self._wakeup.set()
 
     def end(self) -> None:
-        """Let it end, and drop what waits."""
+        """End the subscription and drop its queued frames."""
         self.ended = True
         self._frames.clear()
-        self._stir.set()
+        self._wakeup.set()
 
     async def get(self) -> Frame | Signal:
-        """Wait for what comes next: the end, a resync, the frames in their order, a ping."""
+        """Wait for the next item, in order of precedence: end, resync, frames in order, ping."""
         while True:
-            await self._stir.wait()
+            await self._wakeup.wait()
             given = self._next()
             if given is not None:
                 return given
-            self._stir.clear()
+            self._wakeup.clear()
 
     def _next(self) -> Frame | Signal | None:
         if self.ended:

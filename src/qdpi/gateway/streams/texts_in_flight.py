@@ -1,4 +1,4 @@
-"""The running text of pages in flight, for whoever joins in the middle of one."""
+"""The text so far of pages in flight, for followers that join in the middle of a page."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Final
 from qdpi.events import PageDelta
 
 KEPT_CHARACTERS: Final = 16_000
-"""The most of one page's text that is kept; a page has a quarter of it."""
+"""The most characters kept of one page; a page usually has a quarter of this."""
 KEPT_IN_ALL: Final = 120_000_000
-"""The most that is kept of all pages, in characters: 23,000 pages of 190 words, in about 120 MB."""
+"""The most characters kept of all pages together: 23,000 pages of 190 words, in about 120 MB."""
 PAGE_ITSELF: Final = 4_000
-"""What is kept of a page beside its text counts as so many characters: its ids, its newest delta and its phase."""
+"""The overhead of a page, counted as characters: its ids, its newest delta and its phase."""
 
 
 @dataclass(slots=True)
 class _Page:
-    """What is known of one page in flight: its newest attempt, the text from its start, its last phase."""
+    """State of one page in flight: its newest attempt, the text from its start, its last phase."""
 
     attempt: int
     text: str = ""
@@ -28,12 +28,12 @@ class _Page:
 
     @property
     def weight(self) -> int:
-        """What it counts for, in characters."""
+        """Its memory cost, in characters."""
         return PAGE_ITSELF + len(self.text)
 
 
 class TextsInFlight:
-    """Pages in flight by request. Characters of a page and of all pages are bounded; the least recent is forgotten."""
+    """Pages in flight by run, bounded in characters of a page and of all pages. Forgets the least recent first."""
 
     def __init__(self, *, characters: int = KEPT_CHARACTERS, in_all: int = KEPT_IN_ALL) -> None:
         self._most_characters, self._most_in_all = characters, in_all
@@ -41,9 +41,9 @@ class TextsInFlight:
         self._weight = 0
 
     def take(self, delta: PageDelta) -> bool:
-        """Add a delta; tell whether it says something new: no repeat, and of no attempt that was overtaken.
+        """Add a delta; return whether it is new: neither a repeat nor of a superseded attempt.
 
-        A piece after a lost one is news, and is no part of the running text.
+        A delta after a lost one is new, but is not added to the text.
         """
         page = self._page_of(delta)
         is_new = page is not None and self._add(page, delta)
@@ -75,13 +75,13 @@ class TextsInFlight:
         return known
 
     def forget(self, request_id: str) -> None:
-        """Drop a page that has its outcome."""
+        """Drop a page whose run has its outcome."""
         page = self._pages.pop(request_id, None)
         if page is not None:
             self._weight -= page.weight
 
     def restart(self) -> None:
-        """Keep only which attempts are known: pieces, or ends, may have been missed."""
+        """Drop all texts and keep only the attempts, because deltas or outcomes may have been missed."""
         for request_id, page in self._pages.items():
             self._pages[request_id] = _Page(page.attempt)
         self._weight = PAGE_ITSELF * len(self._pages)

@@ -1,4 +1,4 @@
-"""What a client says over a WebSocket: presses, asks and stops as JSON, and the frame that answers each."""
+"""Messages of WebSocket clients: presses, asks and stops as JSON, and the frame that answers each."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ log = structlog.get_logger("qdpi.gateway")
 
 
 async def answer(gateway: Gateway, exchange: Exchange, session_id: str, text: str | None) -> Frame:
-    """Return the frame that answers a message: `accepted`, or `problem` with what is wrong with it.
+    """Handle a message and return its answer: a frame `accepted`, or `problem` with the problem's fields.
 
-    Both carry the message's type as `message`, and its `client_request_id`, as far as they could be read.
+    Both carry the message's type as `message`, and its `client_request_id`, if these could be parsed.
     """
     own = Exchange(exchange.http_request_id, exchange.address)
     message: dict[str, Any] = {}
@@ -40,25 +40,25 @@ async def answer(gateway: Gateway, exchange: Exchange, session_id: str, text: st
     except Exception:
         log.exception("websocket.message_failed", http_request_id=own.http_request_id, event_id=own.event_id)
         members = {"event_id": own.event_id} if own.event_id else {}
-        refusal = refusal_of(QdpiError("Something went wrong here that nobody foresaw."), **members)
+        refusal = refusal_of(QdpiError("An unexpected error occurred."), **members)
     else:
         return reply_frame("accepted", {**accepted.model_dump(), **_named(message)})
     gateway.system.metrics.refused.labels(refusal.problem.code).inc()
-    told = with_instance(refusal, own.http_request_id).model_dump(mode="json", exclude_none=True)
-    return reply_frame("problem", {**told, **_named(message)})
+    problem = with_instance(refusal, own.http_request_id).model_dump(mode="json", exclude_none=True)
+    return reply_frame("problem", {**problem, **_named(message)})
 
 
 def read_message(text: str | None) -> dict[str, Any]:
-    """Read a message. Raises `NotJson`, or `InvalidInput` where it is no object of a known type."""
+    """Parse a message. Raises `NotJson`, or `InvalidInput` if it is not an object of a known type."""
     if text is None:
-        raise NotJson("A message came as bytes.", next_step="Send JSON objects as text.")
+        raise NotJson("A message was binary.", next_step="Send JSON objects as text.")
     try:
         message = from_json(text)
     except ValueError as error:
         raise NotJson(f"A message is not JSON: {error}.", next_step="Send JSON objects as text.") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str) or message["type"] not in _BODIES:
         raise InvalidInput(
-            f"{text[:80]!r} is no message: its type must be one of {', '.join(_BODIES)}.",
+            f"{text[:80]!r} is not a message: its type must be one of {', '.join(_BODIES)}.",
             next_step='Send {"type": "press", "symbol_code": 0}, or see docs/http.md.',
         )
     return message
@@ -68,8 +68,8 @@ async def _take(gateway: Gateway, exchange: Exchange, session_id: str, message: 
     journey = journey_of(gateway, exchange, session_id)
     if message.get("session_id", session_id) != session_id:
         raise InvalidSession(
-            "The message names another session than this WebSocket.",
-            next_step="Leave its session_id out, or open a WebSocket for that session.",
+            "The message has another session_id than this WebSocket.",
+            next_step="Omit session_id, or open a WebSocket for that session.",
         )
     body = _body(message, session_id)
     if isinstance(body, StopBody):
@@ -87,8 +87,8 @@ def _body(message: dict[str, Any], session_id: str) -> PressBody | AskBody | Sto
 
 
 def _named(message: dict[str, Any]) -> dict[str, str | None]:
-    """Return by what a client knows its message again."""
+    """Return the fields that identify the answered message to its client."""
     given = message.get("client_request_id")
     named = given if isinstance(given, str) and len(given) <= 128 else None
-    # `type` of a problem is its own
+    # not as `type`, which is a field of problems
     return {"message": message.get("type"), "client_request_id": named}
