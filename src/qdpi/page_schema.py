@@ -76,7 +76,7 @@ class Signals(Value):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A page read (X: summary, hooks) and indexed (Y: entities, motifs, anchors, scores)."""
+    """The phases X (summary, hooks) and Y (entities, motifs, anchors, scores) of a page."""
 
     summary: str
     """The page's most central sentences in their order, at most 300 characters."""
@@ -85,26 +85,26 @@ class Reading:
     entities: tuple[str, ...]
     """Names, the most frequent first."""
     motifs: tuple[str, ...]
-    """Stemmed content words, the heaviest first."""
+    """Stemmed content words, the most frequent first."""
     anchors: tuple[str, ...]
     """Questions that the page leaves open, in their order; the last four."""
     scores: dict[str, float]
     """`novelty` and `coherence`, each 0..1."""
     version: str
-    """The version of the extractor: other versions may read the same text otherwise."""
+    """The version of the extractor; another version may read the same text differently."""
 
     @property
     def terms(self) -> frozenset[str]:
-        """What the page holds, lower-case: motifs and entities, for comparing pages."""
+        """The motifs and entities, lower-case, by which pages are compared."""
         return frozenset((*self.motifs, *(name.lower() for name in self.entities)))
 
     def as_dict(self) -> dict[str, object]:
-        """The reading as a JSON object."""
+        """Return the reading as a JSON object."""
         return {name: list(value) if name in _READING_LISTS else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, object]) -> Reading:
-        """The reading of a stored row. Raises InvalidInput where a field is missing, unknown or mistyped."""
+        """Return a stored reading. Raises `InvalidInput` where a field is missing, unknown or of a wrong type."""
         names = {field.name for field in fields(cls)}
         if names != stored.keys():
             raise InvalidInput(f"The fields of a stored reading differ: {sorted(names ^ stored.keys())}.")
@@ -131,7 +131,7 @@ def _strings(name: str, value: object) -> tuple[str, ...]:
 
 def _scores(value: object) -> dict[str, float]:
     if not isinstance(value, Mapping) or not all(isinstance(score, (int, float)) for score in value.values()):
-        raise InvalidInput(f"scores of a stored reading are no numbers by name: {value!r:.80}.")
+        raise InvalidInput(f"scores of a stored reading are not numbers by name: {value!r:.80}.")
     return {str(name): float(score) for name, score in value.items()}
 
 

@@ -20,7 +20,7 @@ from qdpi.search.document import KINDS, Document, Kind
 from qdpi.search.hybrid import HybridRetriever, fuse
 from qdpi.search.index import InvertedIndex
 from qdpi.search.ranking import Hit, Retriever, reserve_canon, top_k
-from qdpi.search.vectors import Embedder, SemanticIndex, cosine_top_k, from_bytes, to_bytes
+from qdpi.search.vectors import Embedder, SemanticIndex, from_bytes, to_bytes
 
 Build = Callable[[list[Document]], Retriever]
 
@@ -195,27 +195,8 @@ def test_top_k_equals_a_stable_sort(values: list[int], k: int) -> None:
     assert top_k(np.array(values, dtype=np.float32), k) == expected
 
 
-VECTORS = st.lists(st.lists(st.integers(-2, 2), min_size=3, max_size=3), max_size=12)
-
-
-@given(VECTORS, st.integers(0, 13))
-def test_cosine_top_k_ignores_length(rows: list[list[int]], k: int) -> None:
-    """Nearest rows are those of highest cosine whatever their length."""
-    matrix = np.array(rows, dtype=np.float32).reshape(-1, 3)
-    names = [f"p{n % 5}-{n}" for n in range(len(rows))]
-    vector = np.array([1, 2, -1], dtype=np.float32)
-    nearest = cosine_top_k(matrix, names, vector, k)
-    lengths = np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector)
-    cosines = np.round(np.divide(matrix @ vector, lengths, out=np.zeros(len(rows)), where=lengths > 0), 5) + 0.0
-    assert [name for name, _ in nearest] == sorted(names, key=lambda name: (-cosines[names.index(name)], name))[:k]
-    assert all(abs(cosine - cosines[names.index(name)]) < 1e-4 for name, cosine in nearest)
-    assert cosine_top_k(matrix * 7, names, vector * 0.5, k) == nearest
-
-
 def test_matrix_of_wrong_shape_is_refused(own_documents: list[Document], embedder: Embedder) -> None:
     """A matrix that does not fit is refused."""
-    with pytest.raises(InvalidInput, match="shape"):
-        cosine_top_k(np.zeros((2, 3)), ["a"], np.zeros(3), 1)
     with pytest.raises(InvalidInput, match="matrix"):
         SemanticIndex(own_documents, np.zeros((3, 4), dtype=np.float32), embedder)
 

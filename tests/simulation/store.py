@@ -10,14 +10,12 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from datetime import datetime
 from typing import TypeVar
 
-import numpy as np
 from tests.simulation.network import Caller, Fate, Line, Network
 from tests.simulation.tables import Tables
 
 from qdpi.errors import StoreUnavailable
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
-from qdpi.search.vectors import cosine_top_k, from_bytes
 from qdpi.store.ports import Answered, Committed, Moved
 from qdpi.store.rows import (
     CanonRevision,
@@ -29,6 +27,7 @@ from qdpi.store.rows import (
     Snapshot,
     VaultEntry,
 )
+from qdpi.store.vectors import rank_embeddings
 
 SERVER = "cassandra"
 T = TypeVar("T")
@@ -227,14 +226,7 @@ class SimulatedPageStore:
         return await self._call("embeddings", lambda: {name: kept[name] for name in page_ids if name in kept})
 
     async def nearest(self, vector: bytes, model: str, k: int) -> list[tuple[str, float]]:
-        return await self._call("nearest", lambda: self._nearest(vector, model, k))
-
-    def _nearest(self, vector: bytes, model: str, k: int) -> list[tuple[str, float]]:
-        rows = [row for row in self._tables.embeddings.values() if row.model == model]
-        if not rows:
-            return []
-        matrix = np.stack([from_bytes(row.embedding, row.dim) for row in rows])
-        return cosine_top_k(matrix, [row.page_id for row in rows], from_bytes(vector, len(vector) // 4), k)
+        return await self._call("nearest", lambda: rank_embeddings(vector, model, self._tables.embeddings.values())[:k])
 
     async def index_pages(self, rows: Sequence[IndexRow]) -> None:
         for row in rows:

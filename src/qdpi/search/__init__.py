@@ -1,1 +1,1 @@
-"""Search over the canon, a reader's own pages and vault: pure, built on indexes kept in memory."""
+"""Readings and checks of pages, and search by words and vectors over indexes in memory. No I/O."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from qdpi.errors import InvalidInput, QdpiError
 from qdpi.search.document import Document
-from qdpi.search.ranking import Documents, Hit, top_k
+from qdpi.search.ranking import Documents, Hit
 
 Matrix = NDArray[np.float32]
 
@@ -100,20 +100,6 @@ def from_bytes(stored: bytes, dim: int) -> Matrix:
     if len(stored) != dim * _STORED.itemsize:
         raise InvalidInput(f"A stored vector has {len(stored)} bytes; {dim} dimensions take {4 * dim}.")
     return np.frombuffer(stored, dtype=_STORED).astype(np.float32)
-
-
-def cosine_top_k(
-    matrix: NDArray[np.floating], ids: Sequence[str], vector: NDArray[np.floating], k: int
-) -> list[tuple[str, float]]:
-    """Return the ids of the `k` rows of `matrix` (shape [n, dim]) nearest to `vector`, with their cosines.
-
-    Ties go by id. A row or vector of zeros has cosine 0. Raises `InvalidInput` where the shapes differ.
-    """
-    if matrix.shape != (len(ids), len(vector)):
-        raise InvalidInput(f"A matrix of shape {matrix.shape} does not hold {len(ids)} by {len(vector)}.")
-    by_id = sorted(range(len(ids)), key=ids.__getitem__)
-    scores = _cosines(unit_rows(matrix), vector)[by_id]
-    return [(ids[by_id[place]], float(scores[place])) for place in top_k(scores, k)]
 
 
 def _cosines(units: Matrix, vector: NDArray[np.floating]) -> Matrix:
