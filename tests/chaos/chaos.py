@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cassandra.cluster import Cluster
+from tests.chaos.chaos_cluster import Town
 from tests.chaos.terms import Terms
-from tests.chaos.town import Town
 from tests.faults.checker import History, Violation, table, tally, violations
 from tests.faults.evidence import history_of, settled
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.faults.evidence import PATIENCE
-from tests.faults.lives import ENVIRONMENT, ROOT
+from tests.faults.forked_workers import ENVIRONMENT, ROOT
 
 
 class Running:

@@ -14,7 +14,7 @@ import pytest
 from tests.faults.checker import Violation, tally, violations
 from tests.faults.conftest import NewHouse
 from tests.faults.evidence import generated_pages, history_of, settled
-from tests.faults.lives import Life, Nursery, nursery
+from tests.faults.forked_workers import Life, Nursery, nursery
 from tests.support.saying import Say
 
 from qdpi.bootstrap import build_system, opened, utc_now

@@ -14,8 +14,8 @@ from typing import Final
 
 from tests.faults.checker import Broken, History, Violation, violations
 from tests.faults.evidence import history_of
+from tests.simulation.fault_schedule import Misfortunes
 from tests.simulation.loop import Overdue, SimulatedLoop
-from tests.simulation.misfortunes import Misfortunes
 from tests.simulation.network import Weather
 from tests.simulation.readers import Reader
 from tests.simulation.roles import Gateway

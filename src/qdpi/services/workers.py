@@ -86,7 +86,7 @@ async def _measure(system: System, worker: Worker) -> None:
     try:
         lags = await system.bus.lag(group)
     except BusUnavailable as error:
-        log.warning("worker.lag_unknown", group=group, cause=error.detail)
+        log.warning("metrics.dependency_unavailable", group=group, cause=error.detail)
         return
     for topic, behind in lag_by_topic(lags, system.now()).items():
         metrics.lag_records.labels(group, topic).set(behind.records)

@@ -15,7 +15,7 @@ from signal import Signals
 from typing import Any, Final
 
 from tests.faults.evidence import PATIENCE
-from tests.faults.nursery import SINGLE_THREADED
+from tests.faults.fork_server import SINGLE_THREADED
 from tests.faults.worker_process import WORKERS
 
 ROOT: Final = Path(__file__).parents[2]
@@ -116,7 +116,7 @@ async def nursery() -> AsyncIterator[Nursery]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.faults.nursery",
+        "tests.faults.fork_server",
         cwd=ROOT,
         env=os.environ | ENVIRONMENT | SINGLE_THREADED,
         stdin=PIPE,

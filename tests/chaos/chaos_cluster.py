@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx
 from tests.chaos.terms import Terms, Trouble, deaths, troubles
-from tests.faults.lives import Life, Nursery, nursery
+from tests.faults.forked_workers import Life, Nursery, nursery
 from tests.faults.readers import Reader
 from tests.faults.running import Running
 
