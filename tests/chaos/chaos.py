@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cassandra.cluster import Cluster
-from tests.chaos.chaos_cluster import Town
+from tests.chaos.chaos_cluster import ChaosCluster
 from tests.chaos.terms import Terms
 from tests.faults.checker import History, Violation, table, tally, violations
 from tests.faults.evidence import history_of, settled
@@ -61,15 +61,15 @@ async def chaos(terms: Terms, servers: Servers, directory: Path, tell: Callable[
     async with opened(build_system(settings)) as system:
         await system.bus.create_topics(TOPICS.values())
         await ensure_book(system)
-    town = Town(terms, servers, environment, directory / "data", tell)
+    cluster = ChaosCluster(terms, servers, environment, directory / "data", tell)
     with suppress(TimeoutError):  # the history then shows what was lost
         async with asyncio.timeout(terms.patience):
-            await town.live(lambda: _settled(environment))
+            await cluster.live(lambda: _settled(environment))
     async with opened(build_system(settings)) as system:
-        history = await _history(town, system, environment)
-        compared = [await compare(system.store, reader.journey, system.embedder) for reader in town.readers]
-    unequal = [reader.journey for reader, found in zip(town.readers, compared, strict=True) if not found.equal]
-    return End(terms, history, town.happened, town.kills, violations(history), unequal)
+        history = await _history(cluster, system, environment)
+        compared = [await compare(system.store, reader.journey, system.embedder) for reader in cluster.readers]
+    unequal = [reader.journey for reader, found in zip(cluster.readers, compared, strict=True) if not found.equal]
+    return End(terms, history, cluster.happened, cluster.kills, violations(history), unequal)
 
 
 async def _settled(environment: dict[str, str]) -> None:
@@ -77,13 +77,13 @@ async def _settled(environment: dict[str, str]) -> None:
         await settled(system.bus, None)  # the terms have a patience of their own
 
 
-async def _history(town: Town, system: System, environment: dict[str, str]) -> History:
+async def _history(cluster: ChaosCluster, system: System, environment: dict[str, str]) -> History:
     return await history_of(
         system.store,
         system.bus,
-        {reader.journey: reader.pressed for reader in town.readers},
+        {reader.journey: reader.pressed for reader in cluster.readers},
         generated=generated_pages(environment),
-        streams=[reader.stream for reader in town.readers],
+        streams=[reader.stream for reader in cluster.readers],
     )
 
 

@@ -1,4 +1,4 @@
-"""A town on Kafka and Cassandra: gateways, workers that die as their seed has it, and readers who notice nothing."""
+"""Chaos cluster: gateways, workers killed on a seeded schedule, and readers that must see no anomaly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx
 from tests.chaos.terms import Terms, Trouble, deaths, troubles
-from tests.faults.forked_workers import Life, Nursery, nursery
+from tests.faults.forked_workers import ForkedWorker, ForkServer, fork_server
 from tests.faults.readers import Reader
 from tests.faults.running import Running
 
@@ -22,16 +22,16 @@ from qdpi.cluster import Kind, Servers
 GENERATOR: Final = ("page_generator",)
 SUPPORT: Final = ("enricher", "recorder", "indexer")
 ASLEEP: Final = 2.5
-"""A zombie sleeps for so many session timeouts."""
+"""How many session timeouts a zombie is suspended."""
 BLOODLESS: Final = (Trouble.ZOMBIE, Trouble.JOIN_AND_LEAVE)
 MOST_PAUSE: Final = 0.5
 UNDER_WAY: Final = 20
-"""So many presses are answered before servers and gateways begin to fail."""
+"""How many presses are answered before servers and gateways begin to fail."""
 MOST_WAVES: Final = 40
 
 
-class Town:
-    """Who works, who presses, and what has happened so far."""
+class ChaosCluster:
+    """Gateways, workers and readers on real servers, and the faults injected so far."""
 
     def __init__(
         self,
@@ -49,8 +49,8 @@ class Town:
         self._deaths = deaths(terms)
         self._to_come = Counter(self._deaths)
         self._seeds = iter(range(terms.seed * 1_000, terms.seed * 1_000 + 100_000))
-        self._generators: set[Life] = set()
-        self._support: Life | None = None
+        self._generators: set[ForkedWorker] = set()
+        self._support: ForkedWorker | None = None
         self._over = asyncio.Event()
         self._under_way = asyncio.Event()
         self._tell = tell
@@ -61,19 +61,19 @@ class Town:
         return sum(times for what, times in self.happened.items() if what not in BLOODLESS)
 
     async def live(self, settled: Callable[[], Awaitable[None]]) -> None:
-        """Press wave after wave until every death and trouble has happened, and every press was seen answered.
+        """Press wave after wave until every death and trouble has happened and every press has its answer.
 
-        Those at work stay until `settled` returns.
+        The processes go on until `settled` returns.
         """
         async with AsyncExitStack() as stack:
             for gateway in self.gateways:
                 await gateway.start()
                 stack.push_async_callback(gateway.end, signal.SIGTERM)
-            lives = await stack.enter_async_context(nursery())
-            self._support = await self._born(lives, SUPPORT)
+            server = await stack.enter_async_context(fork_server())
+            self._support = await self._fork(server, SUPPORT)
             async with asyncio.TaskGroup() as tasks:
-                slots = [tasks.create_task(self._generate(lives)) for _ in range(self.terms.generators)]
-                await self._waves(tasks.create_task(self._trouble(lives)))
+                slots = [tasks.create_task(self._generate(server)) for _ in range(self.terms.generators)]
+                await self._waves(tasks.create_task(self._trouble(server)))
                 await settled()
                 self._over.set()
                 for slot in slots:
@@ -110,16 +110,16 @@ class Town:
             self._tell(f"{self._answered} answered; wave {wave + 1} is over")
         raise AssertionError(f"After {MOST_WAVES} waves these deaths had not happened: {sorted(self._to_come)}")
 
-    async def _generate(self, lives: Nursery) -> None:
-        """Keep one generator alive; each life has the next of the deaths before it."""
+    async def _generate(self, server: ForkServer) -> None:
+        """Keep one generator alive; each new one dies of the next death in the schedule."""
         while not self._over.is_set():
             trouble = self._deaths.pop(0) if self._deaths else None
-            life = await self._born(lives, GENERATOR, trouble)
-            self._generators.add(life)
-            await self._until_over_or(life.dead)
-            self._generators.discard(life)
-            if not life.dead.done():
-                await life.end(signal.SIGTERM)
+            worker = await self._fork(server, GENERATOR, trouble)
+            self._generators.add(worker)
+            await self._until_over_or(worker.dead)
+            self._generators.discard(worker)
+            if not worker.dead.done():
+                await worker.end(signal.SIGTERM)
             elif trouble is not None:
                 self._note(trouble)
                 self._to_come -= Counter([trouble])
@@ -141,24 +141,24 @@ class Town:
         await asyncio.wait([over, dead], return_when=asyncio.FIRST_COMPLETED)
         over.cancel()
 
-    async def _trouble(self, lives: Nursery) -> None:
+    async def _trouble(self, server: ForkServer) -> None:
         await self._under_way.wait()
         for trouble in troubles(self.terms):
             await asyncio.sleep(self._chance.random() * MOST_PAUSE)
-            await self._happen(trouble, lives)
+            await self._happen(trouble, server)
             self._note(trouble)
 
-    async def _happen(self, trouble: Trouble, lives: Nursery) -> None:
+    async def _happen(self, trouble: Trouble, server: ForkServer) -> None:
         match trouble:
             case Trouble.ZOMBIE:
                 await self._zombie()
             case Trouble.JOIN_AND_LEAVE:
-                guest = await self._born(lives, GENERATOR)
+                guest = await self._fork(server, GENERATOR)
                 await guest.end(signal.SIGTERM)
             case Trouble.SUPPORT:
                 assert self._support is not None
                 await self._support.end(signal.SIGKILL)
-                self._support = await self._born(lives, SUPPORT)
+                self._support = await self._fork(server, SUPPORT)
             case Trouble.GATEWAY:
                 gateway = self._chance.choice(self.gateways)
                 await gateway.end(signal.SIGKILL)
@@ -169,15 +169,15 @@ class Town:
                 await self._again(Kind.CASSANDRA)
 
     async def _zombie(self) -> None:
-        life = self._chance.choice(sorted(self._generators, key=lambda life: life.pid))
-        life.hear_signal(signal.SIGSTOP)
+        worker = self._chance.choice(sorted(self._generators, key=lambda worker: worker.pid))
+        worker.hear_signal(signal.SIGSTOP)
         await asyncio.sleep(ASLEEP * float(self.environment["KAFKA_SESSION_TIMEOUT"]))
-        life.hear_signal(signal.SIGCONT)
+        worker.hear_signal(signal.SIGCONT)
 
     async def _again(self, kind: Kind) -> None:
         name = f"{kind}-{self._chance.randint(1, self.terms.nodes)}"
         await self.servers.kill(name)
         await self.servers.restart(name)
 
-    async def _born(self, lives: Nursery, workers: tuple[str, ...], trouble: str | None = None) -> Life:
-        return await lives.worker(self.environment, workers=workers, trouble=trouble, seed=next(self._seeds))
+    async def _fork(self, server: ForkServer, workers: tuple[str, ...], trouble: str | None = None) -> ForkedWorker:
+        return await server.worker(self.environment, workers=workers, trouble=trouble, seed=next(self._seeds))

@@ -1,10 +1,10 @@
-"""A process that has imported everything once and forks workers from it, so that a life costs little.
+"""Fork server: a process that has imported everything once and forks workers, so that each starts quickly.
 
-It has one thread and no event loop when it forks. It reads orders, one JSON object a line, from standard
-input (`{"environment": …, "workers": […], "trouble": …, "seed": N, "calls": whether to tell what was called}`;
-a trouble is named for `tests.faults.wrapping.plan_of`) and tells on standard output what becomes of each worker:
-`{"pid": …, "event": "born" | "ready" | "ended" | "dead", …}`. It ends with its standard input, and its
-workers with it. Processes are real, and so is their death.
+It has one thread and no event loop when it forks. It reads orders from standard input, one JSON object a line
+(`{"environment": …, "workers": […], "trouble": …, "seed": N, "calls": whether to report the calls made}`; the trouble
+is a name for `tests.faults.wrapping.plan_of`), and writes each worker's events to standard output:
+`{"pid": …, "event": "born" | "ready" | "ended" | "dead", …}`. When its standard input ends, it ends and kills its
+workers. The workers are real processes, killed by real signals.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> None:
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     signal.set_wakeup_fd(wake)
-    tell({"event": "nursery"})
+    tell({"event": "fork_server"})
     alive: set[int] = set()
     buffer = b""
     while True:
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _warmed() -> Embedder:
-    """Load whatever loads on first use."""
+    """Load everything that loads on first use."""
     import qdpi.program  # noqa: F401 (loaded once, here)
 
     load_dspy()
@@ -121,7 +121,7 @@ def _live(order: dict[str, Any], embedder: Embedder) -> None:
             on_ready=lambda: tell({"event": "ready", "pid": pid}),
         )
     )
-    # a line that is longer than a pipe takes at once would be mixed with what others tell
+    # a line longer than one write to a pipe would be mixed with other workers' lines
     tell({"event": "ended", "pid": pid, "calls": calls if order["calls"] else []})
 
 

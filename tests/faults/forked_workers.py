@@ -1,4 +1,4 @@
-"""Workers' lives as a test sees them: born in a nursery, ready, dead."""
+"""Workers forked by a fork server, as a test controls them: started, ready, dead."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ROOT: Final = Path(__file__).parents[2]
 ENVIRONMENT: Final = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
 
 
-class Life:
-    """One worker. `dead` gives the signal it died of, None where it ended by itself."""
+class ForkedWorker:
+    """A worker process. `dead` holds the signal that killed it, None where it ended by itself."""
 
     def __init__(self) -> None:
         self.pid = 0
@@ -33,7 +33,7 @@ class Life:
         self.dead: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
     def hear(self, told: dict[str, Any]) -> None:
-        """Take what the nursery tells of it."""
+        """Take an event of this worker from the fork server."""
         match told["event"]:
             case "born":
                 self.pid = told["pid"]
@@ -46,23 +46,23 @@ class Life:
                 self.dead.set_result(told["signal"])
 
     def hear_signal(self, by: Signals) -> None:
-        """Send a signal, unless it is dead."""
+        """Send a signal unless the worker is dead."""
         if not self.dead.done():
             os.kill(self.pid, by)
 
     async def end(self, by: Signals) -> int | None:
-        """Send a signal, unless it is dead, and return what it died of."""
+        """Send a signal unless the worker is dead, and return the signal that killed it."""
         self.hear_signal(by)
         return await asyncio.wait_for(asyncio.shield(self.dead), PATIENCE)
 
 
-class Nursery:
-    """Forks workers."""
+class ForkServer:
+    """A client of the fork server: starts workers and follows their events."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._orders: dict[int, Life] = {}
-        self._lives: dict[int, Life] = {}
+        self._orders: dict[int, ForkedWorker] = {}
+        self._workers: dict[int, ForkedWorker] = {}
         self._numbers = count()
 
     async def worker(
@@ -73,35 +73,35 @@ class Nursery:
         trouble: str | None = None,
         seed: int = 0,
         calls: bool = False,
-    ) -> Life:
-        """Have a worker born, and return it once it polls: it holds the groups, or stands by for them.
+    ) -> ForkedWorker:
+        """Fork a worker and return it once it polls, as a member of its groups or ready to take over.
 
-        With `calls` it tells in the end what it called.
+        With `calls` the worker reports the calls it made when it ends.
         """
         assert self._process.stdin is not None
-        order, life = next(self._numbers), Life()
-        self._orders[order] = life
+        order, worker = next(self._numbers), ForkedWorker()
+        self._orders[order] = worker
         told = {"order": order, "environment": dict(environment), "workers": list(workers), "trouble": trouble}
         self._process.stdin.write(json.dumps({**told, "seed": seed, "calls": calls}).encode() + b"\n")
         async with asyncio.timeout(PATIENCE):
-            await life.born.wait()
-            await _first(life.ready.wait(), life.dead)
-        assert life.ready.is_set(), "The worker died before it was ready: see standard error."
-        return life
+            await worker.born.wait()
+            await _first(worker.ready.wait(), worker.dead)
+        assert worker.ready.is_set(), "The worker died before it was ready: see standard error."
+        return worker
 
     async def listen(self) -> None:
-        """Take what the nursery tells until it ends."""
+        """Dispatch the fork server's events until it ends."""
         assert self._process.stdout is not None
         early: dict[int, list[dict[str, Any]]] = {}
         while line := await self._process.stdout.readline():
             told = json.loads(line)
             if told["event"] == "born":
-                self._lives[told["pid"]] = self._orders.pop(told["order"])
-            if told["pid"] not in self._lives:
+                self._workers[told["pid"]] = self._orders.pop(told["order"])
+            if told["pid"] not in self._workers:
                 early.setdefault(told["pid"], []).append(told)
                 continue
             for heard in (told, *early.pop(told["pid"], [])):
-                self._lives[told["pid"]].hear(heard)
+                self._workers[told["pid"]].hear(heard)
 
 
 async def _first(*works: Any) -> None:
@@ -111,8 +111,8 @@ async def _first(*works: Any) -> None:
 
 
 @asynccontextmanager
-async def nursery() -> AsyncIterator[Nursery]:
-    """Open a nursery; at the end it and all that live in it are gone."""
+async def fork_server() -> AsyncIterator[ForkServer]:
+    """Start a fork server for a block; it and its workers end with the block."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -127,11 +127,11 @@ async def nursery() -> AsyncIterator[Nursery]:
     assert process.stdin is not None
     listening: asyncio.Task[None] | None = None
     try:
-        opened = json.loads(await asyncio.wait_for(process.stdout.readline(), PATIENCE))
-        assert opened == {"event": "nursery"}
-        opened_nursery = Nursery(process)
-        listening = asyncio.create_task(opened_nursery.listen())
-        yield opened_nursery
+        greeting = json.loads(await asyncio.wait_for(process.stdout.readline(), PATIENCE))
+        assert greeting == {"event": "fork_server"}
+        server = ForkServer(process)
+        listening = asyncio.create_task(server.listen())
+        yield server
     finally:
         process.stdin.close()
         await process.wait()

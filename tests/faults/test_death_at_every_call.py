@@ -14,7 +14,7 @@ import pytest
 from tests.faults.checker import Violation, tally, violations
 from tests.faults.conftest import NewHouse
 from tests.faults.evidence import generated_pages, history_of, settled
-from tests.faults.forked_workers import Life, Nursery, nursery
+from tests.faults.forked_workers import ForkedWorker, ForkServer, fork_server
 from tests.support.saying import Say
 
 from qdpi.bootstrap import build_system, opened, utc_now
@@ -29,7 +29,7 @@ SHORT = 16
 AT_ONCE = 4
 """How many deaths are under way at a time."""
 LIVES = 3
-"""In how many lives a call is waited for."""
+"""In how many server a call is waited for."""
 BUNDLED = re.compile(rf"\.(fetch|commit|settle)#|^bus\.publish {re.escape(PageDelta.topic)}#")
 """The calls whose number depends on how records, offsets and pieces of text came to be taken together.
 
@@ -75,8 +75,8 @@ def _press(journey: str, number: int, symbol: str, page: str | None, words: str 
 async def test_death_after_any_port_call_loses_doubles_and_swaps_nothing(
     most: int | None, new_house: NewHouse, say: Say
 ):
-    async with nursery() as lives:
-        calls = await _calls_of_a_whole_life(lives, new_house())
+    async with fork_server() as server:
+        calls = await _calls_of_a_whole_life(server, new_house())
         assert len(calls) > 40, "the dry run saw too few calls to be the handling of three presses"
         order = random.Random(SEED).sample(calls, len(calls))
         if most is not None:
@@ -85,10 +85,10 @@ async def test_death_after_any_port_call_loses_doubles_and_swaps_nothing(
 
         async def one(label: str) -> Death:
             async with room:
-                death = await _death(lives, new_house(), label)
-                # how records are bundled is a matter of timing: a call that this life did not make, another may
+                death = await _death(server, new_house(), label)
+                # how records are bundled is a matter of timing: a call that this worker did not make, another may
                 for _ in range(LIVES - 1):
-                    death = death if death.died or death.found else await _death(lives, new_house(), label)
+                    death = death if death.died or death.found else await _death(server, new_house(), label)
                 return death
 
         deaths = await asyncio.gather(*(one(label) for label in order))
@@ -102,17 +102,17 @@ def _kind(call: str) -> str:
     return call.partition("#")[0]
 
 
-async def _calls_of_a_whole_life(lives: Nursery, house: Path) -> list[str]:
-    worker = await lives.worker(_in(house), calls=True)
+async def _calls_of_a_whole_life(server: ForkServer, house: Path) -> list[str]:
+    worker = await server.worker(_in(house), calls=True)
     death = await _answer(house, worker, "")
     assert not death.found
     assert await worker.end(signal.SIGTERM) is None
     return worker.calls
 
 
-async def _death(lives: Nursery, house: Path, label: str) -> Death:
-    victim = await lives.worker(_in(house), trouble=label)
-    heir = await lives.worker(_in(house))
+async def _death(server: ForkServer, house: Path, label: str) -> Death:
+    victim = await server.worker(_in(house), trouble=label)
+    heir = await server.worker(_in(house))
     try:
         return await _answer(house, victim, label)
     finally:
@@ -124,7 +124,7 @@ def _in(house: Path) -> dict[str, str]:
     return {"QDPI_DATA_DIR": str(house)}
 
 
-async def _answer(house: Path, victim: Life, label: str) -> Death:
+async def _answer(house: Path, victim: ForkedWorker, label: str) -> Death:
     async with opened(build_system(Settings(data_dir=house))) as system:
         events = presses()
         for event in events:

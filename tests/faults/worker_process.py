@@ -1,4 +1,4 @@
-"""Actors at work in a process of their own, over ports that a plan makes go wrong, until SIGTERM."""
+"""Workers in a process of their own, over ports that a plan makes go wrong, until SIGTERM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What befalls processes and servers, and when."""
+"""Fault schedule: which faults hit processes and servers, and when."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ CRITICAL: Final = (
     "fetch",
     "commit",
 )
-"""The calls before which it is worst to die or to freeze; "" is any."""
+"""The calls before which a death or a freeze is worst; "" is any call."""
 
 
-class Misfortunes:
-    """Kills, freezes, cuts off. `befell` counts what happened, by its name."""
+class FaultSchedule:
+    """Kills, freezes and cuts off. `injected` counts the faults by name."""
 
     def __init__(self, world: World, chance: Random) -> None:
         self._world, self._chance = world, chance
-        self.befell: Counter[str] = Counter()
+        self.injected: Counter[str] = Counter()
         self.topic_has_grown = False
 
-    async def befall(self) -> None:
-        """Have things happen, one after another, and return after the last has begun."""
+    async def inject(self) -> None:
+        """Inject faults one after another, and return once the last one has begun."""
         chance = self._chance
-        things = [
+        faults = [
             (self._kill_worker, 4),
             (self._doom_worker, 4),
             (self._freeze_worker, 2),
@@ -56,15 +56,15 @@ class Misfortunes:
             (self._cut_off, 2),
             (self._poison, 1),
         ]
-        names, weights = zip(*things, strict=True)
+        kinds, weights = zip(*faults, strict=True)
         if self._world.terms.crowded:
             _later(chance.random() * 0.3, self._grow)
         if chance.random() < 0.5:
             await self._freeze_worker_at_a_call()
-        for befalls in chance.choices(names, weights, k=chance.randint(0, 4)):
+        for fault in chance.choices(kinds, weights, k=chance.randint(0, 4)):
             await asyncio.sleep(chance.random() * chance.choice([0.02, 0.2, 0.7]))
-            self.befell[befalls.__name__.strip("_").replace("_", " ")] += 1
-            await befalls()
+            self.injected[fault.__name__.strip("_").replace("_", " ")] += 1
+            await fault()
 
     def _some(self, processes: list[Worker] | list[Gateway]) -> Process | None:
         living = [process for process in processes if process.alive]
@@ -78,7 +78,7 @@ class Misfortunes:
         self._world.add_worker()
 
     async def _doom_worker(self) -> None:
-        """Have a worker die just before a call, or in its midst."""
+        """Kill a worker just before a call, or during it."""
         worker = self._some(self._world.workers)
         if worker is None:
             return
@@ -91,7 +91,7 @@ class Misfortunes:
         worker.dooms[self._call_of(worker)] = die
 
     async def _freeze_worker_at_a_call(self) -> None:
-        """Have a worker freeze just before a call, most often for so long that others take its place."""
+        """Freeze a worker just before a call, mostly for so long that others take over."""
         worker = self._some(self._world.workers)
         if worker is None:
             return
@@ -141,21 +141,21 @@ class Misfortunes:
         self._world.network.away.discard(server)
 
     async def _poison(self) -> None:
-        """Put bytes that are no event where events are waited for."""
+        """Append bytes that are not an event to a topic of events."""
         topic = self._chance.choice((Press.topic, PageRequest.topic, PageDone.topic, IndexUpdate.topic, Stop.topic))
         value = self._chance.choice((None, b"", b"{", b"[1]", bytes(range(256))))
         self._world.kafka.log.append(Message(topic, self._chance.choice((None, b"journey-0")), value))
 
     def _grow(self) -> None:
-        """Raise a topic's partition count behind everybody's back: it may cost the order of presses that wait."""
+        """Raise a topic's partition count without draining it, which may cost the order of waiting presses."""
         self.topic_has_grown = True
-        self.befell["grow"] += 1
+        self.injected["grow"] += 1
         log = self._world.kafka.log
         log.grow([PageRequest.topic], len(log.partitions_of([PageRequest.topic])) + 1)
 
 
 def _later(delay: float, work: Callable[[], object]) -> None:
-    """Have something happen from outside of all processes."""
+    """Call `work` after a delay, outside of every process."""
     if delay > 0:
         asyncio.get_running_loop().call_later(delay, work, context=SERVER)
     else:

@@ -26,7 +26,7 @@ class Total:
     outcomes: int = 0
     seconds: float = 0.0
     """Simulated."""
-    befell: Counter[str] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
     wrong: list[Report] = field(default_factory=list)
 
     def add(self, report: Report) -> None:
@@ -35,15 +35,15 @@ class Total:
         self.presses += report.presses
         self.outcomes += report.outcomes
         self.seconds += report.seconds
-        self.befell.update(report.befell)
+        self.injected.update(report.injected)
         if report.wrong:
             self.wrong.append(report)
 
     def __str__(self) -> str:
-        befell = ", ".join(f"{times} × {what}" for what, times in self.befell.most_common())
+        injected = ", ".join(f"{times} × {what}" for what, times in self.injected.most_common())
         return (
             f"{self.seeds} seeds, {self.presses} presses, {self.outcomes} outcomes, {self.seconds:,.0f} simulated "
-            f"seconds, {len(self.wrong)} seeds with faults found. What befell them: {befell}"
+            f"seconds, {len(self.wrong)} seeds with faults found. Faults injected: {injected}"
         )
 
 

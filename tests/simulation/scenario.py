@@ -14,7 +14,7 @@ from typing import Final
 
 from tests.faults.checker import Broken, History, Violation, violations
 from tests.faults.evidence import history_of
-from tests.simulation.fault_schedule import Misfortunes
+from tests.simulation.fault_schedule import FaultSchedule
 from tests.simulation.loop import Overdue, SimulatedLoop
 from tests.simulation.network import Weather
 from tests.simulation.readers import Reader
@@ -44,8 +44,8 @@ class Report:
     seed: int
     presses: int = 0
     outcomes: int = 0
-    befell: Counter[str] = field(default_factory=Counter)
-    """What befell processes and servers, and calls."""
+    injected: Counter[str] = field(default_factory=Counter)
+    """Faults of processes, servers and calls, by name."""
     seconds: float = 0.0
     """Simulated."""
     trace: str = ""
@@ -67,7 +67,7 @@ def run(seed: int, build: Build = World) -> Report:
             report.wrong.append("".join(format_exception(failure)[-4:]))
         report.wrong += [f"nobody heard of {error}" for error in loop.errors]
         report.trace, report.seconds = world.network.trace, loop.time()
-        report.befell.update(world.network.fates)
+        report.injected.update(world.network.fates)
         loop.close()
     return report
 
@@ -112,7 +112,7 @@ class _Simulation:
     def __init__(self, world: World, chance: Random, report: Report) -> None:
         self._world, self._chance, self._report = world, chance, report
         self._readers: list[Reader] = []
-        self._misfortunes = Misfortunes(world, chance)
+        self._faults = FaultSchedule(world, chance)
 
     async def run(self) -> None:
         world, chance = self._world, self._chance
@@ -123,7 +123,7 @@ class _Simulation:
             world.add_gateway()
         self._readers = [self._reader(number) for number in range(1 if world.terms.crowded else chance.randint(1, 4))]
         reading = [asyncio.create_task(reader.read(), name=reader.journey) for reader in self._readers]
-        await self._misfortunes.befall()
+        await self._faults.inject()
         world.network.weather = Weather(leg=world.terms.weather.leg)
         try:
             await self._answered(reading)
@@ -162,7 +162,7 @@ class _Simulation:
 
     async def _judge(self) -> None:
         history = await self._history()
-        self._report.befell.update(self._misfortunes.befell)
+        self._report.injected.update(self._faults.injected)
         self._report.presses = sum(map(len, history.presses.values()))
         self._report.outcomes = sum(map(len, history.outcomes.values()))
         self._report.wrong += [_told(violation) for violation in self._violations(history)]
@@ -180,7 +180,7 @@ class _Simulation:
                 yield journey
 
     def _violations(self, history: History) -> list[Violation]:
-        excused = {Broken.OUT_OF_ORDER} if self._misfortunes.topic_has_grown else set()
+        excused = {Broken.OUT_OF_ORDER} if self._faults.topic_has_grown else set()
         return [violation for violation in violations(history) if violation.broken not in excused]
 
     async def _history(self) -> History:
