@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.canon import making
-from tests.canon.making import Corpus, Row
+from tests.canon import written_books
+from tests.canon.written_books import Corpus, Row
 
 from qdpi.canon import read_book
 from qdpi.errors import BookRefused
@@ -92,64 +92,64 @@ def test_broken_page_fault_has_file_and_reason(
     tmp_path: Path, breaking: Callable[[list[Row]], object], fault: str
 ) -> None:
     """A broken page is named with its file and reason."""
-    rows = making.rows()
+    rows = written_books.rows()
     breaking(rows)
 
-    assert fault in faults_of(making.texts_json(tmp_path / "texts.json", rows))
+    assert fault in faults_of(written_books.texts_json(tmp_path / "texts.json", rows))
 
 
 @pytest.mark.parametrize("name", ["an empty text", "NUL", "a mismatch", "a gap of one", "a duplicate"])
 def test_one_broken_rule_is_one_fault(tmp_path: Path, name: str) -> None:
     breaking, fault = ROW_FAULTS[name]
-    rows = making.rows()
+    rows = written_books.rows()
     breaking(rows)
 
-    assert faults_of(making.texts_json(tmp_path / "texts.json", rows)) == (fault,)
+    assert faults_of(written_books.texts_json(tmp_path / "texts.json", rows)) == (fault,)
 
 
 def test_text_at_the_limit_is_accepted(tmp_path: Path) -> None:
     """A text of exactly the limit is taken."""
-    rows = making.rows()
+    rows = written_books.rows()
     rows[0]["text"] = "é" * 200_000
 
-    assert len(read_book(making.texts_json(tmp_path / "texts.json", rows)).pages[0].text) == 200_000
+    assert len(read_book(written_books.texts_json(tmp_path / "texts.json", rows)).pages[0].text) == 200_000
 
 
 def test_wide_gap_is_one_fault(tmp_path: Path) -> None:
     """A wide gap is one fault."""
-    rows = making.rows()
+    rows = written_books.rows()
     rows[-1]["id"] = "9000"
 
     fault = "texts.json: P0032 to P8999: 8968 missing pages: the ring has a gap here"
-    assert faults_of(making.texts_json(tmp_path / "texts.json", rows)) == (fault,)
+    assert faults_of(written_books.texts_json(tmp_path / "texts.json", rows)) == (fault,)
 
 
 def test_missing_section_fault_names_the_character(tmp_path: Path) -> None:
     """A missing section is named with its character."""
-    rows = [row for row in making.rows() if row["section"] != 16]
+    rows = [row for row in written_books.rows() if row["section"] != 16]
 
     fault = "texts.json: S16: missing section: the-author has no page"
-    assert faults_of(making.texts_json(tmp_path / "texts.json", rows)) == (fault,)
+    assert faults_of(written_books.texts_json(tmp_path / "texts.json", rows)) == (fault,)
 
 
 def test_empty_book_lacks_all_sixteen_sections(tmp_path: Path) -> None:
     """A book without pages lacks all sixteen sections."""
-    assert len(faults_of(making.texts_json(tmp_path / "texts.json", []))) == 16
+    assert len(faults_of(written_books.texts_json(tmp_path / "texts.json", []))) == 16
 
 
 def test_descending_sections_are_faults(tmp_path: Path) -> None:
     """Sections that do not ascend are named."""
-    rows = making.rows()
+    rows = written_books.rows()
     rows[2]["id"], rows[4]["id"] = rows[4]["id"], rows[2]["id"]
 
-    assert faults_of(making.texts_json(tmp_path / "texts.json", rows)) == (
+    assert faults_of(written_books.texts_json(tmp_path / "texts.json", rows)) == (
         "texts.json: 004: section 2 comes after section 3: sections ascend along the ring",
     )
 
 
 def test_all_faults_are_listed_together(tmp_path: Path) -> None:
     """Every fault of a book is listed together."""
-    rows = making.rows()
+    rows = written_books.rows()
     rows[0]["text"] = "\0"
     rows[1]["title"] = []
     rows[1]["text"] = ""
@@ -157,7 +157,7 @@ def test_all_faults_are_listed_together(tmp_path: Path) -> None:
     rows[31]["section"] = 3
     del rows[9]
 
-    assert faults_of(making.texts_json(tmp_path / "texts.json", rows)) == (
+    assert faults_of(written_books.texts_json(tmp_path / "texts.json", rows)) == (
         "texts.json: 001: the text is empty",
         "texts.json: 001: the text has control character U+0000 in line 1",
         "texts.json: 002: title [] is not text",
@@ -196,7 +196,7 @@ def test_unreadable_json_is_a_fault(tmp_path: Path, content: bytes, reason: str)
 
 
 def rename(made: Corpus, filename: object) -> None:
-    rows = making.rows()
+    rows = written_books.rows()
     rows[8]["filename"] = filename
     made.list_rows(rows)
 
@@ -290,7 +290,7 @@ FILE_FAULTS: dict[str, tuple[Callable[[Corpus], object], str]] = {
 @pytest.mark.parametrize(("breaking", "fault"), FILE_FAULTS.values(), ids=FILE_FAULTS)
 def test_broken_file_fault_has_reason(tmp_path: Path, breaking: Callable[[Corpus], object], fault: str) -> None:
     """A broken file is named with its reason."""
-    made = making.corpus(tmp_path / "corpus")
+    made = written_books.corpus(tmp_path / "corpus")
     breaking(made)
 
     faults = faults_of(made.root)
@@ -300,7 +300,7 @@ def test_broken_file_fault_has_reason(tmp_path: Path, breaking: Callable[[Corpus
 
 def test_faults_of_metadata_and_pages_are_listed_together(tmp_path: Path) -> None:
     """Faults of metadata files and pages are listed together."""
-    made = making.corpus(tmp_path / "corpus")
+    made = written_books.corpus(tmp_path / "corpus")
     for name in ("absent", "unnamed", "unreadable profiles"):
         FILE_FAULTS[name][0](made)
     made.page("010-page.md").write_bytes(b"")
@@ -311,7 +311,7 @@ def test_faults_of_metadata_and_pages_are_listed_together(tmp_path: Path) -> Non
 
 def test_index_with_wrong_page_count_is_refused(tmp_path: Path) -> None:
     """An index alone must have as many pages as there are files."""
-    made = making.corpus(tmp_path)
+    made = written_books.corpus(tmp_path)
     (tmp_path / "metadata/pages.json").unlink()
     made.put("index.json", json.dumps({"symbols": {"an-author": {"pages": [1, 2, 3]}}}))
 
@@ -335,7 +335,7 @@ def test_index_with_wrong_page_count_is_refused(tmp_path: Path) -> None:
 )
 def test_drawing_with_more_than_shapes_is_refused(tmp_path: Path, svg: str, reason: str) -> None:
     """A symbol that is more than shapes is refused."""
-    making.corpus(tmp_path).put("characters/london-fox/symbol.svg", svg)
+    written_books.corpus(tmp_path).put("characters/london-fox/symbol.svg", svg)
 
     (fault,) = faults_of(tmp_path)
 
@@ -436,7 +436,7 @@ FRONTMATTER_FAULTS: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize(("content", "fault"), FRONTMATTER_FAULTS.values(), ids=FRONTMATTER_FAULTS)
 def test_broken_frontmatter_fault_has_reason(tmp_path: Path, content: str, fault: str) -> None:
     """Broken frontmatter is named with its reason."""
-    root = making.markdown(tmp_path / "book")
+    root = written_books.markdown(tmp_path / "book")
     (root / "009-page.md").write_text(content)
 
     faults = faults_of(root)
@@ -446,7 +446,7 @@ def test_broken_frontmatter_fault_has_reason(tmp_path: Path, content: str, fault
 
 def test_missing_markdown_file_is_a_gap(tmp_path: Path) -> None:
     """A missing file of Markdown is a gap."""
-    root = making.markdown(tmp_path / "book")
+    root = written_books.markdown(tmp_path / "book")
     (root / "009-page.md").unlink()
 
     assert faults_of(root) == (".: P0009: missing page: the ring has a gap here",)
@@ -454,7 +454,7 @@ def test_missing_markdown_file_is_a_gap(tmp_path: Path) -> None:
 
 def test_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     """A Markdown file that is a link out of the folder is refused."""
-    root = making.markdown(tmp_path / "book")
+    root = written_books.markdown(tmp_path / "book")
     (root / "009-page.md").rename(tmp_path / "elsewhere.md")
     (root / "009-page.md").symlink_to(tmp_path / "elsewhere.md")
 
@@ -464,7 +464,7 @@ def test_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 def test_link_inside_the_folder_is_read(tmp_path: Path) -> None:
     """A link that stays in the folder is read."""
-    made = making.corpus(tmp_path)
+    made = written_books.corpus(tmp_path)
     made.page("009-page.md").rename(tmp_path / "kept.md")
     made.page("009-page.md").symlink_to(tmp_path / "kept.md")
 
@@ -473,7 +473,7 @@ def test_link_inside_the_folder_is_read(tmp_path: Path) -> None:
 
 def test_refused_book_has_next_step(tmp_path: Path) -> None:
     """The error of a refused book has a next step."""
-    path = making.texts_json(tmp_path / "texts.json", [])
+    path = written_books.texts_json(tmp_path / "texts.json", [])
 
     with pytest.raises(BookRefused) as refused:
         read_book(path)

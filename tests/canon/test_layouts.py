@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.canon import making
+from tests.canon import written_books
 
 from qdpi.canon import read_book
 from qdpi.canon.book import CanonPage, book_id_of
@@ -23,9 +23,9 @@ def told(pages: tuple[CanonPage, ...]) -> list[tuple[str, int, int, str, str, in
 
 def test_layouts_of_one_book_have_the_same_pages(tmp_path: Path) -> None:
     """The three layouts of one book have the same pages."""
-    corpus = read_book(making.corpus(tmp_path / "corpus").root)
-    texts = read_book(making.texts_json(tmp_path / "texts.json"))
-    markdown = read_book(making.markdown(tmp_path / "a-folder"))
+    corpus = read_book(written_books.corpus(tmp_path / "corpus").root)
+    texts = read_book(written_books.texts_json(tmp_path / "texts.json"))
+    markdown = read_book(written_books.markdown(tmp_path / "a-folder"))
 
     assert told(corpus.pages) == told(texts.pages) == told(markdown.pages)
     assert [p.page_id for p in corpus.pages[:3]] == ["S01-P0001", "S01-P0002", "S02-P0003"]
@@ -57,7 +57,7 @@ def test_long_book_has_five_digit_page_ids(tmp_path: Path) -> None:
 @pytest.mark.parametrize("inside", ["", "corpus", "gibsey-canon/corpus"])
 def test_corpus_is_found_in_its_folder_and_above(tmp_path: Path, inside: str) -> None:
     """A corpus is found in its folder and in the folders above it."""
-    making.corpus(tmp_path / "given" / inside)
+    written_books.corpus(tmp_path / "given" / inside)
 
     assert len(read_book(tmp_path / "given").pages) == 32
 
@@ -65,15 +65,15 @@ def test_corpus_is_found_in_its_folder_and_above(tmp_path: Path, inside: str) ->
 @pytest.mark.parametrize("inside", ["texts.json", "src/assets/texts.json"])
 def test_texts_json_is_found_by_file_and_folder(tmp_path: Path, inside: str) -> None:
     """A texts file is found by itself and in a given folder."""
-    path = making.texts_json(tmp_path / inside)
+    path = written_books.texts_json(tmp_path / inside)
 
     assert read_book(tmp_path) == read_book(path)
 
 
 def test_corpus_precedes_texts_json(tmp_path: Path) -> None:
     """A corpus goes before a texts file."""
-    making.texts_json(tmp_path / "texts.json")
-    made = making.corpus(tmp_path)
+    written_books.texts_json(tmp_path / "texts.json")
+    made = written_books.corpus(tmp_path)
     made.put("index.json", json.dumps({"title": "From the corpus"}))
 
     assert read_book(tmp_path).title == "From the corpus"
@@ -82,7 +82,7 @@ def test_corpus_precedes_texts_json(tmp_path: Path) -> None:
 def test_texts_json_names_title_and_author(tmp_path: Path) -> None:
     """A texts file may name its title and author."""
     path = tmp_path / "texts.json"
-    path.write_text(json.dumps({"title": "A Book", "author": "Somebody", "pages": making.rows()}))
+    path.write_text(json.dumps({"title": "A Book", "author": "Somebody", "pages": written_books.rows()}))
 
     book = read_book(path)
 
@@ -91,7 +91,7 @@ def test_texts_json_names_title_and_author(tmp_path: Path) -> None:
 
 def test_index_names_title_author_colours_and_folders(tmp_path: Path) -> None:
     """An index names title, author, colours and folders."""
-    made = making.corpus(tmp_path)
+    made = written_books.corpus(tmp_path)
     index = {
         "title": "The Ninth Door",
         "author": "A. Writer",
@@ -110,30 +110,30 @@ def test_index_names_title_author_colours_and_folders(tmp_path: Path) -> None:
 
 def test_corpus_with_index_only(tmp_path: Path) -> None:
     """A corpus may have an index alone."""
-    made = making.corpus(tmp_path)
+    made = written_books.corpus(tmp_path)
     (tmp_path / "metadata/pages.json").unlink()
     symbols = {slug: {"title": c + 1, "pages": [1, 1]} for c, slug in CHARACTER_MAP.items()}
     made.put("index.json", json.dumps({"symbols": symbols}))
 
     book = read_book(tmp_path)
 
-    expected = [(making.page_id(row), row["text"], "page") for row in making.rows()]
+    expected = [(written_books.page_id(row), row["text"], "page") for row in written_books.rows()]
     assert [(p.page_id, p.text, p.title) for p in book.pages] == expected
 
 
 def test_section_in_words_follows_the_character(tmp_path: Path) -> None:
     """A section given in words is that of the character."""
-    rows = making.rows()
+    rows = written_books.rows()
     rows[4]["section"] = "Part One: The Entrance Way"
 
-    assert read_book(making.texts_json(tmp_path / "texts.json", rows)).pages[4].section == 3
+    assert read_book(written_books.texts_json(tmp_path / "texts.json", rows)).pages[4].section == 3
 
 
 def test_pages_are_sorted_by_global_number(tmp_path: Path) -> None:
     """Pages are in the order of their global numbers."""
-    backwards = making.rows()[::-1]
+    backwards = written_books.rows()[::-1]
 
-    book = read_book(making.texts_json(tmp_path / "texts.json", backwards))
+    book = read_book(written_books.texts_json(tmp_path / "texts.json", backwards))
 
     assert [p.page_num for p in book.pages] == list(range(1, 33))
 
@@ -141,15 +141,15 @@ def test_pages_are_sorted_by_global_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["old-natalie", "old-natalie-weissman", "Old Natalie Weissman", "OLD_NATALIE", 6])
 def test_character_names_are_recognised(tmp_path: Path, name: object) -> None:
     """A character is known by slug, alias, display name and number."""
-    rows = making.rows()
+    rows = written_books.rows()
     rows[12]["symbolId"] = name
 
-    assert read_book(making.texts_json(tmp_path / "texts.json", rows)).pages[12].character == 6
+    assert read_book(written_books.texts_json(tmp_path / "texts.json", rows)).pages[12].character == 6
 
 
 def test_line_ends_and_blank_lines_are_normalised(tmp_path: Path) -> None:
     """Line ends and surrounding blank lines are not part of a text."""
-    made = making.corpus(tmp_path)
+    made = written_books.corpus(tmp_path)
     made.page("001-page.md").write_bytes("\ufeff\r\n \r\n  One,\r\ntwo.  \rThree.\r\n\r\n".encode())
 
     assert read_book(tmp_path).pages[0].text == "  One,\ntwo.  \nThree."
@@ -157,7 +157,7 @@ def test_line_ends_and_blank_lines_are_normalised(tmp_path: Path) -> None:
 
 def test_default_title_is_the_characters_name(tmp_path: Path) -> None:
     """A page without a title has its character's name."""
-    root = making.markdown(tmp_path / "book")
+    root = written_books.markdown(tmp_path / "book")
     (root / "003-page.md").write_text("---\npage_id: S02-P0003\ncharacter: 1\n---\nA door.\n")
 
     assert read_book(root).pages[2].title == CHARACTER_NAMES[1]
@@ -165,7 +165,7 @@ def test_default_title_is_the_characters_name(tmp_path: Path) -> None:
 
 def test_frontmatter_with_text_and_other_keys(tmp_path: Path) -> None:
     """Frontmatter may carry the text and keys of others."""
-    root = making.markdown(tmp_path / "a_small-book")
+    root = written_books.markdown(tmp_path / "a_small-book")
     (root / "001-page.md").write_text(
         "---\npage_id: S01-P0001\nsymbol_code: 0x00\ncharacter: an author\ntitle: 1984\nsection: 1\npage_num: 1\n"
         "inputs:\n  motifs: [preface, identity]\n  constraints: { tense: present }\n"
@@ -180,7 +180,7 @@ def test_frontmatter_with_text_and_other_keys(tmp_path: Path) -> None:
 
 def test_rule_of_dashes_in_the_body_is_kept(tmp_path: Path) -> None:
     """A rule of dashes in the body stays in the text."""
-    root = making.markdown(tmp_path / "book")
+    root = written_books.markdown(tmp_path / "book")
     (root / "001-page.md").write_text("---\npage_id: S01-P0001\ncharacter: 0\n---\nOne.\n\n---\n\nTwo.\n")
 
     assert read_book(root).pages[0].text == "One.\n\n---\n\nTwo."
@@ -188,9 +188,9 @@ def test_rule_of_dashes_in_the_body_is_kept(tmp_path: Path) -> None:
 
 def test_progress_counts_every_page(tmp_path: Path) -> None:
     for path in (
-        making.corpus(tmp_path / "corpus").root,
-        making.texts_json(tmp_path / "texts.json"),
-        making.markdown(tmp_path / "md"),
+        written_books.corpus(tmp_path / "corpus").root,
+        written_books.texts_json(tmp_path / "texts.json"),
+        written_books.markdown(tmp_path / "md"),
     ):
         seen: list[tuple[int, int]] = []
         read_book(path, progress=lambda done, whole, seen=seen: seen.append((done, whole)))  # type: ignore[misc]
@@ -199,7 +199,7 @@ def test_progress_counts_every_page(tmp_path: Path) -> None:
 
 def test_content_hash_changes_with_a_word(tmp_path: Path) -> None:
     """Reading twice gives an equal book and a changed word another hash."""
-    made = making.corpus(tmp_path)
+    made = written_books.corpus(tmp_path)
     first, again = read_book(tmp_path), read_book(tmp_path)
     made.page("007-page.md").write_text("A changed word.")
     changed = read_book(tmp_path)
@@ -262,9 +262,9 @@ def test_prose_survives_markdown(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], in_frontmatter: bool
 ) -> None:
     """Any prose comes back from Markdown as it was written."""
-    root = making.markdown(tmp_path_factory.mktemp("book"))
-    for row, text in zip(making.rows(), texts, strict=False):
-        head = f"page_id: {making.page_id(row)}\ncharacter: {row['symbolId']}\n"
+    root = written_books.markdown(tmp_path_factory.mktemp("book"))
+    for row, text in zip(written_books.rows(), texts, strict=False):
+        head = f"page_id: {written_books.page_id(row)}\ncharacter: {row['symbolId']}\n"
         content = f"---\n{head}text: {quoted(text)}\n---\n" if in_frontmatter else f"---\n{head}---\n{text}"
         (root / row["filename"]).write_bytes(content.encode())
 

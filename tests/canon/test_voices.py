@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.canon import making
+from tests.canon import written_books
 
 from qdpi.canon import read_book
 from qdpi.canon.voices import MAX_PROFILE, describe, distinctive, profile_text, sections_with, words_of
@@ -79,7 +79,7 @@ def test_distinctive_words_are_rare_elsewhere() -> None:
 
 def test_measured_voice_keeps_principles(tmp_path: Path) -> None:
     """A character without a profile is measured and keeps its principles."""
-    made = making.corpus(tmp_path)
+    made = written_books.corpus(tmp_path)
     profiles = {"characters": {"london-fox": {"voice": "Dry."}, "judy-s-cargot": {"voice": "Jovial."}}}
     made.put("metadata/character_profiles.json", json.dumps(profiles))
     made.put("characters/old-natalie/first_principles.md", "# P\n\n1. Doors open\n2. Doors shut\n## 3. Doors wait\n")
@@ -95,7 +95,7 @@ def test_measured_voice_keeps_principles(tmp_path: Path) -> None:
 
 def test_markdown_book_with_profiles(tmp_path: Path) -> None:
     """A Markdown book may describe its voices beside its pages."""
-    root = making.markdown(tmp_path / "book")
+    root = written_books.markdown(tmp_path / "book")
     (root / "index.json").write_text(json.dumps({"title": "T", "symbols": {"princhetta": {"color": "#010203"}}}))
     (root / "character_profiles.json").write_text(json.dumps({"characters": {"princhetta": {"voice": "Rides."}}}))
 
@@ -106,7 +106,7 @@ def test_markdown_book_with_profiles(tmp_path: Path) -> None:
 
 def test_default_colours_are_sixteen(tmp_path: Path) -> None:
     """A book without colours has sixteen of its own."""
-    colors = [voice.color for voice in read_book(making.markdown(tmp_path / "book")).voices]
+    colors = [voice.color for voice in read_book(written_books.markdown(tmp_path / "book")).voices]
 
     assert len(set(colors)) == 16
     assert all(re.fullmatch("#[0-9a-f]{6}", color) for color in colors)
@@ -114,9 +114,9 @@ def test_default_colours_are_sixteen(tmp_path: Path) -> None:
 
 def test_majority_colour_is_the_characters(tmp_path: Path) -> None:
     """The colour of most of a section's pages is the character's."""
-    rows = making.rows()
+    rows = written_books.rows()
     rows[1]["section"] = rows[2]["section"] = 1
     rows[2]["symbolId"] = "an-author"
     rows[1]["color"] = "#FFB6C1"
 
-    assert read_book(making.texts_json(tmp_path / "texts.json", rows)).voices[0].color == "#0a0b0c"
+    assert read_book(written_books.texts_json(tmp_path / "texts.json", rows)).voices[0].color == "#0a0b0c"
