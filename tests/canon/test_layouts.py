@@ -17,7 +17,7 @@ from qdpi.errors import BookRefused
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 
 
-def told(pages: tuple[CanonPage, ...]) -> list[tuple[str, int, int, str, str, int]]:
+def contents_of(pages: tuple[CanonPage, ...]) -> list[tuple[str, int, int, str, str, int]]:
     return [(p.page_id, p.section, p.page_num, p.title, p.text, p.character) for p in pages]
 
 
@@ -27,7 +27,7 @@ def test_layouts_of_one_book_have_the_same_pages(tmp_path: Path) -> None:
     texts = read_book(written_books.texts_json(tmp_path / "texts.json"))
     markdown = read_book(written_books.markdown(tmp_path / "a-folder"))
 
-    assert told(corpus.pages) == told(texts.pages) == told(markdown.pages)
+    assert contents_of(corpus.pages) == contents_of(texts.pages) == contents_of(markdown.pages)
     assert [p.page_id for p in corpus.pages[:3]] == ["S01-P0001", "S01-P0002", "S02-P0003"]
     assert corpus.pages[-1].page_id == "S16-P0032"
     assert [v.character for v in corpus.voices] == list(range(16))

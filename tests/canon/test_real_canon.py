@@ -1,4 +1,4 @@
-"""The author's canon in both of its layouts, read where it lies. None of its sentences stand here."""
+"""The author's canon in both of its layouts. No sentence of it is quoted here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Voices: taken from a profile, measured where there is none, and coloured where nobody chose a colour."""
+"""Voices: from a profile, or measured where there is none, with default colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reading says what a page says and holds, from its text alone."""
+"""Readings of pages: summary, hooks, entities, motifs, anchors and scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form and copy checks: what they pass, what they catch, and what they say about it."""
+"""The checks of form and of copying: verdicts, reasons and calibration."""
 
 from __future__ import annotations
 

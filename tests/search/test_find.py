@@ -1,4 +1,4 @@
-"""What is found, in which order, and how it is read page by page."""
+"""Search: the hits, their order, filters and scopes, and paging by a cursor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search: what is found, in which order, and that the canon keeps its place."""
+"""Retrieval by words and vectors: the hits, their order, and the share of the canon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going to a page by its title or its id, however they are spelt."""
+"""Lookup of a page by its number, title or id, misspelt or not."""
 
 from __future__ import annotations
 

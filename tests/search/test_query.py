@@ -1,4 +1,4 @@
-"""What is read out of a query and out of filters."""
+"""Parsing of queries and filters."""
 
 from __future__ import annotations
 

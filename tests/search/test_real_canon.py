@@ -1,4 +1,4 @@
-"""Readings, checks and search measured on the author's canon. None of its sentences stand here."""
+"""Readings, checks and search measured on the author's canon. No sentence of it is quoted here."""
 
 from __future__ import annotations
 

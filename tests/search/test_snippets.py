@@ -1,4 +1,4 @@
-"""Snippets: what is shown of a page, and which words of it are marked."""
+"""Snippets: the passage of a page, and the words marked in it."""
 
 from __future__ import annotations
 
