@@ -1,6 +1,6 @@
-"""The four signatures of the plan, one for each phase, and the small model's way of the last one.
+"""The signatures of the four phases, and the last one again for a model that only continues prose.
 
-A signature's docstring is the instruction that a model reads; its fields' descriptions head what it is given.
+A signature's docstring is the model's instruction; a field's description is its heading in the prompt.
 """
 
 from __future__ import annotations
