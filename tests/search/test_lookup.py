@@ -48,8 +48,8 @@ def test_lookup_of_unlike_text_is_empty(text: str):
 
 def test_lookup_by_number_respects_the_section():
     """A page number with another section does not match."""
-    assert "S08-P0381" not in [match.document.page_id for match in LOOKUP.match("S01-P0382") if match.alike == 100]
-    assert all(match.alike < 100 for match in LOOKUP.match("s1p381"))
+    assert "S08-P0381" not in [match.document.page_id for match in LOOKUP.match("S01-P0382") if match.similarity == 100]
+    assert all(match.similarity < 100 for match in LOOKUP.match("s1p381"))
 
 
 def test_lookup_of_own_pages_by_id_prefix():
@@ -65,4 +65,4 @@ def test_lookup_matches_are_distinct_and_sorted():
     """A page comes once and the likeliest first."""
     matches = LOOKUP.match("Pamphlet on the Patience")
     assert len({match.document.page_id for match in matches}) == len(matches) <= 5
-    assert [match.alike for match in matches] == sorted((match.alike for match in matches), reverse=True)
+    assert [match.similarity for match in matches] == sorted((match.similarity for match in matches), reverse=True)

@@ -12,7 +12,7 @@ from qdpi.search.text import spellings
 
 LONGEST: Final = 100
 """The longest text that is looked up, in characters."""
-ALIKE: Final = 70.0
+LEAST_SIMILARITY: Final = 70.0
 """The least similarity of a title or an id, of 100."""
 _NUMBERED: Final = re.compile(r"(?:s(?P<section>\d{1,2})[\s-]*)?(?:p|page)?\s*(?P<page>\d{1,6})", re.IGNORECASE)
 _LIKE_AN_ID: Final = re.compile(r"s\S{0,4}\d\S{0,8}", re.IGNORECASE)
@@ -23,7 +23,7 @@ class Match(NamedTuple):
     """A page that a text may mean, and the similarity of its title or id to the text, 0..100."""
 
     document: Document
-    alike: float
+    similarity: float
 
 
 class PageLookup:
@@ -44,9 +44,9 @@ class PageLookup:
         wanted = text.strip()
         if not wanted or len(wanted) > LONGEST:
             return []
-        matches = [*self._numbered(wanted), *_begun(wanted, own), *self._alike(wanted, limit)]
+        matches = [*self._numbered(wanted), *_begun(wanted, own), *self._similar(wanted, limit)]
         best: dict[str, Match] = {}
-        for match in sorted(matches, key=lambda match: (-match.alike, match.document.kind, match.document.order)):
+        for match in sorted(matches, key=lambda match: (-match.similarity, match.document.kind, match.document.order)):
             best.setdefault(match.document.page_id, match)
         return list(best.values())[:limit]
 
@@ -61,16 +61,16 @@ class PageLookup:
             if document.page_num == page and section in {None, document.section}
         ]
 
-    def _alike(self, wanted: str, limit: int) -> list[Match]:
+    def _similar(self, wanted: str, limit: int) -> list[Match]:
         from rapidfuzz import fuzz, process
 
         titles = process.extract(
-            _plain(wanted), self._titles.keys(), scorer=fuzz.WRatio, score_cutoff=ALIKE, limit=limit
+            _plain(wanted), self._titles.keys(), scorer=fuzz.WRatio, score_cutoff=LEAST_SIMILARITY, limit=limit
         )
         matches = [Match(self._titles[title], round(score, 1)) for title, score, _ in titles]
         if _LIKE_AN_ID.fullmatch(wanted):
             ids = process.extract(
-                wanted.upper(), self.index.row_of.keys(), scorer=fuzz.ratio, score_cutoff=ALIKE, limit=limit
+                wanted.upper(), self.index.row_of.keys(), scorer=fuzz.ratio, score_cutoff=LEAST_SIMILARITY, limit=limit
             )
             matches += [
                 Match(self.index.documents[self.index.row_of[page_id]], round(score, 1)) for page_id, score, _ in ids
