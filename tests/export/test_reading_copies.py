@@ -13,8 +13,7 @@ from tests.support.gateway import system_in
 
 from qdpi.errors import InvalidInput
 from qdpi.export.formats import FORMATS, file_name, format_named
-from qdpi.export.markdown import page_of
-from qdpi.export.markdown_folder import name_of
+from qdpi.export.markdown import name_of, page_of
 from qdpi.export.zip_stream import EARLIEST, ZipStream
 from qdpi.outcome import log_entry
 from qdpi.store.paging import OUTCOMES_PER_PAGE

@@ -14,7 +14,7 @@ from tests.export.twee_parser import Passage, parse
 from tests.support import factories
 from tests.support.gateway import system_in
 
-from qdpi.export.itinerary import Stop
+from qdpi.export.reading_copy import Stop
 from qdpi.export.twee import DATA_PASSAGE, escape_header, escape_text, label_of, name_of, passage_of
 from qdpi.store.ports import PageStore
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from qdpi.export import xhtml
-from qdpi.export.itinerary import Itinerary, Stop
+from qdpi.export.reading_copy import Itinerary, Stop
 from qdpi.export.zip_stream import ZipStream
 from qdpi.glyphs import glyph_svg
 from qdpi.page_schema import Page

@@ -10,7 +10,7 @@ from qdpi.errors import InvalidInput
 from qdpi.export import epub
 from qdpi.export.archive.write import archive_of
 from qdpi.export.epub import EpubBook
-from qdpi.export.markdown_folder import MarkdownFolder
+from qdpi.export.markdown import MarkdownFolder
 from qdpi.export.reading_copy import copy_of
 from qdpi.export.twee import TweeStory
 from qdpi.ids import derived_id

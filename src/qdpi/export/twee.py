@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from qdpi.export.itinerary import Itinerary, Link, Stop
+from qdpi.export.reading_copy import Itinerary, Link, Stop
 from qdpi.page_schema import Page
 from qdpi.symbols import CHARACTER_MAP
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from qdpi.export.itinerary import Itinerary, Stop
+from qdpi.export.reading_copy import Itinerary, Stop
 from qdpi.glyphs import glyph_title
 from qdpi.page_schema import Page, PageStatus
 from qdpi.symbols import CHARACTER_NAMES
