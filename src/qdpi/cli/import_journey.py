@@ -59,7 +59,8 @@ async def _ensure_book(system: System, archive: Archive) -> None:
     from qdpi.bootstrap import ensure_book
     from qdpi.canon import own_book, read_book
     from qdpi.cli.errors import progress_line
-    from qdpi.export.archive.check import check_lines, check_manifest
+    from qdpi.export.archive.check import check_lines
+    from qdpi.export.archive.read import check_manifest
 
     manifest = archive.manifest
     if manifest.book is None or await system.store.canon() is not None:

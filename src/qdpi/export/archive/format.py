@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from qdpi.ids import sha256
+from qdpi.outcome import Outcome
 from qdpi.store.rows import CanonRevision
 
 FORMAT: Final = "gibsey-journey"
@@ -99,3 +100,10 @@ class Lines:
     def facts(self) -> FileFacts:
         """Return what the manifest says of the file so far."""
         return FileFacts(lines=self._lines, bytes=self._bytes, sha256=self._hash.hexdigest(), chain=self._chain)
+
+
+def revisions_of(outcome: Outcome) -> set[int]:
+    """Return the canon revisions that an outcome names."""
+    page = outcome.page.canon_revision if outcome.page else None
+    named = {outcome.receipt.canon_revision, outcome.request.canon_revision, page}
+    return {revision for revision in named if revision is not None}

@@ -11,9 +11,9 @@ from typing import Final, TypeVar
 from qdpi.concurrency import gather_all
 from qdpi.errors import ArchiveRefused
 from qdpi.events import VaultChange
-from qdpi.export.archive.check import OutcomeCheck, check_manifest, digest_of, event_of, rows, values
+from qdpi.export.archive.check import OutcomeCheck, digest_of, event_of, rows
 from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, BookFacts, Manifest, book_facts
-from qdpi.export.archive.read import Archive, refused
+from qdpi.export.archive.read import Archive, check_manifest, refused, values
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.search.vectors import Embedder
 from qdpi.services.projections.pages import OF_PAGE, pages_of, with_embeddings

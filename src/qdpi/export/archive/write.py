@@ -8,7 +8,7 @@ from typing import IO, Final
 
 from qdpi.concurrency import map_concurrently
 from qdpi.events import SCHEMA_VERSION, PageDone, PageFailed, body_of
-from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, FileFacts, Lines, Manifest, book_facts
+from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, FileFacts, Lines, Manifest, book_facts, revisions_of
 from qdpi.export.zip_stream import ZipStream
 from qdpi.journey import FOLD_VERSION, JourneyState
 from qdpi.outcome import LogEntry, Outcome
@@ -37,13 +37,6 @@ async def archive_of(store: PageStore, journey: str) -> AsyncIterator[bytes]:
     files = {OUTCOMES: outcomes.facts(), LOG: rows.facts()}
     archive.add(MANIFEST, (await _manifest(store, journey, state, named, files)).encode())
     yield archive.close()
-
-
-def revisions_of(outcome: Outcome) -> set[int]:
-    """Return the canon revisions that an outcome names."""
-    page = outcome.page.canon_revision if outcome.page else None
-    named = {outcome.receipt.canon_revision, outcome.request.canon_revision, page}
-    return {revision for revision in named if revision is not None}
 
 
 def is_told(row: LogEntry, head: int) -> bool:
