@@ -96,7 +96,7 @@ async def test_a_refusal_says_value_cause_next_step_and_status(tmp_path: Path):
         assert refused.value.problem.status == 422
         assert "nobody:XC" in refused.value.detail
         assert refused.value.next_step == refused.value.problem.next_step
-        assert not refused.value.passes
+        assert not refused.value.is_temporary
 
 
 async def test_a_limit_says_after_how_many_seconds_to_try_again(tmp_path: Path):
@@ -107,7 +107,7 @@ async def test_a_limit_says_after_how_many_seconds_to_try_again(tmp_path: Path):
         assert refused.value.problem.status == 429
         assert refused.value.retry_after is not None
         assert refused.value.retry_after > 0
-        assert refused.value.passes
+        assert refused.value.is_temporary
 
 
 @pytest.mark.parametrize("name", ["S01-P0001/receipt", "../canon", "a b", "%2e%2e", "ä?x=1#y"])

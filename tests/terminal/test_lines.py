@@ -96,7 +96,7 @@ async def test_a_new_attempt_is_said_and_a_page_that_came_otherwise_is_printed(t
             await desk.generator.publish_delta("alice", press.event_id, "A first try", 0)
             await at_work.prints("A first")
             await desk.generator.publish_delta("alice", press.event_id, "A second", 0, attempt=2)
-            await at_work.prints("begun again. A")
+            await at_work.prints("restarted. A")
             await desk.generator.answer("alice", press.event_id, text="A third, reworked.")
             await at_work.prints("A third, reworked.")
             at_work.end()

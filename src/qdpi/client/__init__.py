@@ -1,6 +1,6 @@
-"""A typed client of the gateway, made from the models that the gateway itself answers with.
+"""A typed client of the gateway, built on the gateway's own request and response models.
 
-One `Client` serves a whole program:
+Share one `Client` in a program:
 
     async with Client("http://127.0.0.1:8000") as client:
         session = (await client.session()).session_id

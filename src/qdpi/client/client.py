@@ -1,4 +1,4 @@
-"""The client: a method for each path of the gateway, with the parameters that the path has."""
+"""The client: one method for each path of the gateway, with that path's parameters."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from qdpi.api.responses import (
     VaultView,
     WrittenPage,
 )
-from qdpi.client.http import QUIET_SECONDS, Calls, Exported, exported, part, read
+from qdpi.client.http import QUIET_SECONDS, Calls, ExportedFile, exported_file, parse, segment
 from qdpi.client.stream import Frame, follow
 from qdpi.errors import QdpiError
 from qdpi.retry import Backoff
@@ -48,14 +48,14 @@ from qdpi.search.query import Scope
 from qdpi.symbols import Trajectory
 
 RUN_SECONDS: Final = 300.0
-"""How long a direct run is waited for; the gateway itself gives up earlier, with 504."""
+"""Timeout of a direct run; the gateway itself gives up earlier, with 504."""
 
 
 class Client:
-    """A client of one gateway, for a whole program: `async with Client(url) as client`.
+    """A client of one gateway: `async with Client(url) as client`. Share it between tasks.
 
-    Its methods raise `Refused` for the gateway's problems, `GatewayUnreachable` where none answers, and
-    `UnreadableAnswer` where something else does. A symbol is a code, `0x1F` or a name.
+    Methods raise `Refused` for the gateway's problem details, `GatewayUnreachable` when no gateway answers, and
+    `UnreadableAnswer` for any other response. A symbol is a code, `0x1F` or a name.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of the connections. Idempotent."""
+        """Close the connections. Idempotent."""
         await self._calls.http.aclose()
 
     @property
@@ -83,7 +83,7 @@ class Client:
         return self._calls.url
 
     async def session(self, *, session_id: str | None = None) -> SessionIssued:
-        """Begin a session, or change a session id that is still good for a new one of the same journey."""
+        """Begin a session, or exchange a valid session id for a new one of the same journey."""
         return await self._calls.post(SessionIssued, f"{API_PREFIX}/session", SessionBody(session_id=session_id))
 
     async def press(
@@ -96,7 +96,7 @@ class Client:
         trajectory: Trajectory | None = None,
         client_request_id: str | None = None,
     ) -> Accepted:
-        """Press a symbol; its page comes on the stream. With the same `client_request_id` it is the same press."""
+        """Press a symbol; its page arrives on the stream. Repeats with one `client_request_id` are one press."""
         body = PressBody.model_construct(
             session_id=session_id,
             symbol_code=symbol_code,
@@ -110,7 +110,7 @@ class Client:
     async def ask(
         self, session_id: str, user_intent: str, *, page_id: str | None = None, client_request_id: str | None = None
     ) -> Accepted:
-        """Ask in words; the page comes on the stream."""
+        """Ask in words; the page arrives on the stream."""
         body = AskBody.model_construct(
             session_id=session_id,
             user_intent=user_intent,
@@ -131,11 +131,11 @@ class Client:
         after: int | None = None,
         on_wait: Callable[[QdpiError], None] = lambda error: None,
     ) -> AsyncGenerator[Frame]:
-        """Follow a journey without end: after a seq, 0 for all, None from now on.
+        """Follow a journey without end: after a seq, 0 for all outcomes, None from now on.
 
-        Each outcome comes once and in order, each piece of text once. A stream that breaks is taken up again
-        after the last outcome; `on_wait` hears why, each time. What the first connection is refused with is
-        raised. Close it (`contextlib.aclosing`) where you leave it before its end.
+        Yields each outcome once and in order, and each piece of text once. A broken stream is resumed after the
+        last outcome; `on_wait` is called with the reason each time. An error of the first connection is raised.
+        Close the generator (`contextlib.aclosing`) if you stop before its end.
         """
 
         def connect(last_event_id: str | None) -> AbstractAsyncContextManager[httpx.Response]:
@@ -154,14 +154,16 @@ class Client:
         user_intent: str | None = None,
         client_request_id: str | None = None,
     ) -> WrittenPage:
-        """Run a symbol and wait for its page; without a session it gets a journey of its own."""
+        """Press a symbol and wait for its page; without a session a new journey begins."""
         body = RunBody.model_construct(
             session_id=session_id,
             page_id=page_id,
             user_intent=user_intent,
             client_request_id=client_request_id,
         )
-        return await self._calls.post(WrittenPage, f"{API_PREFIX}/pipeline/run/symbol/{part(code)}", body, RUN_SECONDS)
+        return await self._calls.post(
+            WrittenPage, f"{API_PREFIX}/pipeline/run/symbol/{segment(code)}", body, RUN_SECONDS
+        )
 
     async def branch(
         self,
@@ -173,7 +175,7 @@ class Client:
         user_intent: str | None = None,
         client_request_id: str | None = None,
     ) -> WrittenPage:
-        """Wish for a fork at a locus and wait for its page."""
+        """Press with the wish for a fork at a locus, and wait for the page."""
         body = BranchBody.model_construct(
             session_id=session_id,
             symbol_code=symbol_code,
@@ -181,15 +183,17 @@ class Client:
             user_intent=user_intent,
             client_request_id=client_request_id,
         )
-        return await self._calls.post(WrittenPage, f"{API_PREFIX}/branch/{part(id)}", body, RUN_SECONDS)
+        return await self._calls.post(WrittenPage, f"{API_PREFIX}/branch/{segment(id)}", body, RUN_SECONDS)
 
     async def page(self, id: str, *, session_id: str | None = None) -> PageView:  # noqa: A002 (the path's word)
-        """Return a page with its edges, signals and validation; a journey's page is given to its own session."""
-        return await self._calls.get(PageView, f"{API_PREFIX}/page/{part(id)}", {"session_id": session_id})
+        """Return a page with its edges, signals and validation; a journey's page needs the journey's session."""
+        return await self._calls.get(PageView, f"{API_PREFIX}/page/{segment(id)}", {"session_id": session_id})
 
     async def receipt(self, id: str, *, session_id: str | None = None) -> ReceiptView:  # noqa: A002
-        """Return why a generated page is what it is."""
-        return await self._calls.get(ReceiptView, f"{API_PREFIX}/page/{part(id)}/receipt", {"session_id": session_id})
+        """Return the receipt of a generated page."""
+        return await self._calls.get(
+            ReceiptView, f"{API_PREFIX}/page/{segment(id)}/receipt", {"session_id": session_id}
+        )
 
     async def alternatives(
         self,
@@ -201,18 +205,20 @@ class Client:
     ) -> Alternatives:
         """Return the pages of a journey that were written at the same locus, each with its receipt."""
         query = {"session_id": session_id, "after": after, "limit": limit}
-        return await self._calls.get(Alternatives, f"{API_PREFIX}/page/{part(id)}/alternatives", query)
+        return await self._calls.get(Alternatives, f"{API_PREFIX}/page/{segment(id)}/alternatives", query)
 
     async def revisions(self, id: str, *, session_id: str | None = None) -> Revisions:  # noqa: A002
-        """Return every revision of a page, the oldest first."""
-        return await self._calls.get(Revisions, f"{API_PREFIX}/page/{part(id)}/revisions", {"session_id": session_id})
+        """Return every revision of a page, oldest first."""
+        return await self._calls.get(
+            Revisions, f"{API_PREFIX}/page/{segment(id)}/revisions", {"session_id": session_id}
+        )
 
     async def vault(
         self, session_id: str, *, at: int | str | None = None, after: str | None = None, limit: int = 200
     ) -> VaultView:
-        """Return what is in a vault, now or at a seq or a time; `after` is the `next` of the entries before."""
+        """Return a vault's entries as of now, a seq or a time; `after` is the `next` of the previous response."""
         query = {"at": at, "after": after, "limit": limit}
-        return await self._calls.get(VaultView, f"{API_PREFIX}/vault/{part(session_id)}", query)
+        return await self._calls.get(VaultView, f"{API_PREFIX}/vault/{segment(session_id)}", query)
 
     async def save(
         self,
@@ -223,15 +229,15 @@ class Client:
         notes: str | None = None,
         client_request_id: str | None = None,
     ) -> VaultUpdate:
-        """Save a page in the vault, or change its label and notes: what is None stays as it is."""
+        """Save a page in the vault, or change its label and notes; None leaves them unchanged."""
         body = VaultBody.model_construct(page_id=page_id, label=label, notes=notes, client_request_id=client_request_id)
-        return await self._calls.post(VaultUpdate, f"{API_PREFIX}/vault/{part(session_id)}", body)
+        return await self._calls.post(VaultUpdate, f"{API_PREFIX}/vault/{segment(session_id)}", body)
 
     async def unsave(self, session_id: str, page_id: str, *, client_request_id: str | None = None) -> VaultUpdate:
-        """Take a page out of the vault."""
-        path = f"{API_PREFIX}/vault/{part(session_id)}/{part(page_id)}"
+        """Remove a page from the vault."""
+        path = f"{API_PREFIX}/vault/{segment(session_id)}/{segment(page_id)}"
         query = {"client_request_id": client_request_id} if client_request_id else {}
-        return read(await self._calls.answer("DELETE", path, params=query), VaultUpdate.model_validate_json)
+        return parse(await self._calls.request("DELETE", path, params=query), VaultUpdate.model_validate_json)
 
     async def search(
         self,
@@ -247,7 +253,7 @@ class Client:
         limit: int = 20,
         cursor: str | None = None,
     ) -> SearchAnswer:
-        """Return the pages that hold every word and phrase; `cursor` is the `next` of the hits before."""
+        """Return the pages that contain every word and phrase; `cursor` is the `next` of the previous response."""
         query = {
             "q": q,
             "session_id": session_id,
@@ -264,50 +270,50 @@ class Client:
 
     async def section(self, id: int) -> SectionFacts:  # noqa: A002 (the path's word)
         """Return a section, 1..16, with its open branches and return debt summed over all journeys."""
-        return await self._calls.get(SectionFacts, f"{API_PREFIX}/pipeline/stats/section/{part(id)}")
+        return await self._calls.get(SectionFacts, f"{API_PREFIX}/pipeline/stats/section/{segment(id)}")
 
     async def symbols(self) -> tuple[SymbolEntry, ...]:
         """Return all 256 symbols."""
         entries: TypeAdapter[tuple[SymbolEntry, ...]] = TypeAdapter(tuple[SymbolEntry, ...])
-        response = await self._calls.answer("GET", f"{API_PREFIX}/symbols")
-        return read(response, entries.validate_json)
+        response = await self._calls.request("GET", f"{API_PREFIX}/symbols")
+        return parse(response, entries.validate_json)
 
     async def glyph(self, code: int | str) -> str:
         """Return a symbol's glyph as SVG."""
-        return (await self._calls.answer("GET", f"{API_PREFIX}/symbols/{part(code)}/glyph.svg")).text
+        return (await self._calls.request("GET", f"{API_PREFIX}/symbols/{segment(code)}/glyph.svg")).text
 
     async def canon(self) -> CanonShape:
-        """Return the book as it is now. A revision that was read already is not sent again."""
+        """Return the current book, cached by its ETag: an unchanged revision is not sent again."""
         headers = {"if-none-match": self._canon[0]} if self._canon else {}
-        response = await self._calls.answer("GET", f"{API_PREFIX}/canon", headers=headers)
+        response = await self._calls.request("GET", f"{API_PREFIX}/canon", headers=headers)
         if response.status_code != HTTPStatus.NOT_MODIFIED or self._canon is None:
-            shape = read(response, CanonShape.model_validate_json)
+            shape = parse(response, CanonShape.model_validate_json)
             self._canon = (response.headers.get("etag", ""), shape)
         return self._canon[1]
 
     async def journey(
         self, session_id: str, *, after: int = 0, limit: int = 200, at: int | str | None = None
     ) -> JourneyView:
-        """Return a journey's state and its events after a seq, now or as it stood at a seq or a time."""
+        """Return a journey's state and its events after a seq, as of now, a seq or a time."""
         params = {"after": after, "limit": limit, "at": at}
-        return await self._calls.get(JourneyView, f"{API_PREFIX}/journey/{part(session_id)}", params)
+        return await self._calls.get(JourneyView, f"{API_PREFIX}/journey/{segment(session_id)}", params)
 
     async def preview(self, session_id: str, *, page_id: str | None = None, at: int | str | None = None) -> Preview:
-        """Return what each symbol would do at a locus: by default where the reader is, or was at a moment."""
+        """Preview every symbol at a locus, by default the reader's position, as of now, a seq or a time."""
         query = {"page_id": page_id, "at": at}
-        return await self._calls.get(Preview, f"{API_PREFIX}/journey/{part(session_id)}/preview", query)
+        return await self._calls.get(Preview, f"{API_PREFIX}/journey/{segment(session_id)}/preview", query)
 
     @asynccontextmanager
-    async def export(self, session_id: str, *, format: str = "log") -> AsyncIterator[Exported]:  # noqa: A002
-        """Open a journey as a file: its `log`, which alone is lossless, or `markdown`, `twee`, `epub` to read."""
-        path = f"{API_PREFIX}/export/{part(session_id)}"
+    async def export(self, session_id: str, *, format: str = "log") -> AsyncIterator[ExportedFile]:  # noqa: A002
+        """Open a journey as a file: the lossless `log`, or `markdown`, `twee`, `epub` for reading."""
+        path = f"{API_PREFIX}/export/{segment(session_id)}"
         async with self._calls.open(path, {"format": format}, {}, RUN_SECONDS) as response:
-            yield exported(response)
+            yield exported_file(response)
 
     async def alive(self) -> Alive:
-        """Ask whether the process answers."""
+        """Check that the process is alive."""
         return await self._calls.get(Alive, "/healthz")
 
     async def ready(self) -> Ready:
-        """Ask whether the store and the bus answer. Raises `Refused` whose problem has `parts` where not."""
+        """Check that the store and the bus answer. Raises `Refused`, whose problem has `parts`, if they do not."""
         return await self._calls.get(Ready, "/readyz")

@@ -1,4 +1,4 @@
-"""What a call can end in beside its answer: the gateway's problem, no gateway, or an answer of something else."""
+"""Errors of a call: the gateway's problem details, no gateway, or a response that is not a gateway's."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from qdpi.errors import QdpiError, Unavailable
 
 
 class Refused(QdpiError):
-    """The gateway refused a call: its problem details, and after how many seconds to try again, where it says.
+    """The gateway refused a call: its problem details, and Retry-After in seconds, if it was sent.
 
     `problem.code` and `problem.status` are for programs; `detail` (value and cause) and `next_step` for people.
-    Members such as `problem.event_id` say which press it is about.
+    Members such as `problem.event_id` name the press concerned, `problem.http_request_id` the failed request.
     """
 
     code = "refused"
@@ -26,8 +26,8 @@ class Refused(QdpiError):
         self.retry_after = retry_after
 
     @property
-    def passes(self) -> bool:
-        """Whether the same call may succeed later: something is away, or a limit is reached for now."""
+    def is_temporary(self) -> bool:
+        """Whether the same call may succeed later: a component is unavailable, or a limit is reached for now."""
         return self.problem.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 
@@ -39,7 +39,7 @@ class GatewayUnreachable(Unavailable):
 
 
 class UnreadableAnswer(QdpiError):
-    """Something answers at the address that is no gateway of this version."""
+    """The response is not one of a gateway of this version."""
 
     code = "unreadable_answer"
     status = 502
@@ -47,21 +47,21 @@ class UnreadableAnswer(QdpiError):
 
 
 def refused(response: httpx.Response) -> Refused | UnreadableAnswer:
-    """Return what a response that is no success is raised as."""
+    """Return the error of an unsuccessful response."""
     if response.headers.get("content-type", "").startswith(PROBLEM_MEDIA_TYPE):
         try:
             problem = Problem.model_validate_json(response.content)
         except ValidationError:
-            return UnreadableAnswer(f"{response.url} answered {response.status_code} with a problem it did not tell.")
-        return Refused(problem, seconds(response.headers.get("retry-after")))
-    return UnreadableAnswer(f"{response.url} answered {response.status_code}, and not as this gateway does.")
+            return UnreadableAnswer(f"{response.url} answered {response.status_code} with malformed problem details.")
+        return Refused(problem, retry_after_seconds(response.headers.get("retry-after")))
+    return UnreadableAnswer(f"{response.url} answered {response.status_code} without problem details.")
 
 
-def seconds(retry_after: str | None) -> float | None:
-    """Read a Retry-After header in seconds, None where it is absent or a date."""
+def retry_after_seconds(retry_after: str | None) -> float | None:
+    """Parse a Retry-After header in seconds, None if it is absent or a date."""
     return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
 
 
 def unreachable(url: httpx.URL | str, error: Exception) -> GatewayUnreachable:
-    """Return what a failure of the connection is raised as."""
+    """Return the error of a failed connection."""
     return GatewayUnreachable(f"{url} does not answer: {str(error) or type(error).__name__}.")

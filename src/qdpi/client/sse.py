@@ -1,4 +1,4 @@
-"""Reading server-sent events (https://html.spec.whatwg.org/#event-stream-interpretation)."""
+"""A parser of server-sent events (https://html.spec.whatwg.org/#event-stream-interpretation)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Final
 from qdpi.client.errors import UnreadableAnswer
 
 LONGEST_EVENT: Final = 8 << 20
-"""The most characters of one event that are kept waiting for its end."""
+"""The longest line that is buffered, in characters."""
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event as it came. `retry` is the wait before coming back that the server asks for, in milliseconds."""
+    """One event. `retry` is the reconnection time that the server asks for, in milliseconds."""
 
     event: str = "message"
     data: str = ""
@@ -46,9 +46,9 @@ class _Fields:
 
 
 async def server_events(chunks: AsyncIterable[bytes]) -> AsyncIterator[ServerEvent]:
-    """Yield the events of a stream as they are complete. Raises `UnreadableAnswer` for one without end.
+    """Yield the events of a stream. Raises `UnreadableAnswer` for a line above the limit.
 
-    Lines end at CR, LF and CRLF alone: what else Python takes for a line's end stands in the book's text.
+    Only CR, LF and CRLF end a line: other characters that `str.splitlines` splits at occur in the book's text.
     """
     fields = _Fields()
     async for line in _lines(chunks):
@@ -65,7 +65,7 @@ async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[str]:
     async for chunk in chunks:
         text = decoder.decode(chunk)
         if after_cr:
-            text = text.removeprefix("\n")  # the second half of a CRLF that was cut
+            text = text.removeprefix("\n")  # the second half of a CRLF that was split between two chunks
         after_cr = text.endswith("\r") or (after_cr and not chunk)
         *lines, rest = _LINE_END.split(rest + text)
         for line in lines:

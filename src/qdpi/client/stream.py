@@ -1,4 +1,4 @@
-"""Following a journey: its frames as typed values, each outcome and each piece of text once, whatever breaks."""
+"""Follow a journey: typed frames, each outcome and each piece of text once, across reconnections."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from qdpi.events import PageDelta, PageDone, PageFailed
 from qdpi.retry import Backoff
 
 Frame = Following | RunStatus | PageDelta | PageDone | PageFailed
-"""What a stream gives: its greeting, a run's status, a piece of text, an outcome."""
+"""A frame of a stream: its greeting, a run's status, a piece of text, or an outcome."""
 
 Connect = Callable[[str | None], AbstractAsyncContextManager[httpx.Response]]
-"""Opens the stream after a Last-Event-ID, None at first. Raises what the gateway refuses it with."""
+"""Opens the stream after a Last-Event-ID, None at first. Raises `Refused`."""
 
 _MODELS: Final[dict[str, type[PageDelta | PageDone | PageFailed]]] = {
     frame_name(model): model for model in (PageDelta, PageDone, PageFailed)
@@ -31,15 +31,15 @@ _MODELS: Final[dict[str, type[PageDelta | PageDone | PageFailed]]] = {
 _REMEMBERED_RUNS: Final = 64
 
 
-class Once:
-    """Lets pass what was not seen yet: outcomes by their seq, text by attempt and offset."""
+class Deduplicator:
+    """Drops frames that repeat: outcomes by their seq, text by attempt and offset."""
 
     def __init__(self) -> None:
         self._seq = 0
         self._texts: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
-    def news(self, frame: Frame) -> Frame | None:
-        """Return what of a frame is new, None where nothing is."""
+    def new_part(self, frame: Frame) -> Frame | None:
+        """Return the part of a frame that is new, None if there is none."""
         if isinstance(frame, PageDone | PageFailed):
             return self._outcome(frame)
         return self._piece(frame) if isinstance(frame, PageDelta) else frame
@@ -65,39 +65,39 @@ class Once:
 
 
 def frame_of(event: ServerEvent) -> Frame | None:
-    """Read an event of the stream, None for a kind that is not known here. Raises `UnreadableAnswer`."""
+    """Parse an event of the stream, None for an unknown kind. Raises `UnreadableAnswer`."""
     try:
         if event.event == STATUS_FRAME:
             return _status(event.data)
         model = _MODELS.get(event.event)
         return model.model_validate_json(event.data) if model else None
     except ValueError as error:
-        raise UnreadableAnswer(f"The stream gave a {event.event} that cannot be read: {event.data[:80]!r}.") from error
+        raise UnreadableAnswer(f"The stream sent a {event.event} that is not valid: {event.data[:80]!r}.") from error
 
 
 def _status(data: str) -> Following | RunStatus:
-    told = from_json(data)
-    greets = isinstance(told, dict) and told.get("phase") == "following"
-    return Following.model_validate(told) if greets else RunStatus.model_validate(told)
+    fields = from_json(data)
+    is_greeting = isinstance(fields, dict) and fields.get("phase") == "following"
+    return Following.model_validate(fields) if is_greeting else RunStatus.model_validate(fields)
 
 
 @dataclass(slots=True)
-class _Place:
-    """Where a follower is: the id to come back with, how often it tried in vain, how long it is asked to wait."""
+class _Position:
+    """State of a follower: the id to resume after, the failed attempts, the reconnection time asked for."""
 
     id: str | None = None
     tries: int = 0
     retry: float = 0.0
     begun: bool = False
 
-    def hear(self, event: ServerEvent) -> None:
+    def record(self, event: ServerEvent) -> None:
         self.tries, self.begun, self.id = 0, True, event.id or self.id
         if event.retry is not None:
             self.retry = event.retry / 1_000
 
     def is_lost(self, error: QdpiError) -> bool:
-        """Tell whether it is no use to come back: it was never there, or is refused for good."""
-        return not self.begun or (isinstance(error, Refused) and not error.passes)
+        """Return whether to give up: the first connection failed, or the refusal is permanent."""
+        return not self.begun or (isinstance(error, Refused) and not error.is_temporary)
 
     async def wait(self, error: QdpiError, backoff: Backoff) -> None:
         self.tries += 1
@@ -106,33 +106,33 @@ class _Place:
 
 
 async def follow(connect: Connect, backoff: Backoff, on_wait: Callable[[QdpiError], None]) -> AsyncGenerator[Frame]:
-    """Yield a journey's frames without end; come back after the last outcome whenever the stream breaks.
+    """Yield a journey's frames without end; resume after the last outcome whenever the stream breaks.
 
-    Every connection begins with a `Following`. What the first connection is refused with is raised, later only
-    what does not pass by itself; `on_wait` hears of each wait.
+    Every connection begins with a `Following`. An error of the first connection is raised, later only a permanent
+    refusal; `on_wait` is called before each wait.
     """
-    once, place = Once(), _Place()
+    seen, position = Deduplicator(), _Position()
     while True:
         try:
-            async with aclosing(_connection(connect, place)) as frames:
+            async with aclosing(_connection(connect, position)) as frames:
                 async for frame in frames:
-                    news = once.news(frame)
+                    news = seen.new_part(frame)
                     if news is not None:
                         yield news
-            trouble: QdpiError = GatewayUnreachable("The gateway ended the stream.")
+            reason: QdpiError = GatewayUnreachable("The gateway ended the stream.")
         except (GatewayUnreachable, Refused) as error:
-            if place.is_lost(error):
+            if position.is_lost(error):
                 raise
-            trouble = error
-        on_wait(trouble)
-        await place.wait(trouble, backoff)
+            reason = error
+        on_wait(reason)
+        await position.wait(reason, backoff)
 
 
-async def _connection(connect: Connect, place: _Place) -> AsyncGenerator[Frame]:
-    """Yield the frames of one connection until it ends. Raises `GatewayUnreachable` or what it is refused with."""
-    async with connect(place.id) as response:
+async def _connection(connect: Connect, position: _Position) -> AsyncGenerator[Frame]:
+    """Yield the frames of one connection until it ends. Raises `GatewayUnreachable` or `Refused`."""
+    async with connect(position.id) as response:
         async for event in server_events(response.aiter_bytes()):
-            place.hear(event)
+            position.record(event)
             frame = frame_of(event) if event.data else None
             if frame is not None:
                 yield frame

@@ -1,1 +1,1 @@
-"""The terminal reader: one reader, shown as a full screen or line by line."""
+"""The terminal reader: a reader session on the full screen or line by line."""

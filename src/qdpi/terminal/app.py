@@ -1,4 +1,4 @@
-"""The full screen: the page in a quiet column, a line that says where you are, a line to say something in."""
+"""The full screen: the page in a column, a status line, and an input line."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ KEYS: Final = (
 
 
 class ReaderApp(App[int]):
-    """A reading on the full screen."""
+    """A reader session on the full screen."""
 
     CSS = """
     Screen { layout: vertical; }
@@ -106,7 +106,7 @@ class ReaderApp(App[int]):
         self._journey_status = ""
 
     def compose(self) -> ComposeResult:
-        """Put page, status and line under each other."""
+        """Arrange the page above the status line and the input line."""
         with VerticalScroll(id="scroll"):
             yield Static(id="page")
         yield Static(id="status")
@@ -129,15 +129,15 @@ class ReaderApp(App[int]):
         self.failure = error
         self.exit(1)
 
-    # what the reading tells
+    # Display: callbacks of the reader session
 
     def run_started(self, run: ActiveRun) -> None:
-        """Clear the page for the one that comes."""
+        """Clear the page for the new one."""
         self._stopping, self._writing_shown = False, True
         self._write(run)
 
     def phase_changed(self, run: ActiveRun) -> None:
-        """Say what the run does."""
+        """Show the phase of the run."""
         self._show_status()
 
     def text_arrived(self, run: ActiveRun, piece: str, anew: bool) -> None:
@@ -146,7 +146,7 @@ class ReaderApp(App[int]):
             self._write(run)
 
     def run_ended(self, run: ActiveRun, outcome: PageDone | PageFailed, page: PageView | None) -> None:
-        """Show the page, or why there is none."""
+        """Show the page, or why the run failed."""
         self._writing_shown = False
         if isinstance(outcome, PageFailed):
             self._open(keep_place=True)
@@ -157,17 +157,17 @@ class ReaderApp(App[int]):
         self.run_worker(self._measure(), exit_on_error=False)
 
     def other_run_ended(self, outcome: PageDone | PageFailed) -> None:
-        """Tell of a run that was not watched."""
+        """Report a run that was started elsewhere."""
         self.show_message(render.outcome_line(outcome))
 
     def gateway_unavailable(self, error: QdpiError) -> None:
-        """Tell that the gateway is waited for."""
+        """Report that the gateway is unavailable."""
         self.show_message(render.plain(f"Waiting for the gateway: {error.detail}"))
 
-    # what the reader does
+    # actions
 
     def action_run_command(self, line: str) -> None:
-        """Do what a line says."""
+        """Run a command line."""
         self._try(self._run_command(line))
 
     async def _run_command(self, line: str) -> None:
@@ -192,7 +192,7 @@ class ReaderApp(App[int]):
             self.action_run_command(f"go {self.reader.canon.ring[0].page_id}")
 
     def action_ask(self, verb: str) -> None:
-        """Open the line for what a command needs."""
+        """Open the input line for the argument of a command."""
         self._asked = verb
         line = self.query_one("#line", Input)
         line.placeholder = _ASKED[verb]
@@ -201,7 +201,7 @@ class ReaderApp(App[int]):
         line.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Do what the line says."""
+        """Run the command on the input line."""
         self._close_line()
         words = event.value.strip()
         if self._asked == "search" and words:
@@ -210,14 +210,14 @@ class ReaderApp(App[int]):
             self.action_run_command(f"{self._asked} {words}".strip())
 
     def action_quiet(self) -> None:
-        """Close the line; else stop what is being written."""
+        """Close the input line; if it is closed, stop the page that is being written."""
         if self.query_one("#line", Input).display:
             self._close_line()
         elif self.reader.busy:
             self._try(self._stop())
 
     def action_interrupt(self) -> None:
-        """Stop what is being written; where nothing is, or it is being stopped already, leave."""
+        """Stop the page that is being written; leave if there is none, or if it is stopping already."""
         if not self.reader.busy or self._stopping:
             self.exit(0)
         else:
@@ -225,7 +225,7 @@ class ReaderApp(App[int]):
             self._try(self._stop())
 
     def action_leave(self) -> None:
-        """Leave; the journey is kept, and what is being written goes on where the gateway does."""
+        """Leave; the journey is kept, and the gateway finishes the page that is being written."""
         self.exit(0)
 
     async def _stop(self) -> None:
@@ -302,7 +302,7 @@ class ReaderApp(App[int]):
         """Show the keys."""
         self.push_screen(TextScreen(render.columns(KEYS)))
 
-    # what is shown
+    # display
 
     def _try(self, work: Awaitable[None]) -> None:
         async def trying() -> None:
@@ -324,7 +324,7 @@ class ReaderApp(App[int]):
             self.show_message(render.error_line(error))
 
     def show_message(self, text: RenderableType) -> None:
-        """Say something in the status line, until the next thing is said."""
+        """Show a message in the status line until the next one."""
         self.query_one("#status", Static).update(text)
 
     def _show_status(self) -> None:
@@ -364,7 +364,7 @@ def _hit_line(hit: SearchHit) -> str:
 
 
 async def read_on_screen(client: Client, session_id: str) -> int:
-    """Read on the full screen; return the exit code. Raises what the gateway refuses it with."""
+    """Read on the full screen; return the exit code. Raises the client's errors."""
     app = ReaderApp(client, session_id)
     with signal_handlers({signal.SIGTERM: app.action_leave, signal.SIGHUP: app.action_leave}):
         code = await app.run_async()

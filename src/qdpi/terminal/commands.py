@@ -1,4 +1,4 @@
-"""What a reader can say: one table, for the line mode, the full screen's command line, and the help."""
+"""The commands of a reader: one table for the line mode, the full screen's command line, and the help."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Output = RenderableType | None
 
 
 class Quit(Exception):
-    """The reader leaves."""
+    """The reader quits."""
 
 
 class Command(NamedTuple):
-    """A command: its names, the shortest last, what follows it, what it does, and how."""
+    """A command: its names, the shortest last, its argument, its help text, and its function."""
 
     names: tuple[str, ...]
     argument: str
     about: str
     do: Callable[[ReaderSession, str], Awaitable[Output]]
     immediate: bool = False
-    """Whether it is done while a page is being written."""
+    """Whether the command runs while a page is being written."""
 
 
 async def run_command(reader: ReaderSession, line: str) -> Output:
-    """Do what a line says, and return what there is to show. Raises `InvalidInput` for no command, and `Quit`."""
+    """Run a command line and return its output. Raises `InvalidInput` for an unknown command, and `Quit`."""
     name, _, argument = line.strip().partition(" ")
     if not name:
         return None
@@ -78,9 +78,9 @@ async def _press(reader: ReaderSession, argument: str) -> Output:
 
 
 def pressed(argument: str) -> tuple[int, str, Trajectory | None]:
-    """Read what is pressed: a symbol, perhaps a wish such as T2, then words. Raises `InvalidSymbol`.
+    """Parse the argument of `press`: a symbol, optionally a wish such as T2, then words. Raises `InvalidSymbol`.
 
-    A symbol may also be its two hex digits.
+    A symbol may also be two hex digits.
     """
     symbol, _, rest = argument.partition(" ")
     wish, _, words = rest.strip().partition(" ")
@@ -90,7 +90,7 @@ def pressed(argument: str) -> tuple[int, str, Trajectory | None]:
 
 
 def symbol_of(word: str) -> int:
-    """Return the symbol of a code, a name or two hex digits; of two digits alone, hex is meant."""
+    """Return the symbol of a code, a name or two hex digits; two digits are hex."""
     if len(word) == 2:
         try:
             return int(word, 16)
@@ -131,8 +131,8 @@ async def _pages(reader: ReaderSession, argument: str) -> Output:
 
 
 async def _alternatives(reader: ReaderSession, argument: str) -> Output:
-    told = await reader.client.alternatives(reader.here.page_id, session_id=reader.session_id)
-    return render.alternatives_view(told)
+    found = await reader.client.alternatives(reader.here.page_id, session_id=reader.session_id)
+    return render.alternatives_view(found)
 
 
 async def _other(reader: ReaderSession, argument: str) -> Output:
@@ -145,8 +145,8 @@ async def _vault(reader: ReaderSession, argument: str) -> Output:
 
 
 async def _save(reader: ReaderSession, argument: str) -> Output:
-    told = await reader.client.save(reader.session_id, reader.here.page_id, label=argument or None)
-    label = told.entry.label if told.entry else ""
+    saved = await reader.client.save(reader.session_id, reader.here.page_id, label=argument or None)
+    label = saved.entry.label if saved.entry else ""
     return render.plain(f"Saved: {reader.here.title}{f', as {label}' if label else ''}.")
 
 
@@ -192,7 +192,7 @@ async def _quit(reader: ReaderSession, argument: str) -> Output:
 
 def _required(argument: str, example: str) -> str:
     if not argument:
-        raise InvalidInput("Something is missing after the command.", next_step=f"Such as: {example}")
+        raise InvalidInput("The argument of the command is missing.", next_step=f"Example: {example}")
     return argument
 
 

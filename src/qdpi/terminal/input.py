@@ -1,4 +1,4 @@
-"""Lines from standard input, whatever it is: a terminal, a pipe or a file."""
+"""Lines from standard input: a terminal, a pipe or a file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _WAITING: Final = 16
 
 
 class InputLines:
-    """Reads a file descriptor in a thread of its own, a few lines ahead. `None` is its end.
+    """Reads a file descriptor in its own thread, a few lines ahead. `None` marks the end.
 
-    The thread reads the descriptor itself: one that waits in Python's own standard input would hold its lock
-    when the process ends.
+    The thread reads the descriptor directly: a thread blocked in `sys.stdin` would hold its lock when the process
+    exits.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -40,10 +40,10 @@ class InputLines:
             self._give(None)
 
     def _give(self, line: str | None) -> bool:
-        """Hand a line over; tell whether anybody takes it."""
+        """Queue a line; return False if the event loop has ended."""
         try:
             asyncio.run_coroutine_threadsafe(self._lines.put(line), self._loop).result()
-        except (RuntimeError, asyncio.CancelledError):  # the loop has ended
+        except (RuntimeError, asyncio.CancelledError):  # the event loop has ended
             return False
         return True
 
@@ -51,5 +51,5 @@ class InputLines:
 def _chunk(descriptor: int) -> bytes:
     try:
         return os.read(descriptor, 4_096)
-    except OSError:  # the terminal has gone
+    except OSError:  # the terminal is closed
         return b""

@@ -1,4 +1,4 @@
-"""The last session of each gateway, in a file that only its owner may read: a session id is a capability."""
+"""The last session of each gateway, in a file readable by its owner only, because a session id is a capability."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from qdpi.errors import InvalidSetting
 
 LOCAL: Final = "here"
-"""The name of the gateway that a reader starts by itself."""
+"""The key of the gateway that `qdpi read` starts in its own process."""
 _OWNER_ALONE: Final = 0o600
 
 
@@ -22,11 +22,11 @@ class SavedSessions:
     file: Path
 
     def session_of(self, address: str) -> str | None:
-        """Return the session that was last read at an address, None where there is none."""
+        """Return the last session at an address, None if there is none."""
         return self._all().get(address)
 
     def keep(self, address: str, session_id: str) -> None:
-        """Keep an address's session; the file is replaced in one step, and nobody else may read it."""
+        """Store the session of an address. The file is replaced atomically, with access for its owner only."""
         sessions = self._all() | {address: session_id}
         self.file.parent.mkdir(parents=True, exist_ok=True)
         beside = self.file.with_name(f".{self.file.name}.{os.getpid()}")
@@ -36,7 +36,7 @@ class SavedSessions:
         beside.replace(self.file)
 
     def _all(self) -> dict[str, str]:
-        """Return what is kept. Raises `InvalidSetting` for a file that somebody else has written into."""
+        """Return all stored sessions. Raises `InvalidSetting` for a malformed file."""
         try:
             kept = json.loads(self.file.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -44,11 +44,11 @@ class SavedSessions:
         except (OSError, ValueError) as error:
             raise self._unreadable(str(error)) from error
         if not isinstance(kept, dict) or not all(isinstance(each, str) for each in kept.values()):
-            raise self._unreadable("it holds something else than session ids")
+            raise self._unreadable("it contains something other than session ids")
         return kept
 
     def _unreadable(self, cause: str) -> InvalidSetting:
         return InvalidSetting(
             f"The sessions in {self.file} cannot be read: {cause}.",
-            next_step="Mend the file or move it away; without it a new journey begins.",
+            next_step="Repair or remove the file; without it a new journey begins.",
         )

@@ -22,7 +22,7 @@ from qdpi.terminal.typewriter import Typewriter
 
 @dataclass
 class LineDisplay:
-    """Shows a reading on a console that scrolls. With `live` a page is seen while it is written."""
+    """Shows a reader session on a console that scrolls. With `live`, a page is shown while it is written."""
 
     console: Console
     live: bool
@@ -34,35 +34,35 @@ class LineDisplay:
         self.idle.set()
 
     def show(self, what: RenderableType | None) -> None:
-        """Print something, in lines that can be read."""
+        """Print a renderable, at a readable width."""
         if what is not None:
             self._end_typing()
             self.console.print(what, width=min(self.console.width, render.LINE_WIDTH + 8))
 
     def run_started(self, run: ActiveRun) -> None:
-        """Tell that a page comes."""
+        """Prepare for the page of a new run."""
         self.idle.clear()
         self._typewriter = None
 
     def phase_changed(self, run: ActiveRun) -> None:
-        """Tell what the run does, where somebody looks on."""
+        """Show the phase of the run, on a live display only."""
         if self.live and not run.text:
             self.show(Text(f"The page {render.PHASES.get(run.phase, run.phase)} …", style="dim"))
 
     def text_arrived(self, run: ActiveRun, piece: str, anew: bool) -> None:
-        """Type a piece."""
+        """Type a piece of text, on a live display only."""
         self._waited = False
         if not self.live:
             return
         if anew:
-            self.show(Text("It is begun again.", style="dim"))
+            self.show(Text("The page is restarted.", style="dim"))
         if self._typewriter is None:
             self.console.print()
             self._typewriter = Typewriter(self._write, lambda: min(self.console.width, render.LINE_WIDTH))
         self._typewriter.type(printable(piece))
 
     def run_ended(self, run: ActiveRun, outcome: PageDone | PageFailed, page: PageView | None) -> None:
-        """Show the page, or why there is none. What was typed already is not shown again."""
+        """Show the page, or why the run failed. Text that was typed already is not repeated."""
         typed = self._typewriter.text.strip() if self._typewriter else None
         self._end_typing()
         if isinstance(outcome, PageFailed):
@@ -74,11 +74,11 @@ class LineDisplay:
         self.idle.set()
 
     def other_run_ended(self, outcome: PageDone | PageFailed) -> None:
-        """Tell of a run that was not watched."""
+        """Report a run that was started elsewhere."""
         self.show(render.outcome_line(outcome))
 
     def gateway_unavailable(self, error: QdpiError) -> None:
-        """Tell once that the gateway is waited for."""
+        """Report once that the gateway is unavailable."""
         if not self._waited:
             self.show(render.plain(f"Waiting for the gateway: {error.detail}", "dim"))
         self._waited = True
@@ -94,7 +94,7 @@ class LineDisplay:
 
 
 class LineReader:
-    """Reads commands and does them in their order; each waits for the page that is being written, but `stop`."""
+    """Runs commands in order. All but the immediate ones wait for the page that is being written."""
 
     def __init__(self, reader: ReaderSession, display: LineDisplay, lines: InputLines, *, prompt: bool) -> None:
         self._reader, self._display, self._lines, self._prompt = reader, display, lines, prompt
@@ -103,7 +103,7 @@ class LineReader:
         self.refused = 0
 
     async def run(self) -> None:
-        """Read until the end of input, `quit` or a second interrupt. Raises what the stream ends with."""
+        """Read until the end of input, `quit` or a second interrupt. Raises the error that ends the stream."""
         journey = await self._reader.begin()
         self._display.show(render.page_view(self._reader.here, self._reader.canon))
         if self._prompt:
@@ -111,7 +111,7 @@ class LineReader:
         await first_of(self._reader.follow(journey.head), self._obey(), self._leaving.wait())
 
     def interrupt(self) -> None:
-        """Stop what is being written; where nothing is, or it is being stopped already, leave."""
+        """Stop the page that is being written; leave if there is none, or if it is stopping already."""
         if not self._reader.busy or self._stopping is not None:
             self.leave()
             return
@@ -119,7 +119,7 @@ class LineReader:
         self._stopping.add_done_callback(self._stopped)
 
     def leave(self) -> None:
-        """Leave at once; what is being written goes on where the gateway does."""
+        """Leave at once; the gateway finishes the page that is being written."""
         self._leaving.set()
 
     def _stopped(self, task: asyncio.Task[bool]) -> None:

@@ -1,4 +1,4 @@
-"""A reading: where a reader is, what is being written for them, and what they can do. It shows nothing itself."""
+"""A reader session: the open page, the run in progress, and the reader's operations. A `Display` shows them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from qdpi.symbols import Trajectory, parse_symbol
 
 T = TypeVar("T")
 _PAUSES: Final = (0.3, 1.0)
-"""Before the second and third try of a call whose answer did not come, in seconds."""
+"""Pauses before the second and third attempt of an unanswered call, in seconds."""
 
 
 @dataclass
 class ActiveRun:
-    """A page that is being written: its press, what is being done, and the text so far."""
+    """The run in progress: its press, its phase, and the text so far."""
 
     press_id: str
     phase: str = "queued"
@@ -31,7 +31,7 @@ class ActiveRun:
     text: str = ""
 
     def take(self, delta: PageDelta) -> bool:
-        """Add a piece; tell whether the text begins anew with it. A piece after a lost one is left to the page."""
+        """Add a delta; return whether it restarts the text. A delta after a lost one is dropped: the page has all."""
         anew = delta.attempt > self.attempt
         if anew:
             self.attempt, self.text = delta.attempt, ""
@@ -42,30 +42,30 @@ class ActiveRun:
 
 
 class Display(Protocol):
-    """Whoever shows a reader."""
+    """Shows a reader session: receives its events."""
 
     def run_started(self, run: ActiveRun) -> None:
-        """A page is going to be written."""
+        """A run has started."""
 
     def phase_changed(self, run: ActiveRun) -> None:
-        """The run does something else now."""
+        """The run has entered another phase."""
 
     def text_arrived(self, run: ActiveRun, piece: str, anew: bool) -> None:
-        """A piece of text came; with `anew` the text begins over."""
+        """A piece of text arrived; with `anew` the text restarts."""
 
     def run_ended(self, run: ActiveRun, outcome: PageDone | PageFailed, page: PageView | None) -> None:
-        """The run has its outcome; of a page, the page."""
+        """The run has its outcome, and its page unless it failed."""
 
     def other_run_ended(self, outcome: PageDone | PageFailed) -> None:
-        """A run that was not watched has its outcome."""
+        """A run that was started elsewhere has its outcome."""
 
     def gateway_unavailable(self, error: QdpiError) -> None:
-        """The gateway is away, and is waited for."""
+        """The gateway is unavailable; the stream will be retried."""
 
 
 @dataclass
 class ReaderSession:
-    """A reader's journey at a gateway. Calls raise what `Client` raises, and `InvalidInput` for a wrong word."""
+    """A reader's session at a gateway. Methods raise the errors of `Client`, and `InvalidInput` for bad input."""
 
     client: Client
     session_id: str
@@ -80,7 +80,7 @@ class ReaderSession:
     _pressing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def begin(self) -> JourneyView:
-        """Open the book where the reader was."""
+        """Open the book at the reader's position."""
         self.canon = await self.client.canon()
         self._places = {entry.page_id: place for place, entry in enumerate(self.canon.ring)}
         journey = await self.journey()
@@ -89,25 +89,25 @@ class ReaderSession:
         return journey
 
     async def journey(self) -> JourneyView:
-        """Return the journey as it stands, without its events."""
+        """Return the journey as of now, with at most one event."""
         return await self.client.journey(self.session_id, limit=1)
 
     async def follow(self, after: int) -> None:
-        """Follow the journey's stream after a seq for ever, and tell the display."""
+        """Follow the journey's stream after a seq for ever, and notify the display."""
         stream = self.client.stream(self.session_id, after=after, on_wait=self.display.gateway_unavailable)
         async with aclosing(stream) as frames:
             async for frame in frames:
-                async with self._pressing:  # a press whose id is not known yet is about to be
-                    await self._hear(frame)
+                async with self._pressing:  # wait for the answer to a press, which has the id of its run
+                    await self._handle(frame)
 
-    async def _hear(self, frame: Frame) -> None:
+    async def _handle(self, frame: Frame) -> None:
         if isinstance(frame, RunStatus | PageDelta):
             self._watch(frame)
         elif isinstance(frame, PageDone | PageFailed):
             await self._end(frame)
 
     def _watch(self, frame: RunStatus | PageDelta) -> None:
-        if self.run is None and self._just_came:  # what was begun before is gone on with
+        if self.run is None and self._just_came:  # continue with a run from before this session began
             self._take_up(frame.press_id)
         run = self.run
         if run is None or run.press_id != frame.press_id:
@@ -156,7 +156,7 @@ class ReaderSession:
         await self._send(lambda: self.client.ask(self.session_id, words, page_id=locus, client_request_id=named))
 
     async def again(self) -> None:
-        """Press the page's symbol again where it was pressed: what comes is its sibling."""
+        """Press the page's symbol again at its locus; the result is a sibling."""
         placement = self.here.placement
         if placement is None:
             raise InvalidInput(
@@ -179,11 +179,11 @@ class ReaderSession:
 
     @property
     def busy(self) -> bool:
-        """Whether a page is being written, or a press is on its way."""
+        """Whether a page is being written, or a press is being sent."""
         return self._sending or self.run is not None
 
     async def stop(self) -> bool:
-        """Stop what is being written, also a press that is on its way; tell whether there was anything."""
+        """Stop the run in progress, also one whose press is being sent; return whether there was one."""
         async with self._pressing:
             run = self.run
         if run is None:
@@ -193,7 +193,7 @@ class ReaderSession:
 
     @property
     def here(self) -> PageView:
-        """The page that is open. Raises `UnknownPage` before any is."""
+        """The open page. Raises `UnknownPage` if none is open."""
         if self.page is None:
             raise UnknownPage("No page is open.")
         return self.page
@@ -209,7 +209,7 @@ class ReaderSession:
         return self.page
 
     async def go(self, words: str) -> PageView:
-        """Open the page that an id or its beginning, a title, a number of the book or an outcome's `#7` means.
+        """Open a page by its id or a prefix of it, its title, its number in the book, or an outcome's `#7`.
 
         Raises `UnknownPage`.
         """
@@ -219,7 +219,7 @@ class ReaderSession:
             return await self.open(await self._written_as(int(words[1:])))
         found = await self.client.search(words, session_id=self.session_id, limit=1)
         if not found.goto:
-            raise UnknownPage(f"No page is called {words!r:.80}.", next_step=f"Search for it: search {words:.40}")
+            raise UnknownPage(f"No page matches {words!r:.80}.", next_step=f"Search for it: search {words:.40}")
         return await self.open(found.goto[0].page_id)
 
     async def _written_as(self, seq: int) -> str:
@@ -230,7 +230,7 @@ class ReaderSession:
         return event.page_id
 
     async def next_page(self) -> PageView:
-        """Open the page that follows: of the ring, the next one; of others, where their edges lead."""
+        """Open the next page: on the ring, the following one; elsewhere, the target of the page's edges."""
         edges = self.here.edges
         for target in (edges.next_within, edges.loop_back_to, *edges.forks, self.here.return_to):
             if target is not None:
@@ -238,34 +238,34 @@ class ReaderSession:
         raise UnknownPage("No page follows here.", next_step="Press a symbol, or go to a page.")
 
     async def previous_page(self) -> PageView:
-        """Open the page before: of the ring, the previous one; of others, the one they were pressed on."""
+        """Open the previous page: on the ring, the preceding one; elsewhere, the page's locus."""
         placement = self.here.placement
         return await self.open(placement.locus if placement else self._before(self.here.page_id))
 
     def _before(self, page_id: str) -> str:
         place = self._places.get(page_id)
         if self.canon is None or place is None:
-            raise UnknownPage("This page is not of the ring any more.", next_step="Go to another one.")
+            raise UnknownPage("This page is no longer on the ring.", next_step="Go to another page.")
         return self.canon.ring[place - 1].page_id
 
     async def return_to_ring(self) -> PageView:
-        """Open the ring where the page returns to it; of a page of the ring, the ring's first."""
+        """Open the page of the ring that this page returns to; from a page of the ring, the ring's first."""
         target = self.here.return_to if self.here.placement else None
         if target is None and self.canon is not None:
             target = self.canon.ring[0].page_id
         return await self.open(target or self.here.page_id)
 
     async def open_sibling(self, step: int) -> PageView:
-        """Open another page that was written at the same locus: `step` further, around."""
-        told = await self.client.alternatives(self.here.page_id, session_id=self.session_id, limit=200)
-        if not told.alternatives:
+        """Open another page written at the same locus: `step` further, wrapping around."""
+        found = await self.client.alternatives(self.here.page_id, session_id=self.session_id, limit=200)
+        if not found.alternatives:
             raise UnknownPage("Nothing was written here yet.", next_step="Press a symbol.")
-        place = (told.place or (0 if step > 0 else 1)) - 1 + step
-        return await self.open(told.alternatives[place % len(told.alternatives)].page_id)
+        place = (found.place or (0 if step > 0 else 1)) - 1 + step
+        return await self.open(found.alternatives[place % len(found.alternatives)].page_id)
 
 
 async def retry_unanswered(call: Callable[[], Awaitable[T]]) -> T:
-    """Make a call that may be made again, up to three times while the gateway is away."""
+    """Make an idempotent call, up to three times while the gateway does not answer."""
     for pause in _PAUSES:
         try:
             return await call()

@@ -1,4 +1,4 @@
-"""What a reader sees, as rich text that fits any width; colour says nothing that the words do not."""
+"""Pages, journeys and lists as rich text of any width. No information is in the colours alone."""
 
 from __future__ import annotations
 
@@ -48,22 +48,22 @@ PHASES: Final = {
 
 
 def plain(text: str, style: str = "") -> Text:
-    """Return somebody's text as it may be shown: without what could steer a terminal."""
+    """Return text from outside without control sequences."""
     return Text(printable(text.expandtabs(4)), style=style)
 
 
 def short_id(page_id: str) -> str:
-    """Return a page id as lists show it: of a written page, the part by which `go` finds it."""
+    """Return a page id as lists show it: for a generated page, the prefix that `go` accepts."""
     return page_id if page_id.startswith("S") else page_id[:8]
 
 
 def page_view(page: PageView, canon: CanonShape | None) -> RenderableType:
-    """Return a page: what it is, its prose, where it leads and who wrote it."""
+    """Return a page: heading, prose, and a footing with its locus, its return and its model."""
     return Group(*_heading(page, canon), *prose(page.text), *_footing(page))
 
 
 def frame_view(page: PageView) -> RenderableType:
-    """Return what stands around a page's prose, for one whose prose was seen."""
+    """Return a page without its prose, which was shown already."""
     return Group(Text(""), *_heading(page, None), *_footing(page))
 
 
@@ -81,7 +81,7 @@ def _heading(page: PageView, canon: CanonShape | None) -> Iterator[RenderableTyp
 
 
 def prose(text: str) -> Iterator[RenderableType]:
-    """Give the paragraphs of a text, in a column that can be read."""
+    """Yield the paragraphs of a text, in a column of readable width."""
     for paragraph in text.splitlines():
         yield Constrain(plain(paragraph), LINE_WIDTH)
     yield Text("")
@@ -99,16 +99,16 @@ def _footing(page: PageView) -> Iterator[RenderableType]:
     if page.validation and not page.validation.passed:
         yield plain(f"Checks: {'; '.join(page.validation.reasons)}", "dim")
     if page.grown_from and page.grown_from.anchor != "same":
-        yield Text(f"The canon page that it grew from was {page.grown_from.anchor} since.", style="dim")
+        yield Text(f"The canon page it was generated from was {page.grown_from.anchor} since.", style="dim")
 
 
 def failure_view(failed: PageFailed) -> RenderableType:
-    """Return what is said of a run that wrote no page."""
+    """Return the message of a failed run."""
     return plain(f"No page: {failed.error.detail} {failed.error.next_step}", "italic")
 
 
 def outcome_line(outcome: PageDone | PageFailed) -> Text:
-    """Return one line on an outcome that was not watched."""
+    """Return a line about the outcome of a run that was started elsewhere."""
     if isinstance(outcome, PageFailed):
         return plain(f"A press elsewhere in this journey wrote no page: {outcome.error.detail}", "dim")
     return plain(f"A page was written elsewhere in this journey: {outcome.title} ({short_id(outcome.page_id)})", "dim")
@@ -120,19 +120,19 @@ def error_line(error: QdpiError) -> Text:
 
 
 def journey_status(journey: JourneyView) -> str:
-    """Return the journey's figures in a line."""
+    """Return the journey's figures on one line."""
     debt = sum(branch.pages for branch in journey.branches)
     owed = f"{debt} page{'s' if debt != 1 else ''} owed" if debt else "nothing owed"
     return f"{journey.state.pages} written · {owed} · {journey.ttl} to a forced return"
 
 
 def grid_view(preview: Preview) -> RenderableType:
-    """Return the sixteen by sixteen symbols with the trajectory that each would take here, and what is closed."""
+    """Return the 16 by 16 symbols with the trajectory that each would take here, and the closed ones."""
     return Group(table_view(preview), Text(""), legend_view(preview))
 
 
 def table_view(preview: Preview, at: tuple[int, int] | None = None) -> Table:
-    """Return the grid alone; `at` is the character and the behaviour to be marked."""
+    """Return the grid alone; `at` is the character and behaviour of the marked cell."""
     table = Table(box=None, padding=(0, 0), pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True, min_width=2)
     for behaviour in preview.behaviours:
@@ -151,7 +151,7 @@ def _cell(behaviour: BehaviourPreview, marked_here: bool) -> Text:
 
 
 def legend_view(preview: Preview) -> RenderableType:
-    """Return what the grid's rows, columns and numbers are, and what is closed here and why."""
+    """Return the legend of the grid, and which trajectories are closed here and why."""
     return Group(
         Text("0 goes on, 1 loops back, 2 forks, 3 drifts: what a press does here without words or a wish."),
         *(plain(line, "dim") for line in closed_lines(preview)),
@@ -161,7 +161,7 @@ def legend_view(preview: Preview) -> RenderableType:
 
 
 def closed_lines(preview: Preview) -> Iterator[str]:
-    """Give why trajectories are closed here: a line for each, with the behaviours that it is closed for."""
+    """Yield a line for each closed trajectory: why, and for which behaviours."""
     codes: dict[tuple[Trajectory, str], list[str]] = {}
     whys: dict[tuple[Trajectory, str], set[str]] = {}
     for behaviour in preview.behaviours:
@@ -177,17 +177,17 @@ def closed_lines(preview: Preview) -> Iterator[str]:
 def symbol_view(preview: Preview, code: int) -> RenderableType:
     """Return what one symbol would do here, and why not otherwise."""
     character, behavior = decode_symbol(code)
-    told = preview.behaviours[behavior]
+    found = preview.behaviours[behavior]
     lines = [
-        plain(f"0x{code:02X} {symbol_name(code)}: {CHARACTER_NAMES[character]}, {told.meaning}", "bold"),
-        plain(f"{told.given.value} {TRAJECTORY_VERBS[told.given]}. {' '.join(told.reasons)}"),
-        *(plain(f"{each.trajectory.value} is closed: {each.why}", "dim") for each in told.closed),
+        plain(f"0x{code:02X} {symbol_name(code)}: {CHARACTER_NAMES[character]}, {found.meaning}", "bold"),
+        plain(f"{found.given.value} {TRAJECTORY_VERBS[found.given]}. {' '.join(found.reasons)}"),
+        *(plain(f"{each.trajectory.value} is closed: {each.why}", "dim") for each in found.closed),
     ]
     return Group(*lines)
 
 
 def branches_view(journey: JourneyView) -> RenderableType:
-    """Return the branches that have not come back, and what they owe."""
+    """Return the open branches and the pages they owe."""
     if not journey.branches:
         return Text(f"No branch is open. {journey_status(journey)}.")
     rows = [
@@ -229,24 +229,24 @@ def vault_view(vault: VaultView) -> RenderableType:
     return Group(columns(rows), *more)
 
 
-def alternatives_view(told: Alternatives) -> RenderableType:
-    """Return what was written at one locus."""
-    if not told.alternatives:
+def alternatives_view(found: Alternatives) -> RenderableType:
+    """Return the pages written at one locus."""
+    if not found.alternatives:
         return Text("Nothing was written here yet.")
     rows = [
         [
-            f"{'*' if each.place == told.place else ' '}{each.place}/{told.count}",
+            f"{'*' if each.place == found.place else ' '}{each.place}/{found.count}",
             each.title,
             f"{symbol_name(each.symbol_code)}, {TRAJECTORY_VERBS[each.trajectory]}",
             short_id(each.page_id),
         ]
-        for each in told.alternatives
+        for each in found.alternatives
     ]
-    return Group(Text(f"Written at {short_id(told.locus)}:"), columns(rows))
+    return Group(Text(f"Written at {short_id(found.locus)}:"), columns(rows))
 
 
 def search_view(found: SearchAnswer) -> RenderableType:
-    """Return what was found, the hits marked."""
+    """Return search hits, with the matches marked."""
     if not found.hits and not found.goto:
         return plain(f"Nothing is found for {found.q!r:.80}.")
     ways = [plain(f"go {short_id(way.page_id)}  {way.title}") for way in found.goto[:3]]
@@ -261,7 +261,7 @@ def _hit(hit: SearchHit) -> Iterator[RenderableType]:
 
 
 def marked(passage: str, marks: Sequence[tuple[int, int]]) -> Text:
-    """Return a passage with its hits marked, for those who see no style in brackets of their own as well."""
+    """Return a passage with its hits marked, by style and by brackets."""
     text, done = Text(), 0
     for start, end in marks:
         text += plain(passage[done:start]) + Text("[") + plain(passage[start:end], "bold underline") + Text("]")
@@ -270,7 +270,7 @@ def marked(passage: str, marks: Sequence[tuple[int, int]]) -> Text:
 
 
 def receipt_view(receipt: ReceiptView) -> RenderableType:
-    """Return why a page is what it is."""
+    """Return a page's receipt."""
     policy, calls = receipt.policy, receipt.calls
     rows = [
         ["pressed at", short_id(receipt.locus)],
@@ -291,7 +291,7 @@ def receipt_view(receipt: ReceiptView) -> RenderableType:
 
 
 def ring_view(canon: CanonShape, here: PageView | None) -> RenderableType:
-    """Return the book's sections, the one that is open marked."""
+    """Return the book's sections, with a mark at the open page's."""
     rows = [
         [
             f"{'*' if here and here.section == entry.section else ' '}{entry.section}",
@@ -305,7 +305,7 @@ def ring_view(canon: CanonShape, here: PageView | None) -> RenderableType:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> Table:
-    """Return rows as columns that fold where they do not fit."""
+    """Return rows as a table whose columns fold where they do not fit."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     for _ in rows[0]:
         table.add_column(overflow="fold")

@@ -1,4 +1,4 @@
-"""What lies over the page for a while: a text, a choice, the grid of symbols."""
+"""Screens over the page: a text, a choice, the grid of symbols."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CLOSE: Final = Binding("escape,q", "close", "Close", show=False)
 
 
 class TextScreen(ModalScreen[None]):
-    """A text to be read and closed."""
+    """A text that the reader closes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [_CLOSE]
 
@@ -30,17 +30,17 @@ class TextScreen(ModalScreen[None]):
         self._text = text
 
     def compose(self) -> ComposeResult:
-        """Put the text where it can be scrolled."""
+        """Arrange the text in a scroll view."""
         with VerticalScroll(id="over"):
             yield Static(self._text)
 
     def action_close(self) -> None:
-        """Close it."""
+        """Close the screen."""
         self.dismiss()
 
 
 class ChoiceScreen(ModalScreen[str | None]):
-    """Pages to choose from; it gives the id of the chosen one."""
+    """A list of pages; dismissed with the id of the chosen one."""
 
     AUTO_FOCUS = "OptionList"
     BINDINGS: ClassVar[list[BindingType]] = [_CLOSE]
@@ -50,27 +50,27 @@ class ChoiceScreen(ModalScreen[str | None]):
         self._title, self._choices = title, choices
 
     def compose(self) -> ComposeResult:
-        """Put the choices under their title."""
+        """Arrange the choices under their title."""
         with VerticalScroll(id="over"):
             yield Static(render.plain(self._title, "bold"))
             options = [Option(render.plain(text), id=str(place)) for place, (_, text) in enumerate(self._choices)]
             yield OptionList(*options)
 
     def on_mount(self) -> None:
-        """Mark the first."""
+        """Highlight the first choice."""
         self.query_one(OptionList).highlighted = 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Give the chosen page."""
+        """Dismiss with the chosen page."""
         self.dismiss(self._choices[event.option_index][0])
 
     def action_close(self) -> None:
-        """Choose none."""
+        """Dismiss without a choice."""
         self.dismiss(None)
 
 
 class GridScreen(ModalScreen[int | None]):
-    """The sixteen by sixteen symbols: arrows, or two hex digits, then Enter; it gives the symbol's code."""
+    """The 16 by 16 symbols: arrows or two hex digits, then Enter; dismissed with the symbol's code."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Close", show=False, priority=True),
@@ -87,18 +87,18 @@ class GridScreen(ModalScreen[int | None]):
         self._typed = ""
 
     def compose(self) -> ComposeResult:
-        """Put the grid over what the marked symbol does."""
+        """Arrange the grid above the preview of the marked symbol."""
         with VerticalScroll(id="over"):
             yield Static(id="grid")
             yield Static(id="symbol")
             yield Static(render.legend_view(self._preview), id="legend")
 
     def on_mount(self) -> None:
-        """Show where it begins."""
+        """Draw the grid."""
         self._draw()
 
     def on_key(self, event: events.Key) -> None:
-        """Take a hex digit: the first is the character's, the second the behaviour's."""
+        """Handle a hex digit: the first selects the character, the second the behaviour."""
         digit = (event.character or "").lower()
         if not digit or digit not in _HEX:
             return
@@ -110,18 +110,18 @@ class GridScreen(ModalScreen[int | None]):
         self._draw()
 
     def action_move(self, down: int, right: int) -> None:
-        """Move the mark, around the edges."""
+        """Move the mark, wrapping around at the edges."""
         character, behavior = divmod(self._at, 16)
         self._at = (character + down) % 16 << 4 | (behavior + right) % 16
         self._typed = ""
         self._draw()
 
     def action_press(self) -> None:
-        """Give the marked symbol."""
+        """Dismiss with the marked symbol."""
         self.dismiss(self._at)
 
     def action_close(self) -> None:
-        """Press none."""
+        """Dismiss without a symbol."""
         self.dismiss(None)
 
     def _draw(self) -> None:

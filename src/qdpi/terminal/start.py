@@ -1,4 +1,4 @@
-"""Coming in: which session is read, and line by line."""
+"""Start the reader: choose the session, and run the line mode."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from qdpi.terminal.reader import ReaderSession
 
 @dataclass(frozen=True, slots=True)
 class SessionChoice:
-    """What a reader says when coming in: at which gateway, in which session, or anew. `note` tells of what is lost."""
+    """The options that choose a session: the gateway, a session id, or a new one. `note` reports a lost session."""
 
     kept: SavedSessions
     place: str
@@ -31,7 +31,7 @@ class SessionChoice:
     note: Callable[[str], None]
 
     async def session_at(self, client: Client) -> str:
-        """Return the session to read in, and keep it for the next time. Raises what the gateway refuses it with."""
+        """Return the session to read in, and store it for the next time. Raises the client's errors."""
         session_id = await self._session(client)
         self.kept.keep(self.place, session_id)
         return session_id
@@ -56,8 +56,8 @@ class SessionChoice:
 
 
 async def read_lines(client: Client, session_id: str) -> int:
-    """Read line by line; return the exit code: 1 where a script's command was refused."""
-    _write_anything(sys.stdout)
+    """Read line by line; return the exit code: 1 if a script's command was refused."""
+    _replace_unencodable(sys.stdout)
     at_terminal = sys.stdin.isatty()
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
     display = LineDisplay(console, live=console.is_terminal)
@@ -69,11 +69,11 @@ async def read_lines(client: Client, session_id: str) -> int:
 
 
 def new_client_request_id() -> str:
-    """Return a name for a press, by which the gateway knows its repeat."""
+    """Return a new client_request_id, which makes a repeated press one event."""
     return str(uuid.uuid4())
 
 
-def _write_anything(stream: object) -> None:
-    """Have a stream show a mark for what its encoding lacks, instead of failing."""
+def _replace_unencodable(stream: object) -> None:
+    """Make a stream replace characters that its encoding lacks, instead of failing."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")

@@ -1,4 +1,4 @@
-"""Prose as it comes, wrapped at words, on a terminal that scrolls."""
+"""Types prose as it arrives, wrapped at words, on a terminal that scrolls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PARTS: Final = re.compile(r"\n|[^\S\n]+|\S+")
 
 @dataclass(slots=True)
 class Typewriter:
-    """Writes pieces of text in lines of `width` columns. A word is written once it is whole."""
+    """Writes pieces of text in lines of `width` columns. A word is written once it is complete."""
 
     write: Callable[[str], object]
     width: Callable[[], int]
@@ -22,7 +22,7 @@ class Typewriter:
     _gap: bool = False
 
     def type(self, piece: str) -> None:
-        """Take a piece, which may end in the middle of a word."""
+        """Add a piece, which may end in the middle of a word."""
         self.text += piece
         for part in _PARTS.findall(piece):
             if part == "\n":
@@ -35,7 +35,7 @@ class Typewriter:
                 self._word += part
 
     def end(self) -> None:
-        """Write what is left, and end the line."""
+        """Write the rest, and end the line."""
         self._put()
         if self._column:
             self._break()
