@@ -176,11 +176,11 @@ def routes() -> str:
     rows.append("| WebSocket | `/api/v1/event/ws` | The stream's frames as JSON, and presses, asks and stops |")
     return _page(
         "HTTP",
-        "The paths of the gateway. `/openapi.json` on a running one, and [openapi.json](openapi.json) here, say "
-        "the same in full, with bodies and answers; [sessions.md](sessions.md) says what sessions, limits, moments, "
-        "the vault and search are, [client.md](client.md) how a Python program calls them. "
-        "Errors are RFC 9457 problem details: `code` for programs, `detail` for the value and the cause, `next_step` "
-        "for the person who can act.",
+        "The paths of the gateway. [openapi.json](openapi.json), which a gateway serves at `/openapi.json`, describes "
+        "them in full, with request and response bodies. [sessions.md](sessions.md) explains sessions, limits, the "
+        "`at` parameter, the vault and search. [client.md](client.md) describes the Python client. Errors are RFC 9457 "
+        "problem details: `code` is for programs, `detail` has the value and the cause, and `next_step` says what to "
+        "do. `http_request_id` names an HTTP request, `request_id` a run.",
         ["| method | path | what it does |", "|---|---|---|", *rows],
     )
 
