@@ -1,4 +1,4 @@
-"""The one place where the parts are chosen and wired; nothing else imports an adapter."""
+"""Bootstrap: choose the adapters that the settings name, and wire a system. Nothing else imports an adapter."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 def utc_now() -> datetime:
-    """Return the time in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def random_id() -> str:
-    """Return a random UUID, of 122 bits that nobody can guess."""
+    """Return a random UUID with 122 unpredictable bits."""
     return str(uuid.uuid4())
 
 
@@ -90,7 +90,7 @@ def build_system(
     backoff: Backoff | None = None,
     embedder: Embedder | None = None,
 ) -> System:
-    """Wire a system; a part that is given takes the place of the one the settings name."""
+    """Wire a system; a part that is given replaces the one that the settings name."""
     chosen_bus = bus or build_bus(settings, now)
     chosen_store = store or build_store(settings, now=now, new_id=new_id)
     chosen_embedder = embedder or Embedder()
@@ -135,7 +135,7 @@ async def opened(system: System) -> AsyncIterator[System]:
 
 
 async def ensure_book(system: System, progress: Progress = lambda done, total: None) -> None:
-    """Ingest the settings' book, or the project's own, where there is none yet."""
+    """Ingest the settings' book, or the project's own, where the store has none."""
     if await system.store.canon() is not None:
         return
     from qdpi.canon import own_book, read_book

@@ -1,4 +1,4 @@
-"""The parts of a process, wired once by `qdpi.bootstrap` and passed to whoever works with them."""
+"""System: the parts of a process, wired once by `qdpi.bootstrap` and passed to services and gateway."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from qdpi.store.ports import PageStore
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Settings, the ports, and what time and chance come from.
+    """Settings, ports, and the sources of time and randomness.
 
-    `now` returns the time in UTC; `new_id` a random id that nobody can guess.
+    `now` returns the time in UTC; `new_id` an unpredictable id.
     """
 
     settings: Settings
@@ -36,5 +36,5 @@ class System:
     embedder: Embedder
 
     def journey_label(self, journey: str) -> str:
-        """Return a journey as logs name it: by its hash where its id alone would open it."""
+        """Return a journey's name for logs: a hash where the id alone would give access to it."""
         return journey if self.settings.secrets else f"sha256:{sha256(journey)[:12]}"

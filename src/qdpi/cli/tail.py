@@ -144,8 +144,8 @@ def record_line(event: dict[str, Any]) -> str:
 
 
 def _about(value: dict[str, Any]) -> str:
-    told = ((name, value[name]) for name in _SHOWN if value.get(name) not in (None, ""))
-    return " ".join(f"{name}={_shown(given)}" for name, given in told)
+    shown = ((name, value[name]) for name in _SHOWN if value.get(name) not in (None, ""))
+    return " ".join(f"{name}={_shown(given)}" for name, given in shown)
 
 
 def _shown(value: Any) -> str:

@@ -34,7 +34,7 @@ class Indexer:
         # Read after the vector is written, as the recorder writes the vault before it reads the vector: so at least
         # one of the two events reports both.
         entry = await self._store.saved(update.session_id, update.page_id)
-        told = page_event(
+        event = page_event(
             page,
             update,
             "indexed",
@@ -43,7 +43,7 @@ class Indexer:
             indexed=True,
             saved=entry is not None,
         )
-        await self._publisher.publish(told, about=page)
+        await self._publisher.publish(event, about=page)
 
     async def index(self, page_id: str, *, again: bool = False) -> Page:
         """Index a page and return it; with `again` replace a stored reading too. Raises `UnknownPage`."""

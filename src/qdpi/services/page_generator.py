@@ -138,14 +138,14 @@ class PageGenerator:
         while True:
             outcome = await end(last)
             head = outcome.seq - 1
-            told = await self._commit(outcome, head)
-            if isinstance(told, Committed):
+            answer = await self._commit(outcome, head)
+            if isinstance(answer, Committed):
                 self._count(request, outcome)
                 return outcome
-            if isinstance(told, Answered):
+            if isinstance(answer, Answered):
                 self._metrics.adopted.inc()
-                return told.outcome
-            log.info("page_generator.journey_moved", seq=head, head=told.head)
+                return answer.outcome
+            log.info("page_generator.journey_moved", seq=head, head=answer.head)
             last = await self._store.last_outcome(request.session_id)
 
     async def _commit(self, outcome: Outcome, head: int) -> Committed | Answered | Moved:

@@ -27,21 +27,21 @@ class Recorder:
             return  # the generator writes an outcome's row before it publishes the outcome
         recorded = await record_event(event, self._store)
         if isinstance(recorded, VaultChange):
-            await self._tell(recorded)
+            await self._publish_status(recorded)
 
-    async def _tell(self, change: VaultChange) -> None:
+    async def _publish_status(self, change: VaultChange) -> None:
         page = await self._store.page(change.page_id)
         if page is not None:
             indexed = page.page_id in await self._store.embeddings([page.page_id])
             saved = change.action != "unsaved"
-            told = page_event(page, change, "saved", change.ts, change.event_id, indexed=indexed, saved=saved)
-            await self._publisher.publish(told, about=page)
+            event = page_event(page, change, "saved", change.ts, change.event_id, indexed=indexed, saved=saved)
+            await self._publisher.publish(event, about=page)
 
 
 async def record_event(event: Event | DeadLetter, store: PageStore) -> Event | DeadLetter:
     """Keep an event in its journey's log, and what it changes in its vault.
 
-    Returns the event that stands: a change of a vault that comes again with another body changes nothing.
+    Returns the event as it was first recorded: a redelivered change of a vault with another body changes nothing.
     """
     if isinstance(event, Event):
         await store.append_log([log_entry(event)])
