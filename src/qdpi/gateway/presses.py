@@ -18,7 +18,7 @@ from qdpi.ids import derived_id, press_id, request_id
 from qdpi.observability.tracing import continued
 from qdpi.page_schema import Page
 
-_NOTHING_TAKEN: Final = "Nothing was accepted: send it again in a moment; see /readyz."
+_NOTHING_ACCEPTED: Final = "Nothing was accepted: send it again in a moment; see /readyz."
 RETRY: Final = PublishUnknown.default_next_step
 _STOP_AGAIN: Final = "Send the same stop again: it is one event."
 _LOOK: Final = (
@@ -149,7 +149,7 @@ async def publish(
         unknown = PublishUnknown(error.detail, next_step=when_unknown)
         raise refusal_of(unknown, event_id=event.event_id, **members) from error
     except BusUnavailable as error:
-        raise refusal_of(BusUnavailable(error.detail, next_step=_NOTHING_TAKEN)) from error
+        raise refusal_of(BusUnavailable(error.detail, next_step=_NOTHING_ACCEPTED)) from error
 
 
 async def stop(gateway: Gateway, exchange: Exchange, journey: str, body: StopBody, parent: str | None) -> Accepted:

@@ -77,9 +77,12 @@ def fault_status(code: str) -> int:
 
 def problem_response(refusal: Refusal, http_request_id: str | None = None) -> Response:
     """Return a refusal as a response; `instance` names the HTTP request."""
-    told = with_instance(refusal, http_request_id)
+    problem = with_instance(refusal, http_request_id)
     return Response(
-        told.model_dump_json(exclude_none=True), told.status, headers=refusal.headers, media_type=PROBLEM_MEDIA_TYPE
+        problem.model_dump_json(exclude_none=True),
+        problem.status,
+        headers=refusal.headers,
+        media_type=PROBLEM_MEDIA_TYPE,
     )
 
 
@@ -166,5 +169,5 @@ _EXAMPLES: Final[dict[int, str]] = {
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return a route's problem responses for OpenAPI."""
     content = {PROBLEM_MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
-    told: dict[int | str, dict[str, Any]] = {"default": {"description": "Any other error.", "content": content}}
-    return told | {status: {"description": _EXAMPLES[status], "content": content} for status in statuses}
+    responses: dict[int | str, dict[str, Any]] = {"default": {"description": "Any other error.", "content": content}}
+    return responses | {status: {"description": _EXAMPLES[status], "content": content} for status in statuses}

@@ -1,4 +1,4 @@
-"""The indexes that search and alternatives read: the canon's by revision, and those of journeys, kept bounded."""
+"""Indexes for search and alternatives: of recent canon editions, and of recent journeys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BATCH: Final = 500
 
 
 class CanonIndexes:
-    """The index of each edition of the canon, made when it is first asked for."""
+    """The indexes of recent canon editions, each built on first use."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[int, PageLookup] = OrderedDict()
@@ -49,8 +49,8 @@ def _index_of(edition: Edition) -> PageLookup:
 
 
 @dataclass(slots=True)
-class Shelf:
-    """A journey's pages up to the outcome `head`: indexed, and by the locus that each was pressed at."""
+class JourneyIndex:
+    """The pages of a journey up to the outcome `head`: full-text indexes, and pages by locus."""
 
     head: int = 0
     pages: int = 0
@@ -58,7 +58,7 @@ class Shelf:
     by_locus: dict[str, list[Document]] = field(default_factory=dict)
     notes: tuple[str, InvertedIndex] = ("", InvertedIndex(()))
     dropped: tuple[str, InvertedIndex] = ("", InvertedIndex(()))
-    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    updating: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def take(self, documents: Sequence[Document], head: int) -> None:
         """Add the pages of the outcomes up to `head`."""
@@ -70,56 +70,56 @@ class Shelf:
 
 
 class JourneyIndexes:
-    """The shelves of the journeys asked for lately; each is read on from where it stood."""
+    """The indexes of recently requested journeys, each updated from its `head` on every request."""
 
     def __init__(self, store: PageStore, *, journeys: int = KEPT_JOURNEYS, pages: int = KEPT_PAGES) -> None:
         self._store, self._most_journeys, self._most_pages = store, journeys, pages
-        self._shelves: OrderedDict[str, Shelf] = OrderedDict()
+        self._journeys: OrderedDict[str, JourneyIndex] = OrderedDict()
 
-    async def of(self, journey: str) -> Shelf:
-        """Return a journey's shelf, with every outcome that is committed."""
-        shelf = self._shelves.setdefault(journey, Shelf())
-        self._shelves.move_to_end(journey)
-        async with shelf.reading:
-            await self._read_on(journey, shelf)
+    async def of(self, journey: str) -> JourneyIndex:
+        """Return a journey's index, updated with every committed outcome."""
+        own = self._journeys.setdefault(journey, JourneyIndex())
+        self._journeys.move_to_end(journey)
+        async with own.updating:
+            await self._update(journey, own)
         self._forget()
-        return shelf
+        return own
 
-    async def _read_on(self, journey: str, shelf: Shelf) -> None:
+    async def _update(self, journey: str, own: JourneyIndex) -> None:
         last = await self._store.last_outcome(journey)
-        documents, head = list[Document](), shelf.head
+        documents, head = list[Document](), own.head
         while last is not None and head < last.seq:
             batch = await self._store.outcomes(journey, after=head, limit=_BATCH)
             if not batch:
                 break
             documents += [document_of(outcome.page, outcome.seq) for outcome in batch if outcome.page]
             head = batch[-1].seq
-        if head > shelf.head:
-            await shelf.take(documents, head)
+        if head > own.head:
+            await own.take(documents, head)
 
     def _forget(self) -> None:
-        pages = sum(shelf.pages for shelf in self._shelves.values())
-        while len(self._shelves) > self._most_journeys or (pages > self._most_pages and len(self._shelves) > 1):
-            _, forgotten = self._shelves.popitem(last=False)
+        pages = sum(own.pages for own in self._journeys.values())
+        while len(self._journeys) > self._most_journeys or (pages > self._most_pages and len(self._journeys) > 1):
+            _, forgotten = self._journeys.popitem(last=False)
             pages -= forgotten.pages
 
-    async def notes(self, shelf: Shelf, entries: Sequence[VaultEntry]) -> InvertedIndex:
-        """Return the index of what a vault's labels and notes say."""
+    async def notes(self, own: JourneyIndex, entries: Sequence[VaultEntry]) -> InvertedIndex:
+        """Return the index of a vault's labels and notes."""
         key = sha256("\n".join(entry.event_id for entry in entries))
-        if shelf.notes[0] != key:
-            shelf.notes = (key, await asyncio.to_thread(_index_notes, entries))
-        return shelf.notes[1]
+        if own.notes[0] != key:
+            own.notes = (key, await asyncio.to_thread(_index_notes, entries))
+        return own.notes[1]
 
-    async def dropped(self, shelf: Shelf, entries: Sequence[VaultEntry], canon: InvertedIndex) -> InvertedIndex:
-        """Return the index of the saved pages that a revision of the canon dropped."""
-        held = (canon, *shelf.indexes)
-        away = [entry.page_id for entry in entries if not any(entry.page_id in index.row_of for index in held)]
-        key = sha256("\n".join(away))
-        if shelf.dropped[0] != key:
-            pages = [page for page in await map_concurrently(self._store.page, away) if page and page.is_canon]
+    async def dropped(self, own: JourneyIndex, entries: Sequence[VaultEntry], canon: InvertedIndex) -> InvertedIndex:
+        """Return the index of the saved pages that a revision of the canon has dropped."""
+        held = (canon, *own.indexes)
+        missing = [entry.page_id for entry in entries if not any(entry.page_id in index.row_of for index in held)]
+        key = sha256("\n".join(missing))
+        if own.dropped[0] != key:
+            pages = [page for page in await map_concurrently(self._store.page, missing) if page and page.is_canon]
             behind_the_canon = [document_of(page, MAX_PAGES + (page.page_num or 0)) for page in pages]
-            shelf.dropped = (key, await asyncio.to_thread(InvertedIndex, behind_the_canon))
-        return shelf.dropped[1]
+            own.dropped = (key, await asyncio.to_thread(InvertedIndex, behind_the_canon))
+        return own.dropped[1]
 
 
 def _index_notes(entries: Sequence[VaultEntry]) -> InvertedIndex:

@@ -38,7 +38,7 @@ KEYS: Final = (
     ("↑ ↓ space", "scroll"),
     ("s", "symbols: arrows or two hex digits, Enter presses"),
     ("a", "ask in words"),
-    ("esc, ^C", "stop what is being written"),
+    ("esc, ^C", "stop the page that is being written"),
     ("=", "press again: a sibling"),
     ("[  ]", "the other pages written at this place"),
     ("r  h", "back to the ring; the book's first page"),

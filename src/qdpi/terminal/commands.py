@@ -178,7 +178,7 @@ async def _where(reader: ReaderSession, argument: str) -> Output:
     return Group(
         render.plain(f"{reader.here.title} ({render.short_id(reader.here.page_id)})"),
         Text(render.journey_status(journey)),
-        render.plain(f"Session {reader.session_id}: whoever has it reads and presses in this journey."),
+        render.plain(f"Session {reader.session_id}: it grants access to this journey."),
     )
 
 
@@ -205,7 +205,7 @@ COMMANDS: Final = (
     Command(("press", "s"), "SYMBOL [T0…T3] [WORDS]", "press a symbol: 1f, 0x1F, an-author:XC", _press),
     Command(("ask", "a"), "WORDS", "ask in words", _ask),
     Command(("again",), "", "press the page's symbol again where it was pressed: a sibling", _again),
-    Command(("stop", "x"), "", "stop what is being written, and keep the text so far", _stop, immediate=True),
+    Command(("stop", "x"), "", "stop the page that is being written, and keep its text so far", _stop, immediate=True),
     Command(("symbols", "y"), "[SYMBOL]", "what each symbol would do here, and what is closed", _symbols),
     Command(("branches", "b"), "", "the branches that have not come back", _branches),
     Command(("pages", "t"), "", "what was written in this journey", _pages),

@@ -162,13 +162,15 @@ async def alternatives(
     siblings = (await gateway.journeys.of(journey)).by_locus.get(locus, [])
     places = {document.order: place for place, document in enumerate(siblings, start=1)}
     following = [seq for seq in places if seq > first]
-    told = await map_concurrently(lambda seq: _alternative(gateway, journey, seq, places[seq]), following[:limit])
+    page_of_alternatives = await map_concurrently(
+        lambda seq: _alternative(gateway, journey, seq, places[seq]), following[:limit]
+    )
     return Alternatives(
         page_id=found.page_id,
         locus=locus,
         place=places.get(found.seq) if found.seq is not None else None,
         count=len(siblings),
-        alternatives=tuple(told),
+        alternatives=tuple(page_of_alternatives),
         next_after=following[limit - 1] if len(following) > limit else None,
     )
 

@@ -86,13 +86,13 @@ async def _searched(gateway: Gateway, journey: str | None, lookup: PageLookup) -
     if journey is None:
         return _Searched(Library(lookup.index), lookup, {})
     entries = await gateway.system.store.vault(journey)
-    shelf = await gateway.journeys.of(journey)
+    own = await gateway.journeys.of(journey)
     library = Library(
         canon=lookup.index,
-        journey=shelf.indexes,
+        journey=own.indexes,
         saved=frozenset(entry.page_id for entry in entries),
-        dropped=await gateway.journeys.dropped(shelf, entries, lookup.index),
-        notes=await gateway.journeys.notes(shelf, entries),
+        dropped=await gateway.journeys.dropped(own, entries, lookup.index),
+        notes=await gateway.journeys.notes(own, entries),
     )
     return _Searched(library, lookup, {entry.page_id: entry for entry in entries})
 

@@ -51,7 +51,7 @@ def description() -> dict[str, Any]:
         schema = {"type": kind}
         return {"name": name, "in": place, "description": says, "required": required, "schema": schema}
 
-    responses: dict[str, Any] = {str(status): told for status, told in problem_responses(401, 422, 429, 503).items()}
+    responses: dict[str, Any] = {str(status): item for status, item in problem_responses(401, 422, 429, 503).items()}
     responses["200"] = {
         "description": "Frames `status`, `generate.page.delta`, `.done` and `.failed`; done and failed "
         "carry `id: seq`. A delta with a new `attempt` restarts that page's text.",
