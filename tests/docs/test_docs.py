@@ -64,6 +64,18 @@ def test_every_link_to_a_file_leads_to_one(page: Path):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def anchors_of(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_heading_leads_to_one(page: Path):
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert [f"{file}#{to}" for file, to in links if to not in anchors_of(page.parent / file if file else page)] == []
+
+
 ROOTS = (ROOT, ROOT / "src" / "qdpi", ROOT / "docs")
 """The folders that a document's paths may be relative to."""
 OTHERS = {"pages/00001-a-title.md", "canon/S01-P0001.md"}
