@@ -1,4 +1,4 @@
-"""The log events of docs/operations.md beside the code: each that is logged is listed, and each listed one is logged."""
+"""The log events of docs/operations.md beside the code: what is logged is listed, and what is listed is logged."""
 
 from __future__ import annotations
 
