@@ -19,20 +19,23 @@ SECRETS = {
 }
 
 
-def test_without_any_variable_the_defaults_hold():
+def test_defaults():
+    """Without any variable the defaults hold."""
     settings = load_settings({})
     assert settings == Settings()
     assert (settings.host, settings.port, settings.model, settings.secrets) == ("127.0.0.1", 8000, None, ())
     assert settings.page_events is PageEventLayout.KEYED
 
 
-def test_every_setting_has_a_variable_of_its_own_and_a_sentence():
+def test_settings_table_is_complete():
+    """Every setting has a variable of its own and a sentence."""
     assert len({setting.variable for setting in SETTINGS}) == len(SETTINGS)
     assert all(setting.help.endswith(".") for setting in SETTINGS)
     assert {setting.name for setting in SETTINGS if setting.secret} == set(SECRETS)
 
 
-def test_each_variable_is_read_as_what_it_is():
+def test_variables_are_parsed():
+    """Each variable is read as what it is."""
     settings = load_settings(
         {
             "QDPI_MODEL": "ollama_chat/llama3",
@@ -52,11 +55,13 @@ def test_each_variable_is_read_as_what_it_is():
     assert settings.ollama_base_url == "http://localhost:11434"
 
 
-def test_an_empty_variable_counts_as_unset():
+def test_empty_variable_is_unset():
+    """An empty variable counts as unset."""
     assert load_settings({setting.variable: "" for setting in SETTINGS}) == Settings()
 
 
-def test_a_flag_wins_over_its_variable_and_a_flag_not_given_does_not():
+def test_flag_wins_over_its_variable():
+    """A flag wins over its variable and a flag not given does not."""
     assert load_settings({"QDPI_PORT": "9000"}, port=7000).port == 7000
     assert load_settings({"QDPI_PORT": "9000"}, port=None).port == 9000
     assert load_settings({"QDPI_PORT": "9000"}, port=0).port == 0
@@ -81,7 +86,8 @@ def test_a_flag_wins_over_its_variable_and_a_flag_not_given_does_not():
         ("QDPI_LOG_FORMAT", "xml", "one of json, console"),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_variable_the_value_and_a_hint(variable, value, hint):
+def test_wrong_value_is_refused(variable, value, hint):
+    """A wrong value is refused with its variable the value and a hint."""
     with pytest.raises(InvalidSetting) as refusal:
         load_settings({variable: value})
     assert str(refusal.value).startswith(f"{variable} is {value!r}")
@@ -89,12 +95,14 @@ def test_a_wrong_value_is_refused_with_its_variable_the_value_and_a_hint(variabl
     assert refusal.value.next_step
 
 
-def test_a_wrong_flag_is_refused_like_its_variable():
+def test_wrong_flag_is_refused():
+    """A wrong flag is refused like its variable."""
     with pytest.raises(InvalidSetting, match="QDPI_PORT is '70000'"):
         load_settings({}, port=70_000)
 
 
-def test_secrets_show_neither_in_a_repr_nor_in_an_error():
+def test_secrets_are_hidden():
+    """Secrets show neither in a repr nor in an error."""
     settings = load_settings({setting.variable: SECRETS[setting.name] for setting in SETTINGS if setting.secret})
     assert {name: getattr(settings, name) for name in SECRETS} == SECRETS
     for shown in (repr(settings), str(settings)):
@@ -104,13 +112,15 @@ def test_secrets_show_neither_in_a_repr_nor_in_an_error():
     assert "first" not in str(refusal.value)
 
 
-def test_several_secrets_rotate_the_first_signs():
+def test_secrets_rotate():
+    """Several secrets rotate the first signs."""
     assert load_settings({"QDPI_SECRET": "new,old"}).secrets == ("new", "old")
     assert load_settings({"QDPI_SECRET": ",new,"}).secrets == ("new",)
 
 
 @pytest.mark.parametrize("secret", [",", " , ", ",,"])
-def test_a_secret_that_holds_none_is_refused_and_opens_nothing(secret: str):
+def test_blank_secret_is_refused(secret: str):
+    """A secret that holds none is refused and opens nothing."""
     with pytest.raises(InvalidSetting, match="QDPI_SECRET"):
         load_settings({"QDPI_SECRET": secret})
 
@@ -129,12 +139,14 @@ def test_a_secret_that_holds_none_is_refused_and_opens_nothing(secret: str):
         ("QDPI_ADDRESS_STREAMS", "0"),
     ],
 )
-def test_what_is_no_origin_no_proxy_and_no_limit_is_refused_at_the_start(variable: str, value: str):
+def test_wrong_origins_proxies_and_limits_are_refused(variable: str, value: str):
+    """What is no origin no proxy and no limit is refused at the start."""
     with pytest.raises(InvalidSetting, match=variable):
         load_settings({variable: value})
 
 
-def test_origins_and_proxies_are_listed():
+def test_origins_and_proxies():
+    """Origins and proxies are listed."""
     settings = load_settings({"QDPI_CORS_ORIGINS": " https://a.example ,*", "QDPI_TRUSTED_PROXIES": "10.0.0.0/8,::1"})
     assert settings.origins == ("https://a.example", "*")
     assert settings.proxies == ("10.0.0.0/8", "::1")

@@ -67,7 +67,8 @@ def topics(models: Iterable[EventModel]) -> set[str]:
     return {model.topic for model in models}
 
 
-async def test_each_worker_joins_taps_and_sends_what_the_table_says(tmp_path: Path):
+async def test_workers_match_the_topology(tmp_path: Path):
+    """Each worker joins taps and sends what the table says."""
     noted: dict[str, Noted] = {}
     async with a_process_for_each_worker(tmp_path, noted) as flow:
         written = await flow.press("alice", 0)
@@ -95,7 +96,8 @@ async def every_call(gateway: GatewayFixture) -> None:
         assert answer.status_code == 200, answer.text
 
 
-async def test_the_gateway_taps_and_sends_what_the_table_says(tmp_path: Path):
+async def test_gateway_matches_the_topology(tmp_path: Path):
+    """The gateway taps and sends what the table says."""
     noted: dict[str, Noted] = {}
     async with gateway_in(tmp_path, wrap=noting(noted, "gateway")) as gateway:
         await every_call(gateway)
@@ -106,7 +108,8 @@ async def test_the_gateway_taps_and_sends_what_the_table_says(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_a_service_names_each_event_once(name: str):
+def test_topology_names_each_event_once(name: str):
+    """A service names each event once."""
     service = COMPONENTS[name]
 
     for models in (service.sends, (*service.receives, *service.taps)):

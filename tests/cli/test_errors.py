@@ -23,11 +23,13 @@ from qdpi.terminal.printable import printable
         (ExceptionGroup("several", [InvalidInput("x")]), 2),
     ],
 )
-def test_what_was_misused_exits_with_2_and_what_failed_with_1(error: Exception, code: int):
+def test_exit_codes_of_misuse_and_failure(error: Exception, code: int):
+    """What was misused exits with 2 and what failed with 1."""
     assert exit_code_of(error) == code
 
 
-def test_a_failure_is_one_sentence_with_the_next_step(capsys: pytest.CaptureFixture[str]):
+def test_report_is_one_sentence_with_the_next_step(capsys: pytest.CaptureFixture[str]):
+    """A failure is one sentence with the next step."""
     report(NoBook("There is no book in the store."), {}, [])
 
     assert capsys.readouterr().err == (
@@ -36,7 +38,8 @@ def test_a_failure_is_one_sentence_with_the_next_step(capsys: pytest.CaptureFixt
     )
 
 
-def test_every_fault_of_a_refused_book_has_a_line(capsys: pytest.CaptureFixture[str]):
+def test_report_lists_every_fault_of_a_book(capsys: pytest.CaptureFixture[str]):
+    """Every fault of a refused book has a line."""
     report(BookRefused("The book has 2 faults.", faults=("a.md: empty", "b.md: twice")), {}, [])
 
     assert [line.strip() for line in capsys.readouterr().err.splitlines()] == [
@@ -47,7 +50,8 @@ def test_every_fault_of_a_refused_book_has_a_line(capsys: pytest.CaptureFixture[
     ]
 
 
-def test_an_unforeseen_error_is_one_line_and_a_traceback_only_for_who_debugs(capsys: pytest.CaptureFixture[str]):
+def test_report_shows_a_traceback_only_at_debug_level(capsys: pytest.CaptureFixture[str]):
+    """An unforeseen error is one line and a traceback only for who debugs."""
     with pytest.raises(KeyError) as caught:
         os.environ["ABSENT"]
     error = caught.value
@@ -63,13 +67,14 @@ def test_an_unforeseen_error_is_one_line_and_a_traceback_only_for_who_debugs(cap
     assert "Traceback" in loud
 
 
-def test_a_group_of_one_error_is_that_error():
+def test_cause_of_a_group_of_one():
+    """A group of one error is that error."""
     inner = InvalidInput("x")
 
     assert cause_of(ExceptionGroup("outer", [ExceptionGroup("inner", [inner])])) is inner
 
 
-def test_no_secret_of_the_environment_or_the_command_line_is_told(capsys: pytest.CaptureFixture[str]):
+def test_report_hides_secrets(capsys: pytest.CaptureFixture[str]):
     environ = {"OPENAI_API_KEY": "sk-environment", "QDPI_SECRET": "first,second"}
     arguments = ["run", "--anthropic-api-key", "ak-after", "--openai-api-key=ok-joined", "--port", "8000"]
 
@@ -80,11 +85,12 @@ def test_no_secret_of_the_environment_or_the_command_line_is_told(capsys: pytest
     assert "*** *** *** *** 8000" in told
 
 
-def test_a_secret_within_a_longer_one_leaves_nothing_of_it():
+def test_without_hides_nested_secrets():
+    """A secret within a longer one leaves nothing of it."""
     assert without("abcdef", ("abc", "abcdef")) == "***"
 
 
-def test_progress_is_told_every_so_many_and_at_the_end(capsys: pytest.CaptureFixture[str]):
+def test_progress_line_reports_steps_and_the_end(capsys: pytest.CaptureFixture[str]):
     progress = progress_line("Reading", every=10)
     for done in range(26):
         progress(done, 25)
@@ -92,11 +98,13 @@ def test_progress_is_told_every_so_many_and_at_the_end(capsys: pytest.CaptureFix
     assert capsys.readouterr().err.splitlines() == ["Reading: 10 of 25", "Reading: 20 of 25", "Reading: 25 of 25"]
 
 
-def test_a_text_cannot_steer_a_terminal():
+def test_printable_removes_control_characters():
+    """A text cannot steer a terminal."""
     assert printable("a\x1b[31mb\x9bc\nd") == "a�[31mb�c\nd"
 
 
-def test_an_unknown_command_and_an_unknown_flag_are_misuse(qdpi: Call):
+def test_unknown_commands_and_flags_are_misuse(qdpi: Call):
+    """An unknown command and an unknown flag are misuse."""
     for wrong in (("nope",), ("dlq", "nope"), ("run", "--nope"), ("tail", "--session")):
         code, out, err = qdpi(*wrong)
         assert (code, out) == (2, "")
@@ -104,9 +112,9 @@ def test_an_unknown_command_and_an_unknown_flag_are_misuse(qdpi: Call):
         assert err.count("\n") == 1
 
 
-def test_an_interrupt_ends_with_130_and_without_words(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
+def test_interrupt_exits_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """An interrupt ends with 130 and without words."""
+
     def interrupted(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 

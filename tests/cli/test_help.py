@@ -15,7 +15,8 @@ from qdpi.topology import WORKERS
 WORDS = [("dlq", "list"), ("dlq", "show"), ("dlq", "replay"), *((name,) for name in COMMANDS)]
 
 
-def test_the_help_lists_every_command_with_what_it_does(qdpi: Call):
+def test_help_lists_every_command(qdpi: Call):
+    """The help lists every command with what it does."""
     code, out, err = qdpi("--help")
 
     assert (code, err) == (0, "")
@@ -25,7 +26,8 @@ def test_the_help_lists_every_command_with_what_it_does(qdpi: Call):
 
 
 @pytest.mark.process
-def test_the_help_imports_nothing_that_takes_long():
+def test_help_imports_nothing_slow():
+    """The help imports nothing that takes long."""
     script = "import sys; from qdpi.cli import main; main(['--help']); print(sorted(sys.modules), file=sys.stderr)"
 
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -35,13 +37,15 @@ def test_the_help_imports_nothing_that_takes_long():
 
 
 @pytest.mark.process
-def test_qdpi_is_a_module_too():
+def test_module_runs_the_command_line():
+    """Qdpi is a module too."""
     run = subprocess.run([sys.executable, "-m", "qdpi", "--version"], capture_output=True, text=True, check=True)
 
     assert run.stdout.startswith("qdpi, version ")
 
 
-def test_without_a_command_the_help_is_shown(qdpi: Call):
+def test_help_is_shown_without_a_command(qdpi: Call):
+    """Without a command the help is shown."""
     code, out, err = qdpi()
 
     assert code == 2
@@ -49,7 +53,8 @@ def test_without_a_command_the_help_is_shown(qdpi: Call):
 
 
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
-def test_every_command_explains_itself(qdpi: Call, words: tuple[str, ...]):
+def test_help_of_every_command(qdpi: Call, words: tuple[str, ...]):
+    """Every command explains itself."""
     code, out, err = qdpi(*words, "--help")
 
     assert (code, err) == (0, "")
@@ -57,13 +62,15 @@ def test_every_command_explains_itself(qdpi: Call, words: tuple[str, ...]):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_lies_where_the_table_says(name: str):
+def test_commands_table_matches_the_modules(name: str):
+    """A command lies where the table says."""
     entry = COMMANDS[name]
 
     assert getattr(import_module(f"qdpi.cli.{entry.module}"), entry.attribute).name == name
 
 
-def test_run_has_a_flag_for_every_setting_and_names_its_variable(qdpi: Call):
+def test_run_help_has_every_setting(qdpi: Call):
+    """Run has a flag for every setting and names its variable."""
     out = qdpi("run", "--help").out
 
     for setting in SETTINGS:
@@ -71,7 +78,8 @@ def test_run_has_a_flag_for_every_setting_and_names_its_variable(qdpi: Call):
         assert setting.variable in out
 
 
-def test_no_secret_shows_in_a_help(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
+def test_help_shows_no_secret(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
+    """No secret shows in a help."""
     for setting in SETTINGS:
         if setting.secret:
             monkeypatch.setenv(setting.variable, "hushhush")
@@ -79,7 +87,8 @@ def test_no_secret_shows_in_a_help(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
     assert "hushhush" not in qdpi("run", "--help").out
 
 
-def test_the_shared_flags_name_settings_that_there_are():
+def test_shared_flags_are_settings():
+    """The shared flags name settings that there are."""
     assert set(ALL) == {setting.name for setting in SETTINGS}
 
 

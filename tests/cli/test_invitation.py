@@ -24,15 +24,17 @@ def settings(directory: Path, **changes: object) -> Settings:
         ({"kafka_brokers": "k:1", "cassandra_hosts": "c:2"}, ["Kafka at k:1", "Cassandra at c:2"], ["{data}"]),
     ],
 )
-def test_the_invitation_names_the_servers_or_the_directory_that_hold_what_is_kept(
+def test_invitation_names_servers_or_data_directory(
     tmp_path: Path, given: dict[str, str], named: list[str], not_named: list[str]
 ):
+    """The invitation names the servers or the directory that hold what is kept."""
     told = invitation(settings(tmp_path, **given), "http://x", factories.canon_revision(), "offline")
 
     assert all(words.format(data=tmp_path) in told for words in named)
     assert not any(words.format(data=tmp_path) in told for words in not_named)
 
 
-def test_the_invitation_gets_a_signed_session_where_sessions_are_signed(tmp_path: Path):
+def test_invitation_gets_a_signed_session(tmp_path: Path):
+    """The invitation gets a signed session where sessions are signed."""
     assert session_of(settings(tmp_path), "http://x") == "S=first-journey"
     assert "http://x/api/v1/session" in session_of(settings(tmp_path, secret="s"), "http://x")

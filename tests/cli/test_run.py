@@ -16,7 +16,8 @@ Start = Callable[..., Process]
 Opens = Callable[[str, str], Reader]
 
 
-def test_a_press_on_a_fresh_machine_becomes_a_page_and_the_process_ends_in_order(start: Start, reader: Opens):
+def test_run_answers_a_press_and_ends_in_order(start: Start, reader: Opens):
+    """A press on a fresh machine becomes a page and the process ends in order."""
     process = start("run", "--port", "0")
     url = process.url()
     invited = process.line_with("curl -s -X POST")
@@ -35,7 +36,8 @@ def test_a_press_on_a_fresh_machine_becomes_a_page_and_the_process_ends_in_order
     assert "Traceback" not in err
 
 
-def test_it_ends_promptly_on_interrupt_though_a_reader_listens(start: Start, reader: Opens):
+def test_run_interrupt_ends_open_streams(start: Start, reader: Opens):
+    """It ends promptly on interrupt though a reader listens."""
     process = start("run", "--port", "0")
     alice = reader(process.url(), "alice")
 
@@ -46,7 +48,8 @@ def test_it_ends_promptly_on_interrupt_though_a_reader_listens(start: Start, rea
     assert code == 0
 
 
-def test_a_second_run_on_the_same_port_is_refused_in_one_sentence(start: Start, tmp_path):
+def test_run_refuses_a_taken_port(start: Start, tmp_path):
+    """A second run on the same port is refused in one sentence."""
     port = start("run", "--port", "0").url().rpartition(":")[2]
 
     code, err = start("run", "--port", port, "--data-dir", str(tmp_path / "another")).error_after()
@@ -58,7 +61,8 @@ def test_a_second_run_on_the_same_port_is_refused_in_one_sentence(start: Start, 
     assert not (tmp_path / "another").exists()
 
 
-def test_a_second_run_on_the_same_data_takes_over_when_the_first_is_killed(start: Start, reader: Opens):
+def test_run_takes_over_from_a_killed_process(start: Start, reader: Opens):
+    """A second run on the same data takes over when the first is killed."""
     first = start("run", "--port", "0")
     reader(first.url(), "alice").press()
     second = start("run", "--port", "0")
@@ -73,7 +77,8 @@ def test_a_second_run_on_the_same_data_takes_over_when_the_first_is_killed(start
     assert second.end()[0] == 0
 
 
-def test_presses_taken_before_a_kill_are_answered_in_order_by_the_next_run(start: Start, reader: Opens):
+def test_run_answers_presses_taken_before_a_kill(start: Start, reader: Opens):
+    """Presses taken before a kill are answered in order by the next run."""
     first = start("run", "--port", "0")
     alice = reader(first.url(), "alice")
     presses = [alice.press(symbol) for symbol in range(6)]
@@ -87,7 +92,8 @@ def test_presses_taken_before_a_kill_are_answered_in_order_by_the_next_run(start
     assert again.end()[0] == 0
 
 
-def test_a_gateway_and_workers_in_processes_of_their_own_answer_a_press(start: Start, reader: Opens, qdpi):
+def test_serve_and_worker_processes_answer_a_press(start: Start, reader: Opens, qdpi):
+    """A gateway and workers in processes of their own answer a press."""
     assert qdpi("run-symbol", "0").code == 0  # brings the book
     gateway = start("serve", "--port", "0")
     workers = [start("worker", "enricher", "recorder"), start("worker", "page_generator", "indexer", "janitor")]
@@ -100,7 +106,8 @@ def test_a_gateway_and_workers_in_processes_of_their_own_answer_a_press(start: S
     assert [process.end()[0] for process in (*workers, gateway)] == [0, 0, 0]
 
 
-def test_a_gateway_without_a_book_answers_and_says_so(start: Start):
+def test_serve_without_a_book_reports_it(start: Start):
+    """A gateway without a book answers and says so."""
     gateway = start("serve", "--port", "0")
     url = gateway.url()
 
@@ -109,7 +116,7 @@ def test_a_gateway_without_a_book_answers_and_says_so(start: Start):
     assert gateway.end()[0] == 0
 
 
-def test_a_secret_is_told_nowhere_and_sessions_are_signed(start: Start, monkeypatch: pytest.MonkeyPatch):
+def test_run_with_a_secret_signs_sessions(start: Start, monkeypatch: pytest.MonkeyPatch):
     process = start("run", "--port", "0", "--log-level", "debug", QDPI_SECRET="hushhush")
     url = process.url()
     how = process.line_with("S=")
@@ -125,7 +132,8 @@ def test_a_secret_is_told_nowhere_and_sessions_are_signed(start: Start, monkeypa
     assert "hushhush" not in err
 
 
-def test_a_book_that_is_refused_ends_the_first_start_with_its_faults(start: Start, tmp_path):
+def test_run_ends_on_a_refused_book(start: Start, tmp_path):
+    """A book that is refused ends the first start with its faults."""
     code, err = start("run", "--port", "0", QDPI_BOOK=str(tmp_path / "nowhere")).error_after()
 
     assert code == 1
@@ -133,7 +141,8 @@ def test_a_book_that_is_refused_ends_the_first_start_with_its_faults(start: Star
     assert "Traceback" not in err
 
 
-def test_a_second_signal_ends_a_run_that_waits_for_a_silent_model_at_once(start: Start, reader: Opens):
+def test_run_second_signal_ends_at_once(start: Start, reader: Opens):
+    """A second signal ends a run that waits for a silent model at once."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         model = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
         process = start("run", "--port", "0", "--model", "openai/silent", "--openai-base-url", model)

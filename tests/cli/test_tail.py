@@ -18,7 +18,7 @@ async def given(*records: Record) -> AsyncIterator[Record]:
         yield each
 
 
-async def test_records_of_several_partitions_that_come_together_are_told_by_time():
+async def test_nearly_in_order_sorts_records_by_time():
     first, second = [record(0, n, n * 2) for n in range(3)], [record(1, n, n * 2 + 1) for n in range(3)]
 
     told = [each async for each in nearly_in_order(given(*first, *second))]
@@ -26,7 +26,8 @@ async def test_records_of_several_partitions_that_come_together_are_told_by_time
     assert told == sorted([*first, *second], key=lambda each: each.taken_at)
 
 
-async def test_no_more_than_the_limit_is_held_back():
+async def test_nearly_in_order_holds_at_most_the_limit():
+    """No more than the limit is held back."""
     late, early = [record(0, n, 10 + n) for n in range(2)], [record(1, n, n) for n in range(2)]
 
     told = [each async for each in nearly_in_order(given(*late, *early), limit=2)]
@@ -34,7 +35,7 @@ async def test_no_more_than_the_limit_is_held_back():
     assert told == [*late, *early]
 
 
-async def test_a_record_is_told_without_waiting_for_a_next_one():
+async def test_nearly_in_order_does_not_wait_for_a_next_record():
     went_on = asyncio.Event()
 
     async def one_and_then_nothing() -> AsyncIterator[Record]:

@@ -15,7 +15,8 @@ def settings(directory: Path, **changes: object) -> Settings:
     return Settings(data_dir=directory, **changes)  # type: ignore[arg-type]
 
 
-def test_a_port_is_taken_from_the_moment_it_is_listened_on(tmp_path: Path):
+def test_listen_takes_the_port(tmp_path: Path):
+    """A port is taken from the moment it is listened on."""
     with listen(settings(tmp_path, port=0)) as first:
         port = first.getsockname()[1]
 
@@ -24,12 +25,12 @@ def test_a_port_is_taken_from_the_moment_it_is_listened_on(tmp_path: Path):
             listen(settings(tmp_path, port=port))
 
 
-def test_an_address_for_everybody_is_told_as_this_machines_own(tmp_path: Path):
+def test_address_of_a_wildcard_is_loopback(tmp_path: Path):
     with listen(settings(tmp_path, host="0.0.0.0", port=0)) as listening:
         assert address_of(listening).startswith("http://127.0.0.1:")
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "a" * 70 + ".invalid", ""])
-def test_an_address_that_is_not_ours_is_a_setting_to_mend(tmp_path: Path, host: str):
+def test_listen_refuses_a_foreign_address(tmp_path: Path, host: str):
     with pytest.raises(InvalidSetting, match="QDPI_HOST"):
         listen(settings(tmp_path, host=host, port=0))

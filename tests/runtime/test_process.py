@@ -9,7 +9,8 @@ from qdpi.runtime.process import side_by_side, work_until
 from qdpi.services.workers import ServiceWorker, WorkerGroup
 
 
-async def test_workers_that_do_not_finish_in_time_are_dropped():
+async def test_drain_timeout_cancels_workers():
+    """Workers that do not finish in time are dropped."""
     stopping, dropped, asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def stuck() -> None:
@@ -25,7 +26,8 @@ async def test_workers_that_do_not_finish_in_time_are_dropped():
     assert dropped.is_set()
 
 
-async def test_workers_that_finish_are_waited_for():
+async def test_drain_waits_for_workers():
+    """Workers that finish are waited for."""
     stopping, asked, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def orderly() -> None:
@@ -38,7 +40,7 @@ async def test_workers_that_finish_are_waited_for():
     assert finished.is_set()
 
 
-async def test_a_worker_that_fails_is_told():
+async def test_worker_failure_is_raised():
     async def broken() -> None:
         raise QdpiError("It broke.")
 
@@ -46,7 +48,7 @@ async def test_a_worker_that_fails_is_told():
         await work_until(asyncio.Event(), WorkerGroup([ServiceWorker("broken", (broken,), lambda: None)]))
 
 
-async def test_when_one_side_fails_the_other_is_ended_in_order_and_the_failure_told():
+async def test_side_by_side_failure_stops_the_others():
     stopping, ended = asyncio.Event(), asyncio.Event()
 
     async def failing() -> None:

@@ -26,7 +26,8 @@ def system_whose_bus(directory: Path, opens: Any) -> System:
     return system
 
 
-async def test_a_bus_that_is_away_is_waited_for_and_the_gateway_may_answer_meanwhile(tmp_path: Path):
+async def test_startup_retries_an_unavailable_bus(tmp_path: Path):
+    """A bus that is away is waited for and the gateway may answer meanwhile."""
     back = asyncio.Event()
 
     async def away() -> None:
@@ -42,7 +43,9 @@ async def test_a_bus_that_is_away_is_waited_for_and_the_gateway_may_answer_meanw
         assert await ready
 
 
-async def test_what_is_asked_to_stop_while_it_waits_is_not_ready(tmp_path: Path):
+async def test_startup_stopped_while_waiting_is_not_ready(tmp_path: Path):
+    """What is asked to stop while it waits is not ready."""
+
     async def away() -> None:
         raise BusUnavailable("Nobody there.", next_step="Wait.")
 
@@ -55,7 +58,7 @@ async def test_what_is_asked_to_stop_while_it_waits_is_not_ready(tmp_path: Path)
         assert not await ready
 
 
-async def test_what_waiting_does_not_mend_is_raised_as_it_is(tmp_path: Path):
+async def test_startup_raises_errors_that_no_retry_mends(tmp_path: Path):
     async def refused() -> None:
         raise InvalidSetting("KAFKA_BROKERS is 'x'.", next_step="Mend it.")
 
@@ -64,7 +67,7 @@ async def test_what_waiting_does_not_mend_is_raised_as_it_is(tmp_path: Path):
             await Startup(system, nothing).ready(asyncio.Event())
 
 
-async def test_a_start_without_trouble_is_answerable_once_it_is_ready(tmp_path: Path):
+async def test_startup_is_answerable_once_ready(tmp_path: Path):
     prepared = asyncio.Event()
 
     async def prepare() -> None:

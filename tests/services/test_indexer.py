@@ -44,7 +44,8 @@ async def reading(system: System) -> object:
     return (await system.store.readings([KEY], EXTRACTOR_VERSION))[KEY].reading
 
 
-async def test_a_page_gets_its_reading_its_vector_and_its_row(indexer: Indexer, system: System) -> None:
+async def test_indexer_writes_reading_vector_and_row(indexer: Indexer, system: System) -> None:
+    """A page gets its reading its vector and its row."""
     await indexer(update())
     assert await reading(system) == read_text(PAGE.text).as_dict()
     assert (await system.store.embeddings([PAGE.page_id]))[PAGE.page_id].model == EMBEDDER.model
@@ -52,7 +53,7 @@ async def test_a_page_gets_its_reading_its_vector_and_its_row(indexer: Indexer, 
     assert (row.page_id, row.title, row.excerpt) == (PAGE.page_id, PAGE.title, PAGE.text[:200])
 
 
-async def test_its_followers_hear_the_same_however_often_it_is_delivered(indexer: Indexer, system: System) -> None:
+async def test_indexer_redelivery_publishes_the_same_event(indexer: Indexer, system: System) -> None:
     for _ in range(3):
         await indexer(update())
     told = {r.value for r in [r async for r in system.bus.scan(PageEvent.topic)]}
@@ -61,7 +62,8 @@ async def test_its_followers_hear_the_same_however_often_it_is_delivered(indexer
     assert (event.press_id, event.seq, event.cause_id) == ("p", 1, "u")
 
 
-async def test_a_kept_reading_is_not_made_again_unless_it_is_asked_for(indexer: Indexer, system: System) -> None:
+async def test_indexer_reuses_a_stored_reading(indexer: Indexer, system: System) -> None:
+    """A kept reading is not made again unless it is asked for."""
     kept = ReadingRow(page_id=KEY[0], revision=KEY[1], extractor_version=EXTRACTOR_VERSION, reading=STALE)
     await system.store.put_readings([kept])
     await indexer(update())
@@ -70,7 +72,8 @@ async def test_a_kept_reading_is_not_made_again_unless_it_is_asked_for(indexer: 
     assert await reading(system) == read_text(PAGE.text).as_dict()
 
 
-async def test_a_vector_that_is_kept_is_made_again_whatever_it_says(indexer: Indexer, system: System) -> None:
+async def test_indexer_replaces_a_stored_vector(indexer: Indexer, system: System) -> None:
+    """A vector that is kept is made again whatever it says."""
     await indexer.index(PAGE.page_id)
     made = await system.store.embeddings([PAGE.page_id])
     zeroed = made[PAGE.page_id].model_copy(update={"embedding": bytes(4 * EMBEDDER.dim)})
@@ -79,7 +82,7 @@ async def test_a_vector_that_is_kept_is_made_again_whatever_it_says(indexer: Ind
     assert await system.store.embeddings([PAGE.page_id]) == made != {PAGE.page_id: zeroed}
 
 
-async def test_a_saved_page_is_told_of_as_saved(indexer: Indexer, system: System) -> None:
+async def test_indexer_reports_a_saved_page(indexer: Indexer, system: System) -> None:
     await system.store.save(factories.vault_entry(PAGE.page_id))
     await indexer(update())
     (record,) = [r async for r in system.bus.scan(PageEvent.topic)]
@@ -100,7 +103,7 @@ class SavedMeanwhile:
         await self._store.put_embeddings(embeddings)
 
 
-async def test_a_page_that_is_saved_while_it_is_indexed_is_told_of_as_saved(system: System) -> None:
+async def test_indexer_reports_a_page_saved_meanwhile(system: System) -> None:
     indexer = Indexer(SavedMeanwhile(system), system.publisher, system.embedder)
     await indexer(update())
     (record,) = [r async for r in system.bus.scan(PageEvent.topic)]
@@ -108,6 +111,7 @@ async def test_a_page_that_is_saved_while_it_is_indexed_is_told_of_as_saved(syst
     assert (event.indexed, event.saved) == (True, True)
 
 
-async def test_a_page_that_is_nowhere_is_an_error(indexer: Indexer) -> None:
+async def test_indexer_refuses_an_unknown_page(indexer: Indexer) -> None:
+    """A page that is nowhere is an error."""
     with pytest.raises(UnknownPage, match="'gone'"):
         await indexer(update("gone"))

@@ -39,7 +39,8 @@ async def names(bus: EmbeddedBus) -> set[str]:
     return {state.partition.topic for state in await bus.topics()}
 
 
-async def test_a_pages_topic_is_deleted_once_it_is_idle_and_publishing_makes_it_again(tmp_path: Path) -> None:
+async def test_janitor_deletes_an_idle_page_topic(tmp_path: Path) -> None:
+    """A pages topic is deleted once it is idle and publishing makes it again."""
     bus = EmbeddedBus(tmp_path, now=lambda: factories.at(0))
     await bus.open()
     try:
@@ -58,7 +59,8 @@ async def test_a_pages_topic_is_deleted_once_it_is_idle_and_publishing_makes_it_
         await bus.close()
 
 
-async def test_a_pages_topic_that_was_made_for_what_is_to_come_is_kept(tmp_path: Path) -> None:
+async def test_janitor_keeps_a_new_page_topic(tmp_path: Path) -> None:
+    """A pages topic that was made for what is to come is kept."""
     bus = EmbeddedBus(tmp_path, now=lambda: factories.at(0))
     await bus.open()
     try:
@@ -70,7 +72,9 @@ async def test_a_pages_topic_that_was_made_for_what_is_to_come_is_kept(tmp_path:
         await bus.close()
 
 
-def test_a_pages_topic_is_idle_once_it_had_records_and_no_partition_holds_any() -> None:
+def test_idle_page_topics() -> None:
+    """A pages topic is idle once it had records and no partition holds any."""
+
     def idle(*bounds: tuple[int, int], topic: str = "gibsey.page.S01.P0007.events") -> bool:
         states = [TopicState(Partition(topic, number), *bound) for number, bound in enumerate(bounds)]
         return idle_page_topics(states) == [topic]
@@ -91,7 +95,8 @@ class BusyBus(EmbeddedBus):
         return found
 
 
-async def test_an_event_that_comes_while_its_topic_is_about_to_be_deleted_is_kept(tmp_path: Path) -> None:
+async def test_janitor_keeps_an_event_published_meanwhile(tmp_path: Path) -> None:
+    """An event that comes while its topic is about to be deleted is kept."""
     bus = BusyBus(tmp_path, now=lambda: factories.at(0))
     await bus.open()
     try:
@@ -103,7 +108,8 @@ async def test_an_event_that_comes_while_its_topic_is_about_to_be_deleted_is_kep
         await bus.close()
 
 
-async def test_no_other_topic_is_deleted_however_empty(tmp_path: Path) -> None:
+async def test_janitor_keeps_other_topics(tmp_path: Path) -> None:
+    """No other topic is deleted however empty."""
     bus = EmbeddedBus(tmp_path, now=lambda: factories.at(0))
     await bus.open()
     try:
@@ -116,7 +122,8 @@ async def test_no_other_topic_is_deleted_however_empty(tmp_path: Path) -> None:
         await bus.close()
 
 
-def test_a_pages_own_topic_is_known_by_its_name() -> None:
+def test_page_topic_names() -> None:
+    """A pages own topic is known by its name."""
     generated = "8f3b5a52-0000-5000-8000-000000000000"
     for page in ("S01-P0007", generated):
         event = page_event(page)
@@ -146,7 +153,8 @@ class AwayOnce:
         return []
 
 
-async def test_a_bus_that_is_away_is_trimmed_at_the_next_turn() -> None:
+async def test_janitor_retries_after_an_outage() -> None:
+    """A bus that is away is trimmed at the next turn."""
     bus = AwayOnce()
     janitor = Janitor(bus, now=lambda: factories.at(0), interval=0.001)  # type: ignore[arg-type]
     async with asyncio.timeout(60):

@@ -20,7 +20,8 @@ def states(topic: str, partitions: int) -> list[TopicState]:
     return [TopicState(Partition(topic, number), 0, 0) for number in range(partitions)]
 
 
-def test_our_topics_with_fewer_partitions_grow_and_those_of_pages_and_of_others_do_not():
+def test_topics_to_grow():
+    """Our topics with fewer partitions grow and those of pages and of others do not."""
     there = [
         *states(Press.topic, 2),
         *states(Ask.topic, 4),
@@ -33,7 +34,7 @@ def test_our_topics_with_fewer_partitions_grow_and_those_of_pages_and_of_others_
     assert topics_to_grow(there, 1) == []
 
 
-async def test_the_embedded_bus_refuses_before_anybody_waits(tmp_path: Path):
+async def test_add_partitions_is_refused_by_the_embedded_bus(tmp_path: Path):
     bus = build_bus(Settings(data_dir=tmp_path), utc_now)
     await bus.open()
     await bus.publish(Message(Press.topic, b"s", b"{}"))
@@ -45,7 +46,8 @@ async def test_the_embedded_bus_refuses_before_anybody_waits(tmp_path: Path):
 
 
 @pytest.mark.kafka
-async def test_kafkas_topics_grow_once_every_group_has_finished(kafka_environment: dict[str, str]):
+async def test_add_partitions_drains_kafka_first(kafka_environment: dict[str, str]):
+    """Kafkas topics grow once every group has finished."""
     environment = {**kafka_environment, "KAFKA_PREFIX": f"grow-{random_id()[:8]}.", "KAFKA_PARTITIONS": "1"}
     bus = build_bus(load_settings(environment), utc_now)
     await bus.open()

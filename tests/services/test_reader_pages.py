@@ -45,7 +45,8 @@ async def write(store: PageStore, count: int) -> list[str]:
     return pages
 
 
-async def test_a_profile_finds_only_what_it_reads(store: PageStore) -> None:
+async def test_reader_pages_of_each_profile(store: PageStore) -> None:
+    """A profile finds only what it reads."""
     await save(store, 2)
     await write(store, 2)
     for profile in PROFILES:
@@ -53,23 +54,27 @@ async def test_a_profile_finds_only_what_it_reads(store: PageStore) -> None:
         assert kinds == set(profile.sources) & {Source.VAULT, Source.JOURNEY}
 
 
-async def test_the_newest_saved_pages_are_found_the_oldest_first(store: PageStore) -> None:
+async def test_reader_pages_newest_saved_oldest_first(store: PageStore) -> None:
+    """The newest saved pages are found the oldest first."""
     saved = await save(store, KEPT + 3)
     assert [own.page.page_id for own in await find_reader_pages(store, "reader", 0, XU)] == saved[3:]
 
 
-async def test_the_journeys_newest_pages_are_found_the_oldest_first(store: PageStore) -> None:
+async def test_reader_pages_newest_of_the_journey_oldest_first(store: PageStore) -> None:
+    """The journeys newest pages are found the oldest first."""
     written = await write(store, KEPT + 3)
     assert [own.page.page_id for own in await find_reader_pages(store, "reader", KEPT + 3, XS)] == written[3:]
 
 
-async def test_another_journeys_pages_are_not_found(store: PageStore) -> None:
+async def test_reader_pages_exclude_other_journeys(store: PageStore) -> None:
+    """Another journeys pages are not found."""
     await save(store, 2)
     await write(store, 2)
     assert await find_reader_pages(store, "somebody", 0, YU) == []
 
 
-async def test_a_saved_page_that_is_gone_or_another_readers_is_left_out(store: PageStore) -> None:
+async def test_reader_pages_exclude_missing_and_foreign_pages(store: PageStore) -> None:
+    """A saved page that is gone or another readers is left out."""
     await store.put_page(factories.generated_page(page_id="theirs", session_id="somebody"))
     await store.put_page(factories.generated_page(page_id="mine"))
     for number, page in enumerate(("gone", "theirs", "mine")):
@@ -77,6 +82,7 @@ async def test_a_saved_page_that_is_gone_or_another_readers_is_left_out(store: P
     assert [own.page.page_id for own in await find_reader_pages(store, "reader", 0, XU)] == ["mine"]
 
 
-async def test_a_profile_of_the_canon_reads_nothing(store: PageStore) -> None:
+async def test_reader_pages_of_a_canon_profile(store: PageStore) -> None:
+    """A profile of the canon reads nothing."""
     await save(store, 1)
     assert await find_reader_pages(store, "reader", 0, XC) == []

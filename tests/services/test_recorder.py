@@ -42,7 +42,8 @@ def change(action: str, seconds: float, *, page: str = PAGE, **fields: str) -> V
     return VaultChange.model_validate({**given, "action": action, **fields})
 
 
-async def test_every_topic_of_a_journey_is_recorded(recorder: Recorder, system: System) -> None:
+async def test_recorder_topics(recorder: Recorder, system: System) -> None:
+    """Every topic of a journey is recorded."""
     assert set(RECORDER.topics) == {
         "gibsey.ui.symbol",
         "gibsey.ask",
@@ -59,21 +60,20 @@ async def test_every_topic_of_a_journey_is_recorded(recorder: Recorder, system: 
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_an_outcomes_row_is_left_to_whoever_told_of_it(recorder: Recorder, system: System, fails: bool) -> None:
+async def test_recorder_leaves_outcomes_to_the_generator(recorder: Recorder, system: System, fails: bool) -> None:
     outcome = factories.outcome("s", 1, fails=fails)
     await recorder(record(outcome.event))
     assert await system.store.log("s") == []
 
 
 @pytest.mark.parametrize("topic", RECORDER.topics)
-async def test_bytes_that_are_no_event_are_refused_on_every_topic(recorder: Recorder, topic: str) -> None:
+async def test_recorder_refuses_malformed_records(recorder: Recorder, topic: str) -> None:
+    """Bytes that are no event are refused on every topic."""
     with pytest.raises(MalformedEvent):
         await recorder(Record(Partition(topic, 0), 0, b"s", b"{}", (), factories.at(1)))
 
 
-async def test_a_saved_page_is_in_the_vault_with_its_label_and_its_followers_hear_of_it(
-    recorder: Recorder, system: System
-) -> None:
+async def test_recorder_saves_a_page_and_publishes_its_status(recorder: Recorder, system: System) -> None:
     saved = change("saved", 1, label="mine", notes="read again")
     await recorder(record(saved))
     (entry,) = await system.store.vault("s")
@@ -84,7 +84,8 @@ async def test_a_saved_page_is_in_the_vault_with_its_label_and_its_followers_hea
     assert told.ts == saved.ts
 
 
-async def test_a_change_that_is_delivered_twice_is_applied_once(recorder: Recorder, system: System) -> None:
+async def test_recorder_is_idempotent(recorder: Recorder, system: System) -> None:
+    """A change that is delivered twice is applied once."""
     for _ in range(3):
         await recorder(record(change("saved", 1)))
     assert len(await system.store.vault("s")) == 1
@@ -93,9 +94,7 @@ async def test_a_change_that_is_delivered_twice_is_applied_once(recorder: Record
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-async def test_the_newest_change_stands_whatever_order_they_come_in(
-    order: tuple[int, ...], recorder: Recorder, system: System
-) -> None:
+async def test_recorder_keeps_the_newest_change(order: tuple[int, ...], recorder: Recorder, system: System) -> None:
     changes = [change("saved", 1, label="first"), change("unsaved", 2), change("labelled", 3, label="last")]
     for place in order:
         await recorder(record(changes[place]))
@@ -103,13 +102,14 @@ async def test_the_newest_change_stands_whatever_order_they_come_in(
 
 
 @pytest.mark.parametrize("order", list(permutations(range(2))))
-async def test_an_unsaved_page_is_gone(order: tuple[int, ...], recorder: Recorder, system: System) -> None:
+async def test_recorder_removes_an_unsaved_page(order: tuple[int, ...], recorder: Recorder, system: System) -> None:
+    """An unsaved page is gone."""
     changes = [change("saved", 1), change("unsaved", 2)]
     for place in order:
         await recorder(record(changes[place]))
     assert await system.store.vault("s") == []
 
 
-async def test_a_page_that_is_nowhere_has_no_followers_to_tell(recorder: Recorder, system: System) -> None:
+async def test_recorder_publishes_nothing_for_an_unknown_page(recorder: Recorder, system: System) -> None:
     await recorder(record(change("saved", 1, page="gone")))
     assert [r async for r in system.bus.scan(PageEvent.topic)] == []

@@ -31,7 +31,8 @@ async def lead(system: System, page: Page, target: str | None) -> None:
     await system.store.link_page(page.model_copy(update={"edges": edges, "revision": page.revision + 1}))
 
 
-async def test_a_whole_ring_leads_through_every_page_and_back(system: System):
+async def test_walk_ring_of_a_closed_ring(system: System):
+    """A whole ring leads through every page and back."""
     pages = list((await system.editions.current()).pages)
 
     assert await walked(system) == RingWalk(next_edges=len(pages), closed=True)
@@ -46,7 +47,8 @@ async def test_a_whole_ring_leads_through_every_page_and_back(system: System):
         pytest.param(4, "S99-P9999", 5, id="out of the book"),
     ],
 )
-async def test_a_broken_ring_is_not_closed(system: System, place: int, target: int | str | None, followed: int):
+async def test_walk_ring_of_a_broken_ring(system: System, place: int, target: int | str | None, followed: int):
+    """A broken ring is not closed."""
     pages = list((await system.editions.current()).pages.values())
     await lead(system, pages[place], pages[target].page_id if isinstance(target, int) else target)
 

@@ -39,13 +39,14 @@ async def following(bus: EmbeddedBus, remembered: int = REMEMBERED) -> AsyncIter
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_stop_of_the_past_is_known_once_caught_up(bus: EmbeddedBus) -> None:
+async def test_stops_of_the_past_are_read_at_the_start(bus: EmbeddedBus) -> None:
+    """A stop of the past is known once caught up."""
     await Publisher(bus).publish(stop("s", "p"))
     async with following(bus) as known:
         await known.stopped("s", "p")
 
 
-async def test_whoever_waits_hears_of_a_stop_as_it_comes(bus: EmbeddedBus) -> None:
+async def test_stop_wakes_the_waiting_run(bus: EmbeddedBus) -> None:
     async with following(bus) as known:
         waiting = [asyncio.create_task(known.stopped("s", "p")) for _ in range(2)]
         await asyncio.sleep(0)
@@ -53,7 +54,7 @@ async def test_whoever_waits_hears_of_a_stop_as_it_comes(bus: EmbeddedBus) -> No
         await asyncio.gather(*waiting)
 
 
-async def test_a_stop_from_another_journey_or_of_another_press_wakes_nobody(bus: EmbeddedBus) -> None:
+async def test_stop_of_another_journey_or_press_has_no_effect(bus: EmbeddedBus) -> None:
     async with following(bus) as known:
         waiting = asyncio.create_task(known.stopped("s", "p"))
         for session, press in (("other", "p"), ("s", "other"), ("s", "last")):
@@ -63,14 +64,16 @@ async def test_a_stop_from_another_journey_or_of_another_press_wakes_nobody(bus:
         waiting.cancel()
 
 
-async def test_bytes_that_are_no_stop_are_passed_over(bus: EmbeddedBus) -> None:
+async def test_stops_skip_malformed_records(bus: EmbeddedBus) -> None:
+    """Bytes that are no stop are passed over."""
     await bus.publish(Message(Stop.topic, b"s", b"{nonsense"))
     await Publisher(bus).publish(stop("s", "p"))
     async with following(bus) as known:
         await known.stopped("s", "p")
 
 
-async def test_only_so_many_stops_are_kept_in_mind(bus: EmbeddedBus) -> None:
+async def test_stops_remember_a_bounded_number(bus: EmbeddedBus) -> None:
+    """Only so many stops are kept in mind."""
     for number in range(5):
         await Publisher(bus).publish(stop("s", f"p{number}"))
     async with following(bus, remembered=3) as known:

@@ -33,7 +33,8 @@ class Away:
 
 
 @pytest.mark.parametrize("name", WORKERS)
-async def test_a_worker_can_be_ended_while_its_bus_is_away(name: str, tmp_path: Path) -> None:
+async def test_worker_stops_during_a_bus_outage(name: str, tmp_path: Path) -> None:
+    """A worker can be ended while its bus is away."""
     built = build_system(Settings(data_dir=tmp_path), backoff=Backoff(first=0.001, most=0.001))
     away = Away()
     async with asyncio.timeout(60), opened(built) as system:
@@ -44,13 +45,15 @@ async def test_a_worker_can_be_ended_while_its_bus_is_away(name: str, tmp_path: 
         await working
 
 
-def test_a_workers_group_is_named_after_it() -> None:
+def test_worker_group_names() -> None:
+    """A consumer group is named after its worker."""
     assert all(worker.group in {f"qdpi.{name}", ""} for name, worker in WORKERS.items())
     assert WORKERS["page_generator"].group == "qdpi.page_generator"
     assert list(WORKERS) == ["enricher", "page_generator", "indexer", "recorder", "janitor"]
 
 
-async def test_a_worker_that_fails_ends_all_and_its_error_is_raised() -> None:
+async def test_worker_failure_ends_the_group() -> None:
+    """A worker that fails ends all and its error is raised."""
     ended = asyncio.Event()
 
     async def fail() -> None:
@@ -68,7 +71,8 @@ async def test_a_worker_that_fails_ends_all_and_its_error_is_raised() -> None:
     assert ended.is_set()
 
 
-async def test_the_company_ends_when_all_work_has_ended_and_takes_side_loops_along() -> None:
+async def test_worker_group_ends_with_its_side_loops() -> None:
+    """The group ends when all work has ended, and cancels its side loops."""
     stopped, ended = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -89,7 +93,8 @@ async def test_the_company_ends_when_all_work_has_ended_and_takes_side_loops_alo
     assert ended.is_set()
 
 
-def test_a_group_is_behind_by_all_partitions_of_a_topic_and_as_long_as_on_the_worst() -> None:
+def test_lag_by_topic_sums_records_and_takes_the_oldest() -> None:
+    """Lag adds up the records of all partitions and takes the age of the oldest."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
     lags = [
         Lag(Partition("asked", 0), 500, now - timedelta(hours=1)),
