@@ -93,7 +93,8 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> list[Operation]:
     return [each for each in operations(document) if each[:2] not in NOT_FOR_PROGRAMS]
 
 
-async def test_each_path_and_method_of_the_gateway_is_called_by_one_method(described: list[Operation]):
+async def test_each_operation_has_one_method(described: list[Operation]):
+    """Each path and HTTP method of the gateway is called by one method of the client."""
     requests = [(await call(name))[0] for name in methods()]
 
     callers = {each: sum(matches(each, request) for request in requests) for each in described}
@@ -102,7 +103,8 @@ async def test_each_path_and_method_of_the_gateway_is_called_by_one_method(descr
 
 
 @pytest.mark.parametrize("name", methods())
-async def test_a_method_has_the_parameters_of_its_path_and_sends_them_all(name: str, described: list[Operation]):
+async def test_method_parameters_match_path(name: str, described: list[Operation]):
+    """A method has its path's parameters and sends all of them."""
     request, wanted = await call(name)
     (operation,) = [each for each in described if matches(each, request)]
     by_itself = {"last-event-id", "if-none-match"}  # the client keeps these and sends them when it comes back

@@ -186,7 +186,8 @@ async def test_a_piece_after_a_lost_one_comes_with_its_offset():
     [problem(401, "unauthorized"), problem(503, "store_unavailable"), httpx.ConnectError("refused")],
     ids=["unauthorized", "away", "nobody there"],
 )
-async def test_what_a_first_connection_is_refused_with_is_raised(refusal: httpx.Response | Exception):
+async def test_first_connection_error_raised(refusal: httpx.Response | Exception):
+    """An error of the first connection is raised."""
     async with Server(refusal).client() as client:
         with pytest.raises((Refused, GatewayUnreachable)):
             await take(client, 1)

@@ -23,7 +23,8 @@ async def test_a_canon_page_is_served_flat_with_its_edges_and_signals(tmp_path: 
         assert "session_id" not in told
 
 
-async def test_a_generated_page_is_served_without_the_session_that_owns_it(tmp_path: Path):
+async def test_generated_page_hides_session(tmp_path: Path):
+    """A generated page is served without its session id."""
     async with gateway_in(tmp_path) as gateway:
         page = (await gateway.generator.answer("reader", await gateway.press())).page
         assert page is not None
@@ -86,7 +87,8 @@ async def test_all_256_symbols_are_told_with_their_profiles_and_colours(tmp_path
         assert (told[0x7D]["slug"], told[0x7D]["display_name"]) == ("princhetta", "Princhetta")
 
 
-async def test_without_a_book_symbols_have_no_colour_and_the_canon_says_what_to_do(tmp_path: Path):
+async def test_symbols_and_canon_without_book(tmp_path: Path):
+    """Without a book, symbols have no colour and the canon says what to do."""
     async with gateway_in(tmp_path, book=False) as gateway:
         assert {each["color"] for each in (await gateway.client.get("/api/v1/symbols")).json()} == {None}
         told = assert_problem(await gateway.client.get("/api/v1/canon"), 503, "no_book")
@@ -141,7 +143,8 @@ async def test_the_canons_etag_changes_with_its_revision(tmp_path: Path):
         assert (changed.status_code, changed.json()["revision"]) == (200, 2)
 
 
-async def test_a_sections_statistics_are_sums_over_journeys_beside_its_facts(tmp_path: Path):
+async def test_section_statistics(tmp_path: Path):
+    """A section's statistics are sums over journeys, with its facts."""
     async with gateway_in(tmp_path) as gateway:
         for journey, pages in (("a", 2), ("b", 1)):
             await gateway.system.store.save_snapshot(factories.snapshot(journey, 1, factories.branch(3, pages)))
@@ -153,7 +156,8 @@ async def test_a_sections_statistics_are_sums_over_journeys_beside_its_facts(tmp
 
 
 @pytest.mark.parametrize("section", ["0", "17", "-1", "x", "1.5", "٣", "100000000000000000000"])
-async def test_a_section_that_the_book_does_not_have_is_not_found(tmp_path: Path, section: str):
+async def test_unknown_section_not_found(tmp_path: Path, section: str):
+    """A section that the book does not have is not found."""
     async with gateway_in(tmp_path) as gateway:
         answer = await gateway.client.get(f"/api/v1/pipeline/stats/section/{section}")
         assert_problem(answer, 404, "unknown_section")

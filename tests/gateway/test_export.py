@@ -64,7 +64,8 @@ async def test_an_id_that_is_none_is_refused(tmp_path: Path, journey: str):
 
 
 @every_format
-async def test_with_a_secret_nobody_exports_anothers_and_the_file_holds_no_signature(tmp_path: Path, form: str):
+async def test_signed_export_own_journey_only(tmp_path: Path, form: str):
+    """With a secret, another journey's export is refused, and the file has no signature."""
     async with gateway_in(tmp_path, secret="s3cret") as gateway:
         signed = (await gateway.client.post("/api/v1/session")).json()["session_id"]
         journey = gateway.app.state.gateway.sessions.journey(signed)

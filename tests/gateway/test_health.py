@@ -28,7 +28,8 @@ async def test_ready_shows_its_parts(tmp_path: Path):
         }  # fmt: skip
 
 
-async def test_a_model_that_is_away_and_a_book_that_is_not_there_are_shown_and_no_reason(tmp_path: Path):
+async def test_model_and_book_do_not_affect_readiness(tmp_path: Path):
+    """A faulty model and a missing book are reported and do not make the server unready."""
     options = {"model_health": lambda: "Ollama does not answer."}
     async with gateway_in(tmp_path, book=False, app_options=options) as gateway:
         answer = await gateway.client.get("/readyz")
@@ -57,7 +58,8 @@ class Away:
     ("name", "error"),
     [("store", StoreUnavailable("The disk is full.")), ("bus", BusUnavailable("No broker answers."))],
 )
-async def test_not_ready_names_the_part_and_since_when_until_it_is_back(tmp_path: Path, name: str, error: Exception):
+async def test_not_ready_names_component(tmp_path: Path, name: str, error: Exception):
+    """While a component is unavailable, /readyz names it and since when."""
     ports: list[Away] = []
 
     def wrap(system: System) -> System:
@@ -90,7 +92,8 @@ async def test_metrics_count_presses_and_refusals_in_prometheus_format(tmp_path:
         assert "qdpi_stream_clients" in answer.text
 
 
-async def test_the_front_page_says_what_this_is_and_loads_nothing_from_elsewhere(tmp_path: Path):
+async def test_front_page_self_contained(tmp_path: Path):
+    """The front page introduces the project and loads nothing from other sites."""
     async with gateway_in(tmp_path) as gateway:
         answer = await gateway.client.get("/")
         assert answer.headers["content-type"] == "text/html; charset=utf-8"

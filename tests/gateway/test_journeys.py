@@ -43,7 +43,8 @@ async def test_a_journey_that_nobody_has_begun_is_empty(tmp_path: Path):
         assert told["state"] == JourneyState().model_dump(mode="json")
 
 
-async def test_a_journey_is_its_outcomes_in_order_and_the_state_folded_from_them(tmp_path: Path):
+async def test_journey_outcomes_and_state(tmp_path: Path):
+    """A journey has its outcomes in order and the state folded from them."""
     async with gateway_in(tmp_path) as gateway:
         outcomes = [
             await gateway.generator.answer("reader", await gateway.press()),
@@ -192,7 +193,8 @@ async def test_a_seq_and_its_outcomes_time_are_the_same_moment(tmp_path: Path):
             assert by_seq["return_debt"] == sum(branch["pages"] for branch in by_seq["branches"])
 
 
-async def test_a_time_that_has_not_come_yet_is_refused(tmp_path: Path):
+async def test_future_time_refused(tmp_path: Path):
+    """A time in the future is refused."""
     async with gateway_in(tmp_path) as gateway:
         await gateway.generator.answer("reader", await gateway.press())
         soon, later = (gateway.system.now() + timedelta(seconds=seconds) for seconds in (20, 300))

@@ -56,7 +56,8 @@ def test_a_rate_forgets_the_least_recent_of_too_many_keys():
 
 
 @given(st.integers(1, 100), st.lists(st.floats(0, 30), min_size=1, max_size=200))
-def test_no_minute_sees_more_than_twice_the_limit_and_waiting_as_told_is_enough(limit: int, gaps: list[float]):
+def test_rate_bounds_any_minute(limit: int, gaps: list[float]):
+    """No minute has more than twice the limit, and waiting for Retry-After is enough."""
     rate, now, taken = Rate(limit), 0.0, list[float]()
     for gap in gaps:
         now += gap
@@ -90,9 +91,10 @@ async def test_a_journey_may_make_so_many_requests_a_minute(tmp_path: Path):
         assert (await press(here)).status_code == 200
 
 
-async def test_an_address_may_make_so_many_requests_a_minute_and_is_still_told_whether_the_process_lives(
+async def test_address_request_limit_exempts_health(
     tmp_path: Path,
 ):
+    """Requests of an address are limited; the health paths are exempt."""
     clock = Clock()
     async with gateway(tmp_path, clock, address_requests=2) as here:
         for path in ("/api/v1/canon", "/nowhere"):
@@ -109,7 +111,8 @@ async def press(here: GatewayFixture, journey: str = "reader", **body: Any) -> h
     return await here.client.post("/api/v1/event/ui/symbol", json={"session_id": journey, "symbol_code": 0, **body})
 
 
-async def test_an_address_may_have_so_many_presses_waiting_over_all_its_journeys(tmp_path: Path):
+async def test_pending_limit_of_address(tmp_path: Path):
+    """The pending presses of an address are limited over all its journeys."""
     async with gateway(tmp_path, address_waiting=2) as here:
         first = await here.press("a")
         assert (await press(here, "b", client_request_id="again")).status_code == 200
@@ -121,7 +124,8 @@ async def test_an_address_may_have_so_many_presses_waiting_over_all_its_journeys
         limited(await press(here, "d"), "too_many_waiting")
 
 
-def test_what_waits_from_an_address_is_counted_once_and_given_back_whatever_becomes_of_it():
+def test_address_count_released():
+    """Pending presses of an address are counted once and released in every case."""
     waiting = PendingPresses(2, journeys=2)
     for _ in range(2):
         waiting.add("j", "p", "here")
@@ -140,7 +144,8 @@ def test_what_waits_from_an_address_is_counted_once_and_given_back_whatever_beco
 
 
 @pytest.mark.parametrize("limit", ["max_streams", "address_streams"])
-async def test_only_so_many_streams_may_be_open_and_one_that_ends_makes_room(tmp_path: Path, limit: str):
+async def test_stream_limit_frees_on_end(tmp_path: Path, limit: str):
+    """The number of open streams is limited; one that ends makes room."""
     changes: dict[str, Any] = {limit: 2}
     async with system_in(tmp_path, **changes) as system, served(system) as (address, app, _):
         url, query = f"http://{address}/api/v1/event/stream", {"session_id": "reader", "after": "0"}
@@ -173,7 +178,8 @@ async def test_a_proxy_is_believed_only_where_it_is_trusted(tmp_path: Path):
 
 
 @pytest.mark.slow
-async def test_at_the_defaults_500_journeys_of_one_address_are_not_in_each_others_way(tmp_path: Path):
+async def test_default_limits_allow_500_journeys(tmp_path: Path):
+    """With the defaults, 500 journeys of one address stay below the limits."""
     async with gateway(tmp_path) as here:
         answers = [await press(here, f"reader-{n}") for n in range(500)]
         assert {answer.status_code for answer in answers} == {200}

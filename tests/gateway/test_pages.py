@@ -51,7 +51,8 @@ async def test_another_journeys_page_is_unknown(tmp_path: Path, part: str):
 
 
 @pytest.mark.parametrize("part", PARTS)
-async def test_where_sessions_are_signed_a_journeys_page_is_given_to_its_session_alone(tmp_path: Path, part: str):
+async def test_signed_page_needs_session(tmp_path: Path, part: str):
+    """Where sessions are signed, a journey's page needs its session."""
     async with gateway_in(tmp_path, secret="s") as here:
         mine, yours = [(await here.client.post("/api/v1/session")).json()["session_id"] for _ in range(2)]
         outcome = await here.generator.answer(mine.partition(".")[0], await here.press(mine))
@@ -72,7 +73,8 @@ async def test_the_books_pages_are_everybodys(tmp_path: Path):
         assert (await get(here, f"{FIRST}/revisions"))["count"] == 1
 
 
-async def test_a_press_at_the_same_locus_again_is_a_sibling_counted_and_listed_with_its_receipt(tmp_path: Path):
+async def test_alternatives_list_siblings(tmp_path: Path):
+    """Another press at the same locus writes a sibling, listed with its receipt."""
     async with gateway_in(tmp_path) as here:
         siblings = [
             await written(here, **at(FIRST)),
@@ -96,7 +98,8 @@ async def test_a_press_at_the_same_locus_again_is_a_sibling_counted_and_listed_w
         assert (alone["locus"], alone["place"], alone["count"]) == (SECOND, 1, 1)
 
 
-async def test_of_a_page_of_the_book_they_are_what_this_journey_pressed_there(tmp_path: Path):
+async def test_alternatives_of_canon_page(tmp_path: Path):
+    """For a page of the book, the alternatives are the pages this journey pressed there."""
     async with gateway_in(tmp_path) as here:
         mine = await written(here, **at(FIRST))
         await written(here, "another", **at(FIRST))
@@ -142,7 +145,8 @@ async def revise(system: System, revision: int, changed: int | None, *, dropped:
     )
 
 
-async def test_every_revision_of_a_canon_page_is_kept_and_the_current_one_said(tmp_path: Path):
+async def test_revisions_mark_current(tmp_path: Path):
+    """Every revision of a canon page is kept, and the current one is marked."""
     async with gateway_in(tmp_path) as here:
         before = (await get(here, FIRST))["text"]
         await revise(here.system, 2, changed=1)
@@ -168,7 +172,8 @@ async def test_a_journeys_page_has_one_revision(tmp_path: Path):
         assert [(r["text"], r["current"]) for r in told["revisions"]] == [(page.text, True)]
 
 
-async def test_what_grew_from_an_older_canon_is_flagged_in_page_branch_journey_and_alternatives(tmp_path: Path):
+async def test_older_canon_flagged(tmp_path: Path):
+    """Pages from an older canon are flagged in page, branch, journey and alternatives."""
     async with gateway_in(tmp_path) as here:
         press = await here.press()
         branch = page_id(request_id(press))

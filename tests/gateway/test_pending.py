@@ -1,7 +1,8 @@
 from qdpi.gateway.streams.pending import PendingPresses
 
 
-def test_a_press_counts_once_however_often_it_is_heard_of():
+def test_press_counted_once():
+    """A press counts once, however often it arrives."""
     waiting = PendingPresses(2)
     assert [waiting.add("j", p) for p in ("a", "a", "b")] == [True, True, True]
     assert waiting.of("j") == {"a", "b"}

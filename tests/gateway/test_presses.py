@@ -37,7 +37,8 @@ def assert_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     return told
 
 
-async def test_the_plans_smoke_press_is_taken_and_published_as_it_was_made(tmp_path: Path):
+async def test_smoke_press_published(tmp_path: Path):
+    """The plan's smoke press is accepted and published unchanged."""
     async with gateway_in(tmp_path) as gateway:
         body = {**SMOKE, "user_intent": "a\tb\nc", "trajectory": "T1", "unknown": 1}
         answer = await gateway.client.post(PRESS, json=body)
@@ -149,9 +150,8 @@ async def test_a_stop_is_published_in_the_name_of_its_session(tmp_path: Path):
         ({"client_request_id": "a\nb"}, 422, "invalid_input", "not printable"),
     ],
 )
-async def test_a_press_that_cannot_be_used_is_refused_with_its_value_and_cause(
-    tmp_path: Path, change: dict[str, Any], status: int, code: str, says: str
-):
+async def test_invalid_press_refused(tmp_path: Path, change: dict[str, Any], status: int, code: str, says: str):
+    """An invalid press is refused with its value and the cause."""
     async with gateway_in(tmp_path) as gateway:
         body = {name: value for name, value in {**SMOKE, **change}.items() if value is not ...}
         told = assert_problem(await gateway.client.post(PRESS, json=body), status, code)
@@ -286,7 +286,8 @@ async def test_while_the_bus_is_away_a_press_is_refused_and_nothing_waits(tmp_pa
         assert gateway.hub.pending.of(SMOKE["session_id"]) == set()
 
 
-async def test_an_unknown_acknowledgement_gives_the_event_id_and_says_whether_a_retry_is_safe(tmp_path: Path):
+async def test_unknown_acknowledgement_says_whether_to_retry(tmp_path: Path):
+    """An unknown acknowledgement returns the event id and says whether a retry is safe."""
     async with gateway_in(tmp_path, wrap=failing_bus(PublishUnknown("No answer."))) as gateway:
         named = await gateway.client.post(PRESS, json={**SMOKE, "client_request_id": "c"})
         told = assert_problem(named, 503, "publish_unknown")
@@ -311,7 +312,8 @@ async def signed_press(gateway: GatewayFixture, session_id: str) -> Any:
     return await gateway.client.post(PRESS, json={**SMOKE, "session_id": session_id})
 
 
-async def test_with_a_secret_only_signed_sessions_are_taken_and_the_journey_alone_is_keyed(tmp_path: Path):
+async def test_signed_sessions_only(tmp_path: Path):
+    """With a secret only signed sessions are accepted, and only the journey is the key."""
     async with gateway_in(tmp_path, secret="s3cret") as gateway:
         issued = (await gateway.client.post("/api/v1/session")).json()
         assert issued["signed"] is True
@@ -323,7 +325,8 @@ async def test_with_a_secret_only_signed_sessions_are_taken_and_the_journey_alon
             assert_problem(await signed_press(gateway, forged), 401, "unauthorized")
 
 
-async def test_without_a_secret_a_session_is_an_unguessable_well_formed_id(tmp_path: Path):
+async def test_unsigned_session_id(tmp_path: Path):
+    """Without a secret a session is an unguessable, well-formed id."""
     async with gateway_in(tmp_path) as gateway:
         issued = [(await gateway.client.post("/api/v1/session")).json() for _ in range(2)]
         assert [each["signed"] for each in issued] == [False, False]

@@ -41,7 +41,8 @@ async def test_without_a_session_a_run_gets_a_journey_of_its_own(tmp_path: Path,
         assert (first["seq"], second["seq"]) == (1, 1)
 
 
-async def test_a_fresh_journey_can_be_read_on_with_the_session_that_is_answered(tmp_path: Path):
+async def test_new_journey_session_usable(tmp_path: Path):
+    """The session of a new journey gives access to its pages."""
     async with gateway_in(tmp_path, answers=True, secret="s3cret") as gateway:
         told = (await gateway.client.post(f"{RUN}/0")).json()
         journey = await gateway.client.get(f"/api/v1/journey/{told['session_id']}")
@@ -94,7 +95,8 @@ async def test_a_run_that_failed_answers_with_its_error_event_and_seq(tmp_path: 
         assert (told["event_id"], told["seq"]) == (press.event_id, 1)
 
 
-async def test_a_run_that_takes_too_long_answers_504_and_its_press_goes_on(tmp_path: Path):
+async def test_run_timeout_504(tmp_path: Path):
+    """A run that exceeds the timeout answers 504, and its press continues."""
     async with gateway_in(tmp_path, run_timeout=0.1) as gateway:
         body = {"session_id": "reader", "client_request_id": "slow"}
         told = assert_problem(await gateway.client.post(f"{RUN}/0", json=body), 504, "outcome_pending")
@@ -122,7 +124,8 @@ async def branch_press(gateway: Any, path: str, body: Any) -> Press:
     return press
 
 
-async def test_a_branch_without_a_symbol_is_the_loci_own_character_with_receive_parallel(tmp_path: Path):
+async def test_branch_default_symbol(tmp_path: Path):
+    """A branch without a symbol uses the locus's character with Receive, Parallel."""
     async with gateway_in(tmp_path) as gateway:
         press = await branch_press(gateway, "S08-P0022", None)
         assert (press.symbol_code, press.page_id) == (0x7D, "S08-P0022")

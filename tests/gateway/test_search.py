@@ -45,7 +45,8 @@ async def test_a_page_of_the_book_is_found_with_its_hit_marked(tmp_path: Path):
         assert told["total"] >= 1
 
 
-async def test_ones_own_pages_are_found_as_soon_as_they_are_written_and_by_nobody_else(tmp_path: Path):
+async def test_own_pages_found_by_own_session(tmp_path: Path):
+    """Own pages are found as soon as they are written, and only with their session."""
     async with gateway_in(tmp_path) as here:
         assert await found(here, "zebra", session_id="reader") == []
         mine = await written(here, text="A zebra crossed <b>the</b> bridge.")
@@ -114,7 +115,8 @@ async def test_everything_comes_page_by_page_in_the_order_of_the_ring(tmp_path: 
         assert seen == ring
 
 
-async def test_pages_written_meanwhile_make_no_hit_come_twice_or_not_at_all(tmp_path: Path):
+async def test_search_paging_stable(tmp_path: Path):
+    """Pages written meanwhile neither repeat nor hide a hit."""
     async with gateway_in(tmp_path) as here:
         pages = [(await written(here, text="zebra " * (1 + n % 3) + "and words")).page_id for n in range(9)]
         told = await search(here, "zebra", session_id="reader", limit=4)
@@ -127,7 +129,8 @@ async def test_pages_written_meanwhile_make_no_hit_come_twice_or_not_at_all(tmp_
         assert set(pages) <= set(seen)
 
 
-async def test_filters_part_pages_by_section_character_behaviour_trajectory_and_edge(tmp_path: Path):
+async def test_filters(tmp_path: Path):
+    """Filters select pages by section, character, behaviour, trajectory and edge."""
     async with gateway_in(tmp_path) as here:
         assert await found(here, "*", section="2") == [factories.canon_id(n, 2) for n in (4, 5, 6)]
         (before,) = await found(here, "*", edge=factories.canon_id(5, 2))
@@ -149,7 +152,8 @@ REGEX = "(?:.*[a-z]+)+$|^(a+)+b{2,}\\1?(?<=x)[^\\]]*"
      ((REGEX * 100)[:4_000], 200), ('"' * 4_000, 422), ("a " * 2_000, 200), ("%_", 422), ("' OR 1=1 --", 200),
      ("a\x00b", 200), ("\u202edoor", 200), ('"a" ' * 1_000, 200)],
 )  # fmt: skip
-async def test_nothing_everything_and_regular_expressions_are_answered_clearly(tmp_path: Path, q: str, status: int):
+async def test_odd_queries_answered(tmp_path: Path, q: str, status: int):
+    """An empty query, `*` and regular expressions have clear answers."""
     async with gateway_in(tmp_path) as here:
         await written(here)
         answer = await ask(here, q, session_id="reader")
@@ -203,7 +207,8 @@ async def test_a_cursor_that_was_changed_is_none(tmp_path: Path, place: tuple[in
         assert_problem(await ask(here, "*", cursor=cursor_of(told)), 422, "invalid_input")
 
 
-async def test_a_saved_page_that_a_revision_dropped_is_still_found_in_its_vault_alone(tmp_path: Path):
+async def test_dropped_saved_page_found_in_vault(tmp_path: Path):
+    """A saved page that a revision dropped is found in its vault only."""
     async with gateway_in(tmp_path) as here:
         dropped = factories.canon_id(2)
         title = (await here.client.get(f"/api/v1/page/{dropped}")).json()["title"]
@@ -225,7 +230,8 @@ async def test_a_saved_page_that_a_revision_dropped_is_still_found_in_its_vault_
         assert await found(here, "zanzibar", session_id="reader") == []
 
 
-async def test_a_page_is_gone_to_by_its_number_and_a_new_revision_is_searched_as_soon_as_it_is_out(tmp_path: Path):
+async def test_goto_by_number_and_new_revision(tmp_path: Path):
+    """A page is found by its number, and a new revision is searched as soon as it is published."""
     async with gateway_in(tmp_path) as here:
         told = await search(here, "s1p1")
         assert (told["goto"][0]["page_id"], told["goto"][0]["alike"]) == (FIRST, 100)

@@ -155,7 +155,8 @@ async def test_a_stream_tells_only_of_its_own_journey(tmp_path: Path):
             assert (await client.next()).data["session_id"] == "reader"
 
 
-async def test_a_press_is_told_as_queued_then_its_phases_then_its_text_then_its_page(tmp_path: Path):
+async def test_press_frames_in_order(tmp_path: Path):
+    """The frames of a press: queued, its phases, its text, its page."""
     async with system_in(tmp_path) as system, served(system) as (address, app, _):
         generator = ScriptedGenerator(system)
         async with listening(address, "reader") as client, httpx.AsyncClient() as poster:
@@ -185,7 +186,8 @@ async def test_a_press_is_told_as_queued_then_its_phases_then_its_text_then_its_
             assert app.state.gateway.hub.pending.of("reader") == set()
 
 
-async def test_who_joins_in_the_middle_of_a_page_is_given_its_text_so_far(tmp_path: Path):
+async def test_join_mid_page_gets_text(tmp_path: Path):
+    """A follower that joins in the middle of a page gets its text so far."""
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         async with listening(address, "reader") as early, AsyncExitStack() as stack:
@@ -228,7 +230,8 @@ async def test_nothing_of_an_older_attempt_is_told_after_a_newer_one(tmp_path: P
             assert [f.id for f in heard[3:]] == ["1", "2"]
 
 
-async def test_outcomes_published_twice_and_out_of_order_are_told_once_and_in_order(tmp_path: Path):
+async def test_outcomes_deduplicated_and_ordered(tmp_path: Path):
+    """Outcomes published twice and out of order arrive once and in order."""
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         async with listening(address, "reader") as client:
@@ -242,7 +245,8 @@ async def test_outcomes_published_twice_and_out_of_order_are_told_once_and_in_or
             assert [frame.id for frame in await outcomes(client, 4)] == ["1", "2", "3", "4"]
 
 
-async def test_an_outcome_whose_page_cannot_be_read_yet_waits_until_it_is_told(tmp_path: Path):
+async def test_unreadable_outcome_held_back(tmp_path: Path):
+    """An outcome whose page is not readable yet is held back until it is published."""
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         await generator.answer("reader", "a")
@@ -261,7 +265,8 @@ async def test_an_outcome_whose_page_cannot_be_read_yet_waits_until_it_is_told(t
 
 
 @pytest.mark.slow
-async def test_a_client_that_is_cut_after_every_frame_is_told_each_seq_once_and_in_order(tmp_path: Path):
+async def test_reconnect_after_every_frame(tmp_path: Path):
+    """A client that reconnects after every frame gets each seq once and in order."""
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator, total = ScriptedGenerator(system), 8
         told: list[str] = []
@@ -341,7 +346,8 @@ def slow_client(address: str, path: str) -> socket.socket:
 
 
 @pytest.mark.slow
-async def test_a_slow_client_is_cut_and_others_are_told_all_without_waiting_for_it(tmp_path: Path):
+async def test_slow_client_disconnected(tmp_path: Path):
+    """A slow client is disconnected; the others get every frame without delay."""
     async with (
         system_in(tmp_path) as system,
         served(system, queue_limit=16) as (address, app, server),
@@ -458,7 +464,8 @@ class Interrupted:
         return tapped()
 
 
-async def test_what_was_told_while_the_bus_was_away_is_read_from_the_store(tmp_path: Path):
+async def test_outage_recovered_from_store(tmp_path: Path):
+    """Outcomes published during an outage of the bus are read from the store."""
     from dataclasses import replace
 
     async with system_in(tmp_path) as whole:

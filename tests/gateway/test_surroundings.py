@@ -21,7 +21,8 @@ PATHS = ["/", "/healthz", "/api/v1/canon", "/api/v1/symbols/0/glyph.svg", "/nowh
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_every_answer_has_a_request_id_and_the_security_headers(tmp_path: Path, path: str):
+async def test_request_id_and_security_headers(tmp_path: Path, path: str):
+    """Every answer has a request id and the security headers."""
     async with gateway_in(tmp_path) as gateway:
         answer = await gateway.client.get(path)
         assert answer.headers["x-request-id"]
@@ -53,7 +54,8 @@ async def test_a_path_or_a_method_that_is_not_here_is_a_problem(tmp_path: Path):
         assert_problem(await gateway.client.post("/api/v1/event/stream"), 405, "method_not_allowed")
 
 
-async def test_pages_of_other_sites_are_given_no_leave(tmp_path: Path):
+async def test_cors_off_by_default(tmp_path: Path):
+    """Without QDPI_CORS_ORIGINS no other origin is allowed."""
     async with gateway_in(tmp_path) as gateway:
         asked = {"origin": "https://elsewhere.example", "access-control-request-method": "POST"}
         preflight = await gateway.client.options(PRESS, headers=asked)
@@ -113,7 +115,8 @@ def breaking(system: System) -> System:
     return replace(system, publisher=broken)
 
 
-async def test_an_unforeseen_error_is_a_problem_with_its_ids_and_is_logged_once(tmp_path: Path):
+async def test_internal_error_problem_and_log(tmp_path: Path):
+    """An unexpected error is a problem with its ids, and is logged once."""
     async with gateway_in(tmp_path, wrap=breaking) as gateway:
         with capture_logs() as logs:
             answer = await gateway.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0})
@@ -126,7 +129,8 @@ async def test_an_unforeseen_error_is_a_problem_with_its_ids_and_is_logged_once(
         assert gateway.hub.pending.of("reader") == set()
 
 
-async def test_a_request_is_one_line_in_the_log_without_a_session_id_in_clear(tmp_path: Path):
+async def test_log_line_of_request(tmp_path: Path):
+    """A request is one log line, without a session id in clear text."""
     async with gateway_in(tmp_path) as gateway:
         with capture_logs() as logs:
             press = await gateway.press("my-own-journey")
@@ -144,7 +148,8 @@ async def test_a_request_is_one_line_in_the_log_without_a_session_id_in_clear(tm
         assert "my-own-journey" not in str(logs)
 
 
-async def test_with_a_secret_the_log_names_the_journey_and_never_its_signature(tmp_path: Path):
+async def test_log_omits_signature(tmp_path: Path):
+    """With a secret, the log names the journey and never its signature."""
     async with gateway_in(tmp_path, secret="s3cret") as gateway:
         signed = (await gateway.client.post("/api/v1/session")).json()["session_id"]
         journey, _, signature = signed.partition(".")
@@ -163,7 +168,8 @@ async def test_a_refusal_says_which_request_it_answers(tmp_path: Path):
 BOOK = "https://book.example"
 
 
-async def test_pages_of_an_origin_that_is_named_are_given_leave_and_no_others(tmp_path: Path):
+async def test_cors_named_origins_only(tmp_path: Path):
+    """Only the origins in QDPI_CORS_ORIGINS are allowed."""
     asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
     async with gateway_in(tmp_path, cors_origins=f"{BOOK}, https://b.example") as gateway:
         preflight = await gateway.client.options(PRESS, headers={**asked, "origin": BOOK})
@@ -183,13 +189,15 @@ async def test_pages_of_an_origin_that_is_named_are_given_leave_and_no_others(tm
             assert "access-control-allow-origin" not in preflight.headers
 
 
-async def test_what_is_one_readers_alone_is_kept_by_no_cache(tmp_path: Path):
+async def test_private_answers_not_cached(tmp_path: Path):
+    """Answers about a journey are not cached."""
     async with gateway_in(tmp_path) as gateway:
         assert (await gateway.client.get("/api/v1/journey/reader")).headers["cache-control"] == "no-store"
         assert "no-store" not in (await gateway.client.get("/api/v1/canon")).headers["cache-control"]
 
 
-async def test_a_session_that_is_still_good_is_changed_for_a_new_one_of_the_same_journey(tmp_path: Path):
+async def test_valid_session_renewed(tmp_path: Path):
+    """A valid session id is exchanged for a new one of the same journey."""
     async with gateway_in(tmp_path, secret="s", session_days=30) as gateway:
         first = (await gateway.client.post("/api/v1/session")).json()
         assert first["signed"] is True
@@ -202,7 +210,8 @@ async def test_a_session_that_is_still_good_is_changed_for_a_new_one_of_the_same
             assert_problem(await gateway.client.post("/api/v1/session", json={"session_id": bad}), 401, "unauthorized")
 
 
-async def test_a_session_whose_time_is_over_opens_nothing(tmp_path: Path):
+async def test_expired_session_refused(tmp_path: Path):
+    """An expired session is refused everywhere."""
     late = [timedelta(0)]
 
     def ageing(system: System) -> System:

@@ -41,7 +41,8 @@ def test_a_higher_attempt_starts_over_and_a_lower_one_is_dropped():
     assert texts(running) == [(2, 0, "A")]
 
 
-def test_who_joins_hears_the_phase_before_the_text():
+def test_phase_before_text():
+    """A follower that joins gets the phase before the text."""
     running = TextsInFlight()
     running.take(delta("j", "p", "", phase=Phase.READING))
     running.take(delta("j", "p", "", phase=Phase.WRITING))

@@ -51,7 +51,8 @@ async def pages(here: GatewayFixture, journey: str = "reader", **query: Any) -> 
     return [entry["page_id"] for entry in (await vault(here, journey, **query))["entries"]]
 
 
-async def test_a_page_that_was_saved_is_in_the_vault_as_soon_as_that_is_answered(tmp_path: Path):
+async def test_saved_page_visible_at_once(tmp_path: Path):
+    """A saved page is in the vault as soon as the save is answered."""
     async with gateway_in(tmp_path) as here:
         told = await save(here, FIRST, label="The beginning", notes="Read\nagain.")
         assert (told["page_id"], told["saved"], told["recorded"]) == (FIRST, True, True)
@@ -117,9 +118,10 @@ async def test_a_label_left_out_stays_and_an_empty_one_is_taken_off(tmp_path: Pa
         assert (told["entry"]["label"], told["entry"]["notes"]) == ("", "n")
 
 
-async def test_a_repeat_with_the_same_client_id_is_the_same_change_whatever_its_body_and_whatever_came_between(
+async def test_repeated_change_is_one_change(
     tmp_path: Path,
 ):
+    """A repeat with the same client_request_id is one change, whatever its body and whatever came between."""
     async with gateway_in(tmp_path) as here:
         first = await save(here, FIRST, label="one", client_request_id="c")
         assert first["event_id"] == press_id("reader", "vault", "c")
@@ -134,7 +136,8 @@ async def test_a_repeat_with_the_same_client_id_is_the_same_change_whatever_its_
         assert await pages(here) == [FIRST]
 
 
-async def test_two_bodies_under_one_client_id_that_reach_the_log_both_count_as_the_first(tmp_path: Path):
+async def test_duplicate_change_first_body_wins(tmp_path: Path):
+    """Two bodies with one client_request_id that both reach the log count as the first."""
     async with gateway_in(tmp_path) as here:
         first = change(1, FIRST, "saved", label="first")
         second = first.model_copy(update={"ts": factories.at(9), "label": "second", "page_id": SECOND})
@@ -194,7 +197,8 @@ async def test_nobody_saves_anothers_page_nor_into_anothers_vault(tmp_path: Path
         ([], 422, "invalid_input"),
     ],
 )
-async def test_what_cannot_be_saved_is_refused_and_nothing_changes(tmp_path: Path, body: Any, status: int, code: str):
+async def test_unsavable_page_refused(tmp_path: Path, body: Any, status: int, code: str):
+    """A page or entry that cannot be saved is refused, and nothing changes."""
     async with gateway_in(tmp_path) as here:
         assert_problem(await here.client.post("/api/v1/vault/reader", json=body), status, code)
         assert await pages(here) == []
@@ -306,7 +310,8 @@ def moment(number: int) -> datetime:
     return factories.at(0) + timedelta(seconds=number // 10)
 
 
-async def test_paging_goes_on_where_it_was_when_entries_come_and_go_meanwhile(tmp_path: Path):
+async def test_paging_stable_under_changes(tmp_path: Path):
+    """Paging continues correctly while entries are added and removed."""
     async with gateway_in(tmp_path) as here:
         for page in (FIRST, SECOND, THIRD):
             await save(here, page)

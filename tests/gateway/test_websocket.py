@@ -39,7 +39,8 @@ async def frame(client: ClientConnection) -> dict[str, Any]:
     return told
 
 
-async def test_frames_are_json_with_event_id_and_data_and_the_streams_payloads(tmp_path: Path):
+async def test_websocket_frames_match_stream(tmp_path: Path):
+    """Frames are JSON with event, id and data, and have the stream's payloads."""
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         await generator.answer("reader", "a")
@@ -149,7 +150,8 @@ async def test_presses_asks_and_stops_are_said_over_it_and_answered(tmp_path: Pa
         assert (told["id"], told["data"]["press_id"]) == (1, press.event_id)
 
 
-async def test_a_press_said_again_with_the_same_client_id_is_the_same_press(tmp_path: Path):
+async def test_websocket_repeat_is_one_press(tmp_path: Path):
+    """A repeated message with the same client_request_id is one press."""
     async with (
         gateway_in(tmp_path) as gateway,
         served(gateway.system) as (address, _, _),
@@ -199,7 +201,8 @@ async def test_what_cannot_be_taken_is_answered_with_a_problem_and_the_stream_go
         assert (await frame(client))["id"] == 1
 
 
-async def test_what_is_said_counts_among_the_requests_of_a_journey_and_of_an_address(tmp_path: Path):
+async def test_websocket_messages_count_as_requests(tmp_path: Path):
+    """Messages count as requests of the journey and of the address."""
     for changes in cast("list[dict[str, Any]]", [{"max_requests": 2}, {"address_requests": 2}]):
         async with (
             system_in(tmp_path / str(*changes), **changes) as system,
@@ -226,7 +229,8 @@ async def test_presses_beyond_those_that_may_wait_are_refused_over_it_too(tmp_pa
         assert (told["data"]["code"], told["data"]["client_request_id"]) == ("too_many_waiting", "second")
 
 
-async def test_with_a_secret_one_presses_only_in_ones_own_journey_and_only_while_its_time_lasts(tmp_path: Path):
+async def test_signed_websocket_own_journey_only(tmp_path: Path):
+    """With a secret, presses are accepted only in the own journey and before the session expires."""
     async with gateway_in(tmp_path, secret="s", session_days=1) as gateway, served(gateway.system) as (address, app, _):
         mine = (await gateway.client.post("/api/v1/session")).json()["session_id"]
         async with following(address, f"?session_id={mine}") as client:
@@ -250,7 +254,8 @@ async def test_a_page_of_an_origin_that_is_named_may_follow(tmp_path: Path):
             await connect(f"ws://{address}/api/v1/event/ws?session_id=reader", additional_headers=other)
 
 
-async def test_of_a_client_that_was_cut_nothing_more_is_taken(tmp_path: Path):
+async def test_no_messages_after_overflow(tmp_path: Path):
+    """After an overflow no more messages are accepted."""
     async with gateway_in(tmp_path) as gateway:
         said = iter(["press", "press", "press", None])
         subscription = Subscription("reader", 2)

@@ -58,7 +58,8 @@ async def stop_of(system) -> str:
     raise AssertionError
 
 
-async def test_what_is_refused_is_said_and_counted_and_the_next_line_is_done(tmp_path: Path):
+async def test_refused_command_reported(tmp_path: Path):
+    """A refused command is reported and counted, and the next one runs."""
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk)
         at_work.type("fly", "press nobody:XC", "go S99-P9999", "unsave", "", "again", "next")
@@ -71,7 +72,8 @@ async def test_what_is_refused_is_said_and_counted_and_the_next_line_is_done(tmp
     assert at_work.line_reader.refused >= 3
 
 
-async def test_pieces_are_typed_as_they_come_and_a_seen_page_is_not_printed_twice(tmp_path: Path):
+async def test_live_text_not_printed_twice(tmp_path: Path):
+    """Text is typed as it arrives, and a typed page is not printed again."""
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk, live=True)
         at_work.type("press 0")
@@ -87,7 +89,8 @@ async def test_pieces_are_typed_as_they_come_and_a_seen_page_is_not_printed_twic
     assert at_work.printed.count("The door was open all night.") == 1
 
 
-async def test_a_new_attempt_is_said_and_a_page_that_came_otherwise_is_printed(tmp_path: Path):
+async def test_new_attempt_and_different_page_printed(tmp_path: Path):
+    """A new attempt is announced, and a page that differs from the typed text is printed."""
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk, live=True)
         at_work.type("press 0")

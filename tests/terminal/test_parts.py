@@ -43,7 +43,8 @@ def test_a_session_is_kept_for_its_owner_alone(tmp_path: Path):
     assert [each.name for each in kept.file.parent.iterdir()] == ["sessions.json"]
 
 
-def test_a_file_that_others_could_read_is_closed_to_them_when_it_is_kept_again(tmp_path: Path):
+def test_session_file_permissions_repaired(tmp_path: Path):
+    """A file that others could read becomes private when it is written again."""
     kept = SavedSessions(tmp_path / "sessions.json")
     kept.file.write_text(json.dumps({"here": "alice"}), encoding="utf-8")
     kept.file.chmod(0o644)
@@ -65,9 +66,8 @@ def test_a_spoilt_file_is_named_and_left_as_it_is(tmp_path: Path, content: str):
     cuts=st.lists(st.integers(0, 600), max_size=20),
     width=st.integers(12, 40),
 )
-def test_prose_is_typed_in_lines_of_whole_words_wherever_its_pieces_are_cut(
-    words: list[str], cuts: list[int], width: int
-):
+def test_typewriter_wraps_whole_words(words: list[str], cuts: list[int], width: int):
+    """Prose is wrapped at words, wherever its pieces are cut."""
     text, out = " ".join(words), io.StringIO()
     typewriter = Typewriter(out.write, lambda: width)
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})

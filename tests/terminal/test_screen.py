@@ -137,7 +137,8 @@ async def test_the_first_interrupt_stops_and_the_second_leaves(tmp_path: Path):
 
 
 @pytest.mark.slow
-async def test_pages_are_saved_and_chosen_from_the_vault_the_search_and_the_journey(tmp_path: Path):
+async def test_choose_saved_found_and_written_pages(tmp_path: Path):
+    """Pages are saved, and chosen from the vault, the search and the journey."""
     async with desk_in(tmp_path) as desk, screen_at(desk) as screen:
         await screen.press("b", *"the lamp", "enter")
         await screen.shows("Saved: Page 1, as the lamp.", "#status")
@@ -186,7 +187,8 @@ async def test_the_keys_are_listed(tmp_path: Path):
         assert screen.app.is_running
 
 
-async def test_a_session_that_is_not_good_any_more_ends_the_screen_with_its_reason(tmp_path: Path):
+async def test_expired_session_ends_screen(tmp_path: Path):
+    """An expired session ends the screen with the reason."""
     async with desk_in(tmp_path) as desk:
         desk.session_id = "not a session"
         app = ReaderApp(desk.client, desk.session_id)
