@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -70,6 +70,19 @@ class JourneyState(BaseModel):
     def digest(self) -> str:
         """Return the SHA-256 of the state, in hex; equal states have equal hashes."""
         return sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True))
+
+
+class SectionFigures(NamedTuple):
+    """A journey's open branches and return debt (pages) in one section."""
+
+    open_branches: int
+    return_debt: int
+
+
+def section_figures(state: JourneyState) -> dict[int, SectionFigures]:
+    """Return the figures of every section that a journey has open branches in."""
+    sections = {branch.section for branch in state.branches.values()}
+    return {s: SectionFigures(state.open_branches(s), state.return_debt(s)) for s in sorted(sections)}
 
 
 class SequenceGap(ValueError):

@@ -65,5 +65,5 @@ def test_a_circle_is_found(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.slow
 async def test_a_press_enters_few_files(tmp_path: Path):
-    """One press on the embedded bus and store, from its HTTP request to its page on the stream, is read in few files."""
+    """A press on the embedded bus and store, from its HTTP request to its page on the stream, enters few files."""
     assert 40 < len(await files_of_a_press(tmp_path)) <= MOST_FILES

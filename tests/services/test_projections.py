@@ -13,10 +13,10 @@ from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome, log_entry
 from qdpi.search.vectors import to_bytes
 from qdpi.services.projections import BY_TABLE, PROJECTIONS
-from qdpi.services.projections.events import LOG, EventSource, events_of, log_columns
-from qdpi.services.projections.journeys import figures_after
+from qdpi.services.projections.journeys import LOG, EventSource, events_of, figures_after, log_columns
 from qdpi.services.projections.pages import PAGES, READINGS, PageSource, is_as_computed, with_readings
-from qdpi.services.projections.projection import PRESENT, Columns, Projection, write_rows
+from qdpi.services.projections.projection import PRESENT, Columns, Projection
+from qdpi.services.projector import write_rows
 from qdpi.store.ports import PageStore
 from qdpi.store.rows import Embedding
 

@@ -18,11 +18,12 @@ from qdpi.bus.worker import Watermark, Worker
 from qdpi.errors import Unavailable
 from qdpi.gateway.streams.follower import Follower
 from qdpi.gateway.streams.subscription import Subscription
+from qdpi.journey import section_figures
 from qdpi.outcome import Outcome
 from qdpi.services.page_generator import PageGenerator
 from qdpi.services.recorder import Recorder
 from qdpi.store.ports import Answered, Committed, Moved
-from qdpi.store.rows import Snapshot, section_figures
+from qdpi.store.rows import Snapshot
 
 Plant = Callable[[pytest.MonkeyPatch], Build]
 """Plants a fault until the patch is undone; returns how worlds are built with it."""

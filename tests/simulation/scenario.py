@@ -22,7 +22,7 @@ from tests.simulation.roles import Gateway
 from tests.simulation.world import Terms, World
 
 from qdpi.events import PageEventLayout, PageFailed
-from qdpi.store.rows import section_figures
+from qdpi.journey import section_figures
 
 PATIENCE: Final = 30.0
 """Within how many simulated seconds all must be answered once nothing befalls anybody any more."""

@@ -14,19 +14,11 @@ from tests.simulation.network import Caller, Fate, Line, Network
 from tests.simulation.tables import Tables
 
 from qdpi.errors import StoreUnavailable
+from qdpi.journey import SectionFigures
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
 from qdpi.store.ports import Answered, Committed, Moved
-from qdpi.store.rows import (
-    CanonRevision,
-    Embedding,
-    IndexRow,
-    ReadingRow,
-    SectionFigures,
-    SectionStatistics,
-    Snapshot,
-    VaultEntry,
-)
+from qdpi.store.rows import CanonRevision, Embedding, IndexRow, ReadingRow, SectionStatistics, Snapshot, VaultEntry
 from qdpi.store.vectors import rank_embeddings
 
 SERVER = "cassandra"

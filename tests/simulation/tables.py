@@ -8,20 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from qdpi.errors import BookRefused
+from qdpi.journey import SectionFigures, section_figures
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
 from qdpi.store.ports import Answered, Committed, Moved
-from qdpi.store.rows import (
-    CanonRevision,
-    Embedding,
-    IndexRow,
-    ReadingRow,
-    SectionFigures,
-    SectionStatistics,
-    Snapshot,
-    VaultEntry,
-    section_figures,
-)
+from qdpi.store.rows import CanonRevision, Embedding, IndexRow, ReadingRow, SectionStatistics, Snapshot, VaultEntry
 
 
 @dataclass

@@ -22,8 +22,7 @@ from qdpi.repair.scan import PressCandidate
 from qdpi.services.backlog import Backlog, journey_of
 from qdpi.services.indexer import Indexer
 from qdpi.services.janitor import delete_idle
-from qdpi.services.projections.events import LOG
-from qdpi.services.projections.journeys import VAULT
+from qdpi.services.projections.journeys import LOG, VAULT
 from qdpi.services.projector import publish
 from qdpi.services.recorder import record_event
 from qdpi.system import System

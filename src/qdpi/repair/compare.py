@@ -10,19 +10,28 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from qdpi.events import Ask, Press, VaultChange
 from qdpi.ids import request_id
-from qdpi.journey import JourneyState, SequenceGap, fold
+from qdpi.journey import JourneyState, SectionFigures, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome, dead_letter_of
 from qdpi.page_schema import Page
 from qdpi.repair.differences import Difference, Fact, FactsHash, differences
 from qdpi.search.vectors import Embedder
-from qdpi.services.projections.events import OF_EVENT, OF_OUTCOME, OutcomeSource, events_of, log_columns
-from qdpi.services.projections.journeys import OF_JOURNEY, JourneySource, figures_after, snapshot_of
+from qdpi.services.projections.journeys import (
+    OF_EVENT,
+    OF_JOURNEY,
+    OF_OUTCOME,
+    JourneySource,
+    OutcomeSource,
+    events_of,
+    figures_after,
+    log_columns,
+    snapshot_of,
+)
 from qdpi.services.projections.pages import OF_PAGE, PageSource, pages_of, with_embeddings, with_readings
 from qdpi.services.projections.projection import Columns, Projection
 from qdpi.services.vault import newest_changes
 from qdpi.store.paging import log_of, outcomes_of
 from qdpi.store.ports import Canon, PageStore
-from qdpi.store.rows import SectionFigures, Snapshot
+from qdpi.store.rows import Snapshot
 
 AT_ONCE: Final = 50
 """How many pages are compared at once."""

@@ -28,7 +28,7 @@ from qdpi.services.enricher import PressName
 from qdpi.services.janitor import idle_page_topics
 from qdpi.services.projections import BY_TABLE
 from qdpi.services.projections.journeys import OF_JOURNEY
-from qdpi.services.projections.projection import written_by
+from qdpi.services.projector import written_by
 from qdpi.system import System
 from qdpi.topology import INDEXER, PAGE_GENERATOR, RECORDER
 

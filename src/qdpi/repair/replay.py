@@ -8,10 +8,17 @@ from typing import Final, NamedTuple
 from qdpi.outcome import Outcome
 from qdpi.repair.compare import Comparison, canon_pages, compare, compare_canon, read_log, tables_by_seq
 from qdpi.services.indexer import Indexer
-from qdpi.services.projections.events import OF_EVENT, events_of
-from qdpi.services.projections.journeys import FIGURES, SNAPSHOTS, VAULT, JourneySource, journey_after
+from qdpi.services.projections.journeys import (
+    FIGURES,
+    OF_EVENT,
+    SNAPSHOTS,
+    VAULT,
+    JourneySource,
+    events_of,
+    journey_after,
+)
 from qdpi.services.projections.pages import OF_PAGE, READINGS, PageSource, pages_of
-from qdpi.services.projections.projection import write_rows, written_by
+from qdpi.services.projector import write_rows, written_by
 from qdpi.store.paging import outcomes_of
 from qdpi.store.ports import PageStore
 from qdpi.system import System

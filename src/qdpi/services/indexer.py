@@ -14,7 +14,7 @@ from qdpi.page_schema import Page
 from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.search.vectors import Embedder
 from qdpi.services.projections.pages import INDEXED, PageSource, with_embeddings, with_readings
-from qdpi.services.projections.projection import write_rows
+from qdpi.services.projector import write_rows
 from qdpi.services.workers import ServiceWorker, consume
 from qdpi.store.ports import PageStore
 from qdpi.system import System

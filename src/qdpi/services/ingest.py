@@ -20,7 +20,7 @@ from qdpi.retry import Backoff, retry_while_unavailable
 from qdpi.search.analysis import read_text
 from qdpi.search.vectors import Embedder
 from qdpi.services.projections.pages import BESIDE_PAGE, PageSource, with_embeddings
-from qdpi.services.projections.projection import writes_of
+from qdpi.services.projector import writes_of
 from qdpi.store.ports import Canon, PageStore
 from qdpi.store.rows import CanonRevision
 

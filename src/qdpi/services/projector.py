@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
 from qdpi.bus.middleware.dead_letter import send_letter
 from qdpi.bus.publisher import Publisher
 from qdpi.concurrency import gather_all
 from qdpi.events import key_of
 from qdpi.outcome import Outcome, audits_of, dead_letter_of, page_events
-from qdpi.services.projections.events import OF_EVENT, events_of
-from qdpi.services.projections.journeys import OF_JOURNEY, journey_after
+from qdpi.services.projections.journeys import OF_EVENT, OF_JOURNEY, events_of, journey_after
 from qdpi.services.projections.pages import OF_PAGE, pages_of
-from qdpi.services.projections.projection import write_rows, written_by
+from qdpi.services.projections.projection import Projection, Write
 from qdpi.store.ports import PageStore
-from qdpi.topology import PAGE_GENERATOR
+from qdpi.topology import PAGE_GENERATOR, Component
+
+S = TypeVar("S")
 
 
 async def derive(outcome: Outcome, store: PageStore, publisher: Publisher) -> None:
@@ -46,3 +50,18 @@ async def _publish_page_events(outcome: Outcome, publisher: Publisher) -> None:
     # In sequence: the indexer publishes a page event too, and that must follow the one of the writing.
     for event in page_events(outcome):
         await publisher.publish(event, outcome.page)
+
+
+async def write_rows(store: PageStore, projections: Iterable[Projection[S]], sources: Sequence[S]) -> None:
+    """Write the rows of some tables, each shared write once, all of them concurrently."""
+    await gather_all(*(write(store, sources) for write in writes_of(projections)))
+
+
+def writes_of(projections: Iterable[Projection[S]]) -> list[Write[S]]:
+    """Return the distinct writes of some tables."""
+    return list(dict.fromkeys(projection.write for projection in projections if projection.write is not None))
+
+
+def written_by(writer: Component, projections: Iterable[Projection[S]]) -> list[Projection[S]]:
+    """Return those of some tables that a worker writes first."""
+    return [projection for projection in projections if projection.writer is writer]

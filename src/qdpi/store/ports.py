@@ -14,18 +14,10 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from qdpi.journey import SectionFigures
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
-from qdpi.store.rows import (
-    CanonRevision,
-    Embedding,
-    IndexRow,
-    ReadingRow,
-    SectionFigures,
-    SectionStatistics,
-    Snapshot,
-    VaultEntry,
-)
+from qdpi.store.rows import CanonRevision, Embedding, IndexRow, ReadingRow, SectionStatistics, Snapshot, VaultEntry
 
 
 class CommitResult(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -92,16 +92,3 @@ class SectionStatistics(Row):
     journeys: int
     open_branches: int
     return_debt: int
-
-
-class SectionFigures(NamedTuple):
-    """A journey's open branches and return debt (pages) in one section."""
-
-    open_branches: int
-    return_debt: int
-
-
-def section_figures(state: JourneyState) -> dict[int, SectionFigures]:
-    """Return the figures of every section that a journey has open branches in."""
-    sections = {branch.section for branch in state.branches.values()}
-    return {s: SectionFigures(state.open_branches(s), state.return_debt(s)) for s in sorted(sections)}

@@ -17,8 +17,7 @@ from qdpi.export.archive.read import Archive, check_manifest, refused, values
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.search.vectors import Embedder
 from qdpi.services.projections.pages import OF_PAGE, pages_of, with_embeddings
-from qdpi.services.projections.projection import write_rows, written_by
-from qdpi.services.projector import project
+from qdpi.services.projector import project, write_rows, written_by
 from qdpi.services.vault import keep_change
 from qdpi.store.paging import log_of, outcomes_of
 from qdpi.store.ports import Canon, Committed, Outcomes, Pages, PageStore

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from qdpi.services.projections.events import OF_EVENT, OF_OUTCOME
-from qdpi.services.projections.journeys import OF_JOURNEY
+from qdpi.services.projections.journeys import OF_EVENT, OF_JOURNEY, OF_OUTCOME
 from qdpi.services.projections.pages import OF_PAGE
 from qdpi.services.projections.projection import Projection
 

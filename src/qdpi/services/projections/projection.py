@@ -1,12 +1,11 @@
-"""A projection: a derived table's row in the table of projections, and how rows are written."""
+"""A projection: a derived table's row in the table of projections, and what it says of its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
-from qdpi.concurrency import gather_all
 from qdpi.store.ports import PageStore
 from qdpi.topology import Component
 
@@ -54,16 +53,6 @@ class Projection(Generic[S]):
     column_label: str = "{}"
 
 
-async def write_rows(store: PageStore, projections: Iterable[Projection[S]], sources: Sequence[S]) -> None:
-    """Write the rows of some tables, each shared write once, all of them concurrently."""
-    await gather_all(*(write(store, sources) for write in writes_of(projections)))
-
-
-def writes_of(projections: Iterable[Projection[S]]) -> list[Write[S]]:
-    """Return the distinct writes of some tables."""
-    return list(dict.fromkeys(projection.write for projection in projections if projection.write is not None))
-
-
 def model_columns(row: Any, due: Any) -> Columns:
     """Return every field of a row that is a pydantic model."""
     columns: Columns = row.model_dump(mode="json")
@@ -73,8 +62,3 @@ def model_columns(row: Any, due: Any) -> Columns:
 def same_columns(row: Columns, due: Columns) -> Columns:
     """Return a row that is its columns already."""
     return row
-
-
-def written_by(writer: Component, projections: Iterable[Projection[S]]) -> list[Projection[S]]:
-    """Return those of some tables that a worker writes first."""
-    return [projection for projection in projections if projection.writer is writer]

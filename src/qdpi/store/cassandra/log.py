@@ -10,11 +10,11 @@ from uuid import UUID
 
 from qdpi.concurrency import map_concurrently
 from qdpi.ids import lowest_time_uuid, time_of_uuid, time_uuid
-from qdpi.journey import JourneyState
+from qdpi.journey import JourneyState, SectionFigures, section_figures
 from qdpi.outcome import LogEntry
 from qdpi.store.cassandra.session import Repository, ResultRow
 from qdpi.store.cassandra.statements import Change, Statement, insert, select
-from qdpi.store.rows import SectionFigures, SectionStatistics, Snapshot, section_figures
+from qdpi.store.rows import SectionStatistics, Snapshot
 from qdpi.symbols import CHARACTER_MAP
 
 BUCKETS: Final = 16

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from qdpi.ids import microseconds, time_of_uuid, time_uuid
-from qdpi.journey import JourneyState
+from qdpi.journey import JourneyState, SectionFigures, section_figures
 from qdpi.outcome import LogEntry
 from qdpi.store.embedded.statements import Repository, number, put_many, row, rows
-from qdpi.store.rows import SectionFigures, SectionStatistics, Snapshot, section_figures
+from qdpi.store.rows import SectionStatistics, Snapshot
 
 SNAPSHOTS_KEPT: Final = 50
 """Newest snapshots of a journey that are kept; any other state is a fold of its outcomes."""
