@@ -258,6 +258,11 @@ class PageFailed(RunEvent):
     error: Fault
 
 
+def frame_name(event: PageDelta | PageDone | PageFailed | type[PageDelta | PageDone | PageFailed]) -> str:
+    """Return the name of the frames that carry an event: its topic without the prefix."""
+    return event.topic.removeprefix("gibsey.")
+
+
 PageChange = Literal["written", "linked", "indexed", "saved"]
 
 

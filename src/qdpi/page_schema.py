@@ -98,6 +98,17 @@ class Reading:
         """The motifs and entities, lower-case, by which pages are compared."""
         return frozenset((*self.motifs, *(name.lower() for name in self.entities)))
 
+    @property
+    def signals(self) -> Signals:
+        """The page's signals."""
+        return Signals(
+            entities=self.entities,
+            motifs=self.motifs,
+            unresolved_anchors=self.anchors,
+            novelty=self.scores["novelty"],
+            coherence=self.scores["coherence"],
+        )
+
     def as_dict(self) -> dict[str, object]:
         """Return the reading as a JSON object."""
         return {name: list(value) if name in _READING_LISTS else value for name, value in asdict(self).items()}

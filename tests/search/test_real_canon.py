@@ -11,9 +11,9 @@ from qdpi.page_schema import Reading
 from qdpi.search.analysis import read_text
 from qdpi.search.checks import Thresholds, calibrate, check_copy, check_form
 from qdpi.search.document import Document
-from qdpi.search.hybrid import HybridRetriever
 from qdpi.search.index import InvertedIndex
 from qdpi.search.ngrams import CanonGrams
+from qdpi.search.ranking import HybridRetriever
 from qdpi.search.vectors import Embedder, SemanticIndex
 
 pytestmark = pytest.mark.canon

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from qdpi.events import PageDelta, PageDone, PageFailed
+from qdpi.events import PageDone, PageFailed
 from qdpi.journey import Branch, JourneyState
 from qdpi.page_schema import Page, PageStatus, PolicyVerdict, Receipt
 from qdpi.policy import MAX_OPEN_BRANCHES, MAX_RETURN_DEBT
@@ -17,11 +17,6 @@ from qdpi.symbols import Choice, Orientation, Provenance, Source, Trajectory
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 STATUS_FRAME: Final = "status"
 """The name of the frames that carry `Following` and `RunStatus`."""
-
-
-def frame_name(event: PageDelta | PageDone | PageFailed | type[PageDelta | PageDone | PageFailed]) -> str:
-    """Return the name of the frames that carry an event: its topic without the prefix."""
-    return event.topic.removeprefix("gibsey.")
 
 
 class Problem(BaseModel):

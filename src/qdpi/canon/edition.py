@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from qdpi.page_schema import Page, Reading, Voice
 from qdpi.policy.ring import Ring
 from qdpi.search.checks import Thresholds
-from qdpi.search.hybrid import HybridRetriever
 from qdpi.search.index import InvertedIndex
 from qdpi.search.ngrams import CanonGrams
+from qdpi.search.ranking import HybridRetriever
 from qdpi.store.rows import CanonRevision
 
 
@@ -27,7 +27,3 @@ class Edition:
     retriever: HybridRetriever
     thresholds: Thresholds
     grams: CanonGrams
-
-    def page(self, page_id: str) -> Page | None:
-        """Return a canon page of this revision."""
-        return self.pages.get(page_id)

@@ -42,7 +42,7 @@ class Editions:
 
     def loaded(self, page_id: str) -> Page | None:
         """Return a page of the editions in memory, without reading the store; None where none of them has it."""
-        pages = (edition.page(page_id) for edition in reversed(self._editions.values()))
+        pages = (edition.pages.get(page_id) for edition in reversed(self._editions.values()))
         return next((page for page in pages if page is not None), None)
 
     async def edition(self, revision: int) -> Edition:
@@ -82,7 +82,7 @@ async def find_page(edition: Edition | None, store: Pages, page_id: str) -> Page
     """Return a page of the edition, of an earlier one, or of any journey; None where no page has this id."""
     if not _PAGE_ID.fullmatch(page_id):
         return None
-    return (edition.page(page_id) if edition else None) or await store.page(page_id)
+    return (edition.pages.get(page_id) if edition else None) or await store.page(page_id)
 
 
 async def find_locus(edition: Edition | None, store: PageStore, page_id: str, session_id: str) -> Page:

@@ -11,14 +11,14 @@ from typing import Final
 
 from qdpi.canon.book import Book
 from qdpi.canon.edition import Edition
-from qdpi.page_schema import Edges, Page, Reading, Signals
+from qdpi.page_schema import Edges, Page, Reading
 from qdpi.policy.ring import Ring
 from qdpi.search.analysis import read_text
 from qdpi.search.checks import Thresholds, calibrate
 from qdpi.search.document import Document, document_of
-from qdpi.search.hybrid import HybridRetriever
 from qdpi.search.index import InvertedIndex
 from qdpi.search.ngrams import CanonGrams
+from qdpi.search.ranking import HybridRetriever
 from qdpi.search.vectors import SemanticIndex
 from qdpi.store.rows import CanonRevision
 from qdpi.symbols import Trajectory, encode_symbol
@@ -55,22 +55,11 @@ def canon_pages(
                 version=CANON_VERSION,
                 revision=before.revision + (not unchanged) if before else 1,
                 edges=Edges(next_within=after.page_id),
-                signals=signals_of(readings[page.page_id]),
+                signals=readings[page.page_id].signals,
                 canon_revision=revision,
             )
         )
     return pages
-
-
-def signals_of(reading: Reading) -> Signals:
-    """Return a page's signals, from its reading."""
-    return Signals(
-        entities=reading.entities,
-        motifs=reading.motifs,
-        unresolved_anchors=reading.anchors,
-        novelty=reading.scores["novelty"],
-        coherence=reading.scores["coherence"],
-    )
 
 
 def revision_of(book: Book, revision: int, at: datetime, thresholds: Thresholds) -> CanonRevision:

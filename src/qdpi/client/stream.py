@@ -12,11 +12,11 @@ from typing import Final
 import httpx
 from pydantic_core import from_json
 
-from qdpi.api.responses import STATUS_FRAME, Following, RunStatus, frame_name
+from qdpi.api.responses import STATUS_FRAME, Following, RunStatus
 from qdpi.client.errors import GatewayUnreachable, Refused, UnreadableAnswer
 from qdpi.client.sse import ServerEvent, server_events
 from qdpi.errors import QdpiError
-from qdpi.events import PageDelta, PageDone, PageFailed
+from qdpi.events import PageDelta, PageDone, PageFailed, frame_name
 from qdpi.retry import Backoff
 
 Frame = Following | RunStatus | PageDelta | PageDone | PageFailed

@@ -27,7 +27,7 @@ async def provenance_of(gateway: Gateway, canon_revision: int | None, anchor: st
 async def _anchor_state(
     gateway: Gateway, edition: Edition, anchor: str, canon_revision: int
 ) -> Literal["same", "changed", "dropped"]:
-    if edition.page(anchor) is None:
+    if edition.pages.get(anchor) is None:
         return "dropped"
     revisions = await gateway.system.store.page_revisions(anchor)
     return "changed" if any((page.canon_revision or 0) > canon_revision for page in revisions) else "same"

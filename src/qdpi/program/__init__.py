@@ -121,7 +121,7 @@ class QDPIProgram(dspy.Module):
         `return_to`. Raises `InvalidSymbol`, `UnknownPage`, `ModelFailed`.
         """
         edition = await self._loaded_edition()
-        pressed = edition.page(locus_page or edition.ring.first)
+        pressed = edition.pages.get(locus_page or edition.ring.first)
         if pressed is None:
             raise UnknownPage(f"{str(locus_page)[:80]!r} is not a page of {edition.revision.title!r}.")
         run = RunInput(

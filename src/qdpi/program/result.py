@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from qdpi.canon.revision import signals_of
 from qdpi.events import Fault, PageDone, PageFailed, PageRequest, fault_of
 from qdpi.ids import derived_id
 from qdpi.journey import JourneyState, fold
@@ -154,7 +153,7 @@ def _page(event: PageDone, completed: CompletedRun) -> Page:
         version=PROGRAM_VERSION,
         status=event.status,
         edges=event.edges,
-        signals=signals_of(completed.page.reading),
+        signals=completed.page.reading.signals,
         validation=event.validation,
         placement=completed.page.binding.placement,
         canon_revision=completed.run.edition.revision.revision,

@@ -1,4 +1,7 @@
-"""Hits and their order: by score, then the canon before a journey, then in reading order; the canon keeps its share."""
+"""Hits and their order: by score, then the canon before a journey, then in reading order; the canon keeps its share.
+
+Rankings by words and by vectors are fused into one.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ from qdpi.search.document import KINDS, Document
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.floating]
+RRF_K = 60
+DEPTH = 50
+"""Hits of each ranking that are fused, where `k` is smaller."""
 
 
 class SortKey(NamedTuple):
@@ -129,3 +135,40 @@ class Documents:
             Hit(self.documents[rows[place]], float(admitted[place]), (via,)) for place in places if admitted[place] > 0
         ]
         return reserve_canon(sorted(hits, key=total_order), k)
+
+
+def fuse(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
+    """Reciprocal rank fusion: a page scores the sum of 1 / (60 + its rank, from 1) over the rankings.
+
+    Source: G. Cormack, C. Clarke, S. Büttcher, "Reciprocal rank fusion outperforms Condorcet and
+    individual rank learning methods", SIGIR 2009.
+    """
+    fused: dict[str, Hit] = {}
+    for ranking in rankings:
+        for rank, hit in enumerate(ranking, start=1):
+            before = fused.get(hit.page_id, Hit(hit.document, 0.0))
+            fused[hit.page_id] = Hit(hit.document, before.score + 1 / (RRF_K + rank), before.via + hit.via)
+    return sorted(fused.values(), key=total_order)
+
+
+class HybridRetriever:
+    """Searches by words, or by words and vectors together."""
+
+    def __init__(self, lexical: Retriever, semantic: Retriever | None = None) -> None:
+        self._lexical = lexical
+        self._semantic = semantic
+
+    def search(
+        self, query: str, k: int, *, sections: Collection[int] | None = None, semantic: bool = False
+    ) -> list[Hit]:
+        """Return hits as `Retriever.search` does; a score is that of reciprocal rank fusion in either case.
+
+        Words alone find the neighbours of a page best. `semantic` adds vectors, for queries that put a page in
+        other words. Without a semantic index only words are searched, and each hit's `via` says so.
+        """
+        indexes: list[Retriever] = [self._lexical]
+        if semantic and self._semantic is not None:
+            indexes.append(self._semantic)
+        depth = k if len(indexes) == 1 else max(k, DEPTH)
+        rankings = [index.search(query, depth, sections=sections) for index in indexes]
+        return reserve_canon(fuse(rankings), k)

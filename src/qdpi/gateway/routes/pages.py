@@ -220,7 +220,7 @@ async def revisions(
     found = await readable_page(gateway, exchange, id, session_id)
     known = await gateway.system.store.page_revisions(found.page_id) if found.is_canon else [found]
     edition = await current_edition(gateway)
-    current = (edition.page(found.page_id) if edition else None) if found.is_canon else found
+    current = (edition.pages.get(found.page_id) if edition else None) if found.is_canon else found
     return Revisions(
         page_id=found.page_id,
         count=len(known),

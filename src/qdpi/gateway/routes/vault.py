@@ -210,7 +210,7 @@ async def _views(gateway: Gateway, journey: str, entries: Sequence[VaultEntry]) 
 
 
 async def _page(gateway: Gateway, edition: Edition | None, journey: str, page_id: str) -> Page | None:
-    page = edition.page(page_id) if edition else None
+    page = edition.pages.get(page_id) if edition else None
     if page is None:
         page = await gateway.system.store.page(page_id)
     return page if page and page.is_open_to(journey) else None

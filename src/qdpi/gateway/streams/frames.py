@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from qdpi.api.responses import STATUS_FRAME, Following, RunStatus, frame_name
-from qdpi.events import PageDelta, PageDone, PageFailed
+from qdpi.api.responses import STATUS_FRAME, Following, RunStatus
+from qdpi.events import PageDelta, PageDone, PageFailed, frame_name
 
 PING: Final = b": ping\n\n"
 RETRY: Final = b"retry: 1000\n"

@@ -17,9 +17,8 @@ from tests.search.own_pages import LIGHTHOUSE, document
 
 from qdpi.errors import InvalidInput, QdpiError
 from qdpi.search.document import KINDS, Document, Kind
-from qdpi.search.hybrid import HybridRetriever, fuse
 from qdpi.search.index import InvertedIndex
-from qdpi.search.ranking import Hit, Retriever, reserve_canon, top_k
+from qdpi.search.ranking import Hit, HybridRetriever, Retriever, fuse, reserve_canon, top_k
 from qdpi.search.vectors import Embedder, SemanticIndex, from_bytes, to_bytes
 
 Build = Callable[[list[Document]], Retriever]
@@ -265,7 +264,7 @@ def test_import_of_search_loads_no_vectors() -> None:
         "assert 'numpy' not in sys.modules\n"
         "import qdpi.search.analysis\n"
         "assert 'numpy' not in sys.modules\n"
-        "import qdpi.search.hybrid, qdpi.search.checks\n"
+        "import qdpi.search.ranking, qdpi.search.checks\n"
         "assert not {'wordllama', 'tokenizers', 'tqdm', 'numba'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=ENVIRONMENT)
