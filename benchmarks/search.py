@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from qdpi.page_schema import EdgeType
+from qdpi.page_schema import EdgeType, Scope
 from qdpi.search.document import Document
 from qdpi.search.find import Library, find
 from qdpi.search.index import InvertedIndex
 from qdpi.search.lookup import PageLookup
-from qdpi.search.query import Filters, Scope, read_filters, read_query
+from qdpi.search.query import Filters, read_filters, read_query
 from qdpi.search.snippets import snippet
 from qdpi.symbols import Trajectory
 

@@ -31,6 +31,15 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
+class Scope(StrEnum):
+    """The pages that a search covers."""
+
+    ALL = "all"
+    CANON = "canon"
+    JOURNEY = "journey"
+    VAULT = "vault"
+
+
 class PageStatus(StrEnum):
     """Whether a page was written to its end or stopped by its reader."""
 

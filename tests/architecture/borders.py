@@ -46,7 +46,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
     "api": CORE,
     "asyncapi": CORE,
     "client": CORE | {"api", "retry"},
-    "terminal": CORE | {"api", "client"},
+    "terminal": CORE | {"api", "client", "concurrency"},
     "gateway": FOUNDATION | {"api", "asyncapi", "bus", "canon", "export", "search", "services", "store", "system"},
     "cluster": frozenset({"errors"}),
     "bootstrap": FOUNDATION | {"bus", "canon", "language", "program", "search", "services", "store", "system"},

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdpi.errors import InvalidInput
-from qdpi.page_schema import EdgeType
+from qdpi.page_schema import EdgeType, Scope
 from qdpi.search.document import Document
 from qdpi.search.find import Library, Results, decode_cursor, encode_cursor, find
 from qdpi.search.index import InvertedIndex, extended
-from qdpi.search.query import Filters, Scope, read_filters, read_query
+from qdpi.search.query import Filters, read_filters, read_query
 from qdpi.search.ranking import SortKey
 from qdpi.search.text import folded
 from qdpi.symbols import Trajectory

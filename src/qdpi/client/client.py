@@ -43,8 +43,8 @@ from qdpi.api.responses import (
 from qdpi.client.http import QUIET_SECONDS, Calls, ExportedFile, exported_file, parse, segment
 from qdpi.client.stream import Frame, follow
 from qdpi.errors import QdpiError
+from qdpi.page_schema import Scope
 from qdpi.retry import Backoff
-from qdpi.search.query import Scope
 from qdpi.symbols import Trajectory
 
 RUN_SECONDS: Final = 300.0

@@ -13,9 +13,10 @@ import numpy as np
 
 from qdpi.errors import InvalidInput
 from qdpi.ids import sha256
+from qdpi.page_schema import Scope
 from qdpi.search.document import KINDS, Document
 from qdpi.search.index import InvertedIndex, Scores
-from qdpi.search.query import Filters, Query, Scope
+from qdpi.search.query import Filters, Query
 from qdpi.search.ranking import Hit, Rows, SortKey
 
 _MOST_DOCUMENTS: Final = 2**53

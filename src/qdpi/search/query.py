@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from qdpi.errors import InvalidInput
@@ -19,15 +18,6 @@ LONGEST: Final = 4_000
 """The most characters of a query."""
 EVERYTHING: Final = "*"
 _QUOTED: Final = re.compile(r'["“”„]([^"“”„]*)["“”„]')
-
-
-class Scope(StrEnum):
-    """The pages that a search covers."""
-
-    ALL = "all"
-    CANON = "canon"
-    JOURNEY = "journey"
-    VAULT = "vault"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from qdpi.api.responses import Destination, SearchAnswer, SearchHit
 from qdpi.errors import InvalidInput
 from qdpi.gateway.context import ExchangeDep, Gateway, GatewayDep, journey_of
 from qdpi.gateway.problems import problem_responses
+from qdpi.page_schema import Scope
 from qdpi.search import query as asking
 from qdpi.search.find import Library, decode_cursor, encode_cursor, find
 from qdpi.search.lookup import PageLookup
-from qdpi.search.query import Scope, read_filters, read_query
+from qdpi.search.query import read_filters, read_query
 from qdpi.search.ranking import Hit
 from qdpi.search.snippets import Snippet, snippet
 from qdpi.store.rows import VaultEntry
