@@ -16,7 +16,8 @@ from qdpi.errors import ToolMissing
 pytestmark = [pytest.mark.long, pytest.mark.kafka, pytest.mark.cassandra]
 
 
-async def test_no_press_is_lost_doubled_or_out_of_turn_whatever_is_killed(tmp_path: Path, say: Say):
+async def test_chaos_loses_doubles_and_reorders_nothing(tmp_path: Path, say: Say):
+    """No press is lost doubled or out of turn whatever is killed."""
     try:
         async with running(tmp_path / "servers", options=Options(java=SHORT_LIVED)) as servers:
             end = await chaos(SHORT, servers, tmp_path, lambda line: None)

@@ -108,7 +108,8 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
         each.close()
 
 
-def test_a_script_starts_everything_reads_presses_and_goes_on_next_time(tmp_path: Path):
+def test_read_script_presses_and_continues(tmp_path: Path):
+    """A script starts everything reads presses and goes on next time."""
     first = script("next", "press 1f", "save first page", "where")
     second = script("read", "vault", "pages")
 
@@ -123,7 +124,8 @@ def test_a_script_starts_everything_reads_presses_and_goes_on_next_time(tmp_path
         assert stat.S_IMODE((tmp_path / "data" / private).stat().st_mode) == 0o600
 
 
-def test_a_script_whose_command_is_refused_goes_on_and_fails():
+def test_read_script_with_a_refused_command_fails():
+    """A script whose command is refused goes on and fails."""
     ended = script("fly", "where")
 
     assert ended.returncode == 1
@@ -131,7 +133,8 @@ def test_a_script_whose_command_is_refused_goes_on_and_fails():
     assert "0 written" in ended.stdout
 
 
-def test_it_reads_at_a_running_gateway_and_keeps_a_session_for_each(start: Start, reader: Opens):
+def test_read_at_a_running_gateway(start: Start, reader: Opens):
+    """It reads at a running gateway and keeps a session for each."""
     url = start("run", "--port", "0").url()
 
     written = script("ask Who is there?", "where", args=("--url", url))
@@ -154,7 +157,8 @@ def test_it_reads_at_a_running_gateway_and_keeps_a_session_for_each(start: Start
     ],
     ids=["nobody there", "no address", "no session"],
 )
-def test_where_it_cannot_read_it_says_so_in_one_sentence(args: tuple[str, ...], code: int, told: str):
+def test_read_failure_is_one_sentence(args: tuple[str, ...], code: int, told: str):
+    """Where it cannot read it says so in one sentence."""
     ended = script("read", args=args)
 
     assert ended.returncode == code
@@ -162,9 +166,10 @@ def test_where_it_cannot_read_it_says_so_in_one_sentence(args: tuple[str, ...], 
     assert "Traceback" not in ended.stderr
 
 
-def test_line_by_line_on_a_terminal_a_page_is_seen_while_it_comes_and_ctrl_c_leaves(
+def test_read_lines_on_a_terminal(
     terminal: Callable[..., Terminal],
 ):
+    """Line by line on a terminal a page is seen while it comes and ctrl c leaves."""
     at = terminal("--lines", columns=60)
     at.until("lists what you can say")
     at.type("press 1f\n")
@@ -176,9 +181,8 @@ def test_line_by_line_on_a_terminal_a_page_is_seen_while_it_comes_and_ctrl_c_lea
 
 
 @pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"TERM": "dumb", "NO_COLOR": "1"}], ids=["dumb", "no colour"])
-def test_a_dumb_terminal_is_read_line_by_line_without_escapes(
-    terminal: Callable[..., Terminal], environ: dict[str, str]
-):
+def test_read_on_a_dumb_terminal(terminal: Callable[..., Terminal], environ: dict[str, str]):
+    """A dumb terminal is read line by line without escapes."""
     at = terminal(**environ)
     at.until("lists what you can say")
     at.type("next\n")
@@ -190,7 +194,8 @@ def test_a_dumb_terminal_is_read_line_by_line_without_escapes(
 
 
 @pytest.mark.parametrize("args", [(), ("--lines",)], ids=["full screen", "lines"])
-def test_asked_to_end_it_gives_the_terminal_back(terminal: Callable[..., Terminal], args: tuple[str, ...]):
+def test_read_restores_the_terminal_on_a_signal(terminal: Callable[..., Terminal], args: tuple[str, ...]):
+    """Asked to end it gives the terminal back."""
     at = terminal(*args)
     at.until("S01-P0001")
     os.kill(at.child, signal.SIGTERM)
@@ -200,9 +205,8 @@ def test_asked_to_end_it_gives_the_terminal_back(terminal: Callable[..., Termina
 
 
 @pytest.mark.parametrize("environ", [{}, {"NO_COLOR": "1"}], ids=["colour", "no colour"])
-def test_the_full_screen_opens_turns_pages_resizes_and_gives_the_terminal_back(
-    terminal: Callable[..., Terminal], environ: dict[str, str]
-):
+def test_read_full_screen(terminal: Callable[..., Terminal], environ: dict[str, str]):
+    """The full screen opens turns pages resizes and gives the terminal back."""
     at = terminal(columns=60, **environ)
     at.until("S01-P0001")
     at.type("\x1b[C")
@@ -218,7 +222,8 @@ def test_the_full_screen_opens_turns_pages_resizes_and_gives_the_terminal_back(
     assert "\x1b[?1049l" in at.seen
 
 
-def test_help_imports_neither_the_screen_nor_the_client():
+def test_read_help_imports_neither_screen_nor_client():
+    """Help imports neither the screen nor the client."""
     code = (
         "import sys; from qdpi.cli import main; main(['--help']); main(['read', '--help']); "
         "print(sorted({'textual', 'rich', 'httpx', 'fastapi', 'qdpi.client'} & set(sys.modules)))"

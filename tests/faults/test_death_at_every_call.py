@@ -72,9 +72,8 @@ def _press(journey: str, number: int, symbol: str, page: str | None, words: str 
     "most",
     [pytest.param(SHORT, id="some kinds"), pytest.param(None, id="every call", marks=pytest.mark.long)],
 )
-async def test_death_after_any_port_call_loses_doubles_and_swaps_nothing(
-    most: int | None, new_house: NewHouse, say: Say
-):
+async def test_death_after_any_port_call(most: int | None, new_house: NewHouse, say: Say):
+    """Death after any port call loses doubles and swaps nothing."""
     async with fork_server() as server:
         calls = await _calls_of_a_whole_life(server, new_house())
         assert len(calls) > 40, "the dry run saw too few calls to be the handling of three presses"

@@ -48,7 +48,7 @@ async def parts_away(client: httpx.AsyncClient) -> set[str]:
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process's files")
-async def test_a_full_disk_is_told_halves_nothing_and_work_goes_on_when_there_is_room(new_house: NewHouse):
+async def test_full_disk(new_house: NewHouse):
     product = Running(new_house())
     await product.start()
     async with httpx.AsyncClient(base_url=product.url, timeout=60.0) as client:

@@ -58,7 +58,8 @@ class Progress:
         pytest.param(Terms(journeys=12, presses=200, kills=10), id="long", marks=pytest.mark.long),
     ],
 )
-async def test_kills_at_random_moments_lose_double_and_swap_nothing(terms: Terms, new_house: NewHouse, say: Say):
+async def test_kills_at_random_moments(terms: Terms, new_house: NewHouse, say: Say):
+    """Kills at random moments lose double and swap nothing."""
     chance, progress, product = random.Random(SEED), Progress(), Running(new_house())
     await product.start()
     async with httpx.AsyncClient(base_url=product.url, timeout=30.0) as client:

@@ -50,9 +50,8 @@ def away_at(chance: random.Random) -> Callable[[int], Plan]:
     ],
 )
 @pytest.mark.parametrize("kind", ["away", "answer lost"])
-async def test_an_outage_at_any_port_call_fails_loses_and_doubles_nothing(
-    kind: str, most: int | None, new_house: NewHouse, say: Say
-):
+async def test_outage_at_any_port_call(kind: str, most: int | None, new_house: NewHouse, say: Say):
+    """An outage at any port call fails loses and doubles nothing."""
     chance = random.Random(SEED)
     plan_at = away_at(chance) if kind == "away" else answer_lost
     async with troubled(new_house()) as trouble:
@@ -71,9 +70,8 @@ async def test_an_outage_at_any_port_call_fails_loses_and_doubles_nothing(
 
 
 @pytest.mark.parametrize("moment", Moment)
-async def test_a_commit_whose_answer_is_lost_is_adopted_or_repeated_once_and_written_once(
-    moment: Moment, new_house: NewHouse
-):
+async def test_lost_answer_of_a_commit(moment: Moment, new_house: NewHouse):
+    """A commit whose answer is lost is adopted or repeated once and written once."""
     model = ScriptedModel(lambda prompt: "The lamp on the stair was lit, and nobody had lit it. " * 12)
     refused: list[Call] = []
 
@@ -95,7 +93,8 @@ async def test_a_commit_whose_answer_is_lost_is_adopted_or_repeated_once_and_wri
     assert len(model.prompts) == 2 * asked_undisturbed
 
 
-async def test_every_kind_of_call_may_fail_several_times_from_the_start_on(new_house: NewHouse):
+async def test_repeated_outage_of_every_kind_of_call(new_house: NewHouse):
+    """Every kind of call may fail several times from the start on."""
     refused: Counter[str] = Counter()
 
     async def plan(call: Call, at: Moment) -> None:

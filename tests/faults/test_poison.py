@@ -80,7 +80,7 @@ async def letters(trouble: Trouble) -> list[DeadLetter]:
 
 
 @pytest.mark.parametrize("topic", CONSUMERS)
-async def test_unreadable_records_are_dead_letters_alone_and_stop_nobody(topic: str, new_house: NewHouse):
+async def test_unreadable_records_are_dead_letters(topic: str, new_house: NewHouse):
     async with troubled(new_house()) as trouble:
         for key, value, headers in UNREADABLE.values():
             await trouble.press("amber", "an-author:XC")
@@ -95,7 +95,8 @@ async def test_unreadable_records_are_dead_letters_alone_and_stop_nobody(topic: 
     assert len(found) == len(CONSUMERS[topic]) * len(UNREADABLE)
 
 
-async def test_a_press_to_be_refused_is_answered_as_failed_in_its_turn(new_house: NewHouse):
+async def test_refused_press_fails_in_order(new_house: NewHouse):
+    """A press to be refused is answered as failed in its turn."""
     async with troubled(new_house()) as trouble:
         for name, change in REFUSED.items():
             await trouble.press("amber", "an-author:XC")
@@ -113,9 +114,8 @@ async def test_a_press_to_be_refused_is_answered_as_failed_in_its_turn(new_house
 
 
 @pytest.mark.parametrize("key", [None, b"birch", b"\xff\xfe"], ids=["no key", "another's key", "a key that is no text"])
-async def test_a_good_press_under_a_wrong_key_and_without_headers_is_answered_in_its_own_journey(
-    key: bytes | None, new_house: NewHouse
-):
+async def test_press_under_a_wrong_key(key: bytes | None, new_house: NewHouse):
+    """A good press under a wrong key and without headers is answered in its own journey."""
     body = GOOD | {"event_id": "unkeyed", "ts": utc_now().isoformat()}
     async with troubled(new_house()) as trouble:
         trouble.presses["amber"] = ["unkeyed"]
@@ -127,7 +127,8 @@ async def test_a_good_press_under_a_wrong_key_and_without_headers_is_answered_in
     assert found == []
 
 
-async def test_an_update_of_a_page_that_is_nowhere_is_a_dead_letter_after_its_tries(new_house: NewHouse):
+async def test_index_update_of_an_unknown_page_is_a_dead_letter(new_house: NewHouse):
+    """An update of a page that is nowhere is a dead letter after its tries."""
     update = IndexUpdate(event_id="u", ts=utc_now(), session_id="amber", page_id="nowhere")
     async with troubled(new_house()) as trouble:
         await trouble.clear.publisher.publish(update)
@@ -139,7 +140,8 @@ async def test_an_update_of_a_page_that_is_nowhere_is_a_dead_letter_after_its_tr
     assert base64.b64decode(letter.key_base64 or "") == b"nowhere"
 
 
-async def test_a_request_that_a_stranger_malformed_is_a_dead_letter_and_its_journey_goes_on(new_house: NewHouse):
+async def test_malformed_request_is_a_dead_letter(new_house: NewHouse):
+    """A request that a stranger malformed is a dead letter and its journey goes on."""
     body = {"session_id": "amber", "event_id": "r", "press_id": "p", "request_id": "r", "symbol_code": 999}
     async with troubled(new_house()) as trouble:
         await trouble.press("amber", "an-author:XC")
@@ -154,7 +156,7 @@ async def test_a_request_that_a_stranger_malformed_is_a_dead_letter_and_its_jour
     }
 
 
-async def test_what_nobody_knows_in_a_press_is_kept_and_in_nobodys_way(new_house: NewHouse):
+async def test_unknown_fields_of_a_press_are_harmless(new_house: NewHouse):
     body = GOOD | {
         "event_id": "odd",
         "ts": utc_now().isoformat(),
@@ -172,7 +174,8 @@ async def test_what_nobody_knows_in_a_press_is_kept_and_in_nobodys_way(new_house
     assert found == []
 
 
-async def test_a_request_that_a_stranger_made_with_an_endless_error_is_answered_with_its_beginning(new_house: NewHouse):
+async def test_request_with_an_endless_error_is_cut(new_house: NewHouse):
+    """A request that a stranger made with an endless error is answered with its beginning."""
     error = {"code": "any", "detail": "why " * 250_000, "next_step": "none", "beside": "x" * 10_000}
     request = PageRequest(
         event_id="r", ts=utc_now(), session_id="amber", press_id="p", request_id="r", error=Fault(**error)

@@ -25,9 +25,8 @@ GROUPS = {
 
 
 @pytest.mark.parametrize("topic", GROUPS)
-async def test_what_is_no_event_is_a_dead_letter_with_its_bytes_and_the_next_press_is_answered(
-    topic: str, tmp_path: Path, working: Working
-) -> None:
+async def test_malformed_record_is_a_dead_letter(topic: str, tmp_path: Path, working: Working) -> None:
+    """What is no event is a dead letter with its bytes and the next press is answered."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         for value in GARBAGE:
             await flow.system.bus.publish(Message(topic, b"s", value, (("x-odd", b"\xff"),)))
@@ -41,7 +40,8 @@ async def test_what_is_no_event_is_a_dead_letter_with_its_bytes_and_the_next_pre
 
 
 @pytest.mark.parametrize("topic", GROUPS)
-async def test_records_without_a_key_are_dead_letters_too(topic: str, tmp_path: Path, working: Working) -> None:
+async def test_malformed_record_without_a_key_is_a_dead_letter(topic: str, tmp_path: Path, working: Working) -> None:
+    """Records without a key are dead letters too."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         for value in GARBAGE:
             await flow.system.bus.publish(Message(topic, None, value))
@@ -58,9 +58,10 @@ async def test_records_without_a_key_are_dead_letters_too(topic: str, tmp_path: 
         (b'"schema_version":1', b'"schema_version":99', "schema_version"),
     ],
 )
-async def test_a_press_that_cannot_be_but_can_be_traced_is_answered_as_failed(
+async def test_invalid_press_is_answered_as_failed(
     right: bytes, wrong: bytes, named: str, tmp_path: Path, working: Working
 ) -> None:
+    """A press that cannot be but can be traced is answered as failed."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         press = flow.press_event("s", "london-fox:XC", "S05-P0014")
         sent = press.encode().replace(right, wrong)

@@ -26,9 +26,8 @@ from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.symbols import CHARACTER_MAP
 
 
-async def test_a_press_leads_to_a_request_to_a_page_and_to_all_that_is_derived(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_press_leads_to_request_page_and_projections(tmp_path: Path, working: Working) -> None:
+    """A press leads to a request to a page and to all that is derived."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         store = flow.system.store
         press = flow.press_event("s", "princhetta:AP", "S05-P0014", words="who crosses here?")
@@ -86,7 +85,8 @@ async def test_a_press_leads_to_a_request_to_a_page_and_to_all_that_is_derived(
         ]
 
 
-async def test_the_text_comes_in_pieces_whose_offsets_join_it(tmp_path: Path, working: Working) -> None:
+async def test_delta_offsets_join_the_text(tmp_path: Path, working: Working) -> None:
+    """The text comes in pieces whose offsets join it."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         deltas = flow.told.all(PageDelta)
@@ -101,7 +101,8 @@ async def test_the_text_comes_in_pieces_whose_offsets_join_it(tmp_path: Path, wo
     assert phases[-1] == "binding"
 
 
-async def test_every_message_bears_its_key_and_headers(tmp_path: Path, working: Working) -> None:
+async def test_messages_have_keys_and_headers(tmp_path: Path, working: Working) -> None:
+    """Every message bears its key and headers."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         done = outcome.event
@@ -127,13 +128,13 @@ async def test_every_message_bears_its_key_and_headers(tmp_path: Path, working: 
     assert record.header("traceparent")
 
 
-async def test_what_was_told_is_what_was_committed(tmp_path: Path, working: Working) -> None:
+async def test_published_outcome_is_the_committed_one(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         assert flow.told.all(PageDone) == [outcome.event]
 
 
-async def test_a_repeated_press_has_one_outcome_which_is_told_again(tmp_path: Path, working: Working) -> None:
+async def test_repeated_press_has_one_outcome(tmp_path: Path, working: Working) -> None:
     model = writer()
     async with asyncio.timeout(60), working(tmp_path, model) as flow:
         press = flow.press_event("s", "london-fox:XC", "S05-P0014")
@@ -147,9 +148,8 @@ async def test_a_repeated_press_has_one_outcome_which_is_told_again(tmp_path: Pa
 
 
 @pytest.mark.parametrize("layout", PageEventLayout)
-async def test_page_events_go_where_their_layout_says(
-    layout: PageEventLayout, tmp_path: Path, working: Working
-) -> None:
+async def test_page_events_follow_their_layout(layout: PageEventLayout, tmp_path: Path, working: Working) -> None:
+    """Page events go where their layout says."""
     async with asyncio.timeout(60), working(tmp_path, writer(), page_events=layout) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         assert outcome.page is not None
@@ -164,9 +164,8 @@ async def test_page_events_go_where_their_layout_says(
         assert changes == ["written", "indexed"]
 
 
-async def test_a_press_that_is_known_in_a_later_version_keeps_its_unknown_fields(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_unknown_fields_of_a_press_are_kept(tmp_path: Path, working: Working) -> None:
+    """A press that is known in a later version keeps its unknown fields."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         press = Press.model_validate({**flow.press_event("s", "london-fox:XC").model_dump(), "mood": "blue"})
         assert b'"mood":"blue"' in (message_of(press).value or b"")
@@ -177,7 +176,8 @@ async def test_a_press_that_is_known_in_a_later_version_keeps_its_unknown_fields
         assert '"mood":"blue"' in logged[0].payload_json
 
 
-async def test_readings_of_loci_are_kept_ones_once_the_page_is_there(tmp_path: Path, working: Working) -> None:
+async def test_readings_of_loci_are_reused(tmp_path: Path, working: Working) -> None:
+    """Readings of loci are kept ones once the page is there."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         for _ in range(4):
             outcome = await flow.press("s", "london-fox:XC")
@@ -191,7 +191,8 @@ async def test_readings_of_loci_are_kept_ones_once_the_page_is_there(tmp_path: P
         assert samples == {"kept": 4.0}
 
 
-async def test_a_receipt_is_complete(tmp_path: Path, working: Working) -> None:
+async def test_receipt_is_complete(tmp_path: Path, working: Working) -> None:
+    """A receipt is complete."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         receipt = (await flow.press("s", "princhetta:AP", "S05-P0014")).receipt
     assert (receipt.model, receipt.profile, receipt.canon_revision) == ("scripted", "AP", 1)

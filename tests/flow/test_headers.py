@@ -23,9 +23,7 @@ from qdpi.events import (
 _DERIVED = {PageRequest.topic, PageDelta.topic, PageDone.topic, PageEvent.topic, IndexUpdate.topic, Audit.topic}
 
 
-async def test_every_event_of_a_run_tells_its_symbol_section_trajectory_id_and_trace(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_headers_of_every_event_of_a_run(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         assert isinstance(outcome.event, PageDone)
@@ -38,7 +36,7 @@ async def test_every_event_of_a_run_tells_its_symbol_section_trajectory_id_and_t
         assert record.header("x-symbol") == str(outcome.event.symbol_code)
 
 
-async def test_a_failure_and_its_dead_letter_tell_the_same_of_their_press(tmp_path: Path, working: Working) -> None:
+async def test_headers_of_a_failure_and_its_dead_letter(tmp_path: Path, working: Working) -> None:
     def refusing(prompt: str) -> str:
         raise ModelFailed("It does not write.")
 

@@ -23,9 +23,8 @@ async def silence() -> AsyncIterator[str]:
     yield "never"
 
 
-async def test_a_model_that_recovers_in_time_writes_the_page_and_the_receipt_says_so(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_model_that_recovers_writes_the_page(tmp_path: Path, working: Working) -> None:
+    """A model that recovers in time writes the page and the receipt says so."""
     replies = iter([AWAY, AWAY])
     model = writer(lambda prompt: next(replies, None) or page_for(prompt))
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=2) as flow:
@@ -35,9 +34,8 @@ async def test_a_model_that_recovers_in_time_writes_the_page_and_the_receipt_say
     assert outcome.receipt.failures == (AWAY.detail, AWAY.detail)
 
 
-async def test_a_model_that_stays_away_fails_the_press_once_and_the_next_is_answered(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_model_outage_fails_one_press_only(tmp_path: Path, working: Working) -> None:
+    """A model that stays away fails the press once and the next is answered."""
     replies = iter([AWAY] * 3)
     model = writer(lambda prompt: next(replies, None) or page_for(prompt))
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=2) as flow:
@@ -52,7 +50,8 @@ async def test_a_model_that_stays_away_fails_the_press_once_and_the_next_is_answ
     assert (done.seq, done.state.failures, done.state.pages) == (2, 1, 1)
 
 
-async def test_the_dead_letter_has_the_original_bytes_key_and_headers(tmp_path: Path, working: Working) -> None:
+async def test_model_failure_dead_letter_has_the_original_record(tmp_path: Path, working: Working) -> None:
+    """The dead letter has the original bytes key and headers."""
     model = writer(lambda prompt: AWAY)
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=1) as flow:
         failed = await flow.press("s", "london-fox:XC", LOCUS, words="with words")
@@ -67,9 +66,8 @@ async def test_the_dead_letter_has_the_original_bytes_key_and_headers(tmp_path: 
     assert (letter.session_id, letter.press_id) == ("s", failed.event.press_id)
 
 
-async def test_a_redelivered_failure_is_not_run_again_and_its_letter_is_the_same(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_model_failure_is_not_run_again_on_redelivery(tmp_path: Path, working: Working) -> None:
+    """A redelivered failure is not run again and its letter is the same."""
     model = writer(lambda prompt: AWAY)
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=0) as flow:
         press = flow.press_event("s", "london-fox:XC", LOCUS)
@@ -80,7 +78,8 @@ async def test_a_redelivered_failure_is_not_run_again_and_its_letter_is_the_same
     assert len(model.prompts) == 1
 
 
-async def test_a_model_that_dies_in_mid_sentence_starts_the_text_over(tmp_path: Path, working: Working) -> None:
+async def test_model_that_dies_starts_the_text_over(tmp_path: Path, working: Working) -> None:
+    """A model that dies in mid sentence starts the text over."""
     replies = iter([True])
 
     def reply(prompt: str) -> Reply:
@@ -101,9 +100,7 @@ async def test_a_model_that_dies_in_mid_sentence_starts_the_text_over(tmp_path: 
     assert texts[2].startswith(texts[1])
 
 
-async def test_a_model_that_writes_word_by_word_is_told_at_the_pace_that_is_set(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_model_output_is_paced(tmp_path: Path, working: Working) -> None:
     async def word_by_word(page: str) -> AsyncIterator[str]:
         beginning, _, rest = page.partition(". ")
         yield beginning + ". "
@@ -121,7 +118,8 @@ async def test_a_model_that_writes_word_by_word_is_told_at_the_pace_that_is_set(
 
 
 @pytest.mark.parametrize("nothing", ["", "   \n ", "<think>only thoughts</think>"])
-async def test_a_model_that_says_nothing_fails_the_press(nothing: str, tmp_path: Path, working: Working) -> None:
+async def test_model_without_output_fails_the_press(nothing: str, tmp_path: Path, working: Working) -> None:
+    """A model that says nothing fails the press."""
     model = writer(lambda prompt: nothing)
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=1) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
@@ -130,7 +128,8 @@ async def test_a_model_that_says_nothing_fails_the_press(nothing: str, tmp_path:
     assert len(model.prompts) == 2
 
 
-async def test_a_model_that_hangs_fails_the_press(tmp_path: Path, working: Working) -> None:
+async def test_model_timeout_fails_the_press(tmp_path: Path, working: Working) -> None:
+    """A model that hangs fails the press."""
     model = writer(lambda prompt: silence())
     async with (
         asyncio.timeout(60),
@@ -141,7 +140,8 @@ async def test_a_model_that_hangs_fails_the_press(tmp_path: Path, working: Worki
     assert outcome.event.error.code == "model_timeout"
 
 
-async def test_a_plan_that_was_made_is_not_paid_for_again(tmp_path: Path, working: Working) -> None:
+async def test_plan_is_reused_by_a_retry(tmp_path: Path, working: Working) -> None:
+    """A plan that was made is not paid for again."""
     replies = iter([AWAY])
 
     def reply(prompt: str) -> Reply:
@@ -154,7 +154,8 @@ async def test_a_plan_that_was_made_is_not_paid_for_again(tmp_path: Path, workin
     assert [call.attempt for call in outcome.receipt.calls] == [1, 2]
 
 
-async def test_a_page_that_fails_its_checks_is_committed_and_says_so(tmp_path: Path, working: Working) -> None:
+async def test_page_that_fails_its_checks_is_committed(tmp_path: Path, working: Working) -> None:
+    """A page that fails its checks is committed and says so."""
     async with asyncio.timeout(60), working(tmp_path, writer(lambda prompt: "the lamp " * 120)) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
     assert isinstance(outcome.event, PageDone)
@@ -166,9 +167,7 @@ async def test_a_page_that_fails_its_checks_is_committed_and_says_so(tmp_path: P
     assert outcome.page.validation == outcome.receipt.validation == outcome.event.validation
 
 
-async def test_an_error_that_nobody_foresaw_fails_the_press_after_bounded_tries(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_unexpected_error_fails_the_press(tmp_path: Path, working: Working) -> None:
     def reply(prompt: str) -> Reply:
         raise ZeroDivisionError
 
@@ -182,7 +181,8 @@ async def test_an_error_that_nobody_foresaw_fails_the_press_after_bounded_tries(
     assert "ZeroDivisionError" not in outcome.event.error.next_step
 
 
-async def test_the_offline_writer_labels_every_page(tmp_path: Path, working: Working) -> None:
+async def test_offline_writer_labels_every_page(tmp_path: Path, working: Working) -> None:
+    """The offline writer labels every page."""
     async with asyncio.timeout(60), working(tmp_path) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
     assert outcome.page is not None

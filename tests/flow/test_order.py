@@ -23,12 +23,14 @@ def done(outcome: Outcome) -> PageDone:
     return outcome.event
 
 
-async def test_a_new_journeys_press_without_a_page_begins_at_the_rings_first(tmp_path: Path, working: Working) -> None:
+async def test_first_press_without_a_page_is_at_the_first_page(tmp_path: Path, working: Working) -> None:
+    """A new journeys press without a page begins at the rings first."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         assert done(await flow.press("s", "london-fox:XC")).locus == "S01-P0001"
 
 
-async def test_an_ask_without_symbol_and_page_is_ask_user_in_the_locus_voice(tmp_path: Path, working: Working) -> None:
+async def test_ask_without_symbol_and_page(tmp_path: Path, working: Working) -> None:
+    """An ask without symbol and page is ask user in the locus voice."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         first = done(await flow.ask("s", "what is the violet ink for?"))
         assert (first.symbol_code, first.locus, first.character_id) == (0x0A, "S01-P0001", "an-author")
@@ -37,7 +39,8 @@ async def test_an_ask_without_symbol_and_page_is_ask_user_in_the_locus_voice(tmp
         assert (second.symbol_code, second.locus, second.character_id) == (0x7A, page.page_id, "princhetta")
 
 
-async def test_an_ask_at_a_page_is_in_that_pages_voice_and_says_the_words(tmp_path: Path, working: Working) -> None:
+async def test_ask_at_a_page(tmp_path: Path, working: Working) -> None:
+    """An ask at a page is in that pages voice and says the words."""
     model = writer()
     async with asyncio.timeout(60), working(tmp_path, model) as flow:
         asked = done(await flow.ask("s", "what is the violet ink for?", LOCUS))
@@ -45,9 +48,7 @@ async def test_an_ask_at_a_page_is_in_that_pages_voice_and_says_the_words(tmp_pa
     assert all("what is the violet ink for?" in prompt for prompt in model.prompts)
 
 
-async def test_a_press_made_while_a_run_is_in_flight_stands_on_the_page_that_run_writes(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_press_during_a_run_is_on_the_page_of_that_run(tmp_path: Path, working: Working) -> None:
     held = Held()
     replies = iter([held])
     async with asyncio.timeout(60), working(tmp_path, writer(lambda p: next(replies, page_for)(p))) as flow:
@@ -60,9 +61,7 @@ async def test_a_press_made_while_a_run_is_in_flight_stands_on_the_page_that_run
         assert done(await flow.outcome_of("s", second.event_id)).locus == page
 
 
-async def test_outcomes_have_times_in_their_order_though_the_clock_stands_still(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_outcome_times_rise_without_a_clock(tmp_path: Path, working: Working) -> None:
     still = utc_now()
     standing = working(tmp_path, writer(), wrap=lambda system: replace(system, now=lambda: still))
     requests = [make.request("s", number, ts=still) for number in range(5)]
@@ -76,7 +75,8 @@ async def test_outcomes_have_times_in_their_order_though_the_clock_stands_still(
     assert snapshot.last_event_ts == outcomes[-1].at
 
 
-async def test_presses_made_at_once_are_answered_in_their_order(tmp_path: Path, working: Working) -> None:
+async def test_concurrent_presses_are_answered_in_order(tmp_path: Path, working: Working) -> None:
+    """Presses made at once are answered in their order."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         presses = [flow.press_event("s", "london-fox:XC") for _ in range(12)]
         for press in presses:
@@ -87,7 +87,8 @@ async def test_presses_made_at_once_are_answered_in_their_order(tmp_path: Path, 
     assert [event.locus for event in told[1:]] == [event.page_id for event in told[:-1]]
 
 
-async def test_a_slow_journey_holds_up_no_other(tmp_path: Path, working: Working) -> None:
+async def test_slow_journey_delays_no_other(tmp_path: Path, working: Working) -> None:
+    """A slow journey holds up no other."""
     held = Held()
 
     def reply(prompt: str) -> Reply:
@@ -105,7 +106,8 @@ async def test_a_slow_journey_holds_up_no_other(tmp_path: Path, working: Working
         assert done(await flow.outcome_of("slow", slow.event_id)).seq == 1
 
 
-async def test_many_journeys_write_at_once_up_to_the_slots(tmp_path: Path, working: Working) -> None:
+async def test_slots_bound_concurrent_model_calls(tmp_path: Path, working: Working) -> None:
+    """Many journeys write at once up to the slots."""
     writing, most, full, go = 0, 0, asyncio.Event(), asyncio.Event()
 
     async def reply(prompt: str) -> AsyncIterator[str]:
@@ -129,9 +131,8 @@ async def test_many_journeys_write_at_once_up_to_the_slots(tmp_path: Path, worki
     assert most == 4
 
 
-async def test_a_press_on_an_unknown_page_fails_in_its_turn_and_the_next_is_answered(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_press_on_an_unknown_page_fails_in_order(tmp_path: Path, working: Working) -> None:
+    """A press on an unknown page fails in its turn and the next is answered."""
     model = writer()
     async with asyncio.timeout(60), working(tmp_path, model) as flow:
         presses = [
@@ -150,7 +151,8 @@ async def test_a_press_on_an_unknown_page_fails_in_its_turn_and_the_next_is_answ
     assert len(model.prompts) == 2
 
 
-async def test_another_readers_page_is_refused_as_an_unknown_one(tmp_path: Path, working: Working) -> None:
+async def test_press_on_a_foreign_page_fails(tmp_path: Path, working: Working) -> None:
+    """Another readers page is refused as an unknown one."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         theirs = done(await flow.press("theirs", "london-fox:XC", LOCUS)).page_id
         refused = await flow.press("mine", "london-fox:XC", theirs)
@@ -158,7 +160,8 @@ async def test_another_readers_page_is_refused_as_an_unknown_one(tmp_path: Path,
     assert refused.event.error.code == "unknown_page"
 
 
-async def test_a_readers_vault_never_shows_another_readers_page(tmp_path: Path, working: Working) -> None:
+async def test_vault_excludes_foreign_pages(tmp_path: Path, working: Working) -> None:
+    """A readers vault never shows another readers page."""
     model = writer()
     async with asyncio.timeout(60), working(tmp_path, model) as flow:
         theirs = done(await flow.press("theirs", "london-fox:XC", LOCUS))
@@ -170,7 +173,8 @@ async def test_a_readers_vault_never_shows_another_readers_page(tmp_path: Path, 
     assert theirs.page_id not in used
 
 
-async def test_the_journeys_own_pages_are_drawn_on(tmp_path: Path, working: Working) -> None:
+async def test_own_pages_are_sources(tmp_path: Path, working: Working) -> None:
+    """The journeys own pages are drawn on."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         pages = {done(await flow.press("s", "london-fox:XC", LOCUS)).page_id for _ in range(3)}
         outcome = await flow.press("s", "london-fox:ZS", "S13-P0040")

@@ -28,10 +28,11 @@ async def take_in(flow: Flow, book: Book) -> int:
     return taken.revision.revision
 
 
-async def test_a_request_that_waits_while_the_canon_is_switched_is_run_on_the_revision_it_names(
+async def test_request_runs_on_the_revision_it_names(
     tmp_path: Path,
     working: Working,
 ) -> None:
+    """A request that waits while the canon is switched is run on the revision it names."""
     held = Held()
     replies = iter([held])
     model = writer(lambda prompt: next(replies, page_for)(prompt))
@@ -51,9 +52,8 @@ async def test_a_request_that_waits_while_the_canon_is_switched_is_run_on_the_re
     assert waited.page.canon_revision == 1
 
 
-async def test_a_press_on_a_page_that_a_revision_dropped_counts_from_the_next_that_is_there(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_press_on_a_dropped_page_continues_at_the_next(tmp_path: Path, working: Working) -> None:
+    """A press on a page that a revision dropped counts from the next that is there."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         await take_in(flow, without(own_book(), GONE))
         event = done(await flow.press("s", "london-fox:XC", GONE))
@@ -61,7 +61,8 @@ async def test_a_press_on_a_page_that_a_revision_dropped_counts_from_the_next_th
     assert (event.locus, event.anchor, event.edges.next_within) == (GONE, "S05-P0016", "S06-P0017")
 
 
-async def test_a_return_to_a_dropped_page_leads_to_the_next_that_is_there(tmp_path: Path, working: Working) -> None:
+async def test_return_to_a_dropped_page_leads_to_the_next(tmp_path: Path, working: Working) -> None:
+    """A return to a dropped page leads to the next that is there."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         fork = done(await flow.press("s", "london-fox:AP", LOCUS))
         assert fork.return_to == GONE
@@ -72,7 +73,8 @@ async def test_a_return_to_a_dropped_page_leads_to_the_next_that_is_there(tmp_pa
             assert (back.trajectory, back.return_to, back.edges.loop_back_to) == ("T1", "S05-P0016", "S05-P0016")
 
 
-async def test_a_saved_page_is_drawn_on_in_its_own_revision(tmp_path: Path, working: Working) -> None:
+async def test_saved_page_is_read_in_its_own_revision(tmp_path: Path, working: Working) -> None:
+    """A saved page is drawn on in its own revision."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         await take_in(flow, changed(own_book(), "S13-P0040", own_book().pages[39].text + " And so it ends."))
         await flow.save("s", "S13-P0040")

@@ -23,9 +23,8 @@ def stopped_without_text(outcome: Outcome) -> bool:
     return isinstance(outcome.event, PageFailed) and outcome.event.error.code == "stopped"
 
 
-async def test_a_run_stopped_before_it_begins_fails_as_stopped_in_its_turn_without_a_call(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_stop_before_the_run_begins(tmp_path: Path, working: Working) -> None:
+    """A run stopped before it begins fails as stopped in its turn without a call."""
     held = Held()
     replies = iter([held])
     model = writer(lambda prompt: next(replies, page_for)(prompt))
@@ -44,7 +43,8 @@ async def test_a_run_stopped_before_it_begins_fails_as_stopped_in_its_turn_witho
     assert len(model.prompts) == 2
 
 
-async def test_a_stop_that_comes_before_its_press_is_heeded(tmp_path: Path, working: Working) -> None:
+async def test_stop_before_its_press(tmp_path: Path, working: Working) -> None:
+    """A stop that comes before its press is heeded."""
     model = writer()
     async with asyncio.timeout(60), working(tmp_path, model, workers=()) as flow:
         press = flow.press_event("s", "london-fox:XC", LOCUS)
@@ -55,7 +55,8 @@ async def test_a_stop_that_comes_before_its_press_is_heeded(tmp_path: Path, work
     assert model.prompts == []
 
 
-async def test_a_run_stopped_in_mid_text_keeps_the_text_so_far_and_says_so(tmp_path: Path, working: Working) -> None:
+async def test_stop_in_mid_text_keeps_the_text(tmp_path: Path, working: Working) -> None:
+    """A run stopped in mid text keeps the text so far and says so."""
     held = Held()
     async with asyncio.timeout(60), working(tmp_path, writer(held)) as flow:
         press = flow.press_event("s", "london-fox:XC", LOCUS)
@@ -74,7 +75,8 @@ async def test_a_run_stopped_in_mid_text_keeps_the_text_so_far_and_says_so(tmp_p
     assert (call.finish_reason, call.output_hash) == ("stopped", sha256(held.text))
 
 
-async def test_a_run_stopped_while_its_model_is_waited_for_fails_as_stopped(tmp_path: Path, working: Working) -> None:
+async def test_stop_while_the_model_is_silent(tmp_path: Path, working: Working) -> None:
+    """A run stopped while its model is waited for fails as stopped."""
     tried = asyncio.Event()
 
     def reply(prompt: str) -> Reply:
@@ -91,9 +93,8 @@ async def test_a_run_stopped_while_its_model_is_waited_for_fails_as_stopped(tmp_
     assert stopped_without_text(outcome)
 
 
-async def test_a_run_stopped_before_its_rework_has_a_word_keeps_the_first_draft(
-    tmp_path: Path, working: Working
-) -> None:
+async def test_stop_before_the_rework_keeps_the_first_draft(tmp_path: Path, working: Working) -> None:
+    """A run stopped before its rework has a word keeps the first draft."""
     reworking, never = asyncio.Event(), asyncio.Event()
 
     def reply(prompt: str) -> Reply:
@@ -120,7 +121,8 @@ async def test_a_run_stopped_before_its_rework_has_a_word_keeps_the_first_draft(
     assert not outcome.event.validation.reworked
 
 
-async def test_a_stop_after_the_end_changes_nothing(tmp_path: Path, working: Working) -> None:
+async def test_stop_after_the_end_has_no_effect(tmp_path: Path, working: Working) -> None:
+    """A stop after the end changes nothing."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         before = await flow.press("s", "london-fox:XC", LOCUS)
         await flow.stop("s", before.event.press_id)
@@ -131,7 +133,8 @@ async def test_a_stop_after_the_end_changes_nothing(tmp_path: Path, working: Wor
 
 
 @pytest.mark.parametrize("session", ["another", "S"])
-async def test_a_stop_from_another_journey_is_ignored(session: str, tmp_path: Path, working: Working) -> None:
+async def test_stop_of_another_journey_has_no_effect(session: str, tmp_path: Path, working: Working) -> None:
+    """A stop from another journey is ignored."""
     held = Held()
     async with asyncio.timeout(60), working(tmp_path, writer(held)) as flow:
         press = flow.press_event("s", "london-fox:XC", LOCUS)

@@ -41,7 +41,8 @@ async def test_t0_continues_its_page_and_hangs_under_it(flow: Flow) -> None:
     assert (await flow.system.store.section_statistics(5)).return_debt == 0
 
 
-async def test_t1_returns_to_a_canon_page_and_the_next_press_counts_from_there(flow: Flow) -> None:
+async def test_t1_returns_to_a_canon_page(flow: Flow) -> None:
+    """T1 returns to a canon page and the next press counts from there."""
     back, page = told(await flow.press("s", "london-fox:XC", LOCUS, wish=Trajectory.LOOP))
     assert back.trajectory is Trajectory.LOOP
     assert back.edges.loop_back_to == back.return_to == LOCUS
@@ -63,7 +64,8 @@ async def test_t2_forks_to_another_section_and_owes_a_return(flow: Flow) -> None
     assert (paid.journeys, paid.open_branches, paid.return_debt) == (1, 0, 0)
 
 
-async def test_t3_drifts_and_after_its_ttl_a_return_is_forced(flow: Flow) -> None:
+async def test_t3_drifts_until_its_ttl_forces_a_return(flow: Flow) -> None:
+    """T3 drifts and after its ttl a return is forced."""
     drift, page = told(await flow.press("s", "london-fox:ZS", LOCUS))
     assert (drift.trajectory, drift.edges.forks) == (Trajectory.DRIFT, ())
     assert drift.edges.loop_back_to == "S05-P0015"
@@ -80,7 +82,8 @@ async def test_t3_drifts_and_after_its_ttl_a_return_is_forced(flow: Flow) -> Non
     assert last.state.returns == 1
 
 
-async def test_a_refused_wish_is_answered_with_the_reason_on_the_page_and_in_the_log(flow: Flow) -> None:
+async def test_refused_wish_has_a_reason(flow: Flow) -> None:
+    """A refused wish is answered with the reason on the page and in the log."""
     outcome = await flow.press("s", "london-fox:XC", LOCUS, wish=Trajectory.FORK)
     event, _ = told(outcome)
     assert (event.trajectory, event.policy.rule) == (Trajectory.CONTINUE, "licence")
@@ -90,7 +93,8 @@ async def test_a_refused_wish_is_answered_with_the_reason_on_the_page_and_in_the
     assert event.policy.reasons[0] in rows[event.event_id].payload_json
 
 
-async def test_a_third_open_branch_in_a_section_waits_for_a_return(flow: Flow) -> None:
+async def test_third_open_branch_in_a_section_is_refused(flow: Flow) -> None:
+    """A third open branch in a section waits for a return."""
     given = []
     for page in (LOCUS, "S05-P0015", "S05-P0016"):
         event, _ = told(await flow.press("s", "london-fox:AP", page))
@@ -98,7 +102,8 @@ async def test_a_third_open_branch_in_a_section_waits_for_a_return(flow: Flow) -
     assert given == [("T2", "parallel-forks"), ("T2", "parallel-forks"), ("T0", "return-debt")]
 
 
-async def test_the_edges_of_a_page_are_kept_and_the_canon_gets_none(flow: Flow) -> None:
+async def test_edges_are_stored_under_the_generated_page(flow: Flow) -> None:
+    """The edges of a page are kept and the canon gets none."""
     edition: Edition = await flow.system.editions.current()
     before = await flow.system.store.edges(LOCUS)
     _, page = told(await flow.press("s", "london-fox:AP", LOCUS))

@@ -56,7 +56,8 @@ def told(bus: Bus) -> list[tuple[int, str, int, str]]:
     return [(delta.attempt, delta.phase.value, delta.offset, delta.text) for delta in bus.deltas]
 
 
-async def test_pieces_that_wait_go_out_together_and_offsets_count_the_text_before(bus_held: Bus) -> None:
+async def test_deltas_join_pending_pieces(bus_held: Bus) -> None:
+    """Pieces that wait go out together and offsets count the text before."""
     async with stream(bus_held) as deltas:
         await deltas.begin()
         await deltas.phase(Phase.WRITING)
@@ -67,7 +68,8 @@ async def test_pieces_that_wait_go_out_together_and_offsets_count_the_text_befor
     assert told(bus_held) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp was lit.")]
 
 
-async def test_pieces_that_come_within_the_pace_go_out_together_and_leaving_does_not_wait_for_it() -> None:
+async def test_deltas_are_paced() -> None:
+    """Pieces that come within the pace go out together and leaving does not wait for it."""
     bus = Bus()
     async with asyncio.timeout(60), stream(bus, pace=3_600.0) as deltas:
         await deltas.begin()
@@ -80,7 +82,7 @@ async def test_pieces_that_come_within_the_pace_go_out_together_and_leaving_does
     assert told(bus) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp")]
 
 
-async def test_a_phase_that_is_over_before_it_could_be_told_is_left_out(bus_held: Bus) -> None:
+async def test_deltas_omit_a_phase_that_is_over(bus_held: Bus) -> None:
     async with stream(bus_held) as deltas:
         await deltas.begin()
         await deltas.phase(Phase.PLANNING)
@@ -93,7 +95,8 @@ async def test_a_phase_that_is_over_before_it_could_be_told_is_left_out(bus_held
     assert told(bus_held) == [(1, "planning", 0, ""), (1, "writing", 0, "The lamp"), (1, "binding", 8, "")]
 
 
-async def test_a_new_attempt_starts_at_offset_zero() -> None:
+async def test_deltas_of_a_new_attempt_start_at_offset_zero() -> None:
+    """A new attempt starts at offset zero."""
     bus = Bus()
     async with stream(bus) as deltas:
         for text in ("The lamp", "A door"):
@@ -106,13 +109,15 @@ async def test_a_new_attempt_starts_at_offset_zero() -> None:
     assert next(delta.offset for delta in bus.deltas if delta.attempt == 2) == 0
 
 
-async def test_attempts_of_another_process_are_counted_on() -> None:
+async def test_attempt_numbers_continue_across_processes() -> None:
+    """Attempts of another process are counted on."""
     bus = Bus()
     async with stream(bus, attempts=Attempts(4)) as deltas:
         assert await deltas.begin() == 5
 
 
-async def test_an_attempt_that_is_foreseen_is_claimed_once_while_it_is_prepared() -> None:
+async def test_claim_ahead_claims_once() -> None:
+    """An attempt that is foreseen is claimed once while it is prepared."""
     attempts = Attempts()
     async with stream(Bus(), attempts=attempts) as deltas:
         deltas.claim_ahead()
@@ -122,7 +127,7 @@ async def test_an_attempt_that_is_foreseen_is_claimed_once_while_it_is_prepared(
         assert [await deltas.begin(), await deltas.begin()] == [1, 2]
 
 
-async def test_a_claim_that_nobody_came_for_ends_with_the_stream() -> None:
+async def test_claim_ahead_is_cancelled_with_the_stream() -> None:
     class Waiting(Attempts):
         ended = False
 
@@ -140,7 +145,8 @@ async def test_a_claim_that_nobody_came_for_ends_with_the_stream() -> None:
     assert attempts.ended
 
 
-async def test_a_run_that_is_cancelled_again_while_it_leaves_leaves_no_task_behind() -> None:
+async def test_deltas_cancelled_twice_leave_no_task() -> None:
+    """A run that is cancelled again while it leaves leaves no task behind."""
     let_go = asyncio.Event()
 
     class Slow(Attempts):
@@ -168,7 +174,7 @@ async def test_a_run_that_is_cancelled_again_while_it_leaves_leaves_no_task_behi
     await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
 
 
-async def test_a_claim_that_fails_is_told_to_whoever_begins() -> None:
+async def test_claim_ahead_failure_is_raised_by_begin() -> None:
     class Away(Attempts):
         async def begin_attempt(self, session_id: str, request_id: str) -> int:
             raise StoreUnavailable("It is away.")
@@ -179,7 +185,7 @@ async def test_a_claim_that_fails_is_told_to_whoever_begins() -> None:
             await deltas.begin()
 
 
-async def test_after_its_end_what_waits_goes_out_without_anybody_leaving() -> None:
+async def test_deltas_end_publishes_pending_pieces() -> None:
     bus = Bus()
     async with asyncio.timeout(60), stream(bus, pace=3_600.0) as deltas:
         await deltas.begin()
@@ -192,7 +198,8 @@ async def test_after_its_end_what_waits_goes_out_without_anybody_leaving() -> No
     assert told(bus) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp")]
 
 
-async def test_every_delta_has_an_id_of_its_own_and_is_not_before_its_cause() -> None:
+async def test_deltas_have_ids_and_times() -> None:
+    """Every delta has an id of its own and is not before its cause."""
     bus = Bus()
     async with stream(bus) as deltas:
         await deltas.begin()
@@ -206,7 +213,8 @@ async def test_every_delta_has_an_id_of_its_own_and_is_not_before_its_cause() ->
     }
 
 
-async def test_a_bus_that_is_away_costs_deltas_and_nothing_else() -> None:
+async def test_deltas_are_lost_during_a_bus_outage() -> None:
+    """A bus that is away costs deltas and nothing else."""
     bus, metrics = Bus(), Metrics()
     bus.error = BusUnavailable("It is away.")
     async with stream(bus, metrics) as deltas:
@@ -215,7 +223,7 @@ async def test_a_bus_that_is_away_costs_deltas_and_nothing_else() -> None:
     assert metrics.lost_deltas._value.get() == 1
 
 
-async def test_an_error_that_nobody_foresaw_is_not_swallowed() -> None:
+async def test_deltas_raise_unexpected_errors() -> None:
     bus = Bus()
     bus.error = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
@@ -223,7 +231,9 @@ async def test_an_error_that_nobody_foresaw_is_not_swallowed() -> None:
             await deltas.text("The lamp")
 
 
-async def test_a_run_that_fails_leaves_what_waits_unsaid(bus_held: Bus) -> None:
+async def test_deltas_of_a_failed_run_are_dropped(bus_held: Bus) -> None:
+    """A run that fails leaves what waits unsaid."""
+
     async def failing() -> None:
         async with stream(bus_held) as deltas:
             await deltas.text("The lamp")

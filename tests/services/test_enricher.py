@@ -45,7 +45,8 @@ def record(value: bytes, topic: str = Press.topic) -> Record:
     return Record(Partition(topic, 0), 0, b"s", value, (), factories.at(3))
 
 
-async def test_a_request_says_all_that_is_known_of_its_press(enricher: Enricher) -> None:
+async def test_request_has_every_field_of_its_press(enricher: Enricher) -> None:
+    """A request says all that is known of its press."""
     request = await enrich(enricher, press("princhetta:AP", "S05-P0014", user_intent="hush"))
     assert (request.session_id, request.press_id, request.cause_id) == ("s", "p-1", "p-1")
     assert request.request_id == request.event_id == request_id("p-1")
@@ -56,17 +57,20 @@ async def test_a_request_says_all_that_is_known_of_its_press(enricher: Enricher)
     assert request.error is None
 
 
-async def test_fields_that_only_others_know_go_along_and_none_of_ours_can_be_set_by_them(enricher: Enricher) -> None:
+async def test_request_passes_on_unknown_fields(enricher: Enricher) -> None:
+    """Fields that only others know go along and none of ours can be set by them."""
     request = await enrich(enricher, press(page="S05-P0014", device={"kind": "lamp"}, section=9, error={"code": "x"}))
     assert request.model_extra == {"device": {"kind": "lamp"}}
     assert (request.section, request.error) == (5, None)
 
 
-async def test_the_context_of_the_rings_first_page_goes_around_it(enricher: Enricher) -> None:
+async def test_context_of_the_first_page(enricher: Enricher) -> None:
+    """The context of the rings first page goes around it."""
     assert (await enrich(enricher, press(page="S01-P0001"))).context_ids == ("S16-P0053", "S16-P0052")
 
 
-async def test_the_context_of_a_generated_page_is_its_anchor(enricher: Enricher, system: System) -> None:
+async def test_context_of_a_generated_page_is_its_anchor(enricher: Enricher, system: System) -> None:
+    """The context of a generated page is its anchor."""
     page = factories.generated_page(session_id="s")
     await system.store.put_page(page)
     request = await enrich(enricher, press(page=page.page_id))
@@ -84,25 +88,27 @@ async def test_the_context_of_a_generated_page_is_its_anchor(enricher: Enricher,
         ("london-fox:ZS", "", "T3"),
     ],
 )
-async def test_the_hint_is_what_a_fresh_journey_would_be_given(
-    symbol: str, words: str, hint: str, enricher: Enricher
-) -> None:
+async def test_hint_is_that_of_a_fresh_journey(symbol: str, words: str, hint: str, enricher: Enricher) -> None:
+    """The hint is what a fresh journey would be given."""
     request = await enrich(enricher, press(symbol, "S05-P0014", user_intent=words))
     assert request.trajectory_hint == hint
 
 
-async def test_a_wish_goes_along_and_is_the_hint(enricher: Enricher) -> None:
+async def test_wish_is_the_hint(enricher: Enricher) -> None:
+    """A wish goes along and is the hint."""
     request = await enrich(enricher, press(page="S05-P0014", trajectory="T1"))
     assert (request.trajectory, request.trajectory_hint) == (Trajectory.LOOP, Trajectory.LOOP)
 
 
-async def test_the_locus_of_a_press_without_a_page_is_left_open(enricher: Enricher) -> None:
+async def test_press_without_a_page_has_no_locus(enricher: Enricher) -> None:
+    """The locus of a press without a page is left open."""
     request = await enrich(enricher, press("princhetta:AP"))
     assert (request.page_id, request.section, request.context_ids) == (None, None, ())
     assert (request.symbol_code, request.canon_revision) == (0x79, 1)
 
 
-async def test_the_symbol_of_an_ask_is_ask_user_in_the_locus_voice(enricher: Enricher) -> None:
+async def test_symbol_of_an_ask(enricher: Enricher) -> None:
+    """The symbol of an ask is ask user in the locus voice."""
     ask = Ask(event_id="a", ts=factories.at(0), session_id="s", user_intent="why?", page_id="S05-P0014")
     request = await enrich(enricher, ask)
     assert (request.symbol_code, request.char_hex, request.behavior) == (0x4A, 4, 10)
@@ -110,24 +116,28 @@ async def test_the_symbol_of_an_ask_is_ask_user_in_the_locus_voice(enricher: Enr
     assert (open_ask.symbol_code, open_ask.user_intent) == (None, "why?")
 
 
-async def test_a_requests_time_is_that_at_which_the_bus_took_its_press_and_never_before_it(enricher: Enricher) -> None:
+async def test_request_time(enricher: Enricher) -> None:
+    """A requests time is that at which the bus took its press and never before it."""
     assert (await enrich(enricher, press(ts=factories.at(99)))).ts == factories.at(99)
     assert (await enrich(enricher, press(ts=factories.at(1)))).ts == factories.at(5)
 
 
-async def test_the_same_press_gives_the_same_request(enricher: Enricher) -> None:
+async def test_request_is_deterministic(enricher: Enricher) -> None:
+    """The same press gives the same request."""
     assert await enrich(enricher, press()) == await enrich(enricher, press())
 
 
 @pytest.mark.parametrize("page", ["S99-P9999", "no-such-page"])
-async def test_an_unknown_page_is_an_error_on_the_request(page: str, enricher: Enricher) -> None:
+async def test_unknown_page_is_an_error_on_the_request(page: str, enricher: Enricher) -> None:
+    """An unknown page is an error on the request."""
     request = await enrich(enricher, press(page=page))
     assert request.error is not None
     assert request.error.code == "unknown_page"
     assert page in request.error.detail
 
 
-async def test_another_readers_page_is_an_unknown_one(enricher: Enricher, system: System) -> None:
+async def test_foreign_page_is_an_error_on_the_request(enricher: Enricher, system: System) -> None:
+    """Another readers page is an unknown one."""
     page = factories.generated_page(session_id="another")
     await system.store.put_page(page)
     request = await enrich(enricher, press(page=page.page_id))
@@ -138,9 +148,8 @@ async def test_another_readers_page_is_an_unknown_one(enricher: Enricher, system
 BODY = b'{"event_id": "p-1", "ts": "2026-11-01T20:00:00Z", "session_id": "s", "symbol_code": 256}'
 
 
-async def test_a_press_that_is_wrong_but_whose_journey_can_be_read_goes_on_with_its_error(
-    enricher: Enricher, system: System
-) -> None:
+async def test_invalid_press_is_a_request_with_an_error(enricher: Enricher, system: System) -> None:
+    """A press that is wrong but whose journey can be read goes on with its error."""
     with pytest.raises(MalformedEvent) as raised:
         await enricher(record(BODY))
     dead: list[Any] = []
@@ -168,9 +177,8 @@ async def test_a_press_that_is_wrong_but_whose_journey_can_be_read_goes_on_with_
         b'{"session_id": "s", "event_id": ""}',
     ],
 )
-async def test_bytes_from_which_no_journey_can_be_read_are_a_dead_letter_alone(
-    value: bytes, enricher: Enricher, system: System
-) -> None:
+async def test_unreadable_press_is_a_dead_letter(value: bytes, enricher: Enricher, system: System) -> None:
+    """Bytes from which no journey can be read are a dead letter alone."""
     dead: list[Any] = []
     error = MalformedEvent("It is none.")
     await enricher.refuse_or(_keep(dead))(record(value), error, 1)

@@ -20,7 +20,8 @@ def edition() -> Edition:
     return book().edition
 
 
-async def test_a_page_that_is_committed_and_not_derived_is_stood_on_by_its_own_journey(edition: Edition) -> None:
+async def test_locus_of_a_committed_page_without_projections(edition: Edition) -> None:
+    """A page that is committed and not derived is stood on by its own journey."""
     store, outcome = SimulatedPageStore(Tables(), Network(Random(0))), make.outcome("reader")
     assert outcome.page is not None
     await store.commit_outcome("reader", outcome.request_id, 0, outcome)
@@ -31,7 +32,8 @@ async def test_a_page_that_is_committed_and_not_derived_is_stood_on_by_its_own_j
             await find_locus(edition, store, page, journey)
 
 
-async def test_runs_that_fail_meanwhile_do_not_take_a_journey_off_a_page_that_is_not_derived(edition: Edition) -> None:
+async def test_locus_survives_failed_runs(edition: Edition) -> None:
+    """Runs that fail meanwhile do not take a journey off a page that is not derived."""
     store, written = SimulatedPageStore(Tables(), Network(Random(0))), make.outcome("reader")
     assert written.page is not None
     await store.commit_outcome("reader", written.request_id, 0, written)

@@ -34,7 +34,8 @@ def parts(seeds: range, count: int, tier: pytest.MarkDecorator) -> list[Any]:
 @pytest.mark.parametrize(
     "seeds", [*parts(range(SHORT), 2, pytest.mark.slow), *parts(range(SHORT, SEEDS), 4, pytest.mark.long)]
 )
-def test_no_press_is_lost_doubled_or_out_of_turn_whatever_befalls_whom(seeds: range, say: Say) -> None:
+def test_simulation_loses_doubles_and_reorders_nothing(seeds: range, say: Say) -> None:
+    """No press is lost doubled or out of turn whatever befalls whom."""
     book()
     total = Total()
     for report in map(run, seeds):
@@ -68,7 +69,8 @@ PROCESSES = (
 
 
 @pytest.mark.process
-def test_a_seed_is_the_same_whenever_and_wherever_it_is_run() -> None:
+def test_simulation_is_deterministic() -> None:
+    """A seed is the same whenever and wherever it is run."""
     seeds = (1, 20)
     first = [run(seed).trace for seed in seeds]
     run(3)
@@ -97,7 +99,8 @@ NEVER = {"time", "monotonic", "perf_counter", "time_ns", "now", "utcnow", "today
 
 
 @pytest.mark.parametrize("seed", [4, 20], ids=["brisk program", "whole program"])
-def test_nothing_of_the_pipeline_has_a_clock_a_thread_or_chance_of_its_own(seed: int) -> None:
+def test_pipeline_has_no_clock_thread_or_randomness(seed: int) -> None:
+    """Nothing of the pipeline has a clock a thread or chance of its own."""
     book()
     found: set[str] = set()
 
@@ -116,7 +119,7 @@ def test_nothing_of_the_pipeline_has_a_clock_a_thread_or_chance_of_its_own(seed:
     assert found == set()
 
 
-def test_what_is_wrong_is_told_with_how_to_see_it_again() -> None:
+def test_simulation_report_names_the_seed() -> None:
     said = told(Report(1234, wrong=["a press has no outcome: journey-1 abc"]))
     assert "a press has no outcome: journey-1 abc" in said
     assert 'make simulate ARGS="--seed 1234"' in said
