@@ -177,7 +177,7 @@ def test_an_edited_archive_is_refused_with_its_place_and_not_even_the_book_is_ta
     code, out, err = qdpi("import", "edited.zip", "--data-dir", tmp_path / "empty")
 
     assert (code, out) == (2, "")
-    assert "outcomes.jsonl: it ends after line 7, and the manifest knows 8. Nothing was changed here." in err
+    assert "outcomes.jsonl: it ends after line 7; the manifest lists 8 lines. Nothing was changed here." in err
     assert "There is no book" in qdpi("export", "x", "--format", "epub", "--data-dir", tmp_path / "empty").err
 
 

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, VALUES, FileFacts, Lines
+from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, VALUES, ChainedLines, FileFacts
 
 Files = dict[str, bytes]
 
@@ -51,7 +51,7 @@ def forged(archive: bytes, file: str, change: Callable[[list[dict[str, Any]]], o
     files, changed = unpacked(archive), values(archive, file)
     change(changed)
     told = json.loads(files[MANIFEST]) | manifest
-    lines = Lines(told["session_id"], file)
+    lines = ChainedLines(told["session_id"], file)
     files[file] = b"".join(
         lines.line(json.dumps(v, ensure_ascii=False, separators=(",", ":")).encode()) for v in changed
     )
@@ -65,7 +65,7 @@ def renamed(archive: bytes, journey: str) -> bytes:
     told = json.loads(files[MANIFEST])
     before = f'"{told["session_id"]}"'
     for file in (OUTCOMES, LOG):
-        lines = Lines(journey, file)
+        lines = ChainedLines(journey, file)
         texts = [json.dumps(value, ensure_ascii=False, separators=(",", ":")) for value in values(archive, file)]
         swapped = [
             text.replace(before, f'"{journey}"').replace(before.replace('"', '\\"'), f'\\"{journey}\\"')

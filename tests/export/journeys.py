@@ -12,8 +12,8 @@ from tests.support.gateway import system_in
 
 from qdpi.errors import ArchiveRefused
 from qdpi.events import Press, Stop, VaultChange
-from qdpi.export.archive.read import opened
-from qdpi.export.archive.restore import Imported, import_archive
+from qdpi.export.archive.read import open_archive
+from qdpi.export.archive.restore import ImportResult, import_archive
 from qdpi.export.formats import FORMATS
 from qdpi.ids import derived_id, page_id
 from qdpi.journey import JourneyState
@@ -122,14 +122,14 @@ async def exported(store: PageStore, form: str = "log", journey: str = READER) -
     return b"".join([piece async for piece in FORMATS[form].pieces(store, journey)])
 
 
-async def imported(system: System, archive: Path | bytes, directory: Path) -> Imported:
+async def imported(system: System, archive: Path | bytes, directory: Path) -> ImportResult:
     """Import an archive."""
     if isinstance(archive, bytes):
         path = directory / "archive.zip"
         path.write_bytes(archive)
     else:
         path = archive
-    with opened(path) as found:
+    with open_archive(path) as found:
         return await import_archive(system.store, found, system.embedder)
 
 

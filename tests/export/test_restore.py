@@ -200,7 +200,7 @@ async def test_another_journey_of_that_name_is_refused_at_the_first_outcome_that
         error = await refusal(there, await exported(here.store), tmp_path)
 
         assert error.detail.startswith("outcomes.jsonl, line 2: ")
-        assert "another outcome in its place" in error.detail
+        assert "a different outcome here" in error.detail
         assert await all_of(there.store) == before
 
 
@@ -213,7 +213,7 @@ async def test_an_event_that_is_another_here_is_refused(tmp_path: Path):
         error = await refusal(there, await exported(here.store), tmp_path)
 
         assert error.detail.startswith("log.jsonl, line 2: ")
-        assert "is another here" in error.detail
+        assert "differs from the one here" in error.detail
         assert not await there.store.outcomes(READER)
 
 
@@ -283,7 +283,7 @@ async def test_a_journey_that_goes_on_during_the_import_is_told_of(tmp_path: Pat
         racing: Any = Racing(there.store, 1_000)
         system = System(**{name: getattr(there, name) for name in System.__slots__} | {"store": racing})
 
-        with pytest.raises(ArchiveRefused, match="went on while it was imported: its outcome 2 is another"):
+        with pytest.raises(ArchiveRefused, match="went on during the import: its outcome 2 differs"):
             await imported(system, await exported(here.store), tmp_path)
 
 
@@ -339,7 +339,7 @@ async def test_a_revision_that_is_another_text_here_is_refused(tmp_path: Path):
         )
         await read(here.store, 1)
 
-        assert "revision 1 here is another text" in (await refusal(there, await exported(here.store), tmp_path)).detail
+        assert "revision 1 here has another text" in (await refusal(there, await exported(here.store), tmp_path)).detail
 
 
 async def test_a_revision_that_is_not_here_is_refused_and_with_it_the_journey_comes_over(tmp_path: Path):

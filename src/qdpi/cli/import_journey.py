@@ -35,12 +35,12 @@ def import_journey(path: Path, as_json: bool, settings: Settings) -> None:
 async def _import(path: Path, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
     from qdpi.cli.errors import progress_line
-    from qdpi.export.archive.read import opened
+    from qdpi.export.archive.read import open_archive
     from qdpi.export.archive.restore import import_archive
     from qdpi.runtime.startup import open_store
 
     async with open_store(build_system(settings)) as system:
-        with opened(path) as archive:
+        with open_archive(path) as archive:
             await _ensure_book(system, archive)
             done = await import_archive(system.store, archive, system.embedder, progress_line("Importing", every=1_000))
     return {

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from qdpi.errors import InvalidInput
 from qdpi.export import epub
-from qdpi.export.archive.write import archive_of
+from qdpi.export.archive.write import stream_archive
 from qdpi.export.epub import EpubBook
 from qdpi.export.markdown import MarkdownFolder
 from qdpi.export.reading_copy import copy_of
@@ -33,7 +33,7 @@ def _copy(writer: type[MarkdownFolder | TweeStory | EpubBook]) -> Pieces:
 
 
 FORMATS: Final[dict[str, Format]] = {
-    "log": Format("application/zip", "-log.zip", archive_of),
+    "log": Format("application/zip", "-log.zip", stream_archive),
     "markdown": Format("application/zip", "-markdown.zip", _copy(MarkdownFolder)),
     "twee": Format("text/plain; charset=utf-8", ".twee", _copy(TweeStory)),
     "epub": Format(epub.MEDIA_TYPE, ".epub", _copy(EpubBook)),

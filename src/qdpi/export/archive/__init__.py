@@ -1,1 +1,1 @@
-"""The archive of a journey: its format, writing, reading, checking and restoring one."""
+"""The archive of a journey, the lossless export: its format, and writing, reading, checking and restoring it."""

@@ -1,8 +1,8 @@
-"""The archive of a journey: its outcomes and its events log, line by line, and a manifest that vouches for them.
+"""The format of an archive: two JSONL files, the outcomes and the events log, and a manifest with their hashes.
 
-A line is `{"chain": …, "outcome": …}` or `{"chain": …, "event": …}`. Its chain is the SHA-256 of the chain of
-the line before and of its own value's bytes, so that whatever was edited, moved, doubled or left out shows at its
-line; the chain of a file begins with the hash of the journey's and the file's name.
+A line is `{"chain": …, "outcome": …}` or `{"chain": …, "event": …}`. Its chain is the SHA-256 of the previous
+line's chain followed by the bytes of its own value, so an edited, moved, repeated or missing line is found at its
+place. The first line continues from the hash of the format, the journey and the file name.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ MANIFEST: Final = "manifest.json"
 OUTCOMES: Final = "outcomes.jsonl"
 LOG: Final = "log.jsonl"
 VALUES: Final = {OUTCOMES: "outcome", LOG: "event"}
-"""The files of lines, and what a line of each holds."""
+"""The JSONL files, and the key of the value in each of their lines."""
 
 
-class Value(BaseModel):
-    """Base of the manifest's parts: what they do not know they refuse, for it would be lost."""
+class ManifestPart(BaseModel):
+    """Base of the manifest and its parts. Unknown fields are refused, because an import would lose them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class BookFacts(Value):
-    """A revision of the book, by what tells it from any other."""
+class BookFacts(ManifestPart):
+    """Identifies a revision of the book."""
 
     revision: int
     book_id: str
@@ -40,8 +40,8 @@ class BookFacts(Value):
     content_hash: str
 
 
-class FileFacts(Value):
-    """A file of lines: how many, its bytes, their SHA-256, and the chain of its last line."""
+class FileFacts(ManifestPart):
+    """A JSONL file: the number of its lines and bytes, its SHA-256, and the chain of its last line."""
 
     lines: int
     bytes: int
@@ -49,11 +49,11 @@ class FileFacts(Value):
     chain: str
 
 
-class Manifest(Value):
-    """What an archive holds.
+class Manifest(ManifestPart):
+    """The contents of an archive.
 
-    `book` is the canon as it stood, `canon` every revision that a page or a run of the journey names;
-    `digest` is the hash of the state that the outcomes fold to.
+    `book` is the current revision at the time of the export, `canon` every revision that a page or a run of the
+    journey names. `digest` is the hash of the state that the outcomes fold to.
     """
 
     format: str = FORMAT
@@ -70,17 +70,17 @@ class Manifest(Value):
     files: dict[str, FileFacts]
 
     def encode(self) -> bytes:
-        """Return the manifest as JSON that a person can read."""
+        """Return the manifest as indented JSON."""
         return self.model_dump_json(indent=2).encode() + b"\n"
 
 
 def book_facts(revision: CanonRevision) -> BookFacts:
-    """Return what an archive says of a revision of the canon."""
+    """Return the facts that identify a revision of the canon."""
     return BookFacts.model_validate(revision.model_dump(include=set(BookFacts.model_fields)))
 
 
-class Lines:
-    """Makes the lines of a file and keeps its facts."""
+class ChainedLines:
+    """Encodes the lines of a JSONL file and accumulates its facts."""
 
     def __init__(self, session_id: str, file: str) -> None:
         self._name = VALUES[file]
@@ -89,7 +89,7 @@ class Lines:
         self._lines = self._bytes = 0
 
     def line(self, value: bytes) -> bytes:
-        """Return the line of a value, given as its JSON."""
+        """Return the line for a value, which is given as JSON."""
         self._chain = hashlib.sha256(self._chain.encode() + value).hexdigest()
         line = b'{"chain":"%b","%b":%b}\n' % (self._chain.encode(), self._name.encode(), value)
         self._hash.update(line)
@@ -98,7 +98,7 @@ class Lines:
         return line
 
     def facts(self) -> FileFacts:
-        """Return what the manifest says of the file so far."""
+        """Return the facts of the file so far."""
         return FileFacts(lines=self._lines, bytes=self._bytes, sha256=self._hash.hexdigest(), chain=self._chain)
 
 

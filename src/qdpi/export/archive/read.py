@@ -1,4 +1,7 @@
-"""Opening an archive: the zip file as it was exported, or the folder that somebody unpacked it into."""
+"""Reading an archive, a zip file or the folder that it was unpacked to.
+
+The manifest and each line are verified here; whether the values agree with each other is for `check`.
+"""
 
 from __future__ import annotations
 
@@ -15,74 +18,75 @@ from pydantic import BaseModel, ValidationError
 
 from qdpi.errors import ArchiveRefused, InvalidSession
 from qdpi.events import SCHEMA_VERSION
-from qdpi.export.archive.format import FORMAT, FORMAT_VERSION, MANIFEST, VALUES, FileFacts, Lines, Manifest
+from qdpi.export.archive.format import FORMAT, FORMAT_VERSION, MANIFEST, VALUES, ChainedLines, FileFacts, Manifest
 from qdpi.ids import check_session
 from qdpi.journey import FOLD_VERSION
 
 V = TypeVar("V", bound=BaseModel)
-MOST_BYTES: Final = 16 << 20
-"""The longest line, and the longest manifest, in bytes."""
+MAX_BYTES: Final = 16 << 20
+"""The most bytes of a line, and of the manifest."""
 _UPGRADE: Final = "Nothing was changed here. Import it with a newer qdpi."
 _HEX: Final = 64
 _BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-"""What `zipfile` raises for bytes that are no zip file's, or of a kind that it does not read."""
+"""What `zipfile` raises for a damaged zip file, or one of a kind that it does not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """An archive with its manifest read; `open` opens a file of it by its name."""
+    """An archive whose manifest was read; `open` opens one of its files by name."""
 
     manifest: Manifest
     open: Callable[[str], IO[bytes]]
 
     def lines(self, name: str) -> Iterator[bytes]:
-        """Give a file's lines with their ends. Raises `ArchiveRefused` for what cannot be read."""
+        """Yield a file's lines with their line ends. Raises `ArchiveRefused` if one cannot be read."""
         number = 0
-        with reading(name), self.open(name) as stream:
-            while line := stream.readline(MOST_BYTES + 1):
+        with translated_errors(name), self.open(name) as stream:
+            while line := stream.readline(MAX_BYTES + 1):
                 number += 1
-                if len(line) > MOST_BYTES:
-                    raise refused(name, number, f"it is longer than {MOST_BYTES:,} bytes")
+                if len(line) > MAX_BYTES:
+                    raise refusal(name, number, f"it is longer than {MAX_BYTES:,} bytes")
                 yield line
 
 
-def refused(file: str, line: int | None, why: str, next_step: str | None = None) -> ArchiveRefused:
-    """Return the refusal of an archive, with its place."""
+def refusal(file: str, line: int | None, why: str, next_step: str | None = None) -> ArchiveRefused:
+    """Return the error for a place in an archive."""
     place = file if line is None else f"{file}, line {line}"
     return ArchiveRefused(f"{place}: {why}.", next_step=next_step)
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Archive]:
-    """Open an archive for a block. Raises `ArchiveRefused` for what is none."""
+def open_archive(path: Path) -> Iterator[Archive]:
+    """Open an archive and read its manifest. Raises `ArchiveRefused` if it is not an archive."""
     if path.is_dir():
         yield _archive(lambda name: (path / name).open("rb"))
         return
-    with reading(str(path)):
+    with translated_errors(str(path)):
         archive = zipfile.ZipFile(path)
     with archive:
         yield _archive(archive.open)
 
 
 @contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Refuse what cannot be read in a block."""
+def translated_errors(name: str) -> Iterator[None]:
+    """Raise `ArchiveRefused` for a file that is missing, unreadable or damaged."""
     try:
         yield
     except KeyError:
-        raise refused(what, None, "the archive does not hold it") from None
+        raise refusal(name, None, "the archive does not contain it") from None
     except OSError as error:
-        raise refused(what, None, f"it cannot be read: {error.strerror or error}") from error
+        raise refusal(name, None, f"it cannot be read: {error.strerror or error}") from error
     except _BROKEN as error:
-        raise refused(what, None, f"it is not whole: {' '.join(str(error).split()) or type(error).__name__}") from error
+        detail = " ".join(str(error).split()) or type(error).__name__
+        raise refusal(name, None, f"it is incomplete or damaged: {detail}") from error
 
 
 def _archive(open_file: Callable[[str], IO[bytes]]) -> Archive:
-    with reading(MANIFEST), open_file(MANIFEST) as stream:
-        raw = stream.read(MOST_BYTES)
+    with translated_errors(MANIFEST), open_file(MANIFEST) as stream:
+        raw = stream.read(MAX_BYTES)
     manifest = _manifest(raw)
     if manifest.files.keys() != VALUES.keys():
-        raise refused(MANIFEST, None, f"it names {sorted(manifest.files)}, and there must be {sorted(VALUES)}")
+        raise refusal(MANIFEST, None, f"it lists {sorted(manifest.files)} instead of {sorted(VALUES)}")
     return Archive(manifest, open_file)
 
 
@@ -91,55 +95,54 @@ def _manifest(raw: bytes) -> Manifest:
         manifest = Manifest.model_validate_json(raw)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()[:5])
-        raise refused(MANIFEST, None, f"it is no manifest of a journey ({faults})") from error
+        raise refusal(MANIFEST, None, f"it is not a journey's manifest ({faults})") from error
     if (manifest.format, manifest.format_version) != (FORMAT, FORMAT_VERSION):
-        told = f"{manifest.format!r:.40} {manifest.format_version}"
-        raise refused(MANIFEST, None, f"it is of the format {told}, and this is {FORMAT!r} {FORMAT_VERSION}", _UPGRADE)
+        found = f"{manifest.format!r:.40} {manifest.format_version}"
+        raise refusal(MANIFEST, None, f"its format is {found}; this qdpi reads {FORMAT!r} {FORMAT_VERSION}", _UPGRADE)
     return manifest
 
 
 def check_manifest(archive: Archive) -> None:
-    """Check what a manifest says of itself. Raises `ArchiveRefused`."""
+    """Check the versions and the journey that a manifest names. Raises `ArchiveRefused`."""
     manifest = archive.manifest
     for name, here in (("schema_version", SCHEMA_VERSION), ("fold_version", FOLD_VERSION)):
         if (given := getattr(manifest, name)) > here:
-            step = "Nothing was changed here. Import it with a newer qdpi."
-            raise refused(MANIFEST, None, f"{name} is {given}, and this qdpi knows versions up to {here}", step)
+            raise refusal(MANIFEST, None, f"{name} is {given}; this qdpi reads versions up to {here}", _UPGRADE)
     try:
         check_session(manifest.session_id)
     except InvalidSession as error:
-        raise refused(MANIFEST, None, error.detail.rstrip(".")) from error
+        raise refusal(MANIFEST, None, error.detail.rstrip(".")) from error
 
 
-def values(archive: Archive, file: str, model: type[V], *, after: int = 0) -> Iterator[tuple[int, V]]:
-    """Give a file's values with the numbers of their lines, and hold each line and the whole against the manifest.
+def read_values(archive: Archive, file: str, model: type[V], *, after: int = 0) -> Iterator[tuple[int, V]]:
+    """Yield a file's values with their line numbers; verify each line's chain, and at the end the file's facts.
 
-    Of lines up to `after` only the chain is checked. A value is given before its chain is, so that whoever
-    takes it may say more of what is wrong with it. Raises `ArchiveRefused`.
+    Values of lines up to `after` are not decoded, but their chain is verified. A value is yielded before its chain
+    is verified, so that the caller can raise a more specific error first. Raises `ArchiveRefused`.
     """
     facts = archive.manifest.files[file]
-    due = Lines(archive.manifest.session_id, file)
+    expected = ChainedLines(archive.manifest.session_id, file)
     for number, line in enumerate(archive.lines(file), start=1):
         raw = _bytes_of_value(file, number, line)
         if number > after:
             value = _value(file, number, raw, model)
             if number > facts.lines:
-                raise refused(file, number, f"the manifest knows {facts.lines} lines")
+                raise refusal(file, number, f"the manifest lists {facts.lines} lines")
             yield number, value
-        if line != due.line(raw):
-            raise refused(file, number, "it was edited, or does not follow the line before it")
-    if due.facts() != facts:
-        raise refused(file, None, _difference(due.facts(), facts))
+        if line != expected.line(raw):
+            raise refusal(file, number, "it was edited, or does not follow the line before it")
+    if expected.facts() != facts:
+        raise refusal(file, None, _difference(expected.facts(), facts))
 
 
 def _bytes_of_value(file: str, number: int, line: bytes) -> bytes:
     if not line.endswith(b"\n"):
-        raise refused(file, number, "it breaks off")
+        raise refusal(file, number, "it is cut off")
     head, middle = b'{"chain":"', b'","%b":' % VALUES[file].encode()
     start = len(head) + _HEX
     value = start + len(middle)
     if not (line.startswith(head) and line[start:value] == middle and line.endswith(b"}\n")):
-        raise refused(file, number, f"it is no line of {file}")
+        raise refusal(file, number, f"it is not a line of {file}")
     return line[value:-2]
 
 
@@ -148,25 +151,24 @@ def _value(file: str, number: int, raw: bytes, model: type[V]) -> V:
         value = model.model_validate_json(raw)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in error.errors()[:3])
-        raise refused(file, number, f"it is no {VALUES[file]} ({faults})") from error
+        raise refusal(file, number, f"it is not a valid {VALUES[file]} ({faults})") from error
     kept = value.model_dump_json().encode()
     if kept != raw and (lost := _lost(json.loads(raw), json.loads(kept), "")):
-        step = "Nothing was changed here. Import it with a newer qdpi."
-        raise refused(file, number, f"this qdpi would not keep what it says of {lost}", step)
+        raise refusal(file, number, f"this qdpi would lose a part of it: {lost}", _UPGRADE)
     return value
 
 
 def _lost(given: Any, kept: Any, path: str) -> str | None:
-    """Return the path of the first thing in `given` that `kept` does not say, None where it says all."""
+    """Return the path of the first part of `given` that `kept` lacks or changes; None if it has all of it."""
     if isinstance(given, dict) and isinstance(kept, dict):
         return next((lost for key in given if (lost := _lost(given[key], kept.get(key), f"{path}.{key}"))), None)
     if isinstance(given, list) and isinstance(kept, list) and len(given) == len(kept):
         pairs = enumerate(zip(given, kept, strict=True))
         return next((lost for n, (a, b) in pairs if (lost := _lost(a, b, f"{path}[{n}]"))), None)
-    return None if given == kept else path.removeprefix(".") or "itself"
+    return None if given == kept else path.removeprefix(".") or "the value"
 
 
-def _difference(found: FileFacts, said: FileFacts) -> str:
-    if found.lines != said.lines:
-        return f"it ends after line {found.lines}, and the manifest knows {said.lines}"
-    return f"its hash is {found.sha256}, and the manifest says {said.sha256}"
+def _difference(found: FileFacts, listed: FileFacts) -> str:
+    if found.lines != listed.lines:
+        return f"it ends after line {found.lines}; the manifest lists {listed.lines} lines"
+    return f"its hash is {found.sha256}; the manifest lists {listed.sha256}"

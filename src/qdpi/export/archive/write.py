@@ -1,4 +1,4 @@
-"""Making the archive of a journey, piece by piece: as it stood when it began, whatever is written meanwhile."""
+"""Writing the archive of a journey in pieces. It has the outcomes that were committed when the export began."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from typing import IO, Final
 
 from qdpi.concurrency import map_concurrently
 from qdpi.events import SCHEMA_VERSION, PageDone, PageFailed, body_of
-from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, FileFacts, Lines, Manifest, book_facts, revisions_of
+from qdpi.export.archive.format import (
+    LOG,
+    MANIFEST,
+    OUTCOMES,
+    ChainedLines,
+    FileFacts,
+    Manifest,
+    book_facts,
+    revisions_of,
+)
 from qdpi.export.zip_stream import ZipStream
 from qdpi.journey import FOLD_VERSION, JourneyState
 from qdpi.outcome import LogEntry, Outcome
@@ -18,12 +27,12 @@ from qdpi.store.ports import Canon, PageStore
 _ENDS: Final = {PageDone.topic, PageFailed.topic}
 
 
-async def archive_of(store: PageStore, journey: str) -> AsyncIterator[bytes]:
-    """Give the pieces of a journey's archive, a zip file."""
+async def stream_archive(store: PageStore, journey: str) -> AsyncIterator[bytes]:
+    """Yield the pieces of a journey's archive, a zip file."""
     archive = ZipStream(long_entries=True)
     last = await store.last_outcome(journey)
     state = last.state if last else JourneyState()
-    outcomes, rows = Lines(journey, OUTCOMES), Lines(journey, LOG)
+    outcomes, rows = ChainedLines(journey, OUTCOMES), ChainedLines(journey, LOG)
     named: set[int] = set()
     with archive.entry(OUTCOMES) as stream:
         async for batch in outcomes_of(store, journey, state.seq):
@@ -32,19 +41,19 @@ async def archive_of(store: PageStore, journey: str) -> AsyncIterator[bytes]:
             yield archive.take()
     with archive.entry(LOG) as stream:
         async for found in log_of(store, journey):
-            await asyncio.to_thread(_write, stream, rows, [row for row in found if is_told(row, state.seq)])
+            await asyncio.to_thread(_write, stream, rows, [row for row in found if _is_within(row, state.seq)])
             yield archive.take()
     files = {OUTCOMES: outcomes.facts(), LOG: rows.facts()}
     archive.add(MANIFEST, (await _manifest(store, journey, state, named, files)).encode())
     yield archive.close()
 
 
-def is_told(row: LogEntry, head: int) -> bool:
-    """Tell whether a row belongs to the journey as it stood after `head` outcomes."""
+def _is_within(row: LogEntry, head: int) -> bool:
+    """Whether a row belongs to the first `head` outcomes of a journey. Rows that are no outcome's event always do."""
     return row.type not in _ENDS or body_of(row.payload_json.encode()).get("seq", 0) <= head
 
 
-def _write(stream: IO[bytes], lines: Lines, values: Sequence[Outcome | LogEntry]) -> None:
+def _write(stream: IO[bytes], lines: ChainedLines, values: Sequence[Outcome | LogEntry]) -> None:
     for value in values:
         stream.write(lines.line(value.model_dump_json().encode()))
 
