@@ -214,7 +214,7 @@ async def test_a_vault_and_a_running_system_take_an_import_as_it_comes(tmp_path:
         await save(here.system.store, "S01-P0001", 1)
         await here.all_read_by("recorder")
         archive = tmp_path / "mine.zip"
-        archive.write_bytes(b"".join([p async for p in FORMATS["log"].pieces(here.system.store, "reader")]))
+        archive.write_bytes(b"".join([p async for p in FORMATS["log"].stream(here.system.store, "reader")]))
 
         done = await _import(archive, Settings(data_dir=tmp_path / "there"))
 

@@ -119,7 +119,7 @@ async def whole_journey(store: PageStore) -> list[Outcome]:
 
 async def exported(store: PageStore, form: str = "log", journey: str = READER) -> bytes:
     """Return a journey's file."""
-    return b"".join([piece async for piece in FORMATS[form].pieces(store, journey)])
+    return b"".join([piece async for piece in FORMATS[form].stream(store, journey)])
 
 
 async def imported(system: System, archive: Path | bytes, directory: Path) -> ImportResult:

@@ -36,7 +36,7 @@ async def test_a_journey_that_goes_on_meanwhile_is_exported_as_it_stood(tmp_path
     async with system_in(tmp_path) as system:
         await read(system.store, OUTCOMES_PER_PAGE + 1)
         stood = await exported(system.store, form)
-        pieces = FORMATS[form].pieces(system.store, READER)
+        pieces = FORMATS[form].stream(system.store, READER)
         first = await anext(pieces)
         # A press may be in the log before it is answered; what is told of here is the answers.
         last = await system.store.last_outcome(READER)
@@ -51,7 +51,7 @@ async def test_a_journey_that_goes_on_meanwhile_is_exported_as_it_stood(tmp_path
 async def test_a_long_journey_comes_in_pieces(tmp_path: Path, form: str):
     async with system_in(tmp_path) as system:
         await read(system.store, 3 * OUTCOMES_PER_PAGE)
-        pieces = [piece async for piece in FORMATS[form].pieces(system.store, READER)]
+        pieces = [piece async for piece in FORMATS[form].stream(system.store, READER)]
         assert len(pieces) >= 4
         assert max(map(len, pieces)) < 0.7 * sum(map(len, pieces))
 
@@ -94,7 +94,7 @@ async def test_a_title_makes_a_file_name_that_stays_in_its_folder(tmp_path: Path
 
 
 def test_a_format_that_there_is_not_is_refused_with_those_that_there_are():
-    with pytest.raises(InvalidInput, match=r"'pdf' is no format to export in\. Give one of log, markdown, twee, epub"):
+    with pytest.raises(InvalidInput, match=r"'pdf' is not an export format\. Give one of log, markdown, twee, epub"):
         format_named("pdf")
 
 

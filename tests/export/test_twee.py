@@ -14,7 +14,7 @@ from tests.export.twee_parser import Passage, parse
 from tests.support import factories
 from tests.support.gateway import system_in
 
-from qdpi.export.reading_copy import Stop
+from qdpi.export.reading_copy import PageRef
 from qdpi.export.twee import DATA_PASSAGE, escape_header, escape_text, label_of, name_of, passage_of
 from qdpi.store.ports import PageStore
 
@@ -137,7 +137,7 @@ def test_no_story_format_takes_a_text_for_markup(markup: str):
 @given(texts)
 @settings(max_examples=200)
 def test_any_title_makes_a_name_that_a_header_and_a_link_carry(title: str):
-    stop = Stop("S01-P0007", title, 7)
+    stop = PageRef("S01-P0007", title, 7)
     source = f":: {escape_header(name_of(stop))} [a] {{}}\n[[{label_of(stop)}->{name_of(stop)}]]\n"
     (passage,) = parse(source).values()
 
@@ -146,6 +146,11 @@ def test_any_title_makes_a_name_that_a_header_and_a_link_carry(title: str):
 
 @pytest.mark.parametrize("title", AWKWARD, ids=ascii)
 def test_pages_of_one_title_have_names_of_their_own(title: str):
-    stops = [Stop("S01-P0001", title, None), Stop("S01-P0002", title, None), Stop("x", title, 1), Stop("y", title, 2)]
+    stops = [
+        PageRef("S01-P0001", title, None),
+        PageRef("S01-P0002", title, None),
+        PageRef("x", title, 1),
+        PageRef("y", title, 2),
+    ]
 
     assert len({name_of(stop) for stop in stops}) == 4

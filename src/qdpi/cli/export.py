@@ -57,7 +57,7 @@ async def _export(session: str, form: str, output: Path | None, settings: Settin
         last = await system.store.last_outcome(journey)
         if last is None:
             note("This journey has no outcomes: the file contains no pages.")
-        size = await _write(path, chosen.pieces(system.store, journey))
+        size = await _write(path, chosen.stream(system.store, journey))
     seq = last.seq if last else 0
     return {"file": str(path), "format": form, "bytes": size, "session_id": journey, "outcomes": seq}
 

@@ -1,1 +1,1 @@
-"""Copies of a journey: its whole log, to be imported again, and three for reading: Markdown, Twee 3, EPUB 3."""
+"""Exports of a journey: an archive for import, and reading copies as Markdown, Twee 3 and EPUB 3."""

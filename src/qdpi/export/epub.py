@@ -1,7 +1,7 @@
-"""A journey as an EPUB 3 publication: a chapter a page in reading order, links where pages lead.
+"""A journey as an EPUB 3 publication: a chapter for each page, in reading order, with links along the edges.
 
-After https://www.w3.org/TR/epub-33/. Its identifier and its time come from the journey, so that the same
-journey is the same file.
+After https://www.w3.org/TR/epub-33/. The identifier and the modification time are derived from the journey, so the
+same journey gives the same file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from qdpi.export import xhtml
-from qdpi.export.reading_copy import Itinerary, Stop
+from qdpi.export.reading_copy import Itinerary, PageRef
 from qdpi.export.zip_stream import ZipStream
 from qdpi.glyphs import glyph_svg
 from qdpi.page_schema import Page
@@ -42,7 +42,7 @@ _ACCESSIBILITY: Final = (
 
 
 class EpubBook:
-    """Writes an EPUB file: what comes first, a chapter for each page, and at last what lists them."""
+    """Writes an EPUB file: style and title page, a chapter for each page, and last the files that list them."""
 
     def __init__(self, itinerary: Itinerary) -> None:
         self._itinerary = itinerary
@@ -54,11 +54,9 @@ class EpubBook:
         self._put("title.xhtml", xhtml.title_page(itinerary, LANGUAGE))
 
     def add(self, pages: Sequence[Page]) -> bytes:
-        """Write the chapters of pages."""
+        """Write a chapter for each page."""
         for page in pages:
-            self._put(
-                xhtml.file_of(self._itinerary.stops[page.page_id]), xhtml.chapter(page, self._itinerary, LANGUAGE)
-            )
+            self._put(xhtml.file_of(self._itinerary.refs[page.page_id]), xhtml.chapter(page, self._itinerary, LANGUAGE))
             self._glyphs.add(page.symbol_code)
         return self._zip.take()
 
@@ -77,7 +75,7 @@ class EpubBook:
 
 
 def package(itinerary: Itinerary, glyphs: Sequence[int]) -> str:
-    """Return the package document: what the publication is, its files, and their order."""
+    """Return the package document: metadata, the list of files, and their reading order."""
     return "\n".join(
         (
             '<?xml version="1.0" encoding="UTF-8"?>',
@@ -90,7 +88,7 @@ def package(itinerary: Itinerary, glyphs: Sequence[int]) -> str:
             "</manifest>",
             "<spine>",
             '<itemref idref="title"/>',
-            *(f'<itemref idref="{_id(stop)}"/>' for stop in itinerary.stops.values()),
+            *(f'<itemref idref="{_id(ref)}"/>' for ref in itinerary.refs.values()),
             "</spine>",
             "</package>",
             "",
@@ -113,10 +111,10 @@ def _manifest(itinerary: Itinerary, glyphs: Sequence[int]) -> Iterator[str]:
     yield f'<item id="nav" href="nav.xhtml" {page} properties="nav"/>'
     yield '<item id="style" href="style.css" media-type="text/css"/>'
     yield f'<item id="title" href="title.xhtml" {page}/>'
-    yield from (f'<item id="{_id(s)}" href="{xhtml.file_of(s)}" {page}/>' for s in itinerary.stops.values())
+    yield from (f'<item id="{_id(ref)}" href="{xhtml.file_of(ref)}" {page}/>' for ref in itinerary.refs.values())
     for code in glyphs:
         yield f'<item id="glyph-{code:02x}" href="{xhtml.glyph_file(code)}" media-type="image/svg+xml"/>'
 
 
-def _id(stop: Stop) -> str:
-    return xhtml.file_of(stop).removesuffix(".xhtml")
+def _id(ref: PageRef) -> str:
+    return xhtml.file_of(ref).removesuffix(".xhtml")

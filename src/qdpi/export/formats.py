@@ -1,4 +1,4 @@
-"""The formats that a journey is exported in."""
+"""The formats of an export."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from qdpi.export import epub
 from qdpi.export.archive.write import stream_archive
 from qdpi.export.epub import EpubBook
 from qdpi.export.markdown import MarkdownFolder
-from qdpi.export.reading_copy import copy_of
+from qdpi.export.reading_copy import stream_copy
 from qdpi.export.twee import TweeStory
 from qdpi.ids import derived_id
 from qdpi.store.ports import PageStore
 
-Pieces = Callable[[PageStore, str], AsyncIterator[bytes]]
-"""Gives the pieces of a journey's file."""
+Stream = Callable[[PageStore, str], AsyncIterator[bytes]]
+"""Yields the pieces of a journey's file."""
 
 
 class Format(NamedTuple):
-    """A format: its media type, how its files are named, and what gives their pieces."""
+    """A format: its media type, the end of its file names, and the function that yields a file."""
 
     media_type: str
     suffix: str
-    pieces: Pieces
+    stream: Stream
 
 
-def _copy(writer: type[MarkdownFolder | TweeStory | EpubBook]) -> Pieces:
-    return partial(copy_of, writer_of=writer)
+def _copy(writer: type[MarkdownFolder | TweeStory | EpubBook]) -> Stream:
+    return partial(stream_copy, writer_of=writer)
 
 
 FORMATS: Final[dict[str, Format]] = {
@@ -38,19 +38,19 @@ FORMATS: Final[dict[str, Format]] = {
     "twee": Format("text/plain; charset=utf-8", ".twee", _copy(TweeStory)),
     "epub": Format(epub.MEDIA_TYPE, ".epub", _copy(EpubBook)),
 }
-"""Every format by its name."""
+"""The formats by name."""
 
 
 def format_named(name: str) -> Format:
-    """Return a format. Raises `InvalidInput` for one that there is not."""
+    """Return the format of a name. Raises `InvalidInput` if there is none."""
     try:
         return FORMATS[name]
     except KeyError:
         raise InvalidInput(
-            f"{name!r:.80} is no format to export in.", next_step=f"Give one of {', '.join(FORMATS)}."
+            f"{name!r:.80} is not an export format.", next_step=f"Give one of {', '.join(FORMATS)}."
         ) from None
 
 
 def file_name(journey: str, form: Format) -> str:
-    """Return the name of a journey's file, which does not tell the id that opens it."""
+    """Return the name of a journey's file. It does not reveal the journey's id."""
     return f"journey-{derived_id('export', journey)[:8]}{form.suffix}"

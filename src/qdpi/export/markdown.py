@@ -1,7 +1,7 @@
-"""A page as Markdown with the plan's frontmatter, and back, the same page.
+"""A journey as a folder of Markdown files, and a page as Markdown with the plan's frontmatter, lossless both ways.
 
-The text is the body, where the canon's reader would leave it as it is; a text that such a reader, or a program
-that tidies line ends, would change stands in the frontmatter, with every character escaped that needs it.
+The text is the body of the file. A text that the canon's reader, or a program that normalises line ends, would
+change is escaped in the frontmatter instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from qdpi.page_schema import Page
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 
 _COMPUTED: Final = ("char_hex", "behavior")
-"""What the symbol says already, and the plan's frontmatter says by `character` and by `symbol_code`."""
+"""Fields that follow from the symbol; the plan's frontmatter has `character` and `symbol_code` for them."""
 _FIRST: Final = (
     "page_id",
     "symbol_code",
@@ -38,7 +38,7 @@ _NEXT_STEP: Final = "Give a page as `qdpi export --format markdown` writes it."
 
 
 class MarkdownFolder:
-    """Writes `pages/00001-a-title.md` for what was written, `canon/S01-P0001.md` for pages of the book."""
+    """Writes a zip file with `pages/00001-a-title.md` for generated pages and `canon/S01-P0001.md` for canon pages."""
 
     def __init__(self, itinerary: Itinerary) -> None:
         self._itinerary = itinerary
@@ -56,7 +56,7 @@ class MarkdownFolder:
 
 
 def name_of(page: Page) -> str:
-    """Return a page's place in the folder."""
+    """Return a page's path in the folder."""
     if page.seq is None:
         return f"canon/{page.page_id}.md"
     slug = re.sub(r"[^\w]+", "-", page.title.lower()).strip("-_")[:_LONGEST_NAME].strip("-_")
@@ -64,7 +64,7 @@ def name_of(page: Page) -> str:
 
 
 def markdown_of(page: Page) -> str:
-    """Return a page as a Markdown file: the plan's frontmatter, all else that is known of the page, its text."""
+    """Return a page as a Markdown file: the plan's frontmatter, the page's other fields, and its text."""
     values = frontmatter_of(page)
     text = values.pop("text")
     if _is_plain(text):
@@ -73,23 +73,23 @@ def markdown_of(page: Page) -> str:
 
 
 def frontmatter_of(page: Page) -> dict[str, Any]:
-    """Return a page's frontmatter in the plan's order, with `text`; what a page does not have is left out.
+    """Return a page's frontmatter in the plan's order, with `text`; fields without a value are left out.
 
-    `voice_preset` and `inputs` are told for people and other programs: they follow from the rest.
+    `voice_preset` and `inputs` follow from the other fields; they are there for people and other programs.
     """
     stored = page.model_dump(mode="json", exclude=set(_COMPUTED))
-    told = {name: value for name, value in stored.items() if value is not None}
-    told |= {
+    values = {name: value for name, value in stored.items() if value is not None}
+    values |= {
         "symbol_code": frontmatter.Hexadecimal(page.symbol_code),
         "character": CHARACTER_NAMES[page.char_hex],
         "voice_preset": f"{CHARACTER_MAP[page.char_hex].replace('-', '_')}.v1",
         "inputs": {"seeds": stored["edges"]["mirrors"], "motifs": stored["signals"]["motifs"], "constraints": {}},
     }
-    return {name: told.pop(name) for name in _FIRST} | told
+    return {name: values.pop(name) for name in _FIRST} | values
 
 
 def page_of(markdown: str) -> Page:
-    """Return the page of such a file, line ends as they are. Raises `InvalidInput` that says what is wrong with it."""
+    """Return the page of a Markdown file; line ends are kept. Raises `InvalidInput` with the reason."""
     parts = frontmatter.split(markdown)
     if parts is None:
         raise InvalidInput("There is no frontmatter between two lines of ---.", next_step=_NEXT_STEP)
@@ -97,18 +97,18 @@ def page_of(markdown: str) -> Page:
     values = _values(matter)
     if "text" in values and body:
         raise InvalidInput(
-            "The text is in the frontmatter and in the body; it may be in one of them.", next_step=_NEXT_STEP
+            "The text is both in the frontmatter and in the body; it can be in only one of them.", next_step=_NEXT_STEP
         )
     try:
         return Page.model_validate({"text": body.removesuffix("\n"), **values})
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-        raise InvalidInput(f"The frontmatter is not a page's: {faults}.", next_step=_NEXT_STEP) from error
+        raise InvalidInput(f"The frontmatter does not describe a page: {faults}.", next_step=_NEXT_STEP) from error
 
 
 def _values(matter: str) -> dict[str, Any]:
     try:
-        values = yaml.load(matter, Loader=_Plain)  # noqa: S506 - a safe loader that takes no aliases either
+        values = yaml.load(matter, Loader=_Plain)  # noqa: S506 (a safe loader, and without aliases)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         detail = " ".join(str(error).split())[:200]
         raise InvalidInput(f"The frontmatter is not plain YAML: {detail}.", next_step=_NEXT_STEP) from error
@@ -118,12 +118,12 @@ def _values(matter: str) -> dict[str, Any]:
 
 
 class _Plain(yaml.SafeLoader):
-    """Reads plain data: no tags that construct, and no aliases, by which a small file could say endlessly much."""
+    """Loads plain data: no tags that construct objects, and no aliases, by which a small file expands endlessly."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Compose a node."""
+        """Compose a node. Raises `YAMLError` for an alias."""
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it holds an alias")
+            raise yaml.YAMLError("it contains an alias")
         return super().compose_node(parent, index)
 
 

@@ -1,7 +1,7 @@
-"""Reading copies of a journey, made and sent piece by piece: the store is read in pages, writing is off the loop.
+"""Reading copies of a journey: the itinerary, the pages in reading order with their links, and the stream of pieces.
 
-Each canon page comes where the reader first stood on it, each page that was written in the order of its
-writing, and at the end, in ring order, the canon pages that these lead to.
+Each canon page comes where the reader first pressed on it, each generated page in the order of `seq`, and last, in
+ring order, the other canon pages that these link to.
 """
 
 from __future__ import annotations
@@ -22,21 +22,26 @@ from qdpi.store.ports import Outcomes, PageStore
 from qdpi.store.rows import CanonRevision
 
 
-class Way(StrEnum):
-    """How one page leads to another, in the words of a link."""
+class LinkKind(StrEnum):
+    """The kind of a link. The values are the words that readers see before it."""
 
-    ON = "On to"
-    BACK = "Back to"
-    AWAY = "Away to"
-    SOURCE = "Drawn from"
-    WRITTEN = "Written here"
-
-
-_WAYS = {EdgeType.NEXT: Way.ON, EdgeType.LOOP: Way.BACK, EdgeType.FORK: Way.AWAY, EdgeType.MIRROR: Way.SOURCE}
+    NEXT = "On to"
+    LOOP = "Back to"
+    FORK = "Away to"
+    MIRROR = "Drawn from"
+    CHILD = "Written here"
 
 
-class Stop(NamedTuple):
-    """A page on the way: `seq` numbers what was written, and is None on a page of the book."""
+_KINDS = {
+    EdgeType.NEXT: LinkKind.NEXT,
+    EdgeType.LOOP: LinkKind.LOOP,
+    EdgeType.FORK: LinkKind.FORK,
+    EdgeType.MIRROR: LinkKind.MIRROR,
+}
+
+
+class PageRef(NamedTuple):
+    """A reference to a page of the copy; `seq` is None for a canon page."""
 
     page_id: str
     title: str
@@ -44,30 +49,31 @@ class Stop(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A link to another stop."""
+    """A link to another page of the copy."""
 
-    way: Way
-    to: Stop
+    kind: LinkKind
+    target: PageRef
 
 
 @dataclass(frozen=True, slots=True)
 class Itinerary:
-    """The stops by page id, in reading order, the canon pages among them, and what was written from where.
+    """The contents of a reading copy.
 
-    `head` is the last seq that is told of, `at` its time.
+    `refs` has every page by id, in reading order; `canon` the canon pages among them; `children` the ids of the
+    pages generated on each page. `head` is the `seq` of the last outcome in the copy, `at` its time.
     """
 
     journey: str
     book: CanonRevision
     head: int
     at: datetime
-    stops: Mapping[str, Stop]
+    refs: Mapping[str, PageRef]
     canon: Mapping[str, Page]
-    written_from: Mapping[str, list[str]]
+    children: Mapping[str, list[str]]
 
     @property
     def uuid(self) -> str:
-        """The journey's id as a copy tells it: it does not open the journey."""
+        """The id that the copy shows: derived from the journey's id, which it does not reveal."""
         return derived_id("export", self.journey)
 
     @property
@@ -76,111 +82,116 @@ class Itinerary:
         return f"{self.book.title}: a journey"
 
     @property
-    def written(self) -> int:
-        """How many pages were written."""
-        return len(self.stops) - len(self.canon)
+    def generated(self) -> int:
+        """The number of generated pages."""
+        return len(self.refs) - len(self.canon)
 
     def color(self, character: int) -> str | None:
-        """Return the colour that the book gives a character, 0..15."""
+        """Return the book's colour for a character, 0..15."""
         return next((voice.color for voice in self.book.voices if voice.character == character), None)
 
     def links(self, page: Page) -> list[Link]:
-        """Return where a page leads within the copy, each way to each stop once."""
-        told = [(_WAYS[kind], target) for kind, target in page.edges.typed()]
-        told += [(Way.WRITTEN, child) for child in self.written_from.get(page.page_id, ())]
-        return [Link(way, self.stops[target]) for way, target in dict.fromkeys(told) if target in self.stops]
+        """Return a page's links to pages of the copy, each kind and target once."""
+        found = [(_KINDS[edge], target) for edge, target in page.edges.typed()]
+        found += [(LinkKind.CHILD, child) for child in self.children.get(page.page_id, ())]
+        return [Link(kind, self.refs[target]) for kind, target in dict.fromkeys(found) if target in self.refs]
 
 
 @dataclass(slots=True)
-class Tracing:
-    """The way as it is found, page by page, before the canon pages on it are known."""
+class ItineraryBuilder:
+    """Collects an itinerary from the generated pages, in the order of `seq`, before the canon pages are read."""
 
-    order: dict[str, Stop | None] = field(default_factory=dict)
-    written_from: dict[str, list[str]] = field(default_factory=dict)
-    led_to: set[str] = field(default_factory=set)
+    order: dict[str, PageRef | None] = field(default_factory=dict)
+    children: dict[str, list[str]] = field(default_factory=dict)
+    targets: set[str] = field(default_factory=set)
 
     def add(self, page: Page) -> None:
-        """Follow the reader to a page that was written."""
+        """Add a generated page, after the page that it was pressed on."""
         if page.placement is None:
             return
         locus = page.placement.locus
         self.order.setdefault(locus, None)
-        self.order[page.page_id] = Stop(page.page_id, page.title, page.seq)
-        self.written_from.setdefault(locus, []).append(page.page_id)
-        self.led_to.update(target for _, target in page.edges.typed())
-        self.led_to.update({page.placement.anchor, page.return_to or locus})
+        self.order[page.page_id] = PageRef(page.page_id, page.title, page.seq)
+        self.children.setdefault(locus, []).append(page.page_id)
+        self.targets.update(target for _, target in page.edges.typed())
+        self.targets.update({page.placement.anchor, page.return_to or locus})
 
-    def unknown(self) -> list[str]:
-        """Return the ids that are none of the pages written, in reading order: these are the book's."""
-        stood_on = [page_id for page_id, stop in self.order.items() if stop is None]
-        return stood_on + sorted(self.led_to - self.order.keys())
+    def canon_ids(self) -> list[str]:
+        """Return the ids that are no generated page's, in reading order."""
+        pressed = [page_id for page_id, ref in self.order.items() if ref is None]
+        return pressed + sorted(self.targets - self.order.keys())
 
-    def stops(self, canon: Iterable[Page]) -> dict[str, Stop]:
-        """Return the stops in reading order, with these pages of the book; ids of no page are left out."""
-        known = {page.page_id: Stop(page.page_id, page.title, None) for page in canon}
-        way = {page_id: stop or known.get(page_id) for page_id, stop in self.order.items()}
-        found = {page_id: stop for page_id, stop in way.items() if stop is not None}
-        return found | {page_id: stop for page_id, stop in known.items() if page_id not in found}
+    def refs(self, canon: Iterable[Page]) -> dict[str, PageRef]:
+        """Return every page in reading order, given the canon pages; ids without a page are left out."""
+        known = {page.page_id: PageRef(page.page_id, page.title, None) for page in canon}
+        path = {page_id: ref or known.get(page_id) for page_id, ref in self.order.items()}
+        found = {page_id: ref for page_id, ref in path.items() if ref is not None}
+        return found | {page_id: ref for page_id, ref in known.items() if page_id not in found}
 
 
 class PageWriter(Protocol):
-    """Makes a copy out of its pages, which come in reading order. What it returns is the copy's next piece."""
+    """Encodes a copy from its pages, which come in reading order. Each method returns the next piece of the file."""
 
     def add(self, pages: Sequence[Page]) -> bytes:
         """Write pages."""
         ...
 
     def end(self) -> bytes:
-        """Write what comes after the last page."""
+        """Write the end of the file."""
         ...
 
 
-async def copy_of(store: PageStore, journey: str, writer_of: Callable[[Itinerary], PageWriter]) -> AsyncIterator[bytes]:
-    """Give a copy's pieces. A journey that nobody has begun is its first page. Raises `NoBook`."""
-    itinerary = await trace(store, journey)
+async def stream_copy(
+    store: PageStore, journey: str, writer_of: Callable[[Itinerary], PageWriter]
+) -> AsyncIterator[bytes]:
+    """Yield the pieces of a copy. A journey without outcomes gives the book's first page. Raises `NoBook`.
+
+    Outcomes are read in batches, and a thread encodes each batch.
+    """
+    itinerary = await read_itinerary(store, journey)
     writer = writer_of(itinerary)
     async for pages in _pages(store, itinerary):
         yield await asyncio.to_thread(writer.add, pages)
     yield await asyncio.to_thread(writer.end)
 
 
-async def trace(store: PageStore, journey: str) -> Itinerary:
-    """Return what a copy of a journey holds as it stands now. Raises `NoBook`."""
+async def read_itinerary(store: PageStore, journey: str) -> Itinerary:
+    """Return the itinerary of a journey up to its current head. Raises `NoBook`."""
     book, last = await store.canon(), await store.last_outcome(journey)
     if book is None:
-        raise NoBook("There is no book in the store, and a copy tells of its pages.")
-    head, tracing = last.seq if last else 0, Tracing()
+        raise NoBook("There is no book in the store; a reading copy needs its pages.")
+    head, builder = last.seq if last else 0, ItineraryBuilder()
     async for outcomes in outcomes_of(store, journey, head):
         for outcome in outcomes:
             if outcome.page is not None:
-                tracing.add(outcome.page)
-    canon = {page.page_id: page for page in await _canon_pages(store, book, tracing)}
+                builder.add(outcome.page)
+    canon = {page.page_id: page for page in await _canon_pages(store, book, builder)}
     return Itinerary(
         journey=journey,
         book=book,
         head=head,
         at=last.at if last else book.created_at,
-        stops=tracing.stops(canon.values()),
+        refs=builder.refs(canon.values()),
         canon=canon,
-        written_from=tracing.written_from,
+        children=builder.children,
     )
 
 
-async def _canon_pages(store: PageStore, book: CanonRevision, tracing: Tracing) -> list[Page]:
-    if not tracing.order:
+async def _canon_pages(store: PageStore, book: CanonRevision, builder: ItineraryBuilder) -> list[Page]:
+    if not builder.order:
         return (await store.canon_pages(book.revision))[:1]
-    found = await map_concurrently(store.page, tracing.unknown())
+    found = await map_concurrently(store.page, builder.canon_ids())
     return [page for page in found if page is not None and page.is_canon]
 
 
 async def _pages(store: Outcomes, itinerary: Itinerary) -> AsyncIterator[list[Page]]:
-    """Give the pages in reading order, as anybody may see them: without the journey that owns them."""
-    waiting = dict(itinerary.canon)
+    """Yield the pages in reading order, without the id of the journey that owns them."""
+    unwritten = dict(itinerary.canon)
     async for outcomes in outcomes_of(store, itinerary.journey, itinerary.head):
         batch: list[Page] = []
         for page in (outcome.page for outcome in outcomes if outcome.page is not None):
             locus = page.placement.locus if page.placement else ""
-            batch += [waiting.pop(locus)] if locus in waiting else []
+            batch += [unwritten.pop(locus)] if locus in unwritten else []
             batch.append(page.model_copy(update={"session_id": None}))
         yield batch
-    yield list(waiting.values())
+    yield list(unwritten.values())

@@ -1,8 +1,7 @@
-"""A journey as Twee 3, the source of a Twine story: a passage a page, and links where pages lead.
+"""A journey as Twee 3, the source of a Twine story: a passage for each page, with links along the edges.
 
-After https://github.com/iftechfoundation/twine-specs/blob/master/twee-3-specification.md. Passages are told
-in the story formats' common ground: `[[label->name]]`, and HTML's character references for what one of them
-would take as markup.
+After https://github.com/iftechfoundation/twine-specs/blob/master/twee-3-specification.md. Passages use only what all
+story formats share: links as `[[label->name]]`, and HTML character references for what any of them reads as markup.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from qdpi.export.reading_copy import Itinerary, Link, Stop
+from qdpi.export.reading_copy import Itinerary, Link, PageRef
 from qdpi.page_schema import Page
 from qdpi.symbols import CHARACTER_MAP
 
 DATA_PASSAGE: Final = "QDPI data"
-"""The passage that tells, in JSON, what each page is."""
-_DATA: Final = frozenset(
+"""The passage with the data of each page, as JSON."""
+_DATA_FIELDS: Final = frozenset(
     {"page_id", "symbol_code", "orientation", "provenance", "section", "seq"}
     | {"trajectory", "return_to", "status", "edges"}
 )
@@ -27,7 +26,7 @@ _LONGEST_NAME: Final = 80
 _GRID: Final = 150
 _TAG_COLORS: Final = {"canon": "blue", "T0": "green", "T1": "yellow", "T2": "orange", "T3": "red"}
 _IN_A_NAME: Final = str.maketrans({"[": "(", "]": ")", "{": "(", "}": ")", "|": "/", "\\": "/", "<": "‹", ">": "›"})
-"""What links are made of; and what Twine itself misreads in a header, escaped or not."""
+"""Replacements in passage names: the characters of links, and those that Twine misreads in a header even if escaped."""
 _MARKUP: Final = re.compile(
     r"[&<>\[\]{}$\\|`]|\((?=[\w-]+:)|(?:(?<=[\n\u2028\u2029])|\A)[ \t]*:(?=:)|//|''|__|\^\^|~~|==|@@"
 )
@@ -36,7 +35,7 @@ _JSON_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class TweeStory:
-    """Writes a Twee file: the story's data, a passage for each page, and the data of all pages."""
+    """Writes a Twee file: the story's metadata, a passage for each page, and the passage of page data."""
 
     def __init__(self, itinerary: Itinerary) -> None:
         self._itinerary = itinerary
@@ -45,14 +44,14 @@ class TweeStory:
         self._columns: Counter[int] = Counter()
 
     def add(self, pages: Sequence[Page]) -> bytes:
-        """Write the passages of pages."""
+        """Write a passage for each page."""
         for page in pages:
-            self._pieces.append(passage_of(page, self._itinerary.links(page), self._place(page)))
-            self._data.append(f"{json.dumps(name_of(_stop(page)))}: {_data_of(page)}")
+            self._pieces.append(passage_of(page, self._itinerary.links(page), self._position(page)))
+            self._data.append(f"{json.dumps(name_of(_ref(page)))}: {_data_of(page)}")
         return self._take()
 
     def end(self) -> bytes:
-        """Write the passage of data."""
+        """Write the passage of page data."""
         self._pieces.append(f":: {DATA_PASSAGE} [qdpi-data]\n{{\n" + ",\n".join(self._data) + "\n}\n")
         return self._take()
 
@@ -61,8 +60,8 @@ class TweeStory:
         self._pieces.clear()
         return taken.encode()
 
-    def _place(self, page: Page) -> str:
-        """Return where Twine's map shows a page: the book's in a row, each depth under it in the next."""
+    def _position(self, page: Page) -> str:
+        """Return a page's position on Twine's map: canon pages in the first row, then a row for each depth."""
         row = page.placement.depth if page.placement else 0
         self._columns[row] += 1
         return f"{_GRID * self._columns[row]},{_GRID * (row + 1)}"
@@ -70,7 +69,7 @@ class TweeStory:
 
 def story_head(itinerary: Itinerary) -> str:
     """Return the passages StoryTitle and StoryData."""
-    first = next(iter(itinerary.stops.values()))
+    first = next(iter(itinerary.refs.values()))
     data = {"ifid": itinerary.uuid.upper(), "start": name_of(first), "tag-colors": _TAG_COLORS, "zoom": 0.6}
     title = escape_text(" ".join(itinerary.title.split()))
     return f":: StoryTitle\n{title}\n\n\n:: StoryData\n{json.dumps(data, indent=2)}\n\n\n"
@@ -80,39 +79,39 @@ def passage_of(page: Page, links: Sequence[Link], position: str) -> str:
     """Return a page's passage, with a line for each link."""
     tags = ["canon" if page.is_canon else page.trajectory.value, CHARACTER_MAP[page.char_hex]]
     metadata = json.dumps({"position": position, "size": "100,100"}, separators=(",", ":"))
-    header = f":: {escape_header(name_of(_stop(page)))} [{' '.join(map(escape_header, tags))}] {metadata}"
-    lines = [f"{link.way.value} [[{label_of(link.to)}->{name_of(link.to)}]]" for link in links]
+    header = f":: {escape_header(name_of(_ref(page)))} [{' '.join(map(escape_header, tags))}] {metadata}"
+    lines = [f"{link.kind.value} [[{label_of(link.target)}->{name_of(link.target)}]]" for link in links]
     return "\n".join((header, escape_text(page.text), "", *lines)).rstrip() + "\n\n\n"
 
 
-def name_of(stop: Stop) -> str:
-    """Return a page's passage name: its title and what tells it from others of that title."""
-    return f"{label_of(stop)} · {stop.page_id if stop.seq is None else stop.seq}"
+def name_of(ref: PageRef) -> str:
+    """Return a page's passage name: its title, with its seq or page id to make it unique."""
+    return f"{label_of(ref)} · {ref.page_id if ref.seq is None else ref.seq}"
 
 
-def label_of(stop: Stop) -> str:
-    """Return a page's title as it can stand in a link: on one line, without what a link is made of."""
-    title = " ".join("".join(c if c.isprintable() else " " for c in stop.title.translate(_IN_A_NAME)).split())
+def label_of(ref: PageRef) -> str:
+    """Return a page's title as the label of a link: on one line, without the characters of a link."""
+    title = " ".join("".join(c if c.isprintable() else " " for c in ref.title.translate(_IN_A_NAME)).split())
     return title[:_LONGEST_NAME].strip() or "Untitled"
 
 
 def escape_header(name: str) -> str:
-    """Return a passage or tag name as a header carries it: brackets, braces and backslashes after a backslash."""
+    """Escape a passage or tag name for a header: a backslash before brackets, braces and backslashes."""
     return re.sub(r"([\\\[\]{}])", r"\\\1", name)
 
 
 def escape_text(text: str) -> str:
-    """Return a text that no compiler takes for a header, and no story format for markup."""
+    """Escape a text so that no compiler reads a header in it, and no story format reads markup."""
     lines = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\r", "\n"))
     return _MARKUP.sub(lambda found: "".join(c if c in " \t" else f"&#{ord(c)};" for c in found[0]), lines)
 
 
-def _stop(page: Page) -> Stop:
-    return Stop(page.page_id, page.title, page.seq)
+def _ref(page: Page) -> PageRef:
+    return PageRef(page.page_id, page.title, page.seq)
 
 
 def _data_of(page: Page) -> str:
-    told = page.model_dump(mode="json", include=set(_DATA), exclude_none=True)
-    # Twine looks for links in every passage, also in this one.
-    apart = _JSON_TEXT.sub(lambda found: found[0].replace("[", "\\u005b"), json.dumps(told))
-    return re.sub(r"\[(?=\[)", "[ ", apart)
+    data = page.model_dump(mode="json", include=set(_DATA_FIELDS), exclude_none=True)
+    # Twine reads links in every passage, this one included.
+    escaped = _JSON_TEXT.sub(lambda found: found[0].replace("[", "\\u005b"), json.dumps(data))
+    return re.sub(r"\[(?=\[)", "[ ", escaped)

@@ -1,4 +1,4 @@
-"""The documents of an EPUB: its title page, chapters, table of contents and style. Pure."""
+"""The XHTML documents of an EPUB (title page, chapters, table of contents) and its style sheet; pure functions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from qdpi.export.reading_copy import Itinerary, Stop
+from qdpi.export.reading_copy import Itinerary, PageRef
 from qdpi.glyphs import glyph_title
 from qdpi.page_schema import Page, PageStatus
 from qdpi.symbols import CHARACTER_NAMES
@@ -27,22 +27,22 @@ li { margin: 0.3em 0; }
 
 
 def escaped(text: str) -> str:
-    """Return a text for XML; characters that XML cannot hold are replaced."""
+    """Return a text escaped for XML; characters that XML does not allow are replaced."""
     return escape(_NO_XML.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def titled(title: str) -> str:
-    """Return a title for XML: on one line, and never without a word."""
+    """Return a title escaped for XML: on one line, and not empty."""
     return escaped(" ".join(title.split()) or "Untitled")
 
 
-def file_of(stop: Stop) -> str:
-    """Return the name of a page's chapter."""
-    return f"{stop.page_id}.xhtml" if stop.seq is None else f"page-{stop.seq:05}.xhtml"
+def file_of(ref: PageRef) -> str:
+    """Return the file name of a page's chapter."""
+    return f"{ref.page_id}.xhtml" if ref.seq is None else f"page-{ref.seq:05}.xhtml"
 
 
 def glyph_file(symbol_code: int) -> str:
-    """Return the name of a symbol's image."""
+    """Return the file name of a symbol's image."""
     return f"glyphs/{symbol_code:02x}.svg"
 
 
@@ -53,10 +53,10 @@ def style(itinerary: Itinerary) -> str:
 
 
 def title_page(itinerary: Itinerary, language: str) -> str:
-    """Return the title page: the book, and what the copy holds."""
+    """Return the title page: the book, and the number of pages."""
     book = itinerary.book
     by = f'<p class="about">{escaped(book.author)}</p>' if book.author.strip() else ""
-    pages = f"{itinerary.written} page{'s' * (itinerary.written != 1)} written along the way"
+    pages = f"{itinerary.generated} page{'s' * (itinerary.generated != 1)} written along the way"
     return _document(
         itinerary.title,
         f'<section class="title" epub:type="titlepage"><h1>{escaped(book.title)}</h1>{by}'
@@ -66,7 +66,7 @@ def title_page(itinerary: Itinerary, language: str) -> str:
 
 
 def chapter(page: Page, itinerary: Itinerary, language: str) -> str:
-    """Return a page as a chapter: its glyph, its title, whose voice it is, its text, and where it leads."""
+    """Return a page as a chapter: glyph, title, voice, text and links."""
     body = "".join(
         (
             '<section epub:type="chapter" role="doc-chapter">',
@@ -83,8 +83,8 @@ def chapter(page: Page, itinerary: Itinerary, language: str) -> str:
 
 def contents(itinerary: Itinerary, language: str) -> str:
     """Return the table of contents."""
-    stops = itinerary.stops.values()
-    lines = (f'<li><a href="{file_of(stop)}">{titled(stop.title)}</a></li>\n' for stop in stops)
+    refs = itinerary.refs.values()
+    lines = (f'<li><a href="{file_of(ref)}">{titled(ref.title)}</a></li>\n' for ref in refs)
     return _document(
         "Contents",
         '<nav epub:type="toc" role="doc-toc" id="toc"><h1>Contents</h1>\n<ol>\n'
@@ -122,6 +122,6 @@ def _links(page: Page, itinerary: Itinerary) -> Iterator[str]:
     if not links:
         return
     yield "<h2>From here</h2>\n<ul>\n"
-    for way, stop in links:
-        yield f'<li>{way.value}: <a href="{file_of(stop)}">{titled(stop.title)}</a></li>\n'
+    for kind, target in links:
+        yield f'<li>{kind.value}: <a href="{file_of(target)}">{titled(target.title)}</a></li>\n'
     yield "</ul>\n"

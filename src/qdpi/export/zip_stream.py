@@ -1,4 +1,4 @@
-"""Zip files that are made while they are sent: the same bytes for the same content, in little memory."""
+"""Zip files written and sent piece by piece: bounded memory, and the same bytes for the same content."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from typing import IO, Final
 
 EARLIEST: Final = (1980, 1, 1, 0, 0, 0)
-"""The time of every entry: the first that a zip file can say."""
+"""The time of every entry: the earliest that a zip file can express."""
 _UNIX: Final = 3
 _PLAIN_FILE: Final = 0o100644 << 16
 _LEVEL: Final = 6
 
 
 class ZipStream:
-    """A zip file that is taken piece by piece: `take` returns what was made since the last time.
+    """A zip file that is taken piece by piece: `take` returns the bytes written since the last call.
 
-    With `long_entries` an entry may be taken before it is whole, and says its length after itself, as a
-    stream must; else each entry is held until it is closed, and says it before, which every reader knows.
+    With `long_entries` an entry can be taken before it is complete; its length follows it in a data descriptor.
+    Otherwise each entry is buffered until it is closed and its length precedes it, which every reader supports.
     """
 
     def __init__(self, *, long_entries: bool = False) -> None:
@@ -26,22 +26,22 @@ class ZipStream:
         self._zip = zipfile.ZipFile(self._window, "w", zipfile.ZIP_DEFLATED)  # type: ignore[call-overload]
 
     def add(self, name: str, content: str | bytes, *, stored: bool = False) -> None:
-        """Write a whole entry, compressed unless `stored`."""
+        """Write a complete entry, compressed unless `stored`."""
         entry = _entry(name, zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED)
         self._zip.writestr(entry, content, compresslevel=None if stored else _LEVEL)
 
     @contextmanager
     def entry(self, name: str) -> Iterator[IO[bytes]]:
-        """Open an entry of any length, to be written to."""
+        """Open an entry of any length for writing."""
         with self._zip.open(_entry(name, zipfile.ZIP_DEFLATED), "w", force_zip64=True) as stream:
             yield stream
 
     def take(self) -> bytes:
-        """Return what is there and was not taken yet."""
+        """Return the bytes that were not taken yet."""
         return self._window.take()
 
     def close(self) -> bytes:
-        """End the file and return its last piece."""
+        """Close the file and return its last piece."""
         self._zip.close()
         return self.take()
 
@@ -51,12 +51,12 @@ def _entry(name: str, method: int) -> zipfile.ZipInfo:
     entry.compress_type = method
     entry.create_system = _UNIX
     entry.external_attr = _PLAIN_FILE
-    entry._compresslevel = _LEVEL  # type: ignore[attr-defined]  # noqa: SLF001 - 3.13 gives it a public name
+    entry._compresslevel = _LEVEL  # type: ignore[attr-defined]  # noqa: SLF001 - public from 3.13
     return entry
 
 
 class _Stream:
-    """What `zipfile` writes to where it cannot go back."""
+    """The unseekable file that `zipfile` writes to."""
 
     def __init__(self) -> None:
         self._held = bytearray()
@@ -72,10 +72,10 @@ class _Stream:
         return self._at
 
     def seek(self, offset: int) -> int:
-        raise OSError(f"{offset} is on its way already.")
+        raise OSError(f"The byte at {offset} was taken already.")
 
     def flush(self) -> None:
-        """There is nobody behind this to be told."""
+        """Do nothing: there is no file behind this buffer."""
 
     def take(self) -> bytes:
         taken = bytes(self._held)
@@ -85,7 +85,7 @@ class _Stream:
 
 
 class _Window(_Stream):
-    """The same where it may go back over what was not taken yet: the entry that is being written."""
+    """The same, seekable within the bytes that were not taken yet: the entry that is being written."""
 
     def seek(self, offset: int) -> int:
         if offset < self._start:

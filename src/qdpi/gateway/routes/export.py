@@ -39,7 +39,7 @@ async def export(
     """Return the journey as of now: its complete log, or a copy for reading. A new journey gives an empty file."""
     journey = journey_of(gateway, exchange, session_id)
     form = format_named(format)
-    pieces = form.pieces(gateway.system.store, journey)
+    pieces = form.stream(gateway.system.store, journey)
     # Build the first piece before the response begins, so that an unavailable store is still a 503.
     first = await anext(pieces)
     headers = {
