@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.measuring import book_in, free_port, presses, process, until_answered
+from benchmarks.harness import book_in, free_port, presses, process, until_answered
 
 ROUNDS, WARM = 3, 60
 OURS = "ours, offline writer"

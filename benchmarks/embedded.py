@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.measuring import book_in, free_port, presses, process, resident, summary
+from benchmarks.harness import book_in, free_port, presses, process, resident, summary
 
 
 def measure() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from cassandra.cluster import Cluster, Session
 from cassandra.concurrent import execute_concurrent_with_args
 
-from benchmarks.measuring import book_in
+from benchmarks.harness import book_in
 from benchmarks.synthetic import write_book
 
 LARGE = 71_000

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.measuring import book_in, free_port, process, summary, until_answered
+from benchmarks.harness import book_in, free_port, process, summary, until_answered
 from benchmarks.slow_model import PATIENT, settings_for, slow_model
 from qdpi.bootstrap import build_bus, utc_now
 from qdpi.bus.port import Start

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.measuring import book_in, free_port, journey, process, summary, until_answered
+from benchmarks.harness import book_in, free_port, journey, process, summary, until_answered
 from benchmarks.slow_model import settings_for, slow_model
 
 SECONDS, READERS, WINDOW = 2.0, 50, 180.0

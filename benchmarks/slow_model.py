@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
-from benchmarks.measuring import free_port, process, until_answered
+from benchmarks.harness import free_port, process, until_answered
 
 NAME = "slow"
 PATIENT, PATIENT_SECONDS = "take a whole minute", 60.0

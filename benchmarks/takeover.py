@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import httpx
 
-from benchmarks.measuring import free_port, journey, process, summary, until_answered
+from benchmarks.harness import free_port, journey, process, summary, until_answered
 
 TIMES, JOURNEYS, PAUSE = 5, 12, 1.0
 
