@@ -1,8 +1,8 @@
-"""The measurements of the documentation: `make bench`. Figures are printed, nothing is asserted on time.
+"""The benchmarks of docs/measurements.md, run by `make bench`. They print figures and assert nothing.
 
-The author's canon is read where QDPI_CANON names it or where it lies beside the checkout; else a synthetic
-book of the same size. Every figure comes from this machine and this run: compare within one run. What needs
-Kafka and Cassandra starts them, where Java and Maven are there.
+The book is the author's canon if QDPI_CANON names it or it is beside the checkout, else a synthetic book of the same
+size. Compare figures only within one run on one machine. The parts that need Kafka and Cassandra start them, which
+takes Java and Maven.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ ON_SERVICES: dict[str, Callable[[dict[str, str]], None]] = {
     "takeover": takeover.measure,
     "ingest": ingest.measure,
 }
-"""What is measured on Kafka and Cassandra, by its name."""
+"""The parts that run on Kafka and Cassandra, by name."""
 
 
 def main() -> None:
-    """Measure, and print a line for each figure."""
+    """Run the parts that the command line names, or all; print a line for each figure."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=["embedded", *ON_SERVICES], help="only these parts")
     parts = parser.parse_args().parts or ["embedded", *ON_SERVICES]
@@ -41,7 +41,7 @@ async def _on_services(parts: list[str]) -> None:
     from qdpi.cluster.cassandra import PERIODIC
 
     with tempfile.TemporaryDirectory(prefix="qdpi-bench-servers-") as folder:
-        # As the nodes of a cluster; a lone one of ours waits for its disk, so that killing it loses nothing.
+        # The commit log syncs as on the nodes of a cluster; by default our single node syncs at every write.
         async with running(Path(folder), options=Options(cassandra=PERIODIC)) as servers:
             for part in parts:
                 await asyncio.to_thread(ON_SERVICES[part], servers.environment)

@@ -1,4 +1,4 @@
-"""Everything that needs nothing installed: ingest, retrieval, cold start, memory, presses."""
+"""The embedded product, without servers: ingest, retrieval, cold start, memory, and press to done."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def _ingest(book: Path, data: Path) -> None:
         began = time.perf_counter()
         command = [sys.executable, "-m", "qdpi", "ingest-canon", str(book), "--json", "--data-dir", str(data)]
         done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE)
-        told = json.dumps(json.loads(done.stdout))
-        print(f"ingest, {turn}: {time.perf_counter() - began:.2f} s in all; {told}", flush=True)
+        result = json.dumps(json.loads(done.stdout))
+        print(f"ingest, {turn}: {time.perf_counter() - began:.2f} s in all; {result}", flush=True)
 
 
 async def _retrieval(book: Path) -> None:

@@ -1,7 +1,7 @@
-"""The raw floor: the hops and writes of a press with bare clients and no program.
+"""The raw floor, a lower bound for press to done: the hops and writes of a press with bare clients, no program.
 
-POST → a topic → a consumer → a topic → a consumer, which inserts a page and an edge → a topic → a consumer →
-SSE. Four clients on threads of their own in one process; nothing is checked, retried, ordered or kept.
+POST → topic → consumer → topic → consumer, which inserts a page and an edge → topic → consumer → SSE. A producer and
+three consumers on threads of one process; no checks, retries, ordering or recovery.
 `python -m benchmarks.floor PORT`, with KAFKA_BROKERS, CASSANDRA_HOSTS and CASSANDRA_KEYSPACE set.
 """
 
@@ -33,12 +33,12 @@ BROKERS = {"bootstrap.servers": os.environ.get("KAFKA_BROKERS", "")}
 
 
 def keyspace() -> str:
-    """Return the keyspace that the environment names."""
+    """Return the name of the keyspace."""
     return os.environ["CASSANDRA_KEYSPACE"]
 
 
 class Floor:
-    """The clients, and the streams that wait."""
+    """The clients, the handlers of the three hops, and a queue for each open stream."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -78,11 +78,11 @@ class Floor:
         done = {**request, "press_id": request["event_id"], "page_id": page, "text": TEXT}
         self.publish("floor.done", request["session_id"], done, None)
 
-    def tell(self, done: dict[str, Any]) -> None:
+    def send(self, done: dict[str, Any]) -> None:
         frame = f"event: generate.page.done\ndata: {json.dumps(done)}\n\n".encode()
-        self.loop.call_soon_threadsafe(self._tell, done["session_id"], frame)
+        self.loop.call_soon_threadsafe(self._enqueue, done["session_id"], frame)
 
-    def _tell(self, session_id: str, frame: bytes) -> None:
+    def _enqueue(self, session_id: str, frame: bytes) -> None:
         if session_id in self.streams:
             self.streams[session_id].put_nowait(frame)
 
@@ -115,15 +115,15 @@ async def ready(request: Request) -> Response:
 
 async def main(port: int, shape: type[Floor] = Floor) -> None:
     floor = shape(_prepared())
-    works = (
+    threads = (
         (floor.serve_deliveries,),
         (floor.consume, "floor.symbol", floor.enrich),
         (floor.consume, "floor.request", floor.write),
-        (floor.consume, "floor.done", floor.tell),
+        (floor.consume, "floor.done", floor.send),
     )
-    for target, *arguments in works:
+    for target, *arguments in threads:
         threading.Thread(target=target, args=arguments, daemon=True).start()
-    await asyncio.sleep(3)  # the groups have joined by then
+    await asyncio.sleep(3)  # until the consumers have joined their groups
     routes = [
         Route("/readyz", ready),
         Route("/api/v1/event/ui/symbol", floor.press, methods=["POST"]),
@@ -137,7 +137,7 @@ async def main(port: int, shape: type[Floor] = Floor) -> None:
 def _prepared() -> Session:
     admin = AdminClient(BROKERS)
     for future in admin.create_topics([NewTopic(topic, 12) for topic in TOPICS]).values():
-        future.exception()  # it may be there already
+        future.exception()  # an existing topic is fine
     hosts = [host.partition(":") for host in os.environ["CASSANDRA_HOSTS"].split(",")]
     cluster = Cluster(
         [host for host, _, _ in hosts],

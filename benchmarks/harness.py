@@ -1,4 +1,4 @@
-"""What all measurements share: a reader who presses over HTTP and waits on SSE, processes, and summaries."""
+"""Shared by the benchmarks: a client that presses over HTTP and waits on SSE, processes, and summaries."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from benchmarks.synthetic import write_book
 
 PRESSES = 200
 JOURNEYS, EACH = 32, 12
-ENDED = {"generate.page.done", "generate.page.failed"}
+END_EVENTS = {"generate.page.done", "generate.page.failed"}
 
 
 def book_in(folder: Path) -> Path:
-    """Return the author's canon where it is, else a synthetic book of its size."""
+    """Return the path of the author's canon if it exists, else that of a synthetic book of its size."""
     canon = Path(os.environ.get("QDPI_CANON") or Path(__file__).resolve().parents[2] / "shared" / "canon")
     return canon if canon.is_dir() else write_book(folder)
 
@@ -33,9 +33,9 @@ def book_in(folder: Path) -> Path:
 async def presses(
     url: str, what: str, pages: Sequence[str], *, alone: int = PRESSES, each: int = EACH, warm: int = 8
 ) -> list[float]:
-    """Press as one journey, then as many at once; print both and return the times of the one (seconds).
+    """Press in one journey, then in `JOURNEYS` at once; print both, and return the times of the one (seconds).
 
-    The first `warm` presses are not counted. Journeys are new ones.
+    `warm` presses come first and are not counted. All journeys are new.
     """
     run = uuid.uuid4().hex[:8]
     limits = httpx.Limits(max_connections=None)
@@ -58,31 +58,32 @@ async def presses(
 
 
 async def journey(client: httpx.AsyncClient, session: str, pages: Sequence[str]) -> list[float]:
-    """Press page after page, each after the answer to the one before; return the times (seconds)."""
+    """Press on each page, after the outcome of the previous press; return the times from press to done (seconds)."""
     times = []
     async with client.stream("GET", "/api/v1/event/stream", params={"session_id": session, "after": 0}) as stream:
         lines = stream.aiter_lines()
         for number, page in enumerate(pages):
             began = time.perf_counter()
             body = {"session_id": session, "symbol_code": number % 256, "page_id": page}
-            told = (await client.post("/api/v1/event/ui/symbol", json=body)).raise_for_status().json()
-            await _until_told(lines, told["event_id"])
+            answer = (await client.post("/api/v1/event/ui/symbol", json=body)).raise_for_status().json()
+            await _wait_for_end(lines, answer["event_id"])
             times.append(time.perf_counter() - began)
     return times
 
 
-async def _until_told(lines: AsyncIterator[str], event_id: str) -> None:
+async def _wait_for_end(lines: AsyncIterator[str], event_id: str) -> None:
     name = ""
     async for line in lines:
-        if line.startswith("event:"):
-            name = line.partition(":")[2].strip()
-        if line.startswith("data:") and name in ENDED and json.loads(line.partition(":")[2])["press_id"] == event_id:
+        kind, _, value = line.partition(":")
+        if kind == "event":
+            name = value.strip()
+        if kind == "data" and name in END_EVENTS and json.loads(value)["press_id"] == event_id:
             return
 
 
 @contextmanager
 def process(*words: str, environment: dict[str, str]) -> Iterator[int]:
-    """Run a Python module beside a block; yields its process id."""
+    """Run a Python module for the duration of a block; yield its process id."""
     started = subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.DEVNULL, env=os.environ | environment)
     try:
         yield started.pid
@@ -91,8 +92,8 @@ def process(*words: str, environment: dict[str, str]) -> Iterator[int]:
         started.wait(60)
 
 
-def until_answered(url: str, path: str = "/readyz", seconds: float = 120) -> None:
-    """Return once a GET is answered with 200."""
+def wait_for_answer(url: str, path: str = "/readyz", seconds: float = 120) -> None:
+    """Return once a GET is answered with 200. Raises `TimeoutError`."""
     end = time.monotonic() + seconds
     while True:
         try:
@@ -106,7 +107,7 @@ def until_answered(url: str, path: str = "/readyz", seconds: float = 120) -> Non
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
+    """Return a free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Ingests into Cassandra against plain inserts of the same rows, and of books of many pages: time and memory."""
+"""Time and memory of ingests: into Cassandra against plain inserts of the same rows, and of large books."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SMALL, PLAIN = "bench_small", "bench_plain"
 
 
 def measure(environment: dict[str, str] | None) -> None:
-    """Print what ingests take on the embedded store, and on Cassandra where an environment of it is given."""
+    """Print the figures of the embedded store, and those of Cassandra if `environment` is given."""
     with tempfile.TemporaryDirectory(prefix="qdpi-bench-") as name:
         folder = Path(name)
         small = book_in(folder)
@@ -53,14 +53,14 @@ def _ingest(what: str, book: Path, environment: dict[str, str]) -> None:
     done = subprocess.run(command, check=False, text=True, capture_output=True, env=os.environ | environment)
     if done.returncode:
         raise RuntimeError(done.stderr[-2_000:])
-    told, peak = done.stdout.strip().rsplit("\n", 1)
-    seconds = json.loads(told)["seconds"]
+    result, peak = done.stdout.strip().rsplit("\n", 1)
+    seconds = json.loads(result)["seconds"]
     whole = time.perf_counter() - began
     print(f"ingest, {what}: {whole:.1f} s, {seconds} s of it ingesting; {peak} MB at most", flush=True)
 
 
 def _insert_plainly(there: dict[str, str], here: dict[str, str]) -> None:
-    """Insert every row of one keyspace into another by bare statements, `CONCURRENCY` at a time; print the time."""
+    """Copy every row of a keyspace to another with plain INSERTs, `CONCURRENCY` at a time; print the time."""
     host, _, port = there["CASSANDRA_HOSTS"].partition(",")[0].partition(":")
     cluster = Cluster([host], port=int(port or 9042), protocol_version=5)
     try:

@@ -1,6 +1,6 @@
-"""Journeys of 100, 10,000 and 100,000 outcomes: folding them, and asking the gateway for them.
+"""Journeys of 100, 10,000 and 100,000 outcomes: the time of their fold, and of the gateway's requests for them.
 
-Every outcome is a copy of one that the offline writer's run has left, so that sizes are those of real ones.
+Every outcome is a copy of one real outcome of the offline writer, so its size is realistic.
 `python -m benchmarks.journeys [OUTCOMES …]`
 """
 
@@ -66,7 +66,7 @@ async def _one_run(system: System) -> Outcome:
 
 
 def copies(model: Outcome, journey: str, size: int) -> Iterator[Outcome]:
-    """Yield the outcomes of a journey whose every page is a copy of one: branches of four pages, the last a return."""
+    """Yield `size` outcomes with copies of one page, in branches of four pages of which the last is a return."""
     state, branch = JourneyState(), ""
     event, page = model.event, model.page
     if not isinstance(event, PageDone) or page is None:
@@ -78,16 +78,16 @@ def copies(model: Outcome, journey: str, size: int) -> Iterator[Outcome]:
         when = event.ts + timedelta(seconds=seq)
         branch = page_id(run) if seq % 4 == 1 else branch
         given = Trajectory.LOOP if seq % 4 == 0 else Trajectory.FORK
-        told = event.model_copy(
+        copy = event.model_copy(
             update={
                 **ids, "event_id": run, "seq": seq, "page_id": page_id(run), "ts": when, "branch_id": branch,
                 "trajectory": given,
             }
         )  # fmt: skip
-        state = fold(state, told)
+        state = fold(state, copy)
         yield Outcome(
-            event=told,
-            page=page.model_copy(update={"page_id": told.page_id, "session_id": journey, "seq": seq}),
+            event=copy,
+            page=page.model_copy(update={"page_id": copy.page_id, "session_id": journey, "seq": seq}),
             reading=model.reading,
             receipt=model.receipt,
             state=state,

@@ -1,4 +1,4 @@
-"""Run a qdpi command and print, after all it says, the most memory that it held, in MB."""
+"""Runs a qdpi command, then prints its peak resident memory in MB."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The plan's own shape, as its sketch has it, with the fewest repairs that let it run.
+"""The design of the plan's sketch, with the fewest changes that make it run.
 
-A producer for every request, consumers that handle one message at a time and wait for each acknowledgement,
-five model calls that block, one after another, through DSPy. The model is the one that ours is measured with: the
-offline writer, or the slow model at SLOW_MODEL. Pages and edges are kept as on the floor.
+A producer for each request, consumers that handle one message at a time and flush after each record, and five
+blocking model calls in sequence through DSPy. The model is the same as in our measurement: the offline writer, or the
+slow model at SLOW_MODEL. It writes the same pages and edges as the floor.
 `python -m benchmarks.plan_shape PORT`, with KAFKA_BROKERS, CASSANDRA_HOSTS and CASSANDRA_KEYSPACE set.
 """
 
@@ -46,7 +46,7 @@ class BlockingWriter:
 
 
 class SlowModel(BlockingWriter):
-    """The slow model at an address, asked over HTTP and waited for."""
+    """The slow model at an address, called over blocking HTTP."""
 
     def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=url, timeout=120)
@@ -58,7 +58,7 @@ class SlowModel(BlockingWriter):
 
 
 class PlanShape(Floor):
-    """The floor's hops in the plan's ways."""
+    """The floor's hops as the plan has them."""
 
     def __init__(self, session: Any) -> None:
         super().__init__(session)
@@ -69,7 +69,7 @@ class PlanShape(Floor):
         self.steps = [dspy.Predict(dspy.Signature("given -> answer", f"Do the step {name}.")) for name in STEPS]
 
     async def press(self, request: Request) -> Response:
-        """Produce with a producer of the request's own."""
+        """Publish with a new producer."""
         press = {**await request.json(), "event_id": str(uuid.uuid4())}
         producer = Producer(BROKERS)
         producer.produce("floor.symbol", json.dumps(press).encode(), press["session_id"].encode())
@@ -77,12 +77,12 @@ class PlanShape(Floor):
         return JSONResponse({"ok": True, "event_id": press["event_id"]})
 
     def publish(self, topic: str, key: str, value: dict[str, Any], on_delivery: Any) -> None:
-        """Send and wait, so that the next message waits too."""
+        """Publish and flush, which delays the next message."""
         super().publish(topic, key, value, on_delivery)
         self.producer.flush()
 
     def write(self, request: dict[str, Any]) -> None:
-        """Five calls of the model, then the writes."""
+        """Call the model five times, then write."""
         text = "A lamp is carried over the river."
         for step in self.steps:
             text = step(given=text).answer

@@ -1,4 +1,4 @@
-"""Readers who press at the same moment, and a model that takes its time: ours and the plan's own shape."""
+"""50 readers who press at the same moment, with a slow model: qdpi and the plan's shape."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.harness import book_in, free_port, journey, process, summary, until_answered
+from benchmarks.harness import book_in, free_port, journey, process, summary, wait_for_answer
 from benchmarks.slow_model import settings_for, slow_model
 
 SECONDS, READERS, WINDOW = 2.0, 50, 180.0
 
 
 def measure(environment: dict[str, str]) -> None:
-    """Print how many of the readers have a page within the window, of each shape, with the same model."""
+    """Print how many readers get a page within the window, for each design with the same model."""
     with tempfile.TemporaryDirectory(prefix="qdpi-bench-") as name, slow_model(SECONDS) as model:
         ours = settings_for(model) | {
             "CASSANDRA_KEYSPACE": "readers",
@@ -27,24 +27,24 @@ def measure(environment: dict[str, str]) -> None:
         }
         plans = {"CASSANDRA_KEYSPACE": "floor", "SLOW_MODEL": model}
         port = free_port()
-        _shape("ours", port, ("qdpi", "run", "--port"), environment | ours)
-        _shape("the plan's shape", port, ("benchmarks.plan_shape",), environment | plans)
+        _variant("ours", port, ("qdpi", "run", "--port"), environment | ours)
+        _variant("the plan's shape", port, ("benchmarks.plan_shape",), environment | plans)
 
 
-def _shape(what: str, port: int, words: tuple[str, ...], environment: dict[str, str]) -> None:
+def _variant(what: str, port: int, words: tuple[str, ...], environment: dict[str, str]) -> None:
     with process(*words, str(port), environment=environment):
         url = f"http://127.0.0.1:{port}"
-        until_answered(url)
+        wait_for_answer(url)
         times = asyncio.run(_read(url))
-    told = f"{summary(times)}, {len(times) / max(times):.2f} pages a second" if times else "none"
+    figures = f"{summary(times)}, {len(times) / max(times):.2f} pages a second" if times else "none"
     print(
-        f"{what}, {READERS} readers, a model of {SECONDS:g} s: {len(times)} answered in {WINDOW:g} s; {told}",
+        f"{what}, {READERS} readers, a model of {SECONDS:g} s: {len(times)} answered in {WINDOW:g} s; {figures}",
         flush=True,
     )
 
 
 async def _read(url: str) -> list[float]:
-    """Press once for each reader, all at the same moment; return the times until each had a page (seconds)."""
+    """Press once for each reader, all at the same moment; return the seconds until each page."""
     run, times = uuid.uuid4().hex[:8], list[float]()
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=WINDOW, limits=limits) as client:

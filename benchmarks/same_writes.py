@@ -1,8 +1,8 @@
-"""The floor with all that a press of ours writes: the price of the promises, without a program.
+"""The floor with the writes and records of our press: what our guarantees cost in writes, without a program.
 
-The hops of the floor; beside them, by bare clients, an attempt and an outcome claimed by conditional writes, one
-after the other, then the plain writes of the page's projections, of the log and of the index, all at once, and
-the records that others follow. Nothing is read. `python -m benchmarks.same_writes PORT`, set up as the floor.
+The hops of the floor, and with bare clients: two conditional writes in sequence (attempt, outcome), the writes of the
+page's projections, the log and the index in parallel, and the records of the other topics. It reads nothing.
+`python -m benchmarks.same_writes PORT`, with the environment of the floor.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from benchmarks.floor import TEXT, Floor, keyspace, main
 OUTCOME = "The lamp was lit on the fourth stair. " * 300
 PROJECTIONS = ("signals", "reading", "log of the outcome", "snapshot", "figures")
 OTHERS = ("log of the press", "log of the request", "embedding", "index")
-FOLLOWED = ("delta", "delta", "delta", "page.written", "page.indexed", "index.update", *("audit",) * 6)
+RECORDS = ("delta", "delta", "delta", "page.written", "page.indexed", "index.update", *("audit",) * 6)
 
 
 class SameWrites(Floor):
-    """The floor's hops with the writes and the records of ours."""
+    """The floor's hops with our writes and records."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -48,7 +48,7 @@ class SameWrites(Floor):
         self.seqs: dict[str, int] = {}
 
     def write(self, request: dict[str, Any]) -> None:
-        """Claim, commit, write what is told of, tell, then write the rest."""
+        """Claim the attempt, commit the outcome, write the projections, publish, then write the other rows."""
         page, session_id = str(uuid.uuid4()), request["session_id"]
         self.session.execute(self.attempt, (page,))
         self.publish("floor.followed", session_id, {"text": TEXT[:100]}, None)
@@ -61,7 +61,7 @@ class SameWrites(Floor):
             future.result()
         done = {**request, "press_id": request["event_id"], "page_id": page, "text": TEXT}
         self.publish("floor.done", session_id, done, None)
-        for _ in FOLLOWED[1:]:
+        for _ in RECORDS[1:]:
             self.publish("floor.followed", session_id, {"text": TEXT[:500]}, None)
         for kind in OTHERS:
             self.session.execute_async(self.row, (kind, page, TEXT))

@@ -1,7 +1,7 @@
-"""A language model's server that speaks OpenAI's protocol and takes its time.
+"""A model server with OpenAI's protocol that answers after a fixed delay.
 
-`python -m benchmarks.slow_model PORT SECONDS`; `GET /calls` tells how often it was called. A prompt that holds the
-words of `PATIENT` takes 60 seconds.
+`python -m benchmarks.slow_model PORT SECONDS`; `GET /calls` returns the number of calls. A prompt that contains
+`PATIENT` takes 60 seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
-from benchmarks.harness import free_port, process, until_answered
+from benchmarks.harness import free_port, process, wait_for_answer
 
 NAME = "slow"
 PATIENT, PATIENT_SECONDS = "take a whole minute", 60.0
@@ -31,16 +31,16 @@ PAGE = " ".join(
 
 @contextmanager
 def slow_model(seconds: float) -> Iterator[str]:
-    """Run the server beside a block; yields its address."""
+    """Run the server for the duration of a block; yield its address."""
     port = free_port()
     with process("benchmarks.slow_model", str(port), str(seconds), environment={}):
         url = f"http://127.0.0.1:{port}"
-        until_answered(url, "/v1/models")
+        wait_for_answer(url, "/v1/models")
         yield url
 
 
 def settings_for(url: str) -> dict[str, str]:
-    """Return the settings that have ours ask the server."""
+    """Return the settings with which qdpi uses the server."""
     return {"QDPI_MODEL": f"openai/{NAME}", "OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "none"}
 
 

@@ -1,4 +1,4 @@
-"""A synthetic book of any size, for measurements where the author's canon is not at hand."""
+"""A synthetic book of any size, for benchmarks without the author's canon."""
 
 from __future__ import annotations
 

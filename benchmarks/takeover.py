@@ -1,4 +1,4 @@
-"""How long a journey waits whose generator was killed, and whose generator was stopped in an orderly way."""
+"""The wait of a journey while its generator is killed (SIGKILL) or stopped (SIGTERM) and another takes over."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from contextlib import ExitStack
 
 import httpx
 
-from benchmarks.harness import free_port, journey, process, summary, until_answered
+from benchmarks.harness import free_port, journey, process, summary, wait_for_answer
 
 TIMES, JOURNEYS, PAUSE = 5, 12, 1.0
 
 
 def measure(environment: dict[str, str]) -> None:
-    """Print the longest that any of some journeys waited after one of two generators ended."""
+    """Print the longest wait of any journey after one of two generators ended."""
     with ExitStack() as stack:
         port = free_port()
         given = environment | {"QDPI_MODEL": "offline", "QDPI_PORT": str(port), "QDPI_LOG_LEVEL": "error"}
         given |= {"CASSANDRA_KEYSPACE": "takeover", "KAFKA_PREFIX": "takeover-"}
         stack.enter_context(process("qdpi", "run", environment=given))
         url = f"http://127.0.0.1:{port}"
-        until_answered(url)
+        wait_for_answer(url)
         for how in (signal.SIGKILL, signal.SIGTERM):
             waits = [asyncio.run(_longest(url, how, given, turn)) for turn in range(TIMES)]
             print(
@@ -33,7 +33,7 @@ def measure(environment: dict[str, str]) -> None:
 
 
 async def _longest(url: str, how: signal.Signals, given: dict[str, str], turn: int) -> float:
-    """Return the longest wait of journeys that are pressed in while a generator joins, works and ends."""
+    """Return the longest wait of any journey while a second generator joins, works and ends."""
     worker = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "qdpi", "worker", "page_generator"),
         env=os.environ | given,
