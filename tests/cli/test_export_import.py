@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Call
 from tests.export import forging
-from tests.export.journeys import all_of, read, save, whole_journey
+from tests.export.journeys import add_outcomes, all_of, save, whole_journey
 from tests.support.books import another
 from tests.support.flow import EMBEDDER, working
 
@@ -42,7 +42,7 @@ def journey_in(data: Path, *, outcomes: int = 0, replaced: bool = False) -> dict
         try:
             book = another(own_book()) if replaced else own_book()
             await ingest(store, book, EMBEDDER, now=utc_now)
-            await (read(store, outcomes) if outcomes else whole_journey(store))
+            await (add_outcomes(store, outcomes) if outcomes else whole_journey(store))
             return await all_of(store)
         finally:
             await store.close()

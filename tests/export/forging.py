@@ -1,4 +1,4 @@
-"""Archives that somebody has had in hand: cut, shuffled, edited, and sealed again so that every hash fits."""
+"""Changed archives: with lines cut, moved or edited, and with every hash recomputed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Files = dict[str, bytes]
 
 
 def unpacked(archive: bytes) -> Files:
-    """Return an archive's files."""
+    """Return an archive's files by name."""
     with zipfile.ZipFile(io.BytesIO(archive)) as found:
         return {name: found.read(name) for name in found.namelist()}
 
@@ -29,13 +29,13 @@ def packed(files: Files) -> bytes:
 
 
 def with_lines(archive: bytes, file: str, change: Callable[[list[bytes]], list[bytes]]) -> bytes:
-    """Return an archive with a file's lines changed, and nothing else."""
+    """Return an archive with the lines of one file changed and the hashes as they were."""
     files = unpacked(archive)
     return packed({**files, file: b"".join(change(files[file].splitlines(keepends=True)))})
 
 
 def with_manifest(archive: bytes, **changes: Any) -> bytes:
-    """Return an archive whose manifest says something else."""
+    """Return an archive with some fields of its manifest changed."""
     files = unpacked(archive)
     return packed({**files, MANIFEST: json.dumps(json.loads(files[MANIFEST]) | changes).encode()})
 
@@ -47,23 +47,23 @@ def values(archive: bytes, file: str) -> list[dict[str, Any]]:
 
 
 def forged(archive: bytes, file: str, change: Callable[[list[dict[str, Any]]], object], **manifest: Any) -> bytes:
-    """Return an archive with a file's values changed, and every chain and hash made to fit them."""
+    """Return an archive with the values of one file changed and every chain and hash recomputed."""
     files, changed = unpacked(archive), values(archive, file)
     change(changed)
-    told = json.loads(files[MANIFEST]) | manifest
-    lines = ChainedLines(told["session_id"], file)
+    facts = json.loads(files[MANIFEST]) | manifest
+    lines = ChainedLines(facts["session_id"], file)
     files[file] = b"".join(
         lines.line(json.dumps(v, ensure_ascii=False, separators=(",", ":")).encode()) for v in changed
     )
-    told["files"][file] = lines.facts().model_dump()
-    return packed({**files, MANIFEST: json.dumps(told).encode()})
+    facts["files"][file] = lines.facts().model_dump()
+    return packed({**files, MANIFEST: json.dumps(facts).encode()})
 
 
 def renamed(archive: bytes, journey: str) -> bytes:
-    """Return the archive as another journey's, with every hash made to fit."""
+    """Return the archive as another journey's, with every hash recomputed."""
     files = unpacked(archive)
-    told = json.loads(files[MANIFEST])
-    before = f'"{told["session_id"]}"'
+    facts = json.loads(files[MANIFEST])
+    before = f'"{facts["session_id"]}"'
     for file in (OUTCOMES, LOG):
         lines = ChainedLines(journey, file)
         texts = [json.dumps(value, ensure_ascii=False, separators=(",", ":")) for value in values(archive, file)]
@@ -72,11 +72,11 @@ def renamed(archive: bytes, journey: str) -> bytes:
             for text in texts
         ]
         files[file] = b"".join(lines.line(text.encode()) for text in swapped)
-        told["files"][file] = lines.facts().model_dump()
-    told["session_id"] = journey
-    return packed({**files, MANIFEST: json.dumps(told).encode()})
+        facts["files"][file] = lines.facts().model_dump()
+    facts["session_id"] = journey
+    return packed({**files, MANIFEST: json.dumps(facts).encode()})
 
 
 def facts_of(archive: bytes, file: str) -> FileFacts:
-    """Return what the manifest says of a file."""
+    """Return the manifest's facts of a file."""
     return FileFacts.model_validate(json.loads(unpacked(archive)[MANIFEST])["files"][file])

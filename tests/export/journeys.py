@@ -1,4 +1,4 @@
-"""Journeys that were read, for tests that take them elsewhere."""
+"""Journeys for the tests of export and import."""
 
 from __future__ import annotations
 
@@ -28,46 +28,46 @@ from qdpi.system import System
 READER = "reader"
 
 
-async def read(
+async def add_outcomes(
     store: PageStore, count: int, journey: str = READER, *, fails: frozenset[int] = frozenset(), **page: Any
 ) -> list[Outcome]:
-    """Let a journey go on by so many outcomes, with all that is kept of them."""
+    """Add `count` outcomes to a journey, with their log rows and projections."""
     last = await store.last_outcome(journey)
     state, outcomes = (last.state if last else JourneyState()), []
     for seq in range(state.seq + 1, state.seq + count + 1):
         outcome = factories.outcome(journey, seq, before=state, fails=seq in fails, **page)
-        await keep(store, outcome)
+        await commit(store, outcome)
         state = outcome.state
         outcomes.append(outcome)
     return outcomes
 
 
-async def keep(store: PageStore, outcome: Outcome) -> None:
-    """Commit an outcome, with its press and its request in the log, and what follows from it."""
+async def commit(store: PageStore, outcome: Outcome) -> None:
+    """Commit an outcome, log its press and its request, and write its projections."""
     seq, request = outcome.seq, outcome.request
     press = Press(
         event_id=request.press_id, ts=factories.at(seq), session_id=outcome.session_id, symbol_code=0, user_intent="…"
     )
     await store.append_log([log_entry(press), log_entry(request)])
-    told = await store.commit_outcome(outcome.session_id, outcome.request_id, seq - 1, outcome)
-    assert isinstance(told, Committed)
+    result = await store.commit_outcome(outcome.session_id, outcome.request_id, seq - 1, outcome)
+    assert isinstance(result, Committed)
     await project(outcome, store)
 
 
 async def fork(store: PageStore, journey: str = READER) -> Outcome:
-    """Let a journey depart."""
+    """Add an outcome with trajectory FORK."""
     last = await store.last_outcome(journey)
     state = last.state if last else JourneyState()
     seq = state.seq + 1
     page = page_id(factories.request(journey, seq).request_id)
     place = Placement(locus="S01-P0001", anchor="S01-P0001", anchor_section=1, depth=1, branch_id=page)
     outcome = factories.outcome(journey, seq, before=state, trajectory=Trajectory.FORK, placement=place)
-    await keep(store, outcome)
+    await commit(store, outcome)
     return outcome
 
 
 async def save(store: PageStore, page: str, second: float, journey: str = READER, **change: Any) -> VaultChange:
-    """Save a page in a journey's vault, or change that."""
+    """Save a page in a journey's vault, or with `action` unsave it."""
     saved = VaultChange.model_validate(
         {
             "event_id": derived_id("test-vault", journey, page, str(second)),
@@ -85,7 +85,7 @@ async def save(store: PageStore, page: str, second: float, journey: str = READER
 
 
 async def stop(store: PageStore, outcome: Outcome) -> None:
-    """Let a reader stop a run."""
+    """Log a reader's stop of a run."""
     await store.append_log(
         [
             log_entry(
@@ -101,10 +101,10 @@ async def stop(store: PageStore, outcome: Outcome) -> None:
 
 
 async def whole_journey(store: PageStore) -> list[Outcome]:
-    """Let a journey have something of everything."""
-    outcomes = await read(store, 4, fails=frozenset({2}))
+    """Make a journey of every kind of row: pages, a failure, a fork, a stop, saved and unsaved pages."""
+    outcomes = await add_outcomes(store, 4, fails=frozenset({2}))
     outcomes.append(await fork(store))
-    outcomes += await read(store, 3)
+    outcomes += await add_outcomes(store, 3)
     await stop(store, outcomes[1])
     for second in (1.0, 2.0):
         await save(store, "S01-P0001", second)
@@ -134,7 +134,7 @@ async def imported(system: System, archive: Path | bytes, directory: Path) -> Im
 
 
 async def refusal(system: System, archive: Path | bytes, directory: Path) -> ArchiveRefused:
-    """Import an archive and return how it is refused."""
+    """Import an archive and return the error that refuses it."""
     try:
         done = await imported(system, archive, directory)
     except ArchiveRefused as error:
@@ -144,13 +144,13 @@ async def refusal(system: System, archive: Path | bytes, directory: Path) -> Arc
 
 @asynccontextmanager
 async def two_systems(directory: Path) -> AsyncIterator[tuple[System, System]]:
-    """Open two systems that read the same book."""
+    """Open two systems with the same book."""
     async with system_in(directory / "here") as here, system_in(directory / "there") as there:
         yield here, there
 
 
 async def all_of(store: PageStore, journey: str = READER) -> dict[str, Any]:
-    """Return everything that a store has of a journey."""
+    """Return everything that a store has for a journey."""
     outcomes = await store.outcomes(journey)
     pages = [outcome.page.page_id for outcome in outcomes if outcome.page]
     return {
@@ -168,6 +168,7 @@ async def all_of(store: PageStore, journey: str = READER) -> dict[str, Any]:
     }
 
 
-async def nothing_here(store: PageStore) -> None:
+async def assert_nothing_stored(store: PageStore) -> None:
+    """Assert that the store has no journey."""
     assert await all_of(store) == await all_of(store, "nobody")
     assert not await store.has_journeys()

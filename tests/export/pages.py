@@ -1,4 +1,4 @@
-"""Strategies for pages: everything that a page may hold, and what later versions and other people may put there."""
+"""Strategies for pages with any values, unknown fields included."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ plain = st.recursive(
 
 
 def unknown(*known: type[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Return fields that none of these models knows."""
+    """Return fields that none of these models has."""
     taken = {name for model in known for name in model.model_fields}
     return st.dictionaries(texts.filter(lambda name: name not in taken), plain, max_size=3)
 
@@ -54,7 +54,7 @@ def several(values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]
 
 @st.composite
 def pages(draw: st.DrawFn) -> Page:
-    """Any page."""
+    """Return any page."""
     edges = Edges(
         next_within=draw(st.none() | ids),
         loop_back_to=draw(st.none() | ids),

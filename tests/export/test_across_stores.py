@@ -1,4 +1,4 @@
-"""A journey goes from one kind of store into another, and back, as the same bytes."""
+"""Export and import between the embedded store and Cassandra."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.export.journeys import all_of, exported, imported, read, save, whole_journey
+from tests.export.journeys import add_outcomes, all_of, exported, imported, save, whole_journey
 from tests.support.gateway import put_book, system_in
 from tests.support.keyspace import Keyspace
 
@@ -18,7 +18,8 @@ from qdpi.store.cassandra import CassandraPageStore
 pytestmark = pytest.mark.cassandra
 
 
-async def test_from_the_embedded_store_to_cassandra_and_back(tmp_path: Path, emptied: Keyspace):
+async def test_embedded_to_cassandra_and_back_keeps_everything(tmp_path: Path, emptied: Keyspace):
+    """A journey goes from the embedded store to Cassandra and back; every row and every file stays the same."""
     store = CassandraPageStore(emptied.settings, now=utc_now, preparation=str(uuid4()))
     await store.open()
     try:
@@ -34,7 +35,7 @@ async def test_from_the_embedded_store_to_cassandra_and_back(tmp_path: Path, emp
             for form in FORMATS:
                 assert await exported(store, form) == await exported(here.store, form)
             assert not (await imported(there, archive, tmp_path)).changed
-            await read(store, 2)
+            await add_outcomes(store, 2)
             await save(store, "S01-P0002", 99)
             await imported(back, await exported(store), tmp_path)
             assert await all_of(back.store) == await all_of(store)

@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from tests.export.journeys import READER, exported, fork, read, whole_journey
+from tests.export.journeys import READER, add_outcomes, exported, fork, whole_journey
 from tests.export.pages import AWKWARD
 from tests.support.gateway import system_in
 
@@ -39,7 +39,8 @@ def spine(epub: zipfile.ZipFile) -> list[str]:
     return [files[ref.attrib["idref"]] for ref in package.iter(f"{OPF}itemref")]
 
 
-async def test_the_mimetype_comes_first_stored_and_without_an_extra_field(tmp_path: Path):
+async def test_mimetype_is_first_and_stored(tmp_path: Path):
+    """The entry `mimetype` comes first, uncompressed and without an extra field, as the specification demands."""
     async with system_in(tmp_path) as system:
         raw = await exported(system.store, "epub")
         assert raw[:4] == b"PK\x03\x04"
@@ -47,9 +48,10 @@ async def test_the_mimetype_comes_first_stored_and_without_an_extra_field(tmp_pa
         assert raw[28:58] == b"\0\0mimetypeapplication/epub+zip"
 
 
-async def test_the_spine_is_the_journeys_path(tmp_path: Path):
+async def test_spine_is_reading_order(tmp_path: Path):
+    """The spine has the pages in the order in which they were read."""
     async with system_in(tmp_path) as system:
-        await read(system.store, 3, fails=frozenset({2}))
+        await add_outcomes(system.store, 3, fails=frozenset({2}))
         assert spine(await book(system.store)) == [
             "title.xhtml",
             "S01-P0001.xhtml",
@@ -59,7 +61,8 @@ async def test_the_spine_is_the_journeys_path(tmp_path: Path):
         ]
 
 
-async def test_every_file_is_in_the_manifest_and_every_link_leads_to_one(tmp_path: Path):
+async def test_manifest_lists_every_file(tmp_path: Path):
+    """The manifest lists every file, and every link and image leads to one of them."""
     async with system_in(tmp_path) as system:
         await whole_journey(system.store)
         epub = await book(system.store)
@@ -73,9 +76,10 @@ async def test_every_file_is_in_the_manifest_and_every_link_leads_to_one(tmp_pat
                 assert set(images) <= there
 
 
-async def test_edges_are_links_and_so_are_the_pages_written_from_a_page(tmp_path: Path):
+async def test_edges_and_children_are_links(tmp_path: Path):
+    """Edges are links, and so are the pages that were generated on a page."""
     async with system_in(tmp_path) as system:
-        await read(system.store, 1)
+        await add_outcomes(system.store, 1)
         await fork(system.store)
         epub = await book(system.store)
         assert links(epub, "S01-P0001.xhtml") == ["S01-P0002.xhtml", "page-00001.xhtml", "page-00002.xhtml"]
@@ -83,10 +87,11 @@ async def test_edges_are_links_and_so_are_the_pages_written_from_a_page(tmp_path
         assert links(epub, "nav.xhtml") == spine(epub)
 
 
-async def test_a_chapter_has_its_heading_its_voice_its_glyph_in_words_and_colour(tmp_path: Path):
+async def test_chapter_has_heading_and_glyph(tmp_path: Path):
+    """A chapter has its heading, its voice, and its glyph with a description and the character's colour."""
     async with system_in(tmp_path) as system:
         symbol = encode_symbol(10, 3)
-        await read(system.store, 1, symbol_code=symbol, status=PageStatus.STOPPED)
+        await add_outcomes(system.store, 1, symbol_code=symbol, status=PageStatus.STOPPED)
         epub = await book(system.store)
         chapter = document(epub, "page-00001.xhtml")
         (heading,), (image,) = list(chapter.iter(f"{XHTML}h1")), list(chapter.iter(f"{XHTML}img"))
@@ -98,25 +103,28 @@ async def test_a_chapter_has_its_heading_its_voice_its_glyph_in_words_and_colour
 
 
 @pytest.mark.parametrize("text", AWKWARD, ids=ascii)
-async def test_an_awkward_text_and_title_make_a_chapter_that_is_well_formed(tmp_path: Path, text: str):
+async def test_awkward_texts_are_well_formed(tmp_path: Path, text: str):
+    """Every document is well-formed XML, whatever a page's text and title contain."""
     async with system_in(tmp_path) as system:
-        await read(system.store, 1, text=f"before {text} after", title=text)
+        await add_outcomes(system.store, 1, text=f"before {text} after", title=text)
         epub = await book(system.store)
         for name in epub.namelist():
             if name.endswith((".xhtml", ".opf", ".svg", ".xml")):
                 ElementTree.fromstring(epub.read(name))
 
 
-async def test_paragraphs_are_paragraphs_and_lines_are_lines(tmp_path: Path):
+async def test_paragraphs_and_line_breaks_are_kept(tmp_path: Path):
+    """Paragraphs become paragraphs, and line ends inside them become line breaks."""
     async with system_in(tmp_path) as system:
-        await read(system.store, 1, text="One\r\ntwo.\r\n\r\n\nThree & <four>.\n \nFive.")
-        told = (await book(system.store)).read("EPUB/page-00001.xhtml").decode()
-        assert '<p class="first">One<br/>two.</p>\n<p>Three &amp; &lt;four&gt;.</p>\n<p>Five.</p>' in told
+        await add_outcomes(system.store, 1, text="One\r\ntwo.\r\n\r\n\nThree & <four>.\n \nFive.")
+        chapter = (await book(system.store)).read("EPUB/page-00001.xhtml").decode()
+        assert '<p class="first">One<br/>two.</p>\n<p>Three &amp; &lt;four&gt;.</p>\n<p>Five.</p>' in chapter
 
 
-async def test_its_identifier_and_its_time_come_from_the_journey(tmp_path: Path):
+async def test_metadata_derives_from_journey(tmp_path: Path):
+    """The identifier and the modification time come from the journey; its id appears nowhere."""
     async with system_in(tmp_path) as system:
-        outcomes = await read(system.store, 2, "capability")
+        outcomes = await add_outcomes(system.store, 2, "capability")
         epub = await book(system.store, "capability")
         package = document(epub, "package.opf")
         meta = {m.attrib["property"]: m.text for m in package.iter(f"{OPF}meta")}
@@ -126,12 +134,14 @@ async def test_its_identifier_and_its_time_come_from_the_journey(tmp_path: Path)
         assert all(b"capability" not in epub.read(name) for name in epub.namelist())
 
 
-async def test_a_journey_that_nobody_has_begun_is_the_books_first_page(tmp_path: Path):
+async def test_empty_journey_is_first_page(tmp_path: Path):
+    """A journey without outcomes gives the book's first page."""
     async with system_in(tmp_path) as system:
         assert spine(await book(system.store, "nobody")) == ["title.xhtml", "S01-P0001.xhtml"]
 
 
-async def test_without_a_book_there_is_no_copy(tmp_path: Path):
+async def test_missing_book_is_refused(tmp_path: Path):
+    """Without a book in the store there is no reading copy."""
     async with system_in(tmp_path, book=False) as system:
         with pytest.raises(NoBook):
             await book(system.store)

@@ -1,4 +1,4 @@
-"""What the publishers' own checker says of the EPUB files: https://www.w3.org/publishing/epubcheck/."""
+"""EPUB files against EPUBCheck, the reference validator: https://www.w3.org/publishing/epubcheck/."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.export.journeys import exported, read, whole_journey
+from tests.export.journeys import add_outcomes, exported, whole_journey
 from tests.export.pages import AWKWARD
 from tests.support.flow import working
 from tests.support.gateway import system_in
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.epubcheck
 
 
 async def check(epub: bytes, directory: Path) -> list[dict[str, Any]]:
-    """Return the checker's messages of a file, hints included; skips where it cannot run."""
+    """Return EPUBCheck's messages for a file, hints included; skip the test where it cannot run."""
     try:
         java, jars = find_java(os.environ), await pinned_jars(PINNED, os.environ, print)
     except ToolMissing:
@@ -40,15 +40,17 @@ async def check(epub: bytes, directory: Path) -> list[dict[str, Any]]:
     return messages
 
 
-async def test_the_checker_finds_what_is_wrong(tmp_path: Path):
+async def test_epubcheck_reports_a_fault(tmp_path: Path):
+    """EPUBCheck reports a file with a wrong media type, so its silence means something."""
     async with system_in(tmp_path) as system:
-        await read(system.store, 1)
+        await add_outcomes(system.store, 1)
         epub = await exported(system.store, "epub")
 
     assert await check(epub.replace(b"mimetypeapplication/epub+zip", b"mimetypeapplication/epub+zap"), tmp_path)
 
 
-async def test_a_journey_that_was_really_read_is_valid(tmp_path: Path):
+async def test_generated_journey_is_valid(tmp_path: Path):
+    """The EPUB of a journey that went through all services passes without a message."""
     async with working(tmp_path) as flow:
         for symbol in ("an-author:XC", "london-fox:ZP", "glyph-marrow:AU", "princhetta:YS", "an-author:ZS"):
             await flow.press("reader", symbol)
@@ -56,17 +58,19 @@ async def test_a_journey_that_was_really_read_is_valid(tmp_path: Path):
         assert await check(await exported(flow.system.store, "epub"), tmp_path) == []
 
 
-async def test_a_journey_that_nobody_has_begun_is_valid(tmp_path: Path):
+async def test_empty_journey_is_valid(tmp_path: Path):
+    """The EPUB of a journey without outcomes passes without a message."""
     async with system_in(tmp_path) as system:
         assert await check(await exported(system.store, "epub"), tmp_path) == []
 
 
-async def test_awkward_texts_and_titles_and_many_symbols_are_valid(tmp_path: Path):
+async def test_awkward_texts_and_symbols_are_valid(tmp_path: Path):
+    """Awkward texts and titles and a fifth of all symbols pass without a message."""
     async with system_in(tmp_path) as system:
         await whole_journey(system.store)
         for text in AWKWARD:
-            await read(system.store, 1, text=text, title=text)
+            await add_outcomes(system.store, 1, text=text, title=text)
         for symbol in range(0, 256, 5):
-            await read(system.store, 1, symbol_code=symbol)
+            await add_outcomes(system.store, 1, symbol_code=symbol)
 
         assert await check(await exported(system.store, "epub"), tmp_path) == []

@@ -22,12 +22,14 @@ from qdpi.search.analysis import read_text
 @given(pages())
 @example(factories.generated_page(text=""))
 @pytest.mark.slow
-def test_a_page_comes_back_from_markdown_as_it_was(page: Page):
+def test_page_survives_markdown(page: Page):
+    """Any page is the same after a round trip through Markdown."""
     assert page_of(markdown_of(page)) == page
 
 
 @pytest.mark.parametrize("text", AWKWARD, ids=ascii)
-def test_an_awkward_text_comes_back_through_the_bytes_of_a_file(tmp_path: Path, text: str):
+def test_awkward_text_survives_file(tmp_path: Path, text: str):
+    """An awkward text is the same after a round trip through the bytes of a file."""
     page = factories.generated_page(text=text, title=text)
     file = tmp_path / "page.md"
     file.write_bytes(markdown_of(page).encode())
@@ -38,7 +40,8 @@ def test_an_awkward_text_comes_back_through_the_bytes_of_a_file(tmp_path: Path, 
 @settings(max_examples=25, deadline=None)
 @given(pages())
 @pytest.mark.slow
-def test_the_frontmatter_is_the_plans(page: Page):
+def test_frontmatter_has_plan_keys(page: Page):
+    """The frontmatter has the plan's keys in the plan's order, and passes the plan's schema."""
     parts = frontmatter.split(markdown_of(page))
     assert parts is not None
     values = yaml.safe_load(parts[0])
@@ -52,7 +55,8 @@ def test_the_frontmatter_is_the_plans(page: Page):
     assert {"seeds", "motifs", "constraints"} == schema.inputs.keys()
 
 
-def test_the_plans_own_template_is_read():
+def test_plan_template_is_read():
+    """The plan's own template of a page is read."""
     page = page_of(
         "---\npage_id: S01-P0007\nsymbol_code: 0x00\ncharacter: an author\norientation: X\nprovenance: C\n"
         "trajectory: T0\nvoice_preset: an_author.v1\ninputs:\n  seeds: []\n  motifs: [preface, identity]\n"
@@ -66,12 +70,14 @@ def test_the_plans_own_template_is_read():
     assert page.edges.next_within == "S01-P0008"
 
 
-def test_a_plain_text_is_the_body_and_another_stands_in_the_frontmatter():
+def test_text_is_body_or_frontmatter():
+    """A plain text is the body; a text that a reader would change is in the frontmatter."""
     assert markdown_of(factories.generated_page(text="One.\n\nTwo.")).endswith("\n---\nOne.\n\nTwo.\n")
     assert 'text: "One.\\r\\nTwo."\n---\n' in markdown_of(factories.generated_page(text="One.\r\nTwo."))
 
 
-def test_a_book_that_was_written_as_markdown_is_read_as_the_same_book(tmp_path: Path):
+def test_book_survives_markdown(tmp_path: Path):
+    """A book written as Markdown files is read as the same book."""
     book = own_book()
     readings = {page.page_id: read_text(page.text) for page in book.pages}
     for page in canon_pages(book, readings, 1, utc_now(), {}):
@@ -96,13 +102,15 @@ def test_a_book_that_was_written_as_markdown_is_read_as_the_same_book(tmp_path: 
     ],
     ids=range(10),
 )
-def test_what_is_no_page_is_refused_with_the_reason(markdown: str, why: str):
+def test_malformed_page_is_refused(markdown: str, why: str):
+    """A file that is not a page is refused with the reason."""
     with pytest.raises(InvalidInput, match=why):
         page_of(markdown)
 
 
 @pytest.mark.parametrize("field", ["symbol_code", "trajectory", "created_at", "edges", "section"])
-def test_a_field_that_is_not_what_it_must_be_is_named(field: str):
+def test_invalid_field_is_named(field: str):
+    """The error for an invalid field names the field."""
     markdown = markdown_of(factories.generated_page())
     parts = frontmatter.split(markdown)
     assert parts is not None

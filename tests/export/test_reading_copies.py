@@ -1,4 +1,4 @@
-"""What every format does."""
+"""What all formats have in common, and the Markdown folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.export.journeys import READER, exported, read, whole_journey
+from tests.export.journeys import READER, add_outcomes, exported, whole_journey
 from tests.support import factories
 from tests.support.gateway import system_in
 
@@ -22,7 +22,8 @@ every_format = pytest.mark.parametrize("form", FORMATS)
 
 
 @every_format
-async def test_the_same_journey_is_the_same_bytes(tmp_path: Path, form: str):
+async def test_export_is_deterministic(tmp_path: Path, form: str):
+    """The same journey gives the same bytes."""
     files = []
     for place in ("here", "there"):
         async with system_in(tmp_path / place) as system:
@@ -32,13 +33,14 @@ async def test_the_same_journey_is_the_same_bytes(tmp_path: Path, form: str):
 
 
 @every_format
-async def test_a_journey_that_goes_on_meanwhile_is_exported_as_it_stood(tmp_path: Path, form: str):
+async def test_export_ends_at_starting_head(tmp_path: Path, form: str):
+    """An outcome that is committed during an export is not in the file."""
     async with system_in(tmp_path) as system:
-        await read(system.store, OUTCOMES_PER_PAGE + 1)
+        await add_outcomes(system.store, OUTCOMES_PER_PAGE + 1)
         stood = await exported(system.store, form)
         pieces = FORMATS[form].stream(system.store, READER)
         first = await anext(pieces)
-        # A press may be in the log before it is answered; what is told of here is the answers.
+        # Only outcomes are limited to the head: the log may have presses without an outcome.
         last = await system.store.last_outcome(READER)
         assert last is not None
         outcome = factories.outcome(READER, OUTCOMES_PER_PAGE + 2, before=last.state)
@@ -48,16 +50,18 @@ async def test_a_journey_that_goes_on_meanwhile_is_exported_as_it_stood(tmp_path
 
 
 @every_format
-async def test_a_long_journey_comes_in_pieces(tmp_path: Path, form: str):
+async def test_long_journey_is_streamed(tmp_path: Path, form: str):
+    """A long journey is sent in several pieces."""
     async with system_in(tmp_path) as system:
-        await read(system.store, 3 * OUTCOMES_PER_PAGE)
+        await add_outcomes(system.store, 3 * OUTCOMES_PER_PAGE)
         pieces = [piece async for piece in FORMATS[form].stream(system.store, READER)]
         assert len(pieces) >= 4
         assert max(map(len, pieces)) < 0.7 * sum(map(len, pieces))
 
 
 @pytest.mark.parametrize("form", ["log", "markdown", "epub"])
-async def test_zip_files_are_whole_and_say_no_time_of_day(tmp_path: Path, form: str):
+async def test_zip_entries_have_fixed_time(tmp_path: Path, form: str):
+    """Zip files are intact, and every entry has the same fixed time."""
     async with system_in(tmp_path) as system:
         await whole_journey(system.store)
         archive = zipfile.ZipFile(io.BytesIO(await exported(system.store, form)))
@@ -66,7 +70,8 @@ async def test_zip_files_are_whole_and_say_no_time_of_day(tmp_path: Path, form: 
         assert len(set(archive.namelist())) == len(archive.namelist())
 
 
-async def test_every_page_of_a_journey_is_a_markdown_file_that_reads_as_the_page_that_is_served(tmp_path: Path):
+async def test_markdown_folder_has_every_page(tmp_path: Path):
+    """The Markdown folder has a file for each page, which reads as the page that the gateway serves."""
     async with system_in(tmp_path) as system:
         outcomes = await whole_journey(system.store)
         folder = zipfile.ZipFile(io.BytesIO(await exported(system.store, "markdown")))
@@ -82,9 +87,10 @@ async def test_every_page_of_a_journey_is_a_markdown_file_that_reads_as_the_page
 
 
 @pytest.mark.parametrize("title", ["", "   ", "../../etc/passwd", "a/b\\c:d", "👩🏽‍🚀", "x" * 300, "Ünïcode, «Word»"])
-async def test_a_title_makes_a_file_name_that_stays_in_its_folder(tmp_path: Path, title: str):
+async def test_file_name_stays_in_folder(tmp_path: Path, title: str):
+    """No title makes a file name that leaves the folder."""
     async with system_in(tmp_path) as system:
-        await read(system.store, 1, title=title)
+        await add_outcomes(system.store, 1, title=title)
         folder = zipfile.ZipFile(io.BytesIO(await exported(system.store, "markdown")))
         name = folder.namelist()[1]
         assert name.startswith("pages/00001-")
@@ -93,19 +99,22 @@ async def test_a_title_makes_a_file_name_that_stays_in_its_folder(tmp_path: Path
         assert len(name) < 100
 
 
-def test_a_format_that_there_is_not_is_refused_with_those_that_there_are():
+def test_unknown_format_is_refused():
+    """An unknown format is refused, and the error lists the known ones."""
     with pytest.raises(InvalidInput, match=r"'pdf' is not an export format\. Give one of log, markdown, twee, epub"):
         format_named("pdf")
 
 
-def test_a_files_name_does_not_tell_the_id_that_opens_the_journey():
+def test_file_name_hides_session_id():
+    """A file's name does not contain the session id, which gives access to the journey."""
     names = {file_name("capability", form) for form in FORMATS.values()}
 
     assert len(names) == 4
     assert not any("capability" in name for name in names)
 
 
-def test_a_zip_stream_may_be_taken_at_any_time():
+def test_zip_stream_can_be_taken_anytime():
+    """The bytes of a zip stream can be taken at any time, inside an entry as well."""
     stream = ZipStream(long_entries=True)
     taken = []
     with stream.entry("long") as entry:

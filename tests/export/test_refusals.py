@@ -1,4 +1,4 @@
-"""Archives that are not what they were."""
+"""Archives that an import refuses."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from tests.export import forging
 from tests.export.journeys import (
+    add_outcomes,
     all_of,
+    assert_nothing_stored,
     exported,
     imported,
-    nothing_here,
-    read,
     refusal,
     save,
     two_systems,
@@ -66,9 +66,8 @@ CUT = {
 
 
 @pytest.mark.parametrize("what", CUT)
-async def test_a_file_that_was_cut_or_edited_is_refused_at_its_line(
-    systems: tuple[System, System], tmp_path: Path, what: str
-):
+async def test_damaged_file_is_refused(systems: tuple[System, System], tmp_path: Path, what: str):
+    """A file that was cut or edited is refused, with the line, and nothing is written."""
     here, there = systems
     file, change, why = CUT[what]
 
@@ -77,7 +76,7 @@ async def test_a_file_that_was_cut_or_edited_is_refused_at_its_line(
     assert error.detail.startswith(file)
     assert why in error.detail
     assert "Nothing was changed here" in error.next_step
-    await nothing_here(there.store)
+    await assert_nothing_stored(there.store)
 
 
 def edit(number: int, path: str, value: Any) -> Any:
@@ -118,9 +117,8 @@ FORGED = {
 
 
 @pytest.mark.parametrize("what", FORGED)
-async def test_a_forger_who_makes_every_hash_fit_is_refused_where_the_story_does_not(
-    systems: tuple[System, System], tmp_path: Path, what: str
-):
+async def test_forged_archive_is_refused(systems: tuple[System, System], tmp_path: Path, what: str):
+    """A change is refused where the values contradict each other, even if every hash was recomputed."""
     here, there = systems
     file, change, why = FORGED[what]
 
@@ -128,12 +126,11 @@ async def test_a_forger_who_makes_every_hash_fit_is_refused_where_the_story_does
 
     assert error.detail.startswith(file)
     assert why in error.detail
-    await nothing_here(there.store)
+    await assert_nothing_stored(there.store)
 
 
-async def test_a_log_that_tells_another_end_than_the_outcomes_is_refused(
-    systems: tuple[System, System], tmp_path: Path
-):
+async def test_log_contradicting_outcomes_is_refused(systems: tuple[System, System], tmp_path: Path):
+    """A log with another end of a run than its outcome is refused."""
     here, there = systems
 
     def change(rows: list[dict[str, Any]]) -> None:
@@ -144,7 +141,8 @@ async def test_a_log_that_tells_another_end_than_the_outcomes_is_refused(
     assert "differs from the one in outcomes.jsonl" in error.detail
 
 
-async def test_a_run_that_has_two_outcomes_is_refused(systems: tuple[System, System], tmp_path: Path):
+async def test_second_outcome_of_run_is_refused(systems: tuple[System, System], tmp_path: Path):
+    """A second outcome of the same run is refused."""
     here, there = systems
 
     def change(outcomes: list[dict[str, Any]]) -> None:
@@ -156,9 +154,10 @@ async def test_a_run_that_has_two_outcomes_is_refused(systems: tuple[System, Sys
     assert "has an outcome in an earlier line" in error.detail
 
 
-async def test_nobody_imports_a_page_over_the_books_or_anothers(tmp_path: Path):
+async def test_foreign_page_id_is_refused(tmp_path: Path):
+    """An import cannot overwrite a canon page or a page of another journey."""
     async with two_systems(tmp_path) as (here, there):
-        await read(here.store, 1)
+        await add_outcomes(here.store, 1)
         archive = await exported(here.store)
 
         def over_the_canon(outcomes: list[dict[str, Any]]) -> None:
@@ -168,7 +167,7 @@ async def test_nobody_imports_a_page_over_the_books_or_anothers(tmp_path: Path):
         error = await refusal(there, forging.forged(archive, OUTCOMES, over_the_canon), tmp_path)
         assert "line 1: its page 'S01-P0001' is not the page id of its run" in error.detail
 
-        # The same runs under another name: their pages are here already, and somebody's.
+        # The same runs in another journey: their pages exist and belong to the first.
         await imported(there, archive, tmp_path)
         before = await all_of(there.store)
         error = await refusal(there, forging.renamed(archive, "thief"), tmp_path)
@@ -177,9 +176,10 @@ async def test_nobody_imports_a_page_over_the_books_or_anothers(tmp_path: Path):
         assert await all_of(there.store) == before
 
 
-async def test_nobody_saves_anothers_page_by_an_import(tmp_path: Path):
+async def test_saving_foreign_page_is_refused(tmp_path: Path):
+    """An import cannot save a page of another journey to a vault."""
     async with two_systems(tmp_path) as (here, there):
-        (outcome,) = await read(there.store, 1, "another")
+        (outcome,) = await add_outcomes(there.store, 1, "another")
         assert outcome.page is not None
         await save(here.store, outcome.page.page_id, 1)
 
@@ -208,21 +208,21 @@ async def test_nobody_saves_anothers_page_by_an_import(tmp_path: Path):
     ],
     ids=str,
 )
-async def test_a_manifest_that_says_something_else_is_refused(
+async def test_wrong_manifest_is_refused(
     systems: tuple[System, System], tmp_path: Path, changes: dict[str, Any], why: str
 ):
+    """A manifest that does not match this qdpi or the archive's files is refused."""
     here, there = systems
 
     error = await refusal(there, forging.with_manifest(await exported(here.store), **changes), tmp_path)
 
     assert why in error.detail
-    await nothing_here(there.store)
+    await assert_nothing_stored(there.store)
 
 
 @pytest.mark.parametrize("missing", [MANIFEST, OUTCOMES, LOG])
-async def test_an_archive_without_one_of_its_files_is_refused(
-    systems: tuple[System, System], tmp_path: Path, missing: str
-):
+async def test_missing_file_is_refused(systems: tuple[System, System], tmp_path: Path, missing: str):
+    """An archive without one of its files is refused."""
     here, there = systems
     files = forging.unpacked(await exported(here.store))
     del files[missing]
@@ -232,7 +232,8 @@ async def test_an_archive_without_one_of_its_files_is_refused(
     assert error.detail == f"{missing}: the archive does not contain it."
 
 
-async def test_bytes_that_are_no_zip_file_are_refused(systems: tuple[System, System], tmp_path: Path):
+async def test_broken_zip_file_is_refused(systems: tuple[System, System], tmp_path: Path):
+    """Bytes that are not a complete zip file are refused."""
     here, there = systems
     archive = await exported(here.store)
 
@@ -240,17 +241,19 @@ async def test_bytes_that_are_no_zip_file_are_refused(systems: tuple[System, Sys
         assert "it is incomplete or damaged" in (await refusal(there, broken, tmp_path)).detail
 
 
-async def test_a_zip_file_with_a_flipped_bit_is_refused(systems: tuple[System, System], tmp_path: Path):
+async def test_flipped_bit_is_refused(systems: tuple[System, System], tmp_path: Path):
+    """A zip file with one flipped bit is refused."""
     here, there = systems
     archive = bytearray(await exported(here.store))
     archive[len(archive) // 3] ^= 1
 
     assert (await refusal(there, bytes(archive), tmp_path)).detail.startswith(OUTCOMES)
-    await nothing_here(there.store)
+    await assert_nothing_stored(there.store)
 
 
 @pytest.mark.parametrize("form", ["markdown", "epub", "twee"])
-async def test_a_copy_for_reading_is_no_archive(systems: tuple[System, System], tmp_path: Path, form: str):
+async def test_reading_copy_is_refused(systems: tuple[System, System], tmp_path: Path, form: str):
+    """A reading copy is not an archive."""
     here, there = systems
 
     error = await refusal(there, await exported(here.store, form), tmp_path)
@@ -258,18 +261,20 @@ async def test_a_copy_for_reading_is_no_archive(systems: tuple[System, System], 
     assert "the archive does not contain it" in error.detail or "it is incomplete or damaged" in error.detail
 
 
-async def test_a_file_that_is_not_there_is_refused(tmp_path: Path):
+async def test_missing_path_is_refused(tmp_path: Path):
+    """A path without an archive is refused."""
     async with system_in(tmp_path) as system:
         for path in (tmp_path / "nowhere.zip", tmp_path):
             assert "it cannot be read: No such file" in (await refusal(system, path, tmp_path)).detail
 
 
-async def test_a_line_without_an_end_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_overlong_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A line over the limit is refused before it is read to its end."""
     from qdpi.export.archive import read as reading_archives
 
     monkeypatch.setattr(reading_archives, "MAX_BYTES", 5_000)
     async with two_systems(tmp_path) as (here, there):
-        await read(here.store, 1, text="x" * 5_000)
+        await add_outcomes(here.store, 1, text="x" * 5_000)
 
         error = await refusal(there, await exported(here.store), tmp_path)
 

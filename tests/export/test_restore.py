@@ -8,12 +8,12 @@ import pytest
 from tests.export.forging import unpacked
 from tests.export.journeys import (
     READER,
+    add_outcomes,
     all_of,
+    assert_nothing_stored,
     exported,
     fork,
     imported,
-    nothing_here,
-    read,
     refusal,
     save,
     two_systems,
@@ -34,10 +34,11 @@ from qdpi.services.ingest import ingest
 from qdpi.store.ports import PageStore
 from qdpi.system import System
 
-# into an empty system
+# into a system without the journey
 
 
-async def test_an_empty_system_gets_the_same_journey_hash_for_hash(tmp_path: Path):
+async def test_import_restores_journey_exactly(tmp_path: Path):
+    """An import into an empty system restores every row; exporting again gives the same bytes."""
     async with two_systems(tmp_path) as (here, there):
         await whole_journey(here.store)
         archive = await exported(here.store)
@@ -53,7 +54,8 @@ async def test_an_empty_system_gets_the_same_journey_hash_for_hash(tmp_path: Pat
 
 
 @pytest.mark.slow
-async def test_a_journey_that_was_really_read_comes_over_whole_and_goes_on(tmp_path: Path):
+async def test_generated_journey_is_restored_and_continues(tmp_path: Path):
+    """A journey that went through all services is restored, its replay check passes, and it goes on."""
     async with working(tmp_path / "here") as here, working(tmp_path / "there") as there:
         for symbol in ("london-fox:ZP", "glyph-marrow:AU", "an-author:YS", "an-author:ZS"):
             await here.press(READER, symbol, words="and then?")
@@ -81,17 +83,19 @@ async def test_a_journey_that_was_really_read_comes_over_whole_and_goes_on(tmp_p
         assert following.seq == outcome.seq + 2
 
 
-async def test_an_empty_journey_is_nothing_to_import(tmp_path: Path):
+async def test_empty_journey_imports_nothing(tmp_path: Path):
+    """An archive without outcomes changes nothing."""
     async with two_systems(tmp_path) as (here, there):
         done = await imported(there, await exported(here.store, journey="nobody"), tmp_path)
 
         assert (done.changed, done.seq, done.digest) == (False, 0, JourneyState().digest())
-        await nothing_here(there.store)
+        await assert_nothing_stored(there.store)
 
 
-async def test_a_folder_that_the_archive_was_unpacked_to_is_an_archive_too(tmp_path: Path):
+async def test_unpacked_folder_is_imported(tmp_path: Path):
+    """A folder that an archive was unpacked to is imported as well."""
     async with two_systems(tmp_path) as (here, there):
-        await read(here.store, 2)
+        await add_outcomes(here.store, 2)
         folder = tmp_path / "unpacked"
         folder.mkdir()
         for name, content in unpacked(await exported(here.store)).items():
@@ -103,19 +107,21 @@ async def test_a_folder_that_the_archive_was_unpacked_to_is_an_archive_too(tmp_p
 
 
 @pytest.mark.slow
-async def test_a_journey_longer_than_a_batch_comes_over_in_order(tmp_path: Path):
+async def test_journey_longer_than_batch_is_restored(tmp_path: Path):
+    """A journey of several batches is restored in order."""
     async with two_systems(tmp_path) as (here, there):
-        await read(here.store, 2 * BATCH + 1, fails=frozenset({1, BATCH, BATCH + 1}))
+        await add_outcomes(here.store, 2 * BATCH + 1, fails=frozenset({1, BATCH, BATCH + 1}))
 
         await imported(there, await exported(here.store), tmp_path)
 
         assert await all_of(there.store) == await all_of(here.store)
 
 
-async def test_texts_of_every_kind_come_over_as_they_are(tmp_path: Path):
+async def test_awkward_texts_are_restored(tmp_path: Path):
+    """Texts with control characters and unusual Unicode are restored unchanged."""
     text = '\0\x1b[31m "quotes" \\ \r\n\u2028 \ufeff 👩🏽‍🚀 e\u0301 \u202e {"chain":"'
     async with two_systems(tmp_path) as (here, there):
-        await read(here.store, 1, text=text, title=text)
+        await add_outcomes(here.store, 1, text=text, title=text)
         await save(here.store, "S01-P0001", 1, label=text, notes=text)
 
         await imported(there, await exported(here.store), tmp_path)
@@ -123,11 +129,12 @@ async def test_texts_of_every_kind_come_over_as_they_are(tmp_path: Path):
         assert await all_of(there.store) == await all_of(here.store)
 
 
-async def test_journeys_that_are_here_already_stay_what_they_are(tmp_path: Path):
+async def test_other_journeys_are_unchanged(tmp_path: Path):
+    """An import does not change other journeys."""
     async with two_systems(tmp_path) as (here, there):
-        await read(there.store, 3, "another")
+        await add_outcomes(there.store, 3, "another")
         before = await all_of(there.store, "another")
-        await read(here.store, 2)
+        await add_outcomes(here.store, 2)
 
         await imported(there, await exported(here.store), tmp_path)
 
@@ -135,10 +142,11 @@ async def test_journeys_that_are_here_already_stay_what_they_are(tmp_path: Path)
         assert {**after, "sections": before["sections"]} == before
 
 
-# where the journey is already
+# into a system that has the journey
 
 
-async def test_importing_again_changes_nothing(tmp_path: Path):
+async def test_second_import_changes_nothing(tmp_path: Path):
+    """Importing an archive again changes nothing."""
     async with two_systems(tmp_path) as (here, there):
         await whole_journey(here.store)
         archive = await exported(here.store)
@@ -151,11 +159,12 @@ async def test_importing_again_changes_nothing(tmp_path: Path):
         assert await all_of(there.store) == before
 
 
-async def test_a_journey_goes_on_where_the_archive_knows_more_of_it(tmp_path: Path):
+async def test_longer_archive_continues_journey(tmp_path: Path):
+    """An archive with more outcomes than the store continues the journey."""
     async with two_systems(tmp_path) as (here, there):
-        await read(here.store, 3)
+        await add_outcomes(here.store, 3)
         await imported(there, await exported(here.store), tmp_path)
-        await read(here.store, 2)
+        await add_outcomes(here.store, 2)
         await save(here.store, "S01-P0001", 99)
 
         done = await imported(there, await exported(here.store), tmp_path)
@@ -164,11 +173,12 @@ async def test_a_journey_goes_on_where_the_archive_knows_more_of_it(tmp_path: Pa
         assert await all_of(there.store) == await all_of(here.store)
 
 
-async def test_a_journey_that_has_gone_on_here_stays_as_it_is(tmp_path: Path):
+async def test_shorter_archive_changes_nothing(tmp_path: Path):
+    """An archive with fewer outcomes than the store changes nothing."""
     async with system_in(tmp_path) as here:
-        await read(here.store, 3)
+        await add_outcomes(here.store, 3)
         archive = await exported(here.store)
-        await read(here.store, 2)
+        await add_outcomes(here.store, 2)
         before = await all_of(here.store)
 
         done = await imported(here, archive, tmp_path)
@@ -177,9 +187,10 @@ async def test_a_journey_that_has_gone_on_here_stays_as_it_is(tmp_path: Path):
         assert await all_of(here.store) == before
 
 
-async def test_what_was_saved_on_both_sides_since_is_brought_together(tmp_path: Path):
+async def test_vaults_are_merged(tmp_path: Path):
+    """Pages saved on both sides since the export are merged; the latest save wins."""
     async with two_systems(tmp_path) as (here, there):
-        await read(here.store, 1)
+        await add_outcomes(here.store, 1)
         await imported(there, await exported(here.store), tmp_path)
         await save(here.store, "S01-P0001", 1)
         await save(here.store, "S01-P0002", 4)
@@ -190,10 +201,11 @@ async def test_what_was_saved_on_both_sides_since_is_brought_together(tmp_path: 
         assert [entry.label for entry in await there.store.vault(READER)] == ["at 1", "at 4"]
 
 
-async def test_another_journey_of_that_name_is_refused_at_the_first_outcome_that_differs(tmp_path: Path):
+async def test_different_journey_of_same_id_is_refused(tmp_path: Path):
+    """A different journey of the same id is refused at its first different outcome."""
     async with two_systems(tmp_path) as (here, there):
-        await read(here.store, 3)
-        await read(there.store, 1)
+        await add_outcomes(here.store, 3)
+        await add_outcomes(there.store, 1)
         await fork(there.store)
         before = await all_of(there.store)
 
@@ -204,9 +216,10 @@ async def test_another_journey_of_that_name_is_refused_at_the_first_outcome_that
         assert await all_of(there.store) == before
 
 
-async def test_an_event_that_is_another_here_is_refused(tmp_path: Path):
+async def test_different_event_of_same_id_is_refused(tmp_path: Path):
+    """A different event of the same id is refused."""
     async with two_systems(tmp_path) as (here, there):
-        await read(here.store, 1)
+        await add_outcomes(here.store, 1)
         await save(here.store, "S01-P0001", 1, label="mine")
         await save(there.store, "S01-P0001", 1, label="another")
 
@@ -217,9 +230,10 @@ async def test_an_event_that_is_another_here_is_refused(tmp_path: Path):
         assert not await there.store.outcomes(READER)
 
 
-async def test_an_import_that_broke_off_is_brought_to_its_end_by_the_next(tmp_path: Path):
+async def test_next_import_completes_interrupted_one(tmp_path: Path):
+    """An import completes one that stopped after some commits."""
     async with two_systems(tmp_path) as (here, there):
-        await read(here.store, 5)
+        await add_outcomes(here.store, 5)
         await save(here.store, "S01-P0001", 1)
         archive = await exported(here.store)
         for outcome in (await here.store.outcomes(READER))[:3]:
@@ -231,7 +245,7 @@ async def test_an_import_that_broke_off_is_brought_to_its_end_by_the_next(tmp_pa
 
 
 class _Breaking:
-    """A store that goes away at its n-th write."""
+    """A store that fails at a given write."""
 
     def __init__(self, store: PageStore, writes: int) -> None:
         self._store, self._left = store, writes
@@ -251,9 +265,10 @@ class _Breaking:
 
 
 @pytest.mark.parametrize("writes", [0, 1, 3, 5, 6, 7, 9, 12, 15, 19, 24, 26])
-async def test_wherever_the_store_goes_away_the_next_import_ends_it(tmp_path: Path, writes: int):
+async def test_import_completes_after_store_outage(tmp_path: Path, writes: int):
+    """Whichever write the store fails at, the next import completes the journey."""
     async with two_systems(tmp_path) as (here, there):
-        await read(here.store, 5)
+        await add_outcomes(here.store, 5)
         await save(here.store, "S01-P0001", 1)
         archive = await exported(here.store)
         broken = System(
@@ -267,7 +282,9 @@ async def test_wherever_the_store_goes_away_the_next_import_ends_it(tmp_path: Pa
         assert await all_of(there.store) == await all_of(here.store)
 
 
-async def test_a_journey_that_goes_on_during_the_import_is_told_of(tmp_path: Path):
+async def test_concurrent_outcome_stops_import(tmp_path: Path):
+    """An import ends with an error if the journey goes on meanwhile."""
+
     class Racing(_Breaking):
         async def settle(self) -> None:
             raise AssertionError("the import went on")
@@ -278,7 +295,7 @@ async def test_a_journey_that_goes_on_during_the_import_is_told_of(tmp_path: Pat
             return await self._store.commit_outcome(session, request, head, outcome)
 
     async with two_systems(tmp_path) as (here, there):
-        first, _ = await read(here.store, 2)
+        first, _ = await add_outcomes(here.store, 2)
         other = factories.outcome(READER, 2, number=99, before=first.state)
         racing: Any = Racing(there.store, 1_000)
         system = System(**{name: getattr(there, name) for name in System.__slots__} | {"store": racing})
@@ -287,9 +304,10 @@ async def test_a_journey_that_goes_on_during_the_import_is_told_of(tmp_path: Pat
             await imported(system, await exported(here.store), tmp_path)
 
 
-async def test_two_imports_at_once_come_to_one_journey(tmp_path: Path):
+async def test_concurrent_imports_give_one_journey(tmp_path: Path):
+    """Two imports at once and one after them give one whole journey."""
     async with two_systems(tmp_path) as (here, there):
-        await read(here.store, 20)
+        await add_outcomes(here.store, 20)
         archive = await exported(here.store)
         (tmp_path / "one").mkdir()
         (tmp_path / "two").mkdir()
@@ -308,21 +326,23 @@ async def test_two_imports_at_once_come_to_one_journey(tmp_path: Path):
 # the book
 
 
-async def test_a_journey_in_another_book_is_refused(tmp_path: Path):
+async def test_other_book_is_refused(tmp_path: Path):
+    """A journey in another book is refused."""
     async with system_in(tmp_path / "here") as here, system_in(tmp_path / "there", book=False) as there:
-        await read(here.store, 1)
+        await add_outcomes(here.store, 1)
         await ingest(there.store, own_book(), there.embedder, now=there.now)
 
         error = await refusal(there, await exported(here.store), tmp_path)
 
         assert "read in 'A Book' (a-book)" in error.detail
         assert "the book here is 'The Spare Hour' (the-spare-hour)" in error.detail
-        await nothing_here(there.store)
+        await assert_nothing_stored(there.store)
 
 
-async def test_without_a_book_here_a_journey_is_refused(tmp_path: Path):
+async def test_store_without_book_is_refused(tmp_path: Path):
+    """A store without a book refuses a journey, and the error says how to ingest one."""
     async with system_in(tmp_path / "here") as here, system_in(tmp_path / "there", book=False) as there:
-        await read(here.store, 1)
+        await add_outcomes(here.store, 1)
 
         error = await refusal(there, await exported(here.store), tmp_path)
 
@@ -330,22 +350,24 @@ async def test_without_a_book_here_a_journey_is_refused(tmp_path: Path):
         assert "qdpi ingest-canon" in error.next_step
 
 
-async def test_a_revision_that_is_another_text_here_is_refused(tmp_path: Path):
+async def test_different_text_of_revision_is_refused(tmp_path: Path):
+    """A revision with another text in this store is refused."""
     book = own_book()
     async with system_in(tmp_path / "here", book=False) as here, system_in(tmp_path / "there", book=False) as there:
         await ingest(here.store, book, here.embedder, now=here.now)
         await ingest(
             there.store, changed(book, book.pages[0].page_id, "Another text altogether."), there.embedder, now=there.now
         )
-        await read(here.store, 1)
+        await add_outcomes(here.store, 1)
 
         assert "revision 1 here has another text" in (await refusal(there, await exported(here.store), tmp_path)).detail
 
 
-async def test_a_revision_that_is_not_here_is_refused_and_with_it_the_journey_comes_over(tmp_path: Path):
+async def test_missing_revision_is_refused_until_ingested(tmp_path: Path):
+    """A journey is refused without the revision that it names, and imported once that is here."""
     async with two_systems(tmp_path) as (here, there):
         await put_book(here, revision=2)
-        await read(here.store, 1, canon_revision=2)
+        await add_outcomes(here.store, 1, canon_revision=2)
         archive = await exported(here.store)
 
         error = await refusal(there, archive, tmp_path)

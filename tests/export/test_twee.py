@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
-from tests.export.journeys import READER, exported, read, whole_journey
+from tests.export.journeys import READER, add_outcomes, exported, whole_journey
 from tests.export.pages import AWKWARD, texts
 from tests.export.twee_parser import Passage, parse
 from tests.support import factories
@@ -23,9 +23,10 @@ async def story(store: PageStore, journey: str = READER) -> dict[str, Passage]:
     return parse((await exported(store, "twee", journey)).decode())
 
 
-async def test_a_story_has_its_title_its_ifid_and_a_start_that_is_there(tmp_path: Path):
+async def test_story_has_title_ifid_and_start(tmp_path: Path):
+    """A story has a title, an IFID, and a start passage that exists."""
     async with system_in(tmp_path) as system:
-        await read(system.store, 2)
+        await add_outcomes(system.store, 2)
         passages = await story(system.store)
         data = json.loads(passages["StoryData"].text)
         assert passages["StoryTitle"].text == "A Book: a journey"
@@ -34,18 +35,20 @@ async def test_a_story_has_its_title_its_ifid_and_a_start_that_is_there(tmp_path
         assert data["start"] in passages
 
 
-async def test_two_journeys_are_two_stories_and_neither_tells_the_id_that_opens_it(tmp_path: Path):
+async def test_ifid_is_unique_and_hides_session_id(tmp_path: Path):
+    """Two journeys have two IFIDs, and neither file contains a session id."""
     async with system_in(tmp_path) as system:
         for journey in ("capability-one", "capability-two"):
-            await read(system.store, 1, journey)
+            await add_outcomes(system.store, 1, journey)
         one, two = [await exported(system.store, "twee", j) for j in ("capability-one", "capability-two")]
         assert json.loads(parse(one.decode())["StoryData"].text)["ifid"] not in two.decode()
         assert b"capability" not in one + two
 
 
-async def test_every_page_and_the_canon_pages_it_touches_are_passages_in_reading_order(tmp_path: Path):
+async def test_passages_are_in_reading_order(tmp_path: Path):
+    """Generated pages and the canon pages around them are passages in reading order."""
     async with system_in(tmp_path) as system:
-        await read(system.store, 2)
+        await add_outcomes(system.store, 2)
         assert list(await story(system.store)) == [
             "StoryTitle",
             "StoryData",
@@ -57,7 +60,8 @@ async def test_every_page_and_the_canon_pages_it_touches_are_passages_in_reading
         ]
 
 
-async def test_a_link_for_each_edge_and_for_each_page_that_was_written_from_there(tmp_path: Path):
+async def test_edges_and_children_are_links(tmp_path: Path):
+    """Edges are links, and so are the pages that were generated on a page."""
     async with system_in(tmp_path) as system:
         await whole_journey(system.store)
         passages = await story(system.store)
@@ -70,7 +74,8 @@ async def test_a_link_for_each_edge_and_for_each_page_that_was_written_from_ther
         assert targets <= passages.keys()
 
 
-async def test_tags_say_what_a_page_is_and_no_two_lie_on_each_other(tmp_path: Path):
+async def test_tags_and_positions_are_set(tmp_path: Path):
+    """Tags give a page's trajectory and character; no two passages have the same position."""
     async with system_in(tmp_path) as system:
         await whole_journey(system.store)
         passages = await story(system.store)
@@ -82,9 +87,10 @@ async def test_tags_say_what_a_page_is_and_no_two_lie_on_each_other(tmp_path: Pa
         assert all(re.fullmatch(r"\d+,\d+", place) for place in places)
 
 
-async def test_what_each_page_is_stands_in_a_passage_of_json(tmp_path: Path):
+async def test_data_passage_describes_pages(tmp_path: Path):
+    """A passage has the data of each page as JSON."""
     async with system_in(tmp_path) as system:
-        outcomes = await read(system.store, 1)
+        outcomes = await add_outcomes(system.store, 1)
         data = json.loads((await story(system.store))[DATA_PASSAGE].text)
         page = outcomes[0].page
         assert page is not None
@@ -93,7 +99,8 @@ async def test_what_each_page_is_stands_in_a_passage_of_json(tmp_path: Path):
         assert data["Page 1 · S01-P0001"]["symbol_code"] == 0
 
 
-async def test_a_journey_that_nobody_has_begun_is_the_books_first_page(tmp_path: Path):
+async def test_empty_journey_is_first_page(tmp_path: Path):
+    """A journey without outcomes gives the book's first page."""
     async with system_in(tmp_path) as system:
         passages = await story(system.store, "nobody")
         assert list(passages) == ["StoryTitle", "StoryData", "Page 1 · S01-P0001", DATA_PASSAGE]
@@ -108,13 +115,15 @@ async def test_a_journey_that_nobody_has_begun_is_the_books_first_page(tmp_path:
         ("[a]{b}", "\\[a\\]\\{b\\}"),
     ],
 )
-def test_names_are_escaped_as_the_specification_says(name: str, escaped: str):
+def test_header_names_are_escaped(name: str, escaped: str):
+    """Names in headers are escaped as the specification demands."""
     assert escape_header(name) == escaped
 
 
 @given(texts)
 @settings(max_examples=200)
-def test_any_text_is_one_passage_without_links_and_reads_as_it_was(text: str):
+def test_any_text_is_one_passage(text: str):
+    """Any text is one passage without links, and reads back the same."""
     page = factories.generated_page(text=text)
     (passage,) = parse(passage_of(page, (), "1,1")).values()
 
@@ -127,7 +136,8 @@ def test_any_text_is_one_passage_without_links_and_reads_as_it_was(text: str):
 @pytest.mark.parametrize(
     "markup", ["[[a]]", "<<set $a>>", "(set: $a to 1)", "<b>", "&amp;", "//x//", ":: Start", "{a}"]
 )
-def test_no_story_format_takes_a_text_for_markup(markup: str):
+def test_markup_is_escaped(markup: str):
+    """No story format reads a text as markup."""
     escaped = escape_text(markup)
 
     assert html.unescape(escaped) == markup
@@ -136,7 +146,8 @@ def test_no_story_format_takes_a_text_for_markup(markup: str):
 
 @given(texts)
 @settings(max_examples=200)
-def test_any_title_makes_a_name_that_a_header_and_a_link_carry(title: str):
+def test_any_title_makes_a_linkable_name(title: str):
+    """Any title makes a passage name that works in a header and in a link."""
     stop = PageRef("S01-P0007", title, 7)
     source = f":: {escape_header(name_of(stop))} [a] {{}}\n[[{label_of(stop)}->{name_of(stop)}]]\n"
     (passage,) = parse(source).values()
@@ -145,7 +156,8 @@ def test_any_title_makes_a_name_that_a_header_and_a_link_carry(title: str):
 
 
 @pytest.mark.parametrize("title", AWKWARD, ids=ascii)
-def test_pages_of_one_title_have_names_of_their_own(title: str):
+def test_passage_names_are_unique(title: str):
+    """Pages of the same title have different passage names."""
     stops = [
         PageRef("S01-P0001", title, None),
         PageRef("S01-P0002", title, None),

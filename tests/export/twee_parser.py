@@ -1,4 +1,4 @@
-"""A parser of Twee 3, after its specification alone: for tests of what is written."""
+"""A parser of Twee 3 for tests, written from the specification alone."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Passage:
     text: str
 
     def links(self) -> list[str]:
-        """Return the names that its links lead to."""
+        """Return the names of the passages that it links to."""
         return [link.rpartition("->")[2] for link in _LINK.findall(self.text)]
 
 
 def parse(source: str) -> dict[str, Passage]:
-    """Return a file's passages by name. Raises `ValueError` where it breaks the specification."""
-    # JavaScript and Go see the beginning of a line in different places; nobody may see a header there.
+    """Return a file's passages by name. Raises `ValueError` if it breaks the specification."""
+    # JavaScript and Go differ on which characters start a line; `::` must not follow those in dispute.
     assert not re.search("[\r\u2028\u2029]::", source)
     passages: dict[str, Passage] = {}
     for part in re.split(r"^(?=::)", source, flags=re.MULTILINE):

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from structlog.testing import capture_logs
-from tests.export.journeys import exported, nothing_here, whole_journey
+from tests.export.journeys import assert_nothing_stored, exported, whole_journey
 from tests.gateway.test_presses import assert_problem
 from tests.support.gateway import PATIENCE, gateway_in, served, system_in
 
@@ -46,7 +46,7 @@ async def test_a_journey_that_nobody_has_begun_is_an_empty_one(tmp_path: Path, f
         answer = await gateway.client.get(f"/api/v1/export/nobody?format={form}")
         assert answer.status_code == 200
         assert answer.content == await exported(gateway.system.store, form, "nobody")
-        await nothing_here(gateway.system.store)
+        await assert_nothing_stored(gateway.system.store)
 
 
 @pytest.mark.parametrize("form", ["pdf", "", "LOG", "log/../epub", "x" * 10_000])
