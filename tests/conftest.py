@@ -10,10 +10,10 @@ import pytest
 pytest_plugins = [
     "tests.support.parallel",
     "tests.support.properties",
-    "tests.support.saying",
+    "tests.support.notes",
     "tests.support.servers",
     "tests.support.skips",
-    "tests.support.space",
+    "tests.support.shared_keyspace",
     "tests.support.tiers",
 ]
 

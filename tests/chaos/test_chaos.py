@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.chaos.chaos import chaos
 from tests.chaos.terms import SHORT, Trouble, deaths
-from tests.support.saying import Say
+from tests.support.notes import Say
 from tests.support.servers import ABSENT
 
 from qdpi.cluster import SHORT_LIVED, Options, running

@@ -15,7 +15,7 @@ from tests.faults.checker import Violation, tally, violations
 from tests.faults.conftest import NewHouse
 from tests.faults.evidence import generated_pages, history_of, settled
 from tests.faults.forked_workers import ForkedWorker, ForkServer, fork_server
-from tests.support.saying import Say
+from tests.support.notes import Say
 
 from qdpi.bootstrap import build_system, opened, utc_now
 from qdpi.events import PageDelta, Press

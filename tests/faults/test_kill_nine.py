@@ -14,7 +14,7 @@ from tests.faults.conftest import NewHouse
 from tests.faults.evidence import generated_pages, history_of, settled
 from tests.faults.readers import Reader
 from tests.faults.running import Running
-from tests.support.saying import Say
+from tests.support.notes import Say
 
 from qdpi.bootstrap import build_system, opened
 from qdpi.settings import Settings

@@ -11,7 +11,7 @@ from tests.faults.checker import table, tally, violations
 from tests.faults.conftest import NewHouse
 from tests.faults.troubled import Trouble, answer_lost, away, away_for, troubled
 from tests.faults.wrapping import Call, Moment, Plan, nothing
-from tests.support.saying import Say
+from tests.support.notes import Say
 from tests.support.scripted import ScriptedModel
 
 from qdpi.events import PageDone

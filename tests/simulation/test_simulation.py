@@ -13,7 +13,7 @@ import pytest
 from tests.simulation.runs import Total, told
 from tests.simulation.scenario import Report, run
 from tests.simulation.world import book
-from tests.support.saying import Say
+from tests.support.notes import Say
 
 SEEDS = 2_000
 SHORT = 300
