@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.chaos.chaos import chaos
 from tests.chaos.terms import SHORT, Trouble, deaths
-from tests.support.notes import Say
+from tests.support.notes import Note
 from tests.support.servers import ABSENT
 
 from qdpi.cluster import SHORT_LIVED, Options, running
@@ -16,13 +16,13 @@ from qdpi.errors import ToolMissing
 pytestmark = [pytest.mark.long, pytest.mark.kafka, pytest.mark.cassandra]
 
 
-async def test_chaos_loses_doubles_and_reorders_nothing(tmp_path: Path, say: Say):
+async def test_chaos_loses_doubles_and_reorders_nothing(tmp_path: Path, note: Note):
     """No press is lost doubled or out of turn whatever is killed."""
     try:
         async with running(tmp_path / "servers", options=Options(java=SHORT_LIVED)) as servers:
             end = await chaos(SHORT, servers, tmp_path, lambda line: None)
     except ToolMissing:
         pytest.skip(ABSENT)
-    say(end.told())
+    note(end.told())
     assert (end.found, end.unequal) == ([], [])
     assert set(end.happened) == {*Trouble, *deaths(SHORT)}

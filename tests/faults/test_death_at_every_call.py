@@ -15,7 +15,7 @@ from tests.faults.checker import Violation, tally, violations
 from tests.faults.conftest import NewHouse
 from tests.faults.evidence import generated_pages, history_of, settled
 from tests.faults.forked_workers import ForkedWorker, ForkServer, fork_server
-from tests.support.notes import Say
+from tests.support.notes import Note
 
 from qdpi.bootstrap import build_system, opened, utc_now
 from qdpi.events import PageDelta, Press
@@ -72,7 +72,7 @@ def _press(journey: str, number: int, symbol: str, page: str | None, words: str 
     "most",
     [pytest.param(SHORT, id="some kinds"), pytest.param(None, id="every call", marks=pytest.mark.long)],
 )
-async def test_death_after_any_port_call(most: int | None, new_house: NewHouse, say: Say):
+async def test_death_after_any_port_call(most: int | None, new_house: NewHouse, note: Note):
     """Death after any port call loses doubles and swaps nothing."""
     async with fork_server() as server:
         calls = await _calls_of_a_whole_life(server, new_house())
@@ -91,7 +91,7 @@ async def test_death_after_any_port_call(most: int | None, new_house: NewHouse, 
                 return death
 
         deaths = await asyncio.gather(*(one(label) for label in order))
-    say(_told(deaths))
+    note(_told(deaths))
     assert {death.after: death.found for death in deaths if death.found} == {}
     assert [death.after for death in deaths if not death.died and not BUNDLED.search(death.after)] == []
     assert {_kind(call) for call in order} == {_kind(death.after) for death in deaths if death.died}

@@ -14,7 +14,7 @@ from tests.faults.conftest import NewHouse
 from tests.faults.evidence import generated_pages, history_of, settled
 from tests.faults.readers import Reader
 from tests.faults.running import Running
-from tests.support.notes import Say
+from tests.support.notes import Note
 
 from qdpi.bootstrap import build_system, opened
 from qdpi.settings import Settings
@@ -58,7 +58,7 @@ class Progress:
         pytest.param(Terms(journeys=12, presses=200, kills=10), id="long", marks=pytest.mark.long),
     ],
 )
-async def test_kills_at_random_moments(terms: Terms, new_house: NewHouse, say: Say):
+async def test_kills_at_random_moments(terms: Terms, new_house: NewHouse, note: Note):
     """Kills at random moments lose double and swap nothing."""
     chance, progress, product = random.Random(SEED), Progress(), Running(new_house())
     await product.start()
@@ -84,7 +84,7 @@ async def test_kills_at_random_moments(terms: Terms, new_house: NewHouse, say: S
             streams=[reader.stream for reader in readers],
         )
     kills = product.lives - 1
-    say(f"seed {SEED}, {_of_readers(readers)}\n{table([tally(history, kills)])}")
+    note(f"seed {SEED}, {_of_readers(readers)}\n{table([tally(history, kills)])}")
     assert violations(history) == []
     assert (kills, sum(map(len, history.outcomes.values()))) == (terms.kills, terms.presses)
     assert code == 0

@@ -11,7 +11,7 @@ from tests.faults.checker import table, tally, violations
 from tests.faults.conftest import NewHouse
 from tests.faults.troubled import Trouble, answer_lost, away, away_for, troubled
 from tests.faults.wrapping import Call, Moment, Plan, nothing
-from tests.support.notes import Say
+from tests.support.notes import Note
 from tests.support.scripted import ScriptedModel
 
 from qdpi.events import PageDone
@@ -50,7 +50,7 @@ def away_at(chance: random.Random) -> Callable[[int], Plan]:
     ],
 )
 @pytest.mark.parametrize("kind", ["away", "answer lost"])
-async def test_outage_at_any_port_call(kind: str, most: int | None, new_house: NewHouse, say: Say):
+async def test_outage_at_any_port_call(kind: str, most: int | None, new_house: NewHouse, note: Note):
     """An outage at any port call fails loses and doubles nothing."""
     chance = random.Random(SEED)
     plan_at = away_at(chance) if kind == "away" else answer_lost
@@ -62,7 +62,7 @@ async def test_outage_at_any_port_call(kind: str, most: int | None, new_house: N
             await press_three(trouble, f"at-{index}")
             trouble.plan = nothing
         history = await trouble.history()
-    say(f"seed {SEED}, {kind} at {len(indexes)} of {calls} calls\n{table([tally(history, 0)])}")
+    note(f"seed {SEED}, {kind} at {len(indexes)} of {calls} calls\n{table([tally(history, 0)])}")
     assert violations(history) == []
     failed = [o.event for o in history.all_outcomes() if not isinstance(o.event, PageDone)]
     assert {event.error.code for event in failed} == {"unknown_page"}

@@ -13,7 +13,7 @@ import pytest
 from tests.simulation.runs import Total, told
 from tests.simulation.scenario import Report, run
 from tests.simulation.world import book
-from tests.support.notes import Say
+from tests.support.notes import Note
 
 SEEDS = 2_000
 SHORT = 300
@@ -34,13 +34,13 @@ def parts(seeds: range, count: int, tier: pytest.MarkDecorator) -> list[Any]:
 @pytest.mark.parametrize(
     "seeds", [*parts(range(SHORT), 2, pytest.mark.slow), *parts(range(SHORT, SEEDS), 4, pytest.mark.long)]
 )
-def test_simulation_loses_doubles_and_reorders_nothing(seeds: range, say: Say) -> None:
+def test_simulation_loses_doubles_and_reorders_nothing(seeds: range, note: Note) -> None:
     """No press is lost doubled or out of turn whatever befalls whom."""
     book()
     total = Total()
     for report in map(run, seeds):
         total.add(report)
-    say(str(total))
+    note(str(total))
     assert not total.wrong, "\n".join(map(told, total.wrong))
     assert total.seeds == len(seeds)
     assert total.presses == total.outcomes > 4 * len(seeds)

@@ -1,4 +1,4 @@
-"""Other editions of a book: a page changed, a page dropped, another book in its place."""
+"""Variants of a book: a page changed, a page dropped, or all pages replaced."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from qdpi.canon.book import Book
 
 
 def changed(book: Book, page_id: str, text: str) -> Book:
-    """Return the book with another text on one page."""
+    """Return the book with a new text for one page."""
     return replace(book, pages=tuple(replace(p, text=text) if p.page_id == page_id else p for p in book.pages))
 
 
@@ -18,6 +18,6 @@ def without(book: Book, page_id: str) -> Book:
 
 
 def another(book: Book) -> Book:
-    """Return a book of as many pages that says nothing of the same."""
+    """Return another book with the same number of pages and other texts."""
     pages = tuple(replace(page, title=f"Other {page.page_num}", text=f"Not {page.text}") for page in book.pages)
     return replace(book, book_id="another", title="Another Book", pages=pages)

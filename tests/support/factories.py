@@ -1,4 +1,4 @@
-"""Pages, outcomes and what goes with them, made from as few words as a test wants to say."""
+"""Factories of pages, outcomes, events and rows: a test passes only the fields that it is about."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BEGINNING = datetime(2026, 11, 1, 20, 15, 30, 123456, tzinfo=UTC)
 
 
 def at(seconds: float) -> datetime:
-    """Return a time some seconds after the beginning of every test."""
+    """Return the time some seconds after `BEGINNING`."""
     return BEGINNING + timedelta(seconds=seconds)
 
 
@@ -77,7 +77,7 @@ def signals(**changes: Any) -> Signals:
 
 
 def validation(**changes: Any) -> Validation:
-    """Return what the checks say of a page that passed."""
+    """Return the validation of a page that passed the checks."""
     return Validation.model_validate({"passed": True, "style_ok": True, "continuity_score": 0.75} | changes)
 
 
@@ -93,7 +93,7 @@ def press_id(session_id: str, number: int) -> str:
 
 
 def request(session_id: str = "reader", number: int = 1, **changes: Any) -> PageRequest:
-    """Return the request that a journey's press caused."""
+    """Return the page request of a journey's press."""
     press = press_id(session_id, number)
     fields = {
         "event_id": derived_id("test-request", press),
@@ -144,7 +144,7 @@ def receipt(asked: PageRequest | None = None, **changes: Any) -> Receipt:
 
 
 def generated_page(asked: PageRequest | None = None, *, seq: int = 1, **changes: Any) -> Page:
-    """Return the page that a request led to: a T0 page under the first canon page."""
+    """Return the page of a request: a T0 page under the first canon page."""
     asked = asked or request()
     fields = {
         "page_id": page_id(asked.request_id),
@@ -171,7 +171,7 @@ def generated_page(asked: PageRequest | None = None, *, seq: int = 1, **changes:
 
 
 def done(page: Page, asked: PageRequest, *, seq: int, attempt: int = 1) -> PageDone:
-    """Return what readers are told of a page."""
+    """Return the event of a finished page."""
     assert page.placement is not None
     assert page.return_to is not None
     character = decode_symbol(page.symbol_code)[0]
@@ -208,7 +208,7 @@ def done(page: Page, asked: PageRequest, *, seq: int, attempt: int = 1) -> PageD
 
 
 def failed(asked: PageRequest, *, seq: int, attempt: int = 1) -> PageFailed:
-    """Return what readers are told of a run without a page."""
+    """Return the event of a failed run."""
     return PageFailed(
         event_id=derived_id("outcome", asked.request_id),
         ts=at(1_000 + seq),
@@ -258,7 +258,7 @@ def log_row(
 
 
 def branch(section: int, pages: int, *, opened_seq: int = 1) -> Branch:
-    """Return an open branch booked on a section."""
+    """Return an open branch of a section."""
     return Branch(
         branch_id=derived_id("test-branch", str(section), str(opened_seq)),
         section=section,
@@ -311,7 +311,7 @@ def canon_revision(revision: int = 1, pages: int = 3, **changes: Any) -> CanonRe
 
 
 def reading(page: str = "S01-P0001", revision: int = 1, extractor_version: str = "1") -> ReadingRow:
-    """Return the reading of a page."""
+    """Return the row of a page's reading."""
     return ReadingRow(
         page_id=page,
         revision=revision,
@@ -340,7 +340,7 @@ def index_row(page: str = "S01-P0001", **changes: Any) -> IndexRow:
 
 
 def vault_entry(page: str = "S01-P0001", seconds: float = 1, **changes: Any) -> VaultEntry:
-    """Return a saved page."""
+    """Return the vault entry of a saved page."""
     fields = {
         "session_id": "reader",
         "page_id": page,

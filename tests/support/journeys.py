@@ -1,4 +1,4 @@
-"""Readers without a model: presses answered by the functions that the program uses, and by nothing else."""
+"""Journeys without a model or a bus: presses run through the pure functions of the policy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ring_of(sizes: Sequence[int]) -> Ring:
 
 
 def reading(*terms: str, questions: int = 0) -> Reading:
-    """Return the reading of a page that holds these motifs and leaves some questions open."""
+    """Return the reading of a page with these motifs and a number of unresolved anchors."""
     return Reading(
         summary="A page.",
         hooks=(),
@@ -36,14 +36,14 @@ def reading(*terms: str, questions: int = 0) -> Reading:
     )
 
 
-def nothing_of_note(page: str) -> Reading:
-    """Return a reading that shares nothing with any other page's and leaves no question open."""
+def unrelated_reading(page: str) -> Reading:
+    """Return a reading that shares no motif with another page and has no unresolved anchors."""
     return reading(f"thing of {page}")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a press led to, and what it was decided by."""
+    """The result of a press, with the inputs of its verdict."""
 
     before: JourneyState
     standing: Standing
@@ -55,17 +55,17 @@ class Answer:
 
 @dataclass
 class Reader:
-    """A journey on a ring: its pages, its events, and its state, which is always the fold of these."""
+    """A journey on a ring: its pages and events, and its state, which is always the fold of the events."""
 
     ring: Ring
     session_id: str = "reader"
-    readings: Callable[[str], Reading] = nothing_of_note
+    readings: Callable[[str], Reading] = unrelated_reading
     state: JourneyState = field(default_factory=JourneyState)
     pages: dict[str, Page] = field(default_factory=dict)
     events: list[PageDone | PageFailed] = field(default_factory=list)
 
     def page(self, wanted: str | None) -> Page:
-        """Return the page that a press is made on; without a name that is where the journey is."""
+        """Return the page of a press: by default the journey's position."""
         found = wanted or self.state.position or self.ring.first
         if found in self.pages:
             return self.pages[found]
@@ -81,7 +81,7 @@ class Reader:
         words: str = "",
         targets: Iterable[str] = (),
     ) -> Answer:
-        """Answer a press as a run does. A departure goes to the first target outside the locus's section."""
+        """Run a press. A departure goes to the first target outside the section of the locus."""
         pressed = self.page(on)
         standing = standing_of(pressed, self.ring, self.state.branches)
         read = self.readings(standing.locus)
@@ -117,7 +117,7 @@ class Reader:
         return answer
 
     def fail(self) -> PageFailed:
-        """Let the next press fail."""
+        """Add the failure of the next press."""
         event = factories.failed(factories.request(self.session_id, self.state.seq + 1), seq=self.state.seq + 1)
         self._take(event)
         return event

@@ -1,4 +1,4 @@
-"""A keyspace for tests: seen by the bare driver, emptied between tests, dropped at the end."""
+"""A keyspace for tests, accessed by the bare driver: truncated between tests and dropped at the end."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from qdpi.store.cassandra.driver import cluster_of
 from qdpi.store.cassandra.schema import apply, schema_of
 
 DELETED_FROM = ("page_edges", "page_embeddings")
-"""A deletion stays in an empty table, and would win over what a test writes at an earlier time."""
+"""Tables to truncate even if they are empty: a tombstone hides rows that a test writes with an earlier time."""
 
 
 class Keyspace:
-    """A keyspace with our tables, and the bare driver's session in it."""
+    """A keyspace with our tables, and a session of the bare driver."""
 
     def __init__(self, environment: dict[str, str], session: Any) -> None:
         self.environment, self.session = environment, session
@@ -29,7 +29,7 @@ class Keyspace:
 
     @property
     def settings(self) -> Settings:
-        """The settings of a store in it."""
+        """The settings of a store that uses it."""
         return load_settings(self.environment)
 
     def rows(self, cql: str) -> list[dict[str, Any]]:
@@ -37,12 +37,12 @@ class Keyspace:
         return list(self.session.execute(cql, timeout=30))
 
     def tables(self) -> list[str]:
-        """Return the tables that hold what stores write."""
+        """Return the tables that stores write to."""
         found = self.rows(f"SELECT table_name FROM system_schema.tables WHERE keyspace_name = '{self.name}'")
         return [row["table_name"] for row in found if row["table_name"] != "schema_version"]
 
     def empty(self) -> None:
-        """Truncate the tables that have rows, for truncating takes longer than asking, or where rows were deleted."""
+        """Truncate the tables with rows or tombstones; a query is faster than a needless TRUNCATE."""
         asked = {name: self.session.execute_async(f"SELECT * FROM {name} LIMIT 1") for name in self.tables()}
         full = [name for name, rows in asked.items() if rows.result().one() is not None or name in DELETED_FROM]
         for truncating in [self.session.execute_async(f"TRUNCATE {name}", timeout=60) for name in full]:
@@ -51,7 +51,7 @@ class Keyspace:
 
 @contextmanager
 def keyspace(environment: dict[str, str], name: str | None = None) -> Iterator[Keyspace]:
-    """Make a keyspace of our own on running servers, and drop it at the end."""
+    """Create a keyspace on running servers; drop it at the end."""
     named = {**environment, "CASSANDRA_KEYSPACE": name or f"test_{os.getpid()}_{uuid4().hex[:8]}"}
     settings = load_settings(named)
     cluster = cluster_of(settings)

@@ -1,4 +1,4 @@
-"""A scripted model that counts tokens, and may end at their limit."""
+"""A scripted model that reports token usage and a finish reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qdpi.language.engines import PieceEngine, bind
 
 
 class MeasuredModel(ScriptedModel):
-    """As `ScriptedModel`, with the figures that a hosted model gives at the end of its answer."""
+    """A `ScriptedModel` whose stream ends with usage and a finish reason, as a hosted model's does."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A language model's server on a real socket: OpenAI's protocol, Ollama's and Anthropic's, and their failures."""
+"""A model server on a real socket: the protocols of OpenAI, Ollama and Anthropic, and their failures."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ PAGE = ("The lamp ", "went out, ", "and the river ", "kept on talking.")
 
 
 @dataclass
-class Asked:
-    """A request as the server saw it."""
+class ModelRequest:
+    """A request that the server received."""
 
     path: str
     headers: dict[str, str]
@@ -23,15 +23,15 @@ class Asked:
 
 @dataclass
 class ModelServer:
-    """Answers in `mode`: ok, slow, error_500, unauthorised, empty, dies, never, garbage, drip, think.
+    """Answers by `mode`: ok, slow, error_500, unauthorised, empty, dies, never, garbage, drip, think.
 
-    `slow` waits for `release` before its last piece; `drip` sends pieces until the connection is gone
-    and then sets `hung_up`. `spoken` is set when a whole answer has been sent.
+    `slow` waits for `release` before its last piece. `drip` sends pieces until the client disconnects, which sets
+    `hung_up`. `spoken` is set when a complete answer has been sent.
     """
 
     mode: str = "ok"
     models: tuple[str, ...] = ("nomic-embed-text", "storyteller")
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ModelRequest] = field(default_factory=list)
     release: asyncio.Event = field(default_factory=asyncio.Event)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     spoken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -39,7 +39,7 @@ class ModelServer:
     url: str = ""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, one request."""
+        """Handle a connection with one request."""
         try:
             asked = await _read(reader)
             self.asked.append(asked)
@@ -58,7 +58,7 @@ class ModelServer:
         body = {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]}
         await _reply(writer, 200, body)
 
-    async def _write(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def _write(self, asked: ModelRequest, writer: asyncio.StreamWriter) -> None:
         self.started.set()
         if self.mode == "never":
             await self.release.wait()
@@ -116,12 +116,12 @@ class ModelServer:
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked:
+async def _read(reader: asyncio.StreamReader) -> ModelRequest:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     first, *lines = head.strip().split("\r\n")
     headers = {key.lower(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Asked(first.split()[1], headers, json.loads(body) if body else {})
+    return ModelRequest(first.split()[1], headers, json.loads(body) if body else {})
 
 
 async def _reply(writer: asyncio.StreamWriter, status: int, body: dict[str, Any]) -> None:
@@ -140,7 +140,7 @@ async def _event(writer: asyncio.StreamWriter, data: dict[str, Any]) -> None:
 
 @asynccontextmanager
 async def model_server(mode: str = "ok") -> AsyncIterator[ModelServer]:
-    """A server on a free loopback port while the context lasts."""
+    """Run a server on a free loopback port for the duration of a block."""
     served = ModelServer(mode)
     tasks: set[asyncio.Task[None]] = set()
 

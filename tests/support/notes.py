@@ -1,4 +1,4 @@
-"""A pytest plugin: what a test's run came to, shown at the end whether or not it passed."""
+"""A pytest plugin: notes of tests, printed at the end of the session whether they passed or failed."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Callable
 
 import pytest
 
-Say = Callable[[str], None]
-"""Has a text shown."""
+Note = Callable[[str], None]
+"""Adds a text to the notes of a test."""
 
-SAID = "said"
+NOTE = "note"
 
 
 @pytest.fixture
-def say(record_property: Callable[[str, object], None]) -> Say:
-    """Return a function that shows what a run came to."""
-    return lambda text: record_property(SAID, text)
+def note(record_property: Callable[[str, object], None]) -> Note:
+    """Return a function that adds a note to the test's report."""
+    return lambda text: record_property(NOTE, text)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
-    told = {
-        report.nodeid.partition("@")[0]: said
+    notes = {
+        report.nodeid.partition("@")[0]: texts
         for report in reports
-        if (said := [str(text) for name, text in report.user_properties if name == SAID])
+        if (texts := [str(text) for name, text in report.user_properties if name == NOTE])
     }
-    if told:
-        terminalreporter.section("what was counted")
-    for test, texts in sorted(told.items()):
+    if notes:
+        terminalreporter.section("notes")
+    for test, texts in sorted(notes.items()):
         terminalreporter.line("\n".join((test, *texts, "")))

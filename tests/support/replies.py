@@ -1,4 +1,4 @@
-"""Replies of scripted models: pages that pass the checks, plans, and texts that fail them."""
+"""Replies for scripted models: pages that pass the checks, plans, and a text that fails them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ ONLY_CONTINUES = Capabilities(plans=False)
 
 
 def page_for(prompt: str) -> str:
-    """Return a page that passes the checks, a function of the prompt."""
+    """Return a page that passes the checks, derived from the prompt."""
     return "".join(compose(prompt, prompt))
 
 
 def is_plan(prompt: str) -> bool:
-    """Tell whether a prompt asks for a plan."""
+    """Return whether a prompt asks for a plan."""
     return prompt.startswith("A. Plan the next page")
 
 
 def obliging(prompt: str) -> str:
-    """Plan where a plan is asked for, else write a page."""
+    """Return a plan if the prompt asks for one, else a page."""
     return PLAN if is_plan(prompt) else page_for(prompt)
 
 
 def writer(replies: Callable[[str], Reply] = obliging) -> ScriptedModel:
-    """Return a capable model, obliging by default."""
+    """Return a model that can plan; by default it replies with `obliging`."""
     return ScriptedModel(replies)
 
 
@@ -41,9 +41,9 @@ def continuer(replies: Callable[[str], Reply] = page_for) -> ScriptedModel:
 
 
 class Held:
-    """A page that is written up to its first sentence, and then waits to be released.
+    """A reply that pauses after its first sentence until `let_go` is set.
 
-    `begun` is set when the first sentence is out; `text` is that sentence.
+    `begun` is set once the first sentence was sent; `text` is that sentence.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Held:
         self.text = ""
 
     def __call__(self, prompt: str) -> AsyncIterator[str]:
-        """Reply to a prompt, held after the first sentence."""
+        """Return the pieces of the reply to a prompt."""
         return self._pieces(page_for(prompt))
 
     async def _pieces(self, page: str) -> AsyncIterator[str]:
@@ -64,6 +64,6 @@ class Held:
 
 
 async def breaking_off(page: str, error: Exception) -> AsyncIterator[str]:
-    """Write half a page, then fail."""
+    """Yield half a page, then raise `error`."""
     yield page[: len(page) // 2]
     raise error

@@ -1,4 +1,4 @@
-"""A pytest plugin: one keyspace for the length of a session, because making one takes seconds."""
+"""A pytest plugin: one keyspace for the whole session, because creating one takes seconds."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def cassandra_space(cassandra_environment: dict[str, str]) -> Iterator[Keyspace]:
-    """A keyspace on a real Cassandra that all tests share, one after another; see `emptied`."""
-    from tests.support.keyspace import keyspace  # the driver, for those who need it
+    """A keyspace on a real Cassandra, which all tests of a process share; use it through `emptied`."""
+    from tests.support.keyspace import keyspace  # imports the driver
 
     with keyspace(cassandra_environment) as made:
         yield made
@@ -22,6 +22,6 @@ def cassandra_space(cassandra_environment: dict[str, str]) -> Iterator[Keyspace]
 
 @pytest.fixture
 def emptied(cassandra_space: Keyspace) -> Keyspace:
-    """That keyspace without a row."""
+    """The shared keyspace, truncated."""
     cassandra_space.empty()
     return cassandra_space

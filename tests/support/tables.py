@@ -1,4 +1,4 @@
-"""A store's tables as a hand at its console sees them: rows are read, changed and deleted by bare statements."""
+"""Direct access to a store's tables: rows are read, changed and deleted with plain SQL or CQL."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from typing import Any, Protocol
 from tests.support.keyspace import Keyspace
 
 Row = dict[str, Any]
-Which = Callable[[Row], bool]
+RowFilter = Callable[[Row], bool]
 
 
 def every(row: Row) -> bool:
-    """Choose every row."""
+    """Match every row."""
     return True
 
 
 class Tables(Protocol):
-    """Tables of either store."""
+    """The tables of a store, embedded or Cassandra."""
 
     def names(self) -> list[str]:
-        """Return the tables."""
+        """Return the names of the tables."""
         ...
 
-    def rows(self, table: str, which: Which = every) -> list[Row]:
-        """Return rows."""
+    def rows(self, table: str, which: RowFilter = every) -> list[Row]:
+        """Return the matching rows."""
         ...
 
-    def delete(self, table: str, which: Which = every) -> int:
-        """Delete rows, each by its key; return how many."""
+    def delete(self, table: str, which: RowFilter = every) -> int:
+        """Delete the matching rows, each by its key; return their number."""
         ...
 
-    def change(self, table: str, which: Which = every, **values: Any) -> int:
-        """Change columns of rows; return of how many."""
+    def change(self, table: str, which: RowFilter = every, **values: Any) -> int:
+        """Update columns of the matching rows; return their number."""
         ...
 
 
@@ -50,19 +50,19 @@ class SqliteTables:
             found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
             return [name for (name,) in found if not name.startswith("sqlite_")]
 
-    def rows(self, table: str, which: Which = every) -> list[Row]:
+    def rows(self, table: str, which: RowFilter = every) -> list[Row]:
         with self._open() as connection:
             return self._rows(connection, table, which)
 
-    def delete(self, table: str, which: Which = every) -> int:
+    def delete(self, table: str, which: RowFilter = every) -> int:
         return self._each(table, which, "DELETE FROM {table} WHERE {key}")
 
-    def change(self, table: str, which: Which = every, **values: Any) -> int:
+    def change(self, table: str, which: RowFilter = every, **values: Any) -> int:
         sets = ", ".join(f"{name} = :new_{name}" for name in values)
         new = {f"new_{name}": value for name, value in values.items()}
         return self._each(table, which, f"UPDATE {{table}} SET {sets} WHERE {{key}}", new)
 
-    def _each(self, table: str, which: Which, statement: str, values: Row | None = None) -> int:
+    def _each(self, table: str, which: RowFilter, statement: str, values: Row | None = None) -> int:
         with self._open() as connection:
             columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
             keyed = [column[1] for column in columns if column[5]] or [column[1] for column in columns]
@@ -73,7 +73,7 @@ class SqliteTables:
             connection.commit()
         return len(chosen)
 
-    def _rows(self, connection: sqlite3.Connection, table: str, which: Which) -> list[Row]:
+    def _rows(self, connection: sqlite3.Connection, table: str, which: RowFilter) -> list[Row]:
         connection.row_factory = sqlite3.Row
         return [row for row in map(dict, connection.execute(f"SELECT * FROM {table}")) if which(row)]
 
@@ -84,7 +84,7 @@ class SqliteTables:
 
 
 class CassandraTables:
-    """The tables of a keyspace, by the bare driver; deletions are made at the present time, as cqlsh makes them."""
+    """The tables of a keyspace, by the bare driver; deletions carry the current time, as those of cqlsh do."""
 
     def __init__(self, space: Keyspace) -> None:
         self._space = space
@@ -93,10 +93,10 @@ class CassandraTables:
     def names(self) -> list[str]:
         return sorted(self._space.tables())
 
-    def rows(self, table: str, which: Which = every) -> list[Row]:
+    def rows(self, table: str, which: RowFilter = every) -> list[Row]:
         return [row for row in self._space.rows(f"SELECT * FROM {table}") if which(row)]
 
-    def delete(self, table: str, which: Which = every) -> int:
+    def delete(self, table: str, which: RowFilter = every) -> int:
         key = self._key(table)
         where = " AND ".join(f"{name} = %s" for name in key)
         chosen = self.rows(table, which)
@@ -104,7 +104,7 @@ class CassandraTables:
             self._space.session.execute(f"DELETE FROM {table} WHERE {where}", [row[name] for name in key])
         return len(chosen)
 
-    def change(self, table: str, which: Which = every, **values: Any) -> int:
+    def change(self, table: str, which: RowFilter = every, **values: Any) -> int:
         key = self._key(table)
         sets = ", ".join(f"{name} = %s" for name in values)
         where = " AND ".join(f"{name} = %s" for name in key)
