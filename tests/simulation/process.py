@@ -27,7 +27,7 @@ def simulated_loop() -> SimulatedLoop:
 class Process:
     """A process by name. Dead, it does nothing more at any port; frozen, nothing of it runs.
 
-    `dooms` are what befalls it when it makes a call of a name ("" for any) for the time of a number, from 1.
+    `dooms` maps a call's name ("" for any) and its number, from 1, to the fault injected at that call.
     """
 
     def __init__(self, name: str) -> None:

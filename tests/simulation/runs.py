@@ -54,7 +54,7 @@ def told(report: Report) -> str:
 
 
 def quiet() -> None:
-    """Log nothing of what befalls the simulated: it takes longer than they do."""
+    """Log nothing from simulated processes: logging takes longer than the simulation."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 

@@ -1,4 +1,4 @@
-"""A seed and all that follows from it: a world, its readers, what befalls it, and what is wrong afterwards."""
+"""Scenario: a world, its readers and its faults, all derived from a seed, and the check of the result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from qdpi.events import PageEventLayout, PageFailed
 from qdpi.journey import section_figures
 
 PATIENCE: Final = 30.0
-"""Within how many simulated seconds all must be answered once nothing befalls anybody any more."""
+"""Within how many simulated seconds after the last fault every press must be answered."""
 GROUPS: Final = ("qdpi.enricher", "qdpi.page_generator", "qdpi.indexer", "qdpi.recorder")
 WHOLE_EVERY: Final = 20
 """One seed in so many is written by the real program."""
