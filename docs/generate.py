@@ -40,11 +40,14 @@ def configuration() -> str:
     ]
     return _page(
         "Configuration",
-        "Every setting is an environment variable. `qdpi run` and `qdpi doctor` have a flag of the same name for each; "
-        "other commands have flags for those that they use most, among them what names the bus and the store "
-        "(`--data-dir`, `--kafka-brokers`, `--cassandra-hosts`), and read the rest from their variables. A flag wins "
-        "over its variable, and an empty variable counts as unset. A wrong value is refused at the start, with the "
-        "variable, its value and what it may be. Secrets are never logged, printed or put into an event or a receipt.",
+        "Every setting is an environment variable.\n\n"
+        "- `qdpi run` and `qdpi doctor` have a flag of the same name for each. Other commands have flags for those that "
+        "they use most, and read the rest from the variables.\n"
+        "- A command that uses the bus has `--kafka-brokers`, one that uses the store `--cassandra-hosts`. Both have "
+        "`--data-dir`.\n"
+        "- A flag wins over its variable. An empty variable counts as unset.\n"
+        "- A wrong value is refused at the start, with the variable, its value and what it may be.\n"
+        "- Secrets are never logged, printed, or put into an event or a receipt.",
         ["| variable | flag | kind | default | meaning |", "|---|---|---|---|---|", *rows],
     )
 
