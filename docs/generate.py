@@ -41,8 +41,8 @@ def configuration() -> str:
     return _page(
         "Configuration",
         "Every setting is an environment variable.\n\n"
-        "- `qdpi run` and `qdpi doctor` have a flag of the same name for each. Other commands have flags for those that "
-        "they use most, and read the rest from the variables.\n"
+        "- `qdpi run` and `qdpi doctor` have a flag of the same name for each. Other commands have flags for those "
+        "that they use most, and read the rest from the variables.\n"
         "- A command that uses the bus has `--kafka-brokers`, one that uses the store `--cassandra-hosts`. Both have "
         "`--data-dir`.\n"
         "- A flag wins over its variable. An empty variable counts as unset.\n"
