@@ -53,6 +53,9 @@ docs: .venv/dev ## write the pages of docs/ that are made from the code
 pictures: .venv/dev ## draw the pictures of docs/images from the terminal reader
 	@$(BIN)/python docs/pictures.py
 
+house: .venv/dev ## the structure in figures: borders, cycles, ports, and the files that a press enters
+	@$(BIN)/python -m tests.architecture.house
+
 simulate: .venv/dev ## the whole pipeline on a simulated event loop, as many seeds as you like (ARGS="--seeds 10000")
 	@$(BIN)/python -m tests.simulation $(ARGS)
 
