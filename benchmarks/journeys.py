@@ -24,8 +24,9 @@ from qdpi.gateway.app import create_app
 from qdpi.ids import page_id, request_id
 from qdpi.journey import JourneyState, fold, fold_all
 from qdpi.language.offline import OfflineWriter
+from qdpi.observability.logs import configure_logs
 from qdpi.outcome import Outcome
-from qdpi.settings import Settings
+from qdpi.settings import LogLevel, Settings
 from qdpi.store.ports import PageStore
 from qdpi.symbols import Trajectory
 from qdpi.system import System
@@ -42,7 +43,9 @@ def main() -> None:
 
 
 async def _measure(folder: Path, sizes: Any) -> None:
-    async with opened(build_system(Settings(data_dir=folder, model="offline", max_requests=10**9))) as system:
+    settings = Settings(data_dir=folder, model="offline", max_requests=10**9, log_level=LogLevel.ERROR)
+    configure_logs(settings)
+    async with opened(build_system(settings)) as system:
         await ensure_book(system)
         model = await _one_run(system)
         for size in sizes:
