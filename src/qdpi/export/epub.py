@@ -36,7 +36,7 @@ _ACCESSIBILITY: Final = (
     ("schema:accessibilityHazard", "none"),
     (
         "schema:accessibilitySummary",
-        "A text in short chapters with a heading each. Every image is a glyph that is told in words beside it.",
+        "A text in short chapters, each with a heading. Every image is a glyph with a description in words.",
     ),
 )
 
