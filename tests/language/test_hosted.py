@@ -66,12 +66,12 @@ async def test_first_model_is_found_at_the_first_call(kind: str, dialect: Dialec
     """Models for embeddings are passed over."""
     async with model_server() as server:
         model = hosted(server, kind, dialect)
-        assert (model.name, server.asked) == (kind, [])
+        assert (model.name, server.requests) == (kind, [])
         await write(model)
         await write(model)
         await model.close()
     assert model.name == f"{kind}/storyteller"
-    assert [asked.body.get("model") for asked in server.asked] == [None, "storyteller", "storyteller"]
+    assert [request.body.get("model") for request in server.requests] == [None, "storyteller", "storyteller"]
 
 
 async def test_named_model_request() -> None:
@@ -80,7 +80,7 @@ async def test_named_model_request() -> None:
         model = hosted(server, model="qwen3:4b")
         await write(model)
         await model.close()
-    (asked,) = server.asked
+    (asked,) = server.requests
     assert asked.body["model"] == "qwen3:4b"
     assert asked.body["messages"] == [
         {"role": "system", "content": "Continue the page."},
@@ -176,7 +176,7 @@ async def test_check_requests_no_completion() -> None:
     async with model_server() as server:
         model = hosted(server)
         assert await model.check() is None
-        assert [asked.path for asked in server.asked] == ["/v1/models"]
+        assert [request.path for request in server.requests] == ["/v1/models"]
         server.models = ()
         assert "no model that writes" in (await model.check() or "")
         await model.close()
@@ -190,7 +190,7 @@ async def test_cancel_closes_the_connection() -> None:
         writing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await writing
-        await asyncio.wait_for(server.hung_up.wait(), 60)
+        await asyncio.wait_for(server.disconnected.wait(), 60)
         await model.close()
 
 
@@ -202,7 +202,7 @@ async def test_receiver_error_closes_the_connection() -> None:
         model = hosted(server)
         with pytest.raises(LookupError, match="The lamp"):
             await write(model, on_text=refuse)
-        await asyncio.wait_for(server.hung_up.wait(), 60)
+        await asyncio.wait_for(server.disconnected.wait(), 60)
         await model.close()
 
 
@@ -219,7 +219,7 @@ async def test_receiver_applies_backpressure() -> None:
         model = hosted(server)
         writing = asyncio.ensure_future(write(model, on_text=wait))
         await first.wait()
-        await server.spoken.wait()
+        await server.finished.wait()
         assert len(given) == 1
         gate.set()
         assert (await writing).text == "".join(PAGE)

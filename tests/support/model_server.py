@@ -26,29 +26,29 @@ class ModelServer:
     """Answers by `mode`: ok, slow, error_500, unauthorised, empty, dies, never, garbage, drip, think.
 
     `slow` waits for `release` before its last piece. `drip` sends pieces until the client disconnects, which sets
-    `hung_up`. `spoken` is set when a complete answer has been sent.
+    `disconnected`. `finished` is set when a complete answer has been sent.
     """
 
     mode: str = "ok"
     models: tuple[str, ...] = ("nomic-embed-text", "storyteller")
-    asked: list[ModelRequest] = field(default_factory=list)
+    requests: list[ModelRequest] = field(default_factory=list)
     release: asyncio.Event = field(default_factory=asyncio.Event)
     started: asyncio.Event = field(default_factory=asyncio.Event)
-    spoken: asyncio.Event = field(default_factory=asyncio.Event)
-    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+    disconnected: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Handle a connection with one request."""
         try:
-            asked = await _read(reader)
-            self.asked.append(asked)
-            if asked.path.partition("?")[0].endswith("/models"):
+            request = await _read(reader)
+            self.requests.append(request)
+            if request.path.partition("?")[0].endswith("/models"):
                 await self._list(writer)
             else:
-                await self._write(asked, writer)
+                await self._complete(request, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
-            self.hung_up.set()
+            self.disconnected.set()
         finally:
             writer.close()
 
@@ -58,24 +58,24 @@ class ModelServer:
         body = {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]}
         await _reply(writer, 200, body)
 
-    async def _write(self, asked: ModelRequest, writer: asyncio.StreamWriter) -> None:
+    async def _complete(self, request: ModelRequest, writer: asyncio.StreamWriter) -> None:
         self.started.set()
         if self.mode == "never":
             await self.release.wait()
         elif self.mode == "error_500":
             await _reply(writer, 500, {"error": {"message": "the kettle is broken"}})
         elif self.mode == "unauthorised":
-            key = asked.headers.get("authorization") or asked.headers.get("x-api-key", "")
+            key = request.headers.get("authorization") or request.headers.get("x-api-key", "")
             await _reply(writer, 401, {"error": {"message": f"Incorrect key {key.split()[-1]}"}})
         elif self.mode == "garbage":
             writer.write(_HEAD + b"data: {\xff\xfe not json \x00\n\ndata: <html>\n\n")
             await writer.drain()
-        elif asked.path.endswith("/messages"):
-            await self._speak_anthropic(writer)
+        elif request.path.endswith("/messages"):
+            await self._write_anthropic(writer)
         else:
-            await self._speak(writer)
+            await self._write_openai(writer)
 
-    async def _speak(self, writer: asyncio.StreamWriter) -> None:
+    async def _write_openai(self, writer: asyncio.StreamWriter) -> None:
         writer.write(_HEAD)
         for number, piece in enumerate(self._pieces()):
             if self.mode == "slow" and number == len(PAGE) - 1:
@@ -89,9 +89,9 @@ class ModelServer:
         await _event(writer, {"choices": [], "usage": {"prompt_tokens": 21, "completion_tokens": 9}})
         writer.write(b"data: [DONE]\n\n")
         await writer.drain()
-        self.spoken.set()
+        self.finished.set()
 
-    async def _speak_anthropic(self, writer: asyncio.StreamWriter) -> None:
+    async def _write_anthropic(self, writer: asyncio.StreamWriter) -> None:
         writer.write(_HEAD)
         start = {"id": "m1", "type": "message", "role": "assistant", "model": "storyteller", "content": []}
         await _event(writer, {"type": "message_start", "message": start | {"usage": {"input_tokens": 21}}})
