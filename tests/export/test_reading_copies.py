@@ -13,7 +13,7 @@ from tests.support.gateway import system_in
 
 from qdpi.errors import InvalidInput
 from qdpi.export.formats import FORMATS, file_name, format_named
-from qdpi.export.markdown import name_of, page_of
+from qdpi.export.markdown import file_of, page_of
 from qdpi.export.zip_stream import EARLIEST, ZipStream
 from qdpi.outcome import log_entry
 from qdpi.store.paging import OUTCOMES_PER_PAGE
@@ -81,7 +81,7 @@ async def test_markdown_folder_has_every_page(tmp_path: Path):
             "canon/S01-P0002.md",
         ]
         for page in (outcome.page for outcome in outcomes if outcome.page):
-            found = page_of(folder.read(name_of(page)).decode())
+            found = page_of(folder.read(file_of(page)).decode())
             assert found.public() == page.public()
             assert found.session_id is None
 

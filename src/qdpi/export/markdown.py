@@ -47,7 +47,7 @@ class MarkdownFolder:
     def add(self, pages: Sequence[Page]) -> bytes:
         """Write pages."""
         for page in pages:
-            self._zip.add(name_of(page), markdown_of(page))
+            self._zip.add(file_of(page), markdown_of(page))
         return self._zip.take()
 
     def end(self) -> bytes:
@@ -55,7 +55,7 @@ class MarkdownFolder:
         return self._zip.close()
 
 
-def name_of(page: Page) -> str:
+def file_of(page: Page) -> str:
     """Return a page's path in the folder."""
     if page.seq is None:
         return f"canon/{page.page_id}.md"
