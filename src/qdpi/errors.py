@@ -6,7 +6,10 @@ who can act. Adapters translate their driver's exceptions into this tree where t
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class QdpiError(Exception):
@@ -270,3 +273,8 @@ class ToolMissing(ServicesFailed):
     """A program that the servers need is missing on this machine."""
 
     code = "tool_missing"
+
+
+def validation_detail(error: ValidationError, whole: str, most: int = 5) -> str:
+    """Return the first `most` faults of a validation, each with its place; `whole` names the value itself."""
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or whole}: {e['msg']}" for e in error.errors()[:most])

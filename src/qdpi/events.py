@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
-from qdpi.errors import MalformedEvent, QdpiError
+from qdpi.errors import MalformedEvent, QdpiError, validation_detail
 from qdpi.page_schema import CANON_PAGE_ID, Edges, Page, PageStatus, PolicyVerdict, Validation
 from qdpi.symbols import CHARACTER_MAP, Trajectory, decode_symbol, profile_of
 
@@ -485,7 +485,7 @@ def decode(model: type[E], value: bytes | None) -> E:
     try:
         return model.model_validate_json(value)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()[:5])
+        faults = validation_detail(error, "body")
         raise MalformedEvent(f"{value[:80]!r} is not a {model.__name__}: {faults}.") from error
 
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from qdpi import frontmatter
 from qdpi.canon.validation import control_character, normal_text
-from qdpi.errors import InvalidInput
+from qdpi.errors import InvalidInput, validation_detail
 from qdpi.export.reading_copy import Itinerary
 from qdpi.export.zip_stream import ZipStream
 from qdpi.page_schema import Page
@@ -102,7 +102,7 @@ def page_of(markdown: str) -> Page:
     try:
         return Page.model_validate({"text": body.removesuffix("\n"), **values})
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+        faults = validation_detail(error, "page")
         raise InvalidInput(f"The frontmatter does not describe a page: {faults}.", next_step=_NEXT_STEP) from error
 
 

@@ -16,7 +16,7 @@ from typing import IO, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from qdpi.errors import ArchiveRefused, InvalidSession
+from qdpi.errors import ArchiveRefused, InvalidSession, validation_detail
 from qdpi.events import SCHEMA_VERSION
 from qdpi.export.archive.format import FORMAT, FORMAT_VERSION, MANIFEST, VALUES, ChainedLines, FileFacts, Manifest
 from qdpi.ids import check_session
@@ -94,7 +94,7 @@ def _manifest(raw: bytes) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(raw)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()[:5])
+        faults = validation_detail(error, "file")
         raise refusal(MANIFEST, None, f"it is not a journey's manifest ({faults})") from error
     if (manifest.format, manifest.format_version) != (FORMAT, FORMAT_VERSION):
         found = f"{manifest.format!r:.40} {manifest.format_version}"
@@ -150,7 +150,7 @@ def _value(file: str, number: int, raw: bytes, model: type[V]) -> V:
     try:
         value = model.model_validate_json(raw)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in error.errors()[:3])
+        faults = validation_detail(error, "value", most=3)
         raise refusal(file, number, f"it is not a valid {VALUES[file]} ({faults})") from error
     kept = value.model_dump_json().encode()
     if kept != raw and (lost := _lost(json.loads(raw), json.loads(kept), "")):
