@@ -90,18 +90,18 @@ async def check_book(store: Canon, manifest: Manifest) -> None:
     current = await store.canon()
     if manifest.book is not None and (current is None or current.book_id != manifest.book.book_id):
         here = f"the book here is {current.title!r} ({current.book_id})" if current else "there is no book here"
-        raise _book_missing(manifest.book, here)
+        raise _wrong_book(manifest.book, here)
     for wanted in manifest.canon:
         revision = await store.canon(wanted.revision)
         if revision is None:
-            raise _book_missing(wanted, "that revision is not here")
+            raise _wrong_book(wanted, "that revision is not here")
         if book_facts(revision).content_hash != wanted.content_hash:
-            raise _book_missing(
+            raise _wrong_book(
                 wanted, f"revision {wanted.revision} here has another text ({revision.content_hash[:12]}…)"
             )
 
 
-def _book_missing(book: BookFacts, here: str) -> ArchiveRefused:
+def _wrong_book(book: BookFacts, here: str) -> ArchiveRefused:
     wanted = f"{book.title!r} ({book.book_id}), revision {book.revision} with the hash {book.content_hash[:12]}…"
     return refusal(
         MANIFEST,
