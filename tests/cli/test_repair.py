@@ -74,7 +74,7 @@ def test_repair_without_damage_exits_0(qdpi: Call, data: Path):
     code, out, _ = qdpi("repair")
 
     assert code == 0
-    assert out == "Nothing is amiss in 3 journeys.\n"
+    assert out == "No damage in 3 journeys.\n"
 
 
 @pytest.mark.slow
@@ -90,12 +90,15 @@ def test_repair_without_apply_changes_nothing(qdpi: Call, tables: SqliteTables):
     assert rows(tables) == before
     assert f"page-missing      {deleted}      It is written again from its outcome." in looked.out
     assert "snapshot-missing: journey bob" in looked.out
-    assert f"{deleted + 1} findings in 3 journeys. Nothing was changed: --apply mends what can be." in looked.out
+    assert (
+        f"{deleted + 1} findings in 3 journeys. Nothing was changed. --apply repairs what can be repaired."
+        in looked.out
+    )
 
     mended = qdpi("repair", "--apply")
 
     assert mended.code == 0
-    assert f"{deleted + 1} of {deleted + 1} findings in 3 journeys mended." in mended.out
+    assert f"{deleted + 1} of {deleted + 1} findings in 3 journeys repaired." in mended.out
     assert qdpi("repair").code == 0
 
 
@@ -116,15 +119,15 @@ def test_repair_json_has_a_finding_a_line(qdpi: Call, tables: SqliteTables):
 
 @pytest.mark.slow
 def test_unmendable_damage_exits_1(qdpi: Call, tables: SqliteTables):
-    """Damage that cannot be mended is left, named, and exits with 1."""
+    """Damage that cannot be repaired is left, named, and exits with 1."""
     tables.change("page_embeddings", lambda row: row["page_id"] == "S01-P0001", revision=9)
 
     looked, applied = qdpi("repair"), qdpi("repair", "--apply")
 
     assert (looked.code, applied.code) == (1, 1)
-    assert "LEFT   vector-ahead: page_embeddings/S01-P0001" in applied.out
+    assert "LEFT     vector-ahead: page_embeddings/S01-P0001" in applied.out
     assert "ingest the book again" in applied.out
-    assert "0 of 1 finding in 3 journeys mended." in applied.out
+    assert "0 of 1 finding in 3 journeys repaired." in applied.out
 
 
 def test_wrong_state_is_never_written_over(qdpi: Call, tables: SqliteTables):
@@ -138,7 +141,7 @@ def test_wrong_state_is_never_written_over(qdpi: Call, tables: SqliteTables):
     code, out, _ = qdpi("repair", "--apply", "alice")
 
     assert code == 1
-    assert "LEFT   state-changed: journey alice, outcomes/" in out
+    assert "LEFT     state-changed: journey alice, outcomes/" in out
     assert tables.rows("outcomes") == before
 
 
@@ -186,7 +189,7 @@ def test_cause_of_a_failed_repair_is_printed(qdpi: Call, data: Path):
     assert [(f["name"], f["mended"]) for f in found] == [("press-unanswered", False)]
     assert found[0]["cause"].startswith("A value of 5,000,0")
     assert (told["found"], told["mended"]) == (1, 0)
-    assert "; it cannot be mended: A value of 5,000,0" in qdpi("repair", "--apply").out
+    assert "; it cannot be repaired: A value of 5,000,0" in qdpi("repair", "--apply").out
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "cassandra-init": Entry("cassandra_init", "cassandra_init", "Create the tables of the store on Cassandra."),
     "tail": Entry("tail", "tail", "Follow the events on the bus."),
     "dlq": Entry("dlq", "dlq", "Dead letters: list, show and replay them."),
-    "repair": Entry("repair", "repair", "Find the damage of crashes and lost writes, and mend it."),
+    "repair": Entry("repair", "repair", "Find the damage of crashes and lost writes, and repair it."),
     "replay": Entry("replay", "replay", "Rebuild journeys from their outcomes, compared by hash."),
     "services": Entry("services", "services", "Kafka and Cassandra on this machine, without containers."),
     "export": Entry("export", "export", "Export a journey: its whole log, Markdown, Twee or EPUB."),

@@ -1,4 +1,4 @@
-"""`qdpi repair`: find the damage that crashes and lost writes have left, and mend it."""
+"""`qdpi repair`: find the damage that crashes and lost writes have left, and repair it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("sessions", nargs=-1, metavar="[SESSION...]")
-@click.option("--apply", is_flag=True, help="Mend what is found. Without it nothing is changed.")
+@click.option("--apply", is_flag=True, help="Repair what is found. Without it nothing is changed.")
 @click.option("--emit-page-events", "emit", is_flag=True, help="With --apply: publish the status of every page again.")
 @json_option
 @settings_options(*PARTS, "page_events")
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def repair(
     ctx: click.Context, sessions: tuple[str, ...], apply: bool, emit: bool, as_json: bool, settings: Settings
 ) -> None:
-    """Find the damage that crashes and lost writes have left, and mend it with --apply.
+    """Find the damage that crashes and lost writes have left, and repair it with --apply.
 
     Examines every journey, or those named: pages, edges, signals, readings, vectors and index rows that are
     missing or differ from their outcome, rows of the log, snapshots and section figures behind it, vaults,
@@ -65,7 +65,7 @@ async def _repair(sessions: tuple[str, ...], apply: bool, emit: bool, as_json: b
 
 
 class _Report:
-    """Prints findings on standard output, each as it is found. `damage` counts those that are not mended."""
+    """Prints findings on standard output, each as it is found. `damage` counts those that are not repaired."""
 
     def __init__(self, as_json: bool, apply: bool) -> None:
         self._as_json, self._apply = as_json, apply
@@ -108,9 +108,9 @@ def _as_dict(result: RepairResult) -> dict[str, Any]:
 
 def _as_line(result: RepairResult, apply: bool) -> str:
     found = result.finding
-    state = ("mended " if result.mended else "LEFT   ") if apply else ""
+    state = ("repaired " if result.mended else "LEFT     ") if apply else ""
     journey = f"journey {found.journey}, " if found.journey else ""
-    cause = f"; it cannot be mended: {result.cause}" if result.cause else ""
+    cause = f"; it cannot be repaired: {result.cause}" if result.cause else ""
     return f"{state}{found.name}: {journey}{found.place}: {found.detail}{cause}"
 
 
@@ -118,11 +118,11 @@ def _summary(totals: Mapping[str, Any], apply: bool) -> str:
     journeys = f"{totals['journeys']} journey{'s' * (totals['journeys'] != 1)}"
     findings = f"{totals['found']} finding{'s' * (totals['found'] != 1)}"
     if not totals["found"]:
-        words = f"Nothing is amiss in {journeys}."
+        words = f"No damage in {journeys}."
     elif apply:
-        words = f"{totals['mended']} of {findings} in {journeys} mended."
+        words = f"{totals['mended']} of {findings} in {journeys} repaired."
     else:
-        words = f"{findings} in {journeys}. Nothing was changed: --apply mends what can be."
+        words = f"{findings} in {journeys}. Nothing was changed. --apply repairs what can be repaired."
     if totals["in_flight"]:
         words += f" Left to the workers: {totals['in_flight']} in flight."
     if totals["page_events"] is not None:

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 def replay(
     ctx: click.Context, sessions: tuple[str, ...], whole_store: bool, check: bool, as_json: bool, settings: Settings
 ) -> None:
-    """Fold journeys anew from their outcomes, and prove that the store holds what is derived from them.
+    """Fold journeys again from their outcomes, and prove that the store holds what is derived from them.
 
     Pages, edges, signals, readings, vectors, index rows, the log, snapshots, section figures and vaults are
-    hashed as they are due and as they are found. Every vector is made anew from its page's text and compared
-    up to rounding, and so is every reading that no outcome carries, as the book's. Of the log's rows of presses
-    and requests only the presence is compared. Differences are named field by field and, unless --check is
-    given, written again; then all is hashed once more. With --json each journey is a line.
+    hashed as they should be and as they are stored. Every vector is computed again from its page's text and
+    compared up to rounding, and so is every reading that no outcome carries, such as the book's. Of the rows of
+    presses and requests in the log only the presence is compared. Differences are named field by field and,
+    unless --check is given, written again. Then everything is hashed once more. With --json each journey is a
+    line.
 
     Exits with 0 if all are equal, with 1 if one is not.
     """

@@ -1,4 +1,4 @@
-"""Compare what the store holds of a journey, or of the canon, with what is due: outcomes folded anew, every table."""
+"""Compare what the store holds of a journey, or of the canon, with what is due: outcomes folded again, every table."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ S = TypeVar("S", bound=Source)
 
 
 async def compare(store: PageStore, session_id: str, embedder: Embedder) -> Comparison:
-    """Compare a journey with its outcomes, folded anew."""
+    """Compare a journey with its outcomes, folded again."""
     work = _JourneyComparison(store, session_id, await read_log(store, session_id))
     async for chunk in outcomes_of(store, session_id):
         pages = pages_of(chunk)

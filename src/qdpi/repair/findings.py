@@ -25,7 +25,7 @@ class Finding(NamedTuple):
 
 
 class RepairResult(NamedTuple):
-    """A finding, and whether it was mended. `cause` is the error that prevented it, empty without one."""
+    """A finding, and whether it was repaired. `cause` is the error that prevented it, empty without one."""
 
     finding: Finding
     mended: bool

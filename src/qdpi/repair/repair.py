@@ -1,4 +1,4 @@
-"""Repair: find the damage that crashes and lost writes have left, and mend it by the code that writes the rows.
+"""Repair: find the damage that crashes and lost writes have left, and repair it by the code that writes the rows.
 
 A first pass scans journey by journey for candidates, and takes writes in flight for damage too. A second pass compares
 the candidates again, after it has read the consumer backlog. A difference that both passes see, and that is in no
@@ -50,7 +50,7 @@ class Verdict(NamedTuple):
 
 
 class Repair:
-    """Examines journeys, the presses on the bus, the canon and the topics; mends the damage it finds with `apply`."""
+    """Examines journeys, the presses on the bus, the canon and the topics; repairs the damage it finds with `apply`."""
 
     def __init__(self, system: System, *, apply: bool, progress: Callable[[int], None] = lambda done: None) -> None:
         self._system, self._apply = system, apply
@@ -157,7 +157,7 @@ class Repair:
 
 
 async def _run(runner: RepairRunner, verdicts: list[Verdict], lost: list[PressCandidate], backlog: Backlog) -> None:
-    """Mend the damage of a second pass: rows first, then messages."""
+    """Repair the damage of a second pass: rows first, then messages."""
     await runner.journeys({v.journey: v.comparison for v in verdicts if v.comparison.differences})
     for verdict in verdicts:
         for messages in verdict.unpublished:

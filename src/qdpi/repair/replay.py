@@ -1,4 +1,4 @@
-"""Replay a journey: fold its outcomes anew, compare every derived table, and rewrite the rows that differ."""
+"""Replay a journey: fold its outcomes again, compare every derived table, and rewrite the rows that differ."""
 
 from __future__ import annotations
 

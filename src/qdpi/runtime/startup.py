@@ -28,7 +28,7 @@ class Startup:
         self.answerable = asyncio.Event()
 
     async def ready(self, stopping: asyncio.Event) -> bool:
-        """Return True once everything is ready, False if `stopping` was set first. Raises what no retry mends."""
+        """Return True once everything is ready, False if `stopping` was set first. Raises what no retry resolves."""
         work, stop = asyncio.ensure_future(self._start()), asyncio.ensure_future(stopping.wait())
         try:
             await asyncio.wait([work, stop], return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,7 @@
 """The corpus layout: a folder with `pages/*.md` and `metadata/pages.json`, or with `index.json` alone.
 
 A row of `metadata/pages.json` is `{id, symbolId, title, section, filename, color, pageIndex}`, where `id` is
-the global number; `pageIndex` begins anew inside sections and is not read. Without that file the pages are
+the global number; `pageIndex` restarts in each section and is not read. Without that file the pages are
 the files of `pages/` by the number that begins their names, and `index.json` says how many each character
 has: `{title?, author?, symbols: {slug: {title: section, color, characterDir, pages: [...]}}}`.
 """

@@ -1,7 +1,7 @@
 """The `texts.json` layout: one file with every page.
 
 A list of rows `{id, symbolId, title, color, text, section, pageIndex}`, or an object with `title`, `author`
-and such a list as `pages`. `id` is the global number; `pageIndex` begins anew inside sections and is not
+and such a list as `pages`. `id` is the global number; `pageIndex` restarts in each section and is not
 read.
 """
 
