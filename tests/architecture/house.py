@@ -22,7 +22,7 @@ from typing import Any, Final
 import httpx
 import structlog
 from tests.architecture.borders import PACKAGE, SOURCE, crossings, cycles, imports, loose_modules, modules
-from tests.support.flow import WORKERS, working
+from tests.support.flow import working
 from tests.support.gateway import listening, served
 
 from qdpi.store import ports
@@ -30,6 +30,8 @@ from qdpi.store import ports
 MOST_LOOSE: Final = 18
 MOST_METHODS: Final = 10
 MOST_FILES: Final = 70
+ON_THE_WAY: Final = ("enricher", "page_generator")
+"""The workers between a press and its page. The others take up what these publish, beside the press's way."""
 STORE_PORTS: Final = (ports.Outcomes, ports.Pages, ports.Log, ports.Canon, ports.Index, ports.Vault)
 
 
@@ -68,7 +70,7 @@ async def files_of_a_press(directory: Path) -> list[str]:
     """Return the source files that a press enters, the second of its journey: the first loads what is loaded once."""
     with profiled() as entered:
         async with (
-            working(directory) as flow,
+            working(directory, workers=ON_THE_WAY) as flow,
             served(flow.system) as (address, _, _),
             httpx.AsyncClient(base_url=f"http://{address}", timeout=60.0) as client,
             listening(address, "reader") as stream,
@@ -78,10 +80,9 @@ async def files_of_a_press(directory: Path) -> list[str]:
                 body = {"session_id": "reader", "symbol_code": 0, "page_id": "S01-P0001"}
                 answer = await client.post("/api/v1/event/ui/symbol", json=body)
                 answer.raise_for_status()
-                done = await stream.until("generate.page.done")
+                await stream.until("generate.page.done")
                 entered.recording = False
-                await flow.indexed(done.data["page_id"])
-                for worker in WORKERS:
+                for worker in ON_THE_WAY:
                     await flow.all_read_by(worker)
     return entered.names()
 
