@@ -16,10 +16,11 @@ import httpx
 
 from benchmarks.harness import book_in, free_port, process, summary, wait_for_answer
 from benchmarks.slow_model import PATIENT, settings_for, slow_model
-from qdpi.bootstrap import build_bus, utc_now
+from qdpi.bootstrap import build_bus
 from qdpi.bus.port import Start
 from qdpi.events import TOPICS, PageDone, PageFailed, decode
 from qdpi.settings import load_settings
+from qdpi.system import utc_now
 
 SECONDS, JOURNEYS, CONCURRENCY, OTHERS = 2.0, 2_000, 24, 500
 

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from tests.support.keyspace import keyspace
 
-from qdpi.bootstrap import build_bus, build_store, random_id, utc_now
+from qdpi.bootstrap import build_bus, build_store
 from qdpi.bus.kafka.diagnostics import copies as copies_of_topics
 from qdpi.bus.kafka.diagnostics import properties, session_timeout
 from qdpi.events import TOPICS
 from qdpi.health import Diagnosable, Health, HealthCheck
 from qdpi.settings import KafkaGroups, Settings, load_settings
 from qdpi.store.cassandra.diagnostics import clocks, replicas
+from qdpi.system import random_id, utc_now
 
 
 def topic(replicas: int, in_sync: int) -> Any:

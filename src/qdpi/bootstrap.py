@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from qdpi.bus.port import EventBus
@@ -19,20 +18,10 @@ from qdpi.services.ingest import Progress, ingest
 from qdpi.services.workers import WorkerGroup, build_worker
 from qdpi.settings import Settings
 from qdpi.store.ports import PageStore
-from qdpi.system import System
+from qdpi.system import System, random_id, utc_now
 
 if TYPE_CHECKING:
     from qdpi.store.cassandra.adapter import AppliedSchema
-
-
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
-
-
-def random_id() -> str:
-    """Return a random UUID with 122 unpredictable bits."""
-    return str(uuid.uuid4())
 
 
 def build_bus(settings: Settings, now: Callable[[], datetime]) -> EventBus:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cached_property
 from ipaddress import ip_network
 from math import isfinite
 from pathlib import Path
@@ -76,7 +77,7 @@ def _default_data_dir() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "qdpi"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The settings of a process. Its repr omits secrets."""
 
@@ -237,17 +238,17 @@ class Settings:
         _check_origins(self.origins)
         _check_networks(self.proxies)
 
-    @property
+    @cached_property
     def secrets(self) -> tuple[str, ...]:
         """The secrets that sign sessions, the signing one first; empty where sessions are open."""
         return _parts(self.secret)
 
-    @property
+    @cached_property
     def origins(self) -> tuple[str, ...]:
         """The origins of other sites whose pages may use the gateway."""
         return _parts(self.cors_origins)
 
-    @property
+    @cached_property
     def proxies(self) -> tuple[str, ...]:
         """The addresses and networks of trusted proxies."""
         return _parts(self.trusted_proxies)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from qdpi.bus.port import EventBus
 from qdpi.bus.publisher import Publisher
@@ -15,6 +16,16 @@ from qdpi.retry import Backoff
 from qdpi.search.vectors import Embedder
 from qdpi.settings import Settings
 from qdpi.store.ports import PageStore
+
+
+def utc_now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)
+
+
+def random_id() -> str:
+    """Return a random UUID with 122 unpredictable bits."""
+    return str(uuid.uuid4())
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from tests.cli.conftest import Call
 from tests.support import factories
 
 from qdpi.book import __file__ as book_file
-from qdpi.bootstrap import utc_now
 from qdpi.bus.embedded import EmbeddedBus
 from qdpi.bus.middleware.dead_letter import letter_of
 from qdpi.bus.port import Headers, Message, Partition, Record
@@ -21,6 +20,7 @@ from qdpi.journey import JourneyState
 from qdpi.outcome import dead_letter_of
 from qdpi.program.draft import Draft
 from qdpi.program.result import fail
+from qdpi.system import utc_now
 
 BOOK = Path(book_file).parent / "corpus"
 

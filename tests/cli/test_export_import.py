@@ -15,12 +15,13 @@ from tests.export.journeys import add_outcomes, all_of, save, whole_journey
 from tests.support.books import another
 from tests.support.flow import EMBEDDER, working
 
-from qdpi.bootstrap import build_store, utc_now
+from qdpi.bootstrap import build_store
 from qdpi.canon import own_book
 from qdpi.export.archive.format import OUTCOMES
 from qdpi.export.formats import FORMATS
 from qdpi.services.ingest import ingest
 from qdpi.settings import Settings
+from qdpi.system import utc_now
 
 
 @pytest.fixture

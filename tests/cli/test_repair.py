@@ -16,10 +16,11 @@ from tests.repair.repair_suite import read_past
 from tests.repair.world import JOURNEYS, populate
 from tests.support.tables import SqliteTables
 
-from qdpi.bootstrap import build_bus, utc_now
+from qdpi.bootstrap import build_bus
 from qdpi.bus.port import Message
 from qdpi.events import TOPICS, Ask, PageEvent, Press, decode
 from qdpi.settings import Settings
+from qdpi.system import utc_now
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from uuid import uuid4
 import pytest
 from tests.support.flow import Flow, working
 
-from qdpi.bootstrap import utc_now
 from qdpi.events import PageDone, PageEvent, PageRequest, Press
 from qdpi.symbols import parse_symbol
+from qdpi.system import utc_now
 
 pytestmark = [pytest.mark.kafka, pytest.mark.skipif(shutil.which("kcat") is None, reason="kcat is not installed")]
 

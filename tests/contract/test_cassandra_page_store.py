@@ -11,9 +11,9 @@ from tests.contract.page_store.rig import Connect
 from tests.contract.page_store_suite import PageStoreSuite
 from tests.support.keyspace import Keyspace
 
-from qdpi.bootstrap import utc_now
 from qdpi.store.cassandra import CassandraPageStore
 from qdpi.store.ports import PageStore
+from qdpi.system import utc_now
 
 pytestmark = pytest.mark.cassandra
 

@@ -11,9 +11,9 @@ from tests.export.journeys import add_outcomes, all_of, exported, imported, save
 from tests.support.gateway import put_book, system_in
 from tests.support.keyspace import Keyspace
 
-from qdpi.bootstrap import utc_now
 from qdpi.export.formats import FORMATS
 from qdpi.store.cassandra import CassandraPageStore
+from qdpi.system import utc_now
 
 pytestmark = pytest.mark.cassandra
 

@@ -9,13 +9,13 @@ from tests.export.pages import AWKWARD, pages
 from tests.support import factories
 
 from qdpi import frontmatter
-from qdpi.bootstrap import utc_now
 from qdpi.canon import own_book, read_book
 from qdpi.canon.revision import canon_pages
 from qdpi.errors import InvalidInput
 from qdpi.export.markdown import markdown_of, page_of
 from qdpi.page_schema import Page, PageSchema
 from qdpi.search.analysis import read_text
+from qdpi.system import utc_now
 
 
 @settings(max_examples=100, deadline=None)

@@ -17,11 +17,12 @@ from tests.faults.evidence import generated_pages, history_of, settled
 from tests.faults.forked_workers import ForkedWorker, ForkServer, fork_server
 from tests.support.notes import Note
 
-from qdpi.bootstrap import build_system, opened, utc_now
+from qdpi.bootstrap import build_system, opened
 from qdpi.events import PageDelta, Press
 from qdpi.ids import derived_id
 from qdpi.settings import Settings
 from qdpi.symbols import parse_symbol
+from qdpi.system import utc_now
 
 SEED = 3
 SHORT = 16

@@ -11,7 +11,6 @@ from tests.faults.checker import violations
 from tests.faults.conftest import NewHouse
 from tests.faults.troubled import Trouble, troubled
 
-from qdpi.bootstrap import utc_now
 from qdpi.bus.port import Headers, Message
 from qdpi.events import (
     Ask,
@@ -26,6 +25,7 @@ from qdpi.events import (
     VaultChange,
     decode,
 )
+from qdpi.system import utc_now
 
 ENRICHER, GENERATOR, INDEXER, RECORDER = "qdpi.enricher", "qdpi.page_generator", "qdpi.indexer", "qdpi.recorder"
 CONSUMERS = {

@@ -13,7 +13,7 @@ from tests.faults.evidence import generated_pages, history_of, settled
 from tests.faults.worker_process import WORKERS
 from tests.faults.wrapping import Call, Moment, Plan, Witness, nothing, witnessed_bus, witnessed_store
 
-from qdpi.bootstrap import build_bus, build_store, build_system, build_workers, opened, utc_now
+from qdpi.bootstrap import build_bus, build_store, build_system, build_workers, opened
 from qdpi.errors import BusUnavailable, StoreUnavailable, Unavailable
 from qdpi.events import Press
 from qdpi.language.offline import OfflineWriter
@@ -21,7 +21,7 @@ from qdpi.language.port import LanguageModel
 from qdpi.retry import Backoff
 from qdpi.settings import Settings
 from qdpi.symbols import parse_symbol
-from qdpi.system import System
+from qdpi.system import System, utc_now
 
 QUICK: Final = Backoff(first=0.001, most=0.004)
 

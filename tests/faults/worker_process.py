@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection
 import structlog
 from tests.faults.wrapping import Plan, Witness, nothing, witnessed_bus, witnessed_store
 
-from qdpi.bootstrap import build_bus, build_store, build_system, utc_now
+from qdpi.bootstrap import build_bus, build_store, build_system
 from qdpi.concurrency import signal_handlers
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
 from qdpi.runtime.process import Process
 from qdpi.search.vectors import Embedder
 from qdpi.settings import Settings
+from qdpi.system import utc_now
 
 WORKERS = ("enricher", "page_generator", "indexer", "recorder")
 DRAIN_SECONDS = 600.0

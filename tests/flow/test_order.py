@@ -11,9 +11,9 @@ from tests.support import factories as make
 from tests.support.replies import Held, page_for, writer
 from tests.support.scripted import Reply
 
-from qdpi.bootstrap import utc_now
 from qdpi.events import PageDone, PageFailed
 from qdpi.outcome import Outcome
+from qdpi.system import utc_now
 
 LOCUS = "S05-P0014"
 

@@ -17,7 +17,7 @@ from qdpi.bus.port import Start
 from qdpi.events import Ask, Press, Stop, decode
 from qdpi.gateway.context import Exchange
 from qdpi.gateway.routes.websocket import _receive_until_left
-from qdpi.gateway.streams.subscription import Subscription
+from qdpi.gateway.streams.hub import Subscription
 from qdpi.ids import press_id, request_id
 
 

@@ -12,8 +12,8 @@ from tests.repair.world import World, populate
 from tests.support.keyspace import keyspace
 from tests.support.tables import CassandraTables, SqliteTables
 
-from qdpi.bootstrap import random_id
 from qdpi.settings import Settings, load_settings
+from qdpi.system import random_id
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from tests.repair.world import JOURNEYS, World
 from tests.support import factories
 from tests.support.tables import Row, Tables
 
-from qdpi.bootstrap import random_id, utc_now
 from qdpi.bus.port import Message
 from qdpi.events import Ask, PageDone, PageRequest, Press, decode
 from qdpi.ids import page_id, request_id
@@ -21,6 +20,7 @@ from qdpi.repair.repair import Repair
 from qdpi.repair.replay import replay, replay_all
 from qdpi.services.backlog import event_of
 from qdpi.store.ports import Committed
+from qdpi.system import random_id, utc_now
 from qdpi.topology import RECORDER
 
 Damage = Callable[[Tables, list[Outcome]], int]

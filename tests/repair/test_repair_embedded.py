@@ -10,10 +10,10 @@ import pytest
 from tests.repair.repair_suite import DAMAGE, RepairSuite, read_past
 from tests.repair.world import World
 
-from qdpi.bootstrap import utc_now
 from qdpi.bus.embedded import log
 from qdpi.bus.port import Message
 from qdpi.events import Ask, Press
+from qdpi.system import utc_now
 
 
 class TestEmbeddedRepair(RepairSuite):

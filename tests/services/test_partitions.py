@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from tests.repair.repair_suite import read_past
 
-from qdpi.bootstrap import build_bus, random_id, utc_now
+from qdpi.bootstrap import build_bus
 from qdpi.bus.port import EventBus, Message, Partition, TopicState
 from qdpi.errors import InvalidInput
 from qdpi.events import TOPICS, Ask, IndexUpdate, Press
 from qdpi.services.partitions import NotDrained, add_partitions, topics_to_grow
 from qdpi.settings import Settings, load_settings
+from qdpi.system import random_id, utc_now
 
 
 def states(topic: str, partitions: int) -> list[TopicState]:

@@ -8,7 +8,7 @@ from tests.support import factories
 
 from qdpi.bootstrap import build_store
 from qdpi.journey import JourneyState
-from qdpi.services.reader_pages import KEPT, find_reader_pages
+from qdpi.services.page_generator import READER_PAGES, find_reader_pages
 from qdpi.settings import Settings
 from qdpi.store.ports import Committed, PageStore
 from qdpi.symbols import PROFILES, Source, profile_of
@@ -56,14 +56,14 @@ async def test_reader_pages_of_each_profile(store: PageStore) -> None:
 
 async def test_reader_pages_newest_saved_oldest_first(store: PageStore) -> None:
     """The newest saved pages are found the oldest first."""
-    saved = await save(store, KEPT + 3)
+    saved = await save(store, READER_PAGES + 3)
     assert [own.page.page_id for own in await find_reader_pages(store, "reader", 0, XU)] == saved[3:]
 
 
 async def test_reader_pages_newest_of_the_journey_oldest_first(store: PageStore) -> None:
     """The journeys newest pages are found the oldest first."""
-    written = await write(store, KEPT + 3)
-    assert [own.page.page_id for own in await find_reader_pages(store, "reader", KEPT + 3, XS)] == written[3:]
+    written = await write(store, READER_PAGES + 3)
+    assert [own.page.page_id for own in await find_reader_pages(store, "reader", READER_PAGES + 3, XS)] == written[3:]
 
 
 async def test_reader_pages_exclude_other_journeys(store: PageStore) -> None:

@@ -17,7 +17,7 @@ from qdpi.bus.port import Membership, Partition, Record
 from qdpi.bus.worker import Watermark, Worker
 from qdpi.errors import Unavailable
 from qdpi.gateway.streams.follower import Follower
-from qdpi.gateway.streams.subscription import Subscription
+from qdpi.gateway.streams.hub import Subscription
 from qdpi.journey import section_figures
 from qdpi.outcome import Outcome
 from qdpi.services.page_generator import PageGenerator

@@ -14,7 +14,7 @@ from qdpi.gateway.context import Exchange
 from qdpi.gateway.presses import accept, press_of, stop
 from qdpi.gateway.streams.follower import Follower
 from qdpi.gateway.streams.frames import Frame
-from qdpi.gateway.streams.subscription import Subscription
+from qdpi.gateway.streams.hub import Subscription
 from qdpi.services.workers import ServiceWorker, WorkerGroup
 from qdpi.system import System
 

@@ -15,12 +15,12 @@ import pytest
 from tests.support import factories as make
 from tests.support.servers import servers_in
 
-from qdpi.bootstrap import utc_now
 from qdpi.cluster import Options, Servers
 from qdpi.errors import StoreUnavailable
 from qdpi.settings import load_settings
 from qdpi.store.cassandra import CassandraPageStore
 from qdpi.store.ports import Answered, Committed
+from qdpi.system import utc_now
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.long]
 NODE = "cassandra-1"

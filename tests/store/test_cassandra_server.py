@@ -20,7 +20,6 @@ from tests.support import factories as make
 from tests.support.keyspace import Keyspace, keyspace
 from tests.support.plan import PLAN
 
-from qdpi.bootstrap import utc_now
 from qdpi.errors import BookRefused, InvalidSetting, StoreUnavailable
 from qdpi.store.cassandra import CassandraPageStore
 from qdpi.store.cassandra.driver import addresses
@@ -28,6 +27,7 @@ from qdpi.store.cassandra.futures import AsyncSession, ResultPage
 from qdpi.store.cassandra.schema import apply, schema_of, schema_text, stored_version
 from qdpi.store.ports import Answered, Committed, Moved
 from qdpi.store.rows import Embedding
+from qdpi.system import utc_now
 
 pytestmark = pytest.mark.cassandra
 

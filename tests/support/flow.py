@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from qdpi.bootstrap import build_system, build_workers, ensure_book, opened, random_id, utc_now
+from qdpi.bootstrap import build_system, build_workers, ensure_book, opened
 from qdpi.bus.port import EventBus, Record, Start
 from qdpi.events import (
     TOPICS,
@@ -33,7 +33,7 @@ from qdpi.retry import Backoff
 from qdpi.search.vectors import Embedder
 from qdpi.settings import load_settings
 from qdpi.symbols import Trajectory, parse_symbol
-from qdpi.system import System
+from qdpi.system import System, random_id, utc_now
 from qdpi.topology import COMPONENTS
 
 WORKERS = ("enricher", "page_generator", "indexer", "recorder")

@@ -36,7 +36,7 @@ from qdpi.observability.metrics import Metrics
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus, Reading
 from qdpi.program import STOPPED, QDPIProgram
-from qdpi.program.brief import Brief
+from qdpi.program.brief import Brief, ReaderPage
 from qdpi.program.draft import Draft, RunInput
 from qdpi.program.result import CompletedRun, conclude, fail
 from qdpi.retry import Backoff, retry_while_unavailable
@@ -44,11 +44,10 @@ from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.services.deltas import DeltaStream
 from qdpi.services.enricher import ASK_USER
 from qdpi.services.projector import derive, project, publish
-from qdpi.services.reader_pages import find_reader_pages
 from qdpi.services.stops import Stops
 from qdpi.services.workers import ServiceWorker, consume
 from qdpi.store.ports import Answered, Committed, Moved, PageStore
-from qdpi.symbols import encode_symbol, profile_of
+from qdpi.symbols import Profile, Source, encode_symbol, profile_of
 from qdpi.system import System
 from qdpi.topology import PAGE_GENERATOR
 
@@ -57,6 +56,8 @@ _ENDING: Final = (InvalidInput, ModelFailed, NoBook, RunStopped, UnknownPage)
 
 T = TypeVar("T")
 
+READER_PAGES: Final = 12
+"""How many of the newest saved pages, and of the journey's own, a run may draw on."""
 log = structlog.get_logger()
 
 
@@ -319,3 +320,20 @@ def build(system: System, model: LanguageModel, program: QDPIProgram | None = No
         await asyncio.to_thread(system.embedder.embed, [""])
 
     return worker._replace(loops=(after_stops, stops.run, warm, *others), stop=stop)
+
+
+async def find_reader_pages(store: PageStore, session_id: str, head: int, profile: Profile) -> list[ReaderPage]:
+    """Return the pages that a profile may draw on, the oldest first; none where it reads none.
+
+    `head` is the journey's seq so far. Another reader's page is never among them, whatever a vault says.
+    """
+    found: list[ReaderPage] = []
+    if Source.VAULT in profile.sources:
+        entries = (await store.vault(session_id))[-READER_PAGES:]
+        pages = await asyncio.gather(*(store.page(entry.page_id) for entry in entries))
+        own = [page for page in pages if page and page.is_open_to(session_id)]
+        found += [ReaderPage(Source.VAULT, page) for page in own]
+    if Source.JOURNEY in profile.sources:
+        outcomes = await store.outcomes(session_id, after=max(0, head - READER_PAGES))
+        found += [ReaderPage(Source.JOURNEY, outcome.page) for outcome in outcomes if outcome.page]
+    return found

@@ -111,7 +111,7 @@ def test_no_auto_commit_and_acks_all():
 @pytest.mark.process
 def test_client_is_imported_only_with_brokers():
     program = (
-        "import sys; from pathlib import Path; from qdpi.bootstrap import build_bus, utc_now;"
+        "import sys; from pathlib import Path; from qdpi.bootstrap import build_bus; from qdpi.system import utc_now;"
         "from qdpi.settings import load_settings;"
         "bus = build_bus(load_settings({'QDPI_DATA_DIR': 'here'}), utc_now);"
         "sys.exit('confluent_kafka' in sys.modules or type(bus).__name__ != 'EmbeddedBus')"
@@ -120,7 +120,8 @@ def test_client_is_imported_only_with_brokers():
 
 
 def test_brokers_in_settings_select_the_kafka_bus():
-    from qdpi.bootstrap import build_bus, utc_now
+    from qdpi.bootstrap import build_bus
+    from qdpi.system import utc_now
 
     bus: EventBus = build_bus(settings(), utc_now)
     assert isinstance(bus, KafkaBus)

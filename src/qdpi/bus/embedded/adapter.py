@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from qdpi.bus.embedded import groups, log
-from qdpi.bus.embedded.groups import GroupLock
+from qdpi.bus.embedded.groups import EmbeddedMembership, GroupLock
 from qdpi.bus.embedded.log import SCHEMA, SCHEMA_VERSION, Append
-from qdpi.bus.embedded.membership import EmbeddedMembership
 from qdpi.bus.embedded.notifier import Notifier
 from qdpi.bus.embedded.tap import BATCH, Cursor, Tap, read_next
 from qdpi.bus.port import Lag, Membership, Message, Record, Start, TopicState

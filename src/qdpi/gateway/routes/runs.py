@@ -16,7 +16,7 @@ from qdpi.gateway import presses
 from qdpi.gateway.context import Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
 from qdpi.gateway.problems import problem_responses, refusal_of, refusal_of_fault
 from qdpi.gateway.routes.events import Traceparent
-from qdpi.gateway.streams.subscription import Signal, Subscription
+from qdpi.gateway.streams.hub import Signal, Subscription
 from qdpi.ids import request_id
 from qdpi.outcome import Outcome
 from qdpi.retry import retry_while_unavailable

@@ -19,8 +19,8 @@ from qdpi.errors import ForbiddenOrigin, QdpiError
 from qdpi.gateway.context import Exchange, Gateway, exchange_of, gateway_of
 from qdpi.gateway.problems import problem_response, refusal_of
 from qdpi.gateway.streams.follower import Follower, FollowerLeft
+from qdpi.gateway.streams.hub import Subscription
 from qdpi.gateway.streams.sse import SEND_SECONDS, asked
-from qdpi.gateway.streams.subscription import Subscription
 from qdpi.gateway.streams.websocket_messages import answer
 
 GOING_AWAY: Final = 1001

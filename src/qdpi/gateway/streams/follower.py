@@ -8,8 +8,7 @@ from typing import Final
 
 from qdpi.errors import Unavailable
 from qdpi.gateway.streams.frames import Frame, greeting_frame, outcome_frame
-from qdpi.gateway.streams.hub import Hub
-from qdpi.gateway.streams.subscription import Signal, Subscription
+from qdpi.gateway.streams.hub import Hub, Signal, Subscription
 from qdpi.outcome import Outcome
 from qdpi.retry import Backoff, retry_while_unavailable
 from qdpi.store.ports import PageStore

@@ -23,7 +23,7 @@ from qdpi.gateway.context import EXCHANGE, Exchange, Gateway, journey_of
 from qdpi.gateway.problems import Refusal, problem_response, problem_responses, refusal_for
 from qdpi.gateway.streams.follower import Follower, FollowerLeft
 from qdpi.gateway.streams.frames import PING, RETRY
-from qdpi.gateway.streams.subscription import Subscription
+from qdpi.gateway.streams.hub import Subscription
 
 PATH: Final = f"{API_PREFIX}/event/stream"
 SEND_SECONDS: Final = 20.0
