@@ -69,7 +69,7 @@ def profiled() -> Iterator[EnteredFiles]:
 
 
 async def files_of_a_press(directory: Path) -> list[str]:
-    """Return the source files that every press of a journey enters, its first left out: that loads what is loaded once."""
+    """Return the source files that every press of a journey enters after its first, which loads what is loaded once."""
     presses: list[set[str]] = []
     with profiled() as entered:
         async with (
