@@ -141,7 +141,8 @@ def commands() -> dict[str, str]:
     ]
     index = _page(
         "Commands",
-        "Each command has a page, which shows what `qdpi COMMAND --help` prints. Settings are environment variables "
+        "Each command has a page, which shows what `qdpi COMMAND --help` prints. `qdpi --version` prints the version. "
+        "Settings are environment variables "
         "with flags of the same names: see [configuration](configuration.md).",
         ["| command | what it does |", "|---|---|", *rows],
     )

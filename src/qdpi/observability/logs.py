@@ -1,7 +1,7 @@
 """Structured logs: one line per event on standard error, as JSON or in a readable form.
 
 Events are named `component.event`. Lines carry `journey`, `press_id`, `request_id` and `event_id` where known;
-`System.shown` returns the name of a journey.
+`System.journey_label` returns the name of a journey.
 """
 
 from __future__ import annotations
