@@ -64,7 +64,8 @@ def found_in(data: Path) -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_a_journey_goes_into_an_empty_data_folder_hash_for_hash(qdpi: Call, tmp_path: Path, data: Path):
+def test_import_into_empty_folder_is_exact(qdpi: Call, tmp_path: Path, data: Path):
+    """An import into an empty data folder restores every row; exporting again gives the same bytes."""
     before = journey_in(data)
     told = json.loads(qdpi("export", "reader", "-o", "mine.zip", "--json").out)
     assert told == {
@@ -86,7 +87,8 @@ def test_a_journey_goes_into_an_empty_data_folder_hash_for_hash(qdpi: Call, tmp_
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_without_a_name_the_file_is_made_here_and_its_name_opens_no_journey(qdpi: Call, data: Path, form: str):
+def test_default_file_name_hides_session_id(qdpi: Call, data: Path, form: str):
+    """Without -o the file is in the current folder, under a name without the session id."""
     journey_in(data, outcomes=2)
 
     code, out, err = qdpi("export", "reader", "--format", form)
@@ -96,7 +98,8 @@ def test_without_a_name_the_file_is_made_here_and_its_name_opens_no_journey(qdpi
     assert f"{file}: 2 outcomes as {form}" in out
 
 
-def test_a_dash_is_standard_output(data: Path, capfdbinary: pytest.CaptureFixture[bytes]):
+def test_dash_is_standard_output(data: Path, capfdbinary: pytest.CaptureFixture[bytes]):
+    """`-o -` writes the file to standard output."""
     from qdpi.cli import main
 
     journey_in(data, outcomes=1)
@@ -109,7 +112,8 @@ def test_a_dash_is_standard_output(data: Path, capfdbinary: pytest.CaptureFixtur
 
 
 @pytest.mark.slow
-def test_a_signed_session_id_is_exported_without_its_signature(qdpi: Call, data: Path):
+def test_signature_is_not_exported(qdpi: Call, data: Path):
+    """A signed session id is exported without its signature."""
     journey_in(data, outcomes=1)
 
     told = json.loads(qdpi("export", "reader.c2lnbmF0dXJl", "--json").out)
@@ -118,7 +122,8 @@ def test_a_signed_session_id_is_exported_without_its_signature(qdpi: Call, data:
     assert b"c2lnbmF0dXJl" not in forging.unpacked(Path(told["file"]).read_bytes())["manifest.json"]
 
 
-def test_a_journey_that_nobody_has_begun_is_told_of(qdpi: Call, data: Path):
+def test_empty_journey_is_noted(qdpi: Call, data: Path):
+    """A note says that a journey has no outcomes."""
     journey_in(data, outcomes=1)
 
     code, _, err = qdpi("export", "raeder", "-o", "empty.zip")
@@ -135,7 +140,8 @@ def test_a_journey_that_nobody_has_begun_is_told_of(qdpi: Call, data: Path):
         (("reader", "-o", "nowhere/file.zip"), "nowhere/file.zip cannot be written: No such file or directory"),
     ],
 )
-def test_what_cannot_be_exported_leaves_no_file(qdpi: Call, data: Path, given: tuple[str, ...], why: str):
+def test_failed_export_leaves_no_file(qdpi: Call, data: Path, given: tuple[str, ...], why: str):
+    """An export that fails leaves no file."""
     journey_in(data, outcomes=1)
 
     code, out, err = qdpi("export", *given)
@@ -145,7 +151,8 @@ def test_what_cannot_be_exported_leaves_no_file(qdpi: Call, data: Path, given: t
     assert [path.name for path in Path().iterdir()] == ["data"]
 
 
-def test_a_copy_without_a_book_fails_and_leaves_the_file_that_was_there(qdpi: Call):
+def test_failed_copy_keeps_existing_file(qdpi: Call):
+    """A reading copy without a book fails, and an existing file stays as it is."""
     Path("mine.epub").write_text("an older one")
 
     code, _, err = qdpi("export", "reader", "--format", "epub", "-o", "mine.epub")
@@ -156,7 +163,8 @@ def test_a_copy_without_a_book_fails_and_leaves_the_file_that_was_there(qdpi: Ca
     assert not Path("mine.epub.part").exists()
 
 
-def test_importing_again_says_that_nothing_changed(qdpi: Call, data: Path):
+def test_second_import_is_unchanged(qdpi: Call, data: Path):
+    """Importing an archive again says that nothing changed."""
     journey_in(data)
     qdpi("export", "reader", "-o", "mine.zip")
 
@@ -167,9 +175,8 @@ def test_importing_again_says_that_nothing_changed(qdpi: Call, data: Path):
 
 
 @pytest.mark.slow
-def test_an_edited_archive_is_refused_with_its_place_and_not_even_the_book_is_taken_in(
-    qdpi: Call, tmp_path: Path, data: Path
-):
+def test_edited_archive_is_refused_before_ingest(qdpi: Call, tmp_path: Path, data: Path):
+    """An edited archive is refused with the place, before the book is ingested."""
     journey_in(data)
     qdpi("export", "reader", "-o", "mine.zip")
     edited = forging.with_lines(Path("mine.zip").read_bytes(), OUTCOMES, lambda lines: lines[:-1])
@@ -182,7 +189,8 @@ def test_an_edited_archive_is_refused_with_its_place_and_not_even_the_book_is_ta
     assert "There is no book" in qdpi("export", "x", "--format", "epub", "--data-dir", tmp_path / "empty").err
 
 
-def test_a_journey_in_another_book_is_refused_with_what_to_do(qdpi: Call, tmp_path: Path, data: Path):
+def test_other_book_is_refused(qdpi: Call, tmp_path: Path, data: Path):
+    """A journey in another book is refused, with the next step."""
     journey_in(data, replaced=True)
     qdpi("export", "reader", "-o", "mine.zip")
 
@@ -195,7 +203,8 @@ def test_a_journey_in_another_book_is_refused_with_what_to_do(qdpi: Call, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["nowhere.zip", "data", "mine.txt"])
-def test_what_is_no_archive_is_refused(qdpi: Call, data: Path, name: str):
+def test_other_file_is_refused(qdpi: Call, data: Path, name: str):
+    """A file that is not an archive is refused without a traceback."""
     journey_in(data, outcomes=1)
     Path("mine.txt").write_text("A text.")
 
@@ -207,7 +216,8 @@ def test_what_is_no_archive_is_refused(qdpi: Call, data: Path, name: str):
 
 
 @pytest.mark.slow
-async def test_a_vault_and_a_running_system_take_an_import_as_it_comes(tmp_path: Path):
+async def test_import_beside_running_system(tmp_path: Path):
+    """A running system continues an imported journey and shows its vault."""
     from qdpi.cli.import_journey import _import
 
     async with working(tmp_path / "here") as here, working(tmp_path / "there") as there:

@@ -22,7 +22,8 @@ every_format = pytest.mark.parametrize("form", FORMATS)
 
 
 @every_format
-async def test_a_journey_is_sent_as_a_file(tmp_path: Path, form: str):
+async def test_journey_is_sent_as_file(tmp_path: Path, form: str):
+    """A journey is sent with its media type, a file name, and the same bytes as from the command line."""
     async with gateway_in(tmp_path) as gateway:
         await whole_journey(gateway.system.store)
         answer = await gateway.client.get(f"/api/v1/export/reader?format={form}")
@@ -34,14 +35,16 @@ async def test_a_journey_is_sent_as_a_file(tmp_path: Path, form: str):
         assert answer.content == await exported(gateway.system.store, form)
 
 
-async def test_without_a_format_it_is_the_log(tmp_path: Path):
+async def test_default_format_is_log(tmp_path: Path):
+    """Without a format the answer is the archive."""
     async with gateway_in(tmp_path) as gateway:
         answer = await gateway.client.get("/api/v1/export/reader")
         assert answer.content == await exported(gateway.system.store)
 
 
 @every_format
-async def test_a_journey_that_nobody_has_begun_is_an_empty_one(tmp_path: Path, form: str):
+async def test_empty_journey_is_exported(tmp_path: Path, form: str):
+    """A journey without outcomes is exported, and nothing is stored for it."""
     async with gateway_in(tmp_path) as gateway:
         answer = await gateway.client.get(f"/api/v1/export/nobody?format={form}")
         assert answer.status_code == 200
@@ -50,7 +53,8 @@ async def test_a_journey_that_nobody_has_begun_is_an_empty_one(tmp_path: Path, f
 
 
 @pytest.mark.parametrize("form", ["pdf", "", "LOG", "log/../epub", "x" * 10_000])
-async def test_a_format_that_there_is_not_is_refused(tmp_path: Path, form: str):
+async def test_unknown_format_is_refused(tmp_path: Path, form: str):
+    """An unknown format is refused, and the error lists the known ones."""
     async with gateway_in(tmp_path) as gateway:
         answer = await gateway.client.get("/api/v1/export/reader", params={"format": form})
         assert_problem(answer, 422, "invalid_input")
@@ -58,7 +62,8 @@ async def test_a_format_that_there_is_not_is_refused(tmp_path: Path, form: str):
 
 
 @pytest.mark.parametrize("journey", ["a%20b", "ä", "x" * 65, "a.b"])
-async def test_an_id_that_is_none_is_refused(tmp_path: Path, journey: str):
+async def test_invalid_session_id_is_refused(tmp_path: Path, journey: str):
+    """An invalid session id is refused."""
     async with gateway_in(tmp_path) as gateway:
         assert_problem(await gateway.client.get(f"/api/v1/export/{journey}"), 422, "invalid_session")
 
@@ -86,9 +91,9 @@ async def test_signed_export_own_journey_only(tmp_path: Path, form: str):
 
 
 @every_format
-async def test_while_the_store_is_away_the_answer_is_a_503_and_no_half_file(
-    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
-):
+async def test_store_outage_is_503(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch):
+    """While the store is unavailable the answer is a 503 and no part of a file."""
+
     async def away(*_: Any, **__: Any) -> None:
         raise StoreUnavailable("It is away.")
 
@@ -99,12 +104,14 @@ async def test_while_the_store_is_away_the_answer_is_a_503_and_no_half_file(
 
 
 @pytest.mark.parametrize("form", ["markdown", "twee", "epub"])
-async def test_without_a_book_there_is_no_copy_to_read(tmp_path: Path, form: str):
+async def test_missing_book_is_refused(tmp_path: Path, form: str):
+    """Without a book in the store there is no reading copy."""
     async with gateway_in(tmp_path, book=False) as gateway:
         assert_problem(await gateway.client.get(f"/api/v1/export/reader?format={form}"), 503, "no_book")
 
 
-async def test_a_file_that_cannot_be_ended_is_seen_to_be_broken(tmp_path: Path):
+async def test_interrupted_export_breaks_transfer(tmp_path: Path):
+    """An export that fails midway breaks the transfer, so the client sees that the file is incomplete."""
     async with system_in(tmp_path) as system, served(system) as (address, _, _server):
         await whole_journey(system.store)
         whole = system.store.log
@@ -121,7 +128,8 @@ async def test_a_file_that_cannot_be_ended_is_seen_to_be_broken(tmp_path: Path):
             assert (await client.get(f"http://{address}/api/v1/export/reader")).status_code == 200
 
 
-async def test_many_exports_at_once_are_each_whole(tmp_path: Path):
+async def test_concurrent_exports_are_complete(tmp_path: Path):
+    """Each of many exports at once is complete."""
     async with gateway_in(tmp_path) as gateway:
         await whole_journey(gateway.system.store)
         wanted = [form for form in FORMATS for _ in range(4)]
