@@ -1,4 +1,4 @@
-"""The programs of docs/client.md, run as they stand there against a gateway at work."""
+"""The programs of docs/client.md, run unchanged against a running gateway."""
 
 from __future__ import annotations
 
@@ -36,16 +36,20 @@ async def run(program: str, directory: Path) -> str:
 
 @pytest.mark.process
 @pytest.mark.parametrize(
-    ("number", "told"), [(0, r"(?s).*\n\w.*\n .{36} \d+ [0-9a-f]{64}\n"), (1, r"422 invalid_symbol\n'nobody:XC' .*\n")]
+    ("number", "printed"),
+    [(0, r"(?s).*\n\w.*\n .{36} \d+ [0-9a-f]{64}\n"), (1, r"422 invalid_symbol\n'nobody:XC' .*\n")],
 )
-async def test_a_program_of_the_page_does_what_it_says(number: int, told: str, tmp_path: Path):
-    assert re.fullmatch(told, await run(PROGRAMS[number], tmp_path))
+async def test_program_of_the_page_runs(number: int, printed: str, tmp_path: Path):
+    """A program prints what the page says it prints, against a running gateway."""
+    assert re.fullmatch(printed, await run(PROGRAMS[number], tmp_path))
 
 
-def test_there_are_no_other_programs():
+def test_number_of_programs():
+    """Every program of the page is run above."""
     assert len(PROGRAMS) == 2
 
 
-def test_every_method_is_on_the_page():
+def test_methods_are_on_the_page():
+    """The page names every public method of the client."""
     methods = [name for name, _ in inspect.getmembers(Client, inspect.isfunction) if not name.startswith("_")]
     assert [name for name in methods if name != "close" and f"`{name}(" not in PAGE] == []

@@ -1,3 +1,5 @@
+"""The documents agree with the code: generated pages, settings, topics, commands, routes, links and paths."""
+
 import importlib.util
 import re
 from pathlib import Path
@@ -25,41 +27,43 @@ def generate() -> ModuleType:
     return module
 
 
-def test_the_generated_pages_say_what_the_code_says(generate: ModuleType):
+def test_generated_pages_are_current(generate: ModuleType):
+    """A committed page is what `make docs` writes."""
     for name, text in generate.pages().items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, f"docs/{name} is old: run `make docs`"
 
 
-def test_every_command_has_a_page_and_no_other_is_there(generate: ModuleType):
+def test_pages_of_commands(generate: ModuleType):
+    """Every command has a page, and no page is left of a command that is gone."""
     generated = {name for name in generate.pages() if name.startswith("commands/")}
     assert {f"commands/{page.name}" for page in (ROOT / "docs" / "commands").iterdir()} == generated
 
 
-def test_every_setting_is_documented():
+def test_settings_are_documented():
     assert [s.variable for s in SETTINGS if f"`{s.variable}`" not in WRITTEN] == []
 
 
-def test_every_topic_event_and_field_is_documented():
+def test_topics_events_and_fields_are_documented():
     for spec in TOPICS.values():
         assert f"`{spec.name}`" in WRITTEN
         assert f"`{spec.model.__name__}`" in WRITTEN
         assert [name for name in spec.model.model_fields if f"`{name}`" not in WRITTEN] == []
 
 
-def test_every_command_is_documented():
+def test_commands_are_documented():
     names = cli.list_commands(click.Context(cli))
     assert len(names) >= 10
     assert [name for name in names if f"`qdpi {name}`" not in WRITTEN] == []
 
 
-def test_every_route_is_documented(generate: ModuleType):
+def test_routes_are_documented(generate: ModuleType):
     paths = generate.openapi()["paths"]
     assert "/api/v1/event/ui/symbol" in paths
     assert [path for path in paths if f"`{path}`" not in WRITTEN] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_to_a_file_leads_to_one(page: Path):
+def test_links_to_files_exist(page: Path):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
 
@@ -71,7 +75,7 @@ def anchors_of(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_to_a_heading_leads_to_one(page: Path):
+def test_links_to_headings_exist(page: Path):
     links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
     assert [f"{file}#{to}" for file, to in links if to not in anchors_of(page.parent / file if file else page)] == []
 
@@ -103,23 +107,25 @@ def paths_named(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_file_of_the_project_that_a_page_names_is_there(page: Path):
+def test_paths_in_documents_exist(page: Path):
+    """Every file and folder of the repository that a document names exists."""
     assert [p for p in sorted(paths_named(page)) if not any((root / p).exists() for root in ROOTS)] == []
 
 
-def test_paths_are_found_in_the_documents():
+def test_paths_in_documents_are_found():
+    """The test above finds paths in prose and in trees."""
     assert {"services/enricher.py", "repair/"} <= paths_named(ROOT / "docs" / "architecture.md")
     assert {"src/qdpi/policy/", "src/qdpi/program/"} <= paths_named(ROOT / "CONTRIBUTING.md")
 
 
-def test_every_make_target_that_is_named_exists():
+def test_make_targets_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = {word for call in re.findall(r"`make ([a-z -]+?)`", WRITTEN) for word in call.split()}
     assert named
     assert named - targets == set()
 
 
-def test_every_subcommand_that_a_page_runs_exists():
+def test_subcommands_exist():
     commands = set(cli.list_commands(click.Context(cli)))
     named = set(re.findall(r"(?:^\$ |`)qdpi ([a-z][a-z-]+)", WRITTEN, re.MULTILINE))
     assert named - commands == set()

@@ -1,4 +1,4 @@
-"""docs/glossary.md beside the code: what an entry names exists, and the classes of the domain have entries."""
+"""docs/glossary.md agrees with the code: what an entry names exists, and the domain's classes have entries."""
 
 from __future__ import annotations
 
@@ -31,24 +31,26 @@ def found(name: str) -> object:
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_what_an_entry_names_exists(name: str):
+def test_named_code_exists(name: str):
+    """What an entry names is a module of qdpi, or something in one."""
     assert found(name) is not None
 
 
-def test_every_entry_names_something_and_is_one_sentence():
+def test_entries_are_one_sentence_and_name_code():
     for word, meaning, where in ENTRIES:
         assert re.findall(r"`[\w.]+`", where), word
         assert re.fullmatch(r"[A-Z`].*[^.]\.", meaning), word
         assert ". " not in meaning, word
 
 
-def test_the_entries_are_in_order_and_each_is_there_once():
+def test_entries_are_ordered_and_unique():
     words = [word.casefold() for word, _, _ in ENTRIES]
     assert words == sorted(set(words))
     assert len(words) > 60
 
 
-def test_the_classes_of_the_domain_have_entries():
+def test_domain_classes_have_entries():
+    """Every public class of the core modules is named by an entry."""
     classes = [
         f"{name}.{each.__name__}"
         for name in DOMAIN

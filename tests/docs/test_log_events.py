@@ -1,4 +1,4 @@
-"""The log events of docs/operations.md beside the code: what is logged is listed, and what is listed is logged."""
+"""docs/operations.md lists the log events of the code, and no others."""
 
 from __future__ import annotations
 
@@ -34,19 +34,20 @@ def logged() -> dict[str, set[str]]:
     return dict(found)
 
 
-def test_every_event_is_a_component_and_an_event():
+def test_events_are_named_component_event():
     assert [name for name in logged() if not re.fullmatch(EVENT, name)] == []
 
 
-def test_every_event_is_listed_with_its_level():
+def test_events_are_listed_with_their_levels():
+    """The list and the code have the same events, in both directions."""
     assert {name: {level} for name, level in LISTED.items()} == logged()
 
 
-def test_the_list_is_in_order():
+def test_list_of_events_is_ordered():
     assert list(LISTED) == sorted(LISTED)
     assert len(LISTED) > 30
 
 
-def test_the_changelog_names_events_that_are_logged():
+def test_new_names_in_the_changelog_are_logged():
     assert len(RENAMED) > 30
     assert sorted(set(RENAMED) - LISTED.keys()) == []

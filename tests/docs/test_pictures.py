@@ -1,4 +1,4 @@
-"""docs/images beside docs/pictures.py: the pictures show what the reader shows."""
+"""docs/images agrees with the terminal reader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @pytest.mark.slow
-async def test_the_pictures_are_those_of_the_reader():
+async def test_pictures_are_current():
+    """A committed picture is what `make pictures` draws."""
     spec = importlib.util.spec_from_file_location("pictures", DOCS / "pictures.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,4 +1,4 @@
-"""docs/reading-in-the-terminal.md beside the reader: its scripts run as they stand, its commands and keys are there."""
+"""docs/reading-in-the-terminal.md agrees with the reader: its scripts run, its commands and keys exist."""
 
 from __future__ import annotations
 
@@ -27,28 +27,29 @@ BY_ITSELF = {"↑", "↓", "space"}
 
 
 @pytest.mark.parametrize("line", SHELL)
-def test_a_script_of_the_page_runs(line: str, tmp_path: Path):
-    told = subprocess.run(
+def test_script_of_the_page_runs(line: str, tmp_path: Path):
+    printed = subprocess.run(
         ["/bin/sh", "-c", line.replace("qdpi read", f"{sys.executable} -m qdpi read")],
         env={**os.environ, "QDPI_DATA_DIR": str(tmp_path), "QDPI_MODEL": "offline"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert told.returncode == 0, told.stderr
-    assert "Saved: " in told.stdout
-    assert told.stdout.count("the first") >= 2
+    assert printed.returncode == 0, printed.stderr
+    assert "Saved: " in printed.stdout
+    assert printed.stdout.count("the first") >= 2
 
 
-def test_there_is_such_a_script():
+def test_number_of_scripts():
+    """The page has one script, which is run above."""
     assert len(SHELL) == 1
 
 
-def test_every_command_is_on_the_page():
+def test_commands_are_on_the_page():
     assert [each.names[0] for each in COMMANDS if not re.search(rf"`{each.names[0]}[` ]", PAGE)] == []
 
 
-def test_every_key_of_the_list_is_bound_and_on_the_page():
+def test_keys_are_bound_and_on_the_page():
     bound = {key for binding in ReaderApp.BINDINGS for key in binding.key.split(",")}  # type: ignore[union-attr]
     for key in {key for keys, _ in KEYS for key in re.split(r"[ ,]+", keys)} - BY_ITSELF:
         assert NAMED.get(key, key) in bound, key
