@@ -51,7 +51,7 @@ async def test_any_json_is_taken_or_refused(tmp_path: Path, path: str):
 
 
 @pytest.mark.parametrize("depth", [5, 900, 940, *range(950, 970), 10_000])
-async def test_a_value_of_any_depth_is_refused(tmp_path: Path, depth: int):
+async def test_deeply_nested_value_is_refused(tmp_path: Path, depth: int):
     async with gateway_in(tmp_path) as gateway:
         nested = "[" * depth + "]" * depth
         for field in ("symbol_code", "user_intent"):

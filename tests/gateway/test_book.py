@@ -11,7 +11,7 @@ from tests.support.gateway import gateway_in, put_book
 from qdpi.symbols import PROFILES, symbol_name
 
 
-async def test_a_canon_page_is_served_flat_with_its_edges_and_signals(tmp_path: Path):
+async def test_canon_page_is_flat_with_edges_and_signals(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         told = (await gateway.client.get("/api/v1/page/S01-P0002")).json()
         assert told["edges"] == {
@@ -41,13 +41,13 @@ async def test_generated_page_hides_session(tmp_path: Path):
 
 
 @pytest.mark.parametrize("path", ["S01-P0099", "nothing", "a%20b", "%2e%2e", "x" * 65, "S01_P0001"])
-async def test_an_unknown_page_is_not_found(tmp_path: Path, path: str):
+async def test_unknown_page_is_not_found(tmp_path: Path, path: str):
     async with gateway_in(tmp_path) as gateway:
         assert_problem(await gateway.client.get(f"/api/v1/page/{path}"), 404, "unknown_page")
         assert_problem(await gateway.client.get(f"/api/v1/page/{path}/receipt"), 404, "unknown_page")
 
 
-async def test_a_receipt_says_why_a_page_is_what_it_is(tmp_path: Path):
+async def test_receipt_of_a_generated_page(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         await gateway.generator.answer("reader", await gateway.press())
         outcome = await gateway.generator.answer("reader", await gateway.press())
@@ -65,13 +65,14 @@ async def test_a_receipt_says_why_a_page_is_what_it_is(tmp_path: Path):
         assert told["committed_at"] == outcome.event.model_dump(mode="json")["ts"]
 
 
-async def test_a_page_of_the_book_has_no_receipt_and_says_so(tmp_path: Path):
+async def test_canon_page_has_no_receipt(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         told = assert_problem(await gateway.client.get("/api/v1/page/S01-P0001/receipt"), 404, "unknown_page")
         assert "no receipt" in told["detail"]
 
 
-async def test_all_256_symbols_are_told_with_their_profiles_and_colours(tmp_path: Path):
+async def test_symbols_have_profiles_and_colours(tmp_path: Path):
+    """All 256 symbols are listed with their profiles and colours."""
     async with gateway_in(tmp_path) as gateway:
         told = (await gateway.client.get("/api/v1/symbols")).json()
         assert [each["code"] for each in told] == list(range(256))
@@ -97,7 +98,8 @@ async def test_symbols_and_canon_without_book(tmp_path: Path):
 
 
 @pytest.mark.parametrize("code", ["0", "0x7D", "princhetta:ZP"])
-async def test_a_glyph_is_an_svg_that_nothing_can_be_run_from(tmp_path: Path, code: str):
+async def test_glyph_svg_is_inert(tmp_path: Path, code: str):
+    """A glyph is an SVG from which nothing can be run."""
     async with gateway_in(tmp_path) as gateway:
         answer = await gateway.client.get(f"/api/v1/symbols/{code}/glyph.svg")
         assert answer.headers["content-type"].partition(";")[0] == "image/svg+xml"
@@ -106,12 +108,13 @@ async def test_a_glyph_is_an_svg_that_nothing_can_be_run_from(tmp_path: Path, co
         assert ET.fromstring(answer.text).tag == "{http://www.w3.org/2000/svg}svg"
 
 
-async def test_a_glyph_of_no_symbol_is_refused(tmp_path: Path):
+async def test_glyph_of_an_unknown_symbol_is_refused(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         assert_problem(await gateway.client.get("/api/v1/symbols/256/glyph.svg"), 422, "invalid_symbol")
 
 
-async def test_the_canon_is_its_ring_in_order_and_its_sections(tmp_path: Path):
+async def test_canon_has_its_ring_and_sections(tmp_path: Path):
+    """The canon is its ring in order and its sections."""
     async with gateway_in(tmp_path) as gateway:
         told = (await gateway.client.get("/api/v1/canon")).json()
         assert (told["title"], told["author"], told["revision"]) == ("A Book", "a test", 1)
@@ -131,7 +134,7 @@ async def test_the_canon_is_its_ring_in_order_and_its_sections(tmp_path: Path):
         }
 
 
-async def test_the_canons_etag_changes_with_its_revision(tmp_path: Path):
+async def test_canon_etag_changes_with_the_revision(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         first = await gateway.client.get("/api/v1/canon")
         known = {"if-none-match": first.headers["etag"]}

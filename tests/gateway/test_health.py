@@ -11,7 +11,7 @@ from qdpi.errors import BusUnavailable, StoreUnavailable
 from qdpi.system import System
 
 
-async def test_the_process_is_alive(tmp_path: Path):
+async def test_process_is_alive(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         answer = await gateway.client.get("/healthz")
         assert (answer.status_code, answer.json()) == (200, {"ok": True})
@@ -81,7 +81,8 @@ async def test_not_ready_names_component(tmp_path: Path, name: str, error: Excep
         assert (await gateway.client.get("/readyz")).status_code == 200
 
 
-async def test_metrics_count_presses_and_refusals_in_prometheus_format(tmp_path: Path):
+async def test_metrics_count_presses_and_refusals(tmp_path: Path):
+    """In the Prometheus format."""
     async with gateway_in(tmp_path) as gateway:
         await gateway.press()
         await gateway.client.post("/api/v1/event/ui/symbol", json={"session_id": "reader", "symbol_code": 256})

@@ -35,7 +35,7 @@ async def fork(gateway: GatewayFixture, journey: str = "reader") -> str:
     return page
 
 
-async def test_a_journey_that_nobody_has_begun_is_empty(tmp_path: Path):
+async def test_new_journey_is_empty(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         told = (await gateway.client.get("/api/v1/journey/reader")).json()
         assert (told["session_id"], told["seq"], told["head"], told["position"]) == ("reader", 0, 0, None)
@@ -62,7 +62,7 @@ async def test_journey_outcomes_and_state(tmp_path: Path):
         assert told["next_after"] is None
 
 
-async def test_open_branches_and_ttl_are_told(tmp_path: Path):
+async def test_journey_has_open_branches_and_ttl(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         page = await fork(gateway)
         told = (await gateway.client.get("/api/v1/journey/reader")).json()
@@ -70,7 +70,7 @@ async def test_open_branches_and_ttl_are_told(tmp_path: Path):
         assert [(b["branch_id"], b["pages"], b["section"]) for b in told["branches"]] == [(page, 1, 1)]
 
 
-async def test_events_come_in_pages(tmp_path: Path):
+async def test_events_are_paged(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         for _ in range(5):
             await gateway.generator.answer("reader", await gateway.press())
@@ -83,7 +83,8 @@ async def test_events_come_in_pages(tmp_path: Path):
         assert seen == [[1, 2], [3, 4], [5]]
 
 
-async def test_a_past_moment_shows_the_state_and_the_events_up_to_it(tmp_path: Path):
+async def test_past_state_and_events(tmp_path: Path):
+    """A past moment shows the state and the events up to it."""
     async with gateway_in(tmp_path) as gateway:
         outcomes = [await gateway.generator.answer("reader", await gateway.press()) for _ in range(4)]
         for at in range(5):
@@ -93,7 +94,7 @@ async def test_a_past_moment_shows_the_state_and_the_events_up_to_it(tmp_path: P
             assert told["state"] == fold_all(o.event for o in outcomes[:at]).model_dump(mode="json")
 
 
-async def test_a_past_moment_may_be_a_time(tmp_path: Path):
+async def test_past_moment_may_be_a_time(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         first, second = [
             (await gateway.generator.answer("reader", await gateway.press(), at=factories.at(n))).at for n in (1, 2)
@@ -110,14 +111,15 @@ async def test_a_past_moment_may_be_a_time(tmp_path: Path):
     ["at=x", "at=-1", "at=2", "at=1.0", "at=", "at=2026-13-22T00:00:00Z", "after=x", "after=-1",
      "limit=0", "limit=1001", "limit=x", "at=99999999999999999999999"],
 )  # fmt: skip
-async def test_a_malformed_moment_is_refused(tmp_path: Path, query: str):
+async def test_malformed_moment_is_refused(tmp_path: Path, query: str):
     async with gateway_in(tmp_path) as gateway:
         await gateway.generator.answer("reader", await gateway.press())
         assert_problem(await gateway.client.get(f"/api/v1/journey/reader?{query}"), 422, "invalid_input")
 
 
 @pytest.mark.parametrize("path", ["/api/v1/journey/{}", "/api/v1/journey/{}/preview"])
-async def test_with_a_secret_nobody_reads_anothers_journey(tmp_path: Path, path: str):
+async def test_signed_journey_needs_its_session(tmp_path: Path, path: str):
+    """With a secret, a journey is refused to every session but its own."""
     async with gateway_in(tmp_path, secret="s3cret") as gateway:
         signed = (await gateway.client.post("/api/v1/session")).json()["session_id"]
         assert (await gateway.client.get(path.format(signed))).status_code == 200
@@ -131,7 +133,8 @@ async def preview(gateway: GatewayFixture, query: str = "") -> Any:
     return answer.json()
 
 
-async def test_a_preview_says_what_each_behaviour_would_do_on_canon(tmp_path: Path):
+async def test_preview_at_a_canon_page(tmp_path: Path):
+    """A preview lists what each behaviour would do at a canon page."""
     async with gateway_in(tmp_path) as gateway:
         told = await preview(gateway)
         assert (told["page_id"], told["locus"], told["section"]) == ("S01-P0001", "S01-P0001", 1)
@@ -145,7 +148,8 @@ async def test_a_preview_says_what_each_behaviour_would_do_on_canon(tmp_path: Pa
             assert all(c["rule"] == "licence" and profile.code in c["why"] for c in each["closed"])
 
 
-async def test_a_preview_names_the_rule_that_closes_a_trajectory(tmp_path: Path):
+async def test_preview_names_the_closing_rule(tmp_path: Path):
+    """A preview names the rule that closes a trajectory."""
     async with gateway_in(tmp_path) as gateway:
         for _ in range(2):
             await fork(gateway)
@@ -158,7 +162,7 @@ async def test_a_preview_names_the_rule_that_closes_a_trajectory(tmp_path: Path)
         assert parallel["open"] == ["T0", "T1"]
 
 
-async def test_a_preview_at_the_depth_limit_opens_only_the_way_back(tmp_path: Path):
+async def test_preview_at_the_depth_limit_has_only_return(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         page = await fork(gateway)
         deep = departure(depth=MAX_BRANCH_DEPTH, branch_id=page)
@@ -169,7 +173,7 @@ async def test_a_preview_at_the_depth_limit_opens_only_the_way_back(tmp_path: Pa
         assert {each["given"] for each in told["behaviours"]} == {"T1"}
 
 
-async def test_a_preview_at_an_unknown_locus_is_not_found(tmp_path: Path):
+async def test_preview_at_an_unknown_locus_is_not_found(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         other = await fork(gateway, "another")
         for page in ("S01-P0099", other, "..%2f"):
@@ -177,7 +181,7 @@ async def test_a_preview_at_an_unknown_locus_is_not_found(tmp_path: Path):
             assert_problem(answer, 404, "unknown_page")
 
 
-async def test_a_seq_and_its_outcomes_time_are_the_same_moment(tmp_path: Path):
+async def test_seq_and_its_time_are_the_same_moment(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         for _ in range(2):
             await fork(gateway)
@@ -204,7 +208,8 @@ async def test_future_time_refused(tmp_path: Path):
             assert "in the future" in assert_problem(refused, 422, "invalid_input")["detail"]
 
 
-async def test_a_preview_tells_of_all_256_symbols_and_of_any_past_moment(tmp_path: Path):
+async def test_preview_of_all_symbols_at_any_moment(tmp_path: Path):
+    """A preview lists all 256 symbols, also at any past moment."""
     async with gateway_in(tmp_path) as gateway:
         for _ in range(2):
             await fork(gateway)

@@ -37,7 +37,7 @@ def limited(answer: httpx.Response, code: str = "too_many_requests") -> int:
     return int(answer.headers["retry-after"])
 
 
-def test_a_rate_gives_its_limit_at_once_and_then_evenly():
+def test_rate_allows_a_burst_and_then_an_even_rate():
     rate = Rate(60)
     assert [rate.take("a", 0) for _ in range(60)] == [0] * 60
     assert rate.take("a", 0) == pytest.approx(1)
@@ -47,7 +47,7 @@ def test_a_rate_gives_its_limit_at_once_and_then_evenly():
     assert rate.take("b", 1) == 0
 
 
-def test_a_rate_forgets_the_least_recent_of_too_many_keys():
+def test_rate_drops_the_least_recent_keys():
     rate = Rate(1, kept=2)
     assert [rate.take(key, 0) for key in "aba"] == [0, 0, 60]
     assert rate.take("c", 0) == 0
@@ -75,11 +75,12 @@ def test_rate_bounds_any_minute(limit: int, gaps: list[float]):
     [(("10.1.2.3", 1), "10.1.2.3"), (("2001:db8::1", 1), "2001:db8::/64"), (("2001:db8::ffff:1", 2), "2001:db8::/64"),
      (("::ffff:10.1.2.3", 1), "10.1.2.3"), (None, "local"), (("testclient", 1), "testclient")],
 )  # fmt: skip
-def test_an_address_is_a_household(client: tuple[str, int] | None, address: str):
+def test_address_of_a_client(client: tuple[str, int] | None, address: str):
+    """An IPv6 client counts with its /64 network."""
     assert address_of({"type": "http", "client": client}) == address
 
 
-async def test_a_journey_may_make_so_many_requests_a_minute(tmp_path: Path):
+async def test_request_limit_of_a_journey(tmp_path: Path):
     clock = Clock()
     async with gateway(tmp_path, clock, max_requests=3) as here:
         for _ in range(3):
@@ -165,7 +166,7 @@ async def test_stream_limit_frees_on_end(tmp_path: Path, limit: str):
 
 
 @pytest.mark.slow
-async def test_a_proxy_is_believed_only_where_it_is_trusted(tmp_path: Path):
+async def test_forwarded_address_of_a_trusted_proxy_only(tmp_path: Path):
     spoofed = [{"x-forwarded-for": f"203.0.113.{n}"} for n in range(4)]
     for trusted, refusals in ((None, 2), ("127.0.0.1", 0), ("10.0.0.0/8", 2)):
         async with (

@@ -65,14 +65,14 @@ async def test_problems_are_described_as_problem_details(tmp_path: Path):
                 ), (path, status)
 
 
-async def test_pages_that_load_scripts_from_elsewhere_are_off(tmp_path: Path):
+async def test_pages_with_foreign_scripts_are_off(tmp_path: Path):
     async with gateway_in(tmp_path, book=False) as gateway:
         for path in ("/docs", "/redoc"):
             assert (await gateway.client.get(path)).status_code == 404
 
 
 @pytest.mark.slow
-async def test_it_is_valid_openapi(tmp_path: Path):
+async def test_document_is_valid_openapi(tmp_path: Path):
     document = await described(tmp_path)
     assert document["openapi"].startswith("3.1")
     validate(document)

@@ -39,7 +39,7 @@ async def get(here: GatewayFixture, path: str, **query: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("part", PARTS)
-async def test_another_journeys_page_is_unknown(tmp_path: Path, part: str):
+async def test_page_of_another_journey_is_unknown(tmp_path: Path, part: str):
     async with gateway_in(tmp_path) as here:
         page = await written(here)
         assert (await get(here, page.page_id + part, session_id="reader"))["page_id"] == page.page_id
@@ -67,7 +67,7 @@ async def test_signed_page_needs_session(tmp_path: Path, part: str):
         assert mine.partition(".")[0] not in answer.text.replace(outcome.page.page_id, "")
 
 
-async def test_the_books_pages_are_everybodys(tmp_path: Path):
+async def test_canon_pages_are_public(tmp_path: Path):
     async with gateway_in(tmp_path, secret="s") as here:
         assert (await get(here, FIRST))["page_id"] == FIRST
         assert (await get(here, f"{FIRST}/revisions"))["count"] == 1
@@ -110,7 +110,8 @@ async def test_alternatives_of_canon_page(tmp_path: Path):
         assert "session_id" in assert_problem(refused, 422, "invalid_input")["next_step"]
 
 
-async def test_alternatives_come_in_pages_and_new_ones_are_seen_at_once(tmp_path: Path):
+async def test_alternatives_paging(tmp_path: Path):
+    """Alternatives are paged, and a new one is listed at once."""
     async with gateway_in(tmp_path) as here:
         pages = [await written(here, **at(FIRST)) for _ in range(5)]
         seen, after = list[str](), 0
@@ -158,14 +159,14 @@ async def test_revisions_mark_current(tmp_path: Path):
         assert (await get(here, f"{SECOND}/revisions"))["count"] == 1
 
 
-async def test_a_page_that_a_revision_dropped_has_no_current_one(tmp_path: Path):
+async def test_dropped_page_has_no_current_revision(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         await revise(here.system, 2, changed=None, dropped=2)
         told = await get(here, f"{SECOND}/revisions")
         assert [r["current"] for r in told["revisions"]] == [False]
 
 
-async def test_a_journeys_page_has_one_revision(tmp_path: Path):
+async def test_generated_page_has_one_revision(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         page = await written(here)
         told = await get(here, f"{page.page_id}/revisions")
@@ -199,7 +200,8 @@ async def test_older_canon_flagged(tmp_path: Path):
         assert (await get(here, on_second.page_id))["grown_from"]["anchor"] == "dropped"
 
 
-async def test_the_ring_is_told_as_it_was(tmp_path: Path):
+async def test_past_ring_position(tmp_path: Path):
+    """A past moment has the ring and the position of that time."""
     async with gateway_in(tmp_path) as here:
         await written(here, **at(SECOND, anchor=SECOND))
         await revise(here.system, 2, changed=None, dropped=1)
@@ -210,7 +212,7 @@ async def test_the_ring_is_told_as_it_was(tmp_path: Path):
         assert (before["page_id"], before["place"]) == (SECOND, 1)
 
 
-async def test_a_journey_without_a_book_stands_nowhere(tmp_path: Path):
+async def test_journey_without_a_book_has_no_ring(tmp_path: Path):
     async with gateway_in(tmp_path, book=False) as here:
         assert (await here.client.get("/api/v1/journey/reader")).json()["ring"] is None
         await put_book(here.system)

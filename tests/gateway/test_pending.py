@@ -8,14 +8,15 @@ def test_press_counted_once():
     assert waiting.of("j") == {"a", "b"}
 
 
-def test_a_full_journey_has_no_room_and_others_have():
+def test_full_journey_has_no_room():
     waiting = PendingPresses(1)
     assert waiting.add("j", "a")
     assert not waiting.add("j", "b")
     assert waiting.add("k", "b")
 
 
-def test_an_answer_makes_room_and_the_press_does_not_come_back():
+def test_answer_makes_room():
+    """An answer makes room, and the answered press is not counted again."""
     waiting = PendingPresses(1)
     waiting.add("j", "a")
     waiting.answer("j", "a")
@@ -24,7 +25,8 @@ def test_an_answer_makes_room_and_the_press_does_not_come_back():
     assert waiting.add("j", "b")
 
 
-def test_a_press_that_was_not_taken_makes_room_and_may_be_sent_again():
+def test_discarded_press_may_be_sent_again():
+    """A press that was not published makes room and may be sent again."""
     waiting = PendingPresses(1)
     waiting.add("j", "a")
     waiting.discard("j", "a")
@@ -33,7 +35,7 @@ def test_a_press_that_was_not_taken_makes_room_and_may_be_sent_again():
     assert waiting.of("j") == {"a"}
 
 
-def test_the_least_recent_journeys_and_answers_are_forgotten():
+def test_least_recent_journeys_and_answers_are_dropped():
     waiting = PendingPresses(1, journeys=2, answered=2)
     for journey in "abc":
         waiting.add(journey, f"press of {journey}")

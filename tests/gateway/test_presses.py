@@ -57,7 +57,7 @@ async def test_smoke_press_published(tmp_path: Path):
         assert press.model_extra == {}
 
 
-async def test_a_press_without_a_locus_is_taken(tmp_path: Path):
+async def test_press_without_a_locus_is_accepted(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         await gateway.press()
         press = await gateway.generator.presses.get()
@@ -68,7 +68,7 @@ async def test_a_press_without_a_locus_is_taken(tmp_path: Path):
     ("given", "code"),
     [(255, 255), ("255", 255), ("0x1F", 31), ("an-author:XC", 0), ("LONDON-FOX:zs", 31), ("london fox:zs", 31)],
 )
-async def test_a_symbol_is_taken_in_every_form(tmp_path: Path, given: object, code: int):
+async def test_symbol_is_accepted_in_every_form(tmp_path: Path, given: object, code: int):
     async with gateway_in(tmp_path) as gateway:
         await gateway.press(symbol_code=given)
         press = await gateway.generator.presses.get()
@@ -76,7 +76,8 @@ async def test_a_symbol_is_taken_in_every_form(tmp_path: Path, given: object, co
         assert press.symbol_code == code
 
 
-async def test_a_repeat_with_its_name_is_the_same_event(tmp_path: Path):
+async def test_repeated_press_is_the_same_event(tmp_path: Path):
+    """A press repeated with its client_request_id is the same event."""
     async with gateway_in(tmp_path) as gateway:
         first = await gateway.press(client_request_id="once")
         second = await gateway.press(client_request_id="once", symbol_code=9)
@@ -86,7 +87,7 @@ async def test_a_repeat_with_its_name_is_the_same_event(tmp_path: Path):
         assert len(gateway.hub.pending.of("reader")) == 2
 
 
-async def test_a_repeat_of_an_answered_press_is_not_published_again(tmp_path: Path):
+async def test_repeat_of_an_answered_press_is_not_published(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         press = await gateway.press(client_request_id="once")
         assert (await gateway.generator.presses.get()).event_id == press
@@ -96,7 +97,7 @@ async def test_a_repeat_of_an_answered_press_is_not_published_again(tmp_path: Pa
         assert (await gateway.generator.presses.get()).event_id == following
 
 
-async def test_an_ask_is_published_as_an_ask(tmp_path: Path):
+async def test_ask_is_published(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         answer = await gateway.client.post(
             ASK, json={"session_id": "reader", "user_intent": "Who lit it?", "client_request_id": "q"}
@@ -109,7 +110,7 @@ async def test_an_ask_is_published_as_an_ask(tmp_path: Path):
         assert ask.event_id == press_id("reader", "ask", "q")
 
 
-async def test_a_stop_is_published_in_the_name_of_its_session(tmp_path: Path):
+async def test_stop_is_published_with_its_session(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         async with gateway.system.bus.tap([Stop.topic], Start.LATEST) as stops:
             body = {"session_id": "reader", "event_id": "the-press"}
@@ -178,7 +179,7 @@ async def test_invalid_press_refused(tmp_path: Path, change: dict[str, Any], sta
         (b'{"session_id": "a", "symbol_code": "\\ud800:XC"}', "application/json", 422, "invalid_symbol"),
     ],
 )
-async def test_a_body_that_is_no_json_object_is_refused(
+async def test_body_other_than_a_json_object_is_refused(
     tmp_path: Path, content: bytes, type_: str, status: int, code: str | None
 ):
     async with gateway_in(tmp_path) as gateway:
@@ -196,13 +197,13 @@ async def test_a_body_that_is_no_json_object_is_refused(
         (STOP, {"session_id": "reader", "event_id": ""}, "event_id is ''"),
     ],
 )
-async def test_an_ask_and_a_stop_are_refused_alike(tmp_path: Path, path: str, body: dict[str, Any], says: str):
+async def test_invalid_ask_and_stop_are_refused(tmp_path: Path, path: str, body: dict[str, Any], says: str):
     async with gateway_in(tmp_path) as gateway:
         told = assert_problem(await gateway.client.post(path, json=body), 422, "invalid_input")
         assert says in told["detail"]
 
 
-async def test_a_page_of_another_journey_is_no_locus_and_ones_own_is(tmp_path: Path):
+async def test_locus_is_a_page_of_the_own_journey(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         page = (await gateway.generator.answer("reader", await gateway.press())).page
         assert page is not None
@@ -211,7 +212,8 @@ async def test_a_page_of_another_journey_is_no_locus_and_ones_own_is(tmp_path: P
         await gateway.press("reader", page_id=page.page_id)
 
 
-async def test_a_page_that_is_committed_and_not_derived_yet_is_a_locus(tmp_path: Path):
+async def test_locus_may_lack_its_projections(tmp_path: Path):
+    """A committed page is a locus before its projections are written."""
     async with gateway_in(tmp_path) as gateway:
         outcome = await gateway.generator.commit("reader", await gateway.press(), derive=False)
         assert outcome.page is not None
@@ -219,7 +221,7 @@ async def test_a_page_that_is_committed_and_not_derived_yet_is_a_locus(tmp_path:
         await gateway.press("reader", page_id=outcome.page.page_id)
 
 
-async def test_a_canon_page_that_a_revision_dropped_is_still_a_locus(tmp_path: Path):
+async def test_dropped_canon_page_is_a_locus(tmp_path: Path):
     from tests.support.gateway import put_book
 
     async with gateway_in(tmp_path) as gateway:
@@ -227,7 +229,7 @@ async def test_a_canon_page_that_a_revision_dropped_is_still_a_locus(tmp_path: P
         await gateway.press(page_id="S16-P0048")
 
 
-async def test_a_journey_has_at_most_its_number_of_presses_waiting(tmp_path: Path):
+async def test_pending_limit_of_a_journey(tmp_path: Path):
     async with gateway_in(tmp_path, max_waiting=2) as gateway:
         first, second = await gateway.press(), await gateway.press(client_request_id="b")
         for path in (PRESS, ASK):
@@ -248,7 +250,7 @@ async def test_a_journey_has_at_most_its_number_of_presses_waiting(tmp_path: Pat
         )
 
 
-async def test_a_press_that_another_gateway_took_counts_too(tmp_path: Path):
+async def test_presses_of_another_gateway_count(tmp_path: Path):
     async with gateway_in(tmp_path, max_waiting=1) as gateway, gateway_in(tmp_path, max_waiting=1) as other:
         press = await other.press()
         await until(lambda: press in gateway.hub.pending.of("reader"))
@@ -276,7 +278,8 @@ def failing_bus(error: Exception):
     return wrap
 
 
-async def test_while_the_bus_is_away_a_press_is_refused_and_nothing_waits(tmp_path: Path):
+async def test_press_is_refused_during_a_bus_outage(tmp_path: Path):
+    """During an outage of the bus a press is refused, and no request waits."""
     async with gateway_in(tmp_path, wrap=failing_bus(BusUnavailable("The bus is away."))) as gateway:
         answer = await gateway.client.post(PRESS, json=SMOKE)
         told = assert_problem(answer, 503, "bus_unavailable")
@@ -299,7 +302,7 @@ async def test_unknown_acknowledgement_says_whether_to_retry(tmp_path: Path):
         assert "before you press again" in unnamed["next_step"]
 
 
-async def test_a_trace_goes_on_from_the_client_to_the_bus(tmp_path: Path):
+async def test_trace_continues_from_client_to_bus(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway, gateway.system.bus.tap([Press.topic], Start.LATEST) as presses:
         trace = "4bf92f3577b34da6a3ce929d0e0e4736"
         await gateway.client.post(PRESS, json=SMOKE, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})

@@ -16,7 +16,7 @@ RUN = "/api/v1/pipeline/run/symbol"
 BRANCH = "/api/v1/branch"
 
 
-async def test_a_run_answers_with_the_page_its_policy_and_its_receipt(tmp_path: Path):
+async def test_run_returns_page_policy_and_receipt(tmp_path: Path):
     async with gateway_in(tmp_path, answers=True) as gateway:
         answer = await gateway.client.post(
             f"{RUN}/0x00", json={"session_id": "reader", "page_id": "S01-P0002", "user_intent": "on"}
@@ -33,7 +33,7 @@ async def test_a_run_answers_with_the_page_its_policy_and_its_receipt(tmp_path: 
 
 
 @pytest.mark.parametrize("body", [None, {}, {"user_intent": "on"}])
-async def test_without_a_session_a_run_gets_a_journey_of_its_own(tmp_path: Path, body: Any):
+async def test_run_without_a_session_has_a_new_journey(tmp_path: Path, body: Any):
     async with gateway_in(tmp_path, answers=True) as gateway:
         first = (await gateway.client.post(f"{RUN}/an-author:XC", json=body)).json()
         second = (await gateway.client.post(f"{RUN}/0", json=body)).json()
@@ -51,12 +51,13 @@ async def test_new_journey_session_usable(tmp_path: Path):
 
 
 @pytest.mark.parametrize("code", ["256", "nobody:XC", "-1", "0x100", "1.5"])
-async def test_a_run_of_no_symbol_is_refused(tmp_path: Path, code: str):
+async def test_run_of_an_unknown_symbol_is_refused(tmp_path: Path, code: str):
     async with gateway_in(tmp_path) as gateway:
         assert_problem(await gateway.client.post(f"{RUN}/{code}"), 422, "invalid_symbol")
 
 
-async def test_a_run_that_was_answered_is_answered_at_once_from_the_store(tmp_path: Path):
+async def test_repeated_run_is_answered_from_the_store(tmp_path: Path):
+    """A run that was answered is answered at once from the store."""
     async with gateway_in(tmp_path) as gateway:
         body = {"session_id": "reader", "client_request_id": "once"}
         press = press_id("reader", "run", "once")
@@ -66,7 +67,8 @@ async def test_a_run_that_was_answered_is_answered_at_once_from_the_store(tmp_pa
         assert gateway.generator.presses.empty()
 
 
-async def test_runs_of_one_journey_are_answered_each_with_its_own_page(tmp_path: Path):
+async def test_concurrent_runs_have_their_own_pages(tmp_path: Path):
+    """Runs of one journey are each answered with their own page."""
     async with gateway_in(tmp_path, answers=True) as gateway:
         posts = [gateway.client.post(f"{RUN}/{code}", json={"session_id": "reader"}) for code in range(5)]
         told = [answer.json() for answer in await asyncio.gather(*posts)]
@@ -84,7 +86,7 @@ async def test_runs_of_one_journey_are_answered_each_with_its_own_page(tmp_path:
         ("something_new", 502),
     ],
 )
-async def test_a_run_that_failed_answers_with_its_error_event_and_seq(tmp_path: Path, code: str, status: int):
+async def test_failed_run_has_error_event_and_seq(tmp_path: Path, code: str, status: int):
     async with gateway_in(tmp_path) as gateway:
         posting = asyncio.create_task(gateway.client.post(f"{RUN}/0", json={"session_id": "reader"}))
         press = await gateway.generator.presses.get()
@@ -107,7 +109,7 @@ async def test_run_timeout_504(tmp_path: Path):
         assert (again.status_code, again.json()["event_id"]) == (200, press.event_id)
 
 
-async def test_a_run_counts_among_the_presses_that_wait(tmp_path: Path):
+async def test_run_counts_as_a_pending_press(tmp_path: Path):
     async with gateway_in(tmp_path, max_waiting=1, run_timeout=0.1) as gateway:
         assert (await gateway.client.post(f"{RUN}/0", json={"session_id": "reader"})).status_code == 504
         refused = await gateway.client.post(f"{RUN}/0", json={"session_id": "reader"})
@@ -132,7 +134,7 @@ async def test_branch_default_symbol(tmp_path: Path):
         assert press.trajectory is Trajectory.FORK
 
 
-async def test_a_branch_takes_the_symbol_that_is_given(tmp_path: Path):
+async def test_branch_with_a_symbol(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         press = await branch_press(gateway, "S08-P0022", {"symbol_code": "london-fox:XP", "user_intent": "away"})
         assert (press.symbol_code, press.user_intent) == (0x11, "away")
@@ -148,14 +150,12 @@ async def test_a_branch_takes_the_symbol_that_is_given(tmp_path: Path):
         ("S01-P0001", {"session_id": "a b"}, 422, "invalid_session"),
     ],
 )
-async def test_a_branch_that_cannot_be_made_is_refused(
-    tmp_path: Path, path: str, body: dict[str, Any], status: int, code: str
-):
+async def test_impossible_branch_is_refused(tmp_path: Path, path: str, body: dict[str, Any], status: int, code: str):
     async with gateway_in(tmp_path) as gateway:
         assert_problem(await gateway.client.post(f"{BRANCH}/{path}", json=body), status, code)
 
 
-async def test_a_branch_from_another_journeys_page_is_refused(tmp_path: Path):
+async def test_branch_from_a_foreign_page_is_refused(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         page = (await gateway.generator.answer("reader", await gateway.press())).page
         assert page is not None

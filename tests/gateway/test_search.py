@@ -33,7 +33,7 @@ async def found(here: GatewayFixture, q: str, **query: Any) -> list[str]:
     return [hit["page_id"] for hit in (await search(here, q, **query))["hits"]]
 
 
-async def test_a_page_of_the_book_is_found_with_its_hit_marked(tmp_path: Path):
+async def test_canon_page_is_found_with_marks(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         text = (await here.client.get(f"/api/v1/page/{FIRST}")).json()["text"]
         word = max(text.split(), key=len).strip(".,“”")
@@ -65,7 +65,8 @@ async def test_own_pages_found_by_own_session(tmp_path: Path):
         assert await found(here, "zebra", session_id="reader") == [later.page_id, mine.page_id]
 
 
-async def test_with_a_secret_nobody_searches_in_anothers_journey(tmp_path: Path):
+async def test_signed_search_needs_its_session(tmp_path: Path):
+    """With a secret, a journey is searched only with its own session."""
     async with gateway_in(tmp_path, secret="s") as here:
         mine = (await here.client.post("/api/v1/session")).json()["session_id"]
         await here.generator.answer(mine.partition(".")[0], await here.press(mine), text="A zebra.")
@@ -75,7 +76,7 @@ async def test_with_a_secret_nobody_searches_in_anothers_journey(tmp_path: Path)
             assert_problem(await ask(here, "zebra", session_id=stranger), 401, "unauthorized")
 
 
-async def test_the_vault_is_searched_by_text_label_and_notes(tmp_path: Path):
+async def test_vault_is_searched_by_text_label_and_notes(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         page = await written(here, text="A zebra.")
         await save(here, page.page_id, label="Stripes at dawn", notes="Ask the keeper.")
@@ -93,14 +94,15 @@ async def test_the_vault_is_searched_by_text_label_and_notes(tmp_path: Path):
         assert await found(here, "zebra", session_id="reader", scope="vault") == []
 
 
-async def test_scopes_of_ones_own_want_a_session(tmp_path: Path):
+async def test_journey_scopes_need_a_session(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         for scope in ("journey", "vault"):
             refused = assert_problem(await ask(here, "door", scope=scope), 422, "invalid_input")
             assert "session_id" in refused["next_step"]
 
 
-async def test_everything_comes_page_by_page_in_the_order_of_the_ring(tmp_path: Path):
+async def test_hits_are_paged_in_ring_order(tmp_path: Path):
+    """All hits are found page by page, in the order of the ring."""
     async with gateway_in(tmp_path) as here:
         ring = [page["page_id"] for page in (await here.client.get("/api/v1/canon")).json()["ring"]]
         seen, cursor = list[str](), None
@@ -169,12 +171,13 @@ async def test_odd_queries_answered(tmp_path: Path, q: str, status: int):
     [{"limit": "0"}, {"limit": "101"}, {"cursor": "x"}, {"cursor": ""}, {"section": "17"}, {"character": "nobody"},
      {"scope": "elsewhere"}, {"behaviour": "QQ"}, {"trajectory": "T9"}],
 )  # fmt: skip
-async def test_a_malformed_question_is_refused(tmp_path: Path, query: dict[str, str]):
+async def test_malformed_search_is_refused(tmp_path: Path, query: dict[str, str]):
     async with gateway_in(tmp_path) as here:
         assert_problem(await ask(here, "door", **query), 422, "invalid_input")
 
 
-async def test_a_cursor_is_of_its_own_search_and_journey(tmp_path: Path):
+async def test_cursor_of_another_search_is_refused(tmp_path: Path):
+    """A cursor is valid only in its own search and journey."""
     async with gateway_in(tmp_path) as here:
         cursor = (await search(here, "*", limit=1))["next"]
         for other in ({"q": "door"}, {"q": "*", "section": "1"}, {"q": "*", "session_id": "reader"}):
@@ -193,13 +196,13 @@ def cursor_of(told: Any) -> str:
      ["x", 0, 0, "x"]],
     ids=range(12),
 )  # fmt: skip
-async def test_what_nobody_was_given_is_no_cursor(tmp_path: Path, told: Any):
+async def test_malformed_cursor_is_refused(tmp_path: Path, told: Any):
     async with gateway_in(tmp_path) as here:
         assert_problem(await ask(here, "*", cursor=cursor_of(told)), 422, "invalid_input")
 
 
 @pytest.mark.parametrize("place", [(1, 10**400), (1, -1), (2, 2**53), (0, float("nan"))])
-async def test_a_cursor_that_was_changed_is_none(tmp_path: Path, place: tuple[int, Any]):
+async def test_changed_cursor_is_refused(tmp_path: Path, place: tuple[int, Any]):
     async with gateway_in(tmp_path) as here:
         given = (await search(here, "*", limit=1))["next"]
         told = json.loads(base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)))
@@ -240,6 +243,6 @@ async def test_goto_by_number_and_new_revision(tmp_path: Path):
         assert await found(here, "said otherwise") == [FIRST]
 
 
-async def test_without_a_book_search_says_so(tmp_path: Path):
+async def test_search_without_a_book_is_refused(tmp_path: Path):
     async with gateway_in(tmp_path, book=False) as here:
         assert_problem(await ask(here, "door"), 503, "no_book")

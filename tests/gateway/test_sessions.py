@@ -18,24 +18,27 @@ def numbered():
     return lambda: f"id-{next(numbers)}"
 
 
-def test_without_a_secret_a_well_formed_id_opens_the_journey_it_names():
+def test_unsigned_id_names_its_journey():
+    """Without a secret, a well-formed id opens the journey it names."""
     assert Sessions((), numbered()).journey("00000000-0000-0000-0000-000000000001").endswith("01")
 
 
 @pytest.mark.parametrize("malformed", ["", "a b", "a" * 65, "../x", "a.b", "naïve", "\ud800"])
-def test_a_malformed_id_is_refused(malformed: str):
+def test_malformed_id_is_refused(malformed: str):
     with pytest.raises(InvalidSession):
         Sessions((), numbered()).journey(malformed)
 
 
-def test_a_new_journey_has_at_least_128_bits_and_never_the_same():
+def test_new_journey_ids_are_unguessable():
+    """A new id has at least 128 bits and differs from the last."""
     sessions = Sessions((), numbered())
     first, second = sessions.new_journey(), sessions.new_journey()
     assert first != second
     assert len(first) * 4 >= 128
 
 
-def test_a_signed_id_opens_its_journey_and_holds_only_url_safe_characters():
+def test_signed_id_is_url_safe():
+    """A signed id opens its journey and has only URL-safe characters."""
     sessions = Sessions(("secret",), numbered())
     journey = sessions.new_journey()
     signed = sessions.session_of(journey)
@@ -61,13 +64,14 @@ def test_a_signed_id_opens_its_journey_and_holds_only_url_safe_characters():
     lambda signed: signed + ".",
     lambda signed: signed * 2,
 ])  # fmt: skip
-def test_an_unsigned_or_forged_id_is_unauthorized(forge):
+def test_unsigned_or_forged_id_is_unauthorized(forge):
     sessions = Sessions(("secret",), numbered())
     with pytest.raises(Unauthorized):
         sessions.journey(forge(sessions.session_of("a-journey")))
 
 
-def test_secrets_rotate_the_first_signs_and_all_are_taken():
+def test_secrets_rotate():
+    """The first secret signs, and ids signed with any of them are accepted."""
     old, new = Sessions(("old",), numbered()), Sessions(("new", "old"), numbered())
     assert new.journey(old.session_of("j")) == "j"
     assert old.session_of("j") != new.session_of("j")
@@ -78,14 +82,15 @@ def test_secrets_rotate_the_first_signs_and_all_are_taken():
 DAY = 86_400
 
 
-def test_a_signed_id_opens_its_journey_until_its_time_is_over():
+def test_signed_id_expires():
     signed = Sessions(("s",), numbered(), days=2).session_of("j")
     assert Sessions(("s",), numbered(), days=2, seconds=2 * DAY - 1).journey(signed) == "j"
     with pytest.raises(SessionExpired, match="expired at"):
         Sessions(("s",), numbered(), days=2, seconds=2 * DAY).journey(signed)
 
 
-def test_the_time_stands_in_the_id_whatever_the_setting_says_now():
+def test_expiry_is_part_of_the_id():
+    """The expiry is that of the id, whatever the setting is now."""
     signed = Sessions(("s",), numbered(), days=2).session_of("j")
     with pytest.raises(SessionExpired):
         Sessions(("s",), numbered(), days=365, seconds=3 * DAY).journey(signed)
@@ -93,7 +98,8 @@ def test_the_time_stands_in_the_id_whatever_the_setting_says_now():
     assert Sessions(("s",), numbered(), days=1, seconds=3_650 * DAY).journey(for_ever) == "j"
 
 
-def test_nobody_gives_an_id_more_time():
+def test_expiry_is_signed():
+    """An id whose expiry was changed is refused."""
     sessions = Sessions(("s",), numbered(), days=2)
     journey, expires, signature = sessions.session_of("j").split(".")
     for later in (str(int(expires) + DAY), "0"):
@@ -101,7 +107,8 @@ def test_nobody_gives_an_id_more_time():
             sessions.journey(f"{journey}.{later}.{signature}")
 
 
-def test_an_expired_id_with_a_forged_signature_does_not_say_that_it_was_good_once():
+def test_forged_expired_id_is_unauthorized():
+    """The refusal does not reveal whether the id was ever valid."""
     late = Sessions(("s",), numbered(), days=1, seconds=5 * DAY)
     forged = Sessions(("other",), numbered(), days=1).session_of("j")
     with pytest.raises(Unauthorized, match="not signed") as refused:
@@ -109,7 +116,7 @@ def test_an_expired_id_with_a_forged_signature_does_not_say_that_it_was_good_onc
     assert not isinstance(refused.value, SessionExpired)
 
 
-def test_an_id_says_until_when_it_is_good():
+def test_expires_at():
     sessions = Sessions(("s",), numbered(), days=2)
     assert sessions.expires_at(sessions.session_of("j")) == factories.at(0).replace(microsecond=0) + timedelta(days=2)
     assert Sessions(("s",), numbered()).expires_at(Sessions(("s",), numbered()).session_of("j")) is None

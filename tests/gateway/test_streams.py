@@ -50,7 +50,7 @@ async def next_outcome(client: Listener) -> Sent:
     return frame
 
 
-async def test_the_first_frame_is_a_status_with_the_journeys_seq(tmp_path: Path):
+async def test_first_frame_is_a_status_with_seq(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         async with listening(address, "reader") as client:
             first = await client.next()
@@ -67,7 +67,8 @@ async def test_the_first_frame_is_a_status_with_the_journeys_seq(tmp_path: Path)
             assert (first.event, first.id, first.data["seq"]) == (STATUS, "2", 2)
 
 
-async def test_outcomes_carry_their_seq_as_id_and_the_event_as_data(tmp_path: Path):
+async def test_outcome_frame_has_seq_and_event(tmp_path: Path):
+    """An outcome's frame has its seq as id and the event as data."""
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         async with listening(address, "reader") as client:
@@ -83,7 +84,7 @@ async def test_outcomes_carry_their_seq_as_id_and_the_event_as_data(tmp_path: Pa
             assert second.data["error"] == FAULT.model_dump()
 
 
-async def test_neither_after_nor_last_event_id_means_from_now_on(tmp_path: Path):
+async def test_stream_begins_now_by_default(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         await generator.answer("reader", "a")
@@ -93,7 +94,8 @@ async def test_neither_after_nor_last_event_id_means_from_now_on(tmp_path: Path)
             assert (await next_outcome(client)).id == "2"
 
 
-async def test_after_replays_what_follows_and_0_replays_all(tmp_path: Path):
+async def test_after_replays_later_outcomes(tmp_path: Path):
+    """`after` replays the later outcomes, and 0 replays all."""
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         for press in "abc":
@@ -105,7 +107,7 @@ async def test_after_replays_what_follows_and_0_replays_all(tmp_path: Path):
                 assert [frame.id for frame in replayed] == [str(seq) for seq in range(after + 1, 4)]
 
 
-async def test_last_event_id_wins_over_after(tmp_path: Path):
+async def test_last_event_id_overrides_after(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         for press in "abc":
@@ -115,7 +117,7 @@ async def test_last_event_id_wins_over_after(tmp_path: Path):
             assert (await next_outcome(client)).id == "3"
 
 
-async def test_a_client_from_the_future_goes_on_from_the_newest(tmp_path: Path):
+async def test_future_seq_continues_from_the_newest(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         await generator.answer("reader", "a")
@@ -126,7 +128,7 @@ async def test_a_client_from_the_future_goes_on_from_the_newest(tmp_path: Path):
 
 
 @pytest.mark.parametrize("value", ["x", "-1", "1.5", "", "٣", "9" * 30, "0x1"])
-async def test_a_malformed_seq_is_refused(tmp_path: Path, value: str):
+async def test_malformed_seq_is_refused(tmp_path: Path, value: str):
     async with gateway_in(tmp_path) as gateway:
         stream = "/api/v1/event/stream"
         asked = await gateway.client.get(stream, params={"session_id": "reader", "after": value})
@@ -136,7 +138,8 @@ async def test_a_malformed_seq_is_refused(tmp_path: Path, value: str):
         assert_problem(resumed, 422, "invalid_input")
 
 
-async def test_a_stream_without_a_session_or_with_anothers_is_refused(tmp_path: Path):
+async def test_stream_needs_its_session(tmp_path: Path):
+    """A stream without a session, or with another's, is refused."""
     async with gateway_in(tmp_path, secret="s3cret") as gateway:
         stream = "/api/v1/event/stream"
         assert_problem(await gateway.client.get(stream), 422, "invalid_input")
@@ -144,7 +147,7 @@ async def test_a_stream_without_a_session_or_with_anothers_is_refused(tmp_path: 
         assert_problem(unsigned, 401, "unauthorized")
 
 
-async def test_a_stream_tells_only_of_its_own_journey(tmp_path: Path):
+async def test_stream_has_only_its_own_journey(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         async with listening(address, "reader") as client:
@@ -209,7 +212,8 @@ async def test_join_mid_page_gets_text(tmp_path: Path):
             assert (await late.next()).event == DONE
 
 
-async def test_nothing_of_an_older_attempt_is_told_after_a_newer_one(tmp_path: Path):
+async def test_older_attempts_are_dropped(tmp_path: Path):
+    """After a frame of a newer attempt, none of an older one is sent."""
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         async with listening(address, "reader") as client:
@@ -297,7 +301,8 @@ async def test_reconnect_after_every_frame(tmp_path: Path):
         assert told == [str(seq) for seq in range(1, total + 1)]
 
 
-async def test_a_client_cut_at_every_frame_of_a_replay_misses_nothing(tmp_path: Path):
+async def test_reconnect_at_every_frame_of_a_replay(tmp_path: Path):
+    """A client that is cut at every frame of a replay misses nothing."""
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         for press in "abcd":
@@ -373,7 +378,7 @@ async def test_slow_client_disconnected(tmp_path: Path):
             await until(lambda: len(server.server_state.connections) == 1)
 
 
-async def test_a_client_that_leaves_is_forgotten(tmp_path: Path):
+async def test_left_client_is_removed(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, app, _):
         async with listening(address, "reader") as client:
             await client.next()
@@ -382,7 +387,7 @@ async def test_a_client_that_leaves_is_forgotten(tmp_path: Path):
         assert system.metrics.streams.labels("sse")._value.get() == 0
 
 
-async def test_a_quiet_stream_shows_that_it_is_alive(tmp_path: Path):
+async def test_quiet_stream_sends_pings(tmp_path: Path):
     async with (
         system_in(tmp_path) as system,
         served(system, ping_seconds=0.01) as (address, _, _),
@@ -394,7 +399,8 @@ async def test_a_quiet_stream_shows_that_it_is_alive(tmp_path: Path):
         await comments.aclose()
 
 
-async def test_what_is_sent_goes_at_once(tmp_path: Path):
+async def test_frames_are_sent_without_delay(tmp_path: Path):
+    """Nagle's algorithm is off."""
     async with (
         system_in(tmp_path) as system,
         served(system) as (address, _, server),
@@ -406,7 +412,7 @@ async def test_what_is_sent_goes_at_once(tmp_path: Path):
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-async def test_when_the_server_stops_open_streams_end_by_themselves(tmp_path: Path):
+async def test_server_stop_ends_open_streams(tmp_path: Path):
     async with system_in(tmp_path) as system:
         async with AsyncExitStack() as stack:
             server = served(system)
@@ -490,7 +496,7 @@ async def test_outage_recovered_from_store(tmp_path: Path):
             assert (await next_outcome(client)).id == "4"
 
 
-async def test_bytes_that_are_no_event_do_not_stop_the_streams(tmp_path: Path):
+async def test_malformed_event_does_not_stop_the_streams(tmp_path: Path):
     from qdpi.bus.port import Message
 
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
@@ -504,7 +510,7 @@ async def test_bytes_that_are_no_event_do_not_stop_the_streams(tmp_path: Path):
             assert (await next_outcome(client)).id == "1"
 
 
-def test_a_frame_is_one_line_of_json_whatever_the_text():
+def test_frame_is_one_line_of_json():
     from tests.support.gateway import delta
 
     from qdpi.gateway.streams.frames import delta_frame

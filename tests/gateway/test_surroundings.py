@@ -32,7 +32,8 @@ async def test_request_id_and_security_headers(tmp_path: Path, path: str):
         assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_a_clients_own_request_id_is_kept_where_it_is_well_formed(tmp_path: Path):
+async def test_well_formed_request_id_is_kept(tmp_path: Path):
+    """A client's own request id is kept if it is well-formed."""
     async with gateway_in(tmp_path) as gateway:
         kept = await gateway.client.get("/nowhere", headers={"x-request-id": "mine-1"})
         assert kept.headers["x-request-id"] == "mine-1"
@@ -41,7 +42,7 @@ async def test_a_clients_own_request_id_is_kept_where_it_is_well_formed(tmp_path
         assert odd.headers["x-request-id"] != "a b<"
 
 
-async def test_a_path_or_a_method_that_is_not_here_is_a_problem(tmp_path: Path):
+async def test_unknown_path_or_method_is_a_problem(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         assert_problem(await gateway.client.get("/api/v1/nowhere"), 404, "not_found")
         refused = await gateway.client.get(PRESS)
@@ -68,14 +69,16 @@ async def chunks(count: int, size: int = 1 << 16) -> AsyncIterator[bytes]:
         yield b" " * size
 
 
-async def test_a_body_above_the_limit_is_refused_declared_or_not(tmp_path: Path):
+async def test_body_above_the_limit_is_refused(tmp_path: Path):
+    """Whether or not its length is declared."""
     async with gateway_in(tmp_path) as gateway:
         for body in (b"x" * (BODY_LIMIT + 1), chunks(17)):
             answer = await gateway.client.post(PRESS, content=body, headers={"content-type": "application/json"})
             assert_problem(answer, 413, "body_too_large")
 
 
-async def test_a_body_is_refused_as_soon_as_it_is_too_large(tmp_path: Path):
+async def test_body_is_refused_once_too_large(tmp_path: Path):
+    """A body is refused as soon as it is too large, before it is read to its end."""
     async with gateway_in(tmp_path) as gateway:
         received: list[int] = []
         sent: list[Any] = []
@@ -97,7 +100,7 @@ async def test_a_body_is_refused_as_soon_as_it_is_too_large(tmp_path: Path):
         assert sent[0]["status"] == 413
 
 
-async def test_a_body_of_the_limit_itself_is_read(tmp_path: Path):
+async def test_body_of_the_limit_is_accepted(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         body = b'{"session_id": "reader", "symbol_code": 0}'.ljust(BODY_LIMIT)
         answer = await gateway.client.post(PRESS, content=body, headers={"content-type": "application/json"})
@@ -159,7 +162,7 @@ async def test_log_omits_signature(tmp_path: Path):
         assert signature not in str(logs)
 
 
-async def test_a_refusal_says_which_request_it_answers(tmp_path: Path):
+async def test_refusal_has_its_request_id(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway, asyncio.timeout(60):
         answer = await gateway.client.get("/api/v1/page/nothing")
         assert answer.json()["instance"] == f"urn:gibsey:request:{answer.headers['x-request-id']}"

@@ -8,7 +8,7 @@ def texts(running: TextsInFlight, journey: str = "j") -> list[tuple[int, int, st
     return [(d.attempt, d.offset, d.text) for d in running.of(journey) if d.text]
 
 
-def test_pieces_join_into_one_text_at_offset_0():
+def test_deltas_join_into_one_text_at_offset_0():
     running = TextsInFlight()
     assert running.take(delta("j", "p", "The ", 0))
     assert running.take(delta("j", "p", "door", 4))
@@ -16,7 +16,7 @@ def test_pieces_join_into_one_text_at_offset_0():
     assert texts(running, "another") == []
 
 
-def test_a_repeat_says_nothing_new():
+def test_repeated_delta_is_dropped():
     running = TextsInFlight()
     running.take(delta("j", "p", "The ", 0))
     running.take(delta("j", "p", "door", 4))
@@ -25,14 +25,16 @@ def test_a_repeat_says_nothing_new():
     assert texts(running) == [(1, 0, "The door")]
 
 
-def test_a_piece_after_a_lost_one_is_passed_on_and_kept_out_of_the_text():
+def test_delta_after_a_gap_is_not_joined():
+    """A delta after a lost one is passed on but not added to the text."""
     running = TextsInFlight()
     running.take(delta("j", "p", "The ", 0))
     assert running.take(delta("j", "p", " stood", 8))
     assert texts(running) == [(1, 0, "The ")]
 
 
-def test_a_higher_attempt_starts_over_and_a_lower_one_is_dropped():
+def test_newer_attempt_replaces_the_text():
+    """A newer attempt starts the text over, and an older one is dropped."""
     running = TextsInFlight()
     running.take(delta("j", "p", "The ", 0, attempt=1))
     assert running.take(delta("j", "p", "A", 0, attempt=2))
@@ -50,7 +52,7 @@ def test_phase_before_text():
     assert [(d.text, d.phase) for d in running.of("j")] == [("", Phase.WRITING), ("The ", Phase.WRITING)]
 
 
-def test_a_page_with_its_outcome_is_forgotten():
+def test_forget_removes_the_text():
     running = TextsInFlight()
     piece = delta("j", "p", "The ", 0)
     running.take(piece)
@@ -58,7 +60,8 @@ def test_a_page_with_its_outcome_is_forgotten():
     assert texts(running) == []
 
 
-def test_after_a_restart_attempts_are_still_known_and_texts_are_not():
+def test_restart_keeps_attempts_only():
+    """After a restart the attempts are still known, the texts are not."""
     running = TextsInFlight()
     running.take(delta("j", "p", "The ", 0, attempt=2))
     running.restart()
@@ -66,14 +69,16 @@ def test_after_a_restart_attempts_are_still_known_and_texts_are_not():
     assert not running.take(delta("j", "p", "The ", 0, attempt=1))
 
 
-def test_a_page_that_grows_too_long_keeps_the_text_that_it_had():
+def test_long_text_is_bounded():
+    """A page that grows too long keeps the text that it had."""
     running = TextsInFlight(characters=5)
     running.take(delta("j", "p", "The ", 0))
     assert running.take(delta("j", "p", "door", 4))
     assert texts(running) == [(1, 0, "The ")]
 
 
-def test_seventeen_thousand_pages_in_flight_are_all_there_for_who_joins():
+def test_17_000_pages_in_flight():
+    """All of them have their text."""
     running = TextsInFlight()
     written = "x" * 1_100
     for number in range(17_000):
@@ -85,7 +90,7 @@ def pages_with_room_for(pages: int, characters: int) -> TextsInFlight:
     return TextsInFlight(in_all=pages * PAGE_ITSELF + characters)
 
 
-def test_of_more_than_there_is_room_for_the_least_recent_is_forgotten():
+def test_least_recent_text_makes_room():
     running = pages_with_room_for(3, 12)
     for press in "abc":
         running.take(delta("j", press, press * 4, 0))
@@ -93,14 +98,15 @@ def test_of_more_than_there_is_room_for_the_least_recent_is_forgotten():
     assert [text for _, _, text in texts(running)] == ["cccc", "aaaaa"]
 
 
-def test_pages_without_text_are_bounded_too():
+def test_pages_without_text_are_bounded():
     running = pages_with_room_for(2, 0)
     for press in "abc":
         running.take(delta("j", press, "", phase=Phase.READING))
     assert len(list(running.of("j"))) == 2
 
 
-def test_what_is_forgotten_overtaken_or_restarted_makes_room():
+def test_removed_texts_make_room():
+    """A text that is forgotten, replaced by a newer attempt or restarted makes room."""
     running = pages_with_room_for(2, 4)
     first = delta("j", "a", "aaaa", 0)
     for _ in range(3):

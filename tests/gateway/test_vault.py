@@ -69,7 +69,7 @@ async def test_saved_page_visible_at_once(tmp_path: Path):
         assert shown == {name: entry[name] for name in ("page_id", "label", "notes", "saved_at", "event_id")}
 
 
-async def test_a_change_goes_through_the_log_under_the_journeys_key(tmp_path: Path):
+async def test_change_is_published_with_the_journeys_key(tmp_path: Path):
     async with (
         gateway_in(tmp_path) as here,
         here.system.bus.tap([VaultChange.topic], Start.LATEST) as records,
@@ -93,7 +93,8 @@ async def test_a_change_goes_through_the_log_under_the_journeys_key(tmp_path: Pa
         assert logged == [log_entry(change) for change in changes]
 
 
-async def test_what_the_recorder_then_records_changes_nothing(tmp_path: Path):
+async def test_recorder_changes_nothing_more(tmp_path: Path):
+    """The recorder writes the same rows once more."""
     async with (
         gateway_in(tmp_path) as here,
         here.system.bus.tap([VaultChange.topic], Start.LATEST) as records,
@@ -110,7 +111,7 @@ async def test_what_the_recorder_then_records_changes_nothing(tmp_path: Path):
         assert len(await here.system.store.log("reader", topic=VaultChange.topic)) == 3
 
 
-async def test_a_label_left_out_stays_and_an_empty_one_is_taken_off(tmp_path: Path):
+async def test_omitted_label_stays_and_empty_one_is_removed(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         await save(here, FIRST, label="mine", notes="n")
         assert (await save(here, FIRST))["entry"]["label"] == "mine"
@@ -146,13 +147,13 @@ async def test_duplicate_change_first_body_wins(tmp_path: Path):
         assert [(e.page_id, e.label) for e in await here.system.store.vault("reader")] == [(FIRST, "first")]
 
 
-async def test_a_page_that_is_not_in_the_vault_stays_out(tmp_path: Path):
+async def test_removal_of_an_unsaved_page(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         assert (await unsave(here, FIRST))["saved"] is False
         assert await pages(here) == []
 
 
-async def test_one_resumes_from_a_saved_page(tmp_path: Path):
+async def test_saved_page_is_a_locus(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         page = (await here.generator.answer("reader", await here.press())).page
         assert page is not None
@@ -161,7 +162,8 @@ async def test_one_resumes_from_a_saved_page(tmp_path: Path):
         await here.press(page_id=(await pages(here))[0])
 
 
-async def test_nobody_saves_anothers_page_nor_into_anothers_vault(tmp_path: Path):
+async def test_foreign_page_and_foreign_vault_are_refused(tmp_path: Path):
+    """A reader can save neither another's page nor into another's vault."""
     async with gateway_in(tmp_path) as here:
         page = (await here.generator.answer("reader", await here.press())).page
         assert page is not None
@@ -205,7 +207,7 @@ async def test_unsavable_page_refused(tmp_path: Path, body: Any, status: int, co
 
 
 @pytest.mark.parametrize("query", ["after=x", "after=1", "limit=0", "limit=1001", "at=x", "at=1", "at=2099-01-01"])
-async def test_a_malformed_question_is_refused(tmp_path: Path, query: str):
+async def test_malformed_query_is_refused(tmp_path: Path, query: str):
     async with gateway_in(tmp_path) as here:
         assert_problem(await here.client.get(f"/api/v1/vault/reader?{query}"), 422, "invalid_input")
 
@@ -215,7 +217,8 @@ def change(seconds: float, page: str, action: Any, **more: Any) -> VaultChange:
     return VaultChange(**{**event, "action": action, "page_id": page, **more})
 
 
-async def test_a_past_moment_shows_the_vault_as_it_was_by_seq_and_by_time(tmp_path: Path):
+async def test_past_vault_by_seq_and_by_time(tmp_path: Path):
+    """A past moment, as a seq or a time, shows the vault of that time."""
     async with gateway_in(tmp_path) as here:
         done = [
             await here.generator.answer("reader", await here.press(), created_at=factories.at(n * 10))
@@ -259,9 +262,10 @@ CHANGES = st.lists(
 
 @given(CHANGES, st.randoms(use_true_random=False))
 @pytest.mark.slow
-def test_the_fold_of_the_log_is_the_vault_of_the_store_in_whatever_order_changes_came(
+def test_fold_of_the_log_equals_the_stored_vault(
     tmp_path_factory: pytest.TempPathFactory, made: list[tuple[int, str, str]], chance: Any
 ):
+    """In whatever order the changes arrived."""
     changes = [change(at, page, action, label=f"{number}", event_id=f"e-{number}")
                for number, (at, page, action) in enumerate(made)]  # fmt: skip
 
@@ -284,7 +288,8 @@ def test_the_fold_of_the_log_is_the_vault_of_the_store_in_whatever_order_changes
 
 
 @pytest.mark.slow
-async def test_a_vault_of_10_000_pages_is_read_in_pages_each_entry_once(tmp_path: Path):
+async def test_vault_of_10_000_pages_is_paged(tmp_path: Path):
+    """Each entry is read once."""
     async with gateway_in(tmp_path) as here:
         entries = [
             VaultEntry(session_id="reader", page_id=f"p-{n:05d}", saved_at=moment(n), event_id=f"e-{n:05d}")

@@ -57,7 +57,7 @@ async def test_websocket_frames_match_stream(tmp_path: Path):
             assert done["data"] == outcome.event.model_dump(mode="json")
 
 
-async def test_after_replays_what_follows(tmp_path: Path):
+async def test_websocket_after_replays_later_outcomes(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         for press in "abc":
             await ScriptedGenerator(system).answer("reader", press)
@@ -76,7 +76,7 @@ async def test_after_replays_what_follows(tmp_path: Path):
         ("?session_id=reader", {"origin": "null"}, 403, "forbidden_origin"),
     ],
 )
-async def test_what_cannot_be_followed_is_refused_with_a_problem(
+async def test_refused_websocket_has_a_problem(
     tmp_path: Path, query: str, headers: dict[str, str], status: int, code: str
 ):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
@@ -90,7 +90,8 @@ async def test_what_cannot_be_followed_is_refused_with_a_problem(
         assert json.loads(response.body)["code"] == code
 
 
-async def test_with_a_secret_an_unsigned_session_is_refused(tmp_path: Path):
+async def test_websocket_needs_a_signed_session(tmp_path: Path):
+    """With a secret, an unsigned session is refused."""
     async with system_in(tmp_path, secret="s3cret") as system, served(system) as (address, _, _):
         with pytest.raises(InvalidStatus) as refused:
             async with following(address, "?session_id=reader"):
@@ -98,7 +99,7 @@ async def test_with_a_secret_an_unsigned_session_is_refused(tmp_path: Path):
         assert refused.value.response.status_code == 401
 
 
-async def test_a_page_of_this_very_server_may_follow(tmp_path: Path):
+async def test_websocket_from_the_same_origin_is_accepted(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         headers = {"origin": f"http://{address}"}
         async with following(address, "?session_id=reader", additional_headers=headers) as client:
@@ -118,7 +119,8 @@ async def answered(client: ClientConnection) -> dict[str, Any]:
     return told
 
 
-async def test_presses_asks_and_stops_are_said_over_it_and_answered(tmp_path: Path):
+async def test_websocket_presses_asks_and_stops(tmp_path: Path):
+    """Presses, asks and stops are sent as messages and acknowledged."""
     async with (
         system_in(tmp_path) as system,
         served(system) as (address, app, _),
@@ -183,9 +185,8 @@ async def test_websocket_repeat_is_one_press(tmp_path: Path):
         ("1" * 50_000, 400, "not_json"),
     ],
 )
-async def test_what_cannot_be_taken_is_answered_with_a_problem_and_the_stream_goes_on(
-    tmp_path: Path, message: str | bytes, status: int, code: str
-):
+async def test_invalid_websocket_message_is_a_problem(tmp_path: Path, message: str | bytes, status: int, code: str):
+    """An invalid message is answered with a problem, and the stream continues."""
     async with (
         system_in(tmp_path) as system,
         served(system) as (address, _, _),
@@ -218,7 +219,7 @@ async def test_websocket_messages_count_as_requests(tmp_path: Path):
             )
 
 
-async def test_presses_beyond_those_that_may_wait_are_refused_over_it_too(tmp_path: Path):
+async def test_websocket_presses_have_the_pending_limit(tmp_path: Path):
     async with (
         system_in(tmp_path, max_waiting=1) as system,
         served(system) as (address, _, _),
@@ -243,7 +244,7 @@ async def test_signed_websocket_own_journey_only(tmp_path: Path):
             assert (await say(client, type="press", symbol_code=0))["data"]["code"] == "session_expired"
 
 
-async def test_a_page_of_an_origin_that_is_named_may_follow(tmp_path: Path):
+async def test_websocket_from_a_configured_origin_is_accepted(tmp_path: Path):
     origin = "https://book.example"
     named = f"https://a.example,{origin}"
     async with system_in(tmp_path, cors_origins=named) as system, served(system) as (address, _, _):
@@ -274,7 +275,7 @@ async def test_no_messages_after_overflow(tmp_path: Path):
         assert len(gateway.hub.pending.of("reader")) == 3
 
 
-async def test_a_client_that_leaves_is_forgotten(tmp_path: Path):
+async def test_left_websocket_client_is_removed(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, app, _):
         async with following(address, "?session_id=reader") as client:
             await frame(client)
@@ -282,7 +283,7 @@ async def test_a_client_that_leaves_is_forgotten(tmp_path: Path):
         assert system.metrics.streams.labels("websocket")._value.get() == 0
 
 
-async def test_when_the_server_stops_a_client_is_told_so(tmp_path: Path):
+async def test_server_stop_closes_websockets_with_a_code(tmp_path: Path):
     async with system_in(tmp_path) as system:
         server = served(system)
         address, _, running = await server.__aenter__()
