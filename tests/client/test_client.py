@@ -35,7 +35,8 @@ def answering(*responses: httpx.Response) -> Client:
     return Client("http://gateway", transport=httpx.MockTransport(lambda request: next(waiting)))
 
 
-async def test_a_session_is_issued_and_a_press_asked_twice_is_one_press(tmp_path: Path):
+async def test_session_presses_ask_and_stop(tmp_path: Path):
+    """A session is issued, and a press repeated with its client_request_id is one press."""
     async with client_of(tmp_path) as (client, gateway):
         session = (await client.session()).session_id
         first = await client.press(session, "an-author:XC", page_id="S01-P0001", client_request_id="mine")
@@ -48,7 +49,7 @@ async def test_a_session_is_issued_and_a_press_asked_twice_is_one_press(tmp_path
         assert (await client.journey(session)).head == 0
 
 
-async def test_a_direct_run_answers_with_the_page_its_policy_and_its_receipt(tmp_path: Path):
+async def test_run_returns_page_policy_and_receipt(tmp_path: Path):
     async with client_of(tmp_path, answers=True) as (client, _):
         written = await client.run("0x10", session_id="alice")
         forked = await client.branch("S01-P0002", session_id="alice")
@@ -60,7 +61,7 @@ async def test_a_direct_run_answers_with_the_page_its_policy_and_its_receipt(tmp
         assert (await client.page(written.page_id)).text == written.text
 
 
-async def test_a_journey_gives_its_events_as_what_they_are(tmp_path: Path):
+async def test_journey_events_are_typed(tmp_path: Path):
     async with client_of(tmp_path) as (client, gateway):
         await gateway.generator.answer("alice", "a")
         await gateway.generator.answer("alice", "b", fault=Fault(code="model_failed", detail="No.", next_step="Again."))
@@ -72,7 +73,8 @@ async def test_a_journey_gives_its_events_as_what_they_are(tmp_path: Path):
         assert len(preview.behaviours) == 16
 
 
-async def test_the_book_is_sent_again_only_when_it_changed(tmp_path: Path):
+async def test_unchanged_canon_is_cached(tmp_path: Path):
+    """The book is sent again only if it changed."""
     async with client_of(tmp_path) as (client, _):
         first = await client.canon()
         assert await client.canon() is first
@@ -82,13 +84,13 @@ async def test_the_book_is_sent_again_only_when_it_changed(tmp_path: Path):
         assert (await client.section(3)).section == 3
 
 
-async def test_health_is_told_with_its_parts(tmp_path: Path):
+async def test_health_has_its_components(tmp_path: Path):
     async with client_of(tmp_path) as (client, _):
         assert (await client.alive()).ok
         assert (await client.ready()).parts["store"] == ComponentHealth(ok=True)
 
 
-async def test_a_refusal_says_value_cause_next_step_and_status(tmp_path: Path):
+async def test_refusal_has_value_cause_next_step_and_status(tmp_path: Path):
     async with client_of(tmp_path) as (client, _):
         with pytest.raises(Refused) as refused:
             await client.press("alice", "nobody:XC")
@@ -99,7 +101,7 @@ async def test_a_refusal_says_value_cause_next_step_and_status(tmp_path: Path):
         assert not refused.value.is_temporary
 
 
-async def test_a_limit_says_after_how_many_seconds_to_try_again(tmp_path: Path):
+async def test_limit_has_retry_after(tmp_path: Path):
     async with client_of(tmp_path, max_waiting=1) as (client, _):
         await client.press("alice", 0)
         with pytest.raises(Refused) as refused:
@@ -111,20 +113,20 @@ async def test_a_limit_says_after_how_many_seconds_to_try_again(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["S01-P0001/receipt", "../canon", "a b", "%2e%2e", "ä?x=1#y"])
-async def test_an_id_is_one_part_of_a_path_whatever_it_holds(tmp_path: Path, name: str):
+async def test_id_is_escaped_in_the_path(tmp_path: Path, name: str):
     async with client_of(tmp_path) as (client, _):
         with pytest.raises(Refused) as refused:
             await client.page(name)
         assert refused.value.problem.status == 404
 
 
-async def test_where_nobody_listens_there_is_no_gateway():
+async def test_unreachable_gateway():
     async with Client("http://127.0.0.1:1") as client:
         with pytest.raises(GatewayUnreachable, match=r"http://127\.0\.0\.1:1 does not answer"):
             await client.ready()
 
 
-async def test_an_address_without_a_scheme_is_said_to_be_none():
+async def test_address_without_a_scheme_is_refused():
     async with Client("127.0.0.1:8000") as client:
         with pytest.raises(GatewayUnreachable, match="http://"):
             await client.ready()
@@ -142,7 +144,7 @@ async def test_an_address_without_a_scheme_is_said_to_be_none():
     ],
     ids=["html", "other json", "proxy", "other service", "empty problem", "redirect"],
 )
-async def test_an_answer_of_something_else_is_told_as_such(response: httpx.Response):
+async def test_answer_of_another_server_is_unreadable(response: httpx.Response):
     async with answering(response) as client:
         with pytest.raises(UnreadableAnswer, match="http://gateway/readyz"):
             await client.ready()
@@ -156,7 +158,7 @@ async def test_an_answer_of_something_else_is_told_as_such(response: httpx.Respo
         ("attachment", "journey"),
     ],
 )
-async def test_a_files_name_leads_to_no_other_folder(header: str, name: str):
+async def test_export_file_name_has_no_folder(header: str, name: str):
     async with (
         answering(httpx.Response(200, content=b"piece", headers={"content-disposition": header})) as client,
         client.export("alice") as file,
@@ -166,7 +168,7 @@ async def test_a_files_name_leads_to_no_other_folder(header: str, name: str):
 
 
 @pytest.mark.process
-def test_importing_the_client_imports_no_server():
+def test_client_imports_no_server():
     code = (
         "import sys, qdpi.client; "
         "print(sorted({'fastapi', 'starlette', 'uvicorn', 'dspy', 'numpy', 'textual'} & set(sys.modules)))"

@@ -92,11 +92,11 @@ def done(seq: int, text: str = "The door.") -> PageDone:
     return factories.done(factories.generated_page(asked, seq=seq, text=text), asked, seq=seq)
 
 
-def test_the_gateways_retry_is_what_a_client_waits_at_least():
+def test_gateway_sends_a_retry_of_one_second():
     assert RETRY == b"retry: 1000\n"
 
 
-async def test_a_journey_is_followed_in_typed_frames(tmp_path: Path):
+async def test_stream_frames_are_typed(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
         await generator.answer("alice", "first")
@@ -118,7 +118,7 @@ async def test_a_journey_is_followed_in_typed_frames(tmp_path: Path):
 
 
 @pytest.mark.slow
-async def test_a_stream_goes_on_where_it_was_when_its_gateway_is_another(tmp_path: Path):
+async def test_stream_continues_at_another_gateway(tmp_path: Path):
     """A gateway ends in the middle, another takes its place; nothing is missed and nothing comes twice."""
     waits: list[str] = []
     async with system_in(tmp_path) as system:
@@ -139,7 +139,7 @@ async def test_a_stream_goes_on_where_it_was_when_its_gateway_is_another(tmp_pat
     assert waits
 
 
-async def test_it_comes_back_with_the_last_id_and_drops_what_it_had():
+async def test_reconnect_sends_last_id_and_drops_repeats():
     first, second = done(1), done(2)
     server = Server(
         stream(greeting_frame(0, 0).sse, outcome_frame(first).sse),
@@ -158,7 +158,8 @@ async def test_it_comes_back_with_the_last_id_and_drops_what_it_had():
     assert server.came_back_with == [None, "1", "2"]
 
 
-async def test_a_piece_of_text_comes_once_though_the_stream_gives_it_again():
+async def test_repeated_text_is_dropped():
+    """Each piece of text is yielded once, although the stream repeats it after a reconnect."""
     pieces = [delta("alice", "p", "The door", 0), delta("alice", "p", " opens", 8)]
     whole = delta("alice", "p", "The door opens now", 0)
     anew = delta("alice", "p", "A window", 0, attempt=2)
@@ -173,7 +174,7 @@ async def test_a_piece_of_text_comes_once_though_the_stream_gives_it_again():
     assert texts == [(1, 0, "The door"), (1, 8, " opens"), (1, 14, " now"), (2, 0, "A window")]
 
 
-async def test_a_piece_after_a_lost_one_comes_with_its_offset():
+async def test_delta_after_a_lost_one_has_its_offset():
     server = Server(stream(delta_frame(delta("alice", "p", "far", 40)).sse))
     async with server.client() as client:
         (piece,) = await take(client, 1)
@@ -193,7 +194,8 @@ async def test_first_connection_error_raised(refusal: httpx.Response | Exception
             await take(client, 1)
 
 
-async def test_what_passes_by_itself_is_waited_for_once_the_stream_was_there():
+async def test_temporary_errors_are_retried_after_the_first_frame():
+    """Once the stream has connected, temporary errors are retried."""
     waits: list[str] = []
     server = Server(
         stream(greeting_frame(4, 4).sse),
@@ -208,20 +210,20 @@ async def test_what_passes_by_itself_is_waited_for_once_the_stream_was_there():
     assert server.came_back_with == [None, "4", "4", "4", "4"]
 
 
-async def test_a_session_that_is_refused_later_ends_the_stream():
+async def test_later_refusal_of_the_session_ends_the_stream():
     server = Server(stream(greeting_frame(0, 0).sse), problem(401, "unauthorized"))
     async with server.client() as client:
         with pytest.raises(Refused):
             await take(client, 2)
 
 
-async def test_a_kind_of_event_that_is_not_known_is_passed_over():
+async def test_unknown_event_is_skipped():
     server = Server(stream(b"event: weather\ndata: {}\n\n", greeting_frame(0, 0).sse))
     async with server.client() as client:
         assert await take(client, 1) == [Following(seq=0, after=0)]
 
 
-async def test_a_known_event_that_cannot_be_read_is_told():
+async def test_malformed_event_is_raised():
     server = Server(stream(b"event: generate.page.done\nid: 1\ndata: {}\n\n"))
     async with server.client() as client:
         with pytest.raises(UnreadableAnswer, match=r"generate\.page\.done"):
@@ -249,9 +251,8 @@ async def read(text: bytes, cuts: list[int]) -> list[ServerEvent]:
     cuts=st.lists(st.integers(min_value=0), max_size=8),
 )
 @pytest.mark.slow
-async def test_events_are_read_whatever_their_line_ends_and_wherever_the_pieces_are_cut(
-    events: list[tuple[str, str]], end: str, cuts: list[int]
-):
+async def test_events_with_any_line_ends_and_chunks(events: list[tuple[str, str]], end: str, cuts: list[int]):
+    """Events are read with every kind of line end, wherever the chunks are cut."""
     text = "".join(f": ping{end}event: {name}{end}data: {data}{end}{end}" for name, data in events)
     assert await read(text.encode(), cuts) == [ServerEvent(event=name, data=data) for name, data in events]
 
@@ -267,11 +268,11 @@ async def test_events_are_read_whatever_their_line_ends_and_wherever_the_pieces_
     ],
     ids=["many lines", "id and retry", "bad id and retry", "no end", "byte order mark"],
 )
-async def test_fields_are_read_as_the_standard_says(text: bytes, events: list[ServerEvent]):
+async def test_fields_follow_the_standard(text: bytes, events: list[ServerEvent]):
     assert await read(text, []) == events
 
 
-async def test_a_line_without_end_is_not_kept_for_ever():
+async def test_endless_line_is_refused():
     async def chunks() -> AsyncIterator[bytes]:
         while True:
             yield b"x" * (1 << 20)
