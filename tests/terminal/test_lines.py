@@ -14,7 +14,8 @@ from qdpi.symbols import Trajectory
 FAULT = Fault(code="model_failed", detail="Nothing came.", next_step="Press again.")
 
 
-async def test_a_script_reads_presses_and_ends_with_its_input(tmp_path: Path):
+async def test_script_ends_with_its_input(tmp_path: Path):
+    """A script reads, presses, and ends with its input."""
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk)
         at_work.type("next", "press 1f T2 Who?", "where")
@@ -31,7 +32,7 @@ async def test_a_script_reads_presses_and_ends_with_its_input(tmp_path: Path):
     assert at_work.line_reader.refused == 0
 
 
-async def test_a_command_waits_for_the_page_but_stop_does_not(tmp_path: Path):
+async def test_command_waits_for_the_page_except_stop(tmp_path: Path):
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk)
         at_work.type("ask Who is there?", "stop", "where")
@@ -105,7 +106,7 @@ async def test_new_attempt_and_different_page_printed(tmp_path: Path):
             at_work.end()
 
 
-async def test_the_first_interrupt_stops_a_page_and_the_second_leaves(tmp_path: Path):
+async def test_first_interrupt_stops_and_second_leaves(tmp_path: Path):
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk)
         at_work.type("press 0")
@@ -118,7 +119,7 @@ async def test_the_first_interrupt_stops_a_page_and_the_second_leaves(tmp_path: 
         await reading
 
 
-async def test_an_interrupt_leaves_where_nothing_is_written(tmp_path: Path):
+async def test_interrupt_without_a_page_in_flight_leaves(tmp_path: Path):
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk)
         reading = asyncio.create_task(at_work.line_reader.run())
@@ -127,7 +128,7 @@ async def test_an_interrupt_leaves_where_nothing_is_written(tmp_path: Path):
         await reading
 
 
-async def test_a_page_that_was_being_written_is_taken_up_again(tmp_path: Path):
+async def test_page_in_flight_is_resumed(tmp_path: Path):
     async with desk_in(tmp_path) as desk:
         press = (await desk.client.press("alice", 0)).event_id
         await desk.generator.publish_delta("alice", press, "Begun before ", 0)
@@ -140,7 +141,7 @@ async def test_a_page_that_was_being_written_is_taken_up_again(tmp_path: Path):
             at_work.end()
 
 
-async def test_a_page_of_another_window_is_told_of(tmp_path: Path):
+async def test_page_of_another_window_is_announced(tmp_path: Path):
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk)
         async with background(at_work.line_reader.run()):
@@ -153,7 +154,7 @@ async def test_a_page_of_another_window_is_told_of(tmp_path: Path):
             at_work.end()
 
 
-async def test_the_whole_book_of_commands(tmp_path: Path):
+async def test_every_command(tmp_path: Path):
     """Every command that looks, on a journey with pages, a branch, a vault and siblings."""
     async with desk_in(tmp_path) as desk:
         for number in range(2):

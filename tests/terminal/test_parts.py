@@ -33,7 +33,7 @@ def page(**changes: object) -> PageView:
     return PageView(**dict(factories.generated_page(**changes)), grown_from=None)  # type: ignore[arg-type]
 
 
-def test_a_session_is_kept_for_its_owner_alone(tmp_path: Path):
+def test_session_file_is_private(tmp_path: Path):
     kept = SavedSessions(tmp_path / "new" / "sessions.json")
     assert kept.session_of("here") is None
     kept.keep("here", "alice")
@@ -53,7 +53,7 @@ def test_session_file_permissions_repaired(tmp_path: Path):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"here": 7}', "\0"])
-def test_a_spoilt_file_is_named_and_left_as_it_is(tmp_path: Path, content: str):
+def test_malformed_session_file_is_named_and_kept(tmp_path: Path, content: str):
     kept = SavedSessions(tmp_path / "sessions.json")
     kept.file.write_text(content, encoding="utf-8")
     with pytest.raises(InvalidSetting, match=r"sessions\.json"):
@@ -79,7 +79,8 @@ def test_typewriter_wraps_whole_words(words: list[str], cuts: list[int], width: 
     assert typewriter.text == text
 
 
-def test_paragraphs_and_words_longer_than_a_line_are_typed_as_they_are():
+def test_typewriter_keeps_paragraphs_and_long_words():
+    """Paragraphs, and words longer than a line, are typed unchanged."""
     out = io.StringIO()
     typewriter = Typewriter(out.write, lambda: 8)
     for piece in ("One", " two\n\nthreeand", "four  five"):
@@ -88,7 +89,8 @@ def test_paragraphs_and_words_longer_than_a_line_are_typed_as_they_are():
     assert out.getvalue() == "One two\n\nthreeandfour\nfive\n"
 
 
-def test_a_run_puts_pieces_together_and_begins_over_with_a_new_attempt():
+def test_run_joins_deltas_of_one_attempt():
+    """A run joins its deltas and begins over with a new attempt."""
     from tests.support.gateway import delta
 
     run = ActiveRun("p")
@@ -100,13 +102,13 @@ def test_a_run_puts_pieces_together_and_begins_over_with_a_new_attempt():
 
 
 @pytest.mark.parametrize("width", [60, 30, 200])
-def test_a_page_fits_any_width(width: int):
+def test_page_fits_any_width(width: int):
     lines = shown(render.page_view(page(text="word " * 300), None), width).splitlines()
     assert max(map(len, lines)) <= min(width, render.LINE_WIDTH + 40)
     assert max(len(line) for line in lines if line.startswith("word")) <= render.LINE_WIDTH
 
 
-def test_nothing_that_steers_a_terminal_is_shown():
+def test_control_characters_are_not_shown():
     evil = "\x1b[2J\x1b]0;owned\x07\x9b31m"
     view = render.page_view(page(title=f"T{evil}", text=f"a{evil}b"), None)
     for told in (shown(view), shown(view, force_terminal=True, no_color=True, color_system=None)):
@@ -116,13 +118,13 @@ def test_nothing_that_steers_a_terminal_is_shown():
         assert "owned" in told
 
 
-def test_without_colours_a_page_says_the_same():
+def test_page_without_colours_has_the_same_text():
     view = render.page_view(page(), None)
     assert "\x1b" not in shown(view, no_color=True)
     assert shown(view) == shown(view, no_color=True)
 
 
-def test_hits_are_marked_in_letters_too():
+def test_hits_are_marked_without_colours():
     assert render.marked("the open door", ((4, 8), (9, 13))).plain == "the [open] [door]"
 
 
@@ -137,17 +139,18 @@ def test_hits_are_marked_in_letters_too():
         ("10", (0x10, "", None)),
     ],
 )
-def test_what_is_pressed_is_a_symbol_perhaps_a_wish_and_words(given: str, read: object):
+def test_press_is_symbol_wish_and_words(given: str, read: object):
+    """The wish and the words are optional."""
     assert pressed(given) == read
 
 
 @pytest.mark.parametrize("word", ["zz", "300", "nobody:XC", "0x100"])
-def test_what_is_no_symbol_is_refused(word: str):
+def test_unknown_symbol_is_refused(word: str):
     with pytest.raises(InvalidSymbol, match=word):
         symbol_of(word)
 
 
-def test_every_command_has_names_of_its_own_and_stands_in_the_help():
+def test_commands_have_distinct_names_and_help():
     names = [name for command in COMMANDS for name in command.names]
     assert len(set(names)) == len(names)
     told = " ".join(shown(help_view(), 120).split())
@@ -156,6 +159,6 @@ def test_every_command_has_names_of_its_own_and_stands_in_the_help():
         assert command_of(command.names[0].upper()) is command
 
 
-def test_a_word_that_is_no_command_is_refused():
+def test_unknown_command_is_refused():
     with pytest.raises(InvalidInput, match="'fly' is no command"):
         command_of("fly")

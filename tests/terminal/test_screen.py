@@ -63,7 +63,7 @@ def size(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-async def test_the_arrows_turn_the_pages(tmp_path: Path, size: tuple[int, int]):
+async def test_arrows_turn_the_pages(tmp_path: Path, size: tuple[int, int]):
     async with desk_in(tmp_path) as desk, screen_at(desk, size) as screen:
         await screen.press("right")
         await screen.shows("S01-P0002")
@@ -74,7 +74,7 @@ async def test_the_arrows_turn_the_pages(tmp_path: Path, size: tuple[int, int]):
 
 
 @pytest.mark.slow
-async def test_a_symbol_is_chosen_on_the_grid_and_its_page_is_watched(tmp_path: Path, size: tuple[int, int]):
+async def test_grid_press_shows_its_page(tmp_path: Path, size: tuple[int, int]):
     async with desk_in(tmp_path) as desk, screen_at(desk, size) as screen:
         await screen.press("s")
         await screen.until(lambda: isinstance(screen.app.screen, GridScreen))
@@ -102,7 +102,7 @@ async def test_escape_closes_the_grid_and_presses_nothing(tmp_path: Path):
         assert not screen.app.reader.busy
 
 
-async def test_words_are_asked_and_letters_in_them_are_no_keys(tmp_path: Path):
+async def test_letters_in_an_ask_are_no_keys(tmp_path: Path):
     async with desk_in(tmp_path) as desk, screen_at(desk) as screen:
         await screen.press("a", *"quiet?", "enter")
         asked = await desk.pressed()
@@ -111,7 +111,7 @@ async def test_words_are_asked_and_letters_in_them_are_no_keys(tmp_path: Path):
         assert not screen.app.query_one("#line", Input).display
 
 
-async def test_escape_stops_what_is_written_and_its_end_is_told(tmp_path: Path):
+async def test_escape_stops_the_page_and_reports_it(tmp_path: Path):
     async with desk_in(tmp_path) as desk, screen_at(desk) as screen:
         await screen.press("a", *"go on", "enter")
         asked = await desk.pressed()
@@ -124,7 +124,7 @@ async def test_escape_stops_what_is_written_and_its_end_is_told(tmp_path: Path):
         await screen.shows("S01-P0001")
 
 
-async def test_the_first_interrupt_stops_and_the_second_leaves(tmp_path: Path):
+async def test_first_interrupt_stops_and_second_leaves(tmp_path: Path):
     async with desk_in(tmp_path) as desk:
         async with screen_at(desk) as screen:
             await screen.press("a", *"go on", "enter")
@@ -170,7 +170,7 @@ async def chosen(screen: Screen, words: str) -> None:
     await screen.until(lambda: not isinstance(screen.app.screen, ChoiceScreen))
 
 
-async def test_what_is_refused_is_said_in_the_status_line(tmp_path: Path):
+async def test_refusal_is_shown_in_the_status_line(tmp_path: Path):
     async with desk_in(tmp_path) as desk, screen_at(desk) as screen:
         await screen.press("colon", *"fly", "enter")
         await screen.shows("'fly' is no command.", "#status")
@@ -178,7 +178,7 @@ async def test_what_is_refused_is_said_in_the_status_line(tmp_path: Path):
         await screen.shows("has no receipt", "#status")
 
 
-async def test_the_keys_are_listed(tmp_path: Path):
+async def test_keys_are_listed(tmp_path: Path):
     async with desk_in(tmp_path) as desk, screen_at(desk) as screen:
         await screen.press("question_mark")
         await screen.until(lambda: isinstance(screen.app.screen, TextScreen))
@@ -200,7 +200,7 @@ async def test_expired_session_ends_screen(tmp_path: Path):
 
 
 @pytest.mark.slow
-async def test_it_can_be_resized_while_a_page_is_written(tmp_path: Path):
+async def test_resize_during_a_page(tmp_path: Path):
     async with desk_in(tmp_path) as desk, screen_at(desk) as screen:
         await screen.press("a", *"go", "enter")
         asked = await desk.pressed()
