@@ -8,7 +8,8 @@ import pytest
 from tests.cli.conftest import Call
 
 
-def test_the_cql_is_printed_for_any_keyspace_without_a_server(qdpi: Call) -> None:
+def test_print_writes_cql_without_a_server(qdpi: Call) -> None:
+    """The CQL is printed for any keyspace, without a server."""
     told = qdpi("cassandra-init", "--print", "--cassandra-keyspace", "elsewhere", "--cassandra-replication", "dc1:3")
     assert told.code == 0
     assert "CREATE KEYSPACE IF NOT EXISTS elsewhere WITH replication = " in told.out
@@ -25,9 +26,8 @@ def test_the_cql_is_printed_for_any_keyspace_without_a_server(qdpi: Call) -> Non
         (("--cassandra-hosts", "127.0.0.1:1", "--cassandra-keyspace", "No"), 2, "CASSANDRA_KEYSPACE"),
     ],
 )
-def test_what_cannot_be_made_is_one_sentence_with_a_next_step(
-    qdpi: Call, flags: tuple[str, ...], code: int, said: str
-) -> None:
+def test_init_failure_is_one_sentence(qdpi: Call, flags: tuple[str, ...], code: int, said: str) -> None:
+    """A failure is one sentence with a next step."""
     told = qdpi("cassandra-init", *flags)
     assert told.code == code
     assert said in told.err
@@ -35,9 +35,8 @@ def test_what_cannot_be_made_is_one_sentence_with_a_next_step(
 
 
 @pytest.mark.cassandra
-def test_a_keyspace_is_made_once_and_left_as_it_is_the_second_time(
-    qdpi: Call, cassandra_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_init_is_idempotent(qdpi: Call, cassandra_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keyspace is created once; a second call leaves it unchanged."""
     from tests.support.keyspace import keyspace
 
     with keyspace(cassandra_environment) as space:

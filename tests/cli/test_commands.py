@@ -49,7 +49,8 @@ def in_bus(data: Path, *messages: Message) -> list[Record]:
 # ingest-canon
 
 
-def test_a_book_is_ingested_and_its_ring_walked(qdpi: Call):
+def test_ingest_reports_pages_and_ring(qdpi: Call):
+    """A book is ingested and its ring checked."""
     code, out, err = qdpi("ingest-canon", BOOK, "--json")
 
     done = json.loads(out)
@@ -60,7 +61,7 @@ def test_a_book_is_ingested_and_its_ring_walked(qdpi: Call):
     assert f"Reading: {done['pages']} of {done['pages']}" in err
 
 
-def test_the_same_book_again_changes_nothing(qdpi: Call):
+def test_ingest_of_the_same_book_changes_nothing(qdpi: Call):
     qdpi("ingest-canon", BOOK)
 
     code, out, _ = qdpi("ingest-canon", BOOK)
@@ -72,20 +73,22 @@ def test_the_same_book_again_changes_nothing(qdpi: Call):
 
 @pytest.mark.canon
 @pytest.mark.slow
-def test_the_authors_canon_has_710_pages_on_a_closed_ring(qdpi: Call, canon: Path):
+def test_ingest_of_the_authors_canon(qdpi: Call, canon: Path):
+    """The author's canon has 710 pages on a closed ring."""
     done = json.loads(qdpi("ingest-canon", canon, "--json").out)
 
     assert (done["pages"], done["next_edges"], done["ring_closed"]) == (710, 710, True)
 
 
-def test_a_path_without_a_book_is_refused(qdpi: Call, tmp_path: Path):
+def test_ingest_without_a_book_is_refused(qdpi: Call, tmp_path: Path):
     code, out, err = qdpi("ingest-canon", tmp_path / "nowhere")
 
     assert (code, out) == (1, "")
     assert "There is nothing at" in err
 
 
-def test_a_broken_book_is_refused_with_every_fault_and_nothing_is_written(qdpi: Call, tmp_path: Path):
+def test_broken_book_is_refused_with_all_faults(qdpi: Call, tmp_path: Path):
+    """A broken book is refused with every fault, and nothing is written."""
     qdpi("ingest-canon", BOOK)
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -104,7 +107,8 @@ def test_a_broken_book_is_refused_with_every_fault_and_nothing_is_written(qdpi: 
 # run-symbol
 
 
-def test_a_symbol_is_run_without_a_bus_and_its_page_printed(qdpi: Call, data: Path):
+def test_run_symbol_prints_its_page(qdpi: Call, data: Path):
+    """A symbol is run without a bus, and its page is printed."""
     code, out, _ = qdpi("run-symbol", "an-author:XC", "--page", "S01-P0002")
 
     assert code == 0
@@ -115,7 +119,7 @@ def test_a_symbol_is_run_without_a_bus_and_its_page_printed(qdpi: Call, data: Pa
     assert not (data / "bus.db").exists()
 
 
-def test_a_runs_whole_prediction_is_json(qdpi: Call):
+def test_run_symbol_json_is_the_whole_prediction(qdpi: Call):
     told = json.loads(qdpi("run-symbol", "0x0D", "--trajectory", "t2", "--intent", "the lamp", "--json").out)
 
     assert told["policy"]["wished"] == "T2"
@@ -137,7 +141,8 @@ def test_a_runs_whole_prediction_is_json(qdpi: Call):
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_what_cannot_be_run_is_refused_in_one_sentence(qdpi: Call, words: tuple[str, ...], code: int, says: str):
+def test_invalid_run_symbol_is_one_sentence(qdpi: Call, words: tuple[str, ...], code: int, says: str):
+    """A symbol that cannot be run is refused in one sentence."""
     refused = qdpi("run-symbol", *words)
 
     last = refused.err.splitlines()[-1]
@@ -151,14 +156,15 @@ def test_what_cannot_be_run_is_refused_in_one_sentence(qdpi: Call, words: tuple[
 
 
 @pytest.mark.slow
-def test_pages_are_indexed_again_by_id_or_all(qdpi: Call):
+def test_reindex_by_id_or_all(qdpi: Call):
+    """Pages are indexed again by their ids, or all of them."""
     pages = json.loads(qdpi("ingest-canon", BOOK, "--json").out)["pages"]
 
     assert qdpi("reindex-page", "S01-P0001", "S01-P0002").out == "2 pages indexed.\n"
     assert len(json.loads(qdpi("reindex-page", "--all", "--json").out)["indexed"]) == pages
 
 
-def test_to_index_nothing_or_an_unknown_page_is_refused(qdpi: Call):
+def test_reindex_of_no_or_unknown_page_is_refused(qdpi: Call):
     qdpi("ingest-canon", BOOK)
 
     assert qdpi("reindex-page").code == 2
@@ -168,7 +174,7 @@ def test_to_index_nothing_or_an_unknown_page_is_refused(qdpi: Call):
     assert "S01-P9999" in unknown.err
 
 
-def test_without_a_book_it_says_how_to_get_one(qdpi: Call):
+def test_reindex_without_a_book_has_next_step(qdpi: Call):
     code, _, err = qdpi("reindex-page", "--all")
 
     assert code == 1
@@ -178,7 +184,7 @@ def test_without_a_book_it_says_how_to_get_one(qdpi: Call):
 # kafka-topics, tail
 
 
-def test_the_core_topics_are_listed_with_their_offsets(qdpi: Call, data: Path):
+def test_core_topics_are_listed_with_offsets(qdpi: Call, data: Path):
     in_bus(data, Message(Press.topic, b"s1", b"{}"), Message(Press.topic, b"s1", b"{}"))
 
     listed = {row["topic"]: row for row in json.loads(qdpi("kafka-topics", "--json").out)["topics"]}
@@ -218,7 +224,8 @@ def tail_lines(count: int, *args: str, until: int) -> list[str]:
     return lines
 
 
-def test_to_tail_an_unknown_topic_or_a_malformed_session_is_misuse(qdpi: Call):
+def test_tail_of_unknown_topic_or_session_is_misuse(qdpi: Call):
+    """An unknown topic and a malformed session are misuse."""
     assert qdpi("tail", "--topic", "gibsey.nope").code == 2
     assert qdpi("tail", "--session", "../x").code == 2
 
@@ -226,7 +233,7 @@ def test_to_tail_an_unknown_topic_or_a_malformed_session_is_misuse(qdpi: Call):
 # worker, settings, doctor
 
 
-def test_an_unknown_worker_is_refused_with_the_list_of_them(qdpi: Call):
+def test_unknown_worker_is_refused_with_all_names(qdpi: Call):
     code, _, err = qdpi("worker", "enricher", "writer")
 
     assert code == 2
@@ -234,7 +241,8 @@ def test_an_unknown_worker_is_refused_with_the_list_of_them(qdpi: Call):
     assert "page_generator" in err
 
 
-def test_a_worker_that_needs_a_book_says_so(qdpi: Call):
+def test_worker_without_a_book_is_refused(qdpi: Call):
+    """A worker that needs a book ends with an error if there is none."""
     code, _, err = qdpi("worker", "page_generator")
 
     assert code == 1
@@ -254,7 +262,7 @@ def test_a_worker_that_needs_a_book_says_so(qdpi: Call):
         (("--concurrency", "0"), "QDPI_CONCURRENCY"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_refused_at_the_start(qdpi: Call, flags: tuple[str, ...], says: str):
+def test_invalid_setting_is_refused_at_startup(qdpi: Call, flags: tuple[str, ...], says: str):
     code, out, err = qdpi("run", *flags)
 
     assert (code, out) == (2, "")
@@ -262,13 +270,14 @@ def test_a_setting_that_cannot_be_used_is_refused_at_the_start(qdpi: Call, flags
     assert err.count("\n") == 1
 
 
-def test_a_secret_that_stands_where_a_number_should_is_not_told(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
+def test_secret_in_another_setting_is_hidden(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
+    """A secret given in place of a number is not printed."""
     monkeypatch.setenv("QDPI_SECRET", "hushhush")
 
     assert "hushhush" not in qdpi("run", "--port", "hushhush").err
 
 
-def test_a_data_directory_that_cannot_be_is_one_sentence(qdpi: Call, tmp_path: Path):
+def test_impossible_data_directory_is_one_sentence(qdpi: Call, tmp_path: Path):
     (tmp_path / "file").write_text("no directory", encoding="utf-8")
 
     code, _, err = qdpi("kafka-topics", "--data-dir", tmp_path / "file" / "data")
@@ -278,7 +287,7 @@ def test_a_data_directory_that_cannot_be_is_one_sentence(qdpi: Call, tmp_path: P
     assert str(tmp_path / "file") in err
 
 
-def test_the_doctor_finds_all_well_with_a_book(qdpi: Call):
+def test_doctor_passes_with_a_book(qdpi: Call):
     qdpi("ingest-canon", BOOK)
 
     code, out, _ = qdpi("doctor", "--port", "0", "--json")
@@ -302,7 +311,8 @@ def test_the_doctor_finds_all_well_with_a_book(qdpi: Call):
     assert health["book"] == "ok"
 
 
-def test_the_doctor_names_what_failed_and_what_to_do(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
+def test_doctor_failure_has_next_step(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
+    """A failed check is named, with what to do."""
     monkeypatch.setenv("QDPI_MODEL", "openai/some-model")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
 
@@ -315,14 +325,14 @@ def test_the_doctor_names_what_failed_and_what_to_do(qdpi: Call, monkeypatch: py
     assert lines["book"].startswith("warn")
 
 
-def test_the_doctor_tells_of_a_setting_that_cannot_be_used(qdpi: Call):
+def test_doctor_reports_an_invalid_setting(qdpi: Call):
     code, out, _ = qdpi("doctor", "--model-timeout", "soon")
 
     assert code == 1
     assert "fail settings QDPI_MODEL_TIMEOUT is 'soon'" in out
 
 
-def test_the_doctor_tells_of_a_disk_that_takes_nothing(qdpi: Call, tmp_path: Path):
+def test_doctor_reports_an_unwritable_directory(qdpi: Call, tmp_path: Path):
     (tmp_path / "file").write_text("no directory", encoding="utf-8")
 
     code, out, _ = qdpi("doctor", "--data-dir", tmp_path / "file", "--port", "0")
@@ -332,7 +342,7 @@ def test_the_doctor_tells_of_a_disk_that_takes_nothing(qdpi: Call, tmp_path: Pat
 
 
 @pytest.mark.process
-def test_a_reader_who_leaves_the_pipe_is_no_error():
+def test_closed_pipe_is_no_error():
     run = subprocess.run(
         f"{sys.executable} -m qdpi kafka-topics | true", shell=True, capture_output=True, text=True, check=True
     )
@@ -374,7 +384,7 @@ def test_dead_letters_are_listed_once_each(qdpi: Call, data: Path):
     assert listed[0]["event_id"] in qdpi("dlq", "list").out
 
 
-def test_a_letter_is_shown_whole_with_its_original_bytes(qdpi: Call, data: Path):
+def test_letter_is_shown_with_its_original_bytes(qdpi: Call, data: Path):
     letters(data)
     run, stray = (letter["event_id"] for letter in json.loads(qdpi("dlq", "list", "--json").out))
 
@@ -383,7 +393,8 @@ def test_a_letter_is_shown_whole_with_its_original_bytes(qdpi: Call, data: Path)
     assert "model_empty" in qdpi("dlq", "show", run[:12]).out
 
 
-def test_a_failed_run_is_replayed_as_one_press_however_often(qdpi: Call, data: Path):
+def test_repeated_replay_of_a_run_is_one_press(qdpi: Call, data: Path):
+    """A failed run is replayed as one press, however often the command is run."""
     letters(data)
     run = json.loads(qdpi("dlq", "list", "--json").out)[0]["event_id"]
 
@@ -396,7 +407,8 @@ def test_a_failed_run_is_replayed_as_one_press_however_often(qdpi: Call, data: P
     assert presses[0].replays == factories.request("alice").press_id
 
 
-def test_another_consumers_record_is_published_again_as_it_was(qdpi: Call, data: Path):
+def test_replay_of_a_record_is_unchanged(qdpi: Call, data: Path):
+    """The record of another consumer is published again unchanged."""
     letters(data)
     stray = json.loads(qdpi("dlq", "list", "--json").out)[1]["event_id"]
 
@@ -408,7 +420,8 @@ def test_another_consumers_record_is_published_again_as_it_was(qdpi: Call, data:
     assert (again.key, again.value, again.headers) == (b"key", b"\xff\xfe", (("x-event-id", b"e7"),))
 
 
-def test_a_refused_press_that_came_without_headers_is_found_by_its_body_and_pressed_again(qdpi: Call, data: Path):
+def test_replay_finds_a_press_by_its_body(qdpi: Call, data: Path):
+    """A refused press without headers is found by its body and pressed again."""
     press = Press(event_id="p1", ts=factories.at(0), session_id="alice", symbol_code=7, page_id="S99-P9999")
     others = press.model_copy(update={"session_id": "bob", "symbol_code": 8})
     refusal = fault_of(UnknownPage("There is no page S99-P9999."))
@@ -440,9 +453,10 @@ def test_a_refused_press_that_came_without_headers_is_found_by_its_body_and_pres
         (b"{}", (), None),
     ],
 )
-def test_a_record_with_odd_headers_or_none_is_published_again_once_and_told(
+def test_replay_of_a_record_with_malformed_headers(
     qdpi: Call, data: Path, value: bytes, headers: Headers, event_id: str | None
 ):
+    """A record with malformed headers, or none, is published again once and reported."""
     record = Record(Partition("gibsey.index.update", 0), 7, b"key", value, headers, factories.at(3))
     letter = letter_of(record, MalformedEvent("No event."), 1, group="qdpi.indexer", at=factories.at(4))
     in_bus(data, Message(DeadLetter.topic, b"key", letter.encode()))
@@ -456,7 +470,7 @@ def test_a_record_with_odd_headers_or_none_is_published_again_once_and_told(
 
 
 @pytest.mark.parametrize("command", ["show", "replay"])
-def test_a_letter_that_there_is_not_is_misuse(qdpi: Call, command: str):
+def test_unknown_letter_is_misuse(qdpi: Call, command: str):
     code, out, err = qdpi("dlq", command, "nothing")
 
     assert (code, out) == (2, "")
