@@ -60,7 +60,8 @@ def check_ring(pages: list[Page]) -> None:
         assert page.is_canon
 
 
-async def test_every_page_is_stored_with_its_symbol_and_the_ring_is_closed(system: System) -> None:
+async def test_ingest_stores_every_page_on_a_closed_ring(system: System) -> None:
+    """Every page is stored with its symbol, its edges and its signals."""
     taken = await take_in(system, own_book())
     pages = await all_of(system, 1)
     assert (taken.revision.revision, taken.written, taken.dropped, taken.changed) == (1, 53, 0, True)
@@ -72,7 +73,8 @@ async def test_every_page_is_stored_with_its_symbol_and_the_ring_is_closed(syste
         assert await system.store.signals(page.page_id) == page.signals
 
 
-async def test_what_the_index_knows_of_every_page_is_kept(system: System) -> None:
+async def test_ingest_stores_readings_and_vectors(system: System) -> None:
+    """The reading and the vector of every page are stored."""
     await take_in(system, own_book())
     pages = await all_of(system, 1)
     readings = await system.store.readings([(page.page_id, 1) for page in pages], EXTRACTOR_VERSION)
@@ -83,14 +85,15 @@ async def test_what_the_index_knows_of_every_page_is_kept(system: System) -> Non
     assert {vectors[page.page_id].model for page in pages} == {system.embedder.model}
 
 
-async def test_ingesting_again_changes_nothing(system: System) -> None:
+async def test_repeated_ingest_changes_nothing(system: System) -> None:
     first = await take_in(system, own_book())
     again = await take_in(system, own_book(), at=factories.at(1_000))
     assert again == Ingested(first.revision, written=0, dropped=0, changed=False)
     assert await system.store.canon() == first.revision
 
 
-async def test_a_changed_page_is_updated_and_its_old_text_kept_as_a_revision(system: System) -> None:
+async def test_changed_page_keeps_its_old_revision(system: System) -> None:
+    """A changed page is updated, and its old text kept as a revision."""
     await take_in(system, own_book())
     before = {page.page_id: page for page in await all_of(system, 1)}
     taken = await take_in(system, changed(own_book(), CHANGED, "All is other."), at=factories.at(1_000))
@@ -105,13 +108,15 @@ async def test_a_changed_page_is_updated_and_its_old_text_kept_as_a_revision(sys
     assert {page.page_id: page for page in await all_of(system, 1)} == before
 
 
-async def test_a_book_of_the_same_pages_under_another_title_is_a_change(system: System) -> None:
+async def test_changed_title_is_a_new_revision(system: System) -> None:
+    """A book of the same pages under another title is a change."""
     await take_in(system, own_book())
     taken = await take_in(system, dataclasses.replace(own_book(), title="The Spared Hour"))
     assert (taken.revision.revision, taken.written, taken.dropped, taken.changed) == (2, 0, 0, True)
 
 
-async def test_a_dropped_page_stays_readable_and_the_ring_closes_over_it(system: System) -> None:
+async def test_dropped_page_stays_readable(system: System) -> None:
+    """A dropped page stays readable, and the ring closes over it."""
     await take_in(system, own_book())
     taken = await take_in(system, without(own_book(), CHANGED))
     assert (taken.written, taken.dropped) == (0, 1)
@@ -119,7 +124,8 @@ async def test_a_dropped_page_stays_readable_and_the_ring_closes_over_it(system:
     assert await system.store.page(CHANGED) is not None
 
 
-async def test_a_page_that_comes_back_goes_on_in_its_numbers(system: System) -> None:
+async def test_returned_page_continues_its_revisions(system: System) -> None:
+    """A dropped page that returns continues its revision numbers."""
     await take_in(system, own_book())
     await take_in(system, without(own_book(), CHANGED))
     taken = await take_in(system, changed(own_book(), CHANGED, "I am back."))
@@ -127,7 +133,8 @@ async def test_a_page_that_comes_back_goes_on_in_its_numbers(system: System) -> 
     assert (taken.written, taken.dropped) == (1, 0)
 
 
-async def test_another_book_over_one_with_journeys_is_refused_without_replace(system: System) -> None:
+async def test_another_book_needs_replace_if_there_are_journeys(system: System) -> None:
+    """Another book in place of one with journeys is refused without `replace`."""
     first = await take_in(system, own_book())
     await begin_a_journey(system)
     with pytest.raises(BookRefused, match=r"'Another Book' is another book than 'The Spare Hour'.*--replace"):
@@ -137,25 +144,26 @@ async def test_another_book_over_one_with_journeys_is_refused_without_replace(sy
     assert (taken.revision.title, taken.written) == ("Another Book", 53)
 
 
-async def test_another_book_over_one_without_journeys_is_taken(system: System) -> None:
+async def test_another_book_without_journeys_is_ingested(system: System) -> None:
     await take_in(system, own_book())
     assert (await take_in(system, another(own_book()))).revision.revision == 2
 
 
-async def test_a_new_edition_of_a_book_with_journeys_is_taken(system: System) -> None:
+async def test_new_edition_with_journeys_is_ingested(system: System) -> None:
     await take_in(system, own_book())
     await begin_a_journey(system)
     assert (await take_in(system, changed(own_book(), CHANGED, "All is other."))).written == 1
 
 
-async def test_a_later_revision_has_a_later_time_though_the_clock_went_back(system: System) -> None:
+async def test_revision_times_rise_without_a_clock(system: System) -> None:
+    """A later revision has a later time although the clock went back."""
     first = await take_in(system, own_book())
     early = first.revision.created_at - timedelta(days=1)
     second = await take_in(system, changed(own_book(), CHANGED, "Changed on another machine."), at=early)
     assert second.revision.created_at > first.revision.created_at
 
 
-async def test_progress_is_told_from_nothing_to_all(system: System) -> None:
+async def test_ingest_progress_runs_from_zero_to_all(system: System) -> None:
     told: list[tuple[int, int]] = []
     await ingest(
         system.store,
@@ -171,14 +179,15 @@ async def test_progress_is_told_from_nothing_to_all(system: System) -> None:
 # the editions
 
 
-async def test_without_a_book_the_catalog_says_what_to_do(system: System) -> None:
+async def test_editions_without_a_book_have_next_step(system: System) -> None:
     with pytest.raises(NoBook, match="qdpi ingest-canon"):
         await system.editions.current()
     with pytest.raises(NoBook, match="revision 7"):
         await system.editions.edition(7)
 
 
-async def test_a_running_catalog_sees_a_finished_ingest_and_still_gives_the_old_revision(system: System) -> None:
+async def test_editions_follow_an_ingest(system: System) -> None:
+    """Running editions have the new revision after an ingest, and still the old one."""
     await take_in(system, own_book())
     before = await system.editions.current()
     assert await system.editions.current() is before
@@ -189,13 +198,14 @@ async def test_a_running_catalog_sees_a_finished_ingest_and_still_gives_the_old_
     assert await system.editions.edition(1) is before
 
 
-async def test_an_edition_is_loaded_once_however_many_ask_for_it(system: System) -> None:
+async def test_concurrent_callers_load_an_edition_once(system: System) -> None:
     await take_in(system, own_book())
     editions = await asyncio.gather(*(system.editions.current() for _ in range(8)))
     assert all(edition is editions[0] for edition in editions)
 
 
-async def test_an_old_edition_is_read_again_after_newer_ones_took_its_place(system: System) -> None:
+async def test_evicted_edition_is_loaded_again(system: System) -> None:
+    """An old edition is read again after newer ones took its place in memory."""
     for number in range(4):
         await take_in(system, changed(own_book(), CHANGED, f"Text number {number}."))
         await system.editions.current()
@@ -203,7 +213,8 @@ async def test_an_old_edition_is_read_again_after_newer_ones_took_its_place(syst
     assert (await system.editions.current()).pages[CHANGED].text == "Text number 3."
 
 
-async def test_a_page_of_an_edition_in_memory_is_found_without_the_store(system: System) -> None:
+async def test_loaded_page_is_found_without_the_store(system: System) -> None:
+    """A page of an edition in memory is found without the store."""
     assert system.editions.loaded(CHANGED) is None
     for number in (1, 2):
         await take_in(system, changed(own_book(), CHANGED, f"Text number {number}."))
@@ -234,7 +245,8 @@ class Overloaded:
         return write
 
 
-async def test_a_store_that_is_late_in_the_middle_is_written_to_again(system: System) -> None:
+async def test_ingest_retries_unanswered_writes(system: System) -> None:
+    """A write without an answer in time is made again."""
     store = Overloaded(system, 2)
     done = await ingest(store, own_book(), system.embedder, now=system.now)  # type: ignore[arg-type]
     assert done.written == 53
@@ -243,7 +255,7 @@ async def test_a_store_that_is_late_in_the_middle_is_written_to_again(system: Sy
     assert len((await system.editions.current()).pages) == 53
 
 
-async def test_a_store_that_stays_away_ends_an_ingest(system: System) -> None:
+async def test_lasting_store_outage_ends_an_ingest(system: System) -> None:
     store = Overloaded(system, 1_000)
     with pytest.raises(StoreUnavailable):
         await ingest(store, own_book(), system.embedder, now=system.now, backoff=brisk())  # type: ignore[arg-type]
@@ -268,7 +280,7 @@ class WithoutReadings:
 
 
 @pytest.mark.slow
-async def test_a_store_whose_readings_are_missing_is_read_for_once(system: System) -> None:
+async def test_missing_readings_are_restored_once(system: System) -> None:
     await take_in(system, own_book())
     store = WithoutReadings(system)
     first = await Editions(store, system.embedder).current()  # type: ignore[arg-type]
@@ -312,7 +324,7 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("verb", ["put_readings", "put_embeddings", "index_pages", "put_canon", "switch_canon"])
 @pytest.mark.process
-async def test_a_process_killed_in_mid_ingest_leaves_the_old_canon_whole(verb: str, tmp_path: Path) -> None:
+async def test_killed_ingest_leaves_the_old_canon_whole(verb: str, tmp_path: Path) -> None:
     async with opened(build_system(Settings(data_dir=tmp_path), embedder=EMBEDDER)) as system:
         first = await take_in(system, own_book())
         before = await all_of(system, 1)
@@ -339,7 +351,8 @@ async def test_a_process_killed_in_mid_ingest_leaves_the_old_canon_whole(verb: s
 
 @pytest.mark.canon
 @pytest.mark.slow
-async def test_the_authors_canon_has_710_pages_710_edges_and_a_closed_ring(canon: Path, system: System) -> None:
+async def test_authors_canon_is_a_closed_ring(canon: Path, system: System) -> None:
+    """The author's canon has 710 pages, 710 edges and a closed ring."""
     book = read_book(canon)
     taken = await take_in(system, book)
     pages = await all_of(system, 1)
