@@ -54,7 +54,7 @@ class PageStoreSuite(OutcomesSuite, PagesSuite, LogSuite, CanonSuite, IndexSuite
         assert await again.edges(make.generated_page().page_id) == make.generated_page().edges
         assert await again.vault("reader") == [make.vault_entry()]
 
-    async def test_an_empty_store_has_nothing(self, store: PageStore) -> None:
+    async def test_empty_store_has_nothing(self, store: PageStore) -> None:
         assert await store.outcome("nobody", "nothing") is None
         assert await store.last_outcome("nobody") is None
         assert await store.outcomes("nobody") == []

@@ -63,7 +63,7 @@ async def test_tables_have_the_plans_columns(store: EmbeddedPageStore, path: Pat
     assert set(PLAN[table].split()) <= columns
 
 
-async def test_the_plans_columns_are_filled(store: EmbeddedPageStore, path: Path) -> None:
+async def test_plans_columns_are_filled(store: EmbeddedPageStore, path: Path) -> None:
     page = make.generated_page()
     await store.put_canon(1, 0, make.ring(2))
     await store.switch_canon(make.canon_revision(1, pages=2))
@@ -85,7 +85,7 @@ async def test_the_plans_columns_are_filled(store: EmbeddedPageStore, path: Path
     assert signals[0]["novelty"] == 0.1 + 0.2
 
 
-async def test_the_newest_fifty_snapshots_are_kept(store: EmbeddedPageStore, path: Path) -> None:
+async def test_newest_fifty_snapshots_are_kept(store: EmbeddedPageStore, path: Path) -> None:
     for seq in (*range(1, 71), 3):
         await store.save_snapshot(make.snapshot("reader", seq))
     await store.save_snapshot(make.snapshot("other", 1))
@@ -93,7 +93,7 @@ async def test_the_newest_fifty_snapshots_are_kept(store: EmbeddedPageStore, pat
     assert [row["seq"] for row in kept] == list(range(21, 71))
 
 
-async def test_a_book_of_many_chunks(store: EmbeddedPageStore) -> None:
+async def test_book_of_many_chunks(store: EmbeddedPageStore) -> None:
     pages = make.ring(2_500)
     for start in range(0, len(pages), 1_000):
         await store.put_canon(1, start, pages[start : start + 1_000])
@@ -101,7 +101,7 @@ async def test_a_book_of_many_chunks(store: EmbeddedPageStore) -> None:
     assert await store.canon_pages(1) == pages
 
 
-async def test_a_locked_store_is_unavailable_until_released(store: EmbeddedPageStore, path: Path) -> None:
+async def test_locked_store_is_unavailable_until_released(store: EmbeddedPageStore, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     outcome = make.outcome()
@@ -113,7 +113,7 @@ async def test_a_locked_store_is_unavailable_until_released(store: EmbeddedPageS
     assert await store.last_outcome("reader") == outcome
 
 
-async def test_a_closed_store_is_unavailable(path: Path) -> None:
+async def test_closed_store_is_unavailable(path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="is not open"):
         await EmbeddedPageStore(path).ping()
 

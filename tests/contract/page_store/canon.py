@@ -29,7 +29,7 @@ class CanonSuite:
         assert [await store.edges(page.page_id) for page in first] == [page.edges for page in first]
         assert [await store.signals(page.page_id) for page in first] == [page.signals for page in first]
 
-    async def test_a_prepared_revision_is_invisible(self, store: PageStore) -> None:
+    async def test_prepared_revision_is_invisible(self, store: PageStore) -> None:
         first, second = await self.two_revisions(store, switch=False)
         assert await store.canon() == make.canon_revision(1)
         assert await store.canon(2) is None
@@ -41,7 +41,7 @@ class CanonSuite:
             assert await store.page_revisions(page.page_id) == [page]
         assert await store.page(second[-1].page_id) is None
 
-    async def test_a_new_revision_keeps_older_pages(self, store: PageStore) -> None:
+    async def test_new_revision_keeps_older_pages(self, store: PageStore) -> None:
         """A new revision keeps unchanged pages, and dropped pages stay readable."""
         first, second = await self.two_revisions(store)
         assert await store.canon() == make.canon_revision(2)
@@ -65,7 +65,7 @@ class CanonSuite:
         assert await store.canon() == make.canon_revision(2)
         assert await store.page(second[1].page_id) == second[1]
 
-    async def test_the_highest_revision_is_current(self, store: PageStore) -> None:
+    async def test_highest_revision_is_current(self, store: PageStore) -> None:
         """Of two prepared revisions the higher one is current, whichever is switched last."""
         slow = [page.model_copy(update={"text": "slow", "revision": 2}) for page in make.ring(3)]
         quick = [page.model_copy(update={"text": "quick", "revision": 3}) for page in make.ring(3)]
@@ -88,13 +88,13 @@ class CanonSuite:
             await store.switch_canon(make.canon_revision(2, content_hash="another book"))
         assert await store.canon() == make.canon_revision(2)
 
-    async def test_an_incomplete_revision_is_refused(self, store: PageStore) -> None:
+    async def test_incomplete_revision_is_refused(self, store: PageStore) -> None:
         await store.put_canon(1, 0, make.ring(3)[:2])
         with pytest.raises(BookRefused, match="2 of its 3 pages"):
             await store.switch_canon(make.canon_revision(1, pages=3))
         assert await store.canon() is None
 
-    async def test_an_abandoned_preparation_leaves_nothing(self, store: PageStore) -> None:
+    async def test_abandoned_preparation_leaves_nothing(self, store: PageStore) -> None:
         given_up = [page.model_copy(update={"text": "given up"}) for page in make.ring(5)]
         await store.put_canon(1, 0, given_up)
         await store.put_canon(1, 0, make.ring(3))
@@ -102,7 +102,7 @@ class CanonSuite:
         assert await store.canon_pages(1) == make.ring(3)
         assert await store.page("S01-P0001") == make.ring(3)[0]
 
-    async def test_a_late_write_of_an_older_canon_page_loses(self, store: PageStore) -> None:
+    async def test_late_write_of_an_older_canon_page_loses(self, store: PageStore) -> None:
         first, second = await self.two_revisions(store)
         await store.put_page(first[1])
         await store.link_page(first[1])

@@ -73,7 +73,7 @@ class LogSuite:
             await store.append_log([make.log_row(journey, event) for event in ("e-1", "e-2")])
         assert sorted([journey async for journey in store.logged_journeys()]) == ["three", "two"]
 
-    async def test_an_older_snapshot_loses(self, store: PageStore) -> None:
+    async def test_older_snapshot_loses(self, store: PageStore) -> None:
         for seq in (2, 3, 3, 1):
             await store.save_snapshot(make.snapshot("reader", seq))
         assert await store.snapshot("reader") == make.snapshot("reader", 3)

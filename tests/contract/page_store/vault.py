@@ -17,7 +17,7 @@ class VaultSuite:
         await store.save(make.vault_entry("mid", 5, session_id="other"))
         assert await store.vault("reader") == [entries[1], entries[2], entries[0]]
 
-    async def test_the_newest_change_wins_in_any_order(self, store: PageStore) -> None:
+    async def test_newest_change_wins_in_any_order(self, store: PageStore) -> None:
         saved, relabelled = make.vault_entry("p", 1), make.vault_entry("p", 3, label="mine no more")
         changes = [
             lambda: store.save(saved),
