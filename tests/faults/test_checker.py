@@ -249,35 +249,37 @@ PLANTED: dict[Plant, set[Broken]] = {
 }
 
 
-def test_a_good_history_is_clean():
+def test_good_history_has_no_violations():
     assert violations(good()) == []
 
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
-def test_what_is_planted_is_named_and_nothing_else(plant: Plant):
+def test_planted_violation_is_the_only_one_found(plant: Plant):
     assert {violation.broken for violation in violations(plant(good()))} == PLANTED[plant]
 
 
-def test_every_violation_is_planted_somewhere():
+def test_every_violation_is_planted():
     assert set().union(*PLANTED.values()) == set(Broken)
 
 
-def test_a_violation_names_its_journey_and_its_press():
+def test_violation_names_its_journey_and_press():
     (found,) = violations(a_lost_press(good()))
     assert found == (Broken.LOST_PRESS, "amber", "pressed-last")
 
 
-def test_published_repeats_of_the_same_outcome_are_no_violation():
+def test_repeated_publication_is_no_violation():
+    """Repeated publications of one outcome are no violation."""
     history = good()
     assert violations(replace(history, told=history.told * 2, letters=history.letters * 2)) == []
 
 
-def test_a_press_that_its_client_sent_again_may_stand_in_the_log_for_each_arrival():
+def test_press_sent_again_may_have_several_log_rows():
+    """A press that its client sent again may have a log row for each arrival."""
     history = a_doubled_row_of_the_log(good())
     assert violations(replace(history, repeated=history.presses["amber"][:1])) == []
 
 
-def test_the_table_counts_what_was_lost_doubled_and_swapped():
+def test_table_counts_lost_doubled_and_swapped():
     good_row, bad_row = tally(good(), kills=3), tally(a_swap_of_two_presses(a_lost_press(good())), kills=0)
     assert good_row == (3, 5, 5, 0, 0, 0, 6, 0)
     assert bad_row == (0, 6, 5, 1, 0, 1, 6, 0)

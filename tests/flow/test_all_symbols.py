@@ -69,7 +69,8 @@ async def test_all_symbols_in_one_journey_on_the_own_book(tmp_path: Path, workin
         assert snapshot.state == last.state
 
 
-async def test_the_offline_writer_writes_the_same_journey_twice(tmp_path: Path) -> None:
+async def test_offline_writer_is_deterministic(tmp_path: Path) -> None:
+    """The offline writer writes the same journey twice."""
     journeys = []
     for name in ("one", "two"):
         async with asyncio.timeout(120), embedded(tmp_path / name) as flow:
