@@ -18,12 +18,13 @@ def loop() -> Iterator[SimulatedLoop]:
         yield loop
 
 
-def test_a_year_passes_at_once(loop: SimulatedLoop) -> None:
+def test_sleep_of_a_year_takes_no_time(loop: SimulatedLoop) -> None:
     loop.run_until_complete(asyncio.sleep(365 * 86_400))
     assert loop.time() >= 365 * 86_400
 
 
-def test_what_is_ready_runs_in_its_order_and_timers_by_their_time(loop: SimulatedLoop) -> None:
+def test_ready_callbacks_precede_timers(loop: SimulatedLoop) -> None:
+    """Callbacks that are ready run in their order, timers by their time."""
     heard: list[str] = []
 
     async def main() -> None:
@@ -38,7 +39,7 @@ def test_what_is_ready_runs_in_its_order_and_timers_by_their_time(loop: Simulate
     assert heard == ["a", "b", "c", "sooner", "later"]
 
 
-def test_whoever_spins_lets_time_pass(loop: SimulatedLoop) -> None:
+def test_spinning_task_advances_time(loop: SimulatedLoop) -> None:
     async def spin() -> None:
         async with asyncio.timeout(0.01):
             while True:  # noqa: ASYNC110
@@ -48,7 +49,9 @@ def test_whoever_spins_lets_time_pass(loop: SimulatedLoop) -> None:
         loop.run_until_complete(spin())
 
 
-def test_that_nothing_can_happen_any_more_is_said_with_what_waits(loop: SimulatedLoop) -> None:
+def test_deadlock_names_the_waiting_tasks(loop: SimulatedLoop) -> None:
+    """A loop that nothing can wake reports the tasks that wait."""
+
     async def wait_for_nobody() -> None:
         await asyncio.Event().wait()
 
@@ -56,7 +59,7 @@ def test_that_nothing_can_happen_any_more_is_said_with_what_waits(loop: Simulate
         loop.run_until_complete(wait_for_nobody())
 
 
-def test_what_does_not_end_is_overdue() -> None:
+def test_endless_run_is_overdue() -> None:
     async def for_ever() -> None:
         while True:  # noqa: ASYNC110
             await asyncio.sleep(1)
@@ -65,14 +68,14 @@ def test_what_does_not_end_is_overdue() -> None:
         loop.run_until_complete(for_ever())
 
 
-def test_work_for_a_thread_is_done_here(loop: SimulatedLoop) -> None:
+def test_thread_work_runs_in_the_loop(loop: SimulatedLoop) -> None:
     async def main() -> int:
         return await asyncio.to_thread(threading.get_ident)
 
     assert loop.run_until_complete(main()) == threading.get_ident()
 
 
-def test_a_thread_that_calls_the_loop_is_refused(loop: SimulatedLoop) -> None:
+def test_call_from_a_thread_is_refused(loop: SimulatedLoop) -> None:
     refused: list[Impossible] = []
 
     def call() -> None:
@@ -87,7 +90,7 @@ def test_a_thread_that_calls_the_loop_is_refused(loop: SimulatedLoop) -> None:
     assert refused
 
 
-def test_an_exception_that_nobody_hears_is_kept(loop: SimulatedLoop) -> None:
+def test_unhandled_exception_is_kept(loop: SimulatedLoop) -> None:
     async def main() -> None:
         asyncio.get_running_loop().call_soon(int, "no number")
         await asyncio.sleep(0.1)
@@ -102,7 +105,7 @@ async def ticks(heard: list[float]) -> None:
         await asyncio.sleep(0.1)
 
 
-def test_nothing_of_a_frozen_process_runs_until_it_thaws(loop: SimulatedLoop) -> None:
+def test_frozen_process_runs_nothing_until_it_thaws(loop: SimulatedLoop) -> None:
     async def main() -> None:
         heard: list[float] = []
         process = Process("frozen")
@@ -120,7 +123,7 @@ def test_nothing_of_a_frozen_process_runs_until_it_thaws(loop: SimulatedLoop) ->
     loop.run_until_complete(main())
 
 
-def test_a_dead_process_ends_and_others_do_not(loop: SimulatedLoop) -> None:
+def test_killed_process_ends_alone(loop: SimulatedLoop) -> None:
     async def main() -> None:
         dead, living = list[float](), list[float]()
         victim, other = Process("victim"), Process("other")

@@ -35,7 +35,7 @@ PLANTED: dict[Plant, set[str]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
-def test_what_is_planted_is_found_and_named(plant: Plant) -> None:
+def test_planted_fault_is_found_and_named(plant: Plant) -> None:
     with pytest.MonkeyPatch.context() as patch:
         build = plant(patch)
         found = next((report for seed in range(SEEDS) if (report := run(seed, build)).wrong), None)
@@ -43,5 +43,5 @@ def test_what_is_planted_is_found_and_named(plant: Plant) -> None:
     assert any(kind in wrong for wrong in found.wrong for kind in PLANTED[plant]), found.wrong
 
 
-def test_every_fault_there_is_to_plant_is_planted() -> None:
+def test_every_planted_fault_is_listed() -> None:
     assert {name for name in vars(planted) if name.startswith("a_")} == {plant.__name__ for plant in PLANTED}
