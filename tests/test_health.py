@@ -51,7 +51,7 @@ def test_topic_properties_that_differ_are_shown():
     assert healths(properties({"a": due["a"], "b": due["b"]}, due)) == [Health.OK]
 
 
-def test_a_session_timeout_below_the_brokers_minimum_fails():
+def test_session_timeout_below_the_brokers_minimum_fails():
     broker = {"group.min.session.timeout.ms": "6000"}
 
     (refused,) = session_timeout(Settings(kafka_session_timeout=2), broker)
@@ -87,7 +87,7 @@ def test_clocks_that_differ_are_named():
 
 
 @pytest.mark.kafka
-async def test_a_fresh_kafka_passes_all_checks(kafka_environment: dict[str, str]):
+async def test_fresh_kafka_passes_all_checks(kafka_environment: dict[str, str]):
     environment = {**kafka_environment, "KAFKA_PREFIX": f"well-{random_id()[:8]}.", "KAFKA_PARTITIONS": "1"}
     bus = build_bus(load_settings(environment), utc_now)
     await bus.open()
@@ -103,7 +103,7 @@ async def test_a_fresh_kafka_passes_all_checks(kafka_environment: dict[str, str]
 
 
 @pytest.mark.cassandra
-async def test_a_fresh_cassandra_passes_all_checks(cassandra_environment: dict[str, str]):
+async def test_fresh_cassandra_passes_all_checks(cassandra_environment: dict[str, str]):
     with keyspace(cassandra_environment) as space:
         store = build_store(space.settings)
         await store.open()

@@ -26,7 +26,7 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_skip_that_is_not_listed_fails_the_run_and_is_named(directory: Path):
+def test_unlisted_skip_fails_the_run(directory: Path):
     ended = run(directory, allowed="# comments are no reasons\nthe canon\n", reason="no network today")
 
     assert ended.returncode == 1
@@ -34,18 +34,19 @@ def test_a_skip_that_is_not_listed_fails_the_run_and_is_named(directory: Path):
     assert "1 passed, 1 skipped" in ended.stdout.splitlines()[-1]
 
 
-def test_a_listed_skip_passes(directory: Path):
+def test_listed_skip_passes(directory: Path):
     ended = run(directory, allowed="the c.non\n", reason="the canon is not here")
 
     assert ended.returncode == 0
     assert "not allowed" not in ended.stdout
 
 
-def test_an_empty_list_allows_nothing():
+def test_empty_list_allows_no_skip():
     assert unlisted(["b", "a", "b"], allowed_reasons("\n# a\n")) == ["a", "b"]
 
 
-def test_the_list_of_the_project_allows_the_absent_canon_and_docker_alone():
+def test_allowed_skips_of_the_project():
+    """The project allows only the skips for an absent canon and for Docker."""
     allowed = allowed_reasons(LISTED.read_text(encoding="utf-8"))
 
     assert unlisted(["Skipped: the author's canon is not here: set QDPI_CANON to its folder"], allowed) == []

@@ -111,7 +111,7 @@ async def test_concurrent_opens_of_a_missing_file_succeed(path: Path) -> None:
     await asyncio.gather(*(db.close() for db in openers))
 
 
-async def test_a_newer_version_is_refused(path: Path) -> None:
+async def test_newer_version_is_refused(path: Path) -> None:
     newer = database(path, version=7)
     await newer.open()
     await newer.close()
@@ -119,7 +119,8 @@ async def test_a_newer_version_is_refused(path: Path) -> None:
         await database(path).open()
 
 
-async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+async def test_other_file_is_refused_and_kept(tmp_path: Path) -> None:
+    """A file that is no database is refused and left unchanged."""
     path = tmp_path / "letters.db"
     path.write_text("dear reader, " * 1_000)
     with pytest.raises(InvalidSetting, match=r"is not a database\. Move the file away"):
@@ -127,7 +128,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     assert path.read_text().startswith("dear reader")
 
 
-async def test_a_directory_that_cannot_be_created_is_unavailable(tmp_path: Path) -> None:
+async def test_impossible_directory_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable, match=r"cannot be created: Not a directory\..*QDPI_DATA_DIR"):
         await database(tmp_path / "file" / "data" / "qdpi.db").open()
@@ -225,7 +226,7 @@ async def test_close_finishes_accepted_work(path: Path) -> None:
     await db.close()
 
 
-async def test_a_write_waits_for_room(path: Path) -> None:
+async def test_write_waits_for_room(path: Path) -> None:
     db = database(path, max_pending=2)
     await db.open()
     await asyncio.gather(*(db.write(insert(str(n))) for n in range(20)))
@@ -244,7 +245,7 @@ async def test_close_ends_all_threads(path: Path) -> None:
     assert left == set()
 
 
-async def test_a_read_sees_one_snapshot(db: Database) -> None:
+async def test_read_sees_one_snapshot(db: Database) -> None:
     await db.write(insert("one"))
     between, counted = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -263,20 +264,20 @@ async def test_a_read_sees_one_snapshot(db: Database) -> None:
     assert await db.read(words) == ["one", "two"]
 
 
-async def test_a_read_cannot_write(db: Database) -> None:
+async def test_read_cannot_write(db: Database) -> None:
     with pytest.raises(StoreUnavailable, match="readonly"):
         await db.read(insert("no"))
     assert await db.read(words) == []
 
 
-async def test_a_wrong_statement_is_no_outage(db: Database) -> None:
+async def test_wrong_statement_is_no_outage(db: Database) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         await db.read(lambda c: c.execute("SELECT * FROM nowhere"))
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         await db.write(lambda c: c.execute("DELETE FROM nowhere"))
 
 
-async def test_a_locked_file_is_unavailable_until_released(db: Database, path: Path) -> None:
+async def test_locked_file_is_unavailable_until_released(db: Database, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match=r"database is locked\. Another process holds it"):
@@ -298,7 +299,7 @@ def no_file_larger_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-async def test_a_failed_write_fails_its_whole_batch(db: Database, path: Path) -> None:
+async def test_failed_write_fails_its_whole_batch(db: Database, path: Path) -> None:
     """Nothing is half-written, and the next write succeeds."""
     await db.write(insert("before"))
     with no_file_larger_than(256 << 10):
@@ -328,7 +329,7 @@ async def test_ping_after_a_failed_write(db: Database) -> None:
     assert await db.read(words) == ["before"]
 
 
-async def test_a_full_disk_is_reported_and_rolled_back(db: Database) -> None:
+async def test_full_disk_is_reported_and_rolled_back(db: Database) -> None:
     def fill(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA max_page_count = 8")
         insert("large" * 200_000)(connection)
@@ -378,7 +379,7 @@ async def read_without_a_gap(db: Database, enough: asyncio.Event) -> None:
 
 
 @pytest.mark.slow
-async def test_the_wal_stays_bounded_under_constant_reads(path: Path) -> None:
+async def test_wal_stays_bounded_under_constant_reads(path: Path) -> None:
     bound = 1 << 20
     db = database(path, wal_bound=bound)
     await db.open()

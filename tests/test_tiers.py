@@ -62,7 +62,7 @@ MARKS = "[pytest]\nmarkers =\n  process\n  long\n"
     ("tier", "counted"),
     [("check", "1 failed, 1 passed, 2 deselected"), ("test", "1 passed, 3 deselected"), ("long", "1 passed, 3 dese")],
 )
-def test_a_tier_takes_its_tests_and_refuses_unmarked_children(tier: str, counted: str, tmp_path: Path):
+def test_tier_selects_its_tests_and_refuses_unmarked_children(tier: str, counted: str, tmp_path: Path):
     (tmp_path / "pytest.ini").write_text(MARKS, encoding="utf-8")
     (tmp_path / "test_it.py").write_text(FILE, encoding="utf-8")
 
@@ -73,7 +73,7 @@ def test_a_tier_takes_its_tests_and_refuses_unmarked_children(tier: str, counted
 
 
 @pytest.mark.process
-def test_an_unknown_tier_is_refused(tmp_path: Path):
+def test_unknown_tier_is_refused(tmp_path: Path):
     ended = run_pytest(tmp_path, "tests.support.tiers", "--tier", "quick")
 
     assert ended.returncode != 0
