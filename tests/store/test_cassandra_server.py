@@ -476,7 +476,7 @@ async def test_a_schema_for_a_server_without_vectors(cassandra_space: Keyspace) 
         cassandra_space.rows(f"DROP KEYSPACE {name}")
 
 
-async def test_a_store_that_is_not_open_is_unavailable(cassandra_space: Keyspace) -> None:
+async def test_store_is_unavailable_before_open(cassandra_space: Keyspace) -> None:
     with pytest.raises(StoreUnavailable, match="is not open"):
         await new_store(cassandra_space).ping()
 

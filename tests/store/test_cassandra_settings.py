@@ -61,7 +61,7 @@ def test_invalid_replication_is_refused(replication: str) -> None:
 
 
 @pytest.mark.parametrize("keyspace", ["Gibsey", "x;y", "1st", "a" * 49, 'a"b'])
-def test_a_keyspace_that_needs_quotes_is_refused(keyspace: str) -> None:
+def test_keyspace_in_need_of_quotes_is_refused(keyspace: str) -> None:
     with pytest.raises(InvalidSetting, match="CASSANDRA_KEYSPACE"):
         keyspace_of(given(cassandra_keyspace=keyspace))
 
