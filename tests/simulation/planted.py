@@ -1,4 +1,4 @@
-"""Faults that are planted in the product, to show that a simulation finds their like."""
+"""Faults planted in the product, one at a time, to show that the simulation finds such faults."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ from qdpi.store.ports import Answered, Committed, Moved
 from qdpi.store.rows import Snapshot
 
 Plant = Callable[[pytest.MonkeyPatch], Build]
-"""Plants a fault until the patch is undone; returns how worlds are built with it."""
+"""Plants a fault until the patch is undone; returns the function that builds worlds with it."""
 
 
-def a_worker_that_commits_what_it_has_only_begun(patch: pytest.MonkeyPatch) -> Build:
+def worker_commits_unfinished_records(patch: pytest.MonkeyPatch) -> Build:
+    """The worker commits the offset of a record when its handler begins."""
     begin = Watermark.begin
 
     def begun(self: Watermark, offset: int) -> None:
@@ -44,7 +45,9 @@ def a_worker_that_commits_what_it_has_only_begun(patch: pytest.MonkeyPatch) -> B
     return World
 
 
-def a_worker_that_handles_a_keys_records_at_once(patch: pytest.MonkeyPatch) -> Build:
+def worker_handles_a_key_concurrently(patch: pytest.MonkeyPatch) -> Build:
+    """The worker handles the records of one key concurrently."""
+
     def admit(self: Worker, record: Record) -> None:
         self._watermarks[record.partition].begin(record.offset)
         self.in_flight += 1
@@ -54,15 +57,19 @@ def a_worker_that_handles_a_keys_records_at_once(patch: pytest.MonkeyPatch) -> B
     return World
 
 
-def a_worker_that_goes_on_with_what_was_revoked(patch: pytest.MonkeyPatch) -> Build:
-    async def shrug(self: Worker, membership: Membership, revoked: Collection[Partition]) -> None:
-        """Take no notice."""
+def worker_ignores_revocation(patch: pytest.MonkeyPatch) -> Build:
+    """The worker continues with the records of a revoked partition."""
 
-    patch.setattr(Worker, "_revoke", shrug)
+    async def ignore(self: Worker, membership: Membership, revoked: Collection[Partition]) -> None:
+        """Do nothing."""
+
+    patch.setattr(Worker, "_revoke", ignore)
     return World
 
 
-def a_retry_that_takes_an_outage_for_poison(patch: pytest.MonkeyPatch) -> Build:
+def retry_counts_outages(patch: pytest.MonkeyPatch) -> Build:
+    """The retry counts outages as attempts, so that an outage ends in a dead letter."""
+
     async def once(attempt: Callable[[], Any], *others: Any, **options: Any) -> Any:
         return await attempt()
 
@@ -70,7 +77,8 @@ def a_retry_that_takes_an_outage_for_poison(patch: pytest.MonkeyPatch) -> Build:
     return World
 
 
-def a_recorder_that_passes_over_an_outage(patch: pytest.MonkeyPatch) -> Build:
+def recorder_skips_records_in_an_outage(patch: pytest.MonkeyPatch) -> Build:
+    """The recorder skips the records that it cannot store during an outage."""
     record_one = Recorder.__call__
 
     async def record(self: Recorder, record: Record) -> None:
@@ -81,7 +89,9 @@ def a_recorder_that_passes_over_an_outage(patch: pytest.MonkeyPatch) -> Build:
     return World
 
 
-def a_generator_that_does_not_look_whether_a_press_is_answered(patch: pytest.MonkeyPatch) -> Build:
+def generator_skips_the_outcome_check(patch: pytest.MonkeyPatch) -> Build:
+    """The generator does not check whether a press has an outcome before it writes a page."""
+
     class Forgetful(World):
         def store(self, process: Any) -> Any:
             store = super().store(process)
@@ -95,7 +105,8 @@ def a_generator_that_does_not_look_whether_a_press_is_answered(patch: pytest.Mon
     return Forgetful
 
 
-def a_generator_that_leaves_undone_what_a_dead_one_left(patch: pytest.MonkeyPatch) -> Build:
+def generator_ignores_committed_outcomes(patch: pytest.MonkeyPatch) -> Build:
+    """The generator neither derives nor publishes an outcome that a killed one committed."""
     answer = PageGenerator.answer
 
     async def answer_new(self: PageGenerator, request: Any, **options: Any) -> None:
@@ -106,14 +117,15 @@ def a_generator_that_leaves_undone_what_a_dead_one_left(patch: pytest.MonkeyPatc
     return World
 
 
-def a_generator_that_tells_what_it_wrote_and_not_what_was_committed(patch: pytest.MonkeyPatch) -> Build:
+def generator_publishes_its_own_outcome(patch: pytest.MonkeyPatch) -> Build:
+    """The generator publishes its own outcome although another one is committed."""
     commit = PageGenerator._commit
 
-    async def proud(self: PageGenerator, outcome: Outcome, head: int) -> Committed | Answered | Moved:
-        told = await commit(self, outcome, head)
-        return Committed() if isinstance(told, Answered) else told
+    async def commit_own(self: PageGenerator, outcome: Outcome, head: int) -> Committed | Answered | Moved:
+        answer = await commit(self, outcome, head)
+        return Committed() if isinstance(answer, Answered) else answer
 
-    patch.setattr(PageGenerator, "_commit", proud)
+    patch.setattr(PageGenerator, "_commit", commit_own)
     return World
 
 
@@ -148,15 +160,19 @@ def _with_journeys(kind: type[Journey]) -> Build:
     return build
 
 
-def a_store_that_commits_whatever_the_head(patch: pytest.MonkeyPatch) -> Build:
+def store_ignores_the_head(patch: pytest.MonkeyPatch) -> Build:
+    """The store commits an outcome whatever the journey's head."""
     return _with_journeys(HeadlessJourney)
 
 
-def a_store_that_commits_though_the_request_has_an_outcome(patch: pytest.MonkeyPatch) -> Build:
+def store_ignores_a_committed_outcome(patch: pytest.MonkeyPatch) -> Build:
+    """The store commits an outcome although the request has one."""
     return _with_journeys(ForgetfulJourney)
 
 
-def a_store_in_which_the_last_snapshot_to_come_stands(patch: pytest.MonkeyPatch) -> Build:
+def store_keeps_the_last_snapshot_written(patch: pytest.MonkeyPatch) -> Build:
+    """The store keeps the snapshot that was written last, though it may be an older one."""
+
     def put(self: Tables, snapshot: Snapshot) -> None:
         self.snapshots[snapshot.session_id] = snapshot
 
@@ -164,7 +180,9 @@ def a_store_in_which_the_last_snapshot_to_come_stands(patch: pytest.MonkeyPatch)
     return World
 
 
-def a_store_that_counts_no_branch_that_came_back(patch: pytest.MonkeyPatch) -> Build:
+def store_keeps_figures_of_closed_branches(patch: pytest.MonkeyPatch) -> Build:
+    """The store does not set the figures of a section to zero when its branches are closed."""
+
     def put(self: Tables, snapshot: Snapshot) -> None:
         for section, figures in section_figures(snapshot.state).items():
             self.counters[section, snapshot.session_id] = figures
@@ -173,7 +191,8 @@ def a_store_that_counts_no_branch_that_came_back(patch: pytest.MonkeyPatch) -> B
     return World
 
 
-def a_follower_that_does_not_read_what_was_there_before_it(patch: pytest.MonkeyPatch) -> Build:
+def follower_skips_earlier_outcomes(patch: pytest.MonkeyPatch) -> Build:
+    """The follower does not read the outcomes committed before it subscribed."""
     made = Subscription.__init__
 
     def make(self: Subscription, *given: Any) -> None:
@@ -184,7 +203,9 @@ def a_follower_that_does_not_read_what_was_there_before_it(patch: pytest.MonkeyP
     return World
 
 
-def a_follower_that_passes_on_what_it_has_passed_on(patch: pytest.MonkeyPatch) -> Build:
+def follower_repeats_outcomes(patch: pytest.MonkeyPatch) -> Build:
+    """The follower yields every outcome it receives, repeats included."""
+
     async def pass_on(self: Follower, frame: Any, seq: int) -> Any:
         yield self._advance(frame)
 

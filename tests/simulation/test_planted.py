@@ -1,6 +1,8 @@
-"""The simulation itself: it finds what is planted, and says what it is."""
+"""Tests of the simulation: it finds each planted fault and names it."""
 
 from __future__ import annotations
+
+from inspect import isfunction
 
 import pytest
 from tests.faults.checker import Broken
@@ -9,27 +11,27 @@ from tests.simulation.planted import Plant
 from tests.simulation.scenario import BLAMED, FIGURES, WASTED, run
 
 SEEDS = 300
-"""Within how many seeds each must be found."""
+"""Each fault must be found within so many seeds."""
 UNANSWERED = "Overdue"
 
 PLANTED: dict[Plant, set[str]] = {
-    planted.a_worker_that_commits_what_it_has_only_begun: {UNANSWERED, Broken.LOG_MISSING, Broken.NOT_TOLD},
-    planted.a_worker_that_handles_a_keys_records_at_once: {Broken.OUT_OF_ORDER},
-    planted.a_worker_that_goes_on_with_what_was_revoked: {UNANSWERED, Broken.LOG_MISSING},
-    planted.a_retry_that_takes_an_outage_for_poison: {BLAMED, Broken.LOG_MISSING},
-    planted.a_recorder_that_passes_over_an_outage: {Broken.LOG_MISSING},
-    planted.a_generator_that_does_not_look_whether_a_press_is_answered: {WASTED},
-    planted.a_generator_that_leaves_undone_what_a_dead_one_left: {Broken.NOT_TOLD, Broken.MISSING_PAGE, UNANSWERED},
-    planted.a_generator_that_tells_what_it_wrote_and_not_what_was_committed: {
+    planted.worker_commits_unfinished_records: {UNANSWERED, Broken.LOG_MISSING, Broken.NOT_TOLD},
+    planted.worker_handles_a_key_concurrently: {Broken.OUT_OF_ORDER},
+    planted.worker_ignores_revocation: {UNANSWERED, Broken.LOG_MISSING},
+    planted.retry_counts_outages: {BLAMED, Broken.LOG_MISSING},
+    planted.recorder_skips_records_in_an_outage: {Broken.LOG_MISSING},
+    planted.generator_skips_the_outcome_check: {WASTED},
+    planted.generator_ignores_committed_outcomes: {Broken.NOT_TOLD, Broken.MISSING_PAGE, UNANSWERED},
+    planted.generator_publishes_its_own_outcome: {
         Broken.TOLD_OTHERWISE,
         Broken.CHANGED_PAGE,
     },
-    planted.a_store_that_commits_whatever_the_head: {Broken.SEQ_GAP, Broken.STATE_OFF_FOLD},
-    planted.a_store_that_commits_though_the_request_has_an_outcome: {Broken.DOUBLED_PRESS},
-    planted.a_store_in_which_the_last_snapshot_to_come_stands: {Broken.SNAPSHOT_BEHIND},
-    planted.a_store_that_counts_no_branch_that_came_back: {FIGURES},
-    planted.a_follower_that_does_not_read_what_was_there_before_it: {UNANSWERED},
-    planted.a_follower_that_passes_on_what_it_has_passed_on: {Broken.STREAM_REPEATED},
+    planted.store_ignores_the_head: {Broken.SEQ_GAP, Broken.STATE_OFF_FOLD},
+    planted.store_ignores_a_committed_outcome: {Broken.DOUBLED_PRESS},
+    planted.store_keeps_the_last_snapshot_written: {Broken.SNAPSHOT_BEHIND},
+    planted.store_keeps_figures_of_closed_branches: {FIGURES},
+    planted.follower_skips_earlier_outcomes: {UNANSWERED},
+    planted.follower_repeats_outcomes: {Broken.STREAM_REPEATED},
 }
 
 
@@ -44,4 +46,9 @@ def test_planted_fault_is_found_and_named(plant: Plant) -> None:
 
 
 def test_every_planted_fault_is_listed() -> None:
-    assert {name for name in vars(planted) if name.startswith("a_")} == {plant.__name__ for plant in PLANTED}
+    plants = {
+        name
+        for name, value in vars(planted).items()
+        if isfunction(value) and value.__module__ == planted.__name__ and not name.startswith("_")
+    }
+    assert plants == {plant.__name__ for plant in PLANTED}
