@@ -14,8 +14,8 @@ from typing import Any, Final
 import httpx
 from tests.chaos.terms import Terms, Trouble, deaths, troubles
 from tests.faults.forked_workers import ForkedWorker, ForkServer, fork_server
+from tests.faults.qdpi_process import Running
 from tests.faults.readers import Reader
-from tests.faults.running import Running
 
 from qdpi.cluster import Kind, Servers
 

@@ -6,7 +6,7 @@ import random
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from tests.faults.wrapping import LOST_ANSWERS, KillPoint
+from tests.faults.witness import LOST_ANSWERS, KillPoint
 
 
 class Terms(NamedTuple):

@@ -2,7 +2,7 @@
 
 It has one thread and no event loop when it forks. It reads orders from standard input, one JSON object a line
 (`{"environment": …, "workers": […], "trouble": …, "seed": N, "calls": whether to report the calls made}`; the trouble
-is a name for `tests.faults.wrapping.plan_of`), and writes each worker's events to standard output:
+is a name for `tests.faults.witness.plan_of`), and writes each worker's events to standard output:
 `{"pid": …, "event": "born" | "ready" | "ended" | "dead", …}`. When its standard input ends, it ends and kills its
 workers. The workers are real processes, killed by real signals.
 """
@@ -20,8 +20,8 @@ import traceback
 from pathlib import Path
 from typing import Any, Final
 
+from tests.faults.witness import plan_of
 from tests.faults.worker_process import quiet, tell, work
-from tests.faults.wrapping import plan_of
 
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.offline import OfflineWriter

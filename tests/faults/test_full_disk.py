@@ -14,7 +14,7 @@ import pytest
 from tests.faults.checker import violations
 from tests.faults.conftest import NewHouse
 from tests.faults.evidence import generated_pages, history_of, settled
-from tests.faults.running import Running
+from tests.faults.qdpi_process import Running
 
 from qdpi.bootstrap import build_system, opened
 from qdpi.events import Press, decode

@@ -12,8 +12,8 @@ import pytest
 from tests.faults.checker import table, tally, violations
 from tests.faults.conftest import NewHouse
 from tests.faults.evidence import generated_pages, history_of, settled
+from tests.faults.qdpi_process import Running
 from tests.faults.readers import Reader
-from tests.faults.running import Running
 from tests.support.notes import Note
 
 from qdpi.bootstrap import build_system, opened

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 from tests.faults.checker import table, tally, violations
 from tests.faults.conftest import NewHouse
-from tests.faults.troubled import Trouble, answer_lost, away, away_for, troubled
-from tests.faults.wrapping import Call, Moment, Plan, nothing
+from tests.faults.faulty_system import Trouble, answer_lost, away, away_for, troubled
+from tests.faults.witness import Call, Moment, Plan, nothing
 from tests.support.notes import Note
 from tests.support.scripted import ScriptedModel
 

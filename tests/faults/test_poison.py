@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.faults.checker import violations
 from tests.faults.conftest import NewHouse
-from tests.faults.troubled import Trouble, troubled
+from tests.faults.faulty_system import Trouble, troubled
 
 from qdpi.bus.port import Headers, Message
 from qdpi.events import (

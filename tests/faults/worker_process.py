@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Collection
 
 import structlog
-from tests.faults.wrapping import Plan, Witness, nothing, witnessed_bus, witnessed_store
+from tests.faults.witness import Plan, Witness, nothing, witnessed_bus, witnessed_store
 
 from qdpi.bootstrap import build_bus, build_store, build_system
 from qdpi.concurrency import signal_handlers

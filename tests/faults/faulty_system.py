@@ -10,8 +10,8 @@ from typing import Final
 
 from tests.faults.checker import History
 from tests.faults.evidence import generated_pages, history_of, settled
+from tests.faults.witness import Call, Moment, Plan, Witness, nothing, witnessed_bus, witnessed_store
 from tests.faults.worker_process import WORKERS
-from tests.faults.wrapping import Call, Moment, Plan, Witness, nothing, witnessed_bus, witnessed_store
 
 from qdpi.bootstrap import build_bus, build_store, build_system, build_workers, opened
 from qdpi.errors import BusUnavailable, StoreUnavailable, Unavailable
