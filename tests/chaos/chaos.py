@@ -1,4 +1,4 @@
-"""A run of chaos from beginning to end: furnish, live, settle, and hold all that is there against each other.
+"""A chaos run: create topics and book, run with faults, settle, and check the history and the projections.
 
 `python -m tests.chaos [--long] [--nodes 1|3] [--seed N]`
 """
@@ -28,7 +28,7 @@ from qdpi.system import System
 
 
 class End(NamedTuple):
-    """What came of a run."""
+    """The result of a run."""
 
     terms: Terms
     history: History
@@ -36,10 +36,10 @@ class End(NamedTuple):
     kills: int
     found: list[Violation]
     unequal: list[str]
-    """The journeys whose projections are not, by hash, what their outcomes replayed come to."""
+    """The journeys whose projections differ, by hash, from a replay of their outcomes."""
 
-    def told(self) -> str:
-        """Return its table."""
+    def summary(self) -> str:
+        """Return the result as a table."""
         lines = [f"{times:>5} × {what}" for what, times in sorted(self.happened.items())]
         head = f"seed {self.terms.seed}, {self.terms.nodes} node(s) of each; {len(self.history.streams)} stream clients"
         journeys = len(self.history.presses)
@@ -47,7 +47,7 @@ class End(NamedTuple):
         return "\n".join((head, *lines, table([tally(self.history, self.kills)]), hashes))
 
 
-async def chaos(terms: Terms, servers: Servers, directory: Path, tell: Callable[[str], None]) -> End:
+async def chaos(terms: Terms, servers: Servers, directory: Path, report: Callable[[str], None]) -> End:
     """Run chaos on running servers."""
     environment = servers.environment | {
         "KAFKA_PREFIX": f"chaos-{terms.seed}-",
@@ -61,8 +61,8 @@ async def chaos(terms: Terms, servers: Servers, directory: Path, tell: Callable[
     async with opened(build_system(settings)) as system:
         await system.bus.create_topics(TOPICS.values())
         await ensure_book(system)
-    cluster = ChaosCluster(terms, servers, environment, directory / "data", tell)
-    with suppress(TimeoutError):  # the history then shows what was lost
+    cluster = ChaosCluster(terms, servers, environment, directory / "data", report)
+    with suppress(TimeoutError):  # the history then has the lost presses
         async with asyncio.timeout(terms.patience):
             await cluster.live(lambda: _settled(environment))
     async with opened(build_system(settings)) as system:
@@ -74,7 +74,7 @@ async def chaos(terms: Terms, servers: Servers, directory: Path, tell: Callable[
 
 async def _settled(environment: dict[str, str]) -> None:
     async with opened(build_system(load_settings(environment))) as system:
-        await settled(system.bus, None)  # the terms have a patience of their own
+        await settled(system.bus, None)  # `terms.patience` limits the run
 
 
 async def _history(cluster: ChaosCluster, system: System, environment: dict[str, str]) -> History:
@@ -88,7 +88,7 @@ async def _history(cluster: ChaosCluster, system: System, environment: dict[str,
 
 
 def generated_pages(environment: dict[str, str]) -> set[str]:
-    """Return the ids of all generated pages of which Cassandra has a row or an edge, by a client of our own."""
+    """Return the ids of all generated pages that have a row or an edge in Cassandra, by a client of our own."""
     host, _, port = environment["CASSANDRA_HOSTS"].partition(",")[0].partition(":")
     cluster = Cluster([host], port=int(port), protocol_version=5)
     try:

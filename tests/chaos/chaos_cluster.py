@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from tests.chaos.terms import Terms, Trouble, deaths, troubles
+from tests.chaos.terms import Disruption, Terms, deaths, disruptions
 from tests.faults.forked_workers import ForkedWorker, ForkServer, fork_server
-from tests.faults.qdpi_process import Running
+from tests.faults.qdpi_process import QdpiProcess
 from tests.faults.readers import Reader
 
 from qdpi.cluster import Kind, Servers
 
 GENERATOR: Final = ("page_generator",)
 SUPPORT: Final = ("enricher", "recorder", "indexer")
-ASLEEP: Final = 2.5
-"""How many session timeouts a zombie is suspended."""
-BLOODLESS: Final = (Trouble.ZOMBIE, Trouble.JOIN_AND_LEAVE)
+SUSPENDED: Final = 2.5
+"""Session timeouts for which a zombie is suspended."""
+WITHOUT_KILLS: Final = (Disruption.ZOMBIE, Disruption.JOIN_AND_LEAVE)
 MOST_PAUSE: Final = 0.5
 UNDER_WAY: Final = 20
-"""How many presses are answered before servers and gateways begin to fail."""
+"""Answered presses before servers and gateways begin to fail."""
 MOST_WAVES: Final = 40
 
 
@@ -39,12 +39,12 @@ class ChaosCluster:
         servers: Servers,
         environment: Mapping[str, str],
         directory: Path,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         self.terms, self.servers, self.environment = terms, servers, environment
         self.happened: Counter[str] = Counter()
         self.readers: list[Reader] = []
-        self.gateways = [Running(directory, "serve", environment) for _ in range(2)]
+        self.gateways = [QdpiProcess(directory, "serve", environment) for _ in range(2)]
         self._chance = random.Random(terms.seed + 2)
         self._deaths = deaths(terms)
         self._to_come = Counter(self._deaths)
@@ -53,17 +53,17 @@ class ChaosCluster:
         self._support: ForkedWorker | None = None
         self._over = asyncio.Event()
         self._under_way = asyncio.Event()
-        self._tell = tell
+        self._report = report
 
     @property
     def kills(self) -> int:
-        """How many processes were killed."""
-        return sum(times for what, times in self.happened.items() if what not in BLOODLESS)
+        """The number of killed processes."""
+        return sum(times for what, times in self.happened.items() if what not in WITHOUT_KILLS)
 
     async def live(self, settled: Callable[[], Awaitable[None]]) -> None:
-        """Press wave after wave until every death and trouble has happened and every press has its answer.
+        """Press wave after wave until every death and disruption has happened and every press is answered.
 
-        The processes go on until `settled` returns.
+        The processes run until `settled` returns.
         """
         async with AsyncExitStack() as stack:
             for gateway in self.gateways:
@@ -73,16 +73,16 @@ class ChaosCluster:
             self._support = await self._fork(server, SUPPORT)
             async with asyncio.TaskGroup() as tasks:
                 slots = [tasks.create_task(self._generate(server)) for _ in range(self.terms.generators)]
-                await self._waves(tasks.create_task(self._trouble(server)))
+                await self._waves(tasks.create_task(self._disrupt(server)))
                 await settled()
                 self._over.set()
                 for slot in slots:
                     await slot
             await self._support.end(signal.SIGTERM)
 
-    async def _waves(self, troubling: asyncio.Task[None]) -> None:
+    async def _waves(self, disrupting: asyncio.Task[None]) -> None:
         for wave in range(MOST_WAVES):
-            if troubling.done() and not self._to_come:
+            if disrupting.done() and not self._to_come:
                 return
             async with AsyncExitStack() as stack:
                 # With bounded connections the streams could take them all, and every press would wait for one.
@@ -107,22 +107,22 @@ class ChaosCluster:
                 async with asyncio.TaskGroup() as reading:
                     for reader in readers:
                         reading.create_task(reader.read())
-            self._tell(f"{self._answered} answered; wave {wave + 1} is over")
+            self._report(f"{self._answered} answered; wave {wave + 1} is over")
         raise AssertionError(f"After {MOST_WAVES} waves these deaths had not happened: {sorted(self._to_come)}")
 
     async def _generate(self, server: ForkServer) -> None:
-        """Keep one generator alive; each new one dies of the next death in the schedule."""
+        """Keep one generator running; each new one is killed at the next kill point of the schedule."""
         while not self._over.is_set():
-            trouble = self._deaths.pop(0) if self._deaths else None
-            worker = await self._fork(server, GENERATOR, trouble)
+            fault = self._deaths.pop(0) if self._deaths else None
+            worker = await self._fork(server, GENERATOR, fault)
             self._generators.add(worker)
             await self._until_over_or(worker.dead)
             self._generators.discard(worker)
             if not worker.dead.done():
                 await worker.end(signal.SIGTERM)
-            elif trouble is not None:
-                self._note(trouble)
-                self._to_come -= Counter([trouble])
+            elif fault is not None:
+                self._note(fault)
+                self._to_come -= Counter([fault])
 
     @property
     def _answered(self) -> int:
@@ -134,50 +134,50 @@ class ChaosCluster:
 
     def _note(self, what: str) -> None:
         self.happened[what] += 1
-        self._tell(f"{self._answered} answered; {what}")
+        self._report(f"{self._answered} answered; {what}")
 
     async def _until_over_or(self, dead: asyncio.Future[Any]) -> None:
         over: asyncio.Future[Any] = asyncio.ensure_future(self._over.wait())
         await asyncio.wait([over, dead], return_when=asyncio.FIRST_COMPLETED)
         over.cancel()
 
-    async def _trouble(self, server: ForkServer) -> None:
+    async def _disrupt(self, server: ForkServer) -> None:
         await self._under_way.wait()
-        for trouble in troubles(self.terms):
+        for disruption in disruptions(self.terms):
             await asyncio.sleep(self._chance.random() * MOST_PAUSE)
-            await self._happen(trouble, server)
-            self._note(trouble)
+            await self._happen(disruption, server)
+            self._note(disruption)
 
-    async def _happen(self, trouble: Trouble, server: ForkServer) -> None:
-        match trouble:
-            case Trouble.ZOMBIE:
+    async def _happen(self, disruption: Disruption, server: ForkServer) -> None:
+        match disruption:
+            case Disruption.ZOMBIE:
                 await self._zombie()
-            case Trouble.JOIN_AND_LEAVE:
+            case Disruption.JOIN_AND_LEAVE:
                 guest = await self._fork(server, GENERATOR)
                 await guest.end(signal.SIGTERM)
-            case Trouble.SUPPORT:
+            case Disruption.SUPPORT:
                 assert self._support is not None
                 await self._support.end(signal.SIGKILL)
                 self._support = await self._fork(server, SUPPORT)
-            case Trouble.GATEWAY:
+            case Disruption.GATEWAY:
                 gateway = self._chance.choice(self.gateways)
                 await gateway.end(signal.SIGKILL)
                 await gateway.start()
-            case Trouble.BROKER:
+            case Disruption.BROKER:
                 await self._again(Kind.KAFKA)
-            case Trouble.NODE:
+            case Disruption.NODE:
                 await self._again(Kind.CASSANDRA)
 
     async def _zombie(self) -> None:
         worker = self._chance.choice(sorted(self._generators, key=lambda worker: worker.pid))
-        worker.hear_signal(signal.SIGSTOP)
-        await asyncio.sleep(ASLEEP * float(self.environment["KAFKA_SESSION_TIMEOUT"]))
-        worker.hear_signal(signal.SIGCONT)
+        worker.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(SUSPENDED * float(self.environment["KAFKA_SESSION_TIMEOUT"]))
+        worker.send_signal(signal.SIGCONT)
 
     async def _again(self, kind: Kind) -> None:
         name = f"{kind}-{self._chance.randint(1, self.terms.nodes)}"
         await self.servers.kill(name)
         await self.servers.restart(name)
 
-    async def _fork(self, server: ForkServer, workers: tuple[str, ...], trouble: str | None = None) -> ForkedWorker:
-        return await server.worker(self.environment, workers=workers, trouble=trouble, seed=next(self._seeds))
+    async def _fork(self, server: ForkServer, workers: tuple[str, ...], fault: str | None = None) -> ForkedWorker:
+        return await server.worker(self.environment, workers=workers, fault=fault, seed=next(self._seeds))

@@ -1,4 +1,4 @@
-"""What a run of chaos is made of; its short and its long form."""
+"""Parameters of a chaos run, with a short and a long form."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from tests.faults.witness import LOST_ANSWERS, KillPoint
 
 
 class Terms(NamedTuple):
-    """The seed, how much is pressed by how many (in waves, until all troubles are over), and the troubles."""
+    """The seed, the load (in waves, until all disruptions are over), and the numbers of kills and disruptions."""
 
     seed: int
     nodes: int
     journeys: int
     """Journeys of a wave."""
     presses: int
-    """Presses of each of them."""
+    """Presses of each journey."""
     generators: int
     kills: int
     """Kills of a generator at each of the kill points."""
-    troubles: int
-    """Troubles of each other kind."""
+    disruptions: int
+    """Disruptions of each kind."""
     patience: float
-    """Seconds after which what is not answered counts as lost."""
+    """Seconds after which an unanswered press counts as lost."""
 
 
-SHORT: Final = Terms(seed=4, nodes=1, journeys=40, presses=5, generators=3, kills=1, troubles=1, patience=600)
-LONG: Final = Terms(seed=4, nodes=1, journeys=200, presses=10, generators=4, kills=8, troubles=6, patience=7_200)
+SHORT: Final = Terms(seed=4, nodes=1, journeys=40, presses=5, generators=3, kills=1, disruptions=1, patience=600)
+LONG: Final = Terms(seed=4, nodes=1, journeys=200, presses=10, generators=4, kills=8, disruptions=6, patience=7_200)
 
 
-class Trouble(StrEnum):
-    """What happens besides generators that are killed at a point of their work."""
+class Disruption(StrEnum):
+    """Disruptions other than a generator killed at a kill point."""
 
     ZOMBIE = "a generator stopped past its session, then continued"
     JOIN_AND_LEAVE = "a member joins and leaves"
@@ -43,12 +43,12 @@ class Trouble(StrEnum):
 
 
 def deaths(terms: Terms) -> list[str]:
-    """Return the troubles that generators' lives are born with, in the seed's order."""
+    """Return the kill points of the generators, one a process, in the seed's order."""
     named = [*KillPoint, LOST_ANSWERS] * terms.kills
     return random.Random(terms.seed).sample(named, len(named))
 
 
-def troubles(terms: Terms) -> list[Trouble]:
-    """Return the other troubles, in the seed's order."""
-    named = [*Trouble] * terms.troubles
+def disruptions(terms: Terms) -> list[Disruption]:
+    """Return the disruptions in the seed's order."""
+    named = [*Disruption] * terms.disruptions
     return random.Random(terms.seed + 1).sample(named, len(named))

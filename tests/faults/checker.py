@@ -1,6 +1,6 @@
-"""Says what is wrong with a history: what was pressed, against what the stores hold and what readers saw.
+"""Checks a history: the presses, compared with the stored rows, the published events and what readers saw.
 
-Pure, and about the ports' values alone, so that every adapter can be held to it.
+Pure, and about the ports' values only, so that it can check every adapter.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from qdpi.store.rows import Snapshot
 
 
 class Broken(StrEnum):
-    """What can be wrong."""
+    """The kinds of violation."""
 
     LOST_PRESS = "a press has no outcome"
     DOUBLED_PRESS = "a press has two outcomes"
     STRAY_OUTCOME = "an outcome answers no press"
     SEQ_GAP = "the outcomes are not numbered from 1 without a gap"
-    OUT_OF_ORDER = "outcomes stand in another order than the presses"
+    OUT_OF_ORDER = "outcomes are in another order than the presses"
     STATE_OFF_FOLD = "an outcome's state is not the fold of the outcomes up to it"
-    DOUBLED_PAGE = "a page is there twice"
+    DOUBLED_PAGE = "a page is stored twice"
     MISSING_PAGE = "a committed page is not in the store"
     CHANGED_PAGE = "a stored page is not the committed one"
     STRAY_PAGE = "a stored page is no outcome's"
     PAGE_WITHOUT_EDGES = "a page has no edges"
-    EDGES_WITHOUT_PAGE = "edges hang under no page"
+    EDGES_WITHOUT_PAGE = "edges belong to no page"
     CHANGED_EDGES = "stored edges are not the committed ones"
     OFF_THE_RING = "a page's return_to is no page of the ring"
     NOT_INDEXED = "a page was never indexed"
@@ -41,8 +41,8 @@ class Broken(StrEnum):
     SNAPSHOT_OFF_FOLD = "a snapshot is not the fold of the outcomes up to it"
     LOG_MISSING = "an event is not in the events log"
     LOG_DOUBLED = "an event is in the events log twice"
-    NOT_TOLD = "an outcome was never published"
-    TOLD_OTHERWISE = "what was published is not what was committed"
+    UNPUBLISHED = "an outcome was never published"
+    PUBLISHED_CHANGED = "a published outcome is not the committed one"
     LETTER_MISSING = "a failure has no dead letter"
     STREAM_MISSED = "a stream client missed an outcome"
     STREAM_REPEATED = "a stream client saw an outcome twice"
@@ -50,7 +50,7 @@ class Broken(StrEnum):
 
 
 class Violation(NamedTuple):
-    """One thing that is wrong, in which journey, and with what."""
+    """A violation: its kind, its journey, and the press, page or event concerned."""
 
     broken: Broken
     journey: str
@@ -58,7 +58,7 @@ class Violation(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """What a client of a journey saw over all its connections: the seqs, from the one after `after`."""
+    """The seqs that a client received over all its connections, beginning after `after`."""
 
     client: str
     journey: str
@@ -68,11 +68,11 @@ class Stream(NamedTuple):
 
 @dataclass(frozen=True)
 class History:
-    """All that is held against each other. `presses` are the event ids of each journey in their order.
+    """All data of a check. `presses` are the event ids of each journey in order.
 
-    `outcomes` are a journey's as its partition holds them; `pages` the generated page rows, `edges` the
-    stored edges of generated pages; `told` and `letters` what the bus carried, repeats included. `repeated`
-    are the presses that their client sent again: the log may show each arrival.
+    `outcomes` are the rows of each journey's partition; `pages` the generated page rows, `edges` the
+    stored edges of generated pages; `published` and `letters` the records on the bus, repeats included.
+    `repeated` are the presses that their client sent again: the log may have a row for each arrival.
     """
 
     ring: Collection[str]
@@ -83,7 +83,7 @@ class History:
     indexed: Collection[str] = ()
     log: Mapping[str, tuple[LogEntry, ...]] = field(default_factory=dict)
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
-    told: tuple[PageDone | PageFailed, ...] = ()
+    published: tuple[PageDone | PageFailed, ...] = ()
     letters: tuple[DeadLetter, ...] = ()
     streams: tuple[Stream, ...] = ()
     repeated: Collection[str] = ()
@@ -95,7 +95,7 @@ class History:
 
 
 def violations(history: History) -> list[Violation]:
-    """Return everything that is wrong with a history; nothing where all promises were kept."""
+    """Return all violations in a history."""
     return [violation for check in _CHECKS for violation in check(history)]
 
 
@@ -203,19 +203,19 @@ def _log(history: History) -> Iterator[Violation]:
 def _logged(outcome: Outcome) -> Iterator[str]:
     yield outcome.event.event_id
     yield outcome.request.event_id
-    # bytes that are no press are no event of the log, though the press they name is answered
+    # A malformed press has no log row, although it is answered.
     if isinstance(outcome.event, PageDone) or outcome.event.error.code != "malformed_event":
         yield outcome.event.press_id
 
 
-def _told(history: History) -> Iterator[Violation]:
+def _published(history: History) -> Iterator[Violation]:
     committed = {outcome.event.event_id: outcome.event for outcome in history.all_outcomes()}
-    told = {event.event_id for event in history.told}
-    for event_id in committed.keys() - told:
-        yield Violation(Broken.NOT_TOLD, committed[event_id].session_id, event_id)
-    for event in history.told:
+    published = {event.event_id for event in history.published}
+    for event_id in committed.keys() - published:
+        yield Violation(Broken.UNPUBLISHED, committed[event_id].session_id, event_id)
+    for event in history.published:
         if committed.get(event.event_id) != event:
-            yield Violation(Broken.TOLD_OTHERWISE, event.session_id, event.event_id)
+            yield Violation(Broken.PUBLISHED_CHANGED, event.session_id, event.event_id)
 
 
 def _letters(history: History) -> Iterator[Violation]:
@@ -248,14 +248,14 @@ _CHECKS: Final[tuple[Callable[[History], Iterator[Violation]], ...]] = (
     _edges,
     _snapshots,
     _log,
-    _told,
+    _published,
     _letters,
     _streams,
 )
 
 
 class Tally(NamedTuple):
-    """What a run of faults came to, in the words of its table."""
+    """The figures of a run with faults, one a column of its table."""
 
     kills: int
     presses: int

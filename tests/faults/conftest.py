@@ -12,39 +12,39 @@ import structlog
 from qdpi.bootstrap import build_system, ensure_book, opened
 from qdpi.settings import Settings
 
-NewHouse = Callable[[], Path]
+NewDataDir = Callable[[], Path]
 """Makes a data directory with the project's own book in it."""
 
 
 @pytest.fixture(autouse=True)
 def _few_logs() -> Iterator[None]:
-    """Log nothing of the faults that are planted: their tracebacks take longer than the tests."""
+    """Log nothing of injected faults: their tracebacks take longer than the tests."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with the project's own book, to be copied."""
-    directory = tmp_path_factory.mktemp("furnished")
+def book_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with the project's own book, which tests copy."""
+    directory = tmp_path_factory.mktemp("book")
 
-    async def furnish() -> None:
+    async def ingest_book() -> None:
         async with opened(build_system(Settings(data_dir=directory))) as system:
             await ensure_book(system)
 
-    asyncio.run(furnish())
+    asyncio.run(ingest_book())
     return directory
 
 
 @pytest.fixture
-def new_house(furnished: Path, tmp_path: Path) -> NewHouse:
-    """Return a function that makes a data directory of its own."""
+def new_data_dir(book_dir: Path, tmp_path: Path) -> NewDataDir:
+    """Return a function that makes a new data directory."""
     made = 0
 
     def make() -> Path:
         nonlocal made
         made += 1
-        return Path(shutil.copytree(furnished, tmp_path / f"house-{made}"))
+        return Path(shutil.copytree(book_dir, tmp_path / f"data-{made}"))
 
     return make

@@ -1,4 +1,4 @@
-"""Gathering, through the ports, what the checker is given; and waiting until all work is done."""
+"""Read the data of a check through the ports, and wait until all work is done."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ E = TypeVar("E", bound=Event)
 
 
 async def settled(bus: EventBus, patience: float | None = PATIENCE) -> None:
-    """Wait until every group has committed all that there is, in the order in which work flows.
+    """Wait until every group has committed every record, in the order of `GROUPS`.
 
-    Raises `TimeoutError` after so many seconds; never, where `patience` is None.
+    Raises `TimeoutError` after `patience` seconds; None waits without limit.
     """
     async with asyncio.timeout(patience):
         for group in GROUPS:
-            while await _behind(bus, group):  # noqa: ASYNC110 (no bus tells of commits)
+            while await _behind(bus, group):  # noqa: ASYNC110 (a bus does not report commits)
                 await asyncio.sleep(_LOOK_AGAIN)
 
 
 async def _behind(bus: EventBus, group: str) -> bool:
     lags = await bus.lag(group)
-    return not lags or any(lag.records for lag in lags)  # a group without a row has not joined yet
+    return not lags or any(lag.records for lag in lags)  # a group without lags has not joined yet
 
 
 async def history_of(
@@ -52,10 +52,9 @@ async def history_of(
     generated: Collection[str] = (),
     streams: Iterable[Stream] = (),
 ) -> History:
-    """Return what a store and a bus hold of these presses, each journey's in their order.
+    """Return the history of these presses, each journey's in order, from a store and a bus.
 
-    `generated` are the ids of generated pages of which a row or an edge is known to be there, besides
-    those that the presses lead to.
+    `generated` are the ids of generated pages with a row or an edge, besides those of the presses.
     """
     pressed = {journey: tuple(events) for journey, events in presses.items()}
     names = {*generated, *(page_id(request_id(event)) for events in pressed.values() for event in events)}
@@ -71,7 +70,7 @@ async def history_of(
         indexed=set(await store.embeddings(names)),
         log={journey: tuple(await store.log(journey, limit=1_000_000)) for journey in pressed},
         snapshots={journey: snapshot for journey, snapshot in snapshots.items() if snapshot},
-        told=tuple(await _told(bus)),
+        published=tuple(await _published(bus)),
         letters=tuple([decode(DeadLetter, record.value) async for record in bus.scan(DeadLetter.topic)]),
         streams=tuple(streams),
         repeated=await _repeated(bus),
@@ -79,7 +78,7 @@ async def history_of(
 
 
 def generated_pages(directory: Path) -> set[str]:
-    """Return the ids of all generated pages of which the embedded store has a row or an edge."""
+    """Return the ids of all generated pages that have a row or an edge in the embedded store."""
     with closing(sqlite3.connect(directory / "store.db")) as connection:
         pages = connection.execute("SELECT page_id, extra_json FROM pages").fetchall()
         linked = connection.execute("SELECT page_id FROM page_index_signals").fetchall()
@@ -96,14 +95,14 @@ async def _outcomes(store: PageStore, journey: str) -> tuple[Outcome, ...]:
     return tuple(await store.outcomes(journey, limit=1_000_000))
 
 
-async def _told(bus: EventBus) -> list[PageDone | PageFailed]:
+async def _published(bus: EventBus) -> list[PageDone | PageFailed]:
     return [*await _read(bus, PageDone), *await _read(bus, PageFailed)]
 
 
 async def _read(bus: EventBus, model: type[E]) -> list[E]:
     events: list[E] = []
     async for record in bus.scan(model.topic):
-        with suppress(MalformedEvent):  # poison tells nobody anything
+        with suppress(MalformedEvent):  # injected malformed records publish nothing
             events.append(decode(model, record.value))
     return events
 

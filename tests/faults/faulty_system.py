@@ -1,4 +1,4 @@
-"""A system at work in this process over ports that a plan makes go wrong, and a clear-eyed one beside it."""
+"""A system whose ports fail by a plan, with its workers in this process, and one without faults on the same files."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from qdpi.system import System, utc_now
 QUICK: Final = Backoff(first=0.001, most=0.004)
 
 
-class Trouble:
-    """A system whose ports follow `plan`, which a test may change as it goes; `clear` sees the same files."""
+class FaultySystem:
+    """A system whose ports fail by `plan`, which a test may replace; `plain` has the same files and no faults."""
 
-    def __init__(self, clear: System, directory: Path) -> None:
-        self.clear = clear
+    def __init__(self, plain: System, directory: Path) -> None:
+        self.plain = plain
         self.directory = directory
         self.plan: Plan = nothing
         self.witness = Witness(self._plan)
@@ -51,76 +51,76 @@ class Trouble:
             user_intent=words,
         )
         self.presses[journey].append(event.event_id)
-        await self.clear.publisher.publish(event)
+        await self.plain.publisher.publish(event)
         return event.event_id
 
     async def settled(self) -> None:
-        """Wait until all that was pressed is done."""
-        await settled(self.clear.bus)
+        """Wait until every press is handled."""
+        await settled(self.plain.bus)
 
     async def history(self) -> History:
-        """Return what came of everything that was pressed."""
+        """Return the history of all presses."""
         return await history_of(
-            self.clear.store, self.clear.bus, self.presses, generated=generated_pages(self.directory)
+            self.plain.store, self.plain.bus, self.presses, generated=generated_pages(self.directory)
         )
 
 
 @asynccontextmanager
-async def troubled(directory: Path, model: LanguageModel | None = None) -> AsyncIterator[Trouble]:
-    """Have all workers work in a directory, until the block is left."""
+async def faulty_system(directory: Path, model: LanguageModel | None = None) -> AsyncIterator[FaultySystem]:
+    """Run all workers in a directory until the end of the block."""
     settings = Settings(data_dir=directory)
-    async with opened(build_system(settings)) as clear:
-        trouble = Trouble(clear, directory)
-        async with _at_work(trouble, settings, model or OfflineWriter()):
-            yield trouble
+    async with opened(build_system(settings)) as plain:
+        faulty = FaultySystem(plain, directory)
+        async with _at_work(faulty, settings, model or OfflineWriter()):
+            yield faulty
 
 
 @asynccontextmanager
-async def _at_work(trouble: Trouble, settings: Settings, model: LanguageModel) -> AsyncIterator[None]:
+async def _at_work(faulty: FaultySystem, settings: Settings, model: LanguageModel) -> AsyncIterator[None]:
     system = build_system(
         settings,
-        bus=witnessed_bus(build_bus(settings, utc_now), trouble.witness),
-        store=witnessed_store(build_store(settings), trouble.witness),
+        bus=witnessed_bus(build_bus(settings, utc_now), faulty.witness),
+        store=witnessed_store(build_store(settings), faulty.witness),
         backoff=QUICK,
-        embedder=trouble.clear.embedder,
+        embedder=faulty.plain.embedder,
     )
     async with opened(system):
         await system.editions.current()
-        trouble.witness.begin()
+        faulty.witness.begin()
         group = build_workers(system, WORKERS, model)
         working = asyncio.create_task(group.run())
         try:
             yield
         finally:
-            trouble.plan = nothing
+            faulty.plan = nothing
             group.stop()
             await working
 
 
-def away(call: Call) -> Unavailable:
-    """Return the error of a part that does not answer a call."""
+def outage_of(call: Call) -> Unavailable:
+    """Return the error of an outage at a call."""
     part = StoreUnavailable if call.name.startswith("store.") else BusUnavailable
-    return part(f"A test has {call.name} away.")
+    return part(f"The plan of a test fails {call.name}.")
 
 
-def away_for(first: int, calls: int) -> Plan:
-    """Return the plan that the calls from number `first` on fail before anything is done, `calls` of them."""
+def outage_from(first: int, calls: int) -> Plan:
+    """Return the plan that fails `calls` calls from number `first` on, before they have an effect."""
 
     async def plan(call: Call, moment: Moment) -> None:
         if moment is Moment.BEFORE and first <= call.number < first + calls:
-            raise away(call)
+            raise outage_of(call)
 
     return plan
 
 
-def answer_lost(number: int) -> Plan:
-    """Return the plan that the call of this number is done, and its answer is an outage.
+def lost_answer(number: int) -> Plan:
+    """Return the plan that loses the answer of the call of this number after it had its effect.
 
-    Not a fetch: it happens in this process, and what it took it gives.
+    A fetch is excluded: it reads within this process, so its answer cannot be lost.
     """
 
     async def plan(call: Call, moment: Moment) -> None:
         if moment is Moment.AFTER and call.number == number and not call.name.endswith(".fetch"):
-            raise away(call)
+            raise outage_of(call)
 
     return plan

@@ -1,7 +1,7 @@
-"""Fork server: a process that has imported everything once and forks workers, so that each starts quickly.
+"""Fork server: a process that imports everything once and forks workers, so that each starts quickly.
 
 It has one thread and no event loop when it forks. It reads orders from standard input, one JSON object a line
-(`{"environment": …, "workers": […], "trouble": …, "seed": N, "calls": whether to report the calls made}`; the trouble
+(`{"environment": …, "workers": […], "fault": …, "seed": N, "calls": whether to report the calls made}`; the fault
 is a name for `tests.faults.witness.plan_of`), and writes each worker's events to standard output:
 `{"pid": …, "event": "born" | "ready" | "ended" | "dead", …}`. When its standard input ends, it ends and kills its
 workers. The workers are real processes, killed by real signals.
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.witness import plan_of
-from tests.faults.worker_process import quiet, tell, work
+from tests.faults.worker_process import emit, quiet, work
 
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.offline import OfflineWriter
@@ -34,25 +34,25 @@ SINGLE_THREADED: Final = {
     "RAYON_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
-"""The environment in which no library starts a thread when it is imported or used."""
+"""Environment variables that keep libraries from starting threads."""
 
 
 def main() -> None:
-    """Import, then fork by order until standard input ends."""
+    """Import everything, then fork workers on order until standard input ends."""
     quiet()
     embedder = _warmed()
     _refuse_threads()
-    heard, wake = os.pipe()
+    wakeup, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     signal.set_wakeup_fd(wake)
-    tell({"event": "fork_server"})
+    emit({"event": "fork_server"})
     alive: set[int] = set()
     buffer = b""
     while True:
-        readable, _, _ = select.select([0, heard], [], [])
-        if heard in readable:
-            os.read(heard, 4_096)
+        readable, _, _ = select.select([0, wakeup], [], [])
+        if wakeup in readable:
+            os.read(wakeup, 4_096)
             _reap(alive)
         if 0 in readable:
             given = os.read(0, 65_536)
@@ -60,7 +60,7 @@ def main() -> None:
                 break
             *orders, buffer = (buffer + given).split(b"\n")
             for order in orders:
-                alive.add(_fork(json.loads(order), embedder, (heard, wake)))
+                alive.add(_fork(json.loads(order), embedder, (wakeup, wake)))
     for pid in alive:
         os.kill(pid, signal.SIGKILL)
 
@@ -88,13 +88,13 @@ def _reap(alive: set[int]) -> None:
         if pid == 0:
             return
         alive.discard(pid)
-        tell({"event": "dead", "pid": pid, "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None})
+        emit({"event": "dead", "pid": pid, "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None})
 
 
 def _fork(order: dict[str, Any], embedder: Embedder, pipe: tuple[int, int]) -> int:
     pid = os.fork()
     if pid:
-        tell({"event": "born", "pid": pid, "order": order["order"]})
+        emit({"event": "born", "pid": pid, "order": order["order"]})
         return pid
     code = 1
     try:
@@ -116,13 +116,13 @@ def _live(order: dict[str, Any], embedder: Embedder) -> None:
         work(
             load_settings(order["environment"]),
             workers=order["workers"],
-            plan=plan_of(order["trouble"], random.Random(order["seed"])),
+            plan=plan_of(order["fault"], random.Random(order["seed"])),
             embedder=embedder,
-            on_ready=lambda: tell({"event": "ready", "pid": pid}),
+            on_ready=lambda: emit({"event": "ready", "pid": pid}),
         )
     )
     # a line longer than one write to a pipe would be mixed with other workers' lines
-    tell({"event": "ended", "pid": pid, "calls": calls if order["calls"] else []})
+    emit({"event": "ended", "pid": pid, "calls": calls if order["calls"] else []})
 
 
 if __name__ == "__main__":

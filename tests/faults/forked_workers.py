@@ -1,4 +1,4 @@
-"""Workers forked by a fork server, as a test controls them: started, ready, dead."""
+"""Client of the fork server: start workers, wait until they are ready, and kill them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENVIRONMENT: Final = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT
 
 
 class ForkedWorker:
-    """A worker process. `dead` holds the signal that killed it, None where it ended by itself."""
+    """A worker process. `dead` has the signal that killed it, or None if it ended by itself."""
 
     def __init__(self) -> None:
         self.pid = 0
@@ -32,27 +32,27 @@ class ForkedWorker:
         self.ready = asyncio.Event()
         self.dead: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
-    def hear(self, told: dict[str, Any]) -> None:
-        """Take an event of this worker from the fork server."""
-        match told["event"]:
+    def receive(self, event: dict[str, Any]) -> None:
+        """Receive an event of this worker from the fork server."""
+        match event["event"]:
             case "born":
-                self.pid = told["pid"]
+                self.pid = event["pid"]
                 self.born.set()
             case "ready":
                 self.ready.set()
             case "ended":
-                self.calls = told["calls"]
+                self.calls = event["calls"]
             case "dead":
-                self.dead.set_result(told["signal"])
+                self.dead.set_result(event["signal"])
 
-    def hear_signal(self, by: Signals) -> None:
+    def send_signal(self, by: Signals) -> None:
         """Send a signal unless the worker is dead."""
         if not self.dead.done():
             os.kill(self.pid, by)
 
     async def end(self, by: Signals) -> int | None:
         """Send a signal unless the worker is dead, and return the signal that killed it."""
-        self.hear_signal(by)
+        self.send_signal(by)
         return await asyncio.wait_for(asyncio.shield(self.dead), PATIENCE)
 
 
@@ -70,19 +70,19 @@ class ForkServer:
         environment: Mapping[str, str],
         *,
         workers: Collection[str] = WORKERS,
-        trouble: str | None = None,
+        fault: str | None = None,
         seed: int = 0,
         calls: bool = False,
     ) -> ForkedWorker:
-        """Fork a worker and return it once it polls, as a member of its groups or ready to take over.
+        """Fork a worker and return it once it polls, as an active member of its groups or a standby.
 
-        With `calls` the worker reports the calls it made when it ends.
+        With `calls` the worker reports the calls that it made when it ends.
         """
         assert self._process.stdin is not None
         order, worker = next(self._numbers), ForkedWorker()
         self._orders[order] = worker
-        told = {"order": order, "environment": dict(environment), "workers": list(workers), "trouble": trouble}
-        self._process.stdin.write(json.dumps({**told, "seed": seed, "calls": calls}).encode() + b"\n")
+        body = {"order": order, "environment": dict(environment), "workers": list(workers), "fault": fault}
+        self._process.stdin.write(json.dumps({**body, "seed": seed, "calls": calls}).encode() + b"\n")
         async with asyncio.timeout(PATIENCE):
             await worker.born.wait()
             await _first(worker.ready.wait(), worker.dead)
@@ -94,14 +94,14 @@ class ForkServer:
         assert self._process.stdout is not None
         early: dict[int, list[dict[str, Any]]] = {}
         while line := await self._process.stdout.readline():
-            told = json.loads(line)
-            if told["event"] == "born":
-                self._workers[told["pid"]] = self._orders.pop(told["order"])
-            if told["pid"] not in self._workers:
-                early.setdefault(told["pid"], []).append(told)
+            event = json.loads(line)
+            if event["event"] == "born":
+                self._workers[event["pid"]] = self._orders.pop(event["order"])
+            if event["pid"] not in self._workers:
+                early.setdefault(event["pid"], []).append(event)
                 continue
-            for heard in (told, *early.pop(told["pid"], [])):
-                self._workers[told["pid"]].hear(heard)
+            for each in (event, *early.pop(event["pid"], [])):
+                self._workers[each["pid"]].receive(each)
 
 
 async def _first(*works: Any) -> None:

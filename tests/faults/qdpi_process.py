@@ -1,4 +1,4 @@
-"""`qdpi run` in a process of its own, killed and started again at the same address."""
+"""`qdpi run` in a child process that tests kill and restart at the same address."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.faults.evidence import PATIENCE
 from tests.faults.forked_workers import ENVIRONMENT, ROOT
 
 
-class Running:
-    """The product, or its gateway alone, with settings of its own. `lives` counts how often it was started."""
+class QdpiProcess:
+    """`qdpi run` or another command. `lives` counts the starts."""
 
     def __init__(self, directory: Path, command: str = "run", environment: Mapping[str, str] | None = None) -> None:
         self.directory, self.port, self.lives = directory, _free_port(), 0
@@ -25,17 +25,17 @@ class Running:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The gateway's address."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
-        """The process that is alive now."""
+        """The process id."""
         assert self._process is not None
         return self._process.pid
 
     async def start(self) -> None:
-        """Start it, and return when it answers."""
+        """Start the process and return once it prints its address."""
         settings = {
             "QDPI_DATA_DIR": str(self.directory),
             "QDPI_MODEL": "offline",
@@ -56,7 +56,7 @@ class Running:
         assert self.url.encode() in said, f"It said {said!r}, and its reasons on standard error."
 
     async def end(self, by: signal.Signals) -> int:
-        """Send it a signal and return its exit code once it is gone."""
+        """Send a signal and return the exit code once the process has ended."""
         assert self._process is not None
         if self._process.returncode is None:
             self._process.send_signal(by)

@@ -12,18 +12,18 @@ from typing import Any, Final
 import httpx
 from tests.faults.checker import Stream
 
-COMES_BACK_AFTER: Final = 0.05
-"""How long a client waits, in seconds, before it tries again."""
-COMES_BACK: Final = frozenset({429, 503})
-"""What it is answered where it tries again: too much waits, or a part is away."""
+RETRY_AFTER: Final = 0.05
+"""Seconds before a client retries."""
+RETRIED: Final = frozenset({429, 503})
+"""Statuses after which a client retries: too many pending presses, or an outage."""
 
 
 class Reader:
     """Sends the presses of one journey in order, `ahead` of their answers, and follows them by SSE.
 
-    A press whose answer was lost is sent again under the same `client_request_id`. A stream that broke, or
-    that the reader itself left, goes on from its `Last-Event-ID`. `on_progress` hears of every press taken
-    and every outcome seen.
+    A press whose answer was lost is sent again with the same `client_request_id`. A stream that broke, or
+    that the reader itself left, continues after its `Last-Event-ID`. `on_progress` is called for every
+    accepted press and every outcome.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class Reader:
 
     @property
     def stream(self) -> Stream:
-        """What it saw."""
+        """The seqs that the reader received."""
         return Stream("sse", self.journey, tuple(self.seqs))
 
     async def read(self) -> None:
-        """Press and follow until every press was seen answered."""
+        """Press and follow until every press has its outcome."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._press_all())
             tasks.create_task(self._follow_all())
@@ -73,11 +73,11 @@ class Reader:
                 answer = await self._client.post("/api/v1/event/ui/symbol", json=body)
             except httpx.TransportError:
                 answer = None
-            if answer is not None and answer.status_code not in COMES_BACK:
+            if answer is not None and answer.status_code not in RETRIED:
                 answer.raise_for_status()
                 return str(answer.json()["event_id"])
             self.retries += 1
-            await asyncio.sleep(COMES_BACK_AFTER)
+            await asyncio.sleep(RETRY_AFTER)
 
     async def _follow_all(self) -> None:
         last = 0
@@ -93,13 +93,13 @@ class Reader:
                         if last == self._presses or self._chance.random() < self._leaves:
                             break
             except httpx.TransportError:
-                await asyncio.sleep(COMES_BACK_AFTER)
+                await asyncio.sleep(RETRY_AFTER)
 
     async def _outcomes(self, after: int) -> AsyncGenerator[int, None]:
         request = {"params": {"session_id": self.journey}, "headers": {"Last-Event-ID": str(after)}}
         async with self._client.stream("GET", "/api/v1/event/stream", **request) as response:  # type: ignore[arg-type]
-            if response.status_code in COMES_BACK:
-                await asyncio.sleep(COMES_BACK_AFTER)
+            if response.status_code in RETRIED:
+                await asyncio.sleep(RETRY_AFTER)
                 return
             response.raise_for_status()
             event = ""

@@ -1,4 +1,4 @@
-"""The checker itself: clean on a good history, and it names whatever is planted in one."""
+"""The checker finds no violation in a good history, and exactly the planted one in a changed history."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def good() -> History:
         indexed={page.page_id for page in pages},
         log={name: tuple(row for o in found for row in rows(o)) for name, found in outcomes.items()},
         snapshots={name: snapshot(found[-1]) for name, found in outcomes.items()},
-        told=tuple(outcome.event for outcome in everything),
+        published=tuple(outcome.event for outcome in everything),
         letters=letters,
         streams=(Stream("first", "amber", (1, 2, 3, 4)), Stream("second", "amber", (3, 4), after=2)),
     )
@@ -130,7 +130,7 @@ def a_page_without_edges(history: History) -> History:
 
 
 def edges_without_a_page(history: History) -> History:
-    return replace(history, edges={**history.edges, "nobody-wrote-it": Edges()})
+    return replace(history, edges={**history.edges, "without-a-page": Edges()})
 
 
 def edges_that_lead_elsewhere(history: History) -> History:
@@ -169,13 +169,13 @@ def a_doubled_row_of_the_log(history: History) -> History:
     return replace(history, log={**history.log, "amber": (*history.log["amber"], later)})
 
 
-def an_outcome_nobody_was_told(history: History) -> History:
-    return replace(history, told=history.told[1:])
+def an_unpublished_outcome(history: History) -> History:
+    return replace(history, published=history.published[1:])
 
 
-def a_telling_that_is_not_the_truth(history: History) -> History:
-    event = history.told[0].model_copy(update={"seq": 3})
-    return replace(history, told=(*history.told, event))
+def a_changed_publication(history: History) -> History:
+    event = history.published[0].model_copy(update={"seq": 3})
+    return replace(history, published=(*history.published, event))
 
 
 def a_failure_without_a_dead_letter(history: History) -> History:
@@ -205,7 +205,7 @@ PLANTED: dict[Plant, set[Broken]] = {
         Broken.DOUBLED_PRESS,
         Broken.STATE_OFF_FOLD,
         Broken.SNAPSHOT_BEHIND,
-        Broken.NOT_TOLD,
+        Broken.UNPUBLISHED,
         Broken.STREAM_MISSED,
         Broken.LOG_MISSING,
     },
@@ -215,14 +215,14 @@ PLANTED: dict[Plant, set[Broken]] = {
         Broken.SNAPSHOT_BEHIND,
         Broken.SNAPSHOT_OFF_FOLD,
         Broken.STREAM_MISSED,
-        Broken.TOLD_OTHERWISE,
+        Broken.PUBLISHED_CHANGED,
     },
     a_swap_of_two_presses: {Broken.OUT_OF_ORDER},
     a_swap_of_two_outcomes: {
         Broken.OUT_OF_ORDER,
         Broken.STATE_OFF_FOLD,
         Broken.SNAPSHOT_OFF_FOLD,
-        Broken.TOLD_OTHERWISE,
+        Broken.PUBLISHED_CHANGED,
     },
     a_state_that_is_no_fold: {Broken.STATE_OFF_FOLD},
     a_doubled_page: {Broken.DOUBLED_PAGE},
@@ -239,8 +239,8 @@ PLANTED: dict[Plant, set[Broken]] = {
     a_snapshot_that_is_no_fold: {Broken.SNAPSHOT_OFF_FOLD},
     a_missing_row_of_the_log: {Broken.LOG_MISSING},
     a_doubled_row_of_the_log: {Broken.LOG_DOUBLED},
-    an_outcome_nobody_was_told: {Broken.NOT_TOLD},
-    a_telling_that_is_not_the_truth: {Broken.TOLD_OTHERWISE},
+    an_unpublished_outcome: {Broken.UNPUBLISHED},
+    a_changed_publication: {Broken.PUBLISHED_CHANGED},
     a_failure_without_a_dead_letter: {Broken.LETTER_MISSING},
     a_stream_that_missed_one: {Broken.STREAM_MISSED},
     a_stream_that_missed_the_last: {Broken.STREAM_MISSED},
@@ -270,7 +270,7 @@ def test_violation_names_its_journey_and_press():
 def test_repeated_publication_is_no_violation():
     """Repeated publications of one outcome are no violation."""
     history = good()
-    assert violations(replace(history, told=history.told * 2, letters=history.letters * 2)) == []
+    assert violations(replace(history, published=history.published * 2, letters=history.letters * 2)) == []
 
 
 def test_press_sent_again_may_have_several_log_rows():

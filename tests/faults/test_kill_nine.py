@@ -1,4 +1,4 @@
-"""The whole product, killed with SIGKILL at random moments while readers press and follow."""
+"""`qdpi run`, killed with SIGKILL at random moments while readers press and follow."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import NamedTuple
 import httpx
 import pytest
 from tests.faults.checker import table, tally, violations
-from tests.faults.conftest import NewHouse
+from tests.faults.conftest import NewDataDir
 from tests.faults.evidence import generated_pages, history_of, settled
-from tests.faults.qdpi_process import Running
+from tests.faults.qdpi_process import QdpiProcess
 from tests.faults.readers import Reader
 from tests.support.notes import Note
 
@@ -21,12 +21,12 @@ from qdpi.settings import Settings
 
 SEED = 9
 MOST_DELAY = 0.05
-"""A kill comes up to so many seconds after the step that it was drawn for."""
+"""A kill follows its step after up to so many seconds."""
 PATIENCE = 300.0
 
 
 class Terms(NamedTuple):
-    """How many journeys share how many presses, and how often the product is killed meanwhile."""
+    """The numbers of journeys, of presses in all, and of kills."""
 
     journeys: int
     presses: int
@@ -34,7 +34,7 @@ class Terms(NamedTuple):
 
 
 class Progress:
-    """How many presses were taken and outcomes seen, and who waits for so many."""
+    """Counts accepted presses and received outcomes."""
 
     def __init__(self) -> None:
         self._steps = 0
@@ -58,9 +58,9 @@ class Progress:
         pytest.param(Terms(journeys=12, presses=200, kills=10), id="long", marks=pytest.mark.long),
     ],
 )
-async def test_kills_at_random_moments(terms: Terms, new_house: NewHouse, note: Note):
-    """Kills at random moments lose double and swap nothing."""
-    chance, progress, product = random.Random(SEED), Progress(), Running(new_house())
+async def test_kills_at_random_moments(terms: Terms, new_data_dir: NewDataDir, note: Note):
+    """Kills at random moments lose, double and reorder no press."""
+    chance, progress, product = random.Random(SEED), Progress(), QdpiProcess(new_data_dir())
     await product.start()
     async with httpx.AsyncClient(base_url=product.url, timeout=30.0) as client:
         readers = [
@@ -90,8 +90,8 @@ async def test_kills_at_random_moments(terms: Terms, new_house: NewHouse, note: 
     assert code == 0
 
 
-async def _kill(product: Running, progress: Progress, chance: random.Random, terms: Terms) -> None:
-    steps = 2 * terms.presses  # each press is taken once and answered once
+async def _kill(product: QdpiProcess, progress: Progress, chance: random.Random, terms: Terms) -> None:
+    steps = 2 * terms.presses  # each press is accepted once and answered once
     for step in sorted(chance.sample(range(1, steps - terms.kills), terms.kills)):
         await progress.reach(step)
         await asyncio.sleep(chance.random() * MOST_DELAY)
@@ -99,7 +99,7 @@ async def _kill(product: Running, progress: Progress, chance: random.Random, ter
         await product.start()
 
 
-async def _settled(product: Running) -> None:
+async def _settled(product: QdpiProcess) -> None:
     async with opened(build_system(Settings(data_dir=product.directory))) as system:
         await settled(system.bus)
 

@@ -1,4 +1,4 @@
-"""Bytes that are no event: they cost a dead letter, or one failed outcome in its turn, and nobody else anything."""
+"""Malformed records: each is a dead letter, or one failed outcome in order, and affects no other press."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from tests.faults.checker import violations
-from tests.faults.conftest import NewHouse
-from tests.faults.faulty_system import Trouble, troubled
+from tests.faults.conftest import NewDataDir
+from tests.faults.faulty_system import FaultySystem, faulty_system
 
 from qdpi.bus.port import Headers, Message
 from qdpi.events import (
@@ -67,27 +67,27 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a time at its beginning": {"ts": "0001-01-01T00:00:00+14:00"},
     "a wish for nothing there is": {"trajectory": "T9"},
 }
-"""What makes a press that names its journey one to be refused."""
+"""Changes that make a press with a valid journey invalid."""
 
 
-async def publish(trouble: Trouble, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
-    await trouble.clear.bus.publish(Message(topic, key, value, headers))
+async def publish(faulty: FaultySystem, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+    await faulty.plain.bus.publish(Message(topic, key, value, headers))
 
 
-async def letters(trouble: Trouble) -> list[DeadLetter]:
-    found = [decode(DeadLetter, record.value) async for record in trouble.clear.bus.scan(DeadLetter.topic)]
+async def letters(faulty: FaultySystem) -> list[DeadLetter]:
+    found = [decode(DeadLetter, record.value) async for record in faulty.plain.bus.scan(DeadLetter.topic)]
     return list({letter.event_id: letter for letter in found}.values())
 
 
 @pytest.mark.parametrize("topic", CONSUMERS)
-async def test_unreadable_records_are_dead_letters(topic: str, new_house: NewHouse):
-    async with troubled(new_house()) as trouble:
+async def test_unreadable_records_are_dead_letters(topic: str, new_data_dir: NewDataDir):
+    async with faulty_system(new_data_dir()) as faulty:
         for key, value, headers in UNREADABLE.values():
-            await trouble.press("amber", "an-author:XC")
-            await publish(trouble, topic, key, value, headers)
-        await trouble.press("amber", "an-author:XC")
-        await trouble.settled()
-        history, found = await trouble.history(), await letters(trouble)
+            await faulty.press("amber", "an-author:XC")
+            await publish(faulty, topic, key, value, headers)
+        await faulty.press("amber", "an-author:XC")
+        await faulty.settled()
+        history, found = await faulty.history(), await letters(faulty)
     assert violations(history) == []
     assert all(isinstance(outcome.event, PageDone) for outcome in history.outcomes["amber"])
     sent = {(letter.group, letter.original()) for letter in found if letter.source_topic == topic}
@@ -95,17 +95,17 @@ async def test_unreadable_records_are_dead_letters(topic: str, new_house: NewHou
     assert len(found) == len(CONSUMERS[topic]) * len(UNREADABLE)
 
 
-async def test_refused_press_fails_in_order(new_house: NewHouse):
-    """A press to be refused is answered as failed in its turn."""
-    async with troubled(new_house()) as trouble:
+async def test_refused_press_fails_in_order(new_data_dir: NewDataDir):
+    """An invalid press is answered as failed, in the order of its journey."""
+    async with faulty_system(new_data_dir()) as faulty:
         for name, change in REFUSED.items():
-            await trouble.press("amber", "an-author:XC")
+            await faulty.press("amber", "an-author:XC")
             body = GOOD | {"event_id": f"with {name}"} | change
-            trouble.presses["amber"].append(body["event_id"])
-            await publish(trouble, Press.topic, b"amber", json.dumps(body).encode(), ())
-        await trouble.press("amber", "an-author:XC")
-        await trouble.settled()
-        history = await trouble.history()
+            faulty.presses["amber"].append(body["event_id"])
+            await publish(faulty, Press.topic, b"amber", json.dumps(body).encode(), ())
+        await faulty.press("amber", "an-author:XC")
+        await faulty.settled()
+        history = await faulty.history()
     assert violations(history) == []
     answers = {outcome.event.press_id: outcome.event for outcome in history.outcomes["amber"]}
     refused = [event for event in answers.values() if isinstance(event, PageFailed)]
@@ -114,41 +114,41 @@ async def test_refused_press_fails_in_order(new_house: NewHouse):
 
 
 @pytest.mark.parametrize("key", [None, b"birch", b"\xff\xfe"], ids=["no key", "another's key", "a key that is no text"])
-async def test_press_under_a_wrong_key(key: bytes | None, new_house: NewHouse):
-    """A good press under a wrong key and without headers is answered in its own journey."""
+async def test_press_under_a_wrong_key(key: bytes | None, new_data_dir: NewDataDir):
+    """A valid press with a wrong key and without headers is answered in its own journey."""
     body = GOOD | {"event_id": "unkeyed", "ts": utc_now().isoformat()}
-    async with troubled(new_house()) as trouble:
-        trouble.presses["amber"] = ["unkeyed"]
-        await publish(trouble, Press.topic, key, json.dumps(body).encode(), ())
-        await trouble.press("birch", "an-author:XC")
-        await trouble.settled()
-        history, found = await trouble.history(), await letters(trouble)
+    async with faulty_system(new_data_dir()) as faulty:
+        faulty.presses["amber"] = ["unkeyed"]
+        await publish(faulty, Press.topic, key, json.dumps(body).encode(), ())
+        await faulty.press("birch", "an-author:XC")
+        await faulty.settled()
+        history, found = await faulty.history(), await letters(faulty)
     assert violations(history) == []
     assert found == []
 
 
-async def test_index_update_of_an_unknown_page_is_a_dead_letter(new_house: NewHouse):
-    """An update of a page that is nowhere is a dead letter after its tries."""
+async def test_index_update_of_an_unknown_page_is_a_dead_letter(new_data_dir: NewDataDir):
+    """An update of an unknown page is a dead letter after its retries."""
     update = IndexUpdate(event_id="u", ts=utc_now(), session_id="amber", page_id="nowhere")
-    async with troubled(new_house()) as trouble:
-        await trouble.clear.publisher.publish(update)
-        await trouble.press("amber", "an-author:XC")
-        await trouble.settled()
-        history, (letter,) = await trouble.history(), await letters(trouble)
+    async with faulty_system(new_data_dir()) as faulty:
+        await faulty.plain.publisher.publish(update)
+        await faulty.press("amber", "an-author:XC")
+        await faulty.settled()
+        history, (letter,) = await faulty.history(), await letters(faulty)
     assert violations(history) == []
     assert (letter.group, letter.error.code, letter.original()[1]) == (INDEXER, "unknown_page", update.encode())
     assert base64.b64decode(letter.key_base64 or "") == b"nowhere"
 
 
-async def test_malformed_request_is_a_dead_letter(new_house: NewHouse):
-    """A request that a stranger malformed is a dead letter and its journey goes on."""
+async def test_malformed_request_is_a_dead_letter(new_data_dir: NewDataDir):
+    """A malformed request is a dead letter, and its journey continues."""
     body = {"session_id": "amber", "event_id": "r", "press_id": "p", "request_id": "r", "symbol_code": 999}
-    async with troubled(new_house()) as trouble:
-        await trouble.press("amber", "an-author:XC")
-        await publish(trouble, PageRequest.topic, b"amber", json.dumps(body).encode(), ())
-        await trouble.press("amber", "an-author:XC")
-        await trouble.settled()
-        history, found = await trouble.history(), await letters(trouble)
+    async with faulty_system(new_data_dir()) as faulty:
+        await faulty.press("amber", "an-author:XC")
+        await publish(faulty, PageRequest.topic, b"amber", json.dumps(body).encode(), ())
+        await faulty.press("amber", "an-author:XC")
+        await faulty.settled()
+        history, found = await faulty.history(), await letters(faulty)
     assert violations(history) == []
     assert {(letter.group, letter.error.code) for letter in found} == {
         (GENERATOR, "malformed_event"),
@@ -156,7 +156,7 @@ async def test_malformed_request_is_a_dead_letter(new_house: NewHouse):
     }
 
 
-async def test_unknown_fields_of_a_press_are_harmless(new_house: NewHouse):
+async def test_unknown_fields_of_a_press_are_harmless(new_data_dir: NewDataDir):
     body = GOOD | {
         "event_id": "odd",
         "ts": utc_now().isoformat(),
@@ -164,27 +164,27 @@ async def test_unknown_fields_of_a_press_are_harmless(new_house: NewHouse):
         "section": {"deep": []},
         "trajectory_hint": 7,
     }
-    async with troubled(new_house()) as trouble:
-        trouble.presses["amber"] = ["odd"]
-        await publish(trouble, Press.topic, b"amber", json.dumps(body).encode(), ())
-        await trouble.settled()
-        history, found = await trouble.history(), await letters(trouble)
+    async with faulty_system(new_data_dir()) as faulty:
+        faulty.presses["amber"] = ["odd"]
+        await publish(faulty, Press.topic, b"amber", json.dumps(body).encode(), ())
+        await faulty.settled()
+        history, found = await faulty.history(), await letters(faulty)
     assert violations(history) == []
     assert [type(outcome.event) for outcome in history.outcomes["amber"]] == [PageDone]
     assert found == []
 
 
-async def test_request_with_an_endless_error_is_cut(new_house: NewHouse):
-    """A request that a stranger made with an endless error is answered with its beginning."""
+async def test_request_with_an_endless_error_is_cut(new_data_dir: NewDataDir):
+    """A request with a very long error is answered with the beginning of the error."""
     error = {"code": "any", "detail": "why " * 250_000, "next_step": "none", "beside": "x" * 10_000}
     request = PageRequest(
         event_id="r", ts=utc_now(), session_id="amber", press_id="p", request_id="r", error=Fault(**error)
     )
-    async with troubled(new_house()) as trouble:
-        await trouble.clear.publisher.publish(request)
-        await trouble.press("birch", "an-author:XC")
-        await trouble.settled()
-        (outcome,) = await trouble.clear.store.outcomes("amber")
+    async with faulty_system(new_data_dir()) as faulty:
+        await faulty.plain.publisher.publish(request)
+        await faulty.press("birch", "an-author:XC")
+        await faulty.settled()
+        (outcome,) = await faulty.plain.store.outcomes("amber")
     assert isinstance(outcome.event, PageFailed)
     assert error["detail"].startswith(outcome.event.error.detail)
     assert len(outcome.event.encode()) < 20_000

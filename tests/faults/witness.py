@@ -1,7 +1,7 @@
-"""The ports with a witness around them: every call is counted, and may be made to go wrong.
+"""Wrappers of the ports that count every call and may make it fail.
 
-A plan is asked before and after each call. It may raise (before: nothing was done; after: it was done and
-the answer got lost), wait, or end the process. The product knows nothing of it.
+A plan is called before and after each call. It may raise (before: the call has no effect; after: it has its
+effect and the answer is lost), wait, or kill the process.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ T = TypeVar("T")
 
 
 class Call(NamedTuple):
-    """A call of a port: its number among all, its name, and its number among those of its name, from 1.
+    """A call of a port: its number among all calls, its name, and its number among those of its name, from 1.
 
-    Both are 0 where nothing is handled by it: opening, polling without a record, looking after figures.
+    Both numbers are 0 for a call that handles no event: open, a fetch without records, lag.
     """
 
     number: int
@@ -37,12 +37,12 @@ class Call(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The call as a test names it."""
+        """Name and occurrence, as tests use them."""
         return f"{self.name}#{self.occurrence}"
 
 
 class Moment(StrEnum):
-    """When a plan is asked."""
+    """When a plan is called."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -55,11 +55,11 @@ IDLE: Final = frozenset({"open", "close", "ping", "join", "leave", "pause", "res
 
 
 async def nothing(call: Call, moment: Moment) -> None:
-    """Let every call be."""
+    """Change no call."""
 
 
 def die_after(label: str) -> Plan:
-    """Return the plan to be killed right after the call of this label has been done."""
+    """Return the plan that kills the process right after the call of this label."""
 
     async def plan(call: Call, moment: Moment) -> None:
         if moment is Moment.AFTER and call.label == label:
@@ -69,7 +69,7 @@ def die_after(label: str) -> Plan:
 
 
 class KillPoint(StrEnum):
-    """Where in the answering of a press a generator is killed, in the order in which it comes there."""
+    """Where a generator is killed while it answers a press, in the order of the calls."""
 
     BEFORE_THE_MODEL = "before the model call"
     MID_STREAM = "in mid-stream"
@@ -94,17 +94,17 @@ _BEFORE_CALL: Final = {
     KillPoint.BEFORE_OFFSET: "qdpi.page_generator.commit",
 }
 MOST_OCCURRENCE: Final = 6
-"""A kill point is passed up to so many times before the kill."""
+"""The kill is at one of the first so many times that the point is reached."""
 ACKNOWLEDGED_WITHIN: Final = 0.003
-"""About how long an acknowledgement takes, in seconds."""
+"""About how many seconds an acknowledgement takes."""
 LOST_ANSWERS: Final = "after answers of the conditional write got lost"
 LOST_SHARE: Final = 0.5
 
 
 def die_at(point: KillPoint, chance: random.Random) -> Plan:
-    """Return the plan to be killed at a point, at one of the first times that it is passed.
+    """Return the plan that kills the process at a point, at one of the first times that it is reached.
 
-    A call that fails does not pass it; then it is the next one that does.
+    A call that fails does not reach the point.
     """
     wanted = chance.randint(1, MOST_OCCURRENCE)
     delay = chance.random() * ACKNOWLEDGED_WITHIN
@@ -123,7 +123,7 @@ def die_at(point: KillPoint, chance: random.Random) -> Plan:
 
 
 def lose_answers(chance: random.Random) -> Plan:
-    """Return the plan in which conditional writes are done and their answers get lost, until one is lethal."""
+    """Return the plan that loses answers of conditional writes after their effect, and kills at the last one."""
     left = chance.randint(2, MOST_OCCURRENCE)
 
     async def plan(call: Call, when: Moment) -> None:
@@ -137,15 +137,15 @@ def lose_answers(chance: random.Random) -> Plan:
     return plan
 
 
-def plan_of(trouble: str | None, chance: random.Random) -> Plan:
+def plan_of(fault: str | None, chance: random.Random) -> Plan:
     """Return the plan of a name: a `KillPoint`, lost answers, the label of a call to die after, or none."""
-    if trouble is None:
+    if fault is None:
         return nothing
-    if trouble == LOST_ANSWERS:
+    if fault == LOST_ANSWERS:
         return lose_answers(chance)
-    if trouble in set(KillPoint):
-        return die_at(KillPoint(trouble), chance)
-    return die_after(trouble)
+    if fault in set(KillPoint):
+        return die_at(KillPoint(fault), chance)
+    return die_after(fault)
 
 
 def _die() -> None:
@@ -153,9 +153,9 @@ def _die() -> None:
 
 
 class Witness:
-    """Counts the calls of all ports of a process from `begin` on, and asks the plan about each.
+    """Counts the calls of all ports of a process from `begin` on, and calls the plan for each.
 
-    `on_polled` hears the name of each fetch that came back.
+    `on_polled` is called with the name of each fetch that returned.
     """
 
     def __init__(self, plan: Plan = nothing, on_polled: Callable[[str], None] = lambda name: None) -> None:
@@ -165,11 +165,11 @@ class Witness:
         self._counting = False
 
     def begin(self) -> None:
-        """Count and ask from here on."""
+        """Count calls, and call the plan, from now on."""
         self._counting = True
 
     async def see(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
-        """Do a counted call."""
+        """Make a counted call."""
         call = self._count(name)
         await self._ask(call, Moment.BEFORE)
         result = await work()
@@ -177,12 +177,12 @@ class Witness:
         return result
 
     async def see_idle(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
-        """Do a call that is not counted; the plan is asked before it alone."""
+        """Make a call that is not counted; the plan is called only before it."""
         await self._ask(Call(0, name, 0), Moment.BEFORE)
         return await work()
 
     async def see_fetch(self, name: str, work: Callable[[], Awaitable[Delivery]]) -> Delivery:
-        """Do a fetch, which is counted once it has brought records."""
+        """Make a fetch, which is counted only if it returns records."""
         delivery = await self.see_idle(name, work)
         self._on_polled(name)
         if delivery.records:
@@ -203,7 +203,7 @@ class Witness:
 
 
 class _Witnessed:
-    """Passes every method of a port on, coroutines through the witness."""
+    """Forwards every method of a port, coroutines through the witness."""
 
     def __init__(self, inner: Any, part: str, witness: Witness) -> None:
         self._inner, self._part, self._witness = inner, part, witness
@@ -256,10 +256,10 @@ async def _no_work() -> None:
 
 
 def witnessed_store(store: PageStore, witness: Witness) -> PageStore:
-    """Return a store whose every call the witness sees."""
+    """Return a store whose calls go through the witness."""
     return cast("PageStore", _Witnessed(store, "store", witness))
 
 
 def witnessed_bus(bus: EventBus, witness: Witness) -> EventBus:
-    """Return a bus whose every call, and every call of its memberships, the witness sees."""
+    """Return a bus whose calls, and those of its memberships, go through the witness."""
     return cast("EventBus", _WitnessedBus(bus, "bus", witness))

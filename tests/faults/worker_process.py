@@ -1,4 +1,4 @@
-"""Workers in a process of their own, over ports that a plan makes go wrong, until SIGTERM."""
+"""Workers in a child process, on ports that fail by a plan, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from qdpi.system import utc_now
 
 WORKERS = ("enricher", "page_generator", "indexer", "recorder")
 DRAIN_SECONDS = 600.0
-"""What a worker has begun it may finish, however slow the machine is."""
+"""Long enough to finish started work on a slow machine."""
 
 
 async def work(
@@ -33,9 +33,9 @@ async def work(
     embedder: Embedder | None = None,
     model: LanguageModel | None = None,
 ) -> list[str]:
-    """Work until SIGTERM and return the labels of the calls made; `on_ready` is called once all have polled.
+    """Run workers until SIGTERM and return the labels of their calls; `on_ready` is called once all have polled.
 
-    The book is there and read before calls are counted: they are those that handle events.
+    Calls are counted after the book is loaded, so that only calls that handle events count.
     """
     witness = Witness(plan, _all_polled(workers, on_ready))
     system = build_system(
@@ -74,14 +74,14 @@ def _all_polled(workers: Collection[str], on_ready: Callable[[], None]) -> Calla
 
 
 def quiet() -> None:
-    """Have errors alone logged, and to standard error."""
+    """Log only errors, to standard error."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(40),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 
 
-def tell(message: object) -> None:
-    """Write a message for the parent, on one line."""
+def emit(message: object) -> None:
+    """Write a message for the parent process as one line."""
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()

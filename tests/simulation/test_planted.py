@@ -15,15 +15,15 @@ SEEDS = 300
 UNANSWERED = "Overdue"
 
 PLANTED: dict[Plant, set[str]] = {
-    planted.worker_commits_unfinished_records: {UNANSWERED, Broken.LOG_MISSING, Broken.NOT_TOLD},
+    planted.worker_commits_unfinished_records: {UNANSWERED, Broken.LOG_MISSING, Broken.UNPUBLISHED},
     planted.worker_handles_a_key_concurrently: {Broken.OUT_OF_ORDER},
     planted.worker_ignores_revocation: {UNANSWERED, Broken.LOG_MISSING},
     planted.retry_counts_outages: {BLAMED, Broken.LOG_MISSING},
     planted.recorder_skips_records_in_an_outage: {Broken.LOG_MISSING},
     planted.generator_skips_the_outcome_check: {WASTED},
-    planted.generator_ignores_committed_outcomes: {Broken.NOT_TOLD, Broken.MISSING_PAGE, UNANSWERED},
+    planted.generator_ignores_committed_outcomes: {Broken.UNPUBLISHED, Broken.MISSING_PAGE, UNANSWERED},
     planted.generator_publishes_its_own_outcome: {
-        Broken.TOLD_OTHERWISE,
+        Broken.PUBLISHED_CHANGED,
         Broken.CHANGED_PAGE,
     },
     planted.store_ignores_the_head: {Broken.SEQ_GAP, Broken.STATE_OFF_FOLD},
