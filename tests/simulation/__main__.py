@@ -7,12 +7,12 @@ import os
 import sys
 import time
 
-from tests.simulation.runs import Total, quiet, reports, told
+from tests.simulation.runs import Total, description, quiet, reports
 from tests.simulation.scenario import run
 
 
 def main() -> int:
-    """Run what the command line asks for; 1 where a fault was found."""
+    """Run the seeds of the command line; return 1 if a fault was found."""
     parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10_000, help="how many seeds (10000)")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed (0)")
@@ -32,7 +32,7 @@ def _one(seed: int, *, log: bool) -> int:
     total.add(report)
     sys.stdout.write(f"{total}\ntrace {report.trace}\n")
     if report.wrong:
-        sys.stdout.write(told(report) + "\n")
+        sys.stdout.write(description(report) + "\n")
     return 1 if report.wrong else 0
 
 
@@ -41,7 +41,7 @@ def _many(seeds: range, processors: int) -> int:
     for report in reports(seeds, processors):
         total.add(report)
         if report.wrong:
-            sys.stdout.write(f"\n{told(report)}\n")
+            sys.stdout.write(f"\n{description(report)}\n")
         if time.monotonic() - shown > 1 or total.seeds == len(seeds):
             shown = time.monotonic()
             sys.stdout.write(f"\r{total.seeds} of {len(seeds)} seeds, {total.seeds / (shown - began):.0f} a second ")

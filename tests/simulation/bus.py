@@ -1,4 +1,4 @@
-"""An event bus on a simulated Kafka: what a client of it can see, and be told wrongly."""
+"""An event bus on a simulated Kafka, with the delays, lost answers and revocations of a real one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVER = "kafka"
 
 @dataclass
 class Kafka:
-    """The servers: a log and its groups. A member that is not heard of for `session_timeout` is expelled."""
+    """The servers: a log and its groups. A member that does not poll for `session_timeout` is expelled."""
 
     log: Log
     network: Network
@@ -32,7 +32,7 @@ class Kafka:
         self.log.on_change = self._rebalance_all
 
     def group(self, name: str) -> Group:
-        """Return a group, which is made by being named."""
+        """Return a group, created at its first use."""
         if name not in self.groups:
             self.groups[name] = Group(self.log, self.network.chance, self.session_timeout)
         return self.groups[name]
@@ -42,14 +42,14 @@ class Kafka:
             group.rebalance()
 
     async def watch(self) -> None:
-        """Expel for ever those who are silent."""
+        """Expel members after their session timeout, forever."""
         while True:
             await asyncio.sleep(self.session_timeout / 4)
             for group in self.groups.values():
                 group.expire(_now())
 
     def client(self, caller: Caller | None = None) -> SimulatedBus:
-        """Return a client for a process, or one that nothing happens to."""
+        """Return the client of a process, or one without faults."""
         return SimulatedBus(self, Line(self.network, SERVER, caller))
 
 
@@ -88,7 +88,7 @@ class SimulatedBus:
         return self._members[-1]
 
     def cut_off(self) -> None:
-        """Have the servers take all members of this client for dead."""
+        """Expel all members of this client."""
         for member in self._members:
             member.expel()
 
@@ -134,7 +134,7 @@ class SimulatedBus:
         return await self._line.ask("delete_topics", lambda: self._kafka.log.delete(wanted), _away)
 
     async def trim(self, now: datetime) -> int:
-        """Kafka does this by itself."""
+        """Do nothing: Kafka deletes old records by itself."""
         return 0
 
     def _check_open(self) -> None:
@@ -158,30 +158,30 @@ class SimulatedMembership:
         while True:
             news = self._log.news(self._member.topics)
             delivery = await self._poll(limit, first=first)
-            if delivery.records or delivery.revoked or not await self._hears(news, deadline):
+            if delivery.records or delivery.revoked or not await self._wait_for_news(news, deadline):
                 news.cancel()
                 self._paused.difference_update(delivery.revoked)
                 return delivery
             first = False
 
-    async def _hears(self, news: asyncio.Future[bool], deadline: float) -> bool:
-        """Wait for news until a deadline; tell whether there are any."""
+    async def _wait_for_news(self, news: asyncio.Future[bool], deadline: float) -> bool:
+        """Wait for news until a deadline; return whether there are any."""
         if self._has_left or _now() >= deadline:
             return False
         timer = asyncio.get_running_loop().call_at(deadline, _end, news)
-        heard = await news
+        has_news = await news
         timer.cancel()
-        return heard
+        return has_news
 
     async def _poll(self, limit: int, *, first: bool) -> Delivery:
-        # What a fetch that was cancelled would have brought is still there.
+        # A delivery that a cancelled fetch did not return is kept.
         if self._untaken is None and not self._has_left:
-            if self._line.is_cut or self._group.has_word_for(self._member, self._paused):
-                await self._line.ask("fetch", lambda: self._take(limit, first=first), _away, told=False)
+            if self._line.is_cut or self._group.has_news_for(self._member, self._paused):
+                await self._line.ask("fetch", lambda: self._take(limit, first=first), _away, may_lose_answer=False)
             else:
-                # Nothing to say but that it lives: half of all calls, and nothing is learnt from them.
+                # A poll without news only renews the session. These are half of all calls, so no faults are drawn.
                 self._line.check_alive()
-                self._member.heard_at = _now()
+                self._member.polled_at = _now()
         delivery, self._untaken = self._untaken or Delivery(), None
         return delivery
 
@@ -206,17 +206,17 @@ class SimulatedMembership:
             await self._line.ask("leave", self.drop, _away)
 
     def drop(self) -> None:
-        """Be gone, as the servers see it."""
+        """Leave the group without a call."""
         self._has_left = True
         self._group.leave(self._member)
 
     def expel(self) -> None:
-        """Be dead, as the servers see it."""
+        """Expel this member from its group."""
         self._group.expel(self._member)
 
 
 class Tap:
-    """Reads topics without a group: each partition in order, the partitions as chance has it."""
+    """Reads topics without a group: each partition in order, the partitions in random order."""
 
     def __init__(self, log: Log, line: Line, topics: tuple[str, ...], start: Start) -> None:
         self._log, self._line, self._topics = log, line, topics
@@ -225,7 +225,7 @@ class Tap:
         self._is_closed = False
 
     def close(self) -> None:
-        """End."""
+        """End the tap."""
         self._is_closed = True
         self._log.wake()
 
@@ -236,7 +236,7 @@ class Tap:
         while not self._is_closed:
             news = self._log.news(self._topics)
             if self._ready() or self._line.is_cut:
-                record = await self._line.ask("tap", self._read, _away, told=False)
+                record = await self._line.ask("tap", self._read, _away, may_lose_answer=False)
                 news.cancel()
                 if record is not None and not self._is_closed:
                     return record

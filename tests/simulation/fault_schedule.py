@@ -30,7 +30,7 @@ CRITICAL: Final = (
     "fetch",
     "commit",
 )
-"""The calls before which a death or a freeze is worst; "" is any call."""
+"""The calls before which a death or a freeze matters most; "" is any call."""
 
 
 class FaultSchedule:
@@ -88,7 +88,7 @@ class FaultSchedule:
             _later(delay, worker.kill)
             _later(0.1, self._world.add_worker)
 
-        worker.dooms[self._call_of(worker)] = die
+        worker.faults_at[self._call_of(worker)] = die
 
     async def _freeze_worker_at_a_call(self) -> None:
         """Freeze a worker just before a call, mostly for so long that others take over."""
@@ -101,7 +101,7 @@ class FaultSchedule:
             worker.freeze()
             _later(seconds, worker.thaw)
 
-        worker.dooms[self._call_of(worker)] = freeze
+        worker.faults_at[self._call_of(worker)] = freeze
 
     def _call_of(self, worker: Process) -> tuple[str, int]:
         name = self._chance.choice(CRITICAL)
@@ -136,9 +136,9 @@ class FaultSchedule:
 
     async def _cut_off(self) -> None:
         server = self._chance.choice(["kafka", "cassandra"])
-        self._world.network.away.add(server)
+        self._world.network.unreachable.add(server)
         await asyncio.sleep(self._chance.random() * 2)
-        self._world.network.away.discard(server)
+        self._world.network.unreachable.discard(server)
 
     async def _poison(self) -> None:
         """Append bytes that are not an event to a topic of events."""

@@ -1,4 +1,4 @@
-"""A simulated Kafka's log: topics in partitions, and whoever waits for them to grow."""
+"""Log of the simulated Kafka: topics in partitions, and futures for new records."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Log:
     partitions: int = 3
     topics: dict[str, Topic] = field(default_factory=dict)
     on_change: Callable[[], None] = lambda: None
-    """Hears when topics come and go."""
+    """Called when topics are created, grown or deleted."""
     _turns: counting[int] = field(default_factory=counting)
     _waiting: dict[asyncio.Future[bool], frozenset[str]] = field(default_factory=dict)
 
@@ -38,7 +38,7 @@ class Log:
         self.create(TOPICS.values())
 
     def create(self, specs: Iterable[TopicSpec]) -> list[str]:
-        """Make the topics that are not there; return their names."""
+        """Create the missing topics; return their names."""
         made = [spec for spec in specs if spec.name not in self.topics]
         for spec in made:
             self.topics[spec.name] = Topic(spec, [[] for _ in range(self.partitions)])
@@ -47,7 +47,7 @@ class Log:
         return [spec.name for spec in made]
 
     def grow(self, names: Iterable[str], partitions: int) -> list[str]:
-        """Raise partition counts; return the names of those that had fewer. Raises `InvalidInput` for none there."""
+        """Raise partition counts; return the names of those grown. Raises `InvalidInput` for a missing topic."""
         topics = {name: self._topic(name).partitions for name in names}
         grown = [name for name, held in topics.items() if len(held) < partitions]
         for name in grown:
@@ -57,14 +57,14 @@ class Log:
         return grown
 
     def delete(self, names: Iterable[str]) -> list[str]:
-        """Delete topics; return the names of those that were there."""
+        """Delete topics; return the names of those that existed."""
         gone = [name for name in names if self.topics.pop(name, None)]
         if gone:
             self.on_change()
         return gone
 
     def append(self, message: Message) -> None:
-        """Append a message. Raises `InvalidInput` for a topic that is not there, and for too large a value."""
+        """Append a message. Raises `InvalidInput` for a missing topic and for too large a value."""
         topic = self._topic(message.topic)
         size = len(message.value or b"")
         if size > topic.spec.max_bytes:
@@ -85,12 +85,12 @@ class Log:
         return self.topics[name]
 
     def records(self, partition: Partition) -> list[Record]:
-        """Return what a partition holds; nothing where it is not there."""
+        """Return the records of a partition; none if it is missing."""
         topic = self.topics.get(partition.topic)
         return topic.partitions[partition.number] if topic and partition.number < len(topic.partitions) else []
 
     def partitions_of(self, topics: Iterable[str]) -> list[Partition]:
-        """Return the partitions of those topics that are there."""
+        """Return the partitions of those topics that exist."""
         there = {name: len(self.topics[name].partitions) for name in topics if name in self.topics}
         return [Partition(name, number) for name, count in there.items() for number in range(count)]
 
@@ -99,14 +99,14 @@ class Log:
         return [TopicState(p, 0, len(self.records(p))) for p in self.partitions_of(self.topics)]
 
     def news(self, topics: Iterable[str]) -> asyncio.Future[bool]:
-        """Return a future that is done once one of the topics has grown, or somebody says `wake`."""
+        """Return a future that is done once one of the topics has new records, or at `wake`."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[future] = frozenset(topics)
         future.add_done_callback(lambda done: self._waiting.pop(done, None))
         return future
 
     def wake(self, topic: str | None = None) -> None:
-        """Have those look again who wait for a topic, or all."""
+        """Complete the futures that wait for a topic, or all."""
         for future, topics in list(self._waiting.items()):
             if (topic is None or topic in topics) and not future.done():
                 future.set_result(True)

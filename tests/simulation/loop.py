@@ -1,8 +1,8 @@
-"""An event loop whose time is simulated: nothing sleeps, no thread runs, and a seed decides.
+"""An event loop in simulated time: no sleep, no thread, and all durations drawn from a seed.
 
-What is ready runs in the order asyncio promises, first come first served. Chance has its say only where
-reality has: in how long a callback takes, and (see `tests.simulation.network`) in how long the others take to
-answer. So every order that a seed brings about is one that a real loop could have come to.
+Ready callbacks run first come, first served, as asyncio promises. Only durations are random: how long a callback
+takes, and (see `tests.simulation.network`) how long an answer takes. So every order that a seed produces could
+have happened on a real loop.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ PROCESS: Final[ContextVar[object | None]] = ContextVar("process", default=None)
 
 
 class Deadlock(AssertionError):
-    """Nothing is ready, no timer is set, and something is still waited for."""
+    """Nothing is ready, no timer is set, and tasks still wait."""
 
 
 class Overdue(AssertionError):
-    """What was to end in bounded time did not."""
+    """The simulated time limit has passed."""
 
 
 class Impossible(AssertionError):
-    """Something that a simulation has not: a thread, a socket, a signal."""
+    """Use of something that a simulation does not have: a thread, a socket, a signal."""
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
     """An event loop in simulated time, for one thread. `time` is in seconds from 0.
 
-    Each round of callbacks takes up to `busy` seconds, so that whoever spins lets time pass too. Above
-    `limit` seconds the loop gives up with `Overdue`.
+    Each round of callbacks takes up to `busy` seconds, so that time also passes in a busy wait. Above
+    `limit` seconds the loop raises `Overdue`.
     """
 
     def __init__(self, chance: Random | None = None, *, busy: float = 0.000_1, limit: float = 100_000.0) -> None:
@@ -58,7 +58,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._is_running = self._is_stopping = self._is_closed = False
         self._home = threading.get_ident()
         self.errors: list[dict[str, Any]] = []
-        """What nobody heard of: exceptions that ended a callback, or a task that nobody awaited."""
+        """Unhandled exceptions, of callbacks and of tasks that were not awaited."""
 
     # time and callbacks
 
@@ -136,17 +136,17 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     # freezing
 
     def freeze(self, process: object) -> None:
-        """Let nothing of a process run, as SIGSTOP does; its timers go off when it thaws."""
+        """Suspend a process, as SIGSTOP does; its due timers run when it thaws."""
         self._frozen.setdefault(process, [])
 
     def thaw(self, process: object) -> None:
-        """Let a process run on."""
+        """Resume a process."""
         self._turns.extend((process, handle) for handle in self._frozen.pop(process, ()))
 
     # running
 
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
-        """Run until a future is done. Raises `Deadlock` where it never can be, `Overdue` after the limit."""
+        """Run until a future is done. Raises `Deadlock` if it never can be, `Overdue` after the limit."""
         main: Future[T] = asyncio.ensure_future(future, loop=self)  # type: ignore[arg-type]
         main.add_done_callback(self._end)
         try:
@@ -184,7 +184,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 self._frozen[process].append(handle)
             elif not handle.cancelled():
                 handle._run()
-        self._go_off()
+        self._run_due_timers()
 
     def _jump(self) -> None:
         while self._alarms and self._alarms[0][3].cancelled():
@@ -194,9 +194,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._clock = max(self._clock, self._alarms[0][0])
         if self._clock > self._limit:
             raise Overdue(f"It is not done after {self._limit:g} simulated seconds. What waits:\n{self.waiting()}")
-        self._go_off()
+        self._run_due_timers()
 
-    def _go_off(self) -> None:
+    def _run_due_timers(self) -> None:
         while self._alarms and self._alarms[0][0] <= self._clock:
             _, _, process, timer = heapq.heappop(self._alarms)
             if not timer.cancelled():

@@ -1,8 +1,8 @@
-"""The network between simulated processes and the servers they call: slow, lossy, cut, and always by a seed.
+"""The network between simulated processes and servers: delays, losses and outages, drawn from a seed.
 
-A call is a request, its effect at the server in one instant, and an answer. Between them lies time, in which
-others get their turn and the caller may freeze or die. A request may be refused (nothing was done), its answer
-may be lost (it was done), and it may arrive long after its sender gave it up.
+A call is a request, its effect at the server in one instant, and an answer. Between these other tasks run, and
+the caller may freeze or die. A request may be refused (no effect), its answer may be lost (the effect took
+place), and it may arrive long after its caller has timed out.
 """
 
 from __future__ import annotations
@@ -20,30 +20,29 @@ from typing import Final, Protocol, TypeVar
 
 T = TypeVar("T")
 SERVER: Final = Context()
-"""Where servers run: outside all processes, whose freezing and dying they do not share."""
+"""The context of servers: outside all processes, so that they neither freeze nor die with one."""
 
 
 class Fate(StrEnum):
-    """What becomes of a call."""
+    """The fate of a call."""
 
     ANSWERED = "answered"
     SLOW = "slow"
-    """It is answered, after a long time."""
+    """Answered after a long time."""
     REFUSED = "refused"
-    """It fails, and nothing was done."""
+    """Fails without an effect."""
     UNANSWERED = "unanswered"
-    """It fails, and it was done."""
+    """Fails after its effect."""
     LATE = "late"
-    """It fails, and it is done after that."""
+    """Fails, and its effect follows later."""
     CUT = "cut"
-    """It fails, for the server is away."""
+    """Fails because the server is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """How the network is: `leg` is the usual longest time of one way in seconds, the others are chances.
-
-    `patience` is after how many seconds a caller gives up.
+    """State of the network: `leg` is the usual longest one-way delay in seconds; `patience` is the timeout
+    of a caller in seconds; the others are probabilities.
     """
 
     leg: float = 0.0
@@ -54,8 +53,8 @@ class Weather:
     patience: float = 0.5
 
     @property
-    def troubles(self) -> tuple[tuple[Fate, float], ...]:
-        """The fates that are not the usual one, with their chances."""
+    def chances(self) -> tuple[tuple[Fate, float], ...]:
+        """The fates other than `ANSWERED`, with their probabilities."""
         return (
             (Fate.SLOW, self.slow),
             (Fate.REFUSED, self.refused),
@@ -75,47 +74,47 @@ class Caller(Protocol):
     frozen: bool
 
     def called(self, name: str) -> None:
-        """Hear of a call just before it is sent."""
+        """Note a call just before it is sent."""
         ...
 
 
 @dataclass
 class Network:
-    """All lines of a simulation. `trace` is a hash of all calls: the same for the same run, and only for it."""
+    """All connections of a simulation. `trace` is a hash of all calls, so equal runs have equal traces."""
 
     chance: Random
     weather: Weather = CALM
-    away: set[str] = field(default_factory=set)
-    """The servers that are away."""
+    unreachable: set[str] = field(default_factory=set)
+    """The servers that are cut off."""
     fates: Counter[str] = field(default_factory=Counter)
     calls: int = 0
     quiet_at: float = 0.0
-    """When the last request that is under way will have arrived."""
+    """When the last late request will have arrived."""
     _trace: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
 
     def note(self, *what: object) -> None:
-        """Put what happened into the trace."""
+        """Add an event to the trace."""
         now = asyncio.get_running_loop().time()
         self._trace.update(f"{now:.9f} {' '.join(map(str, what))}\n".encode())
 
     @property
     def trace(self) -> str:
-        """The hash of all that happened so far."""
+        """The hash of all events so far."""
         return self._trace.hexdigest()
 
     def fate(self, server: str) -> Fate:
-        """Draw what becomes of a call."""
-        if server in self.away:
+        """Draw the fate of a call."""
+        if server in self.unreachable:
             return Fate.CUT
         drawn = self.chance.random()
-        for fate, chance in self.weather.troubles:
+        for fate, chance in self.weather.chances:
             if drawn < chance:
                 return fate
             drawn -= chance
         return Fate.ANSWERED
 
     def leg(self) -> float:
-        """Draw the time of one way: often next to nothing, mostly short, seldom twenty times as long."""
+        """Draw a one-way delay: often none, mostly short, seldom twenty times as long."""
         drawn = self.chance.random()
         if drawn < 0.3:
             return 0.0
@@ -123,17 +122,22 @@ class Network:
 
 
 class Line:
-    """A process's line to a server. Without a caller it belongs to whoever looks on, and nothing happens to it."""
+    """The connection of a process to a server. A connection without a caller has no delays and no faults."""
 
     def __init__(self, network: Network, server: str, caller: Caller | None = None) -> None:
         self.network, self.server, self.caller = network, server, caller
 
     async def ask(
-        self, name: str, effect: Callable[[], T], lost: Callable[[Fate, str], Exception], *, told: bool = True
+        self,
+        name: str,
+        effect: Callable[[], T],
+        lost: Callable[[Fate, str], Exception],
+        *,
+        may_lose_answer: bool = True,
     ) -> T:
-        """Have the server do something and return its answer; raises `lost` of it where none comes.
+        """Apply `effect` at the server and return its result; raises `lost` if no answer arrives.
 
-        A call that is not `told` happens or does not: its answer is never lost.
+        With `may_lose_answer` false a call that fails has no effect.
         """
         if self.caller is None:
             return effect()
@@ -141,7 +145,7 @@ class Line:
         if self.caller.frozen:
             await asyncio.sleep(0)
         self.check_alive()
-        fate = self._drawn(name, told=told)
+        fate = self._drawn(name, may_lose_answer=may_lose_answer)
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._send(fate, effect, answer, lambda: lost(fate, name))
         return await answer
@@ -189,13 +193,13 @@ class Line:
         return self.network.weather.patience * self.network.chance.random()
 
     def _is_swallowed(self) -> bool:
-        # What a process sent before it died may have left its machine, or not.
+        # A request sent just before the death of its process may or may not have left the machine.
         return self.caller is not None and not self.caller.alive and self.network.chance.random() < 0.5
 
-    def _drawn(self, name: str, *, told: bool) -> Fate:
+    def _drawn(self, name: str, *, may_lose_answer: bool) -> Fate:
         self.network.calls += 1
         fate = self.network.fate(self.server)
-        if not told and fate in {Fate.UNANSWERED, Fate.LATE}:
+        if not may_lose_answer and fate in {Fate.UNANSWERED, Fate.LATE}:
             fate = Fate.REFUSED
         if fate is not Fate.ANSWERED:
             self.network.fates[f"{fate}"] += 1
@@ -204,11 +208,11 @@ class Line:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the server is away."""
-        return self.server in self.network.away
+        """Whether the server is cut off."""
+        return self.server in self.network.unreachable
 
     def check_alive(self) -> None:
-        """Raise `CancelledError` for a caller that is dead: what its code still attempts is not done."""
+        """Raise `CancelledError` if the caller is dead, so that its remaining calls have no effect."""
         if self.caller is not None and not self.caller.alive:
             raise asyncio.CancelledError("The process is dead.")
 

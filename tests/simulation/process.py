@@ -1,4 +1,4 @@
-"""Simulated processes: parts of the real system, each in a context of its own that freezes and dies as one."""
+"""Simulated processes: parts of the real system, each in its own context, so that they freeze and die alone."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ T = TypeVar("T")
 
 
 class Gone(Exception):
-    """Whoever was asked does not answer: dead, or too slow."""
+    """The process does not answer: it is dead, or too slow."""
 
 
 def simulated_loop() -> SimulatedLoop:
-    """Return the loop that runs."""
+    """Return the running loop."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, SimulatedLoop)
     return loop
 
 
 class Process:
-    """A process by name. Dead, it does nothing more at any port; frozen, nothing of it runs.
+    """A process by name. A dead process makes no more calls; a frozen one does not run.
 
-    `dooms` maps a call's name ("" for any) and its number, from 1, to the fault injected at that call.
+    `faults_at` maps a call's name ("" for any) and its number, from 1, to the fault injected at that call.
     """
 
     def __init__(self, name: str) -> None:
@@ -35,17 +35,17 @@ class Process:
         self.alive = True
         self.frozen = False
         self.calls: Counter[str] = Counter()
-        self.dooms: dict[tuple[str, int], Callable[[], None]] = {}
+        self.faults_at: dict[tuple[str, int], Callable[[], None]] = {}
         self.failures: list[BaseException] = []
-        """What ended a task of it that was to go on for ever."""
+        """The exceptions that ended its endless tasks."""
 
     def called(self, name: str) -> None:
-        """Hear of a call just before it is sent."""
+        """Note a call just before it is sent, and inject the fault due at it."""
         for counted in ("", name):
             self.calls[counted] += 1
-            doom = self.dooms.pop((counted, self.calls[counted]), None)
-            if doom is not None:
-                doom()
+            fault = self.faults_at.pop((counted, self.calls[counted]), None)
+            if fault is not None:
+                fault()
 
     def context(self) -> Context:
         """Return a new context in which the process runs."""
@@ -54,11 +54,11 @@ class Process:
         return context
 
     def start(self, work: Coroutine[Any, Any, T], name: str = "") -> asyncio.Task[T]:
-        """Have the process do something."""
+        """Start a task of the process."""
         return simulated_loop().create_task(work, name=f"{self.name} {name}", context=self.context())
 
     def keep(self, work: Coroutine[Any, Any, None], name: str = "") -> asyncio.Task[None]:
-        """Have the process do something for as long as it lives; that it fails is noted."""
+        """Start an endless task of the process; its failure is noted."""
         task = self.start(work, name)
         task.add_done_callback(self._ended)
         return task
@@ -68,7 +68,7 @@ class Process:
             self.failures.append(task.exception() or AssertionError())
 
     async def serve(self, work: Coroutine[Any, Any, T], patience: float) -> T:
-        """Have the process answer somebody outside of it. Raises `Gone` where it does not in time."""
+        """Run a task for a caller outside the process. Raises `Gone` if it is not done in time."""
         if not self.alive:
             work.close()
             raise Gone
@@ -80,17 +80,17 @@ class Process:
         return task.result()
 
     def freeze(self) -> None:
-        """Let nothing of it run."""
+        """Suspend the process."""
         self.frozen = True
         simulated_loop().freeze(self)
 
     def thaw(self) -> None:
-        """Let it run on."""
+        """Resume the process."""
         self.frozen = False
         simulated_loop().thaw(self)
 
     def kill(self) -> None:
-        """End it between two steps of whatever it does; the network carries nothing of it any more."""
+        """Kill the process between two steps of its tasks; its remaining calls have no effect."""
         self.alive = False
         self.thaw()
         for task in simulated_loop().tasks_of(self):

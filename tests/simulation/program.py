@@ -1,6 +1,6 @@
-"""The program without DSPy: the policy, the edges and the order of calls are the real ones, the prose is not.
+"""A program without DSPy: its policy, edges and order of calls are the real ones, its prose is not.
 
-A page of the real program's costs twenty times as much, so most seeds are written by this one.
+A page of the real program takes twenty times as long, so most seeds use this one.
 """
 
 from __future__ import annotations

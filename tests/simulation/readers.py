@@ -15,15 +15,15 @@ from qdpi.errors import Unavailable
 from qdpi.gateway.problems import Refusal
 from qdpi.symbols import Trajectory
 
-COMES_BACK_AFTER = 0.1
+RETRY_AFTER = 0.1
 PATIENCE = 2.0
 """How long a reader waits for a gateway, in simulated seconds."""
 
 
 class Reader:
-    """Presses in one journey, `ahead` of the answers, at any gateway; a lost answer is asked for again.
+    """Presses in one journey, `ahead` of the answers, at any gateway; a press without an answer is sent again.
 
-    `gateway` gives one that is there. A stream that broke, or that the reader left, goes on after its last seq.
+    `gateway` returns a living gateway. A stream that broke, or that the reader left, continues after its last seq.
     """
 
     def __init__(
@@ -37,19 +37,19 @@ class Reader:
 
     @property
     def seen(self) -> Seen:
-        """What it saw."""
+        """The seqs that the reader received."""
         return Seen("reader", self.journey, tuple(self.seqs))
 
     async def read(self) -> None:
-        """Press and follow until every press was seen answered."""
+        """Press and follow until every press has its outcome."""
         await asyncio.gather(self._press_all(), self._follow_all())
 
     async def _press_all(self) -> None:
         for number in range(self._presses):
             await self._room.acquire()
             body = self._body(number)
-            while not await self._press(body):  # noqa: ASYNC110 (nobody tells when a gateway is back)
-                await asyncio.sleep(COMES_BACK_AFTER * self._chance.random())
+            while not await self._press(body):  # noqa: ASYNC110 (there is no event for a restarted gateway)
+                await asyncio.sleep(RETRY_AFTER * self._chance.random())
 
     def _body(self, number: int) -> PressBody:
         chance = self._chance
@@ -85,16 +85,16 @@ class Reader:
             try:
                 await gateway.serve(gateway.stop(self.journey, press), PATIENCE)
             except (Gone, Unavailable, Refusal):
-                return  # a reader who is not heard does not insist
+                return  # a lost stop is not sent again
 
     async def _follow_all(self) -> None:
         while len(set(self.seqs)) < self._presses:
             gateway = self._gateway()
             if gateway is None or not await self._follow(gateway):
-                await asyncio.sleep(COMES_BACK_AFTER * self._chance.random())
+                await asyncio.sleep(RETRY_AFTER * self._chance.random())
 
     async def _follow(self, gateway: Gateway) -> bool:
-        """Follow until the stream ends or is left; tell whether it was left."""
+        """Follow until the stream ends or is left; return whether it was left."""
         stream = gateway.stream(self.journey, self.seqs[-1] if self.seqs else 0)
         try:
             while len(set(self.seqs)) < self._presses:

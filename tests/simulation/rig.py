@@ -1,4 +1,4 @@
-"""What the simulated adapters bring to the ports' suites."""
+"""The simulated adapters as fixtures for the ports' contract suites."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def simulated_now() -> datetime:
 
 
 class Client:
-    """A process that lives."""
+    """A process without faults."""
 
     name = "client"
     alive = True
     frozen = False
 
     def called(self, name: str) -> None:
-        """Take no notice."""
+        """Do nothing."""
 
 
 class SimulatedRig:
-    """Clients of one simulated Kafka, each a process of its own."""
+    """Clients of one simulated Kafka, each its own process."""
 
     def __init__(self, partitions: int, leg: float) -> None:
         network = Network(Random("a bus"), Weather(leg=leg))

@@ -1,4 +1,4 @@
-"""What simulated processes do: workers run services, gateways take presses and serve streams."""
+"""Kinds of simulated processes: workers run services, gateways accept presses and serve streams."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Pipe = asyncio.Queue[Frame | None]
 
 
 class Worker(Process):
-    """A process in which services run. `leave` asks it to end, as SIGTERM does."""
+    """A process that runs services. `leave` stops it, as SIGTERM does."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -31,7 +31,7 @@ class Worker(Process):
         self._work: asyncio.Task[None] | None = None
 
     def run(self, services: Callable[[Process], Iterable[ServiceWorker]]) -> None:
-        """Begin to work."""
+        """Start the services."""
         self.context().run(self._build, services)
         self._work = self.keep(self._group.run(), "workers")
 
@@ -39,7 +39,7 @@ class Worker(Process):
         self._group = WorkerGroup(services(self))
 
     async def leave(self) -> None:
-        """Let it finish what it has and end."""
+        """Finish started work and end."""
         assert self._work is not None
         simulated = self._work
         asyncio.get_running_loop().call_soon(self._group.stop, context=self.context())
@@ -48,22 +48,22 @@ class Worker(Process):
 
 
 class Gateway(Process):
-    """A process that readers talk to."""
+    """A process that runs a gateway."""
 
     def run(self, system: System) -> None:
-        """Begin to listen."""
+        """Start the gateway and its hub."""
         self.system = system
         self.gateway = wire(system, lambda: None, 256, 15.0, lambda: asyncio.get_running_loop().time())
         self.keep(self.gateway.hub.listen(), "hub")
 
     async def press(self, body: PressBody) -> str:
-        """Take a press, and return its id. Raises what it is refused with."""
+        """Accept a press and return its id. Raises the refusal."""
         press = await press_of(self.gateway, body.session_id, body)
         accepted = await accept(self.gateway, self._exchange(), press, None)
         return accepted.event_id
 
     async def stop(self, journey: str, press: str) -> None:
-        """Take a stop."""
+        """Accept a stop."""
         body = StopBody(session_id=journey, event_id=press)
         await stop(self.gateway, self._exchange(), journey, body, None)
 
@@ -71,7 +71,7 @@ class Gateway(Process):
         return Exchange(self.name, "a reader's address")
 
     def stream(self, journey: str, after: int) -> Stream:
-        """Begin a stream."""
+        """Open a stream."""
         return Stream(self, journey, after)
 
     async def follow(self, journey: str, after: int, stream: Stream) -> None:
@@ -101,13 +101,13 @@ class Stream:
         self.pipe.put_nowait(None)
 
     async def next(self, patience: float) -> Frame | None:
-        """Return the next frame, None at the end, or where none came in time."""
+        """Return the next frame, or None at the end and after the timeout."""
         try:
             return await asyncio.wait_for(self.pipe.get(), patience)
         except TimeoutError:
             return None
 
     def leave(self) -> None:
-        """Hang up. A gateway that is frozen hears of it later."""
+        """Close the connection. A frozen gateway notices it when it thaws."""
         if self.subscription is not None:
             asyncio.get_running_loop().call_soon(self.subscription.end, context=self._gateway.context())

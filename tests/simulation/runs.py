@@ -1,4 +1,4 @@
-"""Many seeds, on all processors; and one seed again."""
+"""Runs of many seeds on all processors, and their totals."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.simulation.scenario import Report, run
 from tests.simulation.world import book
 
 CHUNK = 20
-"""How many seeds a processor is given at once."""
+"""The number of seeds in a task of a processor."""
 
 
 @dataclass
 class Total:
-    """What many seeds came to."""
+    """The totals of many seeds."""
 
     seeds: int = 0
     presses: int = 0
@@ -30,7 +30,7 @@ class Total:
     wrong: list[Report] = field(default_factory=list)
 
     def add(self, report: Report) -> None:
-        """Count a seed."""
+        """Add a seed's report."""
         self.seeds += 1
         self.presses += report.presses
         self.outcomes += report.outcomes
@@ -47,8 +47,8 @@ class Total:
         )
 
 
-def told(report: Report) -> str:
-    """Return what is wrong with a seed, and how it is run again."""
+def description(report: Report) -> str:
+    """Return the faults of a seed, and the command that runs it again."""
     lines = [f"seed {report.seed}: {len(report.wrong)} faults", *(f"  {wrong}" for wrong in report.wrong[:20])]
     return "\n".join([*lines, f'  again: make simulate ARGS="--seed {report.seed}"'])
 
@@ -59,7 +59,7 @@ def quiet() -> None:
 
 
 def reports(seeds: Iterable[int], processors: int | None = None) -> Iterator[Report]:
-    """Run seeds, on all processors unless told, and give their reports in the order of the seeds."""
+    """Run seeds, by default on all processors, and yield their reports in the order of the seeds."""
     with ProcessPoolExecutor(processors, multiprocessing.get_context("spawn"), _begin) as pool:
         yield from pool.map(run, seeds, chunksize=CHUNK)
 

@@ -25,13 +25,13 @@ from qdpi.events import PageEventLayout, PageFailed
 from qdpi.journey import section_figures
 
 PATIENCE: Final = 30.0
-"""Within how many simulated seconds after the last fault every press must be answered."""
+"""Simulated seconds after the last fault within which every press must be answered."""
 GROUPS: Final = ("qdpi.enricher", "qdpi.page_generator", "qdpi.indexer", "qdpi.recorder")
 WHOLE_EVERY: Final = 20
-"""One seed in so many is written by the real program."""
+"""One seed in so many uses the real program."""
 
 MOST_CALLS: Final = 20_000
-"""More calls than any seed needs: whoever makes more goes round in a circle."""
+"""More calls than any seed needs; more are an endless loop."""
 WASTED: Final = "a page is begun for a press that is answered"
 FIGURES: Final = "a journey's figures are not those of its newest state"
 BLAMED: Final = "a press failed, and neither its model nor its reader ended it"
@@ -39,7 +39,7 @@ BLAMED: Final = "a press failed, and neither its model nor its reader ended it"
 
 @dataclass
 class Report:
-    """What came of a seed."""
+    """The result of a seed."""
 
     seed: int
     presses: int = 0
@@ -56,7 +56,7 @@ Build = Callable[[Random, Terms], World]
 
 
 def run(seed: int, build: Build = World) -> Report:
-    """Run a seed to its end and say what is wrong; the same seed gives the same report."""
+    """Run a seed to its end and check it; the same seed gives the same report."""
     chance, report = Random(f"simulation {seed}"), Report(seed)
     loop = SimulatedLoop(Random(f"loop {seed}"))
     with _no_collection():
@@ -65,7 +65,7 @@ def run(seed: int, build: Build = World) -> Report:
             loop.run_until_complete(_Simulation(world, chance, report).run())
         except Exception as failure:
             report.wrong.append("".join(format_exception(failure)[-4:]))
-        report.wrong += [f"nobody heard of {error}" for error in loop.errors]
+        report.wrong += [f"unhandled: {error}" for error in loop.errors]
         report.trace, report.seconds = world.network.trace, loop.time()
         report.injected.update(world.network.fates)
         loop.close()
@@ -74,7 +74,7 @@ def run(seed: int, build: Build = World) -> Report:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    # When garbage is collected depends on what else the process has done, and what is collected may still run.
+    # The time of a collection depends on the rest of the process, and a collected generator may still run.
     gc.disable()
     try:
         yield
@@ -83,7 +83,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def terms_of(seed: int, chance: Random) -> Terms:
-    """Draw how a world is."""
+    """Draw the terms of a world."""
 
     def seldom(*rates: float) -> float:
         return chance.choice([0.0, *rates])
@@ -116,7 +116,7 @@ class _Simulation:
 
     async def run(self) -> None:
         world, chance = self._world, self._chance
-        watch = asyncio.create_task(world.kafka.watch())  # noqa: F841, RUF006 (ended with all others)
+        watch = asyncio.create_task(world.kafka.watch())  # noqa: F841, RUF006 (ended with all other tasks)
         for _ in range(chance.choice([2, 3] if world.terms.crowded else [1, 2, 2, 3])):
             world.add_worker()
         for _ in range(chance.randint(1, 2)):
@@ -153,7 +153,7 @@ class _Simulation:
                     self._check_calls()
                 reader.result()
             for group in GROUPS:
-                while any(lag.records for lag in await self._world.clear_bus.lag(group)):  # noqa: ASYNC110
+                while any(lag.records for lag in await self._world.plain_bus.lag(group)):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
 
     def _check_calls(self) -> None:
@@ -165,7 +165,7 @@ class _Simulation:
         self._report.injected.update(self._faults.injected)
         self._report.presses = sum(map(len, history.presses.values()))
         self._report.outcomes = sum(map(len, history.outcomes.values()))
-        self._report.wrong += [_told(violation) for violation in self._violations(history)]
+        self._report.wrong += [_description(violation) for violation in self._violations(history)]
         self._report.wrong += [f"{WASTED}: {request}" for request in self._world.tables.wasted]
         self._report.wrong += [f"{BLAMED}: {failed}" for failed in _blamed(history)]
         self._report.wrong += [f"{FIGURES}: {journey}" for journey in self._off_figures(history)]
@@ -188,15 +188,15 @@ class _Simulation:
         generated = [name for name, page in tables.pages.items() if page.placement is not None]
         linked = [name for name in tables.edges if name not in tables.pages]
         return await history_of(
-            self._world.clear_store,
-            self._world.clear_bus,
+            self._world.plain_store,
+            self._world.plain_bus,
             {reader.journey: reader.pressed for reader in self._readers},
             generated=[*generated, *linked],
             streams=[reader.seen for reader in self._readers],
         )
 
     async def _end(self) -> None:
-        """End every process, which must not outlive its being told."""
+        """End every process; its tasks must end in bounded time."""
         for process in self._world.processes:
             process.kill()
         loop, me = asyncio.get_running_loop(), asyncio.current_task()
@@ -235,5 +235,5 @@ def _blamed(history: History) -> Iterator[str]:
             yield f"{event.session_id} {event.press_id} {event.error.code} {event.error.detail}"
 
 
-def _told(violation: Violation) -> str:
+def _description(violation: Violation) -> str:
     return f"{violation.broken}: {violation.journey} {violation.what}"

@@ -1,4 +1,4 @@
-"""A simulated Cassandra's tables: what each single write does to them, in one instant."""
+"""Tables of the simulated Cassandra: each write takes effect in one instant."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from qdpi.store.rows import CanonRevision, Embedding, IndexRow, ReadingRow, Sect
 
 @dataclass
 class Journey:
-    """A journey's own partition. `proposed` was accepted and not committed: the next serial read completes it."""
+    """The partition of a journey. `proposed` is accepted but not committed; the next serial read completes it."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     proposed: Outcome | None = None
     attempts: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def complete(self) -> None:
-        """Bring to its end what a proposer left, as Paxos does at the next serial operation."""
+        """Commit an unfinished proposal, as Paxos does at the next serial operation."""
         if self.proposed is not None:
             self.outcomes.append(self.proposed)
             self.proposed = None
@@ -47,7 +47,7 @@ class Journey:
 
 @dataclass
 class Tables:
-    """All tables. Of two writes of a projection the one of the higher version stands, whichever comes last."""
+    """All tables. Of two writes of a projection the higher version is kept, whichever comes last."""
 
     journeys: defaultdict[str, Journey] = field(default_factory=lambda: defaultdict(Journey))
     pages: dict[str, Page] = field(default_factory=dict)
@@ -64,10 +64,10 @@ class Tables:
     index: dict[tuple[str, int, str], IndexRow] = field(default_factory=dict)
     saves: dict[tuple[str, str], tuple[datetime, str, VaultEntry | None]] = field(default_factory=dict)
     wasted: list[str] = field(default_factory=list)
-    """The requests that a writer began to answer though it could have known the answer."""
+    """The requests for which an attempt was begun although the outcome could have been known."""
 
     def copy(self) -> Tables:
-        """Return tables with the same rows, which may be changed apart from these."""
+        """Return tables with the same rows that may be changed independently."""
         kept = Tables()
         for table in ("pages", "edges", "signals", "texts", "revisions", "readings", "embeddings", "index"):
             getattr(kept, table).update(getattr(self, table))
@@ -99,7 +99,7 @@ class Tables:
             self.snapshots[snapshot.session_id] = snapshot
 
     def put_figures(self, snapshot: Snapshot) -> None:
-        """Write a journey's figures: zero where it has come back. An older snapshot only adds such rows."""
+        """Write a journey's figures: zero for sections without open branches. An older snapshot only adds rows."""
         journey, given, none = snapshot.session_id, section_figures(snapshot.state), SectionFigures(0, 0)
         newest = max(snapshot.seq, self.snapshots.get(journey, snapshot).seq)
         for section in {where for where, whose in self.counters if whose == journey} | given.keys():
@@ -154,7 +154,7 @@ class Tables:
         return max(self.revisions, default=None)
 
     def ring(self, revision: int) -> list[Page]:
-        """Return a revision's pages in ring order; of each page revision the text that came out first."""
+        """Return a revision's pages in ring order; with the first published text of each page revision."""
         if revision not in self.revisions:
             return []
         return [self._with_text(page) for _, page in sorted(self.places[revision].items())]

@@ -1,4 +1,4 @@
-"""The loop in simulated time: what asyncio promises it keeps, and what it adds."""
+"""The simulated loop: asyncio's promises, and simulated time."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def test_sleep_of_a_year_takes_no_time(loop: SimulatedLoop) -> None:
 
 def test_ready_callbacks_precede_timers(loop: SimulatedLoop) -> None:
     """Callbacks that are ready run in their order, timers by their time."""
-    heard: list[str] = []
+    seen: list[str] = []
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        loop.call_later(0.2, heard.append, "later")
-        loop.call_later(0.1, heard.append, "sooner")
+        loop.call_later(0.2, seen.append, "later")
+        loop.call_later(0.1, seen.append, "sooner")
         for name in "abc":
-            loop.call_soon(heard.append, name)
+            loop.call_soon(seen.append, name)
         await asyncio.sleep(1)
 
     loop.run_until_complete(main())
-    assert heard == ["a", "b", "c", "sooner", "later"]
+    assert seen == ["a", "b", "c", "sooner", "later"]
 
 
 def test_spinning_task_advances_time(loop: SimulatedLoop) -> None:
@@ -52,11 +52,11 @@ def test_spinning_task_advances_time(loop: SimulatedLoop) -> None:
 def test_deadlock_names_the_waiting_tasks(loop: SimulatedLoop) -> None:
     """A loop that nothing can wake reports the tasks that wait."""
 
-    async def wait_for_nobody() -> None:
+    async def wait_forever() -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(Deadlock, match="test_loop"):
-        loop.run_until_complete(wait_for_nobody())
+        loop.run_until_complete(wait_forever())
 
 
 def test_endless_run_is_overdue() -> None:
@@ -99,26 +99,26 @@ def test_unhandled_exception_is_kept(loop: SimulatedLoop) -> None:
     assert ["no number" in str(error["exception"]) for error in loop.errors] == [True]
 
 
-async def ticks(heard: list[float]) -> None:
+async def ticks(seen: list[float]) -> None:
     while True:
-        heard.append(asyncio.get_running_loop().time())
+        seen.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0.1)
 
 
 def test_frozen_process_runs_nothing_until_it_thaws(loop: SimulatedLoop) -> None:
     async def main() -> None:
-        heard: list[float] = []
+        seen: list[float] = []
         process = Process("frozen")
-        process.start(ticks(heard))
+        process.start(ticks(seen))
         await asyncio.sleep(0.35)
         process.freeze()
-        before = len(heard)
+        before = len(seen)
         await asyncio.sleep(5)
-        assert len(heard) == before
+        assert len(seen) == before
         process.thaw()
         await asyncio.sleep(0.25)
-        assert len(heard) > before
-        assert not [moment for moment in heard if 0.4 < moment < 5.3]
+        assert len(seen) > before
+        assert not [moment for moment in seen if 0.4 < moment < 5.3]
 
     loop.run_until_complete(main())
 

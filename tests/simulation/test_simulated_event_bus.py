@@ -1,4 +1,4 @@
-"""The simulated event bus keeps the port's contract: without that, what is simulated on it proves nothing.
+"""The simulated event bus keeps the port's contract; otherwise a simulation on it would prove nothing.
 
 `ProcessesSuite` alone is left out: it is about real processes, and a simulation has none.
 """

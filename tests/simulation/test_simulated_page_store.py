@@ -16,7 +16,7 @@ from qdpi.store.ports import PageStore
 
 
 class TestSimulatedPageStore(PageStoreSuite):
-    """At once, and with a network between."""
+    """The behaviour suite, without and with a network delay."""
 
     @pytest.fixture(params=[0.0, 0.01], ids=["at once", "over a network"])
     def connect(self, request: pytest.FixtureRequest) -> Connect:

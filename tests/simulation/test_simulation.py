@@ -1,4 +1,4 @@
-"""The whole pipeline in simulated time: thousands of seeds, each with its own luck, keep every promise."""
+"""The whole pipeline in simulated time, with thousands of seeds, has no violation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from tests.simulation.runs import Total, told
+from tests.simulation.runs import Total, description
 from tests.simulation.scenario import Report, run
 from tests.simulation.world import book
 from tests.support.notes import Note
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def parts(seeds: range, count: int, tier: pytest.MarkDecorator) -> list[Any]:
-    """Return seeds in so many parts, which processes of one run share."""
+    """Return the seeds in `count` parts, which parallel test processes share."""
     size = len(seeds) // count
     ranges = (seeds[first : first + size] for first in range(0, len(seeds), size))
     return [
@@ -35,13 +35,13 @@ def parts(seeds: range, count: int, tier: pytest.MarkDecorator) -> list[Any]:
     "seeds", [*parts(range(SHORT), 2, pytest.mark.slow), *parts(range(SHORT, SEEDS), 4, pytest.mark.long)]
 )
 def test_simulation_loses_doubles_and_reorders_nothing(seeds: range, note: Note) -> None:
-    """No press is lost doubled or out of turn whatever befalls whom."""
+    """No press is lost, doubled or out of order, whatever faults are injected."""
     book()
     total = Total()
     for report in map(run, seeds):
         total.add(report)
     note(str(total))
-    assert not total.wrong, "\n".join(map(told, total.wrong))
+    assert not total.wrong, "\n".join(map(description, total.wrong))
     assert total.seeds == len(seeds)
     assert total.presses == total.outcomes > 4 * len(seeds)
     rare = {
@@ -70,7 +70,7 @@ PROCESSES = (
 
 @pytest.mark.process
 def test_simulation_is_deterministic() -> None:
-    """A seed is the same whenever and wherever it is run."""
+    """A seed has the same trace in every process."""
     seeds = (1, 20)
     first = [run(seed).trace for seed in seeds]
     run(3)
@@ -81,7 +81,7 @@ def test_simulation_is_deterministic() -> None:
 
 
 def traces_elsewhere(seeds: tuple[int, ...], hash_seed: str) -> list[str]:
-    """Return the traces of seeds in another process, in which sets have another order."""
+    """Return the traces of seeds in another process, where sets have another order."""
     code = (
         "import sys; from tests.simulation.runs import quiet; from tests.simulation.scenario import run; quiet(); "
         "print(*(run(int(seed)).trace for seed in sys.argv[1:]))"
@@ -95,12 +95,12 @@ def traces_elsewhere(seeds: tuple[int, ...], hash_seed: str) -> list[str]:
 
 
 NEVER = {"time", "monotonic", "perf_counter", "time_ns", "now", "utcnow", "today", "urandom", "start_new_thread"}
-"""The built-in functions by which a clock, a true random number or a thread would come in."""
+"""Built-in functions that read a clock, draw a true random number or start a thread."""
 
 
 @pytest.mark.parametrize("seed", [4, 20], ids=["brisk program", "whole program"])
 def test_pipeline_has_no_clock_thread_or_randomness(seed: int) -> None:
-    """Nothing of the pipeline has a clock a thread or chance of its own."""
+    """The pipeline calls no clock, thread or random number but the simulation's."""
     book()
     found: set[str] = set()
 
@@ -120,6 +120,6 @@ def test_pipeline_has_no_clock_thread_or_randomness(seed: int) -> None:
 
 
 def test_simulation_report_names_the_seed() -> None:
-    said = told(Report(1234, wrong=["a press has no outcome: journey-1 abc"]))
+    said = description(Report(1234, wrong=["a press has no outcome: journey-1 abc"]))
     assert "a press has no outcome: journey-1 abc" in said
     assert 'make simulate ARGS="--seed 1234"' in said

@@ -1,4 +1,4 @@
-"""A simulated world: servers, a network, processes that come and go, and a book for all of them."""
+"""A simulated world: servers, a network, processes, and a book."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def simulated_now() -> datetime:
 
 
 class SmallEmbedder(Embedder):
-    """Vectors that are a function of the text, and of nothing else."""
+    """An embedder whose vectors depend on the text alone."""
 
     dim = 16
 
@@ -59,7 +59,7 @@ class SmallEmbedder(Embedder):
 
 
 class AnyPages:
-    """A retriever that finds some pages or other, the same for the same query."""
+    """A retriever that finds arbitrary pages, the same for the same query."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self._documents = documents
@@ -72,7 +72,7 @@ class AnyPages:
         sections: Collection[int] | None = None,
         semantic: bool = False,
     ) -> list[Hit]:
-        """Return the first pages that fit, from a place in the ring that the query names."""
+        """Return the first pages that match, from a position in the ring derived from the query."""
         start = crc32(query.encode()) % len(self._documents)
         turned = (*self._documents[start:], *self._documents[:start])
         fit = [each for each in turned if sections is None or each.section in sections]
@@ -80,7 +80,7 @@ class AnyPages:
 
 
 class Book(NamedTuple):
-    """What every simulation reads: the canon's tables, and its edition, loaded once."""
+    """The book of every simulation: the canon's tables and its edition, loaded once."""
 
     tables: Tables
     edition: Edition
@@ -116,21 +116,21 @@ async def _ingested() -> Book:
 
 
 class Terms(NamedTuple):
-    """How a world is."""
+    """Parameters of a world."""
 
     weather: Weather
     partitions: int
     layout: PageEventLayout
     pace: float
-    """The longest that a piece of a page takes, in seconds."""
+    """The longest time of a piece of a page, in seconds."""
     model_fails: float
     whole_program: bool
     """Whether pages are written by the real program and the offline writer, at twenty times the cost."""
     concurrency: int
     crowded: bool
-    """Whether several workers have much to do for few readers, and a topic grows under them: they will race."""
+    """Whether several workers share one reader and a topic gains partitions meanwhile, so that workers race."""
     skew: float
-    """By how many seconds the clocks of machines may differ."""
+    """The largest difference between clocks, in seconds."""
 
 
 class World:
@@ -144,8 +144,8 @@ class World:
         self.workers: list[Worker] = []
         self.gateways: list[Gateway] = []
         self.processes: list[Process] = []
-        self.clear_bus = self.kafka.client()
-        self.clear_store = SimulatedPageStore(self.tables, self.network)
+        self.plain_bus = self.kafka.client()
+        self.plain_store = SimulatedPageStore(self.tables, self.network)
 
     def _system(self, process: Process) -> System:
         skew = timedelta(seconds=self.chance.uniform(-self.terms.skew, self.terms.skew))
@@ -172,7 +172,7 @@ class World:
         return system
 
     def store(self, process: Process) -> SimulatedPageStore:
-        """Return the store as a process has it."""
+        """Return the store of a process."""
         return SimulatedPageStore(self.tables, self.network, process)
 
     def add_worker(self) -> Worker:
@@ -207,6 +207,6 @@ class World:
         return BriskProgram(_WRITER, self.chance, pace=self.terms.pace, fails=self.terms.model_fails)
 
     def living(self, kind: str) -> list[Process]:
-        """Return the processes of a kind that live: `workers` or `gateways`."""
+        """Return the living processes of a kind: `workers` or `gateways`."""
         processes: list[Process] = getattr(self, kind)
         return [process for process in processes if process.alive]
