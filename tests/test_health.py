@@ -94,12 +94,12 @@ async def test_fresh_kafka_passes_all_checks(kafka_environment: dict[str, str]):
     try:
         await bus.create_topics(TOPICS.values())
         assert isinstance(bus, Diagnosable)
-        told = await bus.diagnose()
+        result = await bus.diagnose()
     finally:
         await bus.delete_topics(TOPICS)
         await bus.close()
-    assert set(healths(told)) == {Health.OK}
-    assert "12 topics are configured as they should be." in [check.detail for check in told]
+    assert set(healths(result)) == {Health.OK}
+    assert "12 topics are configured as they should be." in [check.detail for check in result]
 
 
 @pytest.mark.cassandra
@@ -109,8 +109,8 @@ async def test_fresh_cassandra_passes_all_checks(cassandra_environment: dict[str
         await store.open()
         try:
             assert isinstance(store, Diagnosable)
-            told = await store.diagnose()
+            result = await store.diagnose()
         finally:
             await store.close()
-    assert set(healths(told)) == {Health.OK}
-    assert len(told) == 3
+    assert set(healths(result)) == {Health.OK}
+    assert len(result) == 3

@@ -75,12 +75,12 @@ async def test_workers_match_the_topology(tmp_path: Path):
         await flow.press("alice", 0, "S99-P9999")
         assert written.page is not None
         await flow.save("alice", written.page.page_id)
-        await flow.told.until(PageEvent, lambda event: event.change == "indexed")
-        await flow.told.until(PageEvent, lambda event: event.change == "saved")
+        await flow.published.until(PageEvent, lambda event: event.change == "indexed")
+        await flow.published.until(PageEvent, lambda event: event.change == "saved")
         for name in WORKERS:
             topic = COMPONENTS[name].receives[-1].topic
             await flow.system.bus.publish(Message(topic, b"key", b"no event"))
-        await flow.told.until(DeadLetter, lambda letter: letter.group != "qdpi.page_generator", count=3)
+        await flow.published.until(DeadLetter, lambda letter: letter.group != "qdpi.page_generator", count=3)
 
     for name in WORKERS:
         service = COMPONENTS[name]

@@ -112,7 +112,7 @@ async def test_published_records_match_the_document(tmp_path: Path):
         written = (await flow.press("alice", 0x1F)).page
         assert written is not None
         await flow.indexed(written.page_id)
-        records: list[Record] = list(flow.told.records)
+        records: list[Record] = list(flow.published.records)
 
     assert {Press.topic, PageDone.topic, PageEvent.topic} <= {record.topic for record in records}
     for record in records:
@@ -125,11 +125,11 @@ async def test_published_records_match_the_document(tmp_path: Path):
 
 def test_events_have_senders_and_receivers():
     sent = {model for component in COMPONENTS.values() for model in component.sends}
-    heard = {model for component in COMPONENTS.values() for model in (*component.receives, *component.taps)}
+    received = {model for component in COMPONENTS.values() for model in (*component.receives, *component.taps)}
     for_others = {PageEvent, DeadLetter, TOPICS["gibsey.audit"].model}
 
     assert sent == {spec.model for spec in TOPICS.values()}
-    assert heard == sent - for_others
+    assert received == sent - for_others
     for name in COMPONENTS.keys() - {"janitor"}:
         assert any(operation.startswith(f"{name}.") for operation in DOCUMENT["operations"])
 

@@ -289,7 +289,7 @@ async def test_finished_records_are_committed_at_revocation(bus, member, gates):
 async def test_revocation_commit_waits_for_handlers_and_settle(bus, member):
     """A revoked partition is committed only after its cancelled handlers have ended and `settle` has returned."""
     cancelled, may_end = asyncio.Event(), asyncio.Event()
-    told: list[str] = []
+    result: list[str] = []
 
     async def handler(each):
         if each.key == b"slow":
@@ -298,15 +298,15 @@ async def test_revocation_commit_waits_for_handlers_and_settle(bus, member):
             finally:
                 cancelled.set()
                 await may_end.wait()
-                told.append("ended")
+                result.append("ended")
 
     async def settle():
-        told.append("settled")
+        result.append("settled")
 
     member.give(record(0, b"a", THERE))
     async with working(worker_of(bus, handler, settle=settle, commit_interval=1e9)):
         await member.until(lambda: member.committed == {THERE: 1})
-        told.clear()
+        result.clear()
         member.give(record(0, b"a"), record(1, b"slow"))
         await member.calls(3)
         member.revoke(HERE)
@@ -314,7 +314,7 @@ async def test_revocation_commit_waits_for_handlers_and_settle(bus, member):
         assert HERE not in member.committed
         may_end.set()
         await member.until(lambda: member.committed == {THERE: 1, HERE: 1})
-    assert told == ["ended", "settled"]
+    assert result == ["ended", "settled"]
 
 
 async def test_outage_at_revocation_does_not_block(bus, member, gates):

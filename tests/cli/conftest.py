@@ -46,8 +46,8 @@ def qdpi(capsys: pytest.CaptureFixture[str]) -> Call:
     def call(*args: str | Path) -> Answer:
         capsys.readouterr()
         code = main([str(arg) for arg in args])
-        told = capsys.readouterr()
-        return Answer(code, told.out, told.err)
+        result = capsys.readouterr()
+        return Answer(code, result.out, result.err)
 
     return call
 

@@ -10,12 +10,12 @@ from tests.cli.conftest import Call
 
 def test_print_writes_cql_without_a_server(qdpi: Call) -> None:
     """The CQL is printed for any keyspace, without a server."""
-    told = qdpi("cassandra-init", "--print", "--cassandra-keyspace", "elsewhere", "--cassandra-replication", "dc1:3")
-    assert told.code == 0
-    assert "CREATE KEYSPACE IF NOT EXISTS elsewhere WITH replication = " in told.out
-    assert "'dc1': 3}" in told.out
-    assert "CREATE TABLE IF NOT EXISTS outcomes (" in told.out
-    assert "gibsey" not in told.out.split("USE elsewhere;")[1]
+    result = qdpi("cassandra-init", "--print", "--cassandra-keyspace", "elsewhere", "--cassandra-replication", "dc1:3")
+    assert result.code == 0
+    assert "CREATE KEYSPACE IF NOT EXISTS elsewhere WITH replication = " in result.out
+    assert "'dc1': 3}" in result.out
+    assert "CREATE TABLE IF NOT EXISTS outcomes (" in result.out
+    assert "gibsey" not in result.out.split("USE elsewhere;")[1]
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,10 @@ def test_print_writes_cql_without_a_server(qdpi: Call) -> None:
 )
 def test_init_failure_is_one_sentence(qdpi: Call, flags: tuple[str, ...], code: int, said: str) -> None:
     """A failure is one sentence with a next step."""
-    told = qdpi("cassandra-init", *flags)
-    assert told.code == code
-    assert said in told.err
-    assert told.err.count("\n") == 1
+    result = qdpi("cassandra-init", *flags)
+    assert result.code == code
+    assert said in result.err
+    assert result.err.count("\n") == 1
 
 
 @pytest.mark.cassandra

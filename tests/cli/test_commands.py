@@ -120,11 +120,11 @@ def test_run_symbol_prints_its_page(qdpi: Call, data: Path):
 
 
 def test_run_symbol_json_is_the_whole_prediction(qdpi: Call):
-    told = json.loads(qdpi("run-symbol", "0x0D", "--trajectory", "t2", "--intent", "the lamp", "--json").out)
+    result = json.loads(qdpi("run-symbol", "0x0D", "--trajectory", "t2", "--intent", "the lamp", "--json").out)
 
-    assert told["policy"]["wished"] == "T2"
-    assert told["page_text"]
-    assert told.keys() >= {"plan", "page_text", "edges", "validation", "policy", "sources", "title", "return_to"}
+    assert result["policy"]["wished"] == "T2"
+    assert result["page_text"]
+    assert result.keys() >= {"plan", "page_text", "edges", "validation", "policy", "sources", "title", "return_to"}
 
 
 @pytest.mark.parametrize(
@@ -398,12 +398,12 @@ def test_repeated_replay_of_a_run_is_one_press(qdpi: Call, data: Path):
     letters(data)
     run = json.loads(qdpi("dlq", "list", "--json").out)[0]["event_id"]
 
-    told = [json.loads(qdpi("dlq", "replay", run, "--json").out) for _ in range(2)]
+    result = [json.loads(qdpi("dlq", "replay", run, "--json").out) for _ in range(2)]
 
     presses = [decode(Press, record.value) for record in in_bus(data) if record.topic == Press.topic]
-    assert told[0] == told[1]
-    assert told[0]["new_press"]
-    assert {press.event_id for press in presses} == {told[0]["event_id"]}
+    assert result[0] == result[1]
+    assert result[0]["new_press"]
+    assert {press.event_id for press in presses} == {result[0]["event_id"]}
     assert presses[0].replays == factories.request("alice").press_id
 
 
@@ -438,10 +438,10 @@ def test_replay_finds_a_press_by_its_body(qdpi: Call, data: Path):
         Message(DeadLetter.topic, b"alice", run.encode()),
     )
 
-    told = json.loads(qdpi("dlq", "replay", run.event_id, "--json").out)
+    result = json.loads(qdpi("dlq", "replay", run.event_id, "--json").out)
 
     *_, again = [decode(Press, r.value) for r in in_bus(data) if r.topic == Press.topic and r.value != b"no press"]
-    assert (again.event_id, again.replays) == (told["event_id"], "p1")
+    assert (again.event_id, again.replays) == (result["event_id"], "p1")
     assert (again.session_id, again.symbol_code) == ("alice", 7)
 
 

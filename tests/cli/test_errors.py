@@ -81,8 +81,8 @@ def test_report_hides_secrets(capsys: pytest.CaptureFixture[str]):
     report(RuntimeError("sk-environment second ak-after ok-joined 8000"), environ, arguments)
 
     assert set(secrets_of(environ, arguments)) >= {"sk-environment", "first", "second", "ak-after", "ok-joined"}
-    told = capsys.readouterr().err
-    assert "*** *** *** *** 8000" in told
+    result = capsys.readouterr().err
+    assert "*** *** *** *** 8000" in result
 
 
 def test_without_hides_nested_secrets():

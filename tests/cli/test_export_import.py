@@ -67,8 +67,8 @@ def found_in(data: Path) -> dict[str, object]:
 def test_import_into_empty_folder_is_exact(qdpi: Call, tmp_path: Path, data: Path):
     """An import into an empty data folder restores every row; exporting again gives the same bytes."""
     before = journey_in(data)
-    told = json.loads(qdpi("export", "reader", "-o", "mine.zip", "--json").out)
-    assert told == {
+    result = json.loads(qdpi("export", "reader", "-o", "mine.zip", "--json").out)
+    assert result == {
         "file": "mine.zip",
         "format": "log",
         "bytes": Path("mine.zip").stat().st_size,
@@ -116,10 +116,10 @@ def test_signature_is_not_exported(qdpi: Call, data: Path):
     """A signed session id is exported without its signature."""
     journey_in(data, outcomes=1)
 
-    told = json.loads(qdpi("export", "reader.c2lnbmF0dXJl", "--json").out)
+    result = json.loads(qdpi("export", "reader.c2lnbmF0dXJl", "--json").out)
 
-    assert (told["session_id"], told["outcomes"]) == ("reader", 1)
-    assert b"c2lnbmF0dXJl" not in forging.unpacked(Path(told["file"]).read_bytes())["manifest.json"]
+    assert (result["session_id"], result["outcomes"]) == ("reader", 1)
+    assert b"c2lnbmF0dXJl" not in forging.unpacked(Path(result["file"]).read_bytes())["manifest.json"]
 
 
 def test_empty_journey_is_noted(qdpi: Call, data: Path):

@@ -28,10 +28,10 @@ def test_invitation_names_servers_or_data_directory(
     tmp_path: Path, given: dict[str, str], named: list[str], not_named: list[str]
 ):
     """The invitation names the servers or the directory that hold what is kept."""
-    told = invitation(settings(tmp_path, **given), "http://x", factories.canon_revision(), "offline")
+    result = invitation(settings(tmp_path, **given), "http://x", factories.canon_revision(), "offline")
 
-    assert all(words.format(data=tmp_path) in told for words in named)
-    assert not any(words.format(data=tmp_path) in told for words in not_named)
+    assert all(words.format(data=tmp_path) in result for words in named)
+    assert not any(words.format(data=tmp_path) in result for words in not_named)
 
 
 def test_invitation_gets_a_signed_session(tmp_path: Path):

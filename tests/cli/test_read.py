@@ -149,7 +149,7 @@ def test_read_at_a_running_gateway(start: Start, reader: Opens):
 
 
 @pytest.mark.parametrize(
-    ("args", "code", "told"),
+    ("args", "code", "message"),
     [
         (("--url", "http://127.0.0.1:1"), 1, "http://127.0.0.1:1 does not answer"),
         (("--url", "nonsense"), 1, "does not answer"),
@@ -157,12 +157,12 @@ def test_read_at_a_running_gateway(start: Start, reader: Opens):
     ],
     ids=["nobody there", "no address", "no session"],
 )
-def test_read_failure_is_one_sentence(args: tuple[str, ...], code: int, told: str):
+def test_read_failure_is_one_sentence(args: tuple[str, ...], code: int, message: str):
     """Where it cannot read it says so in one sentence."""
     ended = script("read", args=args)
 
     assert ended.returncode == code
-    assert told in ended.stderr
+    assert message in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -228,5 +228,5 @@ def test_read_help_imports_neither_screen_nor_client():
         "import sys; from qdpi.cli import main; main(['--help']); main(['read', '--help']); "
         "print(sorted({'textual', 'rich', 'httpx', 'fastapi', 'qdpi.client'} & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.splitlines()[-1] == "[]"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"

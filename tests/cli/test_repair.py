@@ -108,14 +108,14 @@ def test_repair_json_has_a_finding_a_line(qdpi: Call, tables: SqliteTables):
     """A script reads one finding a line, and the totals last."""
     tables.delete("page_embeddings", lambda row: row["page_id"] == "S01-P0001")
 
-    *found, told = lines(qdpi("repair", "--json").out)
+    *found, result = lines(qdpi("repair", "--json").out)
 
     assert [(f["name"], f["journey"], f["place"], f["mended"]) for f in found] == [
         ("vector-missing", None, "page_embeddings/S01-P0001", False)
     ]
-    assert told == {"journeys": 3, "found": 1, "mended": 0, "in_flight": 0, "page_events": None}
-    *_, told = lines(qdpi("repair", "--json", "--apply").out)
-    assert (told["found"], told["mended"]) == (1, 1)
+    assert result == {"journeys": 3, "found": 1, "mended": 0, "in_flight": 0, "page_events": None}
+    *_, result = lines(qdpi("repair", "--json", "--apply").out)
+    assert (result["found"], result["mended"]) == (1, 1)
 
 
 @pytest.mark.slow
@@ -185,11 +185,11 @@ def test_cause_of_a_failed_repair_is_printed(qdpi: Call, data: Path):
     asyncio.run(lose_a_press())
     SqliteTables(data / "bus.db").change("records", lambda row: b"amber" in (row["value"] or b""), value=LARGE)
 
-    *found, told = lines(qdpi("repair", "--apply", "--json").out)
+    *found, result = lines(qdpi("repair", "--apply", "--json").out)
 
     assert [(f["name"], f["mended"]) for f in found] == [("press-unanswered", False)]
     assert found[0]["cause"].startswith("A value of 5,000,0")
-    assert (told["found"], told["mended"]) == (1, 0)
+    assert (result["found"], result["mended"]) == (1, 0)
     assert "; it cannot be repaired: A value of 5,000,0" in qdpi("repair", "--apply").out
 
 
@@ -198,10 +198,10 @@ def test_page_events_are_published_again(qdpi: Call, data: Path):
     """The status of every page can be published again."""
     before = len(on_bus(data, PageEvent.topic))
 
-    told = lines(qdpi("repair", "--apply", "--emit-page-events", "--json").out)[-1]
+    result = lines(qdpi("repair", "--apply", "--emit-page-events", "--json").out)[-1]
 
     fresh = [decode(PageEvent, value) for value in on_bus(data, PageEvent.topic)[before:]]
-    assert told["page_events"] == len(fresh) == 8
+    assert result["page_events"] == len(fresh) == 8
     assert all(event.written and event.linked and event.indexed for event in fresh)
     assert sum(event.saved for event in fresh) == 1
     assert qdpi("repair", "--emit-page-events").code == 2
@@ -247,16 +247,16 @@ def test_replay_check_exits_1_on_a_difference(qdpi: Call, tables: SqliteTables):
 @pytest.mark.slow
 def test_replay_rewrites_differences(qdpi: Call, tables: SqliteTables):
     """A replay writes again the rows that differ, and proves them equal."""
-    hashes = {told["journey"]: told["found"] for told in lines(qdpi("replay", "--all", "--json").out)}
+    hashes = {result["journey"]: result["found"] for result in lines(qdpi("replay", "--all", "--json").out)}
     tables.delete("pages")
     tables.delete("page_edges")
 
     code, out, _ = qdpi("replay", "--all", "--json")
 
-    told = {journey["journey"]: journey for journey in lines(out)}
+    result = {journey["journey"]: journey for journey in lines(out)}
     assert code == 0
-    assert all(journey["equal"] and journey["rebuilt"] for journey in told.values())
-    assert {name: journey["found"] for name, journey in told.items()} == hashes
+    assert all(journey["equal"] and journey["rebuilt"] for journey in result.values())
+    assert {name: journey["found"] for name, journey in result.items()} == hashes
     assert qdpi("replay", "--all", "--check").code == 0
 
 

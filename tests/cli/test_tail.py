@@ -21,18 +21,18 @@ async def given(*records: Record) -> AsyncIterator[Record]:
 async def test_nearly_in_order_sorts_records_by_time():
     first, second = [record(0, n, n * 2) for n in range(3)], [record(1, n, n * 2 + 1) for n in range(3)]
 
-    told = [each async for each in nearly_in_order(given(*first, *second))]
+    result = [each async for each in nearly_in_order(given(*first, *second))]
 
-    assert told == sorted([*first, *second], key=lambda each: each.taken_at)
+    assert result == sorted([*first, *second], key=lambda each: each.taken_at)
 
 
 async def test_nearly_in_order_holds_at_most_the_limit():
     """No more than the limit is held back."""
     late, early = [record(0, n, 10 + n) for n in range(2)], [record(1, n, n) for n in range(2)]
 
-    told = [each async for each in nearly_in_order(given(*late, *early), limit=2)]
+    result = [each async for each in nearly_in_order(given(*late, *early), limit=2)]
 
-    assert told == [*late, *early]
+    assert result == [*late, *early]
 
 
 async def test_nearly_in_order_does_not_wait_for_a_next_record():
@@ -42,8 +42,8 @@ async def test_nearly_in_order_does_not_wait_for_a_next_record():
         yield record(0, 0, 0)
         await went_on.wait()
 
-    told = nearly_in_order(one_and_then_nothing(), quiet=0)
+    result = nearly_in_order(one_and_then_nothing(), quiet=0)
 
-    assert await anext(told) == record(0, 0, 0)
+    assert await anext(result) == record(0, 0, 0)
     went_on.set()
-    assert [each async for each in told] == []
+    assert [each async for each in result] == []

@@ -43,8 +43,8 @@ async def test_session_presses_ask_and_stop(tmp_path: Path):
         again = await client.press(session, 0, page_id="S01-P0001", client_request_id="mine")
         asked = await client.ask(session, "Who is there?")
         assert first == again
-        heard = Counter([(await gateway.generator.presses.get()).event_id for _ in range(3)])
-        assert heard == {first.event_id: 2, asked.event_id: 1}  # asks have a topic of their own, so no order
+        received = Counter([(await gateway.generator.presses.get()).event_id for _ in range(3)])
+        assert received == {first.event_id: 2, asked.event_id: 1}  # asks have a topic of their own, so no order
         assert (await client.stop(session, first.event_id)).request_id == first.request_id
         assert (await client.journey(session)).head == 0
 
@@ -173,5 +173,5 @@ def test_client_imports_no_server():
         "import sys, qdpi.client; "
         "print(sorted({'fastapi', 'starlette', 'uvicorn', 'dspy', 'numpy', 'textual'} & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

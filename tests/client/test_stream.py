@@ -81,9 +81,9 @@ def stream(*frames: bytes, breaks: bool = True) -> httpx.Response:
 
 
 def problem(status: int, code: str, **headers: str) -> httpx.Response:
-    told = {"type": "t", "title": "T", "status": status, "detail": "D.", "next_step": "N.", "code": code}
+    result = {"type": "t", "title": "T", "status": status, "detail": "D.", "next_step": "N.", "code": code}
     return httpx.Response(
-        status, content=json.dumps(told), headers={"content-type": "application/problem+json", **headers}
+        status, content=json.dumps(result), headers={"content-type": "application/problem+json", **headers}
     )
 
 

@@ -90,10 +90,10 @@ async def test_cached_jars_need_no_maven(environ: dict[str, str], put_by: Callab
     with pytest.raises(ToolMissing):
         await jars_of(Kind.KAFKA, environ, lambda line: None)
 
-    ready, told = put_by(environ), list[str]()
+    ready, result = put_by(environ), list[str]()
 
-    assert await jars_of(Kind.KAFKA, environ, told.append) == ready
-    assert told == []
+    assert await jars_of(Kind.KAFKA, environ, result.append) == ready
+    assert result == []
 
 
 @pytest.fixture

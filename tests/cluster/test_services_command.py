@@ -119,8 +119,8 @@ def test_stopped_servers_are_unset(qdpi: Call, files: NodeFiles):
     up = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, check=True, env=before)
     assert up.stdout == f"{both.of(Kind.KAFKA)[0].address} unset\n"
 
-    told = json.loads(qdpi("up", "--only", "kafka", "--json").out)
-    assert told.keys() == environment(both, [Kind.KAFKA]).keys()
+    result = json.loads(qdpi("up", "--only", "kafka", "--json").out)
+    assert result.keys() == environment(both, [Kind.KAFKA]).keys()
 
 
 def test_directory_with_a_non_ascii_name(tmp_path: Path):
@@ -177,10 +177,10 @@ def test_servers_end_with_their_killed_process(tmp_path: Path):
 
 
 def test_unknown_server_is_named_with_the_known_ones(qdpi: Call):
-    told = qdpi("kill", "kafka-9")
+    result = qdpi("kill", "kafka-9")
 
-    assert told.code == 2
-    assert told.err == "qdpi: There is no server 'kafka-9': nothing is set up. See `qdpi services status`.\n"
+    assert result.code == 2
+    assert result.err == "qdpi: There is no server 'kafka-9': nothing is set up. See `qdpi services status`.\n"
 
 
 def test_missing_java_is_reported(qdpi: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -189,9 +189,9 @@ def test_missing_java_is_reported(qdpi: Call, monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("PATH", str(empty))
     monkeypatch.delenv("JAVA_HOME", raising=False)
 
-    told = qdpi("up", "--only", "kafka")
+    result = qdpi("up", "--only", "kafka")
 
-    assert told.code == 1
-    assert told.out == ""
-    assert told.err.startswith("qdpi: Java 17 (or up to 23) was not found. ")
-    assert len(told.err.splitlines()) == 1
+    assert result.code == 1
+    assert result.out == ""
+    assert result.err.startswith("qdpi: Java 17 (or up to 23) was not found. ")
+    assert len(result.err.splitlines()) == 1

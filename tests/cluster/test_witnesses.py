@@ -44,7 +44,7 @@ async def records(environment: dict[str, str], topic: str) -> list[dict[str, Any
 
 
 async def answered(flow: Flow, session: str) -> PageDone:
-    (done,) = await flow.told.until(PageDone, lambda event: event.session_id == session)
+    (done,) = await flow.published.until(PageDone, lambda event: event.session_id == session)
     return done
 
 
@@ -54,7 +54,7 @@ async def test_kcat_reads_keys_headers_and_json(tmp_path: Path, environment: dic
         await flow.all_read_by("indexer")
         (request,) = await records(environment, PageRequest.topic)
         (done,) = await records(environment, PageDone.topic)
-        told = await records(environment, PageEvent.topic)
+        result = await records(environment, PageEvent.topic)
 
     assert request["key"] == done["key"] == "reader"
     assert json.loads(done["payload"])["page_id"] == outcome.event.model_dump()["page_id"]
@@ -62,7 +62,7 @@ async def test_kcat_reads_keys_headers_and_json(tmp_path: Path, environment: dic
     assert headers["x-character"] == "princhetta"
     assert (headers["x-symbol"], headers["x-orientation"], headers["x-provenance"]) == ("121", "A", "P")
     assert headers["x-event-id"] == outcome.event.event_id
-    assert {record["key"] for record in told} == {outcome.page.page_id if outcome.page else None}
+    assert {record["key"] for record in result} == {outcome.page.page_id if outcome.page else None}
 
 
 async def test_press_from_kcat_is_answered(tmp_path: Path, environment: dict[str, str]):

@@ -149,8 +149,8 @@ def test_acknowledged_outcomes_survive_a_kill(path: Path) -> None:
         lines = [process.stdout.readline() for _ in range(120)]
         process.kill()
         lines += process.stdout.readlines()
-    told = [re.fullmatch(r"(reader-\d) (\d+)\n", line) for line in lines]
-    acknowledged = {(match[1], int(match[2])) for match in told if match}
+    result = [re.fullmatch(r"(reader-\d) (\d+)\n", line) for line in lines]
+    acknowledged = {(match[1], int(match[2])) for match in result if match}
     assert len(acknowledged) >= 120
     kept = asyncio.run(all_seqs(path, [f"reader-{n}" for n in range(4)]))
     assert acknowledged <= {(session, seq) for session, seqs in kept.items() for seq in seqs}

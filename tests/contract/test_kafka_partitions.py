@@ -236,10 +236,10 @@ async def test_topics_are_configured_by_their_specs(rig, bus):
     admin = AdminClient({"bootstrap.servers": rig.environment["KAFKA_BROKERS"]})
     for name, spec in TOPICS.items():
         resource = ConfigResource(ResourceType.TOPIC, rig.environment["KAFKA_PREFIX"] + name)
-        told = await asyncio.wrap_future(admin.describe_configs([resource])[resource])
-        assert int(told["retention.ms"].value) == spec.retention * 1_000
-        assert int(told["max.message.bytes"].value) == spec.max_bytes + OVERHEAD
-        assert told["cleanup.policy"].value == ("compact,delete" if spec.compact else "delete")
+        result = await asyncio.wrap_future(admin.describe_configs([resource])[resource])
+        assert int(result["retention.ms"].value) == spec.retention * 1_000
+        assert int(result["max.message.bytes"].value) == spec.max_bytes + OVERHEAD
+        assert result["cleanup.policy"].value == ("compact,delete" if spec.compact else "delete")
     assert [name for name, spec in TOPICS.items() if spec.compact] == [PageEvent.topic]
 
 

@@ -50,7 +50,7 @@ def check(events: list[PageDone], ring: set[str]) -> None:
     assert {event.trajectory for event in events} == set(Trajectory)
 
 
-def told(events: list[PageDone]) -> list[tuple[str, str, str, str, str | None]]:
+def facts_of(events: list[PageDone]) -> list[tuple[str, str, str, str, str | None]]:
     """Return what a journey wrote, without its ids and times."""
     return [(e.trajectory.value, e.text, e.title, e.return_to, e.edges.next_within) for e in events]
 
@@ -75,7 +75,7 @@ async def test_offline_writer_is_deterministic(tmp_path: Path) -> None:
     for name in ("one", "two"):
         async with asyncio.timeout(120), embedded(tmp_path / name) as flow:
             outcomes = [await flow.press("s", symbol) for symbol in SYMBOLS[:48]]
-            journeys.append(told([o.event for o in outcomes if isinstance(o.event, PageDone)]))
+            journeys.append(facts_of([o.event for o in outcomes if isinstance(o.event, PageDone)]))
     assert len(journeys[0]) == 48
     assert journeys[0] == journeys[1]
 

@@ -31,7 +31,9 @@ async def test_malformed_record_is_a_dead_letter(topic: str, tmp_path: Path, wor
         for value in GARBAGE:
             await flow.system.bus.publish(Message(topic, b"s", value, (("x-odd", b"\xff"),)))
         outcome = await flow.press("s", "london-fox:XC", "S05-P0014")
-        letters = await flow.told.until(DeadLetter, lambda letter: letter.group == GROUPS[topic], count=len(GARBAGE))
+        letters = await flow.published.until(
+            DeadLetter, lambda letter: letter.group == GROUPS[topic], count=len(GARBAGE)
+        )
     assert isinstance(outcome.event, PageDone)
     assert outcome.seq == 1
     assert [letter.original() for letter in letters] == [(b"s", value, (("x-odd", b"\xff"),)) for value in GARBAGE]
@@ -46,7 +48,9 @@ async def test_malformed_record_without_a_key_is_a_dead_letter(topic: str, tmp_p
         for value in GARBAGE:
             await flow.system.bus.publish(Message(topic, None, value))
         await flow.press("s", "london-fox:XC", "S05-P0014")
-        letters = await flow.told.until(DeadLetter, lambda letter: letter.group == GROUPS[topic], count=len(GARBAGE))
+        letters = await flow.published.until(
+            DeadLetter, lambda letter: letter.group == GROUPS[topic], count=len(GARBAGE)
+        )
     assert Counter(letter.original()[1] for letter in letters) == Counter(GARBAGE)
     assert {letter.original()[0] for letter in letters} == {None}
 

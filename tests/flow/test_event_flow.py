@@ -33,7 +33,7 @@ async def test_press_leads_to_request_page_and_projections(tmp_path: Path, worki
         press = flow.press_event("s", "princhetta:AP", "S05-P0014", words="who crosses here?")
         await flow.send(press)
         outcome = await flow.outcome_of("s", press.event_id)
-        (request,) = flow.told.all(PageRequest)
+        (request,) = flow.published.all(PageRequest)
         assert (request.press_id, request.cause_id) == (press.event_id, press.event_id)
         assert request.request_id == request_id(press.event_id)
         assert (request.char_hex, request.behavior, request.section) == (7, 9, 5)
@@ -68,14 +68,14 @@ async def test_press_leads_to_request_page_and_projections(tmp_path: Path, worki
         assert (await store.embeddings([page.page_id]))[page.page_id].revision == 1
         assert page.page_id in {row.page_id for row in await store.index(CHARACTER_MAP[7], page.section)}
 
-        (audit,) = await flow.told.until(Audit, lambda audit: audit.step == done.topic)
+        (audit,) = await flow.published.until(Audit, lambda audit: audit.step == done.topic)
         assert (audit.seq, audit.detail["model_calls"]) == (1, 2)
-        steps = {each.step: each.detail for each in flow.told.all(Audit) if each != audit}
+        steps = {each.step: each.detail for each in flow.published.all(Audit) if each != audit}
         assert steps == {step: {"milliseconds": time} for step, time in outcome.receipt.milliseconds.items()}
         assert steps
-        (update,) = flow.told.all(IndexUpdate)
+        (update,) = flow.published.all(IndexUpdate)
         assert (update.page_id, update.press_id) == (page.page_id, press.event_id)
-        written, *_ = flow.told.all(PageEvent)
+        written, *_ = flow.published.all(PageEvent)
         assert (written.change, written.written, written.linked, written.indexed) == ("written", True, True, False)
 
         await flow.all_read_by("recorder")
@@ -89,7 +89,7 @@ async def test_delta_offsets_join_the_text(tmp_path: Path, working: Working) -> 
     """The text comes in pieces whose offsets join it."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
-        deltas = flow.told.all(PageDelta)
+        deltas = flow.published.all(PageDelta)
     text = ""
     for delta in deltas:
         assert (delta.request_id, delta.attempt, delta.offset) == (outcome.request_id, 1, len(text))
@@ -108,7 +108,7 @@ async def test_messages_have_keys_and_headers(tmp_path: Path, working: Working) 
         done = outcome.event
         assert isinstance(done, PageDone)
         await flow.indexed(done.page_id)
-        records = list(flow.told.records)
+        records = list(flow.published.records)
     for record in records:
         by_page = record.topic in {PageEvent.topic, IndexUpdate.topic}
         assert record.key == (done.page_id if by_page else "s").encode()
@@ -131,7 +131,7 @@ async def test_messages_have_keys_and_headers(tmp_path: Path, working: Working) 
 async def test_published_outcome_is_the_committed_one(tmp_path: Path, working: Working) -> None:
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
-        assert flow.told.all(PageDone) == [outcome.event]
+        assert flow.published.all(PageDone) == [outcome.event]
 
 
 async def test_repeated_press_has_one_outcome(tmp_path: Path, working: Working) -> None:
@@ -140,8 +140,8 @@ async def test_repeated_press_has_one_outcome(tmp_path: Path, working: Working) 
         press = flow.press_event("s", "london-fox:XC", "S05-P0014")
         for _ in range(3):
             await flow.send(press)
-        told = await flow.told.until(PageDone, count=3)
-        assert told[0] == told[1] == told[2]
+        result = await flow.published.until(PageDone, count=3)
+        assert result[0] == result[1] == result[2]
         assert len(model.prompts) == 1
         assert len(await flow.system.store.outcomes("s")) == 1
         assert flow.system.metrics.adopted._value.get() == 2
@@ -153,7 +153,7 @@ async def test_page_events_follow_their_layout(layout: PageEventLayout, tmp_path
     async with asyncio.timeout(60), working(tmp_path, writer(), page_events=layout) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         assert outcome.page is not None
-        await flow.told.until(IndexUpdate)
+        await flow.published.until(IndexUpdate)
         await flow.all_read_by("indexer")
         topic = {
             PageEventLayout.KEYED: "gibsey.page.events",

@@ -28,7 +28,7 @@ async def test_headers_of_every_event_of_a_run(tmp_path: Path, working: Working)
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         assert isinstance(outcome.event, PageDone)
         await flow.indexed(outcome.event.page_id)
-        records = [record for record in flow.told.records if record.topic in _DERIVED]
+        records = [record for record in flow.published.records if record.topic in _DERIVED]
     assert {record.topic for record in records} == _DERIVED
     for record in records:
         missing = [n for n in ("x-event-id", "traceparent", *ABOUT_HEADERS) if record.header(n) is None]
@@ -42,13 +42,13 @@ async def test_headers_of_a_failure_and_its_dead_letter(tmp_path: Path, working:
 
     async with asyncio.timeout(60), working(tmp_path, writer(refusing), model_retries=0) as flow:
         await flow.press("s", "princhetta:AP", "S05-P0014")
-        await flow.told.until(Audit)
+        await flow.published.until(Audit)
         letters = [record async for record in flow.system.bus.scan(DeadLetter.topic)]
-        (failed,) = [record for record in flow.told.records if record.topic == PageFailed.topic]
-        (pressed,) = [record for record in flow.told.records if record.topic == Press.topic]
+        (failed,) = [record for record in flow.published.records if record.topic == PageFailed.topic]
+        (pressed,) = [record for record in flow.published.records if record.topic == Press.topic]
     (letter,) = letters
-    told = {name: failed.header(name) for name in ABOUT_HEADERS}
-    assert None not in told.values()
-    assert {name: letter.header(name) for name in ABOUT_HEADERS} == told
+    result = {name: failed.header(name) for name in ABOUT_HEADERS}
+    assert None not in result.values()
+    assert {name: letter.header(name) for name in ABOUT_HEADERS} == result
     assert letter.header("traceparent")
-    assert pressed.header("x-section") == told["x-section"] == "5"
+    assert pressed.header("x-section") == result["x-section"] == "5"

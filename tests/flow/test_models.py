@@ -42,7 +42,7 @@ async def test_model_outage_fails_one_press_only(tmp_path: Path, working: Workin
         failed = await flow.press("s", "london-fox:XC", LOCUS)
         assert len(model.prompts) == 3
         done = await flow.press("s", "london-fox:XC", LOCUS)
-        await flow.told.until(DeadLetter)
+        await flow.published.until(DeadLetter)
     assert isinstance(failed.event, PageFailed)
     assert (failed.event.error.code, failed.event.error.detail) == ("model_unreachable", AWAY.detail)
     assert (failed.seq, failed.event.attempt, failed.page) == (1, 3, None)
@@ -55,8 +55,8 @@ async def test_model_failure_dead_letter_has_the_original_record(tmp_path: Path,
     model = writer(lambda prompt: AWAY)
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=1) as flow:
         failed = await flow.press("s", "london-fox:XC", LOCUS, words="with words")
-        (letter,) = await flow.told.until(DeadLetter)
-        (request,) = [record for record in flow.told.records if record.topic == PageRequest.topic]
+        (letter,) = await flow.published.until(DeadLetter)
+        (request,) = [record for record in flow.published.records if record.topic == PageRequest.topic]
     key, value, headers = letter.original()
     assert (key, value) == (request.key, request.value)
     assert dict(headers).items() <= dict(request.headers).items()
@@ -73,7 +73,7 @@ async def test_model_failure_is_not_run_again_on_redelivery(tmp_path: Path, work
         press = flow.press_event("s", "london-fox:XC", LOCUS)
         await flow.send(press)
         await flow.send(press)
-        first, second = await flow.told.until(DeadLetter, count=2)
+        first, second = await flow.published.until(DeadLetter, count=2)
     assert first == second
     assert len(model.prompts) == 1
 
@@ -87,7 +87,7 @@ async def test_model_that_dies_starts_the_text_over(tmp_path: Path, working: Wor
 
     async with asyncio.timeout(60), working(tmp_path, writer(reply), backoff=BRISK) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
-        deltas = flow.told.all(PageDelta)
+        deltas = flow.published.all(PageDelta)
     assert outcome.page is not None
     texts: dict[int, str] = {}
     for delta in deltas:
@@ -111,7 +111,7 @@ async def test_model_output_is_paced(tmp_path: Path, working: Working) -> None:
     model = continuer(lambda prompt: word_by_word(page_for(prompt)))
     async with asyncio.timeout(60), working(tmp_path, model, delta_pace=60.0) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
-        pieces = [delta.text for delta in flow.told.all(PageDelta) if delta.text]
+        pieces = [delta.text for delta in flow.published.all(PageDelta) if delta.text]
     assert outcome.page is not None
     assert outcome.page.text.count(". ") > 3
     assert len(pieces) <= 2
@@ -175,7 +175,7 @@ async def test_unexpected_error_fails_the_press(tmp_path: Path, working: Working
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=0) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
         after = await flow.press("s", "london-fox:XC", "S99-P9999")
-        await flow.told.until(DeadLetter)
+        await flow.published.until(DeadLetter)
     assert isinstance(outcome.event, PageFailed)
     assert (outcome.seq, after.seq) == (1, 2)
     assert "ZeroDivisionError" not in outcome.event.error.next_step

@@ -81,10 +81,10 @@ async def test_concurrent_presses_are_answered_in_order(tmp_path: Path, working:
         presses = [flow.press_event("s", "london-fox:XC") for _ in range(12)]
         for press in presses:
             await flow.send(press)
-        told = await flow.told.until(PageDone, count=12)
-    assert [event.press_id for event in told] == [press.event_id for press in presses]
-    assert [event.seq for event in told] == list(range(1, 13))
-    assert [event.locus for event in told[1:]] == [event.page_id for event in told[:-1]]
+        result = await flow.published.until(PageDone, count=12)
+    assert [event.press_id for event in result] == [press.event_id for press in presses]
+    assert [event.seq for event in result] == list(range(1, 13))
+    assert [event.locus for event in result[1:]] == [event.page_id for event in result[:-1]]
 
 
 async def test_slow_journey_delays_no_other(tmp_path: Path, working: Working) -> None:

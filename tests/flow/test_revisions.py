@@ -41,7 +41,7 @@ async def test_request_runs_on_the_revision_it_names(
         await flow.send(first)
         await held.begun.wait()
         await flow.send(second)
-        await flow.told.until(PageRequest, count=2)
+        await flow.published.until(PageRequest, count=2)
         assert await take_in(flow, changed(own_book(), LOCUS, "Nothing here is as it was.")) == 2
         held.let_go.set()
         waited = await flow.outcome_of("s", second.event_id)

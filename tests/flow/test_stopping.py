@@ -37,7 +37,7 @@ async def test_stop_before_the_run_begins(tmp_path: Path, working: Working) -> N
         await flow.send(third)
         await flow.stop("s", first.event_id)  # ends the first once the stop of the second is known: they come in order
         outcomes = [await flow.outcome_of("s", press.event_id) for press in (first, second, third)]
-        assert not flow.told.all(DeadLetter)
+        assert not flow.published.all(DeadLetter)
     assert [outcome.seq for outcome in outcomes] == [1, 2, 3]
     assert [stopped_without_text(outcome) for outcome in outcomes] == [False, True, False]
     assert len(model.prompts) == 2
@@ -126,7 +126,7 @@ async def test_stop_after_the_end_has_no_effect(tmp_path: Path, working: Working
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         before = await flow.press("s", "london-fox:XC", LOCUS)
         await flow.stop("s", before.event.press_id)
-        await flow.told.until(Stop)
+        await flow.published.until(Stop)
         after = await flow.press("s", "london-fox:XC")
         assert await flow.system.store.outcome("s", before.request_id) == before
     assert isinstance(after.event, PageDone)
@@ -141,7 +141,7 @@ async def test_stop_of_another_journey_has_no_effect(session: str, tmp_path: Pat
         await flow.send(press)
         await held.begun.wait()
         await flow.stop(session, press.event_id)
-        await flow.told.until(Stop)
+        await flow.published.until(Stop)
         held.let_go.set()
         outcome = await flow.outcome_of("s", press.event_id)
     assert isinstance(outcome.event, PageDone)

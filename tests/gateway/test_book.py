@@ -13,14 +13,14 @@ from qdpi.symbols import PROFILES, symbol_name
 
 async def test_canon_page_is_flat_with_edges_and_signals(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
-        told = (await gateway.client.get("/api/v1/page/S01-P0002")).json()
-        assert told["edges"] == {
+        result = (await gateway.client.get("/api/v1/page/S01-P0002")).json()
+        assert result["edges"] == {
             "next_within": "S01-P0003", "loop_back_to": None, "forks": [], "mirrors": []
         }  # fmt: skip
-        assert {"symbol_code", "char_hex", "behavior", "orientation", "provenance", "section"} <= told.keys()
-        assert {"trajectory", "return_to", "text", "signals", "validation", "status", "revision"} <= told.keys()
-        assert (told["status"], told["revision"], told["trajectory"]) == ("complete", 1, "T0")
-        assert "session_id" not in told
+        assert {"symbol_code", "char_hex", "behavior", "orientation", "provenance", "section"} <= result.keys()
+        assert {"trajectory", "return_to", "text", "signals", "validation", "status", "revision"} <= result.keys()
+        assert (result["status"], result["revision"], result["trajectory"]) == ("complete", 1, "T0")
+        assert "session_id" not in result
 
 
 async def test_generated_page_hides_session(tmp_path: Path):
@@ -29,14 +29,14 @@ async def test_generated_page_hides_session(tmp_path: Path):
         page = (await gateway.generator.answer("reader", await gateway.press())).page
         assert page is not None
         answer = await gateway.client.get(f"/api/v1/page/{page.page_id}")
-        told = answer.json()
-        assert told.pop("grown_from") == {
+        result = answer.json()
+        assert result.pop("grown_from") == {
             "canon_revision": 1,
             "current_revision": 1,
             "older": False,
             "anchor": "same",
         }
-        assert told == page.public()
+        assert result == page.public()
         assert "reader" not in answer.text
 
 
@@ -52,31 +52,35 @@ async def test_receipt_of_a_generated_page(tmp_path: Path):
         await gateway.generator.answer("reader", await gateway.press())
         outcome = await gateway.generator.answer("reader", await gateway.press())
         assert outcome.page is not None
-        told = (await gateway.client.get(f"/api/v1/page/{outcome.page.page_id}/receipt")).json()
+        result = (await gateway.client.get(f"/api/v1/page/{outcome.page.page_id}/receipt")).json()
         receipt = outcome.receipt.model_dump(mode="json")
-        assert {name: told[name] for name in receipt} == receipt
+        assert {name: result[name] for name in receipt} == receipt
         calls = receipt["calls"]
-        assert told["tokens"] == {
+        assert result["tokens"] == {
             kind: sum(call[f"{kind}_tokens"] for call in calls) for kind in ("prompt", "completion")
         }
-        assert told["total_milliseconds"] == pytest.approx(sum(receipt["milliseconds"].values()))
-        assert (told["page_id"], told["seq"], told["locus"]) == (outcome.page.page_id, 2, "S01-P0001")
-        assert (told["trajectory"], told["status"], told["symbol_code"]) == ("T0", "complete", outcome.page.symbol_code)
-        assert told["committed_at"] == outcome.event.model_dump(mode="json")["ts"]
+        assert result["total_milliseconds"] == pytest.approx(sum(receipt["milliseconds"].values()))
+        assert (result["page_id"], result["seq"], result["locus"]) == (outcome.page.page_id, 2, "S01-P0001")
+        assert (result["trajectory"], result["status"], result["symbol_code"]) == (
+            "T0",
+            "complete",
+            outcome.page.symbol_code,
+        )
+        assert result["committed_at"] == outcome.event.model_dump(mode="json")["ts"]
 
 
 async def test_canon_page_has_no_receipt(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
-        told = assert_problem(await gateway.client.get("/api/v1/page/S01-P0001/receipt"), 404, "unknown_page")
-        assert "no receipt" in told["detail"]
+        result = assert_problem(await gateway.client.get("/api/v1/page/S01-P0001/receipt"), 404, "unknown_page")
+        assert "no receipt" in result["detail"]
 
 
 async def test_symbols_have_profiles_and_colours(tmp_path: Path):
     """All 256 symbols are listed with their profiles and colours."""
     async with gateway_in(tmp_path) as gateway:
-        told = (await gateway.client.get("/api/v1/symbols")).json()
-        assert [each["code"] for each in told] == list(range(256))
-        for each in told:
+        result = (await gateway.client.get("/api/v1/symbols")).json()
+        assert [each["code"] for each in result] == list(range(256))
+        for each in result:
             profile = PROFILES[each["code"] & 15]
             assert each["name"] == symbol_name(each["code"])
             assert each["hex"] == f"0x{each['code']:02X}"
@@ -85,15 +89,15 @@ async def test_symbols_have_profiles_and_colours(tmp_path: Path):
             assert each["sources"] == [s.value for s in profile.sources]
             assert each["choice"] == profile.choice.value
             assert each["color"] == f"#0000{each['character']:02x}"
-        assert (told[0x7D]["slug"], told[0x7D]["display_name"]) == ("princhetta", "Princhetta")
+        assert (result[0x7D]["slug"], result[0x7D]["display_name"]) == ("princhetta", "Princhetta")
 
 
 async def test_symbols_and_canon_without_book(tmp_path: Path):
     """Without a book, symbols have no colour and the canon says what to do."""
     async with gateway_in(tmp_path, book=False) as gateway:
         assert {each["color"] for each in (await gateway.client.get("/api/v1/symbols")).json()} == {None}
-        told = assert_problem(await gateway.client.get("/api/v1/canon"), 503, "no_book")
-        assert "ingest-canon" in told["next_step"]
+        result = assert_problem(await gateway.client.get("/api/v1/canon"), 503, "no_book")
+        assert "ingest-canon" in result["next_step"]
         assert_problem(await gateway.client.get("/api/v1/page/S01-P0001"), 404, "unknown_page")
 
 
@@ -116,14 +120,14 @@ async def test_glyph_of_an_unknown_symbol_is_refused(tmp_path: Path):
 async def test_canon_has_its_ring_and_sections(tmp_path: Path):
     """The canon is its ring in order and its sections."""
     async with gateway_in(tmp_path) as gateway:
-        told = (await gateway.client.get("/api/v1/canon")).json()
-        assert (told["title"], told["author"], told["revision"]) == ("A Book", "a test", 1)
-        assert len(told["ring"]) == 48
-        assert told["ring"][3] == {
+        result = (await gateway.client.get("/api/v1/canon")).json()
+        assert (result["title"], result["author"], result["revision"]) == ("A Book", "a test", 1)
+        assert len(result["ring"]) == 48
+        assert result["ring"][3] == {
             "page_id": "S02-P0004", "section": 2, "page_num": 4, "title": "Page 4"
         }  # fmt: skip
-        assert [each["section"] for each in told["sections"]] == list(range(1, 17))
-        assert told["sections"][7] == {
+        assert [each["section"] for each in result["sections"]] == list(range(1, 17))
+        assert result["sections"][7] == {
             "section": 8,
             "character": 7,
             "slug": "princhetta",
@@ -151,9 +155,9 @@ async def test_section_statistics(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         for journey, pages in (("a", 2), ("b", 1)):
             await gateway.system.store.save_snapshot(factories.snapshot(journey, 1, factories.branch(3, pages)))
-        told = (await gateway.client.get("/api/v1/pipeline/stats/section/3")).json()
-        assert (told["section"], told["slug"], told["pages"]) == (3, "glyph-marrow", 3)
-        assert (told["journeys"], told["open_branches"], told["return_debt"]) == (2, 2, 3)
+        result = (await gateway.client.get("/api/v1/pipeline/stats/section/3")).json()
+        assert (result["section"], result["slug"], result["pages"]) == (3, "glyph-marrow", 3)
+        assert (result["journeys"], result["open_branches"], result["return_debt"]) == (2, 2, 3)
         untouched = (await gateway.client.get("/api/v1/pipeline/stats/section/16")).json()
         assert (untouched["journeys"], untouched["open_branches"], untouched["return_debt"]) == (0, 0, 0)
 

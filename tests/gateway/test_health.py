@@ -21,9 +21,9 @@ async def test_ready_shows_its_parts(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         answer = await gateway.client.get("/readyz")
         assert answer.status_code == 200
-        told = answer.json()
-        assert told["ready"] is True
-        assert {name: part["ok"] for name, part in told["parts"].items()} == {
+        result = answer.json()
+        assert result["ready"] is True
+        assert {name: part["ok"] for name, part in result["parts"].items()} == {
             "store": True, "bus": True, "model": True, "book": True
         }  # fmt: skip
 
@@ -70,12 +70,12 @@ async def test_not_ready_names_component(tmp_path: Path, name: str, error: Excep
         first, second = [(await gateway.client.get("/readyz")) for _ in range(2)]
         assert first.status_code == 503
         assert first.headers["content-type"] == "application/problem+json"
-        told = first.json()
-        assert (told["code"], told["ready"], told["status"]) == ("not_ready", False, 503)
-        assert f"The {name} has been unavailable since" in told["detail"]
-        assert str(error.args[0]) in told["detail"]
-        assert told["parts"][name]["since"] == second.json()["parts"][name]["since"]
-        assert [part for part in ("store", "bus") if not told["parts"][part]["ok"]] == [name]
+        result = first.json()
+        assert (result["code"], result["ready"], result["status"]) == ("not_ready", False, 503)
+        assert f"The {name} has been unavailable since" in result["detail"]
+        assert str(error.args[0]) in result["detail"]
+        assert result["parts"][name]["since"] == second.json()["parts"][name]["since"]
+        assert [part for part in ("store", "bus") if not result["parts"][part]["ok"]] == [name]
         assert (await gateway.client.get("/healthz")).status_code == 200
         ports[0].away = False
         assert (await gateway.client.get("/readyz")).status_code == 200

@@ -37,10 +37,10 @@ async def fork(gateway: GatewayFixture, journey: str = "reader") -> str:
 
 async def test_new_journey_is_empty(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
-        told = (await gateway.client.get("/api/v1/journey/reader")).json()
-        assert (told["session_id"], told["seq"], told["head"], told["position"]) == ("reader", 0, 0, None)
-        assert (told["ttl"], told["branches"], told["events"]) == (MAX_BRANCH_DEPTH, [], [])
-        assert told["state"] == JourneyState().model_dump(mode="json")
+        result = (await gateway.client.get("/api/v1/journey/reader")).json()
+        assert (result["session_id"], result["seq"], result["head"], result["position"]) == ("reader", 0, 0, None)
+        assert (result["ttl"], result["branches"], result["events"]) == (MAX_BRANCH_DEPTH, [], [])
+        assert result["state"] == JourneyState().model_dump(mode="json")
 
 
 async def test_journey_outcomes_and_state(tmp_path: Path):
@@ -51,23 +51,23 @@ async def test_journey_outcomes_and_state(tmp_path: Path):
             await gateway.generator.answer("reader", await gateway.press(), fault=FAULT),
             await gateway.generator.answer("reader", await gateway.press()),
         ]
-        told = (await gateway.client.get("/api/v1/journey/reader")).json()
-        assert [each["seq"] for each in told["events"]] == [1, 2, 3]
-        assert told["events"] == [outcome.event.model_dump(mode="json") for outcome in outcomes]
-        assert told["events"][1]["error"] == FAULT.model_dump()
+        result = (await gateway.client.get("/api/v1/journey/reader")).json()
+        assert [each["seq"] for each in result["events"]] == [1, 2, 3]
+        assert result["events"] == [outcome.event.model_dump(mode="json") for outcome in outcomes]
+        assert result["events"][1]["error"] == FAULT.model_dump()
         folded = fold_all(outcome.event for outcome in outcomes)
-        assert told["state"] == folded.model_dump(mode="json")
-        assert told["digest"] == folded.digest()
-        assert (told["seq"], told["position"]) == (3, folded.position)
-        assert told["next_after"] is None
+        assert result["state"] == folded.model_dump(mode="json")
+        assert result["digest"] == folded.digest()
+        assert (result["seq"], result["position"]) == (3, folded.position)
+        assert result["next_after"] is None
 
 
 async def test_journey_has_open_branches_and_ttl(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         page = await fork(gateway)
-        told = (await gateway.client.get("/api/v1/journey/reader")).json()
-        assert told["ttl"] == MAX_BRANCH_DEPTH - 1
-        assert [(b["branch_id"], b["pages"], b["section"]) for b in told["branches"]] == [(page, 1, 1)]
+        result = (await gateway.client.get("/api/v1/journey/reader")).json()
+        assert result["ttl"] == MAX_BRANCH_DEPTH - 1
+        assert [(b["branch_id"], b["pages"], b["section"]) for b in result["branches"]] == [(page, 1, 1)]
 
 
 async def test_events_are_paged(tmp_path: Path):
@@ -88,10 +88,10 @@ async def test_past_state_and_events(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         outcomes = [await gateway.generator.answer("reader", await gateway.press()) for _ in range(4)]
         for at in range(5):
-            told = (await gateway.client.get(f"/api/v1/journey/reader?at={at}")).json()
-            assert (told["seq"], told["head"]) == (at, 4)
-            assert [each["seq"] for each in told["events"]] == list(range(1, at + 1))
-            assert told["state"] == fold_all(o.event for o in outcomes[:at]).model_dump(mode="json")
+            result = (await gateway.client.get(f"/api/v1/journey/reader?at={at}")).json()
+            assert (result["seq"], result["head"]) == (at, 4)
+            assert [each["seq"] for each in result["events"]] == list(range(1, at + 1))
+            assert result["state"] == fold_all(o.event for o in outcomes[:at]).model_dump(mode="json")
 
 
 async def test_past_moment_may_be_a_time(tmp_path: Path):
@@ -102,8 +102,8 @@ async def test_past_moment_may_be_a_time(tmp_path: Path):
         past = {first - timedelta(seconds=1): 0, first: 1, second: 2, second + timedelta(days=1): 2}
         for moment, seq in past.items():
             for at in (moment.isoformat(), quote(moment.isoformat()), f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"):
-                told = (await gateway.client.get(f"/api/v1/journey/reader?at={at}")).json()
-                assert (told["seq"], told["head"]) == (seq, 2)
+                result = (await gateway.client.get(f"/api/v1/journey/reader?at={at}")).json()
+                assert (result["seq"], result["head"]) == (seq, 2)
 
 
 @pytest.mark.parametrize(
@@ -136,13 +136,13 @@ async def preview(gateway: GatewayFixture, query: str = "") -> Any:
 async def test_preview_at_a_canon_page(tmp_path: Path):
     """A preview lists what each behaviour would do at a canon page."""
     async with gateway_in(tmp_path) as gateway:
-        told = await preview(gateway)
-        assert (told["page_id"], told["locus"], told["section"]) == ("S01-P0001", "S01-P0001", 1)
-        assert (told["ttl"], told["depth"], told["in_branch"]) == (MAX_BRANCH_DEPTH, 0, False)
-        assert [each["behavior"] for each in told["behaviours"]] == list(range(16))
-        given = {each["code"]: each["given"] for each in told["behaviours"]}
+        result = await preview(gateway)
+        assert (result["page_id"], result["locus"], result["section"]) == ("S01-P0001", "S01-P0001", 1)
+        assert (result["ttl"], result["depth"], result["in_branch"]) == (MAX_BRANCH_DEPTH, 0, False)
+        assert [each["behavior"] for each in result["behaviours"]] == list(range(16))
+        given = {each["code"]: each["given"] for each in result["behaviours"]}
         assert (given["XC"], given["ZP"], given["ZS"]) == ("T0", "T2", "T3")
-        for each, profile in zip(told["behaviours"], PROFILES, strict=True):
+        for each, profile in zip(result["behaviours"], PROFILES, strict=True):
             assert each["open"] == [t.value for t in profile.open]
             assert {c["trajectory"] for c in each["closed"]} | set(each["open"]) == {"T0", "T1", "T2", "T3"}
             assert all(c["rule"] == "licence" and profile.code in c["why"] for c in each["closed"])
@@ -153,9 +153,9 @@ async def test_preview_names_the_closing_rule(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         for _ in range(2):
             await fork(gateway)
-        told = await preview(gateway, "?page_id=S01-P0001")
-        assert (told["open_branches"], told["return_debt"]) == (2, 2)
-        parallel = next(each for each in told["behaviours"] if each["code"] == "ZP")
+        result = await preview(gateway, "?page_id=S01-P0001")
+        assert (result["open_branches"], result["return_debt"]) == (2, 2)
+        parallel = next(each for each in result["behaviours"] if each["code"] == "ZP")
         assert parallel["given"] == "T0"
         assert parallel["rule"] == "return-debt"
         assert "return-debt" in {c["rule"] for c in parallel["closed"] if c["trajectory"] == "T2"}
@@ -167,10 +167,10 @@ async def test_preview_at_the_depth_limit_has_only_return(tmp_path: Path):
         page = await fork(gateway)
         deep = departure(depth=MAX_BRANCH_DEPTH, branch_id=page)
         await gateway.generator.answer("reader", await gateway.press(), **deep)
-        told = await preview(gateway)
-        assert (told["ttl"], told["in_branch"]) == (0, True)
-        assert {tuple(each["open"]) for each in told["behaviours"]} == {("T1",)}
-        assert {each["given"] for each in told["behaviours"]} == {"T1"}
+        result = await preview(gateway)
+        assert (result["ttl"], result["in_branch"]) == (0, True)
+        assert {tuple(each["open"]) for each in result["behaviours"]} == {("T1",)}
+        assert {each["given"] for each in result["behaviours"]} == {"T1"}
 
 
 async def test_preview_at_an_unknown_locus_is_not_found(tmp_path: Path):
@@ -214,10 +214,10 @@ async def test_preview_of_all_symbols_at_any_moment(tmp_path: Path):
         for _ in range(2):
             await fork(gateway)
         now, then = await preview(gateway), await preview(gateway, "?at=0")
-        for told in (now, then):
-            assert [symbol["code"] for symbol in told["symbols"]] == list(range(256))
-            for symbol in told["symbols"]:
-                behaviour = told["behaviours"][symbol["behavior"]]
+        for result in (now, then):
+            assert [symbol["code"] for symbol in result["symbols"]] == list(range(256))
+            for symbol in result["symbols"]:
+                behaviour = result["behaviours"][symbol["behavior"]]
                 assert (symbol["given"], symbol["open"]) == (behaviour["given"], behaviour["open"])
         fork_code = next(each["behavior"] for each in then["behaviours"] if each["given"] == "T2")
         assert "T2" in then["symbols"][fork_code]["open"]

@@ -31,9 +31,9 @@ def gateway(directory: Path, clock: Clock | None = None, **changes: Any) -> Any:
 
 
 def limited(answer: httpx.Response, code: str = "too_many_requests") -> int:
-    told = assert_problem(answer, 429, code)
+    result = assert_problem(answer, 429, code)
     assert answer.headers["x-request-id"]
-    assert int(answer.headers["retry-after"]) == told["retry_after"] >= 1
+    assert int(answer.headers["retry-after"]) == result["retry_after"] >= 1
     return int(answer.headers["retry-after"])
 
 

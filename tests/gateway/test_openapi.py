@@ -39,8 +39,8 @@ ROUTES = {
 
 async def described(directory: Path) -> dict[str, Any]:
     async with gateway_in(directory, book=False) as gateway:
-        told: dict[str, Any] = (await gateway.client.get("/openapi.json")).json()
-        return told
+        result: dict[str, Any] = (await gateway.client.get("/openapi.json")).json()
+        return result
 
 
 async def test_every_route_is_described(tmp_path: Path):

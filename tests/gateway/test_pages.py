@@ -34,8 +34,8 @@ async def written(here: GatewayFixture, journey: str = "reader", **page: Any) ->
 async def get(here: GatewayFixture, path: str, **query: Any) -> dict[str, Any]:
     answer = await here.client.get(f"/api/v1/page/{path}", params=query)
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
+    result: dict[str, Any] = answer.json()
+    return result
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -44,10 +44,10 @@ async def test_page_of_another_journey_is_unknown(tmp_path: Path, part: str):
         page = await written(here)
         assert (await get(here, page.page_id + part, session_id="reader"))["page_id"] == page.page_id
         other = await here.client.get(f"/api/v1/page/{page.page_id}{part}", params={"session_id": "another"})
-        told = assert_problem(other, 404, "unknown_page")
+        result = assert_problem(other, 404, "unknown_page")
         nothing = await here.client.get(f"/api/v1/page/{page_id('x')}{part}", params={"session_id": "another"})
         same = assert_problem(nothing, 404, "unknown_page")
-        assert told["next_step"] == same["next_step"]
+        assert result["next_step"] == same["next_step"]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -85,12 +85,12 @@ async def test_alternatives_list_siblings(tmp_path: Path):
         siblings.append(await written(here, **at(FIRST), text="x" * 500))
         await written(here, "another", **at(FIRST))
         first, other, second, third = siblings
-        told = await get(here, f"{second.page_id}/alternatives")
-        assert (told["locus"], told["place"], told["count"], told["next_after"]) == (FIRST, 2, 3, None)
-        assert [(a["page_id"], a["place"], a["seq"]) for a in told["alternatives"]] == [
+        result = await get(here, f"{second.page_id}/alternatives")
+        assert (result["locus"], result["place"], result["count"], result["next_after"]) == (FIRST, 2, 3, None)
+        assert [(a["page_id"], a["place"], a["seq"]) for a in result["alternatives"]] == [
             (first.page_id, 1, 1), (second.page_id, 2, 3), (third.page_id, 3, 5),
         ]  # fmt: skip
-        for each in told["alternatives"]:
+        for each in result["alternatives"]:
             receipt = await get(here, f"{each['page_id']}/receipt")
             assert each["receipt"] == receipt
             assert len(each["excerpt"]) <= 240
@@ -103,8 +103,8 @@ async def test_alternatives_of_canon_page(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         mine = await written(here, **at(FIRST))
         await written(here, "another", **at(FIRST))
-        told = await get(here, f"{FIRST}/alternatives", session_id="reader")
-        assert (told["place"], [a["page_id"] for a in told["alternatives"]]) == (None, [mine.page_id])
+        result = await get(here, f"{FIRST}/alternatives", session_id="reader")
+        assert (result["place"], [a["page_id"] for a in result["alternatives"]]) == (None, [mine.page_id])
         assert (await get(here, f"{SECOND}/alternatives", session_id="reader"))["count"] == 0
         refused = await here.client.get(f"/api/v1/page/{FIRST}/alternatives")
         assert "session_id" in assert_problem(refused, 422, "invalid_input")["next_step"]
@@ -116,10 +116,10 @@ async def test_alternatives_paging(tmp_path: Path):
         pages = [await written(here, **at(FIRST)) for _ in range(5)]
         seen, after = list[str](), 0
         while after is not None:
-            told = await get(here, f"{FIRST}/alternatives", session_id="reader", limit=2, after=after)
-            assert told["count"] == 5
-            seen += [a["page_id"] for a in told["alternatives"]]
-            after = told["next_after"]
+            result = await get(here, f"{FIRST}/alternatives", session_id="reader", limit=2, after=after)
+            assert result["count"] == 5
+            seen += [a["page_id"] for a in result["alternatives"]]
+            after = result["next_after"]
         assert seen == [page.page_id for page in pages]
         sixth = await written(here, **at(FIRST))
         assert (await get(here, f"{sixth.page_id}/alternatives"))["place"] == 6
@@ -151,26 +151,26 @@ async def test_revisions_mark_current(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         before = (await get(here, FIRST))["text"]
         await revise(here.system, 2, changed=1)
-        told = await get(here, f"{FIRST}/revisions")
-        assert [(r["revision"], r["canon_revision"], r["current"]) for r in told["revisions"]] == [
+        result = await get(here, f"{FIRST}/revisions")
+        assert [(r["revision"], r["canon_revision"], r["current"]) for r in result["revisions"]] == [
             (1, 1, False), (2, 2, True),
         ]  # fmt: skip
-        assert [r["text"] for r in told["revisions"]] == [before, "Said otherwise, for the time number 2."]
+        assert [r["text"] for r in result["revisions"]] == [before, "Said otherwise, for the time number 2."]
         assert (await get(here, f"{SECOND}/revisions"))["count"] == 1
 
 
 async def test_dropped_page_has_no_current_revision(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         await revise(here.system, 2, changed=None, dropped=2)
-        told = await get(here, f"{SECOND}/revisions")
-        assert [r["current"] for r in told["revisions"]] == [False]
+        result = await get(here, f"{SECOND}/revisions")
+        assert [r["current"] for r in result["revisions"]] == [False]
 
 
 async def test_generated_page_has_one_revision(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         page = await written(here)
-        told = await get(here, f"{page.page_id}/revisions")
-        assert [(r["text"], r["current"]) for r in told["revisions"]] == [(page.text, True)]
+        result = await get(here, f"{page.page_id}/revisions")
+        assert [(r["text"], r["current"]) for r in result["revisions"]] == [(page.text, True)]
 
 
 async def test_older_canon_flagged(tmp_path: Path):
@@ -193,8 +193,8 @@ async def test_older_canon_flagged(tmp_path: Path):
         journey = (await here.client.get("/api/v1/journey/reader")).json()
         assert journey["older"] == [branch, on_second.page_id]
         assert [(b["branch_id"], b["grown_from"]) for b in journey["branches"]] == [(branch, flags[branch])]
-        told = await get(here, f"{newer.page_id}/alternatives")
-        assert [a["grown_from"]["older"] for a in told["alternatives"]] == [True, False]
+        result = await get(here, f"{newer.page_id}/alternatives")
+        assert [a["grown_from"]["older"] for a in result["alternatives"]] == [True, False]
 
         await revise(here.system, 3, changed=None, dropped=2)
         assert (await get(here, on_second.page_id))["grown_from"]["anchor"] == "dropped"
@@ -216,5 +216,5 @@ async def test_journey_without_a_book_has_no_ring(tmp_path: Path):
     async with gateway_in(tmp_path, book=False) as here:
         assert (await here.client.get("/api/v1/journey/reader")).json()["ring"] is None
         await put_book(here.system)
-        told = (await here.client.get("/api/v1/journey/reader")).json()
-        assert (told["ring"]["page_id"], told["ring"]["place"], told["ring"]["pages"]) == (FIRST, 1, 48)
+        result = (await here.client.get("/api/v1/journey/reader")).json()
+        assert (result["ring"]["page_id"], result["ring"]["place"], result["ring"]["pages"]) == (FIRST, 1, 48)

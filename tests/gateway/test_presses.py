@@ -28,13 +28,13 @@ SMOKE: dict[str, Any] = {
 
 def assert_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
-    told: dict[str, Any] = answer.json()
-    assert {"type", "title", "status", "detail", "next_step", "code"} <= told.keys()
-    assert (told["status"], told["code"]) == (status, code)
-    assert told["detail"].endswith(".")
-    assert told["next_step"]
+    result: dict[str, Any] = answer.json()
+    assert {"type", "title", "status", "detail", "next_step", "code"} <= result.keys()
+    assert (result["status"], result["code"]) == (status, code)
+    assert result["detail"].endswith(".")
+    assert result["next_step"]
     assert "Traceback" not in answer.text
-    return told
+    return result
 
 
 async def test_smoke_press_published(tmp_path: Path):
@@ -43,15 +43,15 @@ async def test_smoke_press_published(tmp_path: Path):
         body = {**SMOKE, "user_intent": "a\tb\nc", "trajectory": "T1", "unknown": 1}
         answer = await gateway.client.post(PRESS, json=body)
         assert answer.status_code == 200
-        told = answer.json()
-        assert told == {
+        result = answer.json()
+        assert result == {
             "ok": True,
-            "event_id": str(UUID(told["event_id"])),
-            "request_id": request_id(told["event_id"]),
+            "event_id": str(UUID(result["event_id"])),
+            "request_id": request_id(result["event_id"]),
         }
         press = await gateway.generator.presses.get()
         assert isinstance(press, Press)
-        assert (press.event_id, press.session_id) == (told["event_id"], SMOKE["session_id"])
+        assert (press.event_id, press.session_id) == (result["event_id"], SMOKE["session_id"])
         assert (press.symbol_code, press.page_id) == (0, "S01-P0002")
         assert (press.user_intent, press.trajectory) == ("a\tb\nc", Trajectory.LOOP)
         assert press.model_extra == {}
@@ -102,11 +102,11 @@ async def test_ask_is_published(tmp_path: Path):
         answer = await gateway.client.post(
             ASK, json={"session_id": "reader", "user_intent": "Who lit it?", "client_request_id": "q"}
         )
-        told = answer.json()
-        assert told == {"ok": True, "event_id": told["event_id"], "request_id": request_id(told["event_id"])}
+        result = answer.json()
+        assert result == {"ok": True, "event_id": result["event_id"], "request_id": request_id(result["event_id"])}
         ask = await gateway.generator.presses.get()
         assert isinstance(ask, Ask)
-        assert (ask.user_intent, ask.page_id, ask.event_id) == ("Who lit it?", None, told["event_id"])
+        assert (ask.user_intent, ask.page_id, ask.event_id) == ("Who lit it?", None, result["event_id"])
         assert ask.event_id == press_id("reader", "ask", "q")
 
 
@@ -114,10 +114,10 @@ async def test_stop_is_published_with_its_session(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         async with gateway.system.bus.tap([Stop.topic], Start.LATEST) as stops:
             body = {"session_id": "reader", "event_id": "the-press"}
-            told = [(await gateway.client.post(STOP, json=body)).json() for _ in range(2)]
+            result = [(await gateway.client.post(STOP, json=body)).json() for _ in range(2)]
             stop = decode(Stop, (await anext(stops)).value)
-        assert told[0] == told[1]
-        assert told[0] == {"ok": True, "event_id": stop.event_id, "request_id": request_id("the-press")}
+        assert result[0] == result[1]
+        assert result[0] == {"ok": True, "event_id": stop.event_id, "request_id": request_id("the-press")}
         assert (stop.session_id, stop.press_id, stop.cause_id) == ("reader", "the-press", "the-press")
 
 
@@ -155,8 +155,8 @@ async def test_invalid_press_refused(tmp_path: Path, change: dict[str, Any], sta
     """An invalid press is refused with its value and the cause."""
     async with gateway_in(tmp_path) as gateway:
         body = {name: value for name, value in {**SMOKE, **change}.items() if value is not ...}
-        told = assert_problem(await gateway.client.post(PRESS, json=body), status, code)
-        assert says in told["detail"]
+        result = assert_problem(await gateway.client.post(PRESS, json=body), status, code)
+        assert says in result["detail"]
         assert gateway.hub.pending.of(SMOKE["session_id"]) == set()
 
 
@@ -199,8 +199,8 @@ async def test_body_other_than_a_json_object_is_refused(
 )
 async def test_invalid_ask_and_stop_are_refused(tmp_path: Path, path: str, body: dict[str, Any], says: str):
     async with gateway_in(tmp_path) as gateway:
-        told = assert_problem(await gateway.client.post(path, json=body), 422, "invalid_input")
-        assert says in told["detail"]
+        result = assert_problem(await gateway.client.post(path, json=body), 422, "invalid_input")
+        assert says in result["detail"]
 
 
 async def test_locus_is_a_page_of_the_own_journey(tmp_path: Path):
@@ -236,8 +236,8 @@ async def test_pending_limit_of_a_journey(tmp_path: Path):
             refused = await gateway.client.post(
                 path, json={"session_id": "reader", "symbol_code": 0, "user_intent": "more"}
             )
-            told = assert_problem(refused, 429, "too_many_waiting")
-            assert "2 presses pending" in told["detail"]
+            result = assert_problem(refused, 429, "too_many_waiting")
+            assert "2 presses pending" in result["detail"]
             assert refused.headers["retry-after"] == "1"
         assert await gateway.press(client_request_id="b") == second
         await gateway.press("another")
@@ -282,9 +282,9 @@ async def test_press_is_refused_during_a_bus_outage(tmp_path: Path):
     """During an outage of the bus a press is refused, and no request waits."""
     async with gateway_in(tmp_path, wrap=failing_bus(BusUnavailable("The bus is away."))) as gateway:
         answer = await gateway.client.post(PRESS, json=SMOKE)
-        told = assert_problem(answer, 503, "bus_unavailable")
-        assert "Nothing was accepted" in told["next_step"]
-        assert "event_id" not in told
+        result = assert_problem(answer, 503, "bus_unavailable")
+        assert "Nothing was accepted" in result["next_step"]
+        assert "event_id" not in result
         assert answer.headers["retry-after"] == "1"
         assert gateway.hub.pending.of(SMOKE["session_id"]) == set()
 
@@ -293,10 +293,10 @@ async def test_unknown_acknowledgement_says_whether_to_retry(tmp_path: Path):
     """An unknown acknowledgement returns the event id and says whether a retry is safe."""
     async with gateway_in(tmp_path, wrap=failing_bus(PublishUnknown("No answer."))) as gateway:
         named = await gateway.client.post(PRESS, json={**SMOKE, "client_request_id": "c"})
-        told = assert_problem(named, 503, "publish_unknown")
-        assert told["event_id"] == press_id(SMOKE["session_id"], "press", "c")
-        assert told["request_id"] == request_id(told["event_id"])
-        assert "same client_request_id" in told["next_step"]
+        result = assert_problem(named, 503, "publish_unknown")
+        assert result["event_id"] == press_id(SMOKE["session_id"], "press", "c")
+        assert result["request_id"] == request_id(result["event_id"])
+        assert "same client_request_id" in result["next_step"]
         unnamed = assert_problem(await gateway.client.post(PRESS, json=SMOKE), 503, "publish_unknown")
         assert str(UUID(unnamed["event_id"])) == unnamed["event_id"]
         assert "before you press again" in unnamed["next_step"]

@@ -22,14 +22,14 @@ async def test_run_returns_page_policy_and_receipt(tmp_path: Path):
             f"{RUN}/0x00", json={"session_id": "reader", "page_id": "S01-P0002", "user_intent": "on"}
         )
         assert answer.status_code == 200, answer.text
-        told = answer.json()
-        outcome = await gateway.system.store.outcome("reader", told["request_id"])
+        result = answer.json()
+        outcome = await gateway.system.store.outcome("reader", result["request_id"])
         assert outcome is not None
-        assert told == outcome.public()
-        assert {"page_id", "text", "edges", "signals", "validation", "status", "revision"} <= told.keys()
-        assert {"policy", "receipt", "seq", "event_id", "locus", "attempt"} <= told.keys()
-        assert (told["session_id"], told["seq"]) == ("reader", 1)
-        assert told["request_id"] == request_id(told["event_id"])
+        assert result == outcome.public()
+        assert {"page_id", "text", "edges", "signals", "validation", "status", "revision"} <= result.keys()
+        assert {"policy", "receipt", "seq", "event_id", "locus", "attempt"} <= result.keys()
+        assert (result["session_id"], result["seq"]) == ("reader", 1)
+        assert result["request_id"] == request_id(result["event_id"])
 
 
 @pytest.mark.parametrize("body", [None, {}, {"user_intent": "on"}])
@@ -44,10 +44,10 @@ async def test_run_without_a_session_has_a_new_journey(tmp_path: Path, body: Any
 async def test_new_journey_session_usable(tmp_path: Path):
     """The session of a new journey gives access to its pages."""
     async with gateway_in(tmp_path, answers=True, secret="s3cret") as gateway:
-        told = (await gateway.client.post(f"{RUN}/0")).json()
-        journey = await gateway.client.get(f"/api/v1/journey/{told['session_id']}")
-        assert journey.json()["position"] == told["page_id"]
-        assert "." in told["session_id"]
+        result = (await gateway.client.post(f"{RUN}/0")).json()
+        journey = await gateway.client.get(f"/api/v1/journey/{result['session_id']}")
+        assert journey.json()["position"] == result["page_id"]
+        assert "." in result["session_id"]
 
 
 @pytest.mark.parametrize("code", ["256", "nobody:XC", "-1", "0x100", "1.5"])
@@ -71,9 +71,9 @@ async def test_concurrent_runs_have_their_own_pages(tmp_path: Path):
     """Runs of one journey are each answered with their own page."""
     async with gateway_in(tmp_path, answers=True) as gateway:
         posts = [gateway.client.post(f"{RUN}/{code}", json={"session_id": "reader"}) for code in range(5)]
-        told = [answer.json() for answer in await asyncio.gather(*posts)]
-        assert sorted(each["seq"] for each in told) == [1, 2, 3, 4, 5]
-        assert len({each["page_id"] for each in told}) == 5
+        result = [answer.json() for answer in await asyncio.gather(*posts)]
+        assert sorted(each["seq"] for each in result) == [1, 2, 3, 4, 5]
+        assert len({each["page_id"] for each in result}) == 5
 
 
 @pytest.mark.parametrize(
@@ -92,18 +92,18 @@ async def test_failed_run_has_error_event_and_seq(tmp_path: Path, code: str, sta
         press = await gateway.generator.presses.get()
         fault = Fault(code=code, detail="It went wrong.", next_step="Press again.")
         await gateway.generator.answer("reader", press.event_id, fault=fault)
-        told = assert_problem(await posting, status, code)
-        assert (told["detail"], told["next_step"]) == ("It went wrong.", "Press again.")
-        assert (told["event_id"], told["seq"]) == (press.event_id, 1)
+        result = assert_problem(await posting, status, code)
+        assert (result["detail"], result["next_step"]) == ("It went wrong.", "Press again.")
+        assert (result["event_id"], result["seq"]) == (press.event_id, 1)
 
 
 async def test_run_timeout_504(tmp_path: Path):
     """A run that exceeds the timeout answers 504, and its press continues."""
     async with gateway_in(tmp_path, run_timeout=0.1) as gateway:
         body = {"session_id": "reader", "client_request_id": "slow"}
-        told = assert_problem(await gateway.client.post(f"{RUN}/0", json=body), 504, "outcome_pending")
+        result = assert_problem(await gateway.client.post(f"{RUN}/0", json=body), 504, "outcome_pending")
         press = await gateway.generator.presses.get()
-        assert told["event_id"] == press.event_id
+        assert result["event_id"] == press.event_id
         await gateway.generator.answer("reader", press.event_id)
         again = await gateway.client.post(f"{RUN}/0", json=body)
         assert (again.status_code, again.json()["event_id"]) == (200, press.event_id)

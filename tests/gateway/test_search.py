@@ -25,8 +25,8 @@ async def ask(here: GatewayFixture, q: str, **query: Any) -> httpx.Response:
 async def search(here: GatewayFixture, q: str, **query: Any) -> dict[str, Any]:
     answer = await ask(here, q, **query)
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
+    result: dict[str, Any] = answer.json()
+    return result
 
 
 async def found(here: GatewayFixture, q: str, **query: Any) -> list[str]:
@@ -37,12 +37,12 @@ async def test_canon_page_is_found_with_marks(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         text = (await here.client.get(f"/api/v1/page/{FIRST}")).json()["text"]
         word = max(text.split(), key=len).strip(".,“”")
-        told = await search(here, word.upper())
-        hit = next(hit for hit in told["hits"] if hit["page_id"] == FIRST)
+        result = await search(here, word.upper())
+        hit = next(hit for hit in result["hits"] if hit["page_id"] == FIRST)
         assert (hit["kind"], hit["found_in"], hit["saved"], hit["seq"]) == ("canon", "text", False, None)
         assert word in [hit["passage"][start:end] for start, end in hit["marks"]]
         assert f"<mark>{word}</mark>" in hit["snippet"]
-        assert told["total"] >= 1
+        assert result["total"] >= 1
 
 
 async def test_own_pages_found_by_own_session(tmp_path: Path):
@@ -51,9 +51,9 @@ async def test_own_pages_found_by_own_session(tmp_path: Path):
         assert await found(here, "zebra", session_id="reader") == []
         mine = await written(here, text="A zebra crossed <b>the</b> bridge.")
         await written(here, "another", text="The zebra of another.")
-        told = await search(here, "zebra", session_id="reader")
-        assert [(hit["page_id"], hit["kind"], hit["seq"]) for hit in told["hits"]] == [(mine.page_id, "journey", 1)]
-        assert told["hits"][0]["snippet"] == "A <mark>zebra</mark> crossed &lt;b&gt;the&lt;/b&gt; bridge."
+        result = await search(here, "zebra", session_id="reader")
+        assert [(hit["page_id"], hit["kind"], hit["seq"]) for hit in result["hits"]] == [(mine.page_id, "journey", 1)]
+        assert result["hits"][0]["snippet"] == "A <mark>zebra</mark> crossed &lt;b&gt;the&lt;/b&gt; bridge."
         assert await found(here, "zebra") == []
         assert await found(here, "zebra", session_id="third") == []
         assert (await search(here, mine.page_id))["goto"] == []
@@ -107,10 +107,10 @@ async def test_hits_are_paged_in_ring_order(tmp_path: Path):
         ring = [page["page_id"] for page in (await here.client.get("/api/v1/canon")).json()["ring"]]
         seen, cursor = list[str](), None
         while True:
-            told = await search(here, "*", limit=7, **({"cursor": cursor} if cursor else {}))
-            assert told["total"] == len(ring)
-            seen += [hit["page_id"] for hit in told["hits"]]
-            cursor = told["next"]
+            result = await search(here, "*", limit=7, **({"cursor": cursor} if cursor else {}))
+            assert result["total"] == len(ring)
+            seen += [hit["page_id"] for hit in result["hits"]]
+            cursor = result["next"]
             if cursor is None:
                 break
             await written(here)
@@ -121,12 +121,12 @@ async def test_search_paging_stable(tmp_path: Path):
     """Pages written meanwhile neither repeat nor hide a hit."""
     async with gateway_in(tmp_path) as here:
         pages = [(await written(here, text="zebra " * (1 + n % 3) + "and words")).page_id for n in range(9)]
-        told = await search(here, "zebra", session_id="reader", limit=4)
-        seen = [hit["page_id"] for hit in told["hits"]]
-        while told["next"]:
+        result = await search(here, "zebra", session_id="reader", limit=4)
+        seen = [hit["page_id"] for hit in result["hits"]]
+        while result["next"]:
             await written(here, text="zebra zebra zebra zebra")
-            told = await search(here, "zebra", session_id="reader", limit=4, cursor=told["next"])
-            seen += [hit["page_id"] for hit in told["hits"]]
+            result = await search(here, "zebra", session_id="reader", limit=4, cursor=result["next"])
+            seen += [hit["page_id"] for hit in result["hits"]]
         assert len(seen) == len(set(seen))
         assert set(pages) <= set(seen)
 
@@ -139,8 +139,8 @@ async def test_filters(tmp_path: Path):
         assert before == factories.canon_id(4, 2)
         everything = await search(here, "*")
         for query in ({"character": "an-author"}, {"behavior": "XC"}, {"behaviour": "0"}, {"trajectory": "T0"}):
-            told = await search(here, "*", **query)
-            assert 0 < told["total"] <= everything["total"]
+            result = await search(here, "*", **query)
+            assert 0 < result["total"] <= everything["total"]
         assert (await search(here, "*", behaviour="15"))["total"] == 0
         assert (await search(here, "*", trajectory="T2"))["total"] == 0
 
@@ -184,30 +184,34 @@ async def test_cursor_of_another_search_is_refused(tmp_path: Path):
             assert_problem(await ask(here, **other, cursor=cursor), 422, "invalid_input")
 
 
-def cursor_of(told: Any) -> str:
-    """Return what an inventive client might send for a cursor."""
-    return base64.urlsafe_b64encode((told if isinstance(told, str) else json.dumps(told)).encode()).decode().rstrip("=")
+def cursor_of(content: Any) -> str:
+    """Return a cursor with this content, as a client might forge it."""
+    return (
+        base64.urlsafe_b64encode((content if isinstance(content, str) else json.dumps(content)).encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
 @pytest.mark.parametrize(
-    "told",
+    "content",
     ["[" * 1_000, "[" * 990 + "]" * 990, "{}", [0, 0, 0], [0, 2, 0, "x"], [0, -1, 0, "x"], [0, 0, -1, "x"],
      [0, 0, 10**400, "x"], [0, 10**400, 0, "x"], [float("nan"), 0, 0, "x"], [float("inf"), 0, 0, "x"],
      ["x", 0, 0, "x"]],
     ids=range(12),
 )  # fmt: skip
-async def test_malformed_cursor_is_refused(tmp_path: Path, told: Any):
+async def test_malformed_cursor_is_refused(tmp_path: Path, content: Any):
     async with gateway_in(tmp_path) as here:
-        assert_problem(await ask(here, "*", cursor=cursor_of(told)), 422, "invalid_input")
+        assert_problem(await ask(here, "*", cursor=cursor_of(content)), 422, "invalid_input")
 
 
 @pytest.mark.parametrize("place", [(1, 10**400), (1, -1), (2, 2**53), (0, float("nan"))])
 async def test_changed_cursor_is_refused(tmp_path: Path, place: tuple[int, Any]):
     async with gateway_in(tmp_path) as here:
         given = (await search(here, "*", limit=1))["next"]
-        told = json.loads(base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)))
-        told[place[0]] = place[1]
-        assert_problem(await ask(here, "*", cursor=cursor_of(told)), 422, "invalid_input")
+        result = json.loads(base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)))
+        result[place[0]] = place[1]
+        assert_problem(await ask(here, "*", cursor=cursor_of(result)), 422, "invalid_input")
 
 
 async def test_dropped_saved_page_found_in_vault(tmp_path: Path):
@@ -236,8 +240,8 @@ async def test_dropped_saved_page_found_in_vault(tmp_path: Path):
 async def test_goto_by_number_and_new_revision(tmp_path: Path):
     """A page is found by its number, and a new revision is searched as soon as it is published."""
     async with gateway_in(tmp_path) as here:
-        told = await search(here, "s1p1")
-        assert (told["goto"][0]["page_id"], told["goto"][0]["alike"]) == (FIRST, 100)
+        result = await search(here, "s1p1")
+        assert (result["goto"][0]["page_id"], result["goto"][0]["alike"]) == (FIRST, 100)
         assert await found(here, "otherwise") == []
         await revise(here.system, 2, changed=1)
         assert await found(here, "said otherwise") == [FIRST]

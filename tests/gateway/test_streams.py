@@ -225,13 +225,13 @@ async def test_older_attempts_are_dropped(tmp_path: Path):
             await generator.answer("reader", "a")
             await generator.publish_delta("reader", "a", " late", 6, attempt=2)
             await generator.answer("reader", "b")
-            heard = [await client.next() for _ in range(5)]
-            assert [(f.event, f.data.get("attempt"), f.data["text"][:4]) for f in heard[:3]] == [
+            received = [await client.next() for _ in range(5)]
+            assert [(f.event, f.data.get("attempt"), f.data["text"][:4]) for f in received[:3]] == [
                 (DELTA, 1, "The "),
                 (DELTA, 2, "A "),
                 (DELTA, 2, "gate"),
             ]
-            assert [f.id for f in heard[3:]] == ["1", "2"]
+            assert [f.id for f in received[3:]] == ["1", "2"]
 
 
 async def test_outcomes_deduplicated_and_ordered(tmp_path: Path):
@@ -262,9 +262,9 @@ async def test_unreadable_outcome_held_back(tmp_path: Path):
             assert (await client.next()).event == DELTA
             await generator.derive(underived)
             await generator.publish(underived)
-            told = await next_outcome(client)
-            assert told.id == "2"
-            page = await reader.get(f"http://{address}/api/v1/page/{told.data['page_id']}")
+            result = await next_outcome(client)
+            assert result.id == "2"
+            page = await reader.get(f"http://{address}/api/v1/page/{result.data['page_id']}")
             assert page.status_code == 200
 
 
@@ -273,7 +273,7 @@ async def test_reconnect_after_every_frame(tmp_path: Path):
     """A client that reconnects after every frame gets each seq once and in order."""
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator, total = ScriptedGenerator(system), 8
-        told: list[str] = []
+        result: list[str] = []
         last_id: str | None = None
 
         async def write() -> None:
@@ -287,18 +287,18 @@ async def test_reconnect_after_every_frame(tmp_path: Path):
         async with listening(address, "reader") as client:
             last_id = (await client.next()).id
         writing = asyncio.create_task(write())
-        while len(told) < total:
+        while len(result) < total:
             async with listening(address, "reader", last_event_id=last_id) as client:
                 for _ in range(frames_taken % 4 + 1):
                     frame = await client.next()
                     last_id = frame.id or last_id
                     if frame.event in {DONE, FAILED}:
-                        told.append(frame.id or "")
-                    if len(told) == total:
+                        result.append(frame.id or "")
+                    if len(result) == total:
                         break
             frames_taken += 1
         await writing
-        assert told == [str(seq) for seq in range(1, total + 1)]
+        assert result == [str(seq) for seq in range(1, total + 1)]
 
 
 async def test_reconnect_at_every_frame_of_a_replay(tmp_path: Path):

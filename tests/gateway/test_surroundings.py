@@ -123,12 +123,12 @@ async def test_internal_error_problem_and_log(tmp_path: Path):
     async with gateway_in(tmp_path, wrap=breaking) as gateway:
         with capture_logs() as logs:
             answer = await gateway.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0})
-        told = assert_problem(answer, 500, "error")
+        result = assert_problem(answer, 500, "error")
         assert "secret inside" not in answer.text
-        assert told["event_id"]
-        assert told["http_request_id"] == answer.headers["x-request-id"]
+        assert result["event_id"]
+        assert result["http_request_id"] == answer.headers["x-request-id"]
         (logged,) = [line for line in logs if line["event"] == "http.request_failed"]
-        assert (logged["event_id"], logged["http_request_id"]) == (told["event_id"], told["http_request_id"])
+        assert (logged["event_id"], logged["http_request_id"]) == (result["event_id"], result["http_request_id"])
         assert gateway.hub.pending.of("reader") == set()
 
 
@@ -181,12 +181,12 @@ async def test_cors_named_origins_only(tmp_path: Path):
         assert preflight.headers["x-request-id"]
         assert "access-control-allow-credentials" not in preflight.headers
         for path in ("/api/v1/canon", "/api/v1/page/nothing", "/api/v1/event/stream"):
-            told = await gateway.client.get(path, headers={"origin": BOOK})
-            assert told.headers["access-control-allow-origin"] == BOOK
-            assert "x-request-id" in told.headers["access-control-expose-headers"]
+            result = await gateway.client.get(path, headers={"origin": BOOK})
+            assert result.headers["access-control-allow-origin"] == BOOK
+            assert "x-request-id" in result.headers["access-control-expose-headers"]
         for origin in ("https://c.example", "null", "https://book.example.evil", "http://book.example"):
-            told = await gateway.client.get("/api/v1/canon", headers={"origin": origin})
-            assert "access-control-allow-origin" not in told.headers
+            result = await gateway.client.get("/api/v1/canon", headers={"origin": origin})
+            assert "access-control-allow-origin" not in result.headers
             preflight = await gateway.client.options(PRESS, headers={**asked, "origin": origin})
             assert preflight.status_code == 400
             assert "access-control-allow-origin" not in preflight.headers

@@ -28,23 +28,23 @@ FIRST, SECOND, THIRD = (factories.canon_id(n) for n in (1, 2, 3))
 async def save(here: GatewayFixture, page: str, journey: str = "reader", **body: Any) -> dict[str, Any]:
     answer = await here.client.post(f"/api/v1/vault/{journey}", json={"page_id": page, **body})
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    assert told["ok"]
-    return told
+    result: dict[str, Any] = answer.json()
+    assert result["ok"]
+    return result
 
 
 async def unsave(here: GatewayFixture, page: str, journey: str = "reader", **query: str) -> dict[str, Any]:
     answer = await here.client.delete(f"/api/v1/vault/{journey}/{page}", params=query)
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
+    result: dict[str, Any] = answer.json()
+    return result
 
 
 async def vault(here: GatewayFixture, journey: str = "reader", **query: Any) -> dict[str, Any]:
     answer = await here.client.get(f"/api/v1/vault/{journey}", params=query)
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
+    result: dict[str, Any] = answer.json()
+    return result
 
 
 async def pages(here: GatewayFixture, journey: str = "reader", **query: Any) -> list[str]:
@@ -54,14 +54,14 @@ async def pages(here: GatewayFixture, journey: str = "reader", **query: Any) -> 
 async def test_saved_page_visible_at_once(tmp_path: Path):
     """A saved page is in the vault as soon as the save is answered."""
     async with gateway_in(tmp_path) as here:
-        told = await save(here, FIRST, label="The beginning", notes="Read\nagain.")
-        assert (told["page_id"], told["saved"], told["recorded"]) == (FIRST, True, True)
+        result = await save(here, FIRST, label="The beginning", notes="Read\nagain.")
+        assert (result["page_id"], result["saved"], result["recorded"]) == (FIRST, True, True)
         (entry,) = (await vault(here))["entries"]
-        assert told["entry"] == entry
+        assert result["entry"] == entry
         assert (entry["label"], entry["notes"], entry["event_id"]) == (
             "The beginning",
             "Read\nagain.",
-            told["event_id"],
+            result["event_id"],
         )
         assert (entry["section"], entry["symbol_code"]) == (1, 0)
         assert entry["title"]
@@ -74,13 +74,13 @@ async def test_change_is_published_with_the_journeys_key(tmp_path: Path):
         gateway_in(tmp_path) as here,
         here.system.bus.tap([VaultChange.topic], Start.LATEST) as records,
     ):
-        heard = aiter(records)
+        received = aiter(records)
         await save(here, FIRST, label="one")
         await save(here, FIRST, notes="two")
         await unsave(here, FIRST)
         changes = []
         for _ in range(3):
-            record = await anext(heard)
+            record = await anext(received)
             assert record.key == b"reader"
             assert [name for name in ABOUT_HEADERS if record.header(name) is None] == []
             changes.append(decode(VaultChange, record.value))
@@ -99,14 +99,14 @@ async def test_recorder_changes_nothing_more(tmp_path: Path):
         gateway_in(tmp_path) as here,
         here.system.bus.tap([VaultChange.topic], Start.LATEST) as records,
     ):
-        heard = aiter(records)
+        received = aiter(records)
         for page in (FIRST, SECOND):
             await save(here, page)
         await unsave(here, FIRST)
         before = await vault(here)
         recorder = Recorder(here.system.store, here.system.publisher)
         for _ in range(3):
-            await recorder(await anext(heard))
+            await recorder(await anext(received))
         assert await vault(here) == before
         assert len(await here.system.store.log("reader", topic=VaultChange.topic)) == 3
 
@@ -115,8 +115,8 @@ async def test_omitted_label_stays_and_empty_one_is_removed(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         await save(here, FIRST, label="mine", notes="n")
         assert (await save(here, FIRST))["entry"]["label"] == "mine"
-        told = await save(here, FIRST, label="")
-        assert (told["entry"]["label"], told["entry"]["notes"]) == ("", "n")
+        result = await save(here, FIRST, label="")
+        assert (result["entry"]["label"], result["entry"]["notes"]) == ("", "n")
 
 
 async def test_repeated_change_is_one_change(
@@ -157,8 +157,8 @@ async def test_saved_page_is_a_locus(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         page = (await here.generator.answer("reader", await here.press())).page
         assert page is not None
-        told = await save(here, page.page_id, label="here")
-        assert told["entry"]["title"] == page.title
+        result = await save(here, page.page_id, label="here")
+        assert result["entry"]["title"] == page.title
         await here.press(page_id=(await pages(here))[0])
 
 
@@ -281,8 +281,8 @@ def test_fold_of_the_log_equals_the_stored_vault(
                     if each.ts <= factories.at(moment):
                         newest[each.page_id] = each
                 held = {page: c.event_id for page, c in newest.items() if c.action != "unsaved"}
-                told = await vault_at(store, "reader", factories.at(moment))
-                assert {entry.page_id: entry.event_id for entry in told} == held
+                result = await vault_at(store, "reader", factories.at(moment))
+                assert {entry.page_id: entry.event_id for entry in result} == held
 
     asyncio.run(compare())
 
@@ -298,16 +298,16 @@ async def test_vault_of_10_000_pages_is_paged(tmp_path: Path):
         await asyncio.gather(*(here.system.store.save(entry) for entry in entries))
         seen, after = list[str](), None
         while True:
-            told = await vault(here, limit=1_000, **({"after": after} if after else {}))
-            assert told["count"] == 10_000
-            seen += [entry["page_id"] for entry in told["entries"]]
-            after = told["next"]
+            result = await vault(here, limit=1_000, **({"after": after} if after else {}))
+            assert result["count"] == 10_000
+            seen += [entry["page_id"] for entry in result["entries"]]
+            after = result["next"]
             if after is None:
                 break
         assert seen == [entry.page_id for entry in entries]
         journey = (await here.client.get("/api/v1/journey/reader")).json()
         assert (len(journey["vault"]), journey["vault_count"]) == (1_000, 10_000)
-        assert journey["vault_digest"] == told["digest"]
+        assert journey["vault_digest"] == result["digest"]
 
 
 def moment(number: int) -> datetime:
@@ -320,7 +320,7 @@ async def test_paging_stable_under_changes(tmp_path: Path):
     async with gateway_in(tmp_path) as here:
         for page in (FIRST, SECOND, THIRD):
             await save(here, page)
-        told = await vault(here, limit=2)
+        result = await vault(here, limit=2)
         await unsave(here, SECOND)
         await save(here, FIRST, label="moved to the end")
-        assert await pages(here, after=told["next"]) == [THIRD, FIRST]
+        assert await pages(here, after=result["next"]) == [THIRD, FIRST]

@@ -34,9 +34,9 @@ async def following(address: str, query: str, **options: Any) -> AsyncIterator[C
 
 
 async def frame(client: ClientConnection) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(await client.recv())
-    assert told.keys() == {"event", "id", "data"}
-    return told
+    result: dict[str, Any] = json.loads(await client.recv())
+    assert result.keys() == {"event", "id", "data"}
+    return result
 
 
 async def test_websocket_frames_match_stream(tmp_path: Path):
@@ -113,10 +113,10 @@ async def say(client: ClientConnection, **message: Any) -> dict[str, Any]:
 
 
 async def answered(client: ClientConnection) -> dict[str, Any]:
-    while (told := await frame(client))["event"] not in {"accepted", "problem"}:
+    while (result := await frame(client))["event"] not in {"accepted", "problem"}:
         pass
-    assert told["id"] is None
-    return told
+    assert result["id"] is None
+    return result
 
 
 async def test_websocket_presses_asks_and_stops(tmp_path: Path):
@@ -127,7 +127,7 @@ async def test_websocket_presses_asks_and_stops(tmp_path: Path):
         system.bus.tap([Press.topic, Ask.topic, Stop.topic], Start.LATEST) as records,
         following(address, "?session_id=reader") as client,
     ):
-        heard = aiter(records)
+        received = aiter(records)
         pressed = await say(client, type="press", symbol_code="an-author:XP", client_request_id="c1", user_intent="On.")
         assert pressed["event"] == "accepted"
         assert pressed["data"] == {
@@ -137,19 +137,19 @@ async def test_websocket_presses_asks_and_stops(tmp_path: Path):
             "message": "press",
             "client_request_id": "c1",
         }
-        press = decode(Press, (await anext(heard)).value)
+        press = decode(Press, (await anext(received)).value)
         assert (press.session_id, press.symbol_code, press.user_intent) == ("reader", 1, "On.")
         asked = await say(client, type="ask", user_intent="Who?")
         assert (asked["event"], asked["data"]["message"]) == ("accepted", "ask")
-        assert decode(Ask, (await anext(heard)).value).user_intent == "Who?"
+        assert decode(Ask, (await anext(received)).value).user_intent == "Who?"
         stopped = await say(client, type="stop", event_id=press.event_id)
         assert stopped["data"]["request_id"] == pressed["data"]["request_id"]
-        assert decode(Stop, (await anext(heard)).value).press_id == press.event_id
+        assert decode(Stop, (await anext(received)).value).press_id == press.event_id
         assert app.state.gateway.hub.pending.of("reader") == {press.event_id, asked["data"]["event_id"]}
         await ScriptedGenerator(system).answer("reader", press.event_id)
-        while (told := await frame(client))["event"] != "generate.page.done":
+        while (result := await frame(client))["event"] != "generate.page.done":
             pass
-        assert (told["id"], told["data"]["press_id"]) == (1, press.event_id)
+        assert (result["id"], result["data"]["press_id"]) == (1, press.event_id)
 
 
 async def test_websocket_repeat_is_one_press(tmp_path: Path):
@@ -193,11 +193,11 @@ async def test_invalid_websocket_message_is_a_problem(tmp_path: Path, message: s
         following(address, "?session_id=reader", additional_headers={"x-request-id": "mine"}) as client,
     ):
         await client.send(message)
-        told = await answered(client)
-        assert (told["event"], told["data"]["status"], told["data"]["code"]) == ("problem", status, code)
-        assert told["data"]["detail"]
-        assert told["data"]["next_step"]
-        assert told["data"]["instance"] == "urn:gibsey:request:mine"
+        result = await answered(client)
+        assert (result["event"], result["data"]["status"], result["data"]["code"]) == ("problem", status, code)
+        assert result["data"]["detail"]
+        assert result["data"]["next_step"]
+        assert result["data"]["instance"] == "urn:gibsey:request:mine"
         await ScriptedGenerator(system).answer("reader", "a")
         assert (await frame(client))["id"] == 1
 
@@ -211,8 +211,8 @@ async def test_websocket_messages_count_as_requests(tmp_path: Path):
             following(address, "?session_id=reader") as client,
         ):
             assert (await say(client, type="press", symbol_code=0))["event"] == "accepted"
-            told = await say(client, type="press", symbol_code=0)
-            assert (told["event"], told["data"]["code"], told["data"]["retry_after"]) == (
+            result = await say(client, type="press", symbol_code=0)
+            assert (result["event"], result["data"]["code"], result["data"]["retry_after"]) == (
                 "problem",
                 "too_many_requests",
                 30,
@@ -226,8 +226,8 @@ async def test_websocket_presses_have_the_pending_limit(tmp_path: Path):
         following(address, "?session_id=reader") as client,
     ):
         assert (await say(client, type="press", symbol_code=0))["event"] == "accepted"
-        told = await say(client, type="press", symbol_code=0, client_request_id="second")
-        assert (told["data"]["code"], told["data"]["client_request_id"]) == ("too_many_waiting", "second")
+        result = await say(client, type="press", symbol_code=0, client_request_id="second")
+        assert (result["data"]["code"], result["data"]["client_request_id"]) == ("too_many_waiting", "second")
 
 
 async def test_signed_websocket_own_journey_only(tmp_path: Path):
@@ -235,8 +235,8 @@ async def test_signed_websocket_own_journey_only(tmp_path: Path):
     async with gateway_in(tmp_path, secret="s", session_days=1) as gateway, served(gateway.system) as (address, app, _):
         mine = (await gateway.client.post("/api/v1/session")).json()["session_id"]
         async with following(address, f"?session_id={mine}") as client:
-            told = await say(client, type="press", symbol_code=0, session_id=mine.partition(".")[0])
-            assert told["data"]["code"] == "invalid_session"
+            result = await say(client, type="press", symbol_code=0, session_id=mine.partition(".")[0])
+            assert result["data"]["code"] == "invalid_session"
             assert (await say(client, type="press", symbol_code=0, session_id=mine))["event"] == "accepted"
             app.state.gateway.sessions.__class__.now.__set__(
                 app.state.gateway.sessions, lambda: gateway.system.now() + timedelta(days=2)

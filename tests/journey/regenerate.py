@@ -152,7 +152,7 @@ def _journey(play: Callable[[Reader], Steps]) -> dict[str, Any]:
     state, steps = JourneyState(), []
     for event in play(reader):
         state, gap = _next(state, event)
-        steps.append({"type": event.topic, "event": _told(event), "gap": gap, **_figures(state)})
+        steps.append({"type": event.topic, "event": _event_facts(event), "gap": gap, **_figures(state)})
     return {"name": play.__name__.replace("_", " "), "about": play.__doc__, "steps": steps}
 
 
@@ -163,7 +163,7 @@ def _next(state: JourneyState, event: PageDone | PageFailed) -> tuple[JourneySta
         return state, True
 
 
-def _told(event: PageDone | PageFailed) -> dict[str, Any]:
+def _event_facts(event: PageDone | PageFailed) -> dict[str, Any]:
     short: dict[str, Any] = {"text": "A short page."} if isinstance(event, PageDone) else {}
     return event.model_copy(update=short).model_dump(mode="json")
 

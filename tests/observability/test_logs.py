@@ -27,7 +27,7 @@ def test_traceback_has_no_local_variables(log_format: LogFormat, capsys: pytest.
         refuse(words)
     except ValueError:
         structlog.get_logger().exception("handler.gave_up")
-    told = capsys.readouterr().err
-    assert "21 characters are too many." in told
-    assert "test_logs.py" in told
-    assert words not in told
+    result = capsys.readouterr().err
+    assert "21 characters are too many." in result
+    assert "test_logs.py" in result
+    assert words not in result

@@ -202,8 +202,8 @@ class RepairSuite:
         assert len(found["outcome-untold"]) == 1
         assert {"page-missing", "edges-missing", "signals-missing", "snapshot-behind"} < found.keys()
         async with world.system() as system:
-            told = [decode(PageDone, record.value) async for record in system.bus.scan(PageDone.topic)]
-        assert [event for event in told if event.event_id == outcome.event.event_id] == [outcome.event]
+            result = [decode(PageDone, record.value) async for record in system.bus.scan(PageDone.topic)]
+        assert [event for event in result if event.event_id == outcome.event.event_id] == [outcome.event]
 
     async def test_pending_press_is_not_published_again(self, world: World) -> None:
         """A press that waits for a worker is never published again; one that every worker passed over is, once."""

@@ -34,7 +34,7 @@ async def test_repair_beside_presses_changes_nothing(tmp_path: Path, rounds: int
                 await flow.send(press)
                 await asyncio.sleep(0)
             for press in presses:
-                await flow.told.end_of(press.event_id)
+                await flow.published.wait_for_outcome(press.event_id)
 
         pressing = asyncio.create_task(press_all())
         repairs = 0

@@ -34,12 +34,12 @@ class TestEmbeddedRepair(RepairSuite):
             await read_past(system.bus, "qdpi.enricher", (Press.topic, Ask.topic))
         world.tables.delete("state_snapshots", lambda row: row["session_id"] == "bob")
 
-        told = {each.finding.place: each for each in await world.repaired(apply=True)}
+        result = {each.finding.place: each for each in await world.repaired(apply=True)}
 
-        assert told.keys() == {"presses/large", "presses/lost", "state_snapshots/bob"}
-        assert [place for place, each in told.items() if not each.mended] == ["presses/large"]
-        assert "is too large for gibsey.ui.symbol" in told["presses/large"].cause
-        assert not any(told[place].cause for place in ("presses/lost", "state_snapshots/bob"))
+        assert result.keys() == {"presses/large", "presses/lost", "state_snapshots/bob"}
+        assert [place for place, each in result.items() if not each.mended] == ["presses/large"]
+        assert "is too large for gibsey.ui.symbol" in result["presses/large"].cause
+        assert not any(result[place].cause for place in ("presses/lost", "state_snapshots/bob"))
         assert [left.finding.place for left in await world.repaired(apply=False)] == ["presses/large"]
 
 

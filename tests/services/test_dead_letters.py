@@ -144,7 +144,7 @@ async def test_replayed_run_is_answered_once(tmp_path: Path):
     async with working(tmp_path, model, model_retries=0) as flow:
         failed = await flow.press("alice", "an-author:XC", "S01-P0001")
         between = await flow.press("alice", "an-author:XC", "S01-P0002")
-        (letter,) = await flow.told.until(DeadLetter)
+        (letter,) = await flow.published.until(DeadLetter)
         message = message_for(letter, flow.system.now())
         replay = decode(Press, message.value)
         for _ in range(2):

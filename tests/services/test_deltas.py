@@ -52,7 +52,7 @@ def stream(
     )
 
 
-def told(bus: Bus) -> list[tuple[int, str, int, str]]:
+def published_on(bus: Bus) -> list[tuple[int, str, int, str]]:
     return [(delta.attempt, delta.phase.value, delta.offset, delta.text) for delta in bus.deltas]
 
 
@@ -65,7 +65,7 @@ async def test_deltas_join_pending_pieces(bus_held: Bus) -> None:
         for piece in ("The ", "lamp ", "was ", "lit."):
             await deltas.text(piece)
         bus_held.open.set()
-    assert told(bus_held) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp was lit.")]
+    assert published_on(bus_held) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp was lit.")]
 
 
 async def test_deltas_are_paced() -> None:
@@ -78,8 +78,8 @@ async def test_deltas_are_paced() -> None:
         for piece in ("The ", "lamp"):
             await deltas.text(piece)
             await asyncio.sleep(0)
-        assert told(bus) == [(1, "writing", 0, "")]
-    assert told(bus) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp")]
+        assert published_on(bus) == [(1, "writing", 0, "")]
+    assert published_on(bus) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp")]
 
 
 async def test_deltas_omit_a_phase_that_is_over(bus_held: Bus) -> None:
@@ -92,7 +92,7 @@ async def test_deltas_omit_a_phase_that_is_over(bus_held: Bus) -> None:
         await deltas.phase(Phase.CHECKING)
         await deltas.phase(Phase.BINDING)
         bus_held.open.set()
-    assert told(bus_held) == [(1, "planning", 0, ""), (1, "writing", 0, "The lamp"), (1, "binding", 8, "")]
+    assert published_on(bus_held) == [(1, "planning", 0, ""), (1, "writing", 0, "The lamp"), (1, "binding", 8, "")]
 
 
 async def test_deltas_of_a_new_attempt_start_at_offset_zero() -> None:
@@ -104,7 +104,7 @@ async def test_deltas_of_a_new_attempt_start_at_offset_zero() -> None:
             await deltas.phase(Phase.WRITING)
             await deltas.text(text)
             await deltas.text(", and more")
-    texts = {attempt: "".join(text for a, _, _, text in told(bus) if a == attempt) for attempt in (1, 2)}
+    texts = {attempt: "".join(text for a, _, _, text in published_on(bus) if a == attempt) for attempt in (1, 2)}
     assert texts == {1: "The lamp, and more", 2: "A door, and more"}
     assert next(delta.offset for delta in bus.deltas if delta.attempt == 2) == 0
 
@@ -195,7 +195,7 @@ async def test_deltas_end_publishes_pending_pieces() -> None:
         await deltas.end()
         await until(lambda: len(bus.deltas) == 2)
         await deltas.end()
-    assert told(bus) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp")]
+    assert published_on(bus) == [(1, "writing", 0, ""), (1, "writing", 0, "The lamp")]
 
 
 async def test_deltas_have_ids_and_times() -> None:

@@ -155,8 +155,8 @@ async def test_invalid_press_is_a_request_with_an_error(enricher: Enricher, syst
     dead: list[Any] = []
     await enricher.refuse_or(_keep(dead))(record(BODY), raised.value, 1)
     assert dead == []
-    (told,) = [r async for r in system.bus.scan(PageRequest.topic)]
-    request = decode(PageRequest, told.value)
+    (result,) = [r async for r in system.bus.scan(PageRequest.topic)]
+    request = decode(PageRequest, result.value)
     assert (request.session_id, request.press_id, request.request_id) == ("s", "p-1", request_id("p-1"))
     assert request.error is not None
     assert (request.error.code, request.ts) == ("malformed_event", factories.at(3))

@@ -56,8 +56,8 @@ async def test_indexer_writes_reading_vector_and_row(indexer: Indexer, system: S
 async def test_indexer_redelivery_publishes_the_same_event(indexer: Indexer, system: System) -> None:
     for _ in range(3):
         await indexer(update())
-    told = {r.value for r in [r async for r in system.bus.scan(PageEvent.topic)]}
-    (event,) = [decode(PageEvent, value) for value in told]
+    result = {r.value for r in [r async for r in system.bus.scan(PageEvent.topic)]}
+    (event,) = [decode(PageEvent, value) for value in result]
     assert (event.change, event.indexed, event.ts) == ("indexed", True, factories.at(2))
     assert (event.press_id, event.seq, event.cause_id) == ("p", 1, "u")
 

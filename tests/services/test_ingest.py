@@ -164,16 +164,16 @@ async def test_revision_times_rise_without_a_clock(system: System) -> None:
 
 
 async def test_ingest_progress_runs_from_zero_to_all(system: System) -> None:
-    told: list[tuple[int, int]] = []
+    result: list[tuple[int, int]] = []
     await ingest(
         system.store,
         own_book(),
         system.embedder,
         now=system.now,
-        progress=lambda done, total: told.append((done, total)),
+        progress=lambda done, total: result.append((done, total)),
     )
-    assert (told[0], told[-1]) == ((0, 53), (53, 53))
-    assert all(before <= after for before, after in pairwise(told))
+    assert (result[0], result[-1]) == ((0, 53), (53, 53))
+    assert all(before <= after for before, after in pairwise(result))
 
 
 # the editions

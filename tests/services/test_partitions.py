@@ -52,16 +52,16 @@ async def test_add_partitions_drains_kafka_first(kafka_environment: dict[str, st
     environment = {**kafka_environment, "KAFKA_PREFIX": f"grow-{random_id()[:8]}.", "KAFKA_PARTITIONS": "1"}
     bus = build_bus(load_settings(environment), utc_now)
     await bus.open()
-    told: list[dict[str, int]] = []
+    result: list[dict[str, int]] = []
     try:
         await bus.create_topics(TOPICS.values())
         await bus.publish(Message(Press.topic, b"s", b"{}"))
         await bus.publish(Message(IndexUpdate.topic, b"p", b"{}"))
 
         with pytest.raises(NotDrained, match=r"qdpi\.enricher has 1.*qdpi\.indexer has 1.*Nothing was changed"):
-            await add_partitions(bus, 3, wait=0, progress=lambda left: told.append(dict(left)))
+            await add_partitions(bus, 3, wait=0, progress=lambda left: result.append(dict(left)))
         assert await partitions(bus) == {1}
-        assert told[0]["qdpi.enricher"] == 1
+        assert result[0]["qdpi.enricher"] == 1
 
         await read_past(bus, "qdpi.enricher", (Press.topic, Ask.topic))
         await read_past(bus, "qdpi.recorder", (Press.topic,))

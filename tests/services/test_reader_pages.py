@@ -37,8 +37,8 @@ async def write(store: PageStore, count: int) -> list[str]:
     state, pages = JourneyState(), []
     for seq in range(1, count + 1):
         outcome = factories.outcome(seq=seq, before=state)
-        told = await store.commit_outcome("reader", outcome.request_id, seq - 1, outcome)
-        assert isinstance(told, Committed)
+        result = await store.commit_outcome("reader", outcome.request_id, seq - 1, outcome)
+        assert isinstance(result, Committed)
         assert outcome.page is not None
         state = outcome.state
         pages.append(outcome.page.page_id)

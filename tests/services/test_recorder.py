@@ -79,9 +79,9 @@ async def test_recorder_saves_a_page_and_publishes_its_status(recorder: Recorder
     (entry,) = await system.store.vault("s")
     assert (entry.page_id, entry.label, entry.notes) == (PAGE, "mine", "read again")
     assert (entry.saved_at, entry.event_id) == (saved.ts, saved.event_id)
-    (told,) = [decode(PageEvent, r.value) async for r in system.bus.scan(PageEvent.topic)]
-    assert (told.page_id, told.change, told.saved, told.cause_id) == (PAGE, "saved", True, saved.event_id)
-    assert told.ts == saved.ts
+    (result,) = [decode(PageEvent, r.value) async for r in system.bus.scan(PageEvent.topic)]
+    assert (result.page_id, result.change, result.saved, result.cause_id) == (PAGE, "saved", True, saved.event_id)
+    assert result.ts == saved.ts
 
 
 async def test_recorder_is_idempotent(recorder: Recorder, system: System) -> None:
@@ -89,8 +89,8 @@ async def test_recorder_is_idempotent(recorder: Recorder, system: System) -> Non
     for _ in range(3):
         await recorder(record(change("saved", 1)))
     assert len(await system.store.vault("s")) == 1
-    told = {decode(PageEvent, r.value).event_id async for r in system.bus.scan(PageEvent.topic)}
-    assert len(told) == 1
+    result = {decode(PageEvent, r.value).event_id async for r in system.bus.scan(PageEvent.topic)}
+    assert len(result) == 1
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

@@ -373,33 +373,39 @@ async def test_cqlsh_reads_our_rows(store: CassandraPageStore, emptied: Keyspace
     await store.save(make.vault_entry())
     name = emptied.name
 
-    def told(query: str) -> list[str]:
+    def first_row(query: str) -> list[str]:
         lines = cqlsh(emptied, "-k", name, "-e", query).splitlines()
         (rule,) = (place for place, line in enumerate(lines) if line.startswith("---"))
         return [cell.strip() for cell in lines[rule + 1].split("|")]
 
-    assert await asyncio.to_thread(told, "SELECT symbol_code, char_hex, behavior, trajectory FROM pages") == [
+    assert await asyncio.to_thread(first_row, "SELECT symbol_code, char_hex, behavior, trajectory FROM pages") == [
         "255",
         "15",
         "15",
         "T0",
     ]
-    assert await asyncio.to_thread(told, "SELECT edge_type, target_id FROM page_edges") == ["MIRROR", "S01-P0007"]
-    assert await asyncio.to_thread(told, "SELECT motifs, unresolved_anchors FROM page_index_signals") == [
+    assert await asyncio.to_thread(first_row, "SELECT edge_type, target_id FROM page_edges") == ["MIRROR", "S01-P0007"]
+    assert await asyncio.to_thread(first_row, "SELECT motifs, unresolved_anchors FROM page_index_signals") == [
         "{'lamp'}",
         "{'who lit it?'}",
     ]
-    assert await asyncio.to_thread(told, "SELECT head, seq, request_id FROM outcomes WHERE session_id = 'reader'") == [
+    assert await asyncio.to_thread(
+        first_row, "SELECT head, seq, request_id FROM outcomes WHERE session_id = 'reader'"
+    ) == [
         "1",
         "0",
         outcome.request_id,
     ]
-    assert await asyncio.to_thread(told, "SELECT open_branches, return_debt FROM section_counters") == ["1", "3"]
-    assert await asyncio.to_thread(told, "SELECT toTimestamp(ts), event_id FROM events_log") == [
+    assert await asyncio.to_thread(first_row, "SELECT open_branches, return_debt FROM section_counters") == ["1", "3"]
+    assert await asyncio.to_thread(first_row, "SELECT toTimestamp(ts), event_id FROM events_log") == [
         "2026-11-01 20:15:30.123000+0000",
         "e-1",
     ]
-    assert await asyncio.to_thread(told, "SELECT page_id, label, removed FROM vault") == ["S01-P0001", "mine", "False"]
+    assert await asyncio.to_thread(first_row, "SELECT page_id, label, removed FROM vault") == [
+        "S01-P0001",
+        "mine",
+        "False",
+    ]
 
 
 async def test_concurrent_opens_of_an_empty_cluster_succeed(cassandra_space: Keyspace) -> None:

@@ -159,5 +159,5 @@ def test_the_driver_is_imported_only_for_cassandra(tmp_path: Path) -> None:
         "build_store(load_settings({})); print(sorted(name for name in sys.modules if name.startswith('cassandra')))"
     )
     environment = {"PYTHONPATH": ":".join(sys.path), "QDPI_DATA_DIR": str(tmp_path)}
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
-    assert told.stdout == "[]\n"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+    assert result.stdout == "[]\n"

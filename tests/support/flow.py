@@ -1,4 +1,4 @@
-"""A whole system at work in one process, for tests that press symbols and read what comes of it."""
+"""A system with its workers in one process, for tests that press symbols and read the outcomes."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ EMBEDDER = Embedder()
 E = TypeVar("E", bound=Event | DeadLetter)
 
 
-class Told:
-    """Follows what a bus tells from its beginning, one topic after another as it comes."""
+class PublishedRecords:
+    """All records that were published on a bus, from its beginning."""
 
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
@@ -52,7 +52,7 @@ class Told:
         self.records: list[Record] = []
 
     async def follow(self) -> None:
-        """Follow for ever."""
+        """Read records until cancelled."""
         async with self._bus.tap(TOPICS, Start.EARLIEST) as records:
             async for record in records:
                 async with self._grown:
@@ -61,16 +61,16 @@ class Told:
                 if record.topic in {PageDone.topic, PageFailed.topic}:
                     self._ended[str(body_of(record.value).get("press_id"))].set()
 
-    async def end_of(self, press: str) -> None:
-        """Wait until the outcome of a press was told."""
+    async def wait_for_outcome(self, press: str) -> None:
+        """Wait until the outcome of a press is published."""
         await self._ended[press].wait()
 
     def all(self, model: type[E]) -> list[E]:
-        """Return what was told so far on a model's topic."""
+        """Return the events published so far on a model's topic."""
         return [decode(model, record.value) for record in self.records if record.topic == model.topic]
 
     async def until(self, model: type[E], wanted: Callable[[E], bool] = lambda event: True, count: int = 1) -> list[E]:
-        """Wait for so many events that are wanted, and return all of them."""
+        """Wait for `count` wanted events, and return all wanted ones so far."""
         found: list[E] = []
         seen = 0
         while True:
@@ -84,10 +84,10 @@ class Told:
 
 
 class Flow:
-    """Presses symbols on a system and waits for what they lead to."""
+    """Presses symbols on a system and waits for their effects."""
 
-    def __init__(self, system: System, told: Told) -> None:
-        self.system, self.told = system, told
+    def __init__(self, system: System, published: PublishedRecords) -> None:
+        self.system, self.published = system, published
 
     async def send(self, event: Press | Ask | Stop | VaultChange) -> str:
         """Publish an event and return its id."""
@@ -115,8 +115,8 @@ class Flow:
         )
 
     async def outcome_of(self, session: str, press: str) -> Outcome:
-        """Wait until a press has its outcome and its reader was told."""
-        await self.told.end_of(press)
+        """Wait until the outcome of a press is published, and return it."""
+        await self.published.wait_for_outcome(press)
         outcome = await self.system.store.outcome(session, request_id(press))
         assert outcome is not None
         return outcome
@@ -142,24 +142,26 @@ class Flow:
         return await self.outcome_of(session, event.event_id)
 
     async def stop(self, session: str, press: str) -> str:
-        """Stop a press's run, without waiting for what comes of it."""
+        """Stop a press's run, without waiting for its outcome."""
         return await self.send(Stop(event_id=random_id(), ts=utc_now(), session_id=session, press_id=press))
 
     async def save(self, session: str, page: str) -> None:
-        """Save a page in a vault, and wait until it is there."""
+        """Save a page in a vault, and wait until it is stored."""
         change = VaultChange(event_id=random_id(), ts=utc_now(), session_id=session, page_id=page, action="saved")
         await self.send(change)
-        await self.told.until(PageEvent, lambda told: told.cause_id == change.event_id)
+        await self.published.until(PageEvent, lambda event: event.cause_id == change.event_id)
 
     async def indexed(self, page: str) -> PageEvent:
         """Wait until a page is indexed."""
-        (event,) = await self.told.until(PageEvent, lambda told: (told.page_id, told.change) == (page, "indexed"))
+        (event,) = await self.published.until(
+            PageEvent, lambda event: (event.page_id, event.change) == (page, "indexed")
+        )
         return event
 
     async def all_read_by(self, worker: str) -> None:
-        """Wait until a worker has handled and committed all that there is for it."""
+        """Wait until a worker has handled and committed every record."""
         while any(lag.records for lag in await self.system.bus.lag(COMPONENTS[worker].group)):  # noqa: ASYNC110
-            # A bus tells nobody of a commit.
+            # A bus does not report commits.
             await asyncio.sleep(0.005)
 
 
@@ -178,21 +180,21 @@ async def working(
 
     It is embedded unless the environment names a bus or a store.
 
-    Leaving lets the workers finish what they have.
+    At the end of the block the workers finish started work.
     """
     given = load_settings(environment or {}, data_dir=directory, **settings)
     built = wrap(build_system(given, backoff=backoff, embedder=EMBEDDER))
     async with opened(built) as system:
         await system.bus.create_topics(TOPICS.values())
         await ensure_book(system)
-        told = Told(system.bus)
-        hearing = asyncio.create_task(told.follow())
+        published = PublishedRecords(system.bus)
+        following = asyncio.create_task(published.follow())
         group = build_workers(system, workers, model or OfflineWriter())
         working = asyncio.create_task(group.run())
         try:
-            yield Flow(system, told)
+            yield Flow(system, published)
         finally:
             group.stop()
             await working
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)

@@ -43,12 +43,12 @@ async def desk_in(directory: Path, **options: Any) -> AsyncIterator[Desk]:
         system_in(directory) as system,
         served(system, **options) as (address, _, _),
     ):
-        generator, heard = ScriptedGenerator(system), asyncio.Event()
+        generator, received = ScriptedGenerator(system), asyncio.Event()
         async with (
-            background(generator.receive_presses(heard)),
+            background(generator.receive_presses(received)),
             Client(f"http://{address}", backoff=Backoff(first=0.001, most=0.01)) as client,
         ):
-            await heard.wait()
+            await received.wait()
             yield Desk(generator, client)
 
 

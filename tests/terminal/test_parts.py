@@ -111,11 +111,11 @@ def test_page_fits_any_width(width: int):
 def test_control_characters_are_not_shown():
     evil = "\x1b[2J\x1b]0;owned\x07\x9b31m"
     view = render.page_view(page(title=f"T{evil}", text=f"a{evil}b"), None)
-    for told in (shown(view), shown(view, force_terminal=True, no_color=True, color_system=None)):
-        assert "\x1b[2J" not in told
-        assert "\x07" not in told
-        assert "\x9b" not in told
-        assert "owned" in told
+    for result in (shown(view), shown(view, force_terminal=True, no_color=True, color_system=None)):
+        assert "\x1b[2J" not in result
+        assert "\x07" not in result
+        assert "\x9b" not in result
+        assert "owned" in result
 
 
 def test_page_without_colours_has_the_same_text():
@@ -153,9 +153,9 @@ def test_unknown_symbol_is_refused(word: str):
 def test_commands_have_distinct_names_and_help():
     names = [name for command in COMMANDS for name in command.names]
     assert len(set(names)) == len(names)
-    told = " ".join(shown(help_view(), 120).split())
+    result = " ".join(shown(help_view(), 120).split())
     for command in COMMANDS:
-        assert ", ".join(command.names) in told
+        assert ", ".join(command.names) in result
         assert command_of(command.names[0].upper()) is command
 
 

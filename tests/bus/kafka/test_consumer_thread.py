@@ -158,8 +158,8 @@ async def test_timed_out_call_never_runs():
     gate, done = Event(), list[str]()
     bridge = consuming(ScriptedConsumer(lambda: None))
     waits = [bridge.call(gate.wait), bridge.call(lambda: done.append("given up"))]
-    for told in await asyncio.gather(*waits, return_exceptions=True):
-        assert isinstance(told, BusUnavailable)
+    for result in await asyncio.gather(*waits, return_exceptions=True):
+        assert isinstance(result, BusUnavailable)
     gate.set()
     await bridge.call(lambda: done.append("waited for"))
     assert done == ["waited for"]

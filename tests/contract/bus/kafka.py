@@ -82,8 +82,8 @@ class KafkaRig:
         """The ids of a group's members, as the brokers know them."""
         name = self.environment["KAFKA_PREFIX"] + group
         admin = AdminClient({"bootstrap.servers": self.environment["KAFKA_BROKERS"]})
-        told = await asyncio.wrap_future(admin.describe_consumer_groups([name])[name])
-        return {member.member_id for member in told.members}
+        result = await asyncio.wrap_future(admin.describe_consumer_groups([name])[name])
+        return {member.member_id for member in result.members}
 
     def child(self) -> tuple[str, str]:
         return f"{__name__}:open_bus", json.dumps(self.environment)
@@ -98,5 +98,5 @@ class KafkaRig:
 
 async def member_id(member: Any) -> str:
     """Return the id that the brokers gave a member, read on the thread that owns the consumer."""
-    told: str = await member._thread.call(member._assignment._consumer.memberid)
-    return told
+    result: str = await member._thread.call(member._assignment._consumer.memberid)
+    return result

@@ -76,11 +76,11 @@ class OutcomesSuite:
         assert await store.outcomes("mine") == [mine]
 
     async def test_outcomes_are_read_in_pages(self, store: PageStore) -> None:
-        told = [make.outcome(seq=seq) for seq in range(1, 13)]
-        for outcome in told:
+        result = [make.outcome(seq=seq) for seq in range(1, 13)]
+        for outcome in result:
             await store.commit_outcome("reader", outcome.request_id, outcome.seq - 1, outcome)
-        assert await store.outcomes("reader", after=9) == told[9:]
-        assert await store.outcomes("reader", after=2, limit=3) == told[2:5]
+        assert await store.outcomes("reader", after=9) == result[9:]
+        assert await store.outcomes("reader", after=2, limit=3) == result[2:5]
         assert await store.outcomes("reader", after=12) == []
 
     async def test_racing_writers_fill_every_seq_once(self, store: PageStore, connect: Connect) -> None:
