@@ -155,7 +155,7 @@ def test_header_trajectory_is_the_wish_before_the_hint():
 
 
 def test_headers_completed_from_the_subject():
-    """What an event lacks is taken from the page or request that it belongs to."""
+    """Fields that an event lacks are taken from its page or request."""
     asked = factories.request(symbol_code=0x2F, section=3, trajectory_hint=Trajectory.DRIFT)
     index = IndexUpdate(event_id="e", ts=factories.at(0), session_id="reader", page_id="S01-P0001")
     headers = dict(headers_of(index, about=asked))
@@ -399,7 +399,7 @@ def test_dead_letter_returns_the_original_bytes():
 
 
 def test_fault_of_known_and_unknown_errors():
-    """The fault of our errors has code, detail and next step; that of others only the type."""
+    """The fault of a QDPI error has code, detail and next step; that of another exception only its type."""
     assert fault_of(ModelTimeout("It took 120 s.")) == Fault(
         code="model_timeout", detail="It took 120 s.", next_step=ModelTimeout.default_next_step
     )

@@ -1,4 +1,4 @@
-"""The table of settings: what is read, what is refused and how, and what never shows."""
+"""The table of settings: parsing, refusals, and hidden secrets."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def test_defaults():
 
 
 def test_settings_table_is_complete():
-    """Every setting has a variable of its own and a sentence."""
+    """Every setting has its own variable and a description."""
     assert len({setting.variable for setting in SETTINGS}) == len(SETTINGS)
     assert all(setting.help.endswith(".") for setting in SETTINGS)
     assert {setting.name for setting in SETTINGS if setting.secret} == set(SECRETS)
 
 
 def test_variables_are_parsed():
-    """Each variable is read as what it is."""
+    """Each variable is parsed to its type."""
     settings = load_settings(
         {
             "QDPI_MODEL": "ollama_chat/llama3",
@@ -61,7 +61,7 @@ def test_empty_variable_is_unset():
 
 
 def test_flag_wins_over_its_variable():
-    """A flag wins over its variable and a flag not given does not."""
+    """A flag overrides its variable; a flag that is not given does not."""
     assert load_settings({"QDPI_PORT": "9000"}, port=7000).port == 7000
     assert load_settings({"QDPI_PORT": "9000"}, port=None).port == 9000
     assert load_settings({"QDPI_PORT": "9000"}, port=0).port == 0
@@ -87,7 +87,7 @@ def test_flag_wins_over_its_variable():
     ],
 )
 def test_wrong_value_is_refused(variable, value, hint):
-    """A wrong value is refused with its variable the value and a hint."""
+    """A wrong value is refused with its variable, the value and a hint."""
     with pytest.raises(InvalidSetting) as refusal:
         load_settings({variable: value})
     assert str(refusal.value).startswith(f"{variable} is {value!r}")
@@ -102,7 +102,7 @@ def test_wrong_flag_is_refused():
 
 
 def test_secrets_are_hidden():
-    """Secrets show neither in a repr nor in an error."""
+    """Secrets are in no repr and no error."""
     settings = load_settings({setting.variable: SECRETS[setting.name] for setting in SETTINGS if setting.secret})
     assert {name: getattr(settings, name) for name in SECRETS} == SECRETS
     for shown in (repr(settings), str(settings)):
@@ -113,14 +113,14 @@ def test_secrets_are_hidden():
 
 
 def test_secrets_rotate():
-    """Several secrets rotate the first signs."""
+    """Several secrets rotate: the first one signs."""
     assert load_settings({"QDPI_SECRET": "new,old"}).secrets == ("new", "old")
     assert load_settings({"QDPI_SECRET": ",new,"}).secrets == ("new",)
 
 
 @pytest.mark.parametrize("secret", [",", " , ", ",,"])
 def test_blank_secret_is_refused(secret: str):
-    """A secret that holds none is refused and opens nothing."""
+    """A value without a secret is refused."""
     with pytest.raises(InvalidSetting, match="QDPI_SECRET"):
         load_settings({"QDPI_SECRET": secret})
 
@@ -140,7 +140,7 @@ def test_blank_secret_is_refused(secret: str):
     ],
 )
 def test_wrong_origins_proxies_and_limits_are_refused(variable: str, value: str):
-    """What is no origin no proxy and no limit is refused at the start."""
+    """Invalid origins, proxies and limits are refused at startup."""
     with pytest.raises(InvalidSetting, match=variable):
         load_settings({variable: value})
 

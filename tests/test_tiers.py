@@ -1,4 +1,4 @@
-"""The tiers add up to the whole suite, and the tier `check` needs nothing but its process."""
+"""The tiers add up to the whole suite, and the tier `check` needs only its own process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of who sends and receives what, beside the services at work."""
+"""The table of senders and receivers, compared with the running services."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from qdpi.topology import COMPONENTS, EventModel
 
 @dataclass
 class Noted:
-    """A bus that notes what is asked of it."""
+    """A bus that records its calls."""
 
     bus: EventBus
     joined: dict[str, set[str]] = field(default_factory=dict)
@@ -68,7 +68,7 @@ def topics(models: Iterable[EventModel]) -> set[str]:
 
 
 async def test_workers_match_the_topology(tmp_path: Path):
-    """Each worker joins taps and sends what the table says."""
+    """Each worker joins, taps and publishes the topics of the table."""
     noted: dict[str, Noted] = {}
     async with a_process_for_each_worker(tmp_path, noted) as flow:
         written = await flow.press("alice", 0)
@@ -97,7 +97,7 @@ async def every_call(gateway: GatewayFixture) -> None:
 
 
 async def test_gateway_matches_the_topology(tmp_path: Path):
-    """The gateway taps and sends what the table says."""
+    """The gateway taps and publishes the topics of the table."""
     noted: dict[str, Noted] = {}
     async with gateway_in(tmp_path, wrap=noting(noted, "gateway")) as gateway:
         await every_call(gateway)

@@ -127,7 +127,7 @@ def test_section_titles_and_colours_are_distinct():
 
 
 def test_row_has_exactly_the_layouts_fields():
-    """A row says what the layout asks and nothing else."""
+    """A row has the fields of the layout and no others."""
     keys = {"id", "symbolId", "title", "color", "pageIndex", "section", "filename"}
     assert all(set(row) == keys for row in ROWS)
 

@@ -30,8 +30,8 @@ def record(offset: int, key: bytes | None = b"key", partition: Partition = HERE,
 class ScriptedMembership:
     """Delivers queued records, at most `limit` and none of a paused partition, and records the calls.
 
-    A revoked partition is let go of at the fetch after the one that told so; from then on no commit of it counts.
-    A fetch with nothing to give returns after a turn of the loop, so that a test never waits for a timeout.
+    A revoked partition is released at the fetch after the one that reported it; later commits have no effect.
+    A fetch without records returns after one iteration of the loop, so that a test never waits for a timeout.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class ScriptedMembership:
         self.waiting.extend(records)
 
     def revoke(self, *partitions: Partition) -> None:
-        """Take partitions away with the next fetch."""
+        """Revoke partitions at the next fetch."""
         self.revoked = partitions
 
     async def until(self, holds: Callable[[], bool]) -> None:
@@ -138,7 +138,7 @@ class ScriptedBus:
         if self.refusals:
             self.refusals -= 1
             self.on_refusal()
-            raise BusUnavailable("The bus is away.")
+            raise BusUnavailable("The bus does not answer.")
 
     async def open(self) -> None: ...
     async def close(self) -> None: ...

@@ -103,8 +103,8 @@ async def test_bad_input_is_tried_once(metrics, error):
 
 async def test_outage_costs_no_attempt(metrics):
     """Retries during an outage are unlimited and do not count as attempts."""
-    away = [StoreUnavailable("away"), BusUnavailable("away")] * 50
-    handler, ending = Failing(*away, RuntimeError("broken"), *away, RuntimeError("broken")), Ending()
+    unavailable = [StoreUnavailable("unavailable"), BusUnavailable("unavailable")] * 50
+    handler, ending = Failing(*unavailable, RuntimeError("broken"), *unavailable, RuntimeError("broken")), Ending()
     await wrapped(handler, ending, metrics)(record(0))
     assert (handler.calls, ending.ended) == (203, [])
     assert (retried(metrics, "store_unavailable"), retried(metrics, "bus_unavailable")) == (100, 100)
@@ -112,7 +112,7 @@ async def test_outage_costs_no_attempt(metrics):
 
 async def test_giving_up_is_retried_during_an_outage(metrics):
     handler = Failing(InvalidInput("bad"))
-    ending = Ending(*[BusUnavailable("away")] * 9)
+    ending = Ending(*[BusUnavailable("unavailable")] * 9)
     await wrapped(handler, ending, metrics)(record(0))
     assert (handler.calls, ending.tries, len(ending.ended)) == (1, 10, 1)
 
@@ -129,7 +129,7 @@ async def test_failed_give_up_falls_back(metrics):
     assert (first.ended, [attempts for *_, attempts in last.ended]) == ([], [4])
 
 
-@pytest.mark.parametrize("error", [BusUnavailable("away"), StoreUnavailable("away")])
+@pytest.mark.parametrize("error", [BusUnavailable("unavailable"), StoreUnavailable("unavailable")])
 async def test_give_up_during_an_outage_does_not_fall_back(metrics, error):
     first, last = Ending(error), Ending()
     with pytest.raises(type(error)):
@@ -185,7 +185,7 @@ async def test_retry_while_unavailable_reports_waits():
         == "here"
     )
     assert waits == [("one", 1), ("two", 2)]
-    answers = [BusUnavailable("away"), ValueError("broken")]
+    answers = [BusUnavailable("unavailable"), ValueError("broken")]
     with pytest.raises(ValueError, match="broken"):
         await retry_while_unavailable(attempt, AT_ONCE)
 

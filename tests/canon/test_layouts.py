@@ -1,4 +1,4 @@
-"""The three layouts, where they are found, and what they agree on."""
+"""The three layouts of a book: lookup, equivalence and parsing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_layouts_of_one_book_have_the_same_pages(tmp_path: Path) -> None:
 
 
 def test_long_book_has_five_digit_page_ids(tmp_path: Path) -> None:
-    """A long book has page ids of five digits and goes on in the order of its numbers."""
+    """A long book has page ids of five digits, in the order of its numbers."""
     pages = 10_016
     made = [
         {
@@ -198,7 +198,7 @@ def test_progress_counts_every_page(tmp_path: Path) -> None:
 
 
 def test_content_hash_changes_with_a_word(tmp_path: Path) -> None:
-    """Reading twice gives an equal book and a changed word another hash."""
+    """Reading twice gives an equal book, and a changed word another hash."""
     made = written_books.corpus(tmp_path)
     first, again = read_book(tmp_path), read_book(tmp_path)
     made.page("007-page.md").write_text("A changed word.")
@@ -211,7 +211,7 @@ def test_content_hash_changes_with_a_word(tmp_path: Path) -> None:
 
 
 def test_canon_page_is_frozen_and_includes_its_title() -> None:
-    """A title is part of a page that nothing changes."""
+    """A title is part of a page, and a page is immutable."""
     page = CanonPage("S01-P0001", 1, 1, "A", "text", 0)
 
     assert page != CanonPage("S01-P0001", 1, 1, "B", "text", 0)

@@ -65,7 +65,7 @@ def test_long_profile_ends_at_a_whole_word() -> None:
     ],
 )
 def test_section_is_described_by_counts(text: str, expected: str) -> None:
-    """A section is described by what can be counted."""
+    """A section is described by counts."""
     assert expected in measured(text)
 
 

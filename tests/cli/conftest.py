@@ -1,4 +1,4 @@
-"""The command line, called as a shell calls it: in this process, or as a process of its own."""
+"""The command line, called as from a shell: in this process or in a child process."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def qdpi(capsys: pytest.CaptureFixture[str]) -> Call:
 
 
 class Process:
-    """A `qdpi` that runs until it is told to end."""
+    """A `qdpi` process that runs until a signal ends it."""
 
     def __init__(self, *args: str, **environ: str) -> None:
         self.child = subprocess.Popen(
@@ -65,7 +65,7 @@ class Process:
         )
 
     def line_with(self, words: str) -> str:
-        """Read standard output on to the line with these words."""
+        """Read standard output up to the line with these words."""
         assert self.child.stdout is not None
         for line in self.child.stdout:
             if words in line:
@@ -73,7 +73,7 @@ class Process:
         raise AssertionError(f"it ended without saying {words!r}: {self.child.stderr and self.child.stderr.read()}")
 
     def url(self) -> str:
-        """Return where it answers, once it does."""
+        """Return the gateway's address once it answers."""
         return self.line_with("answers at").split()[-1]
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
@@ -83,7 +83,7 @@ class Process:
         return self.child.returncode, err
 
     def error_after(self) -> tuple[int, str]:
-        """Wait until it ends by itself; return the exit code and standard error."""
+        """Wait until the process ends by itself; return the exit code and standard error."""
         _, err = self.child.communicate(timeout=PATIENCE)
         return self.child.returncode, err
 
@@ -118,7 +118,7 @@ class Reader:
         return event_id
 
     def answers(self, count: int) -> list[dict[str, Any]]:
-        """Follow the journey from its beginning until so many pages are done; return them."""
+        """Follow the journey from its beginning until `count` pages are done; return them."""
         with self.client.stream(
             "GET", "/api/v1/event/stream", params={"session_id": self.journey, "after": 0}
         ) as stream:

@@ -1,4 +1,4 @@
-"""`qdpi cassandra-init`: what it prints, refuses and makes."""
+"""`qdpi cassandra-init`: its output, its refusals and the keyspace that it creates."""
 
 from __future__ import annotations
 

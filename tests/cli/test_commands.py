@@ -31,7 +31,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def in_bus(data: Path, *messages: Message) -> list[Record]:
-    """Publish messages on the bus of a data directory; return all that its core topics hold then."""
+    """Publish messages on the bus of a data directory; return all records of its core topics."""
 
     async def work() -> list[Record]:
         bus = EmbeddedBus(data, now=utc_now)
@@ -213,7 +213,7 @@ def test_tail_follows_a_journey_from_the_start(data: Path):
 
 
 def tail_lines(count: int, *args: str, until: int) -> list[str]:
-    """Run `qdpi tail` until it has told of so many events, and interrupt it."""
+    """Run `qdpi tail` until it has printed `until` lines, and interrupt it."""
     command = [sys.executable, "-m", "qdpi", "tail", *args]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
@@ -354,7 +354,7 @@ def test_closed_pipe_is_no_error():
 
 
 def letters(data: Path) -> None:
-    """Put on the bus of a data directory a run that failed, and a record that nobody could read."""
+    """Publish dead letters of a failed run and of a malformed record."""
     run = dead_letter_of(
         fail(factories.request("alice"), JourneyState(), ModelEmpty("Nothing."), factories.at(5), Draft())
     )

@@ -24,7 +24,7 @@ from qdpi.terminal.printable import printable
     ],
 )
 def test_exit_codes_of_misuse_and_failure(error: Exception, code: int):
-    """What was misused exits with 2 and what failed with 1."""
+    """Misuse exits with 2, a failure with 1."""
     assert exit_code_of(error) == code
 
 
@@ -51,7 +51,7 @@ def test_report_lists_every_fault_of_a_book(capsys: pytest.CaptureFixture[str]):
 
 
 def test_report_shows_a_traceback_only_at_debug_level(capsys: pytest.CaptureFixture[str]):
-    """An unforeseen error is one line and a traceback only for who debugs."""
+    """An unexpected error is one line; it has a traceback only at the debug level."""
     with pytest.raises(KeyError) as caught:
         os.environ["ABSENT"]
     error = caught.value
@@ -86,7 +86,7 @@ def test_report_hides_secrets(capsys: pytest.CaptureFixture[str]):
 
 
 def test_without_hides_nested_secrets():
-    """A secret within a longer one leaves nothing of it."""
+    """A secret that contains another one is hidden completely."""
     assert without("abcdef", ("abc", "abcdef")) == "***"
 
 
@@ -99,7 +99,7 @@ def test_progress_line_reports_steps_and_the_end(capsys: pytest.CaptureFixture[s
 
 
 def test_printable_removes_control_characters():
-    """A text cannot steer a terminal."""
+    """A text cannot control the terminal."""
     assert printable("a\x1b[31mb\x9bc\nd") == "a�[31mb�c\nd"
 
 
@@ -113,7 +113,7 @@ def test_unknown_commands_and_flags_are_misuse(qdpi: Call):
 
 
 def test_interrupt_exits_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """An interrupt ends with 130 and without words."""
+    """An interrupt exits with 130 and prints nothing."""
 
     def interrupted(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt

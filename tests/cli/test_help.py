@@ -16,7 +16,7 @@ WORDS = [("dlq", "list"), ("dlq", "show"), ("dlq", "replay"), *((name,) for name
 
 
 def test_help_lists_every_command(qdpi: Call):
-    """The help lists every command with what it does."""
+    """The help lists every command with a description."""
     code, out, err = qdpi("--help")
 
     assert (code, err) == (0, "")
@@ -38,7 +38,7 @@ def test_help_imports_nothing_slow():
 
 @pytest.mark.process
 def test_module_runs_the_command_line():
-    """Qdpi is a module too."""
+    """`python -m qdpi` runs the command line."""
     run = subprocess.run([sys.executable, "-m", "qdpi", "--version"], capture_output=True, text=True, check=True)
 
     assert run.stdout.startswith("qdpi, version ")
@@ -54,7 +54,7 @@ def test_help_is_shown_without_a_command(qdpi: Call):
 
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
 def test_help_of_every_command(qdpi: Call, words: tuple[str, ...]):
-    """Every command explains itself."""
+    """Every command has a help text."""
     code, out, err = qdpi(*words, "--help")
 
     assert (code, err) == (0, "")
@@ -63,14 +63,14 @@ def test_help_of_every_command(qdpi: Call, words: tuple[str, ...]):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_commands_table_matches_the_modules(name: str):
-    """A command lies where the table says."""
+    """The module of each command is the one in the table."""
     entry = COMMANDS[name]
 
     assert getattr(import_module(f"qdpi.cli.{entry.module}"), entry.attribute).name == name
 
 
 def test_run_help_has_every_setting(qdpi: Call):
-    """Run has a flag for every setting and names its variable."""
+    """The help of `run` has a flag and a variable for every setting."""
     out = qdpi("run", "--help").out
 
     for setting in SETTINGS:
@@ -79,7 +79,7 @@ def test_run_help_has_every_setting(qdpi: Call):
 
 
 def test_help_shows_no_secret(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
-    """No secret shows in a help."""
+    """No help text contains a secret."""
     for setting in SETTINGS:
         if setting.secret:
             monkeypatch.setenv(setting.variable, "hushhush")
@@ -88,7 +88,7 @@ def test_help_shows_no_secret(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_shared_flags_are_settings():
-    """The shared flags name settings that there are."""
+    """The shared flags name existing settings."""
     assert set(ALL) == {setting.name for setting in SETTINGS}
 
 

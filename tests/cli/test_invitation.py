@@ -27,7 +27,7 @@ def settings(directory: Path, **changes: object) -> Settings:
 def test_invitation_names_servers_or_data_directory(
     tmp_path: Path, given: dict[str, str], named: list[str], not_named: list[str]
 ):
-    """The invitation names the servers or the directory that hold what is kept."""
+    """The invitation names the servers or the data directory."""
     result = invitation(settings(tmp_path, **given), "http://x", factories.canon_revision(), "offline")
 
     assert all(words.format(data=tmp_path) in result for words in named)
@@ -35,6 +35,6 @@ def test_invitation_names_servers_or_data_directory(
 
 
 def test_invitation_gets_a_signed_session(tmp_path: Path):
-    """The invitation gets a signed session where sessions are signed."""
+    """If sessions are signed, the invitation gets a signed session first."""
     assert session_of(settings(tmp_path), "http://x") == "S=first-journey"
     assert "http://x/api/v1/session" in session_of(settings(tmp_path, secret="s"), "http://x")

@@ -59,7 +59,7 @@ class Terminal:
         os.write(self._end, keys.encode())
 
     def until(self, words: str) -> None:
-        """Read on until some words were shown, whatever steers the terminal between them."""
+        """Read until some words are shown, ignoring control sequences between them."""
         ends = time.monotonic() + PATIENCE
         while words not in self.plain:
             assert time.monotonic() < ends, self.plain[-2_000:]
@@ -78,7 +78,7 @@ class Terminal:
         return " ".join(re.sub(r"\x1b(\[[0-9;?<>=]*[A-Za-z$~]|\][^\x07\x1b]*(\x07|\x1b\\)|.)", " ", self.seen).split())
 
     def _read(self) -> bool:
-        """Read a piece; tell whether the other end is still there."""
+        """Read a chunk; return whether the other end is still open."""
         ready, _, _ = select.select([self._end], [], [], 1.0)
         if not ready:
             return True
@@ -109,7 +109,7 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
 
 
 def test_read_script_presses_and_continues(tmp_path: Path):
-    """A script starts everything reads presses and goes on next time."""
+    """A script starts the whole system, reads and presses; a second one continues the journey."""
     first = script("next", "press 1f", "save first page", "where")
     second = script("read", "vault", "pages")
 
@@ -125,7 +125,7 @@ def test_read_script_presses_and_continues(tmp_path: Path):
 
 
 def test_read_script_with_a_refused_command_fails():
-    """A script whose command is refused goes on and fails."""
+    """A script continues after a refused command, and exits with an error."""
     ended = script("fly", "where")
 
     assert ended.returncode == 1
@@ -134,7 +134,7 @@ def test_read_script_with_a_refused_command_fails():
 
 
 def test_read_at_a_running_gateway(start: Start, reader: Opens):
-    """It reads at a running gateway and keeps a session for each."""
+    """The reader uses a running gateway, and keeps one session a gateway."""
     url = start("run", "--port", "0").url()
 
     written = script("ask Who is there?", "where", args=("--url", url))
@@ -158,7 +158,7 @@ def test_read_at_a_running_gateway(start: Start, reader: Opens):
     ids=["nobody there", "no address", "no session"],
 )
 def test_read_failure_is_one_sentence(args: tuple[str, ...], code: int, message: str):
-    """Where it cannot read it says so in one sentence."""
+    """A failure to read is one sentence."""
     ended = script("read", args=args)
 
     assert ended.returncode == code
@@ -169,7 +169,7 @@ def test_read_failure_is_one_sentence(args: tuple[str, ...], code: int, message:
 def test_read_lines_on_a_terminal(
     terminal: Callable[..., Terminal],
 ):
-    """Line by line on a terminal a page is seen while it comes and ctrl c leaves."""
+    """Line mode on a terminal shows a page as it is written, and Ctrl-C leaves."""
     at = terminal("--lines", columns=60)
     at.until("lists what you can say")
     at.type("press 1f\n")
@@ -182,7 +182,7 @@ def test_read_lines_on_a_terminal(
 
 @pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"TERM": "dumb", "NO_COLOR": "1"}], ids=["dumb", "no colour"])
 def test_read_on_a_dumb_terminal(terminal: Callable[..., Terminal], environ: dict[str, str]):
-    """A dumb terminal is read line by line without escapes."""
+    """A dumb terminal gets the line mode without escape sequences."""
     at = terminal(**environ)
     at.until("lists what you can say")
     at.type("next\n")
@@ -195,7 +195,7 @@ def test_read_on_a_dumb_terminal(terminal: Callable[..., Terminal], environ: dic
 
 @pytest.mark.parametrize("args", [(), ("--lines",)], ids=["full screen", "lines"])
 def test_read_restores_the_terminal_on_a_signal(terminal: Callable[..., Terminal], args: tuple[str, ...]):
-    """Asked to end it gives the terminal back."""
+    """A signal restores the terminal."""
     at = terminal(*args)
     at.until("S01-P0001")
     os.kill(at.child, signal.SIGTERM)
@@ -206,7 +206,7 @@ def test_read_restores_the_terminal_on_a_signal(terminal: Callable[..., Terminal
 
 @pytest.mark.parametrize("environ", [{}, {"NO_COLOR": "1"}], ids=["colour", "no colour"])
 def test_read_full_screen(terminal: Callable[..., Terminal], environ: dict[str, str]):
-    """The full screen opens turns pages resizes and gives the terminal back."""
+    """The full screen opens, turns pages, resizes, and restores the terminal."""
     at = terminal(columns=60, **environ)
     at.until("S01-P0001")
     at.type("\x1b[C")
@@ -223,7 +223,7 @@ def test_read_full_screen(terminal: Callable[..., Terminal], environ: dict[str, 
 
 
 def test_read_help_imports_neither_screen_nor_client():
-    """Help imports neither the screen nor the client."""
+    """The help imports neither the screen nor the client."""
     code = (
         "import sys; from qdpi.cli import main; main(['--help']); main(['read', '--help']); "
         "print(sorted({'textual', 'rich', 'httpx', 'fastapi', 'qdpi.client'} & set(sys.modules)))"

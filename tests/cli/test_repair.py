@@ -168,12 +168,12 @@ def test_idle_page_topics_are_deleted(qdpi: Call, data: Path):
     listed = qdpi("kafka-topics", "--list").out
     assert "P0007" not in listed
     assert "P0009" in listed
-    assert "P0011" in listed  # it was made for what is to come
+    assert "P0011" in listed  # a new topic without records is kept
 
 
 @pytest.mark.slow
 def test_cause_of_a_failed_repair_is_printed(qdpi: Call, data: Path):
-    """The error that kept a finding from being mended is printed."""
+    """The error that prevented the repair of a finding is printed."""
 
     async def lose_a_press() -> None:
         bus = build_bus(Settings(data_dir=data), utc_now)

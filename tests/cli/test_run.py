@@ -1,4 +1,4 @@
-"""`qdpi run`, `serve` and `worker` as processes of their own, with readers on their sockets."""
+"""`qdpi run`, `serve` and `worker` as child processes, with readers on their sockets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Opens = Callable[[str, str], Reader]
 
 
 def test_run_answers_a_press_and_ends_in_order(start: Start, reader: Opens):
-    """A press on a fresh machine becomes a page and the process ends in order."""
+    """A press on an empty data directory becomes a page, and the process exits with 0."""
     process = start("run", "--port", "0")
     url = process.url()
     invited = process.line_with("curl -s -X POST")
@@ -37,7 +37,7 @@ def test_run_answers_a_press_and_ends_in_order(start: Start, reader: Opens):
 
 
 def test_run_interrupt_ends_open_streams(start: Start, reader: Opens):
-    """It ends promptly on interrupt though a reader listens."""
+    """An interrupt ends the process promptly although a stream is open."""
     process = start("run", "--port", "0")
     alice = reader(process.url(), "alice")
 
@@ -78,7 +78,7 @@ def test_run_takes_over_from_a_killed_process(start: Start, reader: Opens):
 
 
 def test_run_answers_presses_taken_before_a_kill(start: Start, reader: Opens):
-    """Presses taken before a kill are answered in order by the next run."""
+    """Presses accepted before a kill are answered in order by the next run."""
     first = start("run", "--port", "0")
     alice = reader(first.url(), "alice")
     presses = [alice.press(symbol) for symbol in range(6)]
@@ -93,7 +93,7 @@ def test_run_answers_presses_taken_before_a_kill(start: Start, reader: Opens):
 
 
 def test_serve_and_worker_processes_answer_a_press(start: Start, reader: Opens, qdpi):
-    """A gateway and workers in processes of their own answer a press."""
+    """A gateway and workers in separate processes answer a press."""
     assert qdpi("run-symbol", "0").code == 0  # brings the book
     gateway = start("serve", "--port", "0")
     workers = [start("worker", "enricher", "recorder"), start("worker", "page_generator", "indexer", "janitor")]
@@ -107,7 +107,7 @@ def test_serve_and_worker_processes_answer_a_press(start: Start, reader: Opens, 
 
 
 def test_serve_without_a_book_reports_it(start: Start):
-    """A gateway without a book answers and says so."""
+    """A gateway without a book answers and reports that it has none."""
     gateway = start("serve", "--port", "0")
     url = gateway.url()
 
@@ -133,7 +133,7 @@ def test_run_with_a_secret_signs_sessions(start: Start, monkeypatch: pytest.Monk
 
 
 def test_run_ends_on_a_refused_book(start: Start, tmp_path):
-    """A book that is refused ends the first start with its faults."""
+    """A refused book ends the first start, and its faults are printed."""
     code, err = start("run", "--port", "0", QDPI_BOOK=str(tmp_path / "nowhere")).error_after()
 
     assert code == 1
@@ -142,7 +142,7 @@ def test_run_ends_on_a_refused_book(start: Start, tmp_path):
 
 
 def test_run_second_signal_ends_at_once(start: Start, reader: Opens):
-    """A second signal ends a run that waits for a silent model at once."""
+    """A second signal ends a run at once while it waits for a silent model."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         model = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
         process = start("run", "--port", "0", "--model", "openai/silent", "--openai-base-url", model)
@@ -158,12 +158,12 @@ def test_run_second_signal_ends_at_once(start: Start, reader: Opens):
 
 
 def until_refused(url: str) -> None:
-    """Knock until nobody answers any more: then the first signal was heard."""
+    """Connect until the port is closed: then the first signal has been handled."""
     host, _, port = url.removeprefix("http://").partition(":")
     while True:
         try:
             socket.create_connection((host, int(port)), timeout=60).close()
         except ConnectionResetError:
-            continue  # it stood in line when the door was closed
+            continue  # reset in the accept backlog of the closing port
         except ConnectionRefusedError:
             return

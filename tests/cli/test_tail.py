@@ -27,7 +27,7 @@ async def test_nearly_in_order_sorts_records_by_time():
 
 
 async def test_nearly_in_order_holds_at_most_the_limit():
-    """No more than the limit is held back."""
+    """No more records than the limit are held back."""
     late, early = [record(0, n, 10 + n) for n in range(2)], [record(1, n, n) for n in range(2)]
 
     result = [each async for each in nearly_in_order(given(*late, *early), limit=2)]

@@ -30,7 +30,7 @@ async def client_of(directory: Path, **options: Any) -> AsyncIterator[tuple[Clie
 
 
 def answering(*responses: httpx.Response) -> Client:
-    """A client whose calls are given these answers, one after another."""
+    """Return a client that gets these answers, one a call."""
     waiting = iter(responses)
     return Client("http://gateway", transport=httpx.MockTransport(lambda request: next(waiting)))
 

@@ -1,4 +1,4 @@
-"""The client beside /openapi.json: each path and method is called by one method, with all its parameters."""
+"""The client compared with /openapi.json: each operation has one method, with all its parameters."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def body_fields(document: dict[str, Any], about: dict[str, Any]) -> set[str]:
 
 
 class Recorder(httpx.AsyncBaseTransport):
-    """Answers nothing that can be read, and remembers what was asked."""
+    """A transport that records requests and answers each with an unreadable response."""
 
     def __init__(self) -> None:
         self.asked: list[httpx.Request] = []

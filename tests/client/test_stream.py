@@ -1,4 +1,4 @@
-"""`Client.stream`: typed frames, each outcome and each piece of text once, whatever breaks on the way."""
+"""`Client.stream`: typed frames, each outcome and each piece of text once, also after broken connections."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def _patience():
 
 
 async def take(client: Client, count: int, **options: Any) -> list[Frame]:
-    """The first frames of alice's stream."""
+    """Return the first frames of alice's stream."""
     frames: list[Frame] = []
     async with aclosing(client.stream("alice", **options)) as stream:
         async for frame in stream:
@@ -46,7 +46,7 @@ async def take(client: Client, count: int, **options: Any) -> list[Frame]:
 
 
 class Broken(httpx.AsyncByteStream):
-    """A stream that gives its pieces and breaks, or ends."""
+    """A response body that yields its pieces and then breaks or ends."""
 
     def __init__(self, pieces: list[bytes], *, breaks: bool = True) -> None:
         self._pieces, self._breaks = pieces, breaks
@@ -59,7 +59,7 @@ class Broken(httpx.AsyncByteStream):
 
 
 class Server:
-    """Gives one connection after another what the test prepared, and remembers what each came back with."""
+    """A server that gives each connection the prepared response, and records its `Last-Event-ID`."""
 
     def __init__(self, *connections: httpx.Response | Exception) -> None:
         self._connections = iter(connections)
@@ -119,7 +119,7 @@ async def test_stream_frames_are_typed(tmp_path: Path):
 
 @pytest.mark.slow
 async def test_stream_continues_at_another_gateway(tmp_path: Path):
-    """A gateway ends in the middle, another takes its place; nothing is missed and nothing comes twice."""
+    """A gateway ends during the stream and another replaces it; no outcome is missed or repeated."""
     waits: list[str] = []
     async with system_in(tmp_path) as system:
         generator = ScriptedGenerator(system)

@@ -27,7 +27,7 @@ def test_tokens_divide_the_ring_evenly(count: int):
     ring = 2**64
     parts = [(after - before) % ring or ring for before, after in zip(tokens, [*tokens[1:], tokens[0]], strict=True)]
 
-    assert all(-(2**63) < each < 2**63 for each in tokens)  # the lowest of all stands for no token
+    assert all(-(2**63) < each < 2**63 for each in tokens)  # the lowest value means no token
     assert max(parts) - min(parts) <= 3
 
 

@@ -24,7 +24,7 @@ IN_THE_IMAGE = {
     "paxos_variant": "v1",
     "storage_compatibility_mode": "CASSANDRA_4",
 }
-"""What the image's own cassandra.yaml, or its absence there, comes to where it differs from ours."""
+"""The values of the image's cassandra.yaml, or its defaults, where they differ from ours."""
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def states(servers: Servers, portal: BlockingPortal) -> dict[str, str]:
 
 async def until_all_are_up(servers: Servers) -> None:
     async with asyncio.timeout(PATIENCE):
-        while {status.state for status in await servers.status()} != {State.UP}:  # noqa: ASYNC110 (they tell nobody)
+        while {status.state for status in await servers.status()} != {State.UP}:  # noqa: ASYNC110 (servers do not announce their state)
             await asyncio.sleep(0.1)
 
 

@@ -23,7 +23,7 @@ def test_listening_port_is_not_free():
 
 def test_foreign_address_is_reported_with_a_command():
     with pytest.raises(ServicesFailed) as refused:
-        is_free("192.0.2.1", 0)  # of the addresses that nobody has, RFC 5737
+        is_free("192.0.2.1", 0)  # reserved for documentation, RFC 5737
 
     assert refused.value.detail == "192.0.2.1 is not an address of this machine."
     assert "sudo " in refused.value.next_step

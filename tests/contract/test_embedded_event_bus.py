@@ -115,10 +115,10 @@ class TestLog:
 
         async def write_and_fail(work: Callable[[Connection], Any], *, durable: bool = True) -> Any:
             await Database.write(database, work, durable=durable)
-            raise BusUnavailable("The disk went away.")
+            raise BusUnavailable("The disk failed.")
 
         database.write = write_and_fail  # type: ignore[method-assign]
-        with pytest.raises(PublishUnknown, match="The disk went away"):
+        with pytest.raises(PublishUnknown, match="The disk failed"):
             await publish(bus, Press.topic, [b"value"])
 
     async def test_close_finishes_accepted_publishes(self, bus: EmbeddedBus) -> None:
@@ -264,8 +264,8 @@ class TestGroups:
     async def test_outage_reaches_a_waiting_fetch_and_passes(self, bus: EmbeddedBus) -> None:
         member = await bus.join("group", [Press.topic])
         ask = bus._database.data_version
-        bus._database.data_version = away  # type: ignore[method-assign]
-        with pytest.raises(BusUnavailable, match="The disk is away"):
+        bus._database.data_version = unavailable  # type: ignore[method-assign]
+        with pytest.raises(BusUnavailable, match="The disk failed"):
             await asyncio.wait_for(member.fetch(10, 3_600.0), PATIENCE)
         bus._database.data_version = ask  # type: ignore[method-assign]
         await publish(bus, Press.topic, [b"value"])
@@ -303,8 +303,8 @@ async def never() -> int:
     raise AssertionError
 
 
-async def away() -> int:
-    raise BusUnavailable("The disk is away.")
+async def unavailable() -> int:
+    raise BusUnavailable("The disk failed.")
 
 
 class TestGroupLock:

@@ -14,14 +14,14 @@ from tests.support.flow import working as embedded
 from tests.support.keyspace import Keyspace, keyspace
 
 Working = Callable[..., AbstractAsyncContextManager[Flow]]
-"""`tests.support.flow.working`, on the bus and the store that the test runs on."""
+"""`tests.support.flow.working`, on the bus and the store of the test's parameter."""
 
 
 @pytest.fixture(
     params=["embedded", pytest.param("kafka and cassandra", marks=[pytest.mark.kafka, pytest.mark.cassandra])]
 )
 def working(request: pytest.FixtureRequest) -> Iterator[Working]:
-    """Run a system on what the test's parameter names."""
+    """Run a system on the bus and the store of the test's parameter."""
     if request.param == "embedded":
         yield embedded
         return

@@ -17,11 +17,11 @@ from qdpi.policy import MAX_BRANCH_DEPTH, MAX_OPEN_BRANCHES
 from qdpi.symbols import Trajectory, decode_symbol, profile_of
 
 SYMBOLS = random.Random(256).sample(range(256), 256)
-"""All 256, in an order without a pattern."""
+"""All 256 codes, in an order without a pattern."""
 
 
 async def press_all(flow: Flow) -> list[PageDone]:
-    """Press every symbol where the reader then stands."""
+    """Press every symbol at the journey's position."""
     events = []
     for symbol in SYMBOLS:
         outcome = await flow.press("s", symbol)
@@ -31,7 +31,7 @@ async def press_all(flow: Flow) -> list[PageDone]:
 
 
 def check(events: list[PageDone], ring: set[str]) -> None:
-    """Hold a journey's events to the six invariants."""
+    """Check the six invariants on a journey's events."""
     assert len({event.page_id for event in events}) == 256
     assert {event.symbol_code for event in events} == set(range(256))
     pages, state = {event.page_id: event for event in events}, JourneyState()
@@ -51,7 +51,7 @@ def check(events: list[PageDone], ring: set[str]) -> None:
 
 
 def facts_of(events: list[PageDone]) -> list[tuple[str, str, str, str, str | None]]:
-    """Return what a journey wrote, without its ids and times."""
+    """Return the pages of a journey without ids and times."""
     return [(e.trajectory.value, e.text, e.title, e.return_to, e.edges.next_within) for e in events]
 
 
@@ -81,7 +81,7 @@ async def test_offline_writer_is_deterministic(tmp_path: Path) -> None:
 
 
 async def each_in_its_own(flow: Flow) -> list[Outcome]:
-    """Press every symbol in a journey of its own, at its own character's first page."""
+    """Press every symbol in its own journey, at the first page of its character."""
     ring = (await flow.system.editions.current()).ring
     presses = [
         flow.press_event(f"s{symbol}", symbol, ring.pages_of(decode_symbol(symbol)[0] + 1)[0]) for symbol in range(256)

@@ -1,4 +1,4 @@
-"""Bytes on a topic that are no event: they go to the dead letters as they were, and work goes on."""
+"""Malformed records become dead letters with their original bytes, and processing continues."""
 
 import asyncio
 from collections import Counter
@@ -26,7 +26,7 @@ GROUPS = {
 
 @pytest.mark.parametrize("topic", GROUPS)
 async def test_malformed_record_is_a_dead_letter(topic: str, tmp_path: Path, working: Working) -> None:
-    """What is no event is a dead letter with its bytes and the next press is answered."""
+    """A malformed record is a dead letter with its bytes, and the next press is answered."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         for value in GARBAGE:
             await flow.system.bus.publish(Message(topic, b"s", value, (("x-odd", b"\xff"),)))
@@ -65,7 +65,7 @@ async def test_malformed_record_without_a_key_is_a_dead_letter(topic: str, tmp_p
 async def test_invalid_press_is_answered_as_failed(
     right: bytes, wrong: bytes, named: str, tmp_path: Path, working: Working
 ) -> None:
-    """A press that cannot be but can be traced is answered as failed."""
+    """An invalid press with a valid journey and id is answered as failed."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         press = flow.press_event("s", "london-fox:XC", "S05-P0014")
         sent = press.encode().replace(right, wrong)

@@ -1,4 +1,4 @@
-"""From a press to everything that follows it, topic by topic and table by table."""
+"""From a press to all its effects, topic by topic and table by table."""
 
 import asyncio
 from pathlib import Path
@@ -27,7 +27,7 @@ from qdpi.symbols import CHARACTER_MAP
 
 
 async def test_press_leads_to_request_page_and_projections(tmp_path: Path, working: Working) -> None:
-    """A press leads to a request to a page and to all that is derived."""
+    """A press leads to a request, a page, and all projections."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         store = flow.system.store
         press = flow.press_event("s", "princhetta:AP", "S05-P0014", words="who crosses here?")
@@ -86,7 +86,7 @@ async def test_press_leads_to_request_page_and_projections(tmp_path: Path, worki
 
 
 async def test_delta_offsets_join_the_text(tmp_path: Path, working: Working) -> None:
-    """The text comes in pieces whose offsets join it."""
+    """The deltas join into the text by their offsets."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         deltas = flow.published.all(PageDelta)
@@ -102,7 +102,7 @@ async def test_delta_offsets_join_the_text(tmp_path: Path, working: Working) -> 
 
 
 async def test_messages_have_keys_and_headers(tmp_path: Path, working: Working) -> None:
-    """Every message bears its key and headers."""
+    """Every message has its key and headers."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         done = outcome.event
@@ -149,7 +149,7 @@ async def test_repeated_press_has_one_outcome(tmp_path: Path, working: Working) 
 
 @pytest.mark.parametrize("layout", PageEventLayout)
 async def test_page_events_follow_their_layout(layout: PageEventLayout, tmp_path: Path, working: Working) -> None:
-    """Page events go where their layout says."""
+    """Page events are published to the topic of their layout."""
     async with asyncio.timeout(60), working(tmp_path, writer(), page_events=layout) as flow:
         outcome = await flow.press("s", "princhetta:AP", "S05-P0014")
         assert outcome.page is not None
@@ -165,7 +165,7 @@ async def test_page_events_follow_their_layout(layout: PageEventLayout, tmp_path
 
 
 async def test_unknown_fields_of_a_press_are_kept(tmp_path: Path, working: Working) -> None:
-    """A press that is known in a later version keeps its unknown fields."""
+    """The unknown fields of a press, as of a later version, are kept."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         press = Press.model_validate({**flow.press_event("s", "london-fox:XC").model_dump(), "mood": "blue"})
         assert b'"mood":"blue"' in (message_of(press).value or b"")
@@ -177,7 +177,7 @@ async def test_unknown_fields_of_a_press_are_kept(tmp_path: Path, working: Worki
 
 
 async def test_readings_of_loci_are_reused(tmp_path: Path, working: Working) -> None:
-    """Readings of loci are kept ones once the page is there."""
+    """The readings of loci are stored and reused."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         for _ in range(4):
             outcome = await flow.press("s", "london-fox:XC")
@@ -192,7 +192,7 @@ async def test_readings_of_loci_are_reused(tmp_path: Path, working: Working) -> 
 
 
 async def test_receipt_is_complete(tmp_path: Path, working: Working) -> None:
-    """A receipt is complete."""
+    """A receipt has model, profile, attempts, calls, sources, plan, validation, policy and times."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         receipt = (await flow.press("s", "princhetta:AP", "S05-P0014")).receipt
     assert (receipt.model, receipt.profile, receipt.canon_revision) == ("scripted", "AP", 1)

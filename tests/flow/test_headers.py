@@ -1,4 +1,4 @@
-"""The headers of all that a press leads to."""
+"""The headers of all messages of a run."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Models that fail: bounded tries, then a failed outcome in its turn and one dead letter."""
+"""Failing models: bounded attempts, then a failed outcome in order and one dead letter."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from qdpi.events import DeadLetter, PageDelta, PageDone, PageFailed, PageRequest
 from qdpi.retry import Backoff
 
 LOCUS = "S05-P0014"
-AWAY = ModelUnreachable("The model at its address is away.")
+UNREACHABLE = ModelUnreachable("The model does not answer.")
 BRISK = Backoff(first=0.001, most=0.002)
 
 
@@ -24,19 +24,19 @@ async def silence() -> AsyncIterator[str]:
 
 
 async def test_model_that_recovers_writes_the_page(tmp_path: Path, working: Working) -> None:
-    """A model that recovers in time writes the page and the receipt says so."""
-    replies = iter([AWAY, AWAY])
+    """A model that recovers in time writes the page, and the receipt has its attempts."""
+    replies = iter([UNREACHABLE, UNREACHABLE])
     model = writer(lambda prompt: next(replies, None) or page_for(prompt))
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=2) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
     assert isinstance(outcome.event, PageDone)
     assert (outcome.event.attempt, outcome.receipt.attempts) == (3, 3)
-    assert outcome.receipt.failures == (AWAY.detail, AWAY.detail)
+    assert outcome.receipt.failures == (UNREACHABLE.detail, UNREACHABLE.detail)
 
 
 async def test_model_outage_fails_one_press_only(tmp_path: Path, working: Working) -> None:
-    """A model that stays away fails the press once and the next is answered."""
-    replies = iter([AWAY] * 3)
+    """A lasting outage of the model fails the press once, and the next one is answered."""
+    replies = iter([UNREACHABLE] * 3)
     model = writer(lambda prompt: next(replies, None) or page_for(prompt))
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=2) as flow:
         failed = await flow.press("s", "london-fox:XC", LOCUS)
@@ -44,15 +44,15 @@ async def test_model_outage_fails_one_press_only(tmp_path: Path, working: Workin
         done = await flow.press("s", "london-fox:XC", LOCUS)
         await flow.published.until(DeadLetter)
     assert isinstance(failed.event, PageFailed)
-    assert (failed.event.error.code, failed.event.error.detail) == ("model_unreachable", AWAY.detail)
+    assert (failed.event.error.code, failed.event.error.detail) == ("model_unreachable", UNREACHABLE.detail)
     assert (failed.seq, failed.event.attempt, failed.page) == (1, 3, None)
     assert len(failed.receipt.failures) == 3
     assert (done.seq, done.state.failures, done.state.pages) == (2, 1, 1)
 
 
 async def test_model_failure_dead_letter_has_the_original_record(tmp_path: Path, working: Working) -> None:
-    """The dead letter has the original bytes key and headers."""
-    model = writer(lambda prompt: AWAY)
+    """The dead letter has the original bytes, key and headers."""
+    model = writer(lambda prompt: UNREACHABLE)
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=1) as flow:
         failed = await flow.press("s", "london-fox:XC", LOCUS, words="with words")
         (letter,) = await flow.published.until(DeadLetter)
@@ -67,8 +67,8 @@ async def test_model_failure_dead_letter_has_the_original_record(tmp_path: Path,
 
 
 async def test_model_failure_is_not_run_again_on_redelivery(tmp_path: Path, working: Working) -> None:
-    """A redelivered failure is not run again and its letter is the same."""
-    model = writer(lambda prompt: AWAY)
+    """A redelivered failure is not run again, and its dead letter is the same."""
+    model = writer(lambda prompt: UNREACHABLE)
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=0) as flow:
         press = flow.press_event("s", "london-fox:XC", LOCUS)
         await flow.send(press)
@@ -79,11 +79,11 @@ async def test_model_failure_is_not_run_again_on_redelivery(tmp_path: Path, work
 
 
 async def test_model_that_dies_starts_the_text_over(tmp_path: Path, working: Working) -> None:
-    """A model that dies in mid sentence starts the text over."""
+    """A model that fails in mid-sentence starts the text over."""
     replies = iter([True])
 
     def reply(prompt: str) -> Reply:
-        return breaking_off(page_for(prompt), AWAY) if next(replies, False) else page_for(prompt)
+        return breaking_off(page_for(prompt), UNREACHABLE) if next(replies, False) else page_for(prompt)
 
     async with asyncio.timeout(60), working(tmp_path, writer(reply), backoff=BRISK) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
@@ -119,7 +119,7 @@ async def test_model_output_is_paced(tmp_path: Path, working: Working) -> None:
 
 @pytest.mark.parametrize("nothing", ["", "   \n ", "<think>only thoughts</think>"])
 async def test_model_without_output_fails_the_press(nothing: str, tmp_path: Path, working: Working) -> None:
-    """A model that says nothing fails the press."""
+    """A model without output fails the press."""
     model = writer(lambda prompt: nothing)
     async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=1) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
@@ -141,8 +141,8 @@ async def test_model_timeout_fails_the_press(tmp_path: Path, working: Working) -
 
 
 async def test_plan_is_reused_by_a_retry(tmp_path: Path, working: Working) -> None:
-    """A plan that was made is not paid for again."""
-    replies = iter([AWAY])
+    """The plan of a failed attempt is reused by the next one."""
+    replies = iter([UNREACHABLE])
 
     def reply(prompt: str) -> Reply:
         return PLAN if is_plan(prompt) else (next(replies, None) or page_for(prompt))
@@ -155,7 +155,7 @@ async def test_plan_is_reused_by_a_retry(tmp_path: Path, working: Working) -> No
 
 
 async def test_page_that_fails_its_checks_is_committed(tmp_path: Path, working: Working) -> None:
-    """A page that fails its checks is committed and says so."""
+    """A page that fails its checks is committed, with its failed validation."""
     async with asyncio.timeout(60), working(tmp_path, writer(lambda prompt: "the lamp " * 120)) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
     assert isinstance(outcome.event, PageDone)
@@ -182,7 +182,7 @@ async def test_unexpected_error_fails_the_press(tmp_path: Path, working: Working
 
 
 async def test_offline_writer_labels_every_page(tmp_path: Path, working: Working) -> None:
-    """The offline writer labels every page."""
+    """The offline writer names itself on every page."""
     async with asyncio.timeout(60), working(tmp_path) as flow:
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
     assert outcome.page is not None

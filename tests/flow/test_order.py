@@ -1,4 +1,4 @@
-"""Order per journey, concurrency between journeys, and where a press without a page stands."""
+"""Order per journey, concurrency between journeys, and the locus of a press without a page."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,13 +24,13 @@ def done(outcome: Outcome) -> PageDone:
 
 
 async def test_first_press_without_a_page_is_at_the_first_page(tmp_path: Path, working: Working) -> None:
-    """A new journeys press without a page begins at the rings first."""
+    """The first press of a journey without a page is at the first page of the ring."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         assert done(await flow.press("s", "london-fox:XC")).locus == "S01-P0001"
 
 
 async def test_ask_without_symbol_and_page(tmp_path: Path, working: Working) -> None:
-    """An ask without symbol and page is ask user in the locus voice."""
+    """An ask without a symbol and a page is "ask user" in the voice of the locus."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         first = done(await flow.ask("s", "what is the violet ink for?"))
         assert (first.symbol_code, first.locus, first.character_id) == (0x0A, "S01-P0001", "an-author")
@@ -40,7 +40,7 @@ async def test_ask_without_symbol_and_page(tmp_path: Path, working: Working) -> 
 
 
 async def test_ask_at_a_page(tmp_path: Path, working: Working) -> None:
-    """An ask at a page is in that pages voice and says the words."""
+    """An ask at a page is in that page's voice and has the words."""
     model = writer()
     async with asyncio.timeout(60), working(tmp_path, model) as flow:
         asked = done(await flow.ask("s", "what is the violet ink for?", LOCUS))
@@ -76,7 +76,7 @@ async def test_outcome_times_rise_without_a_clock(tmp_path: Path, working: Worki
 
 
 async def test_concurrent_presses_are_answered_in_order(tmp_path: Path, working: Working) -> None:
-    """Presses made at once are answered in their order."""
+    """Concurrent presses of a journey are answered in their order."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         presses = [flow.press_event("s", "london-fox:XC") for _ in range(12)]
         for press in presses:
@@ -88,7 +88,7 @@ async def test_concurrent_presses_are_answered_in_order(tmp_path: Path, working:
 
 
 async def test_slow_journey_delays_no_other(tmp_path: Path, working: Working) -> None:
-    """A slow journey holds up no other."""
+    """A slow journey does not delay others."""
     held = Held()
 
     def reply(prompt: str) -> Reply:
@@ -107,7 +107,7 @@ async def test_slow_journey_delays_no_other(tmp_path: Path, working: Working) ->
 
 
 async def test_slots_bound_concurrent_model_calls(tmp_path: Path, working: Working) -> None:
-    """Many journeys write at once up to the slots."""
+    """Concurrent model calls are bounded by the model's slots."""
     writing, most, full, go = 0, 0, asyncio.Event(), asyncio.Event()
 
     async def reply(prompt: str) -> AsyncIterator[str]:
@@ -132,7 +132,7 @@ async def test_slots_bound_concurrent_model_calls(tmp_path: Path, working: Worki
 
 
 async def test_press_on_an_unknown_page_fails_in_order(tmp_path: Path, working: Working) -> None:
-    """A press on an unknown page fails in its turn and the next is answered."""
+    """A press on an unknown page fails in order, and the next one is answered."""
     model = writer()
     async with asyncio.timeout(60), working(tmp_path, model) as flow:
         presses = [
@@ -152,7 +152,7 @@ async def test_press_on_an_unknown_page_fails_in_order(tmp_path: Path, working: 
 
 
 async def test_press_on_a_foreign_page_fails(tmp_path: Path, working: Working) -> None:
-    """Another readers page is refused as an unknown one."""
+    """Another reader's page is refused like an unknown one."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         theirs = done(await flow.press("theirs", "london-fox:XC", LOCUS)).page_id
         refused = await flow.press("mine", "london-fox:XC", theirs)
@@ -161,7 +161,7 @@ async def test_press_on_a_foreign_page_fails(tmp_path: Path, working: Working) -
 
 
 async def test_vault_excludes_foreign_pages(tmp_path: Path, working: Working) -> None:
-    """A readers vault never shows another readers page."""
+    """A reader's vault never has another reader's page."""
     model = writer()
     async with asyncio.timeout(60), working(tmp_path, model) as flow:
         theirs = done(await flow.press("theirs", "london-fox:XC", LOCUS))
@@ -174,7 +174,7 @@ async def test_vault_excludes_foreign_pages(tmp_path: Path, working: Working) ->
 
 
 async def test_own_pages_are_sources(tmp_path: Path, working: Working) -> None:
-    """The journeys own pages are drawn on."""
+    """The journey's own pages are among the sources."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         pages = {done(await flow.press("s", "london-fox:XC", LOCUS)).page_id for _ in range(3)}
         outcome = await flow.press("s", "london-fox:ZS", "S13-P0040")

@@ -1,4 +1,4 @@
-"""Presses and the canon's revisions: a run is made on the one its request names, and nothing dropped is lost."""
+"""Presses and the canon's revisions: a run uses the revision of its request, and dropped pages stay readable."""
 
 import asyncio
 from pathlib import Path
@@ -32,7 +32,7 @@ async def test_request_runs_on_the_revision_it_names(
     tmp_path: Path,
     working: Working,
 ) -> None:
-    """A request that waits while the canon is switched is run on the revision it names."""
+    """A request that waits during a switch of the canon runs on the revision that it names."""
     held = Held()
     replies = iter([held])
     model = writer(lambda prompt: next(replies, page_for)(prompt))
@@ -53,7 +53,7 @@ async def test_request_runs_on_the_revision_it_names(
 
 
 async def test_press_on_a_dropped_page_continues_at_the_next(tmp_path: Path, working: Working) -> None:
-    """A press on a page that a revision dropped counts from the next that is there."""
+    """A press on a dropped page continues at the next page of the ring."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         await take_in(flow, without(own_book(), GONE))
         event = done(await flow.press("s", "london-fox:XC", GONE))
@@ -62,7 +62,7 @@ async def test_press_on_a_dropped_page_continues_at_the_next(tmp_path: Path, wor
 
 
 async def test_return_to_a_dropped_page_leads_to_the_next(tmp_path: Path, working: Working) -> None:
-    """A return to a dropped page leads to the next that is there."""
+    """A return to a dropped page leads to the next page of the ring."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         fork = done(await flow.press("s", "london-fox:AP", LOCUS))
         assert fork.return_to == GONE
@@ -74,7 +74,7 @@ async def test_return_to_a_dropped_page_leads_to_the_next(tmp_path: Path, workin
 
 
 async def test_saved_page_is_read_in_its_own_revision(tmp_path: Path, working: Working) -> None:
-    """A saved page is drawn on in its own revision."""
+    """A saved page is a source in the revision that was saved."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         await take_in(flow, changed(own_book(), "S13-P0040", own_book().pages[39].text + " And so it ends."))
         await flow.save("s", "S13-P0040")

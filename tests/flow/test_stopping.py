@@ -1,4 +1,4 @@
-"""A reader stops a run: before it begins, in mid-text, while it waits, after its end, and not another's."""
+"""Stops of a run: before it begins, in mid-text, while it waits, after its end, and from another journey."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ def stopped_without_text(outcome: Outcome) -> bool:
 
 
 async def test_stop_before_the_run_begins(tmp_path: Path, working: Working) -> None:
-    """A run stopped before it begins fails as stopped in its turn without a call."""
+    """A run stopped before it begins fails as stopped, in order and without a model call."""
     held = Held()
     replies = iter([held])
     model = writer(lambda prompt: next(replies, page_for)(prompt))
@@ -44,7 +44,7 @@ async def test_stop_before_the_run_begins(tmp_path: Path, working: Working) -> N
 
 
 async def test_stop_before_its_press(tmp_path: Path, working: Working) -> None:
-    """A stop that comes before its press is heeded."""
+    """A stop that is published before its press stops the run."""
     model = writer()
     async with asyncio.timeout(60), working(tmp_path, model, workers=()) as flow:
         press = flow.press_event("s", "london-fox:XC", LOCUS)
@@ -56,7 +56,7 @@ async def test_stop_before_its_press(tmp_path: Path, working: Working) -> None:
 
 
 async def test_stop_in_mid_text_keeps_the_text(tmp_path: Path, working: Working) -> None:
-    """A run stopped in mid text keeps the text so far and says so."""
+    """A run stopped in mid-text keeps the text so far and is marked as stopped."""
     held = Held()
     async with asyncio.timeout(60), working(tmp_path, writer(held)) as flow:
         press = flow.press_event("s", "london-fox:XC", LOCUS)
@@ -76,12 +76,12 @@ async def test_stop_in_mid_text_keeps_the_text(tmp_path: Path, working: Working)
 
 
 async def test_stop_while_the_model_is_silent(tmp_path: Path, working: Working) -> None:
-    """A run stopped while its model is waited for fails as stopped."""
+    """A run stopped while it waits for its model fails as stopped."""
     tried = asyncio.Event()
 
     def reply(prompt: str) -> Reply:
         tried.set()
-        return ModelUnreachable("It is away.")
+        return ModelUnreachable("It does not answer.")
 
     slow = Backoff(first=3_600, most=3_600)
     async with asyncio.timeout(60), working(tmp_path, writer(reply), backoff=slow) as flow:
@@ -94,7 +94,7 @@ async def test_stop_while_the_model_is_silent(tmp_path: Path, working: Working) 
 
 
 async def test_stop_before_the_rework_keeps_the_first_draft(tmp_path: Path, working: Working) -> None:
-    """A run stopped before its rework has a word keeps the first draft."""
+    """A run stopped before the first word of its rework keeps the first draft."""
     reworking, never = asyncio.Event(), asyncio.Event()
 
     def reply(prompt: str) -> Reply:
@@ -122,7 +122,7 @@ async def test_stop_before_the_rework_keeps_the_first_draft(tmp_path: Path, work
 
 
 async def test_stop_after_the_end_has_no_effect(tmp_path: Path, working: Working) -> None:
-    """A stop after the end changes nothing."""
+    """A stop after the end has no effect."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
         before = await flow.press("s", "london-fox:XC", LOCUS)
         await flow.stop("s", before.event.press_id)

@@ -1,4 +1,4 @@
-"""The four trajectories, pressed: on, back, away and adrift, and what each costs the journey."""
+"""The four trajectories: their pages, and their effect on the journey's state."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ async def test_t0_continues_its_page_and_hangs_under_it(flow: Flow) -> None:
 
 
 async def test_t1_returns_to_a_canon_page(flow: Flow) -> None:
-    """T1 returns to a canon page and the next press counts from there."""
+    """T1 returns to a canon page, and the next press is made there."""
     back, page = done_and_page(await flow.press("s", "london-fox:XC", LOCUS, wish=Trajectory.LOOP))
     assert back.trajectory is Trajectory.LOOP
     assert back.edges.loop_back_to == back.return_to == LOCUS
@@ -65,7 +65,7 @@ async def test_t2_forks_to_another_section_and_owes_a_return(flow: Flow) -> None
 
 
 async def test_t3_drifts_until_its_ttl_forces_a_return(flow: Flow) -> None:
-    """T3 drifts and after its ttl a return is forced."""
+    """T3 drifts, and after its TTL a return is forced."""
     drift, page = done_and_page(await flow.press("s", "london-fox:ZS", LOCUS))
     assert (drift.trajectory, drift.edges.forks) == (Trajectory.DRIFT, ())
     assert drift.edges.loop_back_to == "S05-P0015"
@@ -83,7 +83,7 @@ async def test_t3_drifts_until_its_ttl_forces_a_return(flow: Flow) -> None:
 
 
 async def test_refused_wish_has_a_reason(flow: Flow) -> None:
-    """A refused wish is answered with the reason on the page and in the log."""
+    """A refused wish has its reason on the page and in the log."""
     outcome = await flow.press("s", "london-fox:XC", LOCUS, wish=Trajectory.FORK)
     event, _ = done_and_page(outcome)
     assert (event.trajectory, event.policy.rule) == (Trajectory.CONTINUE, "licence")
@@ -94,7 +94,7 @@ async def test_refused_wish_has_a_reason(flow: Flow) -> None:
 
 
 async def test_third_open_branch_in_a_section_is_refused(flow: Flow) -> None:
-    """A third open branch in a section waits for a return."""
+    """A third open branch in a section is refused until a return."""
     given = []
     for page in (LOCUS, "S05-P0015", "S05-P0016"):
         event, _ = done_and_page(await flow.press("s", "london-fox:AP", page))
@@ -103,7 +103,7 @@ async def test_third_open_branch_in_a_section_is_refused(flow: Flow) -> None:
 
 
 async def test_edges_are_stored_under_the_generated_page(flow: Flow) -> None:
-    """The edges of a page are kept and the canon gets none."""
+    """The edges of a generated page are stored under it, and the canon gets none."""
     edition: Edition = await flow.system.editions.current()
     before = await flow.system.store.edges(LOCUS)
     _, page = done_and_page(await flow.press("s", "london-fox:AP", LOCUS))

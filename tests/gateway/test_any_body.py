@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is a success or a problem, never a fault of ours."""
+"""Any request is answered with a success or a problem, never with a status of 500."""
 
 import asyncio
 import json

@@ -93,7 +93,7 @@ async def test_symbols_have_profiles_and_colours(tmp_path: Path):
 
 
 async def test_symbols_and_canon_without_book(tmp_path: Path):
-    """Without a book, symbols have no colour and the canon says what to do."""
+    """Without a book, symbols have no colour, and the canon's problem has the next step."""
     async with gateway_in(tmp_path, book=False) as gateway:
         assert {each["color"] for each in (await gateway.client.get("/api/v1/symbols")).json()} == {None}
         result = assert_problem(await gateway.client.get("/api/v1/canon"), 503, "no_book")

@@ -94,12 +94,12 @@ async def test_signed_export_own_journey_only(tmp_path: Path, form: str):
 async def test_store_outage_is_503(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch):
     """While the store is unavailable the answer is a 503 and no part of a file."""
 
-    async def away(*_: Any, **__: Any) -> None:
-        raise StoreUnavailable("It is away.")
+    async def unavailable(*_: Any, **__: Any) -> None:
+        raise StoreUnavailable("It does not answer.")
 
     async with gateway_in(tmp_path) as gateway:
         await whole_journey(gateway.system.store)
-        monkeypatch.setattr(gateway.system.store, "outcomes", away)
+        monkeypatch.setattr(gateway.system.store, "outcomes", unavailable)
         assert_problem(await gateway.client.get(f"/api/v1/export/reader?format={form}"), 503, "store_unavailable")
 
 
@@ -116,10 +116,10 @@ async def test_interrupted_export_breaks_transfer(tmp_path: Path):
         await whole_journey(system.store)
         whole = system.store.log
 
-        async def away(*_: Any, **__: Any) -> Any:
-            raise StoreUnavailable("It went away.")
+        async def unavailable(*_: Any, **__: Any) -> Any:
+            raise StoreUnavailable("It failed.")
 
-        system.store.log = away  # type: ignore[method-assign]
+        system.store.log = unavailable  # type: ignore[method-assign]
         async with httpx.AsyncClient(timeout=PATIENCE) as client:
             with capture_logs() as logs, pytest.raises(httpx.RemoteProtocolError):
                 await client.get(f"http://{address}/api/v1/export/reader")

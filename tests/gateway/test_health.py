@@ -39,18 +39,18 @@ async def test_model_and_book_do_not_affect_readiness(tmp_path: Path):
         assert "ingest-canon" in parts["book"]["detail"]
 
 
-class Away:
-    """A port whose pings fail while it is away."""
+class FailingPort:
+    """A port whose pings fail while `fails` is set."""
 
     def __init__(self, port: Any, error: Exception) -> None:
         self._port, self._error = port, error
-        self.away = True
+        self.fails = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._port, name)
 
     async def ping(self) -> None:
-        if self.away:
+        if self.fails:
             raise self._error
 
 
@@ -60,10 +60,10 @@ class Away:
 )
 async def test_not_ready_names_component(tmp_path: Path, name: str, error: Exception):
     """While a component is unavailable, /readyz names it and since when."""
-    ports: list[Away] = []
+    ports: list[FailingPort] = []
 
     def wrap(system: System) -> System:
-        ports.append(Away(getattr(system, name), error))
+        ports.append(FailingPort(getattr(system, name), error))
         return replace(system, **{name: ports[0]})  # type: ignore[arg-type]
 
     async with gateway_in(tmp_path, wrap=wrap) as gateway:
@@ -77,12 +77,12 @@ async def test_not_ready_names_component(tmp_path: Path, name: str, error: Excep
         assert result["parts"][name]["since"] == second.json()["parts"][name]["since"]
         assert [part for part in ("store", "bus") if not result["parts"][part]["ok"]] == [name]
         assert (await gateway.client.get("/healthz")).status_code == 200
-        ports[0].away = False
+        ports[0].fails = False
         assert (await gateway.client.get("/readyz")).status_code == 200
 
 
 async def test_metrics_count_presses_and_refusals(tmp_path: Path):
-    """In the Prometheus format."""
+    """The metrics are in the Prometheus format."""
     async with gateway_in(tmp_path) as gateway:
         await gateway.press()
         await gateway.client.post("/api/v1/event/ui/symbol", json={"session_id": "reader", "symbol_code": 256})

@@ -20,7 +20,7 @@ FAULT = Fault(code="model_failed", detail="Nothing came.", next_step="Press agai
 
 
 def departure(depth: int = 1, **placement: Any) -> dict[str, Any]:
-    """Return what makes a generated page a fork from the first page, or a page deeper in a branch."""
+    """Return the fields of a generated page that forks from the first page, or continues a branch."""
     place = {"locus": factories.canon_id(1), "anchor": factories.canon_id(1), "anchor_section": 1}
     return {"trajectory": Trajectory.FORK, "placement": Placement(depth=depth, **{**place, **placement})}
 

@@ -1,4 +1,4 @@
-"""Limits of journeys and addresses: what is refused, with 429 and Retry-After, and what never is."""
+"""Limits of journeys and addresses: requests refused with 429 and Retry-After, and exempt ones."""
 
 from __future__ import annotations
 

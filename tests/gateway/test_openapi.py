@@ -1,4 +1,4 @@
-"""/openapi.json: every route described, its problems too."""
+"""/openapi.json describes every route and its problems."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Pages over HTTP: whose they are, what else was written where they were, how they were, what they grew from."""
+"""Pages over HTTP: access, alternatives, past states, revisions and provenance."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARTS = ["", "/receipt", "/alternatives", "/revisions"]
 
 
 def at(locus: str, anchor: str = FIRST) -> dict[str, Any]:
-    """Return what makes a generated page one that was pressed at a locus."""
+    """Return the fields of a generated page that was pressed at a locus."""
     return {"placement": Placement(locus=locus, anchor=anchor, anchor_section=1, depth=1)}
 
 
@@ -126,7 +126,7 @@ async def test_alternatives_paging(tmp_path: Path):
 
 
 async def revise(system: System, revision: int, changed: int | None, *, dropped: int | None = None) -> None:
-    """Bring out a revision of the canon in which one page says something else, and another is gone."""
+    """Publish a canon revision in which one page is changed and another dropped."""
     numbers = [n for n in range(1, 49) if n != dropped]
     pages = [
         factories.canon_page(

@@ -241,7 +241,7 @@ async def test_pending_limit_of_a_journey(tmp_path: Path):
             assert refused.headers["retry-after"] == "1"
         assert await gateway.press(client_request_id="b") == second
         await gateway.press("another")
-        await gateway.generator.commit("reader", first)  # told to nobody: the store is asked before a refusal
+        await gateway.generator.commit("reader", first)  # not published: the store is read before a refusal
         await gateway.press()
         assert_problem(
             await gateway.client.post(PRESS, json={"session_id": "reader", "symbol_code": 0}),
@@ -280,7 +280,7 @@ def failing_bus(error: Exception):
 
 async def test_press_is_refused_during_a_bus_outage(tmp_path: Path):
     """During an outage of the bus a press is refused, and no request waits."""
-    async with gateway_in(tmp_path, wrap=failing_bus(BusUnavailable("The bus is away."))) as gateway:
+    async with gateway_in(tmp_path, wrap=failing_bus(BusUnavailable("The bus does not answer."))) as gateway:
         answer = await gateway.client.post(PRESS, json=SMOKE)
         result = assert_problem(answer, 503, "bus_unavailable")
         assert "Nothing was accepted" in result["next_step"]

@@ -1,4 +1,4 @@
-"""GET /search: what is found, by whom, in what order, and how fast nonsense is answered."""
+"""GET /search: hits, access, order, paging and invalid queries."""
 
 from __future__ import annotations
 

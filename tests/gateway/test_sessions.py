@@ -1,4 +1,4 @@
-"""Session ids: what opens a journey, and what does not."""
+"""Session ids: signed, expired, forged and malformed."""
 
 from datetime import timedelta
 
@@ -90,7 +90,7 @@ def test_signed_id_expires():
 
 
 def test_expiry_is_part_of_the_id():
-    """The expiry is that of the id, whatever the setting is now."""
+    """The expiry is part of the id, and a later change of the setting has no effect on it."""
     signed = Sessions(("s",), numbered(), days=2).session_of("j")
     with pytest.raises(SessionExpired):
         Sessions(("s",), numbered(), days=365, seconds=3 * DAY).journey(signed)

@@ -1,4 +1,4 @@
-"""GET /event/stream on a real server: replay, order, resumption, running text, slow and leaving clients."""
+"""GET /event/stream on a real server: replay, order, resumption, texts in flight, slow and leaving clients."""
 
 import asyncio
 import json
@@ -340,7 +340,7 @@ async def test_any_gateway_serves_any_journey(tmp_path: Path):
 
 
 def slow_client(address: str, path: str) -> socket.socket:
-    """Ask for a stream, and read nothing of it."""
+    """Request a stream and read nothing of it."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     host, _, port = address.partition(":")
@@ -400,7 +400,7 @@ async def test_quiet_stream_sends_pings(tmp_path: Path):
 
 
 async def test_frames_are_sent_without_delay(tmp_path: Path):
-    """Nagle's algorithm is off."""
+    """Nagle's algorithm is off, so each frame is sent at once."""
     async with (
         system_in(tmp_path) as system,
         served(system) as (address, _, server),
@@ -428,12 +428,12 @@ async def test_server_stop_ends_open_streams(tmp_path: Path):
 
 
 class Interrupted:
-    """A bus whose taps end when they are told to, as when a broker is away."""
+    """A bus whose taps the test can end, as an outage does."""
 
     def __init__(self, bus: Any) -> None:
         self._bus = bus
-        self.away = asyncio.Event()
-        self.back = asyncio.Event()
+        self.cut = asyncio.Event()
+        self.restored = asyncio.Event()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._bus, name)
@@ -445,19 +445,19 @@ class Interrupted:
 
         @asynccontextmanager
         async def tapped():
-            if self.away.is_set():
-                await self.back.wait()
+            if self.cut.is_set():
+                await self.restored.wait()
             async with self._bus.tap(*args, **kwargs) as records:
 
                 async def until_unavailable():
                     reading = aiter(records)
                     while True:
                         coming = asyncio.ensure_future(anext(reading))
-                        leaving = asyncio.ensure_future(self.away.wait())
+                        leaving = asyncio.ensure_future(self.cut.wait())
                         try:
                             await asyncio.wait({coming, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                            if self.away.is_set():
-                                raise BusUnavailable("The bus went away.")
+                            if self.cut.is_set():
+                                raise BusUnavailable("The bus failed.")
                             yield coming.result()
                         finally:
                             for task in (coming, leaving):
@@ -481,7 +481,7 @@ async def test_outage_recovered_from_store(tmp_path: Path):
             await client.next()
             await generator.answer("reader", "a")
             assert (await next_outcome(client)).id == "1"
-            bus.away.set()
+            bus.cut.set()
             await until(lambda: app.state.gateway.hub.away_since)
             async with httpx.AsyncClient() as asker:
                 ready = await asker.get(f"http://{address}/readyz")
@@ -489,8 +489,8 @@ async def test_outage_recovered_from_store(tmp_path: Path):
                 assert ready.json()["parts"]["bus"]["since"]
             await generator.answer("reader", "b")
             await generator.answer("reader", "c")
-            bus.away.clear()
-            bus.back.set()
+            bus.cut.clear()
+            bus.restored.set()
             assert [frame.id for frame in await outcomes(client, 2)] == ["2", "3"]
             await generator.answer("reader", "d")
             assert (await next_outcome(client)).id == "4"

@@ -1,4 +1,4 @@
-"""What surrounds every request: ids, headers, limits, logs, and errors that nobody foresaw."""
+"""Middleware of every request: ids, headers, limits, logs and unexpected errors."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -70,7 +70,7 @@ async def chunks(count: int, size: int = 1 << 16) -> AsyncIterator[bytes]:
 
 
 async def test_body_above_the_limit_is_refused(tmp_path: Path):
-    """Whether or not its length is declared."""
+    """A body above the limit is refused, whether or not its length is declared."""
     async with gateway_in(tmp_path) as gateway:
         for body in (b"x" * (BODY_LIMIT + 1), chunks(17)):
             answer = await gateway.client.post(PRESS, content=body, headers={"content-type": "application/json"})
@@ -108,7 +108,7 @@ async def test_body_of_the_limit_is_accepted(tmp_path: Path):
 
 
 def breaking(system: System) -> System:
-    """Return a system whose publisher has a fault that nobody foresaw."""
+    """Return a system whose publisher raises an unexpected error."""
 
     class Broken:
         async def publish(self, event: Any) -> None:

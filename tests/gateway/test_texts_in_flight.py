@@ -78,7 +78,7 @@ def test_long_text_is_bounded():
 
 
 def test_17_000_pages_in_flight():
-    """All of them have their text."""
+    """17,000 pages in flight all have their text."""
     running = TextsInFlight()
     written = "x" * 1_100
     for number in range(17_000):

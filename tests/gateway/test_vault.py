@@ -1,4 +1,4 @@
-"""The vault: saved through the log, read at once, as it was at any moment, and nobody else's."""
+"""The vault: changes, reads at once and at past moments, access and paging."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ async def test_omitted_label_stays_and_empty_one_is_removed(tmp_path: Path):
 async def test_repeated_change_is_one_change(
     tmp_path: Path,
 ):
-    """A repeat with the same client_request_id is one change, whatever its body and whatever came between."""
+    """A repeat with the same client_request_id is one change, also with another body and after other changes."""
     async with gateway_in(tmp_path) as here:
         first = await save(here, FIRST, label="one", client_request_id="c")
         assert first["event_id"] == press_id("reader", "vault", "c")
@@ -265,7 +265,7 @@ CHANGES = st.lists(
 def test_fold_of_the_log_equals_the_stored_vault(
     tmp_path_factory: pytest.TempPathFactory, made: list[tuple[int, str, str]], chance: Any
 ):
-    """In whatever order the changes arrived."""
+    """The fold of the log equals the stored vault, in any order of arrival."""
     changes = [change(at, page, action, label=f"{number}", event_id=f"e-{number}")
                for number, (at, page, action) in enumerate(made)]  # fmt: skip
 
@@ -289,7 +289,7 @@ def test_fold_of_the_log_equals_the_stored_vault(
 
 @pytest.mark.slow
 async def test_vault_of_10_000_pages_is_paged(tmp_path: Path):
-    """Each entry is read once."""
+    """A vault of 10,000 pages is read page by page, each entry once."""
     async with gateway_in(tmp_path) as here:
         entries = [
             VaultEntry(session_id="reader", page_id=f"p-{n:05d}", saved_at=moment(n), event_id=f"e-{n:05d}")
@@ -311,7 +311,7 @@ async def test_vault_of_10_000_pages_is_paged(tmp_path: Path):
 
 
 def moment(number: int) -> datetime:
-    """Return a time that ten entries share, so that pages part such entries too."""
+    """Return a time that ten entries share, so that some pages end between equal times."""
     return factories.at(0) + timedelta(seconds=number // 10)
 
 

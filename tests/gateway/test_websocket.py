@@ -107,7 +107,7 @@ async def test_websocket_from_the_same_origin_is_accepted(tmp_path: Path):
 
 
 async def say(client: ClientConnection, **message: Any) -> dict[str, Any]:
-    """Send a message and return the frame that answers it; others that come before are left out."""
+    """Send a message and return the frame that answers it; earlier frames are skipped."""
     await client.send(json.dumps(message))
     return await answered(client)
 

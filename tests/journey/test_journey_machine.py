@@ -1,6 +1,6 @@
 """The six invariants, after any sequence of presses, failures and revisions of the canon.
 
-The machine presses with the program's own functions; `NaiveJourney` says independently what must be so.
+The machine presses with the program's own functions; `NaiveJourney` computes the expected state independently.
 """
 
 from __future__ import annotations

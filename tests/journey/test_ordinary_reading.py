@@ -1,4 +1,4 @@
-"""A reader who goes through a book pressing symbols, without a wish and without a word."""
+"""A reader who presses symbols through a book, without wishes and words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def edition() -> Edition:
 
 def reader_of(edition: Edition) -> Reader:
     def read(page: str):
-        # What a generated page leaves open is its own text's business; here it is its return's.
+        # Without a text, a generated page has the reading of its return.
         return edition.readings[
             page if page in edition.ring else reader.ring.resolve(reader.pages[page].return_to or "")
         ]

@@ -1,4 +1,4 @@
-"""The vectors that ship for a second implementation say what this one does."""
+"""The shipped test vectors for a second implementation agree with this one."""
 
 from __future__ import annotations
 

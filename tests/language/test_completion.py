@@ -106,7 +106,7 @@ async def _breaks_off(error: Exception) -> AsyncIterator[str]:
 @pytest.mark.parametrize(
     ("reply", "error", "says"),
     [
-        (lambda: ModelUnreachable("It is away."), ModelUnreachable, "It is away"),
+        (lambda: ModelUnreachable("It does not answer."), ModelUnreachable, "It does not answer"),
         (lambda: _breaks_off(ModelUnreachable("It broke off.")), ModelUnreachable, "It broke off"),
         (lambda: _breaks_off(lm15.TransportError("reset")), ModelUnreachable, "reset"),
         (lambda: _breaks_off(lm15.TimeoutError("slow")), ModelTimeout, "slow"),

@@ -48,7 +48,7 @@ async def opened(max_tokens: int) -> AsyncIterator[LocalModel]:
 
 @pytest.fixture
 async def model() -> AsyncIterator[LocalModel]:
-    """A model of few words: enough to be interrupted in."""
+    """A model with few words, enough for an interruption."""
     async with opened(max_tokens=40) as local:
         yield local
 
@@ -70,7 +70,7 @@ async def write(model: LocalModel, pieces: list[str], *, begun: asyncio.Event | 
 
 
 async def either(call: asyncio.Task[Completion], begun: asyncio.Event) -> None:
-    """Until the call has its first piece; raises what it raises before that."""
+    """Wait for the first piece of a call; raises its error if it fails before."""
     waiting = asyncio.ensure_future(begun.wait())
     await asyncio.wait({call, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

@@ -46,7 +46,7 @@ def serve() -> Iterator[Callable[[str], ServerProcess]]:
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Wait for what another thread does, at most ten seconds."""
+    """Wait for an effect of another thread, at most ten seconds."""
     pause = threading.Event()
     for _ in range(1_000):
         if condition():

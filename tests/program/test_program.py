@@ -238,7 +238,7 @@ async def test_hanging_model_times_out(edition: Edition) -> None:
 
 
 async def test_retry_continues_with_the_failed_step(edition: Edition) -> None:
-    replies = in_turn(PLAN, ModelUnreachable("It is away."), DEGENERATE, ModelUnreachable("Again."), "page")
+    replies = in_turn(PLAN, ModelUnreachable("It does not answer."), DEGENERATE, ModelUnreachable("Again."), "page")
 
     def reply(prompt: str) -> Reply:
         said = next(replies)

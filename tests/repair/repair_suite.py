@@ -115,7 +115,7 @@ NO_PRESSES: Final[tuple[dict[str, Any], ...]] = (
     {"session_id": 7, "event_id": "e4"},
     {"event_id": "e5"},
 )
-"""Bodies that the enricher can make no request of: each ends as a dead letter."""
+"""Bodies that the enricher cannot turn into a request: each ends as a dead letter."""
 
 
 class RepairSuite:

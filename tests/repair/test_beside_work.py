@@ -1,4 +1,4 @@
-"""A repair beside a system at work does no harm: it mends what is damaged and leaves what is in flight."""
+"""A repair beside running workers repairs damaged rows and leaves work in flight alone."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class TestEmbeddedRepair(RepairSuite):
 
 
 def put_on_bus(world: World, press: dict[str, object]) -> None:
-    """Put a press on the bus, of any size: it came while more was allowed."""
+    """Append a press of any size to the bus, as if accepted under a larger limit."""
     with closing(sqlite3.connect(world.settings.data_dir / "bus.db")) as connection:
         log.append(connection, Message(Press.topic, b"key", json.dumps(press).encode()), utc_now())
         connection.commit()

@@ -16,7 +16,7 @@ def settings(directory: Path, **changes: object) -> Settings:
 
 
 def test_listen_takes_the_port(tmp_path: Path):
-    """A port is taken from the moment it is listened on."""
+    """A port is in use from the moment of `listen`."""
     with listen(settings(tmp_path, port=0)) as first:
         port = first.getsockname()[1]
 

@@ -10,7 +10,7 @@ from qdpi.services.workers import ServiceWorker, WorkerGroup
 
 
 async def test_drain_timeout_cancels_workers():
-    """Workers that do not finish in time are dropped."""
+    """Workers that do not finish in time are cancelled."""
     stopping, dropped, asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def stuck() -> None:

@@ -1,4 +1,4 @@
-"""What a store or a bus that is away, or refuses, makes of a start."""
+"""Startup during outages of the store or the bus, and with errors that no retry mends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from qdpi.system import System
 
 
 async def nothing() -> None:
-    """Prepare nothing."""
+    """Do nothing."""
 
 
 def system_whose_bus(directory: Path, opens: Any) -> System:
@@ -27,14 +27,14 @@ def system_whose_bus(directory: Path, opens: Any) -> System:
 
 
 async def test_startup_retries_an_unavailable_bus(tmp_path: Path):
-    """A bus that is away is waited for and the gateway may answer meanwhile."""
+    """An unavailable bus is retried, and the gateway may answer meanwhile."""
     back = asyncio.Event()
 
-    async def away() -> None:
+    async def unavailable() -> None:
         if not back.is_set():
-            raise BusUnavailable("Nobody there.", next_step="Wait.")
+            raise BusUnavailable("No answer.", next_step="Wait.")
 
-    async with closing(system_whose_bus(tmp_path, away)) as system, asyncio.timeout(60):
+    async with closing(system_whose_bus(tmp_path, unavailable)) as system, asyncio.timeout(60):
         start = Startup(system, nothing)
         ready = asyncio.create_task(start.ready(asyncio.Event()))
         await start.answerable.wait()
@@ -44,13 +44,13 @@ async def test_startup_retries_an_unavailable_bus(tmp_path: Path):
 
 
 async def test_startup_stopped_while_waiting_is_not_ready(tmp_path: Path):
-    """What is asked to stop while it waits is not ready."""
+    """A startup stopped during an outage is not ready."""
 
-    async def away() -> None:
-        raise BusUnavailable("Nobody there.", next_step="Wait.")
+    async def unavailable() -> None:
+        raise BusUnavailable("No answer.", next_step="Wait.")
 
     stopping = asyncio.Event()
-    async with closing(system_whose_bus(tmp_path, away)) as system, asyncio.timeout(60):
+    async with closing(system_whose_bus(tmp_path, unavailable)) as system, asyncio.timeout(60):
         start = Startup(system, nothing)
         ready = asyncio.create_task(start.ready(stopping))
         await start.answerable.wait()

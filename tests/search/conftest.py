@@ -1,4 +1,4 @@
-"""Passages to read, check and find: this project's own, and the author's canon where it lies."""
+"""Passages to read, check and find: this project's own, and the author's canon if it is present."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def assert_in_range(reading: Reading, text: str) -> None:
 @given(ANY_PAGE)
 @settings(deadline=None)
 def test_reading_of_any_text_is_deterministic_and_bounded(text: str) -> None:
-    """Any text is read alike twice and within its bounds."""
+    """The reading of any text is deterministic and within bounds."""
     reading = read_text(text)
     assert reading == read_text(text)
     assert_in_range(reading, text)
@@ -148,7 +148,7 @@ def test_heading_in_capitals_has_no_entities() -> None:
 
 
 def test_motifs_are_repeated_words_without_names() -> None:
-    """Motifs are what a page repeats and names are not among them."""
+    """Motifs are words that a page repeats, without names."""
     motifs = read_text("We built a kite. The kite tore. Tobias mended the kites, and we thanked Tobias.").motifs
     assert motifs[0] == "kite"
     assert "tobia" not in motifs

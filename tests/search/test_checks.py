@@ -86,7 +86,7 @@ def test_form_of_degenerate_text_fails_with_value_and_bound(name: str) -> None:
     ],
 )
 def test_each_bound_catches_its_case(name: str, measure: str) -> None:
-    """Each bound catches what it is for."""
+    """Each bound catches its own case."""
     assert any(measure in reason for reason in form(DEGENERATE[name]).reasons)
 
 
@@ -121,7 +121,7 @@ def test_value_at_the_bound_passes() -> None:
 
 
 def test_copied_page_is_caught_with_amounts() -> None:
-    """A copied page is caught and the reasons say how much."""
+    """A copied page is caught, and the reasons have the amounts."""
     result = check_copy(LEDGER, Thresholds(), GRAMS)
     assert not result.passed
     assert result.measures["shared_8grams"] == 1
@@ -162,7 +162,7 @@ def test_copied_run_limit_is_40_words(length: int, passed: bool) -> None:
 
 
 def test_extra_texts_count_as_copied() -> None:
-    """What the model was shown beside the canon counts as copied."""
+    """Text shown to the model besides the canon counts as copied."""
     shown = " ".join(f"shown{n}" for n in range(100))
     assert check_copy(shown, Thresholds(), GRAMS).passed
     assert not check_copy(shown, Thresholds(), GRAMS, ["something else", shown]).passed
@@ -178,7 +178,7 @@ def test_empty_book_has_no_copies_and_no_known_bigrams() -> None:
 @given(st.one_of(st.text(max_size=300), st.lists(st.sampled_from([*WORDS, "\ud800", "é", "🙂"])).map(" ".join)))
 @settings(deadline=None)
 def test_measures_of_any_text_are_deterministic_and_bounded(text: str) -> None:
-    """Any text is measured alike twice and within range."""
+    """Measures of any text are deterministic and within range."""
     for result in (form(text), check_copy(text, Thresholds(), GRAMS, [text[:50]])):
         assert all(value >= 0 for value in result.measures.values())
         shares = result.measures.keys() - {"words", "sentence_repeats", "zlib_ratio", "copied_run", "boilerplate"}
@@ -208,7 +208,7 @@ def test_stored_thresholds_of_wrong_shape_are_refused(change: dict[str, object])
 
 
 def test_calibration_keeps_bounds_that_the_book_keeps() -> None:
-    """A book that keeps the bounds leaves them as they are."""
+    """A book within the bounds does not change them."""
     assert calibrate([ORCHARD] * 3) == Thresholds()
 
 

@@ -28,7 +28,7 @@ from qdpi.symbols import Trajectory
     ],
 )
 def test_query_has_words_and_phrases(text: str, stems: set[str], phrases: tuple[str, ...]):
-    """Words and phrases are read and all other characters separate them."""
+    """A query has words and phrases; all other characters separate them."""
     assert read_query(text) == Query(frozenset(stems), phrases)
 
 

@@ -189,7 +189,7 @@ def test_reserve_canon_keeps_half_and_the_order(kinds: list[Kind], k: int) -> No
 
 @given(st.lists(st.integers(-3, 3), max_size=40), st.integers(-1, 45))
 def test_top_k_equals_a_stable_sort(values: list[int], k: int) -> None:
-    """The top k are a stable sort's first."""
+    """The top k are the first k of a stable sort."""
     expected = sorted(range(len(values)), key=lambda place: -values[place])[: max(0, k)]
     assert top_k(np.array(values, dtype=np.float32), k) == expected
 
@@ -215,7 +215,7 @@ def test_stored_vector_is_little_endian_of_fixed_length() -> None:
 
 
 def test_semantic_index_of_stored_vectors_equals_built_one(own_documents: list[Document], embedder: Embedder) -> None:
-    """An index from stored vectors finds what the built one finds."""
+    """An index from stored vectors has the same hits as a built one."""
     stored = [to_bytes(vector) for vector in embedder.embed([page.text for page in own_documents])]
     matrix = np.stack([from_bytes(raw, embedder.dim) for raw in stored])
     again = SemanticIndex(own_documents[::-1], matrix[::-1], embedder)

@@ -18,7 +18,7 @@ def marked(text: str, q: str) -> list[str]:
 
 
 def test_snippet_marks_words_as_written():
-    """The hits are marked as they are written."""
+    """Hits are marked in the spelling of the text."""
     assert marked("The Doors of the captain’s house; a door.", "door captain") == ["Doors", "captain’s", "door"]
     assert marked("Red door, red wall, red door.", '"red door"') == ["Red door", "red door"]
     assert marked("Red door, a red key.", '"red door" key') == ["Red door", "key"]
@@ -50,7 +50,7 @@ def test_snippet_without_words_is_the_beginning():
 
 
 def test_snippet_html_is_escaped():
-    """HTML is escaped and marks are the only tags."""
+    """HTML is escaped, and marks are the only tags."""
     shown = snippet("<script>alert('door')</script> & \"door\"", read_query("door"))
     assert shown.html == (
         "&lt;script&gt;alert(&#x27;<mark>door</mark>&#x27;)&lt;/script&gt; &amp; &quot;<mark>door</mark>&quot;"

@@ -108,7 +108,7 @@ def test_unknown_press_is_not_replayed():
 
 @pytest.mark.parametrize("value", [b"{}", b"\xff\xfe", b"", b'{"truncated": '])
 def test_other_record_is_sent_again(value: bytes):
-    """The record of another consumer is sent again as it was."""
+    """The record of another consumer is sent again unchanged."""
     letter = stray_letter(value)
 
     assert request_of(letter) is None
@@ -121,7 +121,7 @@ def test_other_record_is_sent_again(value: bytes):
 
 
 def test_cut_record_is_not_sent_again():
-    """A record of which the letter lacks a part is not sent again."""
+    """A record that was cut in its dead letter is not sent again."""
     letter = stray_letter(b"{}").model_copy(update={"cut_bytes": 1_000})
 
     with pytest.raises(InvalidInput, match="lacks the last 1,000 bytes"):
@@ -129,7 +129,7 @@ def test_cut_record_is_not_sent_again():
 
 
 def test_malformed_request_is_sent_again():
-    """Bytes that are no request are sent again as they were."""
+    """A malformed request is sent again unchanged."""
     letter = stray_letter(b"no request", "qdpi.page_generator", PageRequest.topic)
 
     message = message_for(letter, factories.at(60))
@@ -138,7 +138,7 @@ def test_malformed_request_is_sent_again():
 
 
 async def test_replayed_run_is_answered_once(tmp_path: Path):
-    """A replayed run is answered once, at its journey's end."""
+    """A replayed run is answered once, as the last outcome of its journey."""
     replies = iter([ModelEmpty("It wrote nothing.")])
     model = ScriptedModel(lambda prompt: next(replies, PAGE))
     async with working(tmp_path, model, model_retries=0) as flow:

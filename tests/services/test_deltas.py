@@ -1,4 +1,4 @@
-"""The stream of deltas: pieces merged, offsets that count the attempt's own text, losses without harm."""
+"""The stream of deltas: merging, offsets within an attempt, and harmless losses."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from qdpi.services.deltas import DeltaStream
 
 
 class Bus:
-    """Keeps what is published; may be held, and may refuse."""
+    """A bus that records deltas; a test may block it or make it fail."""
 
     def __init__(self) -> None:
         self.deltas: list[PageDelta] = []
@@ -57,7 +57,7 @@ def published_on(bus: Bus) -> list[tuple[int, str, int, str]]:
 
 
 async def test_deltas_join_pending_pieces(bus_held: Bus) -> None:
-    """Pieces that wait go out together and offsets count the text before."""
+    """Pending pieces are published as one delta, and its offset is the length of the text before it."""
     async with stream(bus_held) as deltas:
         await deltas.begin()
         await deltas.phase(Phase.WRITING)
@@ -69,7 +69,7 @@ async def test_deltas_join_pending_pieces(bus_held: Bus) -> None:
 
 
 async def test_deltas_are_paced() -> None:
-    """Pieces that come within the pace go out together and leaving does not wait for it."""
+    """Pieces within the pace are published as one delta, and the end of the stream does not wait for the pace."""
     bus = Bus()
     async with asyncio.timeout(60), stream(bus, pace=3_600.0) as deltas:
         await deltas.begin()
@@ -110,14 +110,14 @@ async def test_deltas_of_a_new_attempt_start_at_offset_zero() -> None:
 
 
 async def test_attempt_numbers_continue_across_processes() -> None:
-    """Attempts of another process are counted on."""
+    """Attempt numbers continue those of another process."""
     bus = Bus()
     async with stream(bus, attempts=Attempts(4)) as deltas:
         assert await deltas.begin() == 5
 
 
 async def test_claim_ahead_claims_once() -> None:
-    """An attempt that is foreseen is claimed once while it is prepared."""
+    """Repeated calls of `claim_ahead` claim one attempt."""
     attempts = Attempts()
     async with stream(Bus(), attempts=attempts) as deltas:
         deltas.claim_ahead()
@@ -146,7 +146,7 @@ async def test_claim_ahead_is_cancelled_with_the_stream() -> None:
 
 
 async def test_deltas_cancelled_twice_leave_no_task() -> None:
-    """A run that is cancelled again while it leaves leaves no task behind."""
+    """A run that is cancelled twice leaves no task behind."""
     let_go = asyncio.Event()
 
     class Slow(Attempts):
@@ -177,7 +177,7 @@ async def test_deltas_cancelled_twice_leave_no_task() -> None:
 async def test_claim_ahead_failure_is_raised_by_begin() -> None:
     class Away(Attempts):
         async def begin_attempt(self, session_id: str, request_id: str) -> int:
-            raise StoreUnavailable("It is away.")
+            raise StoreUnavailable("It does not answer.")
 
     async with stream(Bus(), attempts=Away()) as deltas:
         deltas.claim_ahead()
@@ -199,7 +199,7 @@ async def test_deltas_end_publishes_pending_pieces() -> None:
 
 
 async def test_deltas_have_ids_and_times() -> None:
-    """Every delta has an id of its own and is not before its cause."""
+    """Every delta has its own id and a time not before its cause."""
     bus = Bus()
     async with stream(bus) as deltas:
         await deltas.begin()
@@ -214,9 +214,9 @@ async def test_deltas_have_ids_and_times() -> None:
 
 
 async def test_deltas_are_lost_during_a_bus_outage() -> None:
-    """A bus that is away costs deltas and nothing else."""
+    """During an outage of the bus deltas are lost, and the run continues."""
     bus, metrics = Bus(), Metrics()
-    bus.error = BusUnavailable("It is away.")
+    bus.error = BusUnavailable("It does not answer.")
     async with stream(bus, metrics) as deltas:
         await deltas.begin()
         await deltas.text("The lamp")
@@ -232,7 +232,7 @@ async def test_deltas_raise_unexpected_errors() -> None:
 
 
 async def test_deltas_of_a_failed_run_are_dropped(bus_held: Bus) -> None:
-    """A run that fails leaves what waits unsaid."""
+    """The pending pieces of a failed run are dropped."""
 
     async def failing() -> None:
         async with stream(bus_held) as deltas:

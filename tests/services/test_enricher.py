@@ -1,4 +1,4 @@
-"""The enricher: what a request says of its press, and how one is refused."""
+"""The enricher: the fields of a request, and invalid presses."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -32,7 +32,7 @@ def enricher(system: System) -> Enricher:
 
 
 async def enrich(enricher: Enricher, press: Press | Ask) -> PageRequest:
-    """Return the request of a press that the bus took after five seconds."""
+    """Return the request of a press whose record is five seconds later than the press."""
     return await enricher.enrich(press, factories.at(5))
 
 
@@ -46,7 +46,7 @@ def record(value: bytes, topic: str = Press.topic) -> Record:
 
 
 async def test_request_has_every_field_of_its_press(enricher: Enricher) -> None:
-    """A request says all that is known of its press."""
+    """A request has all fields of its press and its context."""
     request = await enrich(enricher, press("princhetta:AP", "S05-P0014", user_intent="hush"))
     assert (request.session_id, request.press_id, request.cause_id) == ("s", "p-1", "p-1")
     assert request.request_id == request.event_id == request_id("p-1")
@@ -58,14 +58,14 @@ async def test_request_has_every_field_of_its_press(enricher: Enricher) -> None:
 
 
 async def test_request_passes_on_unknown_fields(enricher: Enricher) -> None:
-    """Fields that only others know go along and none of ours can be set by them."""
+    """Unknown fields are passed on, and cannot set a known field."""
     request = await enrich(enricher, press(page="S05-P0014", device={"kind": "lamp"}, section=9, error={"code": "x"}))
     assert request.model_extra == {"device": {"kind": "lamp"}}
     assert (request.section, request.error) == (5, None)
 
 
 async def test_context_of_the_first_page(enricher: Enricher) -> None:
-    """The context of the rings first page goes around it."""
+    """The context of the ring's first page is the last two pages of the ring."""
     assert (await enrich(enricher, press(page="S01-P0001"))).context_ids == ("S16-P0053", "S16-P0052")
 
 
@@ -89,26 +89,26 @@ async def test_context_of_a_generated_page_is_its_anchor(enricher: Enricher, sys
     ],
 )
 async def test_hint_is_that_of_a_fresh_journey(symbol: str, words: str, hint: str, enricher: Enricher) -> None:
-    """The hint is what a fresh journey would be given."""
+    """The hint is the trajectory that a new journey would be given."""
     request = await enrich(enricher, press(symbol, "S05-P0014", user_intent=words))
     assert request.trajectory_hint == hint
 
 
 async def test_wish_is_the_hint(enricher: Enricher) -> None:
-    """A wish goes along and is the hint."""
+    """A wish is passed on and is the hint."""
     request = await enrich(enricher, press(page="S05-P0014", trajectory="T1"))
     assert (request.trajectory, request.trajectory_hint) == (Trajectory.LOOP, Trajectory.LOOP)
 
 
 async def test_press_without_a_page_has_no_locus(enricher: Enricher) -> None:
-    """The locus of a press without a page is left open."""
+    """A press without a page has no locus."""
     request = await enrich(enricher, press("princhetta:AP"))
     assert (request.page_id, request.section, request.context_ids) == (None, None, ())
     assert (request.symbol_code, request.canon_revision) == (0x79, 1)
 
 
 async def test_symbol_of_an_ask(enricher: Enricher) -> None:
-    """The symbol of an ask is ask user in the locus voice."""
+    """The symbol of an ask is "ask user" in the voice of the locus."""
     ask = Ask(event_id="a", ts=factories.at(0), session_id="s", user_intent="why?", page_id="S05-P0014")
     request = await enrich(enricher, ask)
     assert (request.symbol_code, request.char_hex, request.behavior) == (0x4A, 4, 10)
@@ -117,7 +117,7 @@ async def test_symbol_of_an_ask(enricher: Enricher) -> None:
 
 
 async def test_request_time(enricher: Enricher) -> None:
-    """A requests time is that at which the bus took its press and never before it."""
+    """The time of a request is that of its press's record, and never before the press."""
     assert (await enrich(enricher, press(ts=factories.at(99)))).ts == factories.at(99)
     assert (await enrich(enricher, press(ts=factories.at(1)))).ts == factories.at(5)
 
@@ -137,7 +137,7 @@ async def test_unknown_page_is_an_error_on_the_request(page: str, enricher: Enri
 
 
 async def test_foreign_page_is_an_error_on_the_request(enricher: Enricher, system: System) -> None:
-    """Another readers page is an unknown one."""
+    """Another reader's page is an error like an unknown one."""
     page = factories.generated_page(session_id="another")
     await system.store.put_page(page)
     request = await enrich(enricher, press(page=page.page_id))
@@ -149,7 +149,7 @@ BODY = b'{"event_id": "p-1", "ts": "2026-11-01T20:00:00Z", "session_id": "s", "s
 
 
 async def test_invalid_press_is_a_request_with_an_error(enricher: Enricher, system: System) -> None:
-    """A press that is wrong but whose journey can be read goes on with its error."""
+    """An invalid press with a valid journey is a request with an error."""
     with pytest.raises(MalformedEvent) as raised:
         await enricher(record(BODY))
     dead: list[Any] = []
@@ -178,7 +178,7 @@ async def test_invalid_press_is_a_request_with_an_error(enricher: Enricher, syst
     ],
 )
 async def test_unreadable_press_is_a_dead_letter(value: bytes, enricher: Enricher, system: System) -> None:
-    """Bytes from which no journey can be read are a dead letter alone."""
+    """A press without a readable journey is a dead letter and no request."""
     dead: list[Any] = []
     error = MalformedEvent("It is none.")
     await enricher.refuse_or(_keep(dead))(record(value), error, 1)

@@ -1,4 +1,4 @@
-"""The indexer: what is a function of a page alone is made once, and told the same however often it is asked."""
+"""The indexer: readings and vectors are computed once, and repeats publish the same event."""
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -45,7 +45,7 @@ async def reading(system: System) -> object:
 
 
 async def test_indexer_writes_reading_vector_and_row(indexer: Indexer, system: System) -> None:
-    """A page gets its reading its vector and its row."""
+    """A page gets its reading, its vector and its index row."""
     await indexer(update())
     assert await reading(system) == read_text(PAGE.text).as_dict()
     assert (await system.store.embeddings([PAGE.page_id]))[PAGE.page_id].model == EMBEDDER.model
@@ -63,7 +63,7 @@ async def test_indexer_redelivery_publishes_the_same_event(indexer: Indexer, sys
 
 
 async def test_indexer_reuses_a_stored_reading(indexer: Indexer, system: System) -> None:
-    """A kept reading is not made again unless it is asked for."""
+    """A stored reading is reused unless a new one is requested."""
     kept = ReadingRow(page_id=KEY[0], revision=KEY[1], extractor_version=EXTRACTOR_VERSION, reading=STALE)
     await system.store.put_readings([kept])
     await indexer(update())
@@ -73,7 +73,7 @@ async def test_indexer_reuses_a_stored_reading(indexer: Indexer, system: System)
 
 
 async def test_indexer_replaces_a_stored_vector(indexer: Indexer, system: System) -> None:
-    """A vector that is kept is made again whatever it says."""
+    """A stored vector is always computed again."""
     await indexer.index(PAGE.page_id)
     made = await system.store.embeddings([PAGE.page_id])
     zeroed = made[PAGE.page_id].model_copy(update={"embedding": bytes(4 * EMBEDDER.dim)})
@@ -112,6 +112,6 @@ async def test_indexer_reports_a_page_saved_meanwhile(system: System) -> None:
 
 
 async def test_indexer_refuses_an_unknown_page(indexer: Indexer) -> None:
-    """A page that is nowhere is an error."""
+    """An unknown page is an error."""
     with pytest.raises(UnknownPage, match="'gone'"):
         await indexer(update("gone"))

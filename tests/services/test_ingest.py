@@ -1,4 +1,4 @@
-"""Ingest of a book, and the editions that are read back."""
+"""Ingest of a book, and the editions read from the store."""
 
 import asyncio
 import dataclasses
@@ -226,7 +226,7 @@ async def test_loaded_page_is_found_without_the_store(system: System) -> None:
 
 
 class Overloaded:
-    """A store in which each write of an ingest is left without an answer some times before it is made."""
+    """A store whose writes of an ingest fail `times` times before they succeed."""
 
     def __init__(self, system: System, times: int) -> None:
         self._store, self._times, self.refused = system.store, times, Counter[str]()
@@ -263,7 +263,7 @@ async def test_lasting_store_outage_ends_an_ingest(system: System) -> None:
 
 
 class WithoutReadings:
-    """A store that has lost its readings, and counts what is put back."""
+    """A store without readings that counts restored ones."""
 
     def __init__(self, system: System) -> None:
         self._store, self.put, self.kept = system.store, 0, {}  # type: ignore[var-annotated]

@@ -1,4 +1,4 @@
-"""The janitor: trims what has outlived its topic, and deletes a page's own topic once it holds nothing."""
+"""The janitor: trims expired records, and deletes the topic of a single page once it is empty."""
 
 import asyncio
 from datetime import timedelta
@@ -27,7 +27,7 @@ def page_event(page: str, symbol: int = 0) -> PageEvent:
 
 
 async def sweep_once(bus: EmbeddedBus, days: float) -> None:
-    """Let a janitor sweep once, some days after the test began."""
+    """Run a janitor once, some days after the start of the test."""
     janitor = Janitor(bus, now=lambda: factories.at(0) + timedelta(days=days))
     working = asyncio.create_task(janitor.run())
     await asyncio.sleep(0)
@@ -40,7 +40,7 @@ async def names(bus: EmbeddedBus) -> set[str]:
 
 
 async def test_janitor_deletes_an_idle_page_topic(tmp_path: Path) -> None:
-    """A pages topic is deleted once it is idle and publishing makes it again."""
+    """An idle page topic is deleted, and created again by the next publication."""
     bus = EmbeddedBus(tmp_path, now=lambda: factories.at(0))
     await bus.open()
     try:
@@ -60,7 +60,7 @@ async def test_janitor_deletes_an_idle_page_topic(tmp_path: Path) -> None:
 
 
 async def test_janitor_keeps_a_new_page_topic(tmp_path: Path) -> None:
-    """A pages topic that was made for what is to come is kept."""
+    """A new page topic that never had a record is kept."""
     bus = EmbeddedBus(tmp_path, now=lambda: factories.at(0))
     await bus.open()
     try:
@@ -73,7 +73,7 @@ async def test_janitor_keeps_a_new_page_topic(tmp_path: Path) -> None:
 
 
 def test_idle_page_topics() -> None:
-    """A pages topic is idle once it had records and no partition holds any."""
+    """A page topic is idle if it had records and all of its partitions are empty."""
 
     def idle(*bounds: tuple[int, int], topic: str = "gibsey.page.S01.P0007.events") -> bool:
         states = [TopicState(Partition(topic, number), *bound) for number, bound in enumerate(bounds)]
@@ -87,7 +87,7 @@ def test_idle_page_topics() -> None:
 
 
 class BusyBus(EmbeddedBus):
-    """A bus on which something is published between a look at its topics and what follows from it."""
+    """A bus on which an event is published after each listing of the topics."""
 
     async def topics(self) -> list[TopicState]:
         found = await super().topics()
@@ -96,7 +96,7 @@ class BusyBus(EmbeddedBus):
 
 
 async def test_janitor_keeps_an_event_published_meanwhile(tmp_path: Path) -> None:
-    """An event that comes while its topic is about to be deleted is kept."""
+    """An event published just before its topic would be deleted is kept."""
     bus = BusyBus(tmp_path, now=lambda: factories.at(0))
     await bus.open()
     try:
@@ -109,7 +109,7 @@ async def test_janitor_keeps_an_event_published_meanwhile(tmp_path: Path) -> Non
 
 
 async def test_janitor_keeps_other_topics(tmp_path: Path) -> None:
-    """No other topic is deleted however empty."""
+    """No other topic is deleted, even if it is empty."""
     bus = EmbeddedBus(tmp_path, now=lambda: factories.at(0))
     await bus.open()
     try:
@@ -123,7 +123,7 @@ async def test_janitor_keeps_other_topics(tmp_path: Path) -> None:
 
 
 def test_page_topic_names() -> None:
-    """A pages own topic is known by its name."""
+    """The topic of a single page is recognised by its name."""
     generated = "8f3b5a52-0000-5000-8000-000000000000"
     for page in ("S01-P0007", generated):
         event = page_event(page)
@@ -133,7 +133,7 @@ def test_page_topic_names() -> None:
 
 
 class AwayOnce:
-    """A bus that is away at the first trim."""
+    """A bus with an outage at the first trim."""
 
     def __init__(self) -> None:
         self.trims = 0
@@ -142,7 +142,7 @@ class AwayOnce:
     async def trim(self, now: object) -> int:
         self.trims += 1
         if self.trims == 1:
-            raise BusUnavailable("It is away.")
+            raise BusUnavailable("It does not answer.")
         self.back.set()
         return 0
 
@@ -154,7 +154,7 @@ class AwayOnce:
 
 
 async def test_janitor_retries_after_an_outage() -> None:
-    """A bus that is away is trimmed at the next turn."""
+    """After an outage of the bus, the next iteration trims."""
     bus = AwayOnce()
     janitor = Janitor(bus, now=lambda: factories.at(0), interval=0.001)  # type: ignore[arg-type]
     async with asyncio.timeout(60):

@@ -1,4 +1,4 @@
-"""Where a journey may stand: also on a page that is committed, and not derived yet."""
+"""The locus of a press, also on a committed page without projections."""
 
 from random import Random
 
@@ -21,7 +21,7 @@ def edition() -> Edition:
 
 
 async def test_locus_of_a_committed_page_without_projections(edition: Edition) -> None:
-    """A page that is committed and not derived is stood on by its own journey."""
+    """A committed page without projections is a locus of its own journey."""
     store, outcome = SimulatedPageStore(Tables(), Network(Random(0))), make.outcome("reader")
     assert outcome.page is not None
     await store.commit_outcome("reader", outcome.request_id, 0, outcome)
@@ -33,7 +33,7 @@ async def test_locus_of_a_committed_page_without_projections(edition: Edition) -
 
 
 async def test_locus_survives_failed_runs(edition: Edition) -> None:
-    """Runs that fail meanwhile do not take a journey off a page that is not derived."""
+    """Later failed runs do not hide a committed page without projections."""
     store, written = SimulatedPageStore(Tables(), Network(Random(0))), make.outcome("reader")
     assert written.page is not None
     await store.commit_outcome("reader", written.request_id, 0, written)

@@ -1,4 +1,4 @@
-"""Partitions are added only once nothing stands in line."""
+"""Partitions are added only after all groups have processed every record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def states(topic: str, partitions: int) -> list[TopicState]:
 
 
 def test_topics_to_grow():
-    """Our topics with fewer partitions grow and those of pages and of others do not."""
+    """Our topics with fewer partitions grow; page topics and foreign topics do not."""
     there = [
         *states(Press.topic, 2),
         *states(Ask.topic, 4),
@@ -48,7 +48,7 @@ async def test_add_partitions_is_refused_by_the_embedded_bus(tmp_path: Path):
 
 @pytest.mark.kafka
 async def test_add_partitions_drains_kafka_first(kafka_environment: dict[str, str]):
-    """Kafkas topics grow once every group has finished."""
+    """Kafka's topics grow once every group has committed all records."""
     environment = {**kafka_environment, "KAFKA_PREFIX": f"grow-{random_id()[:8]}.", "KAFKA_PARTITIONS": "1"}
     bus = build_bus(load_settings(environment), utc_now)
     await bus.open()

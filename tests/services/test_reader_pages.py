@@ -46,7 +46,7 @@ async def write(store: PageStore, count: int) -> list[str]:
 
 
 async def test_reader_pages_of_each_profile(store: PageStore) -> None:
-    """A profile finds only what it reads."""
+    """A profile finds only the pages of its sources."""
     await save(store, 2)
     await write(store, 2)
     for profile in PROFILES:
@@ -55,26 +55,26 @@ async def test_reader_pages_of_each_profile(store: PageStore) -> None:
 
 
 async def test_reader_pages_newest_saved_oldest_first(store: PageStore) -> None:
-    """The newest saved pages are found the oldest first."""
+    """The newest saved pages are found, oldest first."""
     saved = await save(store, READER_PAGES + 3)
     assert [own.page.page_id for own in await find_reader_pages(store, "reader", 0, XU)] == saved[3:]
 
 
 async def test_reader_pages_newest_of_the_journey_oldest_first(store: PageStore) -> None:
-    """The journeys newest pages are found the oldest first."""
+    """The newest pages of the journey are found, oldest first."""
     written = await write(store, READER_PAGES + 3)
     assert [own.page.page_id for own in await find_reader_pages(store, "reader", READER_PAGES + 3, XS)] == written[3:]
 
 
 async def test_reader_pages_exclude_other_journeys(store: PageStore) -> None:
-    """Another journeys pages are not found."""
+    """Pages of another journey are not found."""
     await save(store, 2)
     await write(store, 2)
     assert await find_reader_pages(store, "somebody", 0, YU) == []
 
 
 async def test_reader_pages_exclude_missing_and_foreign_pages(store: PageStore) -> None:
-    """A saved page that is gone or another readers is left out."""
+    """Saved pages that are missing or belong to another reader are left out."""
     await store.put_page(factories.generated_page(page_id="theirs", session_id="somebody"))
     await store.put_page(factories.generated_page(page_id="mine"))
     for number, page in enumerate(("gone", "theirs", "mine")):
@@ -83,6 +83,6 @@ async def test_reader_pages_exclude_missing_and_foreign_pages(store: PageStore) 
 
 
 async def test_reader_pages_of_a_canon_profile(store: PageStore) -> None:
-    """A profile of the canon reads nothing."""
+    """A profile of the canon reads no reader pages."""
     await save(store, 1)
     assert await find_reader_pages(store, "reader", 0, XC) == []

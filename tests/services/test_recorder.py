@@ -68,7 +68,7 @@ async def test_recorder_leaves_outcomes_to_the_generator(recorder: Recorder, sys
 
 @pytest.mark.parametrize("topic", RECORDER.topics)
 async def test_recorder_refuses_malformed_records(recorder: Recorder, topic: str) -> None:
-    """Bytes that are no event are refused on every topic."""
+    """Malformed records are refused on every topic."""
     with pytest.raises(MalformedEvent):
         await recorder(Record(Partition(topic, 0), 0, b"s", b"{}", (), factories.at(1)))
 
@@ -103,7 +103,7 @@ async def test_recorder_keeps_the_newest_change(order: tuple[int, ...], recorder
 
 @pytest.mark.parametrize("order", list(permutations(range(2))))
 async def test_recorder_removes_an_unsaved_page(order: tuple[int, ...], recorder: Recorder, system: System) -> None:
-    """An unsaved page is gone."""
+    """An unsaved page is removed from the vault."""
     changes = [change("saved", 1), change("unsaved", 2)]
     for place in order:
         await recorder(record(changes[place]))

@@ -26,7 +26,7 @@ async def walked(system: System) -> RingWalk:
 
 
 async def lead(system: System, page: Page, target: str | None) -> None:
-    """Have a page's stored NEXT edge lead to another page, or nowhere."""
+    """Change the stored NEXT edge of a page to another page, or remove it."""
     edges = page.edges.model_copy(update={"next_within": target})
     await system.store.link_page(page.model_copy(update={"edges": edges, "revision": page.revision + 1}))
 

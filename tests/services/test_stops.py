@@ -1,4 +1,4 @@
-"""Stops: every one of the past is known before work begins, and each is its own journey's alone."""
+"""Stops: past ones are read before work begins, and each affects only its own journey."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -65,7 +65,7 @@ async def test_stop_of_another_journey_or_press_has_no_effect(bus: EmbeddedBus) 
 
 
 async def test_stops_skip_malformed_records(bus: EmbeddedBus) -> None:
-    """Bytes that are no stop are passed over."""
+    """Malformed stops are skipped."""
     await bus.publish(Message(Stop.topic, b"s", b"{nonsense"))
     await Publisher(bus).publish(stop("s", "p"))
     async with following(bus) as known:
@@ -73,7 +73,7 @@ async def test_stops_skip_malformed_records(bus: EmbeddedBus) -> None:
 
 
 async def test_stops_remember_a_bounded_number(bus: EmbeddedBus) -> None:
-    """Only so many stops are kept in mind."""
+    """The number of remembered stops is bounded."""
     for number in range(5):
         await Publisher(bus).publish(stop("s", f"p{number}"))
     async with following(bus, remembered=3) as known:

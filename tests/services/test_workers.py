@@ -1,4 +1,4 @@
-"""The workers at work together: asked to end they end, whatever is away; one that fails ends all."""
+"""The group of workers: it stops also during outages, and a failing worker ends it."""
 
 import asyncio
 from dataclasses import replace
@@ -18,8 +18,8 @@ from qdpi.settings import Settings
 from qdpi.topology import WORKERS
 
 
-class Away:
-    """A bus that answers nothing; `asked` is set when somebody asks."""
+class UnavailableBus:
+    """A bus in an outage; `asked` is set at its first call."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
@@ -27,20 +27,20 @@ class Away:
     def __getattr__(self, name: str) -> Any:
         def ask(*arguments: Any, **options: Any) -> Any:
             self.asked.set()
-            raise BusUnavailable("The bus is away.")
+            raise BusUnavailable("The bus does not answer.")
 
         return ask
 
 
 @pytest.mark.parametrize("name", WORKERS)
 async def test_worker_stops_during_a_bus_outage(name: str, tmp_path: Path) -> None:
-    """A worker can be ended while its bus is away."""
+    """A worker can be stopped during an outage of its bus."""
     built = build_system(Settings(data_dir=tmp_path), backoff=Backoff(first=0.001, most=0.001))
-    away = Away()
+    unavailable = UnavailableBus()
     async with asyncio.timeout(60), opened(built) as system:
-        group = build_workers(replace(system, bus=away), [name], OfflineWriter())
+        group = build_workers(replace(system, bus=unavailable), [name], OfflineWriter())
         working = asyncio.create_task(group.run())
-        await away.asked.wait()
+        await unavailable.asked.wait()
         group.stop()
         await working
 
@@ -53,7 +53,7 @@ def test_worker_group_names() -> None:
 
 
 async def test_worker_failure_ends_the_group() -> None:
-    """A worker that fails ends all and its error is raised."""
+    """A failing worker ends the group, and its error is raised."""
     ended = asyncio.Event()
 
     async def fail() -> None:

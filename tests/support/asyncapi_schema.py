@@ -1,4 +1,4 @@
-"""The official JSON schema of AsyncAPI 3.0.0, out of the npm package that its makers publish, held to its hash."""
+"""The official JSON schema of AsyncAPI 3.0.0, from its npm package, checked against its hash."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHA512 = "A3WBLqAKGoJ2+6FWFtpjBlCQ1oFCcs4GxF7zsIGvNqp/klGUHjlA3aAcZ9XMMpLGE8zPeY
 
 
 def asyncapi_schema(directory: Path) -> dict[str, Any]:
-    """Return the schema; without npm, or where npm cannot bring it, the test is skipped."""
+    """Return the schema; skips the test if npm is missing or cannot download it."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("no npm here, which brings AsyncAPI's schema")

@@ -34,7 +34,7 @@ from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 from qdpi.system import System
 
 PATIENCE = 60.0
-"""The longest that a test waits for anything, in seconds."""
+"""The longest wait of a test, in seconds."""
 
 
 async def put_book(system: System, *, pages_a_section: int = 3, revision: int = 1) -> None:
@@ -81,7 +81,7 @@ class ScriptedGenerator:
                 await self.presses.put(press)  # type: ignore[arg-type]
 
     async def answer_all(self) -> None:
-        """Answer every press as it comes."""
+        """Answer every press as it arrives."""
         while True:
             press = await self.presses.get()
             await self.answer(press.session_id, press.event_id)
@@ -202,13 +202,13 @@ def settings(directory: Path, **changes: Any) -> Settings:
 
 
 def brisk() -> Backoff:
-    """Return a backoff for tests: short, and without chance."""
+    """Return a backoff for tests: short and not random."""
     return Backoff(first=0.001, most=0.01, chance=lambda: 1.0)
 
 
 @asynccontextmanager
 async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run work beside a block, until the block is left. What fails in it is raised there."""
+    """Run coroutines in the background of a block and cancel them at its end; their errors are raised there."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
         yield

@@ -1,4 +1,4 @@
-"""A pytest run of its own, for tests of our plugins."""
+"""A nested pytest run, for tests of our plugins."""
 
 from __future__ import annotations
 

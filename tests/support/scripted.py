@@ -1,4 +1,4 @@
-"""A scripted model, whose answers are a function of the prompt."""
+"""A scripted model whose answers are a function of the prompt."""
 
 from __future__ import annotations
 
@@ -75,17 +75,17 @@ class ScriptedModel:
         yield
 
     async def open(self) -> None:
-        """Note that it is open."""
+        """Record the call."""
         self.is_open = True
 
     async def close(self) -> None:
-        """Note that it is closed."""
+        """Record the call."""
         self.is_open = False
 
     def health(self) -> str | None:
-        """Return the health that the test gave it."""
+        """Return the health that the test set."""
         return self._health
 
     async def check(self) -> str | None:
-        """Return the health that the test gave it."""
+        """Return the health that the test set."""
         return self._health

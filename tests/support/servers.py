@@ -69,7 +69,7 @@ def _directory(config: pytest.Config) -> Path:
 
 
 def _shared(config: pytest.Config, kind: Kind) -> Servers:
-    """Start the run's server of a kind unless it runs; skips the test where Java or Maven is not here."""
+    """Start the run's server of a kind unless it is running; skips the test if Java or Maven is missing."""
     servers = Servers(_directory(config), os.environ, random=SystemRandom(), options=SHARED)
     with start_blocking_portal() as portal:
         try:
@@ -113,7 +113,7 @@ def _of(servers: Servers, prefix: str) -> dict[str, str]:
 def servers_in(
     directory: Path, *, nodes: int = 1, kafka: bool = True, cassandra: bool = True, options: Options | None = None
 ) -> Iterator[Servers]:
-    """`running` for what is not a coroutine; skips the test where Java or Maven is not here."""
+    """`running` outside of coroutines; skips the test if Java or Maven is missing."""
     with start_blocking_portal() as portal:
         brief = replace(options or Options(), java=SHORT_LIVED)
         opened = running(directory, nodes=nodes, kafka=kafka, cassandra=cassandra, options=brief)

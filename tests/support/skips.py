@@ -1,4 +1,4 @@
-"""A pytest plugin: a skip whose reason nobody listed fails the run."""
+"""A pytest plugin: a skip with an unlisted reason fails the run."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Tier(StrEnum):
 
 
 NEEDS: Final = ("kafka", "cassandra", "process", "local_model", "epubcheck", "slow")
-"""The marks of tests that need more than this process and a moment; `pyproject.toml` says what each stands for."""
+"""The marks of tests that need more than this process and a moment; `pyproject.toml` explains each."""
 WHOLE_PRODUCT: Final = ("flow", "faults", "repair")
 """The folders whose tests run the whole product, each with a book, a bus and a store of its own: of the tier `test`."""
 STARTS_PROCESS: Final = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})

@@ -53,7 +53,7 @@ async def desk_in(directory: Path, **options: Any) -> AsyncIterator[Desk]:
 
 
 class LinesAtWork:
-    """A line reader whose lines the test types, and what it printed."""
+    """A line reader with lines typed by the test, and its output."""
 
     def __init__(self, desk: Desk, *, live: bool = False) -> None:
         read_end, self._write_end = os.pipe()
@@ -74,7 +74,7 @@ class LinesAtWork:
 
     @property
     def printed(self) -> str:
-        """What was printed so far, on one line."""
+        """The output so far, as one line."""
         return " ".join(self._out.getvalue().split())
 
     async def prints(self, words: str) -> None:

@@ -155,7 +155,7 @@ async def test_page_of_another_window_is_announced(tmp_path: Path):
 
 
 async def test_every_command(tmp_path: Path):
-    """Every command that looks, on a journey with pages, a branch, a vault and siblings."""
+    """Every command that only reads, on a journey with pages, a branch, a vault and siblings."""
     async with desk_in(tmp_path) as desk:
         for number in range(2):
             press = (await desk.client.press("alice", 0x10, page_id="S01-P0001")).event_id

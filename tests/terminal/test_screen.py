@@ -20,13 +20,13 @@ from qdpi.terminal.screens import ChoiceScreen, GridScreen, TextScreen
 
 
 class Screen:
-    """An app at work, and what it shows."""
+    """A running app and its display."""
 
     def __init__(self, app: ReaderApp, pilot: Pilot[int]) -> None:
         self.app, self.pilot = app, pilot
 
     def text(self, widget: str = "#page") -> str:
-        """What a widget shows, on one line: of the page below, or of the screen on top."""
+        """The text of a widget as one line: on the page, or on the top screen."""
         below = widget in {"#page", "#status"}
         host = self.app.screen_stack[0] if below else self.app.screen
         console = Console(width=80, file=io.StringIO())
@@ -44,7 +44,7 @@ class Screen:
         await self.until(lambda: words in self.text(widget))
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Let the app work until a condition holds; the test's own timeout bounds it."""
+        """Run the app until a condition holds; the test's own timeout bounds it."""
         while not condition():
             await self.pilot.pause(0.01)
 

@@ -1,7 +1,7 @@
 """Another process on the log.
 
 `child MODULE:FUNCTION ARGUMENT publish TOPIC COUNT`, `… hold GROUP TOPIC COUNT COMMIT` or
-`… zombie GROUP TOPIC COUNT`, which commits when it is told to on its standard input.
+`… zombie GROUP TOPIC COUNT`, which commits after a line on its standard input.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from qdpi.bus.port import EventBus, Membership, Record
 
 
 class OffsetsSuite:
-    """Where a group reads from, and commits."""
+    """Starting offsets and commits."""
 
     async def test_group_starts_at_the_earliest_record(self, bus: EventBus, topic: str, group: str) -> None:
         await publish(bus, topic, numbered(3))

@@ -84,7 +84,7 @@ class OutcomesSuite:
         assert await store.outcomes("reader", after=12) == []
 
     async def test_racing_writers_fill_every_seq_once(self, store: PageStore, connect: Connect) -> None:
-        """Every request is raced for by two writers, on two clients."""
+        """Two writers on two clients race for every request."""
         clients = (store, await connect())
         answers = await asyncio.gather(*(place(clients[w % 2], "raced", range(w // 2, 200, 4)) for w in range(8)))
         outcomes = await store.outcomes("raced")

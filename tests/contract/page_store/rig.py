@@ -1,4 +1,4 @@
-"""What an adapter gives to the suites."""
+"""The fixtures that an adapter provides to the suites."""
 
 from __future__ import annotations
 
