@@ -8,7 +8,7 @@ import pytest
 
 from qdpi.errors import InvalidSetting
 from qdpi.events import PageEventLayout
-from qdpi.settings import SETTINGS, LogFormat, LogLevel, Settings, load_settings
+from qdpi.settings import SETTINGS, LogFormat, LogLevel, Setting, Settings, load_settings
 
 SECRETS = {
     "secret": "first,second",
@@ -116,6 +116,38 @@ def test_secrets_rotate():
     """Several secrets rotate: the first one signs."""
     assert load_settings({"QDPI_SECRET": "new,old"}).secrets == ("new", "old")
     assert load_settings({"QDPI_SECRET": ",new,"}).secrets == ("new",)
+
+
+@pytest.mark.parametrize("name", ["openai_api_key", "anthropic_api_key", "kafka_password", "cassandra_password"])
+@pytest.mark.parametrize(("before", "after"), [("", "\n"), ("", "\r\n"), ("\n", ""), (" ", " "), ("", "\t")])
+def test_white_space_around_a_secret_is_removed(name: str, before: str, after: str):
+    """Secret files end with a line end, and `.env` files may end with two characters."""
+    variable = next(setting.variable for setting in SETTINGS if setting.name == name)
+
+    assert getattr(load_settings({variable: f"{before}sk-secret{after}"}), name) == "sk-secret"
+    assert getattr(load_settings({}, **{name: f"{before}sk-secret{after}"}), name) == "sk-secret"
+
+
+@pytest.mark.parametrize("setting", [setting for setting in SETTINGS if setting.secret], ids=lambda s: s.name)
+@pytest.mark.parametrize("within", ["\n", "\r", "\x00", "\x1b", "\x85"])
+def test_a_control_character_in_a_secret_is_refused_without_showing_it(setting: Setting, within: str):
+    with pytest.raises(InvalidSetting) as refused:
+        load_settings({setting.variable: f"sk-sec{within}ret"})
+
+    assert setting.variable in str(refused.value)
+    assert "sk-sec" not in str(refused.value)
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "ANTHROPIC_API_KEY"])
+def test_a_key_that_no_header_can_carry_is_refused(variable: str):
+    with pytest.raises(InvalidSetting) as refused:
+        load_settings({variable: "sk-secret\u20ac"})
+
+    assert "sk-secret" not in str(refused.value)
+
+
+def test_a_password_may_be_in_any_script():
+    assert load_settings({"KAFKA_PASSWORD": "пароль"}).kafka_password == "пароль"
 
 
 @pytest.mark.parametrize("secret", [",", " , ", ",,"])

@@ -7,8 +7,9 @@ for the documentation and the command line. A wrong value is refused at the star
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import ip_network
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 
 from qdpi.errors import InvalidSetting
 from qdpi.events import PageEventLayout
+from qdpi.observability.redaction import url_secrets
 
 
 class LogLevel(StrEnum):
@@ -66,10 +68,18 @@ def _setting(
     default: Any = None,
     *,
     secret: bool = False,
+    header: bool = False,
     least: float = 0,
     most: float = float("inf"),
 ) -> Any:
-    metadata = {"variable": variable, "help": help_text, "secret": secret, "least": least, "most": most}
+    metadata = {
+        "variable": variable,
+        "help": help_text,
+        "secret": secret,
+        "header": header,
+        "least": least,
+        "most": most,
+    }
     return field(default=default, repr=not secret, metadata=metadata)
 
 
@@ -224,19 +234,32 @@ class Settings:
     )
     cassandra_key: Path | None = _setting("CASSANDRA_KEY", "The key (PEM) of the client certificate.")
     ollama_base_url: str | None = _setting("OLLAMA_BASE_URL", "The URL of Ollama.")
-    openai_api_key: str | None = _setting("OPENAI_API_KEY", "The key for OpenAI or a compatible server.", secret=True)
+    openai_api_key: str | None = _setting(
+        "OPENAI_API_KEY", "The key for OpenAI or a compatible server.", secret=True, header=True
+    )
     openai_base_url: str | None = _setting("OPENAI_BASE_URL", "The URL of an OpenAI-compatible server.")
-    anthropic_api_key: str | None = _setting("ANTHROPIC_API_KEY", "The key for Anthropic.", secret=True)
+    anthropic_api_key: str | None = _setting("ANTHROPIC_API_KEY", "The key for Anthropic.", secret=True, header=True)
 
     def __post_init__(self) -> None:
         if self.data_dir is None:
             object.__setattr__(self, "data_dir", _default_data_dir())
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if setting.metadata["secret"] and value is not None:
+                object.__setattr__(self, setting.name, _checked_secret(setting, value))
         if self.secret is not None and not self.secrets:
             raise InvalidSetting(
                 "QDPI_SECRET is ***, which contains no secret.", next_step="Unset it, or give a secret."
             )
         _check_origins(self.origins)
         _check_networks(self.proxies)
+
+    @property
+    def secret_values(self) -> frozenset[str]:
+        """Every secret that these settings hold, those in the addresses of models included. Never shown."""
+        held = (getattr(self, setting.name) for setting in fields(self) if setting.metadata["secret"])
+        addresses = (url_secrets(url) for url in (self.ollama_base_url, self.openai_base_url))
+        return frozenset(value for value in held if value).union(self.secrets, *addresses)
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
@@ -252,6 +275,23 @@ class Settings:
     def proxies(self) -> tuple[str, ...]:
         """The addresses and networks of trusted proxies."""
         return _parts(self.trusted_proxies)
+
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def _checked_secret(setting: Field[Any], value: str) -> str | None:
+    """Return a secret without white space at its ends, which files and shells add; None for a blank key or password.
+
+    Raises `InvalidSetting`, without showing it, for control characters, and for a key that no HTTP header can carry.
+    """
+    stripped = value.strip()
+    if _CONTROL.search(stripped) or (setting.metadata["header"] and not stripped.isascii()):
+        raise InvalidSetting(
+            f"{setting.metadata['variable']} is ***, with a line end or another character in it that cannot be sent.",
+            next_step="Give the secret alone, on one line, as its issuer shows it.",
+        )
+    return stripped or (value if setting.name == "secret" else None)
 
 
 def _parts(listed: str | None) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ from typing import Final
 import click
 
 from qdpi.errors import BookRefused, InvalidInput, InvalidSetting, QdpiError
+from qdpi.observability.redaction import Redactor
 from qdpi.settings import SETTINGS
 
 _MISUSED: Final = (InvalidInput, InvalidSetting)
-_HIDDEN: Final = "***"
 
 
 def exit_code_of(error: Exception) -> int:
@@ -86,10 +86,8 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def without(text: str, hidden: Sequence[str]) -> str:
-    """Return a text with every secret in it hidden, the longest first."""
-    for secret in sorted(hidden, key=len, reverse=True):
-        text = text.replace(secret, _HIDDEN)
-    return text
+    """Return a text with every secret in it hidden, in whichever form a library quotes it."""
+    return Redactor(hidden)(text)
 
 
 def note(line: str) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from qdpi.errors import InvalidSetting
+from qdpi.observability.redaction import Redactor, url_secrets
 
 Dialect = Literal["openai", "vllm", "ollama", "anthropic"]
 """lm15's names for the protocol of a server; `vllm` is any server compatible with OpenAI's."""
@@ -36,14 +37,8 @@ class Endpoint:
         return host in {"localhost", "::1"} or host.startswith("127.")
 
     def scrub(self, text: str) -> str:
-        """Return `text` without this endpoint's secrets."""
-        for secret in self._secrets():
-            text = text.replace(secret, "[secret]")
-        return text
-
-    def _secrets(self) -> list[str]:
-        parts = urlsplit(self.base_url or "")
-        return [secret for secret in (self.api_key, parts.password, parts.query) if secret]
+        """Return `text` without this endpoint's secrets, in whichever form a library quotes them."""
+        return Redactor({self.api_key or "", *url_secrets(self.base_url)})(text)
 
 
 def checked_url(setting: str, url: str) -> str:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
 
+from qdpi.observability.redaction import Redactor
 from qdpi.settings import LogFormat, LogLevel, Settings
 
 
@@ -36,8 +39,18 @@ def configure_logs(settings: Settings) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *exceptions,
             renderer,
+            _redacted(settings),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _redacted(settings: Settings) -> Callable[[WrappedLogger, str, EventDict], str]:
+    redact = Redactor(settings.secret_values)
+
+    def process(logger: WrappedLogger, name: str, line: EventDict) -> str:
+        return redact(str(line))
+
+    return process

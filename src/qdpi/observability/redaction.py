@@ -1,0 +1,106 @@
+"""Redaction: text without secrets, in whichever form a library quotes them."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+HIDDEN: Final = "***"
+SHORTEST: Final = 4
+"""Secrets shorter than this are hidden only where they stand alone: within words they would hide half of a message."""
+_LONGEST_FRAGMENT_IGNORED: Final = 7
+"""Fragments of a secret with white space or control characters in it are secrets too, if they are longer than this."""
+_TOKEN: Final = 12
+"""A user of a URL this long, or one without a password, is taken for a token."""
+_SEPARATORS: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
+
+
+class Redactor:
+    """Replaces secrets in text, in every form in which they may be quoted, the longest first.
+
+    The forms are, character by character: plain, escaped as by Python or JSON (however often), percent-encoded in
+    either case, or an HTML entity; and Base64 (RFC 4648, both alphabets), on its own or within a longer text such as
+    `user:secret`.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        parts = {part for secret in secrets for part in _parts(secret) if part.strip()}
+        patterns = [(len(part), "".join(map(_character, part))) for part in parts]
+        patterns += [(len(form), re.escape(form)) for part in parts for form in _base64(part)]
+        longest_first = sorted({(-length, _alone(pattern, length)) for length, pattern in patterns})
+        self._pattern = re.compile("|".join(pattern for _, pattern in longest_first)) if patterns else None
+
+    def __call__(self, text: str) -> str:
+        """Return a text with `***` in place of every secret."""
+        return text if self._pattern is None else self._pattern.sub(HIDDEN, text)
+
+
+def _alone(pattern: str, length: int) -> str:
+    return pattern if length >= SHORTEST else rf"(?<!\w){pattern}(?!\w)"
+
+
+def _parts(secret: str) -> Iterator[str]:
+    yield secret
+    yield secret.strip()
+    fragments = _SEPARATORS.split(secret)
+    if len(fragments) > 1:
+        yield from (fragment for fragment in fragments if len(fragment) > _LONGEST_FRAGMENT_IGNORED)
+
+
+_NAMED: Final = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\v": "v", "\a": "a", "\0": "0"}
+_SLASHES: Final = r"\\+"
+
+
+def _character(character: str) -> str:
+    """Return a pattern of the forms of one character of a secret."""
+    raw = character.encode("utf-8", "surrogatepass")
+    forms = [re.escape(character) if character != "\\" else _SLASHES]
+    if character in "'\"/`&":
+        forms.append(_SLASHES + character)
+    if character in _NAMED:
+        forms.append(_SLASHES + _NAMED[character])
+    units = character.encode("utf-16-be", "surrogatepass")
+    code = ord(character)
+    forms += [
+        _coded("u", [f"{units[place]:02x}{units[place + 1]:02x}" for place in range(0, len(units), 2)]),
+        _coded("x", [f"{byte:02x}" for byte in raw]),
+        _coded("U", [f"{code:08x}"]),
+        *([_coded("x", [f"{code:02x}"])] if code < 256 else []),
+        "".join(f"(?i:%{byte:02x})" for byte in raw),
+        *([r"\+"] if character == " " else []),
+        rf"(?i:&\#0*{code};|&\#x0*{code:x};)",
+        *([re.escape(html.escape(character))] if character in '&<>"' else []),
+    ]
+    return f"(?:{'|'.join(dict.fromkeys(forms))})"
+
+
+def _coded(letter: str, units: list[str]) -> str:
+    return "".join(f"{_SLASHES}{letter}(?i:{unit})" for unit in units)
+
+
+def _base64(text: str) -> Iterator[str]:
+    """Yield the Base64 of a text at each of the three offsets, without the characters that encode neighbours too."""
+    raw = text.encode("utf-8", "surrogatepass")
+    for before in range(3):
+        padded = base64.b64encode(bytes(before) + raw).decode()
+        first = (before * 8 + 5) // 6  # characters that hold bits of the bytes before
+        whole = (before + len(raw)) * 8 // 6  # characters that hold bits of ours alone
+        form = padded[first:whole]
+        if len(form) >= 2 * SHORTEST:
+            yield form
+            yield form.replace("+", "-").replace("/", "_")
+
+
+def url_secrets(url: str | None) -> set[str]:
+    """Return a URL's secrets, as written and decoded: its password, its query, and its user where that is a token."""
+    try:
+        parts = urlsplit(url or "")
+        user, password = parts.username or "", parts.password or ""
+        found = {password, parts.query, "" if password and len(user) < _TOKEN else user}
+    except ValueError:  # not a URL: everything before an @ may be a secret
+        found = {(url or "").rpartition("@")[0]}
+    return {form for secret in found if secret for form in (secret, unquote(secret))}
