@@ -11,6 +11,7 @@ from tests.gateway.test_presses import assert_problem
 from tests.support import factories
 from tests.support.gateway import GatewayFixture, gateway_in, put_book
 
+from qdpi.errors import StoreUnavailable
 from qdpi.ids import page_id, request_id
 from qdpi.page_schema import Page, Placement
 from qdpi.search.checks import Thresholds
@@ -48,6 +49,22 @@ async def test_page_of_another_journey_is_unknown(tmp_path: Path, part: str):
         nothing = await here.client.get(f"/api/v1/page/{page_id('x')}{part}", params={"session_id": "another"})
         same = assert_problem(nothing, 404, "unknown_page")
         assert result["next_step"] == same["next_step"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_malformed_id_is_unknown_while_store_is_unavailable(
+    tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+):
+    """An id that no page can have is refused without reading the store."""
+
+    async def unavailable(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailable("The disk is full.")
+
+    async with gateway_in(tmp_path) as here:
+        for read in ("canon_number", "page", "last_outcome"):
+            monkeypatch.setattr(here.system.store, read, unavailable)
+        assert_problem(await here.client.get(f"/api/v1/page/no%20page{part}"), 404, "unknown_page")
+        assert_problem(await here.client.get(f"/api/v1/page/S99-P9999{part}"), 503, "store_unavailable")
 
 
 @pytest.mark.parametrize("part", PARTS)

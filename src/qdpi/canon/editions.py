@@ -22,7 +22,8 @@ from qdpi.store.rows import CanonRevision, Embedding, ReadingRow
 
 KEPT_EDITIONS: Final = 2
 """The current edition, and the one before, which runs accepted before a switch still name."""
-_PAGE_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+PAGE_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+"""The ids that a page can have, of the canon or of a journey."""
 
 
 class Editions:
@@ -80,7 +81,7 @@ class Editions:
 
 async def find_page(edition: Edition | None, store: Pages, page_id: str) -> Page | None:
     """Return a page of the edition, of an earlier one, or of any journey; None where no page has this id."""
-    if not _PAGE_ID.fullmatch(page_id):
+    if not PAGE_ID.fullmatch(page_id):
         return None
     return (edition.pages.get(page_id) if edition else None) or await store.page(page_id)
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 
 from qdpi.api import API_PREFIX
 from qdpi.api.responses import Alternative, Alternatives, PageView, ReceiptView, Revision, Revisions, Tokens
-from qdpi.canon.editions import find_locus, find_page
+from qdpi.canon.editions import PAGE_ID, find_locus, find_page
 from qdpi.concurrency import map_concurrently
 from qdpi.errors import InvalidInput, Unauthorized, UnknownPage
 from qdpi.gateway.context import Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
@@ -83,6 +83,8 @@ async def readable_page(gateway: Gateway, exchange: Exchange, page_id: str, sess
     Raises `UnknownPage`, also for another journey's page, and `Unauthorized`.
     """
     journey = None if session_id is None else journey_of(gateway, exchange, session_id)
+    if not PAGE_ID.fullmatch(page_id):  # also known while the store is unavailable
+        raise UnknownPage(f"{page_id!r:.80} is not a page id.")
     edition, store = await current_edition(gateway), gateway.system.store
     if journey is not None:
         return await find_locus(edition, store, page_id, journey)
