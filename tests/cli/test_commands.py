@@ -263,7 +263,7 @@ def test_worker_without_a_book_is_refused(qdpi: Call):
     ],
 )
 def test_invalid_setting_is_refused_at_startup(qdpi: Call, flags: tuple[str, ...], says: str):
-    code, out, err = qdpi("run", *flags)
+    code, out, err = qdpi("run", "--port", "0", *flags)  # another program may have the default port
 
     assert (code, out) == (2, "")
     assert says in err
