@@ -66,7 +66,7 @@ class Comparison(NamedTuple):
 
     @property
     def equal(self) -> bool:
-        """Whether what is stored is what is due."""
+        """Whether the stored rows are those that are due."""
         return self.wanted == self.found
 
 

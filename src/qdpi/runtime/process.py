@@ -181,7 +181,7 @@ def stop_on_signal(stopping: asyncio.Event) -> Iterator[None]:
     def stop(number: int) -> None:
         if stopping.is_set():
             sys.stdout.flush()
-            os._exit(128 + number)  # what is durable is on the disk already, and the rest is redone
+            os._exit(128 + number)  # durable writes are on the disk already, and the rest is redone
         stopping.set()
 
     with signal_handlers({number: partial(stop, number) for number in (signal.SIGINT, signal.SIGTERM)}):

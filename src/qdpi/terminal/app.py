@@ -140,7 +140,7 @@ class ReaderApp(App[int]):
         """Show the phase of the run."""
         self._show_status()
 
-    def text_arrived(self, run: ActiveRun, piece: str, anew: bool) -> None:
+    def text_arrived(self, run: ActiveRun, piece: str, restarted: bool) -> None:
         """Show the text so far."""
         if self._writing_shown:
             self._write(run)

@@ -49,12 +49,12 @@ class LineDisplay:
         if self.live and not run.text:
             self.show(Text(f"The page {render.PHASES.get(run.phase, run.phase)} …", style="dim"))
 
-    def text_arrived(self, run: ActiveRun, piece: str, anew: bool) -> None:
+    def text_arrived(self, run: ActiveRun, piece: str, restarted: bool) -> None:
         """Type a piece of text, on a live display only."""
         self._waited = False
         if not self.live:
             return
-        if anew:
+        if restarted:
             self.show(Text("The page is restarted.", style="dim"))
         if self._typewriter is None:
             self.console.print()

@@ -32,13 +32,13 @@ class ActiveRun:
 
     def take(self, delta: PageDelta) -> bool:
         """Add a delta; return whether it restarts the text. A delta after a lost one is dropped: the page has all."""
-        anew = delta.attempt > self.attempt
-        if anew:
+        restarted = delta.attempt > self.attempt
+        if restarted:
             self.attempt, self.text = delta.attempt, ""
         self.phase = delta.phase.value
         if delta.offset == len(self.text):
             self.text += delta.text
-        return anew
+        return restarted
 
 
 class Display(Protocol):
@@ -50,8 +50,8 @@ class Display(Protocol):
     def phase_changed(self, run: ActiveRun) -> None:
         """The run has entered another phase."""
 
-    def text_arrived(self, run: ActiveRun, piece: str, anew: bool) -> None:
-        """A piece of text arrived; with `anew` the text restarts."""
+    def text_arrived(self, run: ActiveRun, piece: str, restarted: bool) -> None:
+        """A piece of text arrived; with `restarted` the text so far is dropped."""
 
     def run_ended(self, run: ActiveRun, outcome: PageDone | PageFailed, page: PageView | None) -> None:
         """The run has its outcome, and its page unless it failed."""
@@ -114,10 +114,10 @@ class ReaderSession:
             return
         if isinstance(frame, PageDelta):
             before = run.phase
-            anew = run.take(frame)
+            restarted = run.take(frame)
             if run.phase != before:
                 self.display.phase_changed(run)
-            self.display.text_arrived(run, frame.text, anew and frame.attempt > 1)
+            self.display.text_arrived(run, frame.text, restarted and frame.attempt > 1)
         elif run.phase != frame.phase:
             run.phase = frame.phase
             self.display.phase_changed(run)

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class PreparedStatements:
-    """The prepared statements of a session, in one keyspace; the driver prepares them again on nodes that forgot."""
+    """The prepared statements of a session, in one keyspace; the driver prepares them again on nodes that restarted."""
 
     def __init__(self, session: Any, keyspace: str) -> None:
         self._session, self._keyspace = session, keyspace
