@@ -130,7 +130,7 @@ def test_white_space_around_a_secret_is_removed(name: str, before: str, after: s
 
 @pytest.mark.parametrize("setting", [setting for setting in SETTINGS if setting.secret], ids=lambda s: s.name)
 @pytest.mark.parametrize("within", ["\n", "\r", "\x00", "\x1b", "\x85"])
-def test_a_control_character_in_a_secret_is_refused_without_showing_it(setting: Setting, within: str):
+def test_control_character_in_a_secret_is_refused_unshown(setting: Setting, within: str):
     with pytest.raises(InvalidSetting) as refused:
         load_settings({setting.variable: f"sk-sec{within}ret"})
 
@@ -139,7 +139,7 @@ def test_a_control_character_in_a_secret_is_refused_without_showing_it(setting: 
 
 
 @pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "ANTHROPIC_API_KEY"])
-def test_a_key_that_no_header_can_carry_is_refused(variable: str):
+def test_key_unfit_for_a_header_is_refused(variable: str):
     with pytest.raises(InvalidSetting) as refused:
         load_settings({variable: "sk-secret\u20ac"})
 
