@@ -1,6 +1,6 @@
 """The structure of the package in figures: `make house`.
 
-It prints the modules at the top, the imports that cross a border, the circles, the methods of each port of the page
+It prints the modules at the top, the imports that cross a border, the cycles, the methods of each port of the page
 store, and the source files that one press enters on the embedded bus and store, from the HTTP request to the indexed
 page, as a profiler sees them.
 """
@@ -98,13 +98,13 @@ def methods_of(port: type) -> list[str]:
 
 def report(entered: list[str]) -> Iterator[str]:
     """Give the figures, a line each."""
-    crossed, circles, loose = crossings(), cycles(), loose_modules()
+    crossed, found, loose = crossings(), cycles(), loose_modules()
     yield f"modules                       {len(modules())}, with {sum(1 for _ in imports())} imports of each other"
     yield f"modules at the top            {len(loose)} (at most {MOST_LOOSE}): {', '.join(loose)}"
     yield f"imports that cross a border   {len(crossed)}"
     yield from (f"  {each}" for each in crossed)
-    yield f"circles of imports            {len(circles)}"
-    yield from (f"  {each}" for each in circles)
+    yield f"import cycles                 {len(found)}"
+    yield from (f"  {each}" for each in found)
     counted = ", ".join(f"{port.__name__} {len(methods_of(port))}" for port in STORE_PORTS)
     yield f"methods of the store's ports  at most {MOST_METHODS}: {counted}"
     yield f"files that a press enters     {len(entered)} (at most {MOST_FILES})"
