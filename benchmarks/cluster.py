@@ -1,4 +1,4 @@
-"""Press to done on Kafka and Cassandra: the raw floor, the floor with our writes, the plan's shape, and qdpi."""
+"""Press to done on Kafka and Cassandra: the raw floor, the floor with our writes, the specified design, and qdpi."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.harness import book_in, free_port, presses, process, wait_for_an
 
 ROUNDS, WARM = 3, 60
 OURS = "ours, offline writer"
-VARIANTS = {"the raw floor": "floor", "the floor with our writes": "same_writes", "the plan's shape": "plan_shape"}
+VARIANTS = {"the raw floor": "floor", "the floor with our writes": "same_writes", "the specified design": "plan_shape"}
 
 
 def measure(environment: dict[str, str]) -> None:

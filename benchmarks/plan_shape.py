@@ -1,4 +1,4 @@
-"""The design of the plan's sketch, with the fewest changes that make it run.
+"""The design that the specification sketches, with the fewest changes that make it run.
 
 A producer for each request, consumers that handle one message at a time and flush after each record, and five
 blocking model calls in sequence through DSPy. The model is the same as in our measurement: the offline writer, or the
@@ -58,7 +58,7 @@ class SlowModel(BlockingWriter):
 
 
 class PlanShape(Floor):
-    """The floor's hops as the plan has them."""
+    """The floor's hops as the specification has them."""
 
     def __init__(self, session: Any) -> None:
         super().__init__(session)

@@ -1,4 +1,4 @@
-"""50 readers who press at the same moment, with a slow model: qdpi and the plan's shape."""
+"""50 readers who press at the same moment, with a slow model: qdpi and the specified design."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def measure(environment: dict[str, str]) -> None:
         plans = {"CASSANDRA_KEYSPACE": "floor", "SLOW_MODEL": model}
         port = free_port()
         _variant("ours", port, ("qdpi", "run", "--port"), environment | ours)
-        _variant("the plan's shape", port, ("benchmarks.plan_shape",), environment | plans)
+        _variant("the specified design", port, ("benchmarks.plan_shape",), environment | plans)
 
 
 def _variant(what: str, port: int, words: tuple[str, ...], environment: dict[str, str]) -> None:

@@ -27,7 +27,7 @@ def test_symbol_roundtrip():
 
 
 def test_behaviour_table_equals_the_plans_appendix_a():
-    """The behaviour table is the plan's Appendix A."""
+    """The behaviour table is the specification's Appendix A."""
     assert [p.code for p in PROFILES] == CODES
     assert [BEHAVIOR_MAP[b]["orientation"] + BEHAVIOR_MAP[b]["provenance"] for b in range(16)] == CODES
 

@@ -338,7 +338,7 @@ class Page(Value):
 
 
 class PageSchema(BaseModel):
-    """A page as the plan's frontmatter carries it."""
+    """A page as the specification's frontmatter carries it."""
 
     page_id: str
     symbol_code: int

@@ -53,7 +53,7 @@ def test_nan_is_written_as_yaml():
 
 
 def test_hexadecimal_is_written_as_in_the_plan():
-    """A hexadecimal is written as the plan writes symbols."""
+    """A hexadecimal is written as the specification writes symbols."""
     written = frontmatter.write({"symbol_code": frontmatter.Hexadecimal(31)}, "")
 
     assert written == "---\nsymbol_code: 0x1F\n---\n"

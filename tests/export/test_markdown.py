@@ -41,7 +41,7 @@ def test_awkward_text_survives_file(tmp_path: Path, text: str):
 @given(pages())
 @pytest.mark.slow
 def test_frontmatter_has_plan_keys(page: Page):
-    """The frontmatter has the plan's keys in the plan's order, and passes the plan's schema."""
+    """The frontmatter has the specification's keys in its order, and passes its schema."""
     parts = frontmatter.split(markdown_of(page))
     assert parts is not None
     values = yaml.safe_load(parts[0])
@@ -56,7 +56,7 @@ def test_frontmatter_has_plan_keys(page: Page):
 
 
 def test_plan_template_is_read():
-    """The plan's own template of a page is read."""
+    """The specification's own template of a page is read."""
     page = page_of(
         "---\npage_id: S01-P0007\nsymbol_code: 0x00\ncharacter: an author\norientation: X\nprovenance: C\n"
         "trajectory: T0\nvoice_preset: an_author.v1\ninputs:\n  seeds: []\n  motifs: [preface, identity]\n"

@@ -38,7 +38,7 @@ def assert_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
 
 
 async def test_smoke_press_published(tmp_path: Path):
-    """The plan's smoke press is accepted and published unchanged."""
+    """The specification's smoke press is accepted and published unchanged."""
     async with gateway_in(tmp_path) as gateway:
         body = {**SMOKE, "user_intent": "a\tb\nc", "trajectory": "T1", "unknown": 1}
         answer = await gateway.client.post(PRESS, json=body)

@@ -52,7 +52,7 @@ def ruling(code: str, wish: Trajectory | None = None, words: str = "", **situati
     return decide(BY_CODE[code], Situation(**situation), wish=wish, words=words, section=1)
 
 
-# The plan's two gates
+# The specification's two gates
 
 
 @pytest.mark.parametrize(

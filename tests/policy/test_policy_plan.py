@@ -1,4 +1,4 @@
-"""The plan's Appendix C, as written there."""
+"""The specification's Appendix C, as written there."""
 
 from qdpi.policy import allow_fork, require_return
 

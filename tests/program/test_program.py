@@ -57,7 +57,7 @@ def in_turn(*replies: Reply) -> Iterator[Reply]:
     return iter(replies)
 
 
-# the plan's call
+# the specification's call
 
 
 def test_call_with_only_a_symbol() -> None:

@@ -1,4 +1,4 @@
-"""The author's tables and their columns, as the plan lists them: every store has them under these names."""
+"""The author's tables and their columns, as the specification lists them: every store has them under these names."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, character_slug
 
-# The plan says old-natalie-weissman and new-natalie-weissman; the canon's own data drops the surname.
+# The specification says old-natalie-weissman and new-natalie-weissman; the canon's own data drops the surname.
 _ALIASES: Final = {"old-natalie": 6, "new-natalie": 9}
 _NUMBER: Final = re.compile(r"[0-9]{1,3}", re.ASCII)
 _BY_SLUG: Final[dict[str, int]] = (
@@ -34,6 +34,6 @@ def character_named(value: object) -> int | None:
 
 
 def slugs_of(character: int) -> tuple[str, ...]:
-    """Return the slugs that a character's folder may have, the plan's own first."""
+    """Return the slugs that a character's folder may have, the specification's own first."""
     aliases = tuple(slug for slug, aliased in _ALIASES.items() if aliased == character)
     return (CHARACTER_MAP[character], *aliases)

@@ -1,4 +1,4 @@
-"""A journey as a folder of Markdown files, and a page as Markdown with the plan's frontmatter, lossless both ways.
+"""A journey as a folder of Markdown files, and a page as Markdown with the specified frontmatter, lossless both ways.
 
 The text is the body of the file. A text that the canon's reader, or a program that normalises line ends, would
 change is escaped in the frontmatter instead.
@@ -22,7 +22,7 @@ from qdpi.page_schema import Page
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 
 _COMPUTED: Final = ("char_hex", "behavior")
-"""Fields that follow from the symbol; the plan's frontmatter has `character` and `symbol_code` for them."""
+"""Fields that follow from the symbol; the specification's frontmatter has `character` and `symbol_code` for them."""
 _FIRST: Final = (
     "page_id",
     "symbol_code",
@@ -64,7 +64,7 @@ def file_of(page: Page) -> str:
 
 
 def markdown_of(page: Page) -> str:
-    """Return a page as a Markdown file: the plan's frontmatter, the page's other fields, and its text."""
+    """Return a page as a Markdown file: the specification's frontmatter, the page's other fields, and its text."""
     values = frontmatter_of(page)
     text = values.pop("text")
     if _is_plain(text):
@@ -73,7 +73,7 @@ def markdown_of(page: Page) -> str:
 
 
 def frontmatter_of(page: Page) -> dict[str, Any]:
-    """Return a page's frontmatter in the plan's order, with `text`; fields without a value are left out.
+    """Return a page's frontmatter in the specification's order, with `text`; fields without a value are left out.
 
     `voice_preset` and `inputs` follow from the other fields; they are there for people and other programs.
     """

@@ -1,4 +1,4 @@
-"""Models as columns: the plan's, and one JSON column for fields without a column of their own. Pure."""
+"""Models as columns: the specification's, and one JSON column for fields without a column of their own. Pure."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ PAGE_COLUMNS: Final = (
     "version",
     "revision",
 )
-"""The plan's columns of a page, and its revision."""
+"""The specification's columns of a page, and its revision."""
 
 SIGNAL_COLUMNS: Final = ("entities", "motifs", "unresolved_anchors", "novelty", "coherence")
-"""The plan's columns of a page's signals; the first three are sets there and JSON arrays here."""
+"""The specification's columns of a page's signals; the first three are sets there and JSON arrays here."""
 
 _SETS: Final = SIGNAL_COLUMNS[:3]
 

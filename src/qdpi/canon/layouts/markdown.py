@@ -1,6 +1,6 @@
 """The Markdown layout: a folder of `.md` files, one a page, each with YAML frontmatter.
 
-Frontmatter as in the plan's Appendix B: `page_id`, `character` (slug, display name or number), and optionally
+Frontmatter as in the specification's Appendix B: `page_id`, `character` (slug, display name or number), and optionally
 `section`, `page_num`, `title`; other keys are ignored. The text is the body or the key `text`. Beside the
 pages, `index.json` may name the book's title, author and colours, and `character_profiles.json` may describe
 its voices, both as in the corpus layout.

@@ -1,7 +1,7 @@
-"""The tables: the plan's, with its names and columns, and those of outcomes, attempts and the canon.
+"""The tables: those of the specification, with its names and columns, and those of outcomes, attempts and the canon.
 
-`extra_json` holds a model's fields beyond the plan's columns, `revision` and `seq` the version by which an older
-write loses. TIMEUUID columns hold version 1 UUIDs as text; `at` holds the same time as microseconds
+`extra_json` holds a model's fields beyond the specification's columns, `revision` and `seq` the version by which an
+older write loses. TIMEUUID columns hold version 1 UUIDs as text; `at` holds the same time as microseconds
 since 1970, because such text does not sort by time.
 """
 
