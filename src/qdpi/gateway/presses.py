@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Final
 
 from qdpi.api.requests import Accepted, AskBody, PressBody, StopBody
@@ -26,26 +25,18 @@ _LOOK: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What identifies an event of a journey: its kind, and the client's request id, if there is one."""
-
-    journey: str
-    kind: str
-    client_request_id: str | None
-
-    def event_id(self, gateway: Gateway) -> str:
-        """Return the event's id: derived from the client's request id, random without one."""
-        if self.client_request_id is None:
-            return gateway.system.new_id()
-        return press_id(self.journey, self.kind, self.client_request_id)
+def event_id_of(gateway: Gateway, journey: str, kind: str, client_request_id: str | None) -> str:
+    """Return the id of a journey's event: derived from the client's request id, random without one."""
+    if client_request_id is None:
+        return gateway.system.new_id()
+    return press_id(journey, kind, client_request_id)
 
 
 async def press_of(gateway: Gateway, journey: str, body: PressBody, kind: str = "press") -> Press:
     """Return the press of a request body. Raises `UnknownPage` for a locus that the journey cannot be at."""
     await _check_locus(gateway, journey, body.page_id)
     return Press(
-        event_id=Named(journey, kind, body.client_request_id).event_id(gateway),
+        event_id=event_id_of(gateway, journey, kind, body.client_request_id),
         ts=gateway.system.now(),
         session_id=journey,
         symbol_code=body.symbol_code,
@@ -59,7 +50,7 @@ async def ask_of(gateway: Gateway, journey: str, body: AskBody) -> Ask:
     """Return the ask of a request body. Raises `UnknownPage` for a locus that the journey cannot be at."""
     await _check_locus(gateway, journey, body.page_id)
     return Ask(
-        event_id=Named(journey, "ask", body.client_request_id).event_id(gateway),
+        event_id=event_id_of(gateway, journey, "ask", body.client_request_id),
         ts=gateway.system.now(),
         session_id=journey,
         **reader_fields(body),

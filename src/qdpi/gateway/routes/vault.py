@@ -107,7 +107,7 @@ async def _recorded_change(
     gateway: Gateway, journey: str, client_request_id: str | None
 ) -> tuple[str, VaultChange | None]:
     """Return a change's event id, and the change itself if it was recorded before."""
-    event_id = presses.Named(journey, "vault", client_request_id).event_id(gateway)
+    event_id = presses.event_id_of(gateway, journey, "vault", client_request_id)
     if client_request_id is None:
         return event_id, None
     return event_id, await change_known(journey, event_id, gateway.system.store)
