@@ -116,6 +116,7 @@ def test_secrets_rotate():
     """Several secrets rotate: the first one signs."""
     assert load_settings({"QDPI_SECRET": "new,old"}).secrets == ("new", "old")
     assert load_settings({"QDPI_SECRET": ",new,"}).secrets == ("new",)
+    assert load_settings({"QDPI_SECRET": "new,\nold\n"}).secrets == ("new", "old")
 
 
 @pytest.mark.parametrize("name", ["openai_api_key", "anthropic_api_key", "kafka_password", "cassandra_password"])

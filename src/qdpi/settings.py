@@ -286,7 +286,8 @@ def _checked_secret(setting: Field[Any], value: str) -> str | None:
     Raises `InvalidSetting`, without showing it, for control characters, and for a key that no HTTP header can carry.
     """
     stripped = value.strip()
-    if _CONTROL.search(stripped) or (setting.metadata["header"] and not stripped.isascii()):
+    secrets = _parts(value) if setting.name == "secret" else (stripped,)
+    if any(map(_CONTROL.search, secrets)) or (setting.metadata["header"] and not stripped.isascii()):
         raise InvalidSetting(
             f"{setting.metadata['variable']} is ***, with a line end or another character in it that cannot be sent.",
             next_step="Give the secret alone, on one line, as its issuer shows it.",
