@@ -27,9 +27,9 @@ BEFORE, DURING = 6, 4
 
 @contextmanager
 def full_disk(product: QdpiProcess, more: int) -> Iterator[None]:
-    """Limit every file to `more` bytes above the largest WAL; 0 refuses every write."""
-    largest = max(file.stat().st_size for file in product.directory.glob("*.db-wal"))
-    limit = largest + more if more else 0
+    """Limit every file to `more` bytes above the bus's WAL, which presses are written to; 0 refuses every write."""
+    # The store's WAL may be larger, by what the generator has written: a limit above that would leave presses room.
+    limit = (product.directory / "bus.db-wal").stat().st_size + more if more else 0
     resource.prlimit(product.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
         yield
