@@ -6,7 +6,7 @@ import pytest
 from tests.cli.conftest import Call
 
 from qdpi.cli import main
-from qdpi.cli.errors import cause_of, exit_code_of, progress_line, report, secrets_of, without
+from qdpi.cli.errors import cause_of, exit_code_of, progress_line, report, secrets_of
 from qdpi.errors import BookRefused, InvalidInput, InvalidSetting, NoBook, StoreUnavailable
 from qdpi.terminal.printable import printable
 
@@ -83,11 +83,6 @@ def test_report_hides_secrets(capsys: pytest.CaptureFixture[str]):
     assert set(secrets_of(environ, arguments)) >= {"sk-environment", "first", "second", "ak-after", "ok-joined"}
     result = capsys.readouterr().err
     assert "*** *** *** *** 8000" in result
-
-
-def test_without_hides_nested_secrets():
-    """A secret that contains another one is hidden completely."""
-    assert without("abcdef", ("abc", "abcdef")) == "***"
 
 
 def test_progress_line_reports_steps_and_the_end(capsys: pytest.CaptureFixture[str]):

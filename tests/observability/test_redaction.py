@@ -74,7 +74,8 @@ def test_a_key_with_a_line_end_is_hidden_in_a_librarys_complaint():
         assert "sk-secret" not in Redactor([key])(complaint)
 
 
-def test_the_longer_of_two_secrets_goes_first():
+def test_a_secret_that_contains_another_is_hidden_completely():
+    assert Redactor(("abc", "abcdef"))("abcdef") == "***"
     assert Redactor(["abcd", "abcdefgh"])("abcdefgh and abcd") == "*** and ***"
 
 

@@ -27,17 +27,17 @@ def exit_code_of(error: Exception) -> int:
 def report(error: Exception, environ: Mapping[str, str], arguments: Sequence[str]) -> None:
     """Write an error to standard error, without the secrets of this environment and command line."""
     cause = cause_of(error)
-    hidden = tuple(secrets_of(environ, arguments))
+    redact = Redactor(secrets_of(environ, arguments))
     if isinstance(cause, click.exceptions.NoArgsIsHelpError):
         cause.show()
         return
     if isinstance(cause, click.ClickException):
-        click.echo(without(_usage(cause), hidden), err=True)
+        click.echo(redact(_usage(cause)), err=True)
         return
     for line in _lines(cause):
-        click.echo(without(line, hidden), err=True)
+        click.echo(redact(line), err=True)
     if not isinstance(cause, QdpiError) and environ.get("QDPI_LOG_LEVEL", "").lower() == "debug":
-        click.echo(without("".join(traceback.format_exception(error)), hidden), err=True)
+        click.echo(redact("".join(traceback.format_exception(error))), err=True)
 
 
 def cause_of(error: Exception) -> Exception:
@@ -83,11 +83,6 @@ def _parts(secret: str) -> Iterator[str]:
     if secret:
         yield secret
         yield from (part for part in secret.split(",") if part)
-
-
-def without(text: str, hidden: Sequence[str]) -> str:
-    """Return a text with every secret in it hidden, in whichever form a library quotes it."""
-    return Redactor(hidden)(text)
 
 
 def note(line: str) -> None:

@@ -18,7 +18,6 @@ from qdpi.bootstrap import build_model, build_system, build_workers, ensure_book
 from qdpi.concurrency import first_of, signal_handlers
 from qdpi.errors import QdpiError
 from qdpi.events import TOPICS
-from qdpi.gateway.app import create_app
 from qdpi.gateway.server import GatewayServer
 from qdpi.language.port import LanguageModel
 from qdpi.runtime.startup import Startup, closing, open_model
@@ -76,6 +75,8 @@ class Process:
         self._startup = Startup(system, self._prepare, retry=retry)
         self._server: Server | None = None
         if listening is not None:
+            from qdpi.gateway.app import create_app  # the routes: a process of workers alone starts without them
+
             health = (lambda: None) if model is None else model.health
             self._server = Server(create_app(system, model_health=health), system.settings)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from qdpi.bus.middleware.dead_letter import send_letter
 from qdpi.bus.publisher import Publisher
@@ -29,9 +29,9 @@ async def project(outcome: Outcome, store: PageStore) -> None:
     """Write the rows that the generator derives from an outcome, independent tables concurrently."""
     own, *_ = events_of(outcome)  # the recorder writes the rows of the request and the press
     await gather_all(
-        write_rows(store, written_by(PAGE_GENERATOR, OF_PAGE), pages_of([outcome])),
+        write_rows(store, _PAGE_TABLES, pages_of([outcome])),
         write_rows(store, OF_EVENT, [own]),
-        write_rows(store, written_by(PAGE_GENERATOR, OF_JOURNEY), [journey_after(outcome)]),
+        write_rows(store, _JOURNEY_TABLES, [journey_after(outcome)]),
     )
 
 
@@ -65,3 +65,7 @@ def writes_of(projections: Iterable[Projection[S]]) -> list[Write[S]]:
 def written_by(writer: Component, projections: Iterable[Projection[S]]) -> list[Projection[S]]:
     """Return those of some tables that a worker writes first."""
     return [projection for projection in projections if projection.writer is writer]
+
+
+_PAGE_TABLES: Final = written_by(PAGE_GENERATOR, OF_PAGE)
+_JOURNEY_TABLES: Final = written_by(PAGE_GENERATOR, OF_JOURNEY)
