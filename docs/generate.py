@@ -184,7 +184,14 @@ def routes() -> str:
         "them in full, with request and response bodies. [sessions.md](sessions.md) explains sessions, limits, the "
         "`at` parameter, the vault and search. [client.md](client.md) describes the Python client. Errors are RFC 9457 "
         "problem details: `code` is for programs, `detail` has the value and the cause, and `next_step` says what to "
-        "do. `http_request_id` names an HTTP request, `request_id` a run.",
+        "do. `http_request_id` names an HTTP request, `request_id` a run.\n\n"
+        "- Answers to `GET` of 1 KB and more are compressed with gzip for clients that accept it. Event streams, "
+        "answers to `POST`, and files that are archives already are not.\n"
+        "- An answer with an `ETag` is sent again only if it has changed: give the `ETag` back as `If-None-Match`. "
+        "ETags are weak, and the same with and without compression.\n"
+        "- The files of the page are at `/web/VERSION/…`, where the version is a hash of all of them. A browser may "
+        "keep them for ever; the page at `/`, which names the version, is revalidated at each visit. After an upgrade "
+        "a gateway answers the old version with 404: load the page again.",
         ["| method | path | what it does |", "|---|---|---|", *rows],
     )
 

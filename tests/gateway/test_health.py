@@ -1,4 +1,4 @@
-"""/healthz, /readyz, /metrics and /."""
+"""/healthz, /readyz and /metrics."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -91,18 +91,3 @@ async def test_metrics_count_presses_and_refusals(tmp_path: Path):
         assert 'qdpi_presses_total{kind="press"} 1.0' in answer.text
         assert 'qdpi_refused_total{code="invalid_symbol"} 1.0' in answer.text
         assert "qdpi_stream_clients" in answer.text
-
-
-async def test_front_page_self_contained(tmp_path: Path):
-    """The front page introduces the project and loads nothing from other sites."""
-    async with gateway_in(tmp_path) as gateway:
-        answer = await gateway.client.get("/")
-        assert answer.headers["content-type"] == "text/html; charset=utf-8"
-        assert "/openapi.json" in answer.text
-        assert "curl" in answer.text
-        assert '<html lang="en">' in answer.text
-        assert "https://" not in answer.text
-        assert "<script" not in answer.text
-        style = await gateway.client.get("/web/index.css")
-        assert style.headers["content-type"].startswith("text/css")
-        assert "url(" not in style.text

@@ -17,7 +17,7 @@ from qdpi.system import System
 
 PRESS = "/api/v1/event/ui/symbol"
 PATHS = ["/", "/healthz", "/api/v1/canon", "/api/v1/symbols/0/glyph.svg", "/nowhere", "/openapi.json",
-         "/api/v1/page/x", "/web/index.css"]  # fmt: skip
+         "/api/v1/page/x", "/web/x/index.css"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)

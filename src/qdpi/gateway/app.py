@@ -10,15 +10,15 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.staticfiles import StaticFiles
 
 from qdpi import __version__
 from qdpi.gateway import problems
+from qdpi.gateway.compression import Compression
 from qdpi.gateway.context import Gateway
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.middleware import Admission, BodyLimit, Envelope
 from qdpi.gateway.readiness import Readiness
-from qdpi.gateway.routes import book, events, export, health, journeys, pages, runs, search, vault, websocket
+from qdpi.gateway.routes import book, events, export, health, journeys, pages, runs, search, vault, web, websocket
 from qdpi.gateway.search_indexes import CanonIndexes, JourneyIndexes
 from qdpi.gateway.sessions import Sessions
 from qdpi.gateway.streams import sse
@@ -37,6 +37,7 @@ _ROUTERS = (
     search.router,
     export.router,
     health.router,
+    web.router,
 )
 CORS: Final[dict[str, Any]] = {
     "allow_methods": ["GET", "POST", "DELETE"],
@@ -84,9 +85,9 @@ def create_app(
     app.state.gateway = gateway
     for router in _ROUTERS:
         app.include_router(router)
-    app.mount("/web", StaticFiles(packages=[("qdpi", "web")]), name="web")
     problems.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Compression)
     app.add_middleware(sse.StreamRoute, gateway=gateway)
     app.add_middleware(Admission, gateway=gateway)
     if system.settings.origins:

@@ -17,12 +17,28 @@ from qdpi.gateway.problems import problem_response, refusal_of
 
 BODY_LIMIT: Final = 1 << 20
 """The largest body, in bytes."""
+CONTENT_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+"""What a page of this server may load and run: its own files, and no script made of text."""
 SECURITY_HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin",
-    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "content-security-policy": CONTENT_POLICY,
 }
 OPERATIONS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that are exempt from the address limit."""

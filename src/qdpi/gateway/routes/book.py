@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Response
-from starlette.responses import JSONResponse
 
 from qdpi.api import API_PREFIX
 from qdpi.api.requests import SYMBOL_FORMS
 from qdpi.api.responses import CanonPageEntry, CanonShape, SectionEntry, SectionFacts, SymbolEntry
 from qdpi.canon.edition import Edition
 from qdpi.errors import NoBook, UnknownSection
+from qdpi.gateway.conditional import NOT_MODIFIED, conditional_model
 from qdpi.gateway.context import GatewayDep
 from qdpi.gateway.problems import problem_responses
 from qdpi.glyphs import glyph_svg
@@ -86,21 +86,13 @@ async def glyph(code: Annotated[str, Path(json_schema_extra=SYMBOL_FORMS)]) -> R
     tags=["canon"],
     summary="The book's ring and sections",
     response_model=CanonShape,
-    responses={304: {"description": "The client already has this revision."}, **problem_responses(503)},
+    responses={**NOT_MODIFIED, **problem_responses(503)},
 )
 async def canon(gateway: GatewayDep, if_none_match: Annotated[str | None, Header()] = None) -> Response:
     """Return the current book. The ETag changes with its revision."""
     edition = await gateway.system.editions.current()
-    etag = f'"{edition.revision.revision}-{edition.revision.content_hash[:16]}"'
-    headers = {"etag": etag, "cache-control": "no-cache"}
-    if if_none_match is not None and _matches(if_none_match, etag):
-        return Response(status_code=304, headers=headers)
-    return JSONResponse(canon_shape(edition).model_dump(mode="json"), headers=headers)
-
-
-def _matches(if_none_match: str, etag: str) -> bool:
-    given = {part.strip().removeprefix("W/") for part in if_none_match.split(",")}
-    return etag in given or "*" in given
+    etag = f'W/"{edition.revision.revision}-{edition.revision.content_hash[:16]}"'
+    return conditional_model(canon_shape(edition), if_none_match, etag=etag)
 
 
 def canon_shape(edition: Edition) -> CanonShape:

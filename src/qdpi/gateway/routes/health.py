@@ -1,12 +1,10 @@
-"""/healthz, /readyz, /metrics, /asyncapi.json and the page at /."""
+"""/healthz, /readyz, /metrics and /asyncapi.json."""
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse
 
@@ -82,9 +80,3 @@ async def metrics(gateway: GatewayDep) -> Response:
 async def asyncapi() -> Response:
     """Return the AsyncAPI document, which describes the topics as /openapi.json does the paths."""
     return Response(document_json(), media_type="application/json")
-
-
-@router.get("/", summary="Start page", response_class=HTMLResponse)
-async def index() -> HTMLResponse:
-    """Return the page that introduces the project and lets a visitor try it."""
-    return HTMLResponse(files("qdpi").joinpath("web", "index.html").read_bytes())

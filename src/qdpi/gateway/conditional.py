@@ -1,0 +1,64 @@
+"""Conditional requests (RFC 9110, 13): an answer that the client already has is a 304 without a body.
+
+All ETags are weak: an answer has the same one whether it is compressed or not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import Response
+from pydantic import BaseModel
+
+NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "The client already has this answer."}}
+"""What OpenAPI says of a route that answers conditional requests."""
+REVALIDATED: Final = "no-cache"
+"""The cache-control of an answer that may be kept, and must be asked for again before each use."""
+_TAGS: Final = re.compile(r'(?:W/)?"[^"]*"')
+_DIGITS: Final = 32
+
+
+def weak(etag: str) -> str:
+    """Return an ETag as a weak one."""
+    return etag if etag.startswith("W/") else f"W/{etag}"
+
+
+def etag_of(body: bytes) -> str:
+    """Return the ETag of an answer, by its bytes before compression."""
+    return f'W/"{hashlib.sha256(body).hexdigest()[:_DIGITS]}"'
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Return whether a client that sends this `If-None-Match` has the answer of this ETag."""
+    if if_none_match is None:
+        return False
+    return if_none_match.strip() == "*" or weak(etag) in map(weak, _TAGS.findall(if_none_match))
+
+
+def conditional(
+    body: bytes,
+    if_none_match: str | None,
+    *,
+    media_type: str = "application/json",
+    etag: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return an answer, or a 304 where the client has it; `etag` is by default that of the body.
+
+    `headers` are those of both; without a `cache-control` among them the answer is to be revalidated at each use.
+    """
+    tag = etag or etag_of(body)
+    both = {"etag": tag, "cache-control": REVALIDATED, **(headers or {})}
+    if matches(if_none_match, tag):
+        return Response(status_code=304, headers=both)
+    return Response(body, media_type=media_type, headers=both)
+
+
+def conditional_model(
+    model: BaseModel, if_none_match: str | None, *, etag: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a model as JSON, or a 304 where the client has it."""
+    return conditional(model.model_dump_json().encode(), if_none_match, etag=etag, headers=headers)

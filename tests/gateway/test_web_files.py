@@ -1,0 +1,172 @@
+"""The start page, and the files of the reader's page under their version."""
+
+import gzip
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+from tests.gateway.test_presses import assert_problem
+from tests.support.gateway import GatewayFixture, gateway_in
+
+import qdpi
+from qdpi.errors import InvalidInput
+from qdpi.gateway.middleware import CONTENT_POLICY
+from qdpi.gateway.web_files import MEDIA_TYPES, PLACEHOLDER, WebFile, WebFiles, shipped_files
+
+ROOT = Path(__file__).parents[2]
+WEB = Path(qdpi.__file__).parent / "web"
+STYLE = "index.css"
+
+
+def files(**contents: bytes) -> WebFiles:
+    named = {name.replace("_", "."): body for name, body in contents.items()}
+    return WebFiles({name: WebFile(name, body) for name, body in named.items()})
+
+
+async def asset(gateway: GatewayFixture, name: str = STYLE, **headers: str) -> httpx.Response:
+    named = {key.replace("_", "-"): value for key, value in headers.items()}
+    return await gateway.client.get(f"/web/{shipped_files().version}/{name}", headers=named)
+
+
+def test_version_changes_with_every_file():
+    """The version is a function of names and contents."""
+    versions = {
+        files(a_js=b"1", b_js=b"2").version,
+        files(a_js=b"1", b_js=b"3").version,
+        files(a_js=b"12", b_js=b"").version,
+        files(a_js=b"1", c_js=b"2").version,
+        files(a_js=b"1").version,
+    }
+    assert len(versions) == 5
+    assert files(b_js=b"2", a_js=b"1").version == files(a_js=b"1", b_js=b"2").version
+    assert re.fullmatch("[0-9a-f]{16}", files(a_js=b"1").version)
+
+
+def test_every_shipped_file_has_a_media_type():
+    assert {each.media_type for each in shipped_files().files.values()} <= set(MEDIA_TYPES.values())
+    with pytest.raises(InvalidInput, match="MEDIA_TYPES"):
+        assert WebFile("app.exe", b"").media_type
+
+
+def test_every_file_of_the_folder_is_shipped():
+    """What lies in the folder is served, and the wheel has it."""
+    there = {str(path.relative_to(WEB)) for path in WEB.rglob("*") if path.is_file()}
+    assert there == shipped_files().files.keys()
+    packed = {each.distribution_path for each in WheelBuilder(str(ROOT)).recurse_included_files()}
+    assert {f"qdpi/web/{name}" for name in there} <= packed
+
+
+async def test_a_file_is_kept_for_ever(tmp_path: Path):
+    """A file's address names its version, so a browser asks for it once."""
+    async with gateway_in(tmp_path) as gateway:
+        answer = await asset(gateway)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/css; charset=utf-8"
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"] == CONTENT_POLICY
+        same = await asset(gateway, if_none_match=answer.headers["etag"])
+        assert (same.status_code, same.content) == (304, b"")
+        assert same.headers["cache-control"] == answer.headers["cache-control"]
+
+
+async def test_a_file_is_sent_compressed(tmp_path: Path):
+    async with gateway_in(tmp_path) as gateway:
+        packed, plain = await asset(gateway, accept_encoding="gzip"), await asset(gateway, accept_encoding="identity")
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in plain.headers
+        assert packed.content == plain.content == (WEB / STYLE).read_bytes()
+        assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+        assert packed.headers["etag"] == plain.headers["etag"]
+        assert int(packed.headers["content-length"]) < len(plain.content)
+
+
+def test_what_is_compressed_already_is_left_alone():
+    """Fonts and pictures are sent as they are, and so is what compression would lengthen."""
+    assert WebFile("letters.woff2", b"x" * 5_000).gzipped is None
+    assert WebFile("mark.png", b"x" * 5_000).gzipped is None
+    assert WebFile("a.js", b"1").gzipped is None
+    packed = WebFile("a.js", b"let a;" * 500).gzipped
+    assert packed is not None
+    assert gzip.decompress(packed) == b"let a;" * 500
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nothing.css",
+        "index.html",
+        "",
+        "../index.css",
+        "..%2findex.css",
+        "%2e%2e/%2e%2e/settings.py",
+        "..%2f..%2fgateway%2fapp.py",
+        "%2fetc%2fpasswd",
+        "/etc/passwd",
+        "index.css/",
+        "INDEX.CSS",
+        "index.css%00.js",
+        "./index.css%20",
+        "..%5c..%5csettings.py",
+    ],
+)
+async def test_nothing_else_is_served(tmp_path: Path, path: str):
+    """A name is looked up among the shipped files, so that no path leads out of them."""
+    async with gateway_in(tmp_path) as gateway:
+        answer = await asset(gateway, path)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+        assert "root:" not in answer.text
+
+
+async def test_another_version_is_not_served(tmp_path: Path):
+    """A page that was loaded before an upgrade is told to load again; the refusal is not kept."""
+    async with gateway_in(tmp_path) as gateway:
+        for version in ("0000000000000000", "-", "..", shipped_files().version.upper() + "x"):
+            answer = await gateway.client.get(f"/web/{version}/{STYLE}")
+            if version != "..":
+                assert "Load the page again" in assert_problem(answer, 404, "unknown_file")["next_step"]
+                assert answer.headers["cache-control"] == "no-store"
+            assert answer.status_code == 404
+
+
+async def test_the_shell_names_the_version_and_is_asked_for_anew(tmp_path: Path):
+    """Every file that the start page names is there; the page itself is revalidated at each visit."""
+    async with gateway_in(tmp_path) as gateway:
+        page = await gateway.client.get("/")
+        assert page.headers["cache-control"] == "no-cache"
+        assert page.headers["content-security-policy"] == CONTENT_POLICY
+        assert PLACEHOLDER not in page.text
+        named = re.findall(r'(?:href|src)="(/web/[^"]+)"', page.text)
+        assert named
+        for path in named:
+            assert (await gateway.client.get(path)).status_code == 200
+        same = await gateway.client.get("/", headers={"if-none-match": page.headers["etag"]})
+        assert (same.status_code, same.content) == (304, b"")
+
+
+def test_the_shell_behind_a_proxy_names_the_proxy_s_path():
+    shell = WebFiles({"index.html": WebFile("index.html", b'<link href="{web}/a.css">')})
+    assert shell.shell("index.html", "/book") == f'<link href="/book/web/{shell.version}/a.css">'.encode()
+
+
+def test_policy_allows_own_files_alone():
+    """Scripts come from files; text never becomes one."""
+    allowed = dict(part.split(" ", 1) for part in CONTENT_POLICY.split("; "))
+    assert allowed.pop("require-trusted-types-for") == "'script'"
+    assert set(allowed.values()) == {"'none'", "'self'"}
+    assert allowed["default-src"] == allowed["base-uri"] == allowed["frame-ancestors"] == "'none'"
+    assert allowed["trusted-types"] == "'none'"
+
+
+async def test_front_page_self_contained(tmp_path: Path):
+    """The front page introduces the project and loads nothing from other sites."""
+    async with gateway_in(tmp_path) as gateway:
+        answer = await gateway.client.get("/")
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert "/openapi.json" in answer.text
+        assert "curl" in answer.text
+        assert '<html lang="en">' in answer.text
+        assert "https://" not in answer.text
+        assert "<script" not in answer.text
