@@ -16,6 +16,7 @@ from tests.support.gateway import GatewayFixture, gateway_in
 
 from qdpi.api.responses import ComponentHealth, WrittenPage
 from qdpi.client import Client, GatewayUnreachable, Refused, UnreadableAnswer
+from qdpi.client.http import KEPT_ANSWERS
 from qdpi.events import Fault, PageDone, PageFailed
 from qdpi.symbols import Trajectory
 
@@ -82,6 +83,36 @@ async def test_unchanged_canon_is_cached(tmp_path: Path):
         assert len(await client.symbols()) == 256
         assert (await client.glyph("an-author:XC")).startswith("<svg")
         assert (await client.section(3)).section == 3
+
+
+async def test_unchanged_pages_are_cached(tmp_path: Path):
+    """A page of the book, and a batch of them, are sent again only if they changed; a journey's page always is."""
+    async with client_of(tmp_path, answers=True) as (client, _):
+        first = await client.page("S01-P0001")
+        assert await client.page("S01-P0001") is first
+        batch = await client.pages(["S01-P0001", "S01-P0002", "nothing"])
+        assert await client.pages(["S01-P0001", "S01-P0002", "nothing"]) is batch
+        assert (batch.pages[0], batch.missing) == (first, ("nothing",))
+        assert len((await client.pages(["S01-P0002"])).pages) == 1
+        written = await client.run("an-author:XC", session_id="alice")
+        mine = await client.page(written.page_id, session_id="alice")
+        again = await client.page(written.page_id, session_id="alice")
+        assert again == mine
+        assert again is not mine
+
+
+async def test_answers_kept_are_bounded():
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if "if-none-match" in request.headers:
+            return httpx.Response(304)
+        return httpx.Response(200, json={"pages": [], "missing": []}, headers={"etag": 'W/"1"'})
+
+    asked = list[httpx.Request]()
+    async with Client("http://gateway", transport=httpx.MockTransport(answer)) as client:
+        for number in [*range(KEPT_ANSWERS + 1), 0, KEPT_ANSWERS]:
+            await client.pages([f"p{number}"])
+    assert ["if-none-match" in request.headers for request in asked[-2:]] == [False, True]
 
 
 async def test_health_has_its_components(tmp_path: Path):

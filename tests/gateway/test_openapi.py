@@ -16,6 +16,7 @@ ROUTES = {
     "/api/v1/pipeline/run/symbol/{code}": "post",
     "/api/v1/page/{id}": "get",
     "/api/v1/page/{id}/receipt": "get",
+    "/api/v1/pages": "get",
     "/api/v1/branch/{id}": "post",
     "/api/v1/pipeline/stats/section/{id}": "get",
     "/api/v1/symbols": "get",

@@ -15,6 +15,8 @@ from qdpi.policy.preview import BehaviourPreview
 from qdpi.symbols import Choice, Orientation, Provenance, Source, Trajectory
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+MOST_PAGES: Final = 50
+"""The most pages of one `PageBatch`."""
 STATUS_FRAME: Final = "status"
 """The name of the frames that carry `Following` and `RunStatus`."""
 
@@ -264,6 +266,13 @@ class PageView(Page):
     """A page; `grown_from` is None for a page of the book."""
 
     grown_from: PageProvenance | None = None
+
+
+class PageBatch(BaseModel):
+    """Several pages, in the order in which they were asked for; `missing` are the ids that name no page."""
+
+    pages: tuple[PageView, ...]
+    missing: tuple[str, ...]
 
 
 class Tokens(BaseModel):

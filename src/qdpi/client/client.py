@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
 
@@ -28,6 +27,7 @@ from qdpi.api.responses import (
     Alternatives,
     CanonShape,
     JourneyView,
+    PageBatch,
     PageView,
     Preview,
     Ready,
@@ -62,7 +62,6 @@ class Client:
         self, url: str, *, transport: httpx.AsyncBaseTransport | None = None, backoff: Backoff | None = None
     ) -> None:
         self._backoff = backoff or Backoff()
-        self._canon: tuple[str, CanonShape] | None = None
         self._calls = Calls(url, transport)
 
     async def __aenter__(self) -> Self:
@@ -186,8 +185,16 @@ class Client:
         return await self._calls.post(WrittenPage, f"{API_PREFIX}/branch/{segment(id)}", body, RUN_SECONDS)
 
     async def page(self, id: str, *, session_id: str | None = None) -> PageView:  # noqa: A002 (the path's word)
-        """Return a page with its edges, signals and validation; a journey's page needs the journey's session."""
-        return await self._calls.get(PageView, f"{API_PREFIX}/page/{segment(id)}", {"session_id": session_id})
+        """Return a page with its edges, signals and validation; a journey's page needs the journey's session.
+
+        An unchanged page of the book is not sent again.
+        """
+        return await self._calls.get_kept(PageView, f"{API_PREFIX}/page/{segment(id)}", {"session_id": session_id})
+
+    async def pages(self, ids: Collection[str], *, session_id: str | None = None) -> PageBatch:
+        """Return up to 50 pages in the order of their ids, and the ids that name no page."""
+        query = {"ids": ",".join(ids), "session_id": session_id}
+        return await self._calls.get_kept(PageBatch, f"{API_PREFIX}/pages", query)
 
     async def receipt(self, id: str, *, session_id: str | None = None) -> ReceiptView:  # noqa: A002
         """Return the receipt of a generated page."""
@@ -283,13 +290,8 @@ class Client:
         return (await self._calls.request("GET", f"{API_PREFIX}/symbols/{segment(code)}/glyph.svg")).text
 
     async def canon(self) -> CanonShape:
-        """Return the current book, cached by its ETag: an unchanged revision is not sent again."""
-        headers = {"if-none-match": self._canon[0]} if self._canon else {}
-        response = await self._calls.request("GET", f"{API_PREFIX}/canon", headers=headers)
-        if response.status_code != HTTPStatus.NOT_MODIFIED or self._canon is None:
-            shape = parse(response, CanonShape.model_validate_json)
-            self._canon = (response.headers.get("etag", ""), shape)
-        return self._canon[1]
+        """Return the current book; an unchanged revision is not sent again."""
+        return await self._calls.get_kept(CanonShape, f"{API_PREFIX}/canon")
 
     async def journey(
         self, session_id: str, *, after: int = 0, limit: int = 200, at: int | str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -20,6 +21,8 @@ T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ANSWER_SECONDS: Final = 30.0
 """Timeout of a response."""
+KEPT_ANSWERS: Final = 256
+"""How many answers with an ETag are kept, so that they are not sent again."""
 QUIET_SECONDS: Final = 60.0
 """A stream without data for this long counts as broken; the gateway sends a ping every 15 s."""
 _FILE_NAME: Final = re.compile(r'filename="([A-Za-z0-9_-][A-Za-z0-9._-]{0,127})"')
@@ -30,6 +33,7 @@ class Calls:
     """Calls to one gateway, over one pool of connections."""
 
     def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None) -> None:
+        self._kept: OrderedDict[tuple[str, ...], tuple[str, BaseModel]] = OrderedDict()
         self.http = httpx.AsyncClient(
             base_url=url,
             transport=transport,
@@ -48,6 +52,27 @@ class Calls:
     async def get(self, model: type[ModelT], path: str, params: Mapping[str, Any] | None = None) -> ModelT:
         """Return the response to a GET request as a model."""
         return parse(await self.request("GET", path, params=without_none(params or {})), model.model_validate_json)
+
+    async def get_kept(self, model: type[ModelT], path: str, params: Mapping[str, Any] | None = None) -> ModelT:
+        """Return the response to a GET request as `get` does; one that the gateway says is unchanged is kept here."""
+        query = without_none(params or {})
+        key = (path, *map(str, query.items()))
+        known = self._kept.get(key)
+        headers = {"if-none-match": known[0]} if known else {}
+        response = await self.request("GET", path, params=query, headers=headers)
+        if response.status_code == HTTPStatus.NOT_MODIFIED and known is not None and isinstance(known[1], model):
+            self._kept.move_to_end(key)
+            return known[1]
+        answer = parse(response, model.model_validate_json)
+        self._keep(key, response.headers.get("etag"), answer)
+        return answer
+
+    def _keep(self, key: tuple[str, ...], etag: str | None, answer: BaseModel) -> None:
+        self._kept.pop(key, None)
+        if etag is not None:
+            self._kept[key] = (etag, answer)
+        while len(self._kept) > KEPT_ANSWERS:
+            self._kept.popitem(last=False)
 
     async def post(self, model: type[ModelT], path: str, body: Body, timeout: float = ANSWER_SECONDS) -> ModelT:
         """Return the response to a body as a model. Fields that are None are not sent; the gateway validates."""

@@ -18,7 +18,20 @@ from qdpi.gateway.context import Gateway
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.middleware import Admission, BodyLimit, Envelope
 from qdpi.gateway.readiness import Readiness
-from qdpi.gateway.routes import book, events, export, health, journeys, pages, runs, search, vault, web, websocket
+from qdpi.gateway.routes import (
+    book,
+    events,
+    export,
+    health,
+    journeys,
+    page_batch,
+    pages,
+    runs,
+    search,
+    vault,
+    web,
+    websocket,
+)
 from qdpi.gateway.search_indexes import CanonIndexes, JourneyIndexes
 from qdpi.gateway.sessions import Sessions
 from qdpi.gateway.streams import sse
@@ -31,6 +44,7 @@ _ROUTERS = (
     websocket.router,
     runs.router,
     pages.router,
+    page_batch.router,
     book.router,
     journeys.router,
     vault.router,

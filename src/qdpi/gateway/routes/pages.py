@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Response
 
 from qdpi.api import API_PREFIX
 from qdpi.api.responses import Alternative, Alternatives, PageView, ReceiptView, Revision, Revisions, Tokens
 from qdpi.canon.editions import PAGE_ID, find_locus, find_page
 from qdpi.concurrency import map_concurrently
 from qdpi.errors import InvalidInput, Unauthorized, UnknownPage
+from qdpi.gateway.conditional import NOT_MODIFIED, conditional
 from qdpi.gateway.context import Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
 from qdpi.gateway.problems import problem_responses
 from qdpi.gateway.provenance import provenance_of
@@ -57,9 +58,9 @@ router = APIRouter(prefix=f"{API_PREFIX}/page", tags=["pages"])
     "/{id}",
     summary="Read a page",
     response_model=PageView,
-    response_model_exclude={"session_id"},
     responses={
         200: {"content": {"application/json": {"example": _PAGE_EXAMPLE}}, "description": "The page, flat."},
+        **NOT_MODIFIED,
         **problem_responses(401, 404, 422, 429, 503),
     },
 )
@@ -68,12 +69,25 @@ async def page(
     gateway: GatewayDep,
     exchange: ExchangeDep,
     session_id: OfSession = None,
-) -> PageView:
-    """Return a page with its edges, signals, validation and provenance."""
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Return a page with its edges, signals, validation and provenance. A page of the book has an ETag."""
     found = await readable_page(gateway, exchange, id, session_id)
+    view = await page_view(gateway, found)
+    return pages_response(view.model_dump_json(exclude={"session_id"}), [found], if_none_match)
+
+
+async def page_view(gateway: Gateway, found: Page) -> PageView:
+    """Return a page as it is served."""
     anchor = found.placement.anchor if found.placement else None
-    grown = await provenance_of(gateway, found.canon_revision, anchor)
-    return PageView(**dict(found), grown_from=grown)
+    return PageView(**dict(found), grown_from=await provenance_of(gateway, found.canon_revision, anchor))
+
+
+def pages_response(body: str, pages: Sequence[Page], if_none_match: str | None) -> Response:
+    """Return pages as JSON: with an ETag where all are of the book, else as private."""
+    if all(each.is_canon for each in pages):
+        return conditional(body.encode(), if_none_match)
+    return Response(body, media_type="application/json", headers={"cache-control": "no-store"})
 
 
 async def readable_page(gateway: Gateway, exchange: Exchange, page_id: str, session_id: str | None) -> Page:
@@ -83,6 +97,11 @@ async def readable_page(gateway: Gateway, exchange: Exchange, page_id: str, sess
     Raises `UnknownPage`, also for another journey's page, and `Unauthorized`.
     """
     journey = None if session_id is None else journey_of(gateway, exchange, session_id)
+    return await page_for(gateway, page_id, journey)
+
+
+async def page_for(gateway: Gateway, page_id: str, journey: str | None) -> Page:
+    """Return a page that a journey may read, or a request that names none. Raises as `readable_page` does."""
     if not PAGE_ID.fullmatch(page_id):  # also known while the store is unavailable
         raise UnknownPage(f"{page_id!r:.80} is not a page id.")
     edition, store = await current_edition(gateway), gateway.system.store
