@@ -47,7 +47,8 @@ def configuration() -> str:
         "`--data-dir`.\n"
         "- A flag wins over its variable. An empty variable counts as unset.\n"
         "- A wrong value is refused at the start, with the variable, its value and what it may be.\n"
-        "- Secrets are never logged, printed, or put into an event or a receipt.",
+        "- Secrets are never logged, printed, or put into an answer, an event or a receipt. A password within an "
+        "address counts as a secret.",
         ["| variable | flag | kind | default | meaning |", "|---|---|---|---|---|", *rows],
     )
 

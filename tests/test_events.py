@@ -400,10 +400,10 @@ def test_dead_letter_returns_the_original_bytes():
 
 def test_fault_of_known_and_unknown_errors():
     """The fault of a QDPI error has code, detail and next step; that of another exception only its type."""
-    assert fault_of(ModelTimeout("It took 120 s.")) == Fault(
+    assert fault_of(ModelTimeout("It took 120 s."), str) == Fault(
         code="model_timeout", detail="It took 120 s.", next_step=ModelTimeout.default_next_step
     )
-    unforeseen = fault_of(RuntimeError("a key: sk-secret"))
+    unforeseen = fault_of(RuntimeError("a key: sk-secret"), str)
     assert (unforeseen.code, unforeseen.detail) == ("internal", "RuntimeError in this service.")
     assert "sk-secret" not in unforeseen.model_dump_json()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeVar
@@ -148,10 +149,13 @@ class Fault(BaseModel):
     next_step: str
 
 
-def fault_of(error: Exception) -> Fault:
-    """Return the fault of an error; of an unexpected error it names only the type."""
+def fault_of(error: Exception, redact: Callable[[str], str]) -> Fault:
+    """Return the fault of an error; of an unexpected error it names only the type.
+
+    `redact` hides the secrets that a library may have quoted: a fault is stored, and readers see it.
+    """
     if isinstance(error, QdpiError):
-        return Fault(code=error.code, detail=error.detail, next_step=error.next_step)
+        return Fault(code=error.code, detail=redact(error.detail), next_step=redact(error.next_step))
     return Fault(
         code="internal",
         detail=f"{type(error).__name__} in this service.",

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from qdpi.errors import InvalidSetting
 from qdpi.events import PageEventLayout
-from qdpi.observability.redaction import url_secrets
+from qdpi.observability.redaction import HIDDEN, Redactor, secrets_in
 
 
 class LogLevel(StrEnum):
@@ -80,16 +80,16 @@ def _setting(
         "least": least,
         "most": most,
     }
-    return field(default=default, repr=not secret, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 def _default_data_dir() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "qdpi"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Settings:
-    """The settings of a process. Its repr omits secrets."""
+    """The settings of a process. Its repr hides secrets, those within addresses included."""
 
     model: str | None = _setting(
         "QDPI_MODEL",
@@ -254,12 +254,26 @@ class Settings:
         _check_origins(self.origins)
         _check_networks(self.proxies)
 
+    def __repr__(self) -> str:
+        """Return the settings without secrets."""
+        held = {setting.name: getattr(self, setting.name) for setting in fields(self)}
+        hidden = {setting.name for setting in fields(self) if setting.metadata["secret"]}
+        shown = (
+            f"{name}={HIDDEN if name in hidden and value is not None else self.redact(repr(value))}"
+            for name, value in held.items()
+        )
+        return f"Settings({', '.join(shown)})"
+
     @property
     def secret_values(self) -> frozenset[str]:
-        """Every secret that these settings hold, those in the addresses of models included. Never shown."""
-        held = (getattr(self, setting.name) for setting in fields(self) if setting.metadata["secret"])
-        addresses = (url_secrets(url) for url in (self.ollama_base_url, self.openai_base_url))
-        return frozenset(value for value in held if value).union(self.secrets, *addresses)
+        """Every secret that these settings hold, those within addresses included. Never shown."""
+        held = ((setting.metadata["secret"], getattr(self, setting.name)) for setting in fields(self))
+        return frozenset(form for secret, value in held if isinstance(value, str) for form in secrets_in(value, secret))
+
+    @cached_property
+    def redact(self) -> Redactor:
+        """Hides these settings' secrets in text that leaves the process: for readers, operators, logs and stores."""
+        return Redactor(self.secret_values)
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from qdpi.bus.middleware.retry import or_else, retry
 from qdpi.bus.middleware.trace import trace
 from qdpi.bus.port import Partition, Record
 from qdpi.errors import BusUnavailable, InvalidInput, MalformedEvent, ModelFailed, StoreUnavailable
-from qdpi.events import TOPICS, DeadLetter, Press, decode
+from qdpi.events import TOPICS, DeadLetter, Press, decode, fault_of
 from qdpi.observability.metrics import Metrics
 from qdpi.observability.tracing import current_traceparent
 from qdpi.retry import Backoff, retry_while_unavailable
@@ -201,7 +201,7 @@ def original(value: bytes | None, key: bytes | None = b"reader") -> Record:
 
 
 def letter(value: bytes | None, **options: bytes | None) -> DeadLetter:
-    return letter_of(original(value, **options), MalformedEvent("bad"), 3, group="readers", at=NOW)
+    return letter_of(original(value, **options), fault_of(MalformedEvent("bad"), str), 3, group="readers", at=NOW)
 
 
 def test_dead_letter_contents():
@@ -253,7 +253,7 @@ def test_dead_letter_id_is_stable():
     """A record has one dead letter per group, however often it is created."""
 
     def id_of(at: Record, group: str = "readers", attempts: int = 1) -> str:
-        return letter_of(at, RuntimeError("any"), attempts, group=group, at=NOW).event_id
+        return letter_of(at, fault_of(RuntimeError("any"), str), attempts, group=group, at=NOW).event_id
 
     assert id_of(record(1)) == id_of(record(1, value=b"other"), attempts=9)
     others = [id_of(record(1), group="others"), id_of(record(2)), id_of(record(1, partition=HERE._replace(number=1)))]
@@ -263,7 +263,8 @@ def test_dead_letter_id_is_stable():
 async def test_give_up_publishes_and_counts(metrics):
     """Giving up publishes the dead letter under the original key and counts it."""
     bus = ScriptedBus()
-    await dead_letter(bus, group="readers", now=lambda: NOW, metrics=metrics)(original(PRESS), InvalidInput("bad"), 1)
+    give_up = dead_letter(bus, group="readers", now=lambda: NOW, metrics=metrics, redact=str)
+    await give_up(original(PRESS), InvalidInput("bad"), 1)
     (message,) = bus.published
     assert (message.topic, message.key) == ("gibsey.dlq", b"reader")
     sent = decode(DeadLetter, message.value)
@@ -273,7 +274,7 @@ async def test_give_up_publishes_and_counts(metrics):
 
 
 async def test_unpublished_dead_letter_is_not_counted(metrics):
-    give_up = dead_letter(ScriptedBus(refusals=1), group="readers", now=lambda: NOW, metrics=metrics)
+    give_up = dead_letter(ScriptedBus(refusals=1), group="readers", now=lambda: NOW, metrics=metrics, redact=str)
     with pytest.raises(BusUnavailable):
         await give_up(original(PRESS), InvalidInput("bad"), 1)
     assert not metrics.registry.get_sample_value("qdpi_dead_letters_total", {"group": "readers"})
@@ -283,7 +284,7 @@ async def test_dead_letter_omits_a_refused_record(metrics):
     """If the topic of dead letters refuses the letter for its size, the letter goes without the record."""
     bus = ScriptedBus(largest=1_000)
     large = original(b"x" * 2_000)
-    await dead_letter(bus, group="readers", now=lambda: NOW, metrics=metrics)(large, InvalidInput("bad"), 1)
+    await dead_letter(bus, group="readers", now=lambda: NOW, metrics=metrics, redact=str)(large, InvalidInput("bad"), 1)
     (message,) = bus.published
     sent = decode(DeadLetter, message.value)
     assert (sent.cut_bytes, sent.original()) == (2_000, (None, b"", ()))
@@ -294,7 +295,8 @@ async def test_dead_letter_omits_a_refused_record(metrics):
 async def test_dead_letter_is_not_older_than_its_record(metrics):
     bus = ScriptedBus()
     early = NOW - timedelta(hours=1)
-    await dead_letter(bus, group="readers", now=lambda: early, metrics=metrics)(original(PRESS), InvalidInput("bad"), 1)
+    give_up = dead_letter(bus, group="readers", now=lambda: early, metrics=metrics, redact=str)
+    await give_up(original(PRESS), InvalidInput("bad"), 1)
     assert decode(DeadLetter, bus.published[0].value).ts == NOW
 
 

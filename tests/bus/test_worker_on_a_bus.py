@@ -197,7 +197,7 @@ async def test_poison_becomes_a_dead_letter(bus, topic):
 
     metrics, handled = Metrics(), Gates()
     handled.let_all()
-    give_up = dead_letter(bus, group="readers", now=wall_clock, metrics=metrics)
+    give_up = dead_letter(bus, group="readers", now=wall_clock, metrics=metrics, redact=str)
     handle = retry(handler, give_up, group="readers", backoff=AT_ONCE, metrics=metrics, attempts=3)
 
     async def then_note(record: Record) -> None:

@@ -356,12 +356,14 @@ def test_closed_pipe_is_no_error():
 def letters(data: Path) -> None:
     """Publish dead letters of a failed run and of a malformed record."""
     run = dead_letter_of(
-        fail(factories.request("alice"), JourneyState(), ModelEmpty("Nothing."), factories.at(5), Draft())
+        fail(
+            factories.request("alice"), JourneyState(), fault_of(ModelEmpty("Nothing."), str), factories.at(5), Draft()
+        )
     )
     record = Record(
         Partition("gibsey.index.update", 0), 7, b"key", b"\xff\xfe", (("x-event-id", b"e7"),), factories.at(3)
     )
-    stray = letter_of(record, MalformedEvent("No event."), 1, group="qdpi.indexer", at=factories.at(4))
+    stray = letter_of(record, fault_of(MalformedEvent("No event."), str), 1, group="qdpi.indexer", at=factories.at(4))
     assert run is not None
     in_bus(
         data,
@@ -424,7 +426,7 @@ def test_replay_finds_a_press_by_its_body(qdpi: Call, data: Path):
     """A refused press without headers is found by its body and pressed again."""
     press = Press(event_id="p1", ts=factories.at(0), session_id="alice", symbol_code=7, page_id="S99-P9999")
     others = press.model_copy(update={"session_id": "bob", "symbol_code": 8})
-    refusal = fault_of(UnknownPage("There is no page S99-P9999."))
+    refusal = fault_of(UnknownPage("There is no page S99-P9999."), str)
     request = PageRequest(
         event_id="r1", ts=factories.at(1), session_id="alice", press_id="p1", request_id="r1", error=refusal
     )
@@ -458,7 +460,7 @@ def test_replay_of_a_record_with_malformed_headers(
 ):
     """A record with malformed headers, or none, is published again once and reported."""
     record = Record(Partition("gibsey.index.update", 0), 7, b"key", value, headers, factories.at(3))
-    letter = letter_of(record, MalformedEvent("No event."), 1, group="qdpi.indexer", at=factories.at(4))
+    letter = letter_of(record, fault_of(MalformedEvent("No event."), str), 1, group="qdpi.indexer", at=factories.at(4))
     in_bus(data, Message(DeadLetter.topic, b"key", letter.encode()))
 
     code, out, _ = qdpi("dlq", "replay", letter.event_id, "--json")

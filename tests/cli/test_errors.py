@@ -6,7 +6,8 @@ import pytest
 from tests.cli.conftest import Call
 
 from qdpi.cli import main
-from qdpi.cli.errors import cause_of, exit_code_of, progress_line, report, secrets_of
+from qdpi.cli.errors import cause_of, exit_code_of, progress_line, report
+from qdpi.cli.secrets import secrets_of
 from qdpi.errors import BookRefused, InvalidInput, InvalidSetting, NoBook, StoreUnavailable
 from qdpi.terminal.printable import printable
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qdpi.observability.redaction import Redactor, url_secrets
+from qdpi.observability.redaction import Redactor, secrets_in, url_secrets
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=8, max_size=40).filter(
     lambda secret: len(secret.strip()) >= 8
@@ -30,6 +30,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "percent": lambda secret: quote(secret, safe=""),
     "percent, lower case": lambda secret: quote(secret, safe="").replace("%2F", "%2f").replace("%3D", "%3d"),
     "form": quote_plus,
+    "percent, twice": lambda secret: quote(quote(secret, safe=""), safe=""),
     "base64": lambda secret: base64.b64encode(secret.encode()).decode(),
     "base64 for URLs": lambda secret: base64.urlsafe_b64encode(secret.encode()).decode(),
 }
@@ -77,6 +78,36 @@ def test_a_key_with_a_line_end_is_hidden_in_a_librarys_complaint():
 def test_a_secret_that_contains_another_is_hidden_completely():
     assert Redactor(("abc", "abcdef"))("abcdef") == "***"
     assert Redactor(["abcd", "abcdefgh"])("abcdefgh and abcd") == "*** and ***"
+
+
+def test_user_and_password_of_other_scripts_are_hidden_in_either_encoding():
+    """HTTP libraries send them in UTF-8 or in Latin-1."""
+    secret = "pässwörd-ñandú"
+
+    for codec in ("utf-8", "latin-1"):
+        encoded = base64.b64encode(f"user:{secret}".encode(codec)).decode()
+        assert base64.b64encode(secret.encode(codec)).decode()[4:-4] not in Redactor([secret])(encoded)
+        assert Redactor([secret])(quote(secret.encode(codec))) == "***"
+
+
+def test_texts_within_a_value_are_redacted_and_its_names_stay():
+    value = {"status": "status ok", "parts": [{"detail": ("a status", 7, None, True)}]}
+
+    assert Redactor(["status"]).within(value) == {"status": "*** ok", "parts": [{"detail": ("a ***", 7, None, True)}]}
+
+
+@pytest.mark.parametrize(
+    ("value", "secret", "found"),
+    [
+        ("sk-1234", True, {"sk-1234"}),
+        ("first, second", True, {"first, second", "first", "second"}),
+        ("plain", False, set()),
+        ("https://one:p1@a,https://two:p2@b", False, {"p1", "p2"}),
+        ("", True, set()),
+    ],
+)
+def test_secrets_in_the_value_of_a_setting(value: str, secret: bool, found: set[str]):
+    assert secrets_in(value, secret) == found
 
 
 def test_a_short_secret_is_hidden_where_it_stands_alone():

@@ -24,14 +24,16 @@ PAGE = "She went on up the stair, and the lamp went with her. " * 12
 
 
 def letter_for(request: PageRequest) -> DeadLetter:
-    letter = dead_letter_of(fail(request, JourneyState(), ModelEmpty("It wrote nothing."), factories.at(5), Draft()))
+    letter = dead_letter_of(
+        fail(request, JourneyState(), fault_of(ModelEmpty("It wrote nothing."), str), factories.at(5), Draft())
+    )
     assert letter is not None
     return letter
 
 
 def stray_letter(value: bytes, group: str = "qdpi.indexer", topic: str = "gibsey.index.update") -> DeadLetter:
     record = Record(Partition(topic, 0), 7, b"key", value, (("x-event-id", b"e7"),), factories.at(3))
-    return letter_of(record, MalformedEvent("It is no event."), 1, group=group, at=factories.at(4))
+    return letter_of(record, fault_of(MalformedEvent("It is no event."), str), 1, group=group, at=factories.at(4))
 
 
 def test_failed_run_is_pressed_again():
@@ -78,7 +80,7 @@ def test_refused_request_is_replayed_from_its_press():
         client_request_id="c",
     )
     refused = factories.request(
-        press_id="p1", symbol_code=None, page_id="S01-P0099", error=fault_of(UnknownPage("It is gone."))
+        press_id="p1", symbol_code=None, page_id="S01-P0099", error=fault_of(UnknownPage("It is gone."), str)
     )
 
     again = pressed_again(letter_for(refused), refused, factories.at(60), press)

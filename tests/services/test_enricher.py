@@ -28,7 +28,7 @@ async def system(tmp_path: Path) -> AsyncIterator[System]:
 
 @pytest.fixture
 def enricher(system: System) -> Enricher:
-    return Enricher(system.store, system.editions, system.publisher)
+    return Enricher(system.store, system.editions, system.publisher, str)
 
 
 async def enrich(enricher: Enricher, press: Press | Ask) -> PageRequest:

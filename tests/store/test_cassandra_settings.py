@@ -135,7 +135,7 @@ OUTAGES = [
 
 @pytest.mark.parametrize(("error", "said", "step"), OUTAGES, ids=lambda value: type(value).__name__)
 def test_outages_name_cluster_cause_and_next_step(error: Exception, said: str, step: str) -> None:
-    translated = translate("a:1", error)
+    translated = translate("a:1", error, str)
     assert isinstance(translated, StoreUnavailable)
     with pytest.raises(StoreUnavailable, match=f"Cassandra at a:1: .*{said}"):
         raise translated
@@ -147,7 +147,7 @@ def test_an_invalid_request_is_no_outage() -> None:
         InvalidRequest("Mutation of 20MiB is too large"),
         SyntaxException(code=0x2000, message="no viable alternative", info=None),
     ):
-        translated = translate("a:1", error)
+        translated = translate("a:1", error, str)
         assert isinstance(translated, QdpiError)
         assert not isinstance(translated, StoreUnavailable)
 

@@ -81,7 +81,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if args is None else list(args)
     try:
-        given = cli.main(arguments, prog_name="qdpi", standalone_mode=False)
+        given = cli.main(arguments, prog_name="qdpi", standalone_mode=False, obj=tuple(arguments))
         sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code

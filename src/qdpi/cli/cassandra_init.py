@@ -22,10 +22,10 @@ def cassandra_init(print_only: bool, as_json: bool, settings: Settings) -> None:
     starts; run this command where only an administrator may create them.
     """
     from qdpi.bootstrap import apply_cassandra_schema, cassandra_script
-    from qdpi.cli.output import answer
+    from qdpi.cli.output import answer, write
 
     if print_only:
-        click.echo(cassandra_script(settings), nl=False)
+        write(cassandra_script(settings).removesuffix("\n"))
         return
     answer(asyncio.run(apply_cassandra_schema(settings))._asdict(), _text, as_json)
 

@@ -9,9 +9,10 @@ from typing import Final
 
 import click
 
+from qdpi.cli.output import write
+from qdpi.cli.secrets import secrets_of
 from qdpi.errors import BookRefused, InvalidInput, InvalidSetting, QdpiError
 from qdpi.observability.redaction import Redactor
-from qdpi.settings import SETTINGS
 
 _MISUSED: Final = (InvalidInput, InvalidSetting)
 
@@ -34,7 +35,7 @@ def report(error: Exception, environ: Mapping[str, str], arguments: Sequence[str
     if isinstance(cause, click.ClickException):
         click.echo(redact(_usage(cause)), err=True)
         return
-    for line in _lines(cause):
+    for line in _lines(cause, redact):
         click.echo(redact(line), err=True)
     if not isinstance(cause, QdpiError) and environ.get("QDPI_LOG_LEVEL", "").lower() == "debug":
         click.echo(redact("".join(traceback.format_exception(error))), err=True)
@@ -53,7 +54,7 @@ def _usage(error: click.ClickException) -> str:
     return f"qdpi: {error.format_message()}{hint}"
 
 
-def _lines(error: Exception) -> Iterator[str]:
+def _lines(error: Exception, redact: Redactor) -> Iterator[str]:
     if isinstance(error, BookRefused) and error.faults:
         yield f"qdpi: {error.detail}"
         yield from (f"  {fault}" for fault in error.faults)
@@ -61,33 +62,16 @@ def _lines(error: Exception) -> Iterator[str]:
     elif isinstance(error, QdpiError):
         yield f"qdpi: {error}"
     else:
-        detail = " ".join(str(error).split())[:300]
+        detail = " ".join(redact(str(error)).split())[:300]
         yield (
             f"qdpi: Unexpected error ({type(error).__name__}: {detail}). "
             "The log is above, on standard error; with QDPI_LOG_LEVEL=debug it shows the traceback."
         )
 
 
-def secrets_of(environ: Mapping[str, str], arguments: Sequence[str]) -> Iterator[str]:
-    """Yield every secret in the environment and on the command line."""
-    for setting in SETTINGS:
-        if setting.secret:
-            flag = f"--{setting.name.replace('_', '-')}"
-            yield from _parts(environ.get(setting.variable, ""))
-            for before, argument in zip(("", *arguments), arguments, strict=False):
-                name, equals, value = argument.partition("=")
-                yield from _parts(argument if before == flag else value if name == flag and equals else "")
-
-
-def _parts(secret: str) -> Iterator[str]:
-    if secret:
-        yield secret
-        yield from (part for part in secret.split(",") if part)
-
-
 def note(line: str) -> None:
     """Write a line to standard error, so that standard output holds the answer alone."""
-    click.echo(line, err=True)
+    write(line, err=True)
 
 
 def progress_line(what: str, every: int = 100) -> _Progress:

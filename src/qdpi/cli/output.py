@@ -3,24 +3,60 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from qdpi.observability.redaction import Redactor
 
 T = TypeVar("T")
 
 
+_REDACTOR: Final = "qdpi.redactor"
+
+
+def redactor() -> Redactor:
+    """Return the redactor of this command: it hides the secrets of the environment and of the command line."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return _redactor(())
+    root = context.find_root()
+    if _REDACTOR not in root.meta:
+        root.meta[_REDACTOR] = _redactor(root.obj or ())
+    made: Redactor = root.meta[_REDACTOR]
+    return made
+
+
+def _redactor(arguments: Sequence[str]) -> Redactor:
+    from qdpi.cli.secrets import secrets_of
+    from qdpi.observability.redaction import Redactor
+
+    return Redactor(secrets_of(os.environ, arguments))
+
+
+def write(text: str, *, err: bool = False) -> None:
+    """Write text and a line end to standard output or standard error, without secrets. Every command writes by this."""
+    click.echo(redactor()(text), err=err)
+
+
 def answer(given: T, text_of: Callable[[T], str], as_json: bool) -> None:
-    """Print an answer: as JSON, or as the text that `text_of` makes of it, without control characters."""
+    """Print an answer: as JSON, or as the text that `text_of` makes of it, without control characters or secrets."""
     from qdpi.terminal.printable import printable
 
-    click.echo(json.dumps(given, ensure_ascii=False, indent=2, default=str) if as_json else printable(text_of(given)))
+    shown = redactor().within(given)  # before a text is cut
+    if as_json:
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2, default=str))
+    else:
+        write(printable(text_of(shown)))
 
 
-def line(event: dict[str, Any]) -> str:
-    """Return an event as one line of JSON."""
-    return json.dumps(event, ensure_ascii=False, default=str)
+def write_event(event: dict[str, Any], text_of: Callable[[dict[str, Any]], str], as_json: bool) -> None:
+    """Print an event on a line: as JSON, or as the text that `text_of` makes of it, without secrets."""
+    shown = redactor().within(event)
+    click.echo(json.dumps(shown, ensure_ascii=False, default=str) if as_json else redactor()(text_of(shown)))
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -62,11 +62,12 @@ def _log_to(log: IO[str], settings: Settings) -> None:
 async def _read(settings: Settings, url: str | None, session: str | None, new: bool, lines: bool) -> int:
     from qdpi.cli.errors import note
     from qdpi.client import Client
+    from qdpi.client.errors import shown
     from qdpi.terminal.last_session import LOCAL, SavedSessions
     from qdpi.terminal.start import SessionChoice, read_lines
 
     kept = SavedSessions(settings.data_dir / "reader-sessions.json")
-    choice = SessionChoice(kept, url.rstrip("/") if url else LOCAL, session, new, note)
+    choice = SessionChoice(kept, shown(url).rstrip("/") if url else LOCAL, session, new, note)
     async with _gateway(settings, url) as address, Client(address) as client:
         session_id = await choice.session_at(client)
         if lines or not _fills_the_screen():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qdpi.cli.options import PARTS, json_option, settings_options
-from qdpi.cli.output import line, table
+from qdpi.cli.output import table, write_event
 from qdpi.settings import Settings
 from qdpi.terminal.printable import printable
 
@@ -76,7 +76,7 @@ class _Report:
         """Print a finding."""
         self._kinds[result.finding.name, result.finding.remedy.words] += 1
         self.damage += not result.mended
-        click.echo(line(_as_dict(result)) if self._as_json else printable(_as_line(result, self._apply)))
+        write_event(_as_dict(result), lambda found: printable(_as_line(found, self._apply)), self._as_json)
 
     def close(self, journeys: int, in_flight: int, page_events: int | None) -> None:
         """Print the remedies and the totals."""
@@ -88,7 +88,7 @@ class _Report:
             "in_flight": in_flight,
             "page_events": page_events,
         }
-        click.echo(line(totals) if self._as_json else "\n".join([*self._remedies(), _summary(totals, self._apply)]))
+        write_event(totals, lambda total: "\n".join([*self._remedies(), _summary(total, self._apply)]), self._as_json)
 
     def _remedies(self) -> list[str]:
         rows = [(name, str(times), words) for (name, words), times in self._kinds.items()]
@@ -106,12 +106,11 @@ def _as_dict(result: RepairResult) -> dict[str, Any]:
     }
 
 
-def _as_line(result: RepairResult, apply: bool) -> str:
-    found = result.finding
-    state = ("repaired " if result.mended else "LEFT     ") if apply else ""
-    journey = f"journey {found.journey}, " if found.journey else ""
-    cause = f"; it cannot be repaired: {result.cause}" if result.cause else ""
-    return f"{state}{found.name}: {journey}{found.place}: {found.detail}{cause}"
+def _as_line(found: Mapping[str, Any], apply: bool) -> str:
+    state = ("repaired " if found["mended"] else "LEFT     ") if apply else ""
+    journey = f"journey {found['journey']}, " if found["journey"] else ""
+    cause = f"; it cannot be repaired: {found['cause']}" if found["cause"] else ""
+    return f"{state}{found['name']}: {journey}{found['place']}: {found['detail']}{cause}"
 
 
 def _summary(totals: Mapping[str, Any], apply: bool) -> str:

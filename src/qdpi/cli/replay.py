@@ -45,7 +45,7 @@ def replay(
 
 async def _replay(sessions: tuple[str, ...], check: bool, as_json: bool, settings: Settings) -> int:
     from qdpi.bootstrap import build_store, build_system
-    from qdpi.cli.output import line
+    from qdpi.cli.output import write_event
     from qdpi.repair.replay import replay_all, replay_named
     from qdpi.runtime.startup import open_store
     from qdpi.terminal.printable import printable
@@ -55,8 +55,7 @@ async def _replay(sessions: tuple[str, ...], check: bool, as_json: bool, setting
         played = replay_named(system, sessions, check=check) if sessions else replay_all(system, check=check)
         async for replayed in played:
             different += not replayed.after.equal
-            result = _as_dict(replayed)
-            click.echo(line(result) if as_json else printable(_lines(result)))
+            write_event(_as_dict(replayed), lambda result: printable(_lines(result)), as_json)
     return int(different > 0)
 
 

@@ -31,6 +31,7 @@ def run(settings: Settings) -> None:
 
 async def _run(settings: Settings, listening: socket) -> None:
     from qdpi.cli.errors import progress_line
+    from qdpi.cli.output import write
     from qdpi.runtime.address import address_of
     from qdpi.runtime.process import build_process, stop_on_signal
     from qdpi.topology import WORKERS
@@ -41,7 +42,7 @@ async def _run(settings: Settings, listening: socket) -> None:
 
     async def announce() -> None:
         edition = await process.system.editions.current()
-        click.echo(invitation(settings, address_of(listening), edition.revision, process.model_name))
+        write(invitation(settings, address_of(listening), edition.revision, process.model_name))
 
     with stop_on_signal(process.stopping):
         await process.run(announce)

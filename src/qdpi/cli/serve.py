@@ -25,13 +25,14 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, listening: socket) -> None:
+    from qdpi.cli.output import write
     from qdpi.runtime.address import address_of
     from qdpi.runtime.process import build_process, stop_on_signal
 
     process = await build_process(settings, listening=listening)
 
     async def announce() -> None:
-        click.echo(f"The gateway answers at {address_of(listening)}")
+        write(f"The gateway answers at {address_of(listening)}")
 
     with stop_on_signal(process.stopping):
         await process.run(announce)

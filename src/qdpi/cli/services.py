@@ -74,6 +74,7 @@ def status(as_json: bool, settings: Settings) -> None:
 def logs(name: str | None, lines: int, settings: Settings) -> None:
     """Print the last lines of a server's log, or of every server's."""
     from qdpi.cli.errors import note
+    from qdpi.cli.output import write
     from qdpi.cluster.readiness import last_lines
     from qdpi.terminal.printable import printable
 
@@ -82,7 +83,7 @@ def logs(name: str | None, lines: int, settings: Settings) -> None:
         log = servers.files(node).log
         note(f"{node.name}: {log}")
         for line in last_lines(log, lines):
-            click.echo(printable(line))
+            write(printable(line))
 
 
 @services.command("kill")

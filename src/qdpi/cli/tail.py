@@ -55,7 +55,7 @@ async def _tail(
 ) -> None:
     from qdpi.bootstrap import build_system
     from qdpi.bus.port import Start
-    from qdpi.cli.output import line
+    from qdpi.cli.output import write_event
     from qdpi.runtime.startup import open_bus
 
     async with open_bus(build_system(settings)) as system:
@@ -65,7 +65,7 @@ async def _tail(
             async for record in nearly_in_order(records):
                 event = record_of(record)
                 if session is None or session_of(event) == session:
-                    click.echo(line(event) if as_json else record_line(event))
+                    write_event(event, record_line, as_json)
 
 
 async def known_topics(bus: EventBus, wanted: Sequence[str]) -> list[str]:

@@ -48,13 +48,16 @@ class UnreadableAnswer(QdpiError):
 
 def refused(response: httpx.Response) -> Refused | UnreadableAnswer:
     """Return the error of an unsuccessful response."""
+    answered = f"{shown(response.url)} answered {response.status_code}"
     if response.headers.get("content-type", "").startswith(PROBLEM_MEDIA_TYPE):
         try:
             problem = Problem.model_validate_json(response.content)
         except ValidationError:
-            return UnreadableAnswer(f"{response.url} answered {response.status_code} with malformed problem details.")
+            return UnreadableAnswer(
+                f"{answered} with malformed problem details."
+            )
         return Refused(problem, retry_after_seconds(response.headers.get("retry-after")))
-    return UnreadableAnswer(f"{response.url} answered {response.status_code} without problem details.")
+    return UnreadableAnswer(f"{answered} without problem details.")
 
 
 def retry_after_seconds(retry_after: str | None) -> float | None:
@@ -62,6 +65,11 @@ def retry_after_seconds(retry_after: str | None) -> float | None:
     return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
 
 
+def shown(url: httpx.URL | str) -> str:
+    """Return an address without a user and a password, as it may be shown and stored."""
+    return str(httpx.URL(url).copy_with(userinfo=b""))
+
+
 def unreachable(url: httpx.URL | str, error: Exception) -> GatewayUnreachable:
     """Return the error of a failed connection."""
-    return GatewayUnreachable(f"{url} does not answer: {str(error) or type(error).__name__}.")
+    return GatewayUnreachable(f"{shown(url)} does not answer: {str(error) or type(error).__name__}.")

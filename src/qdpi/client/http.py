@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from qdpi import __version__
 from qdpi.api.requests import Body
-from qdpi.client.errors import UnreadableAnswer, refused, unreachable
+from qdpi.client.errors import UnreadableAnswer, refused, shown, unreachable
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -145,4 +145,6 @@ def parse(response: httpx.Response, how: Callable[[bytes], T]) -> T:
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(map(str, fault["loc"])) or "it"
-        raise UnreadableAnswer(f"The response of {response.url} is not valid: {place}: {fault['msg']}.") from error
+        raise UnreadableAnswer(
+            f"The response of {shown(response.url)} is not valid: {place}: {fault['msg']}."
+        ) from error

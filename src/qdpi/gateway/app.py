@@ -100,7 +100,7 @@ def create_app(
     for router in _ROUTERS:
         app.include_router(router)
     problems.install(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, gateway=gateway)
     app.add_middleware(Compression)
     app.add_middleware(sse.StreamRoute, gateway=gateway)
     app.add_middleware(Admission, gateway=gateway)

@@ -67,10 +67,21 @@ class Envelope:
         except Exception:
             log.exception("http.request_failed", http_request_id=exchange.http_request_id, event_id=exchange.event_id)
             self._gateway.system.metrics.refused.labels(QdpiError.code).inc()
-            await _answer_internal_error(scope, receive, sending, exchange)
+            await self._answer_internal_error(scope, receive, sending, exchange)
         finally:
             milliseconds = (asyncio.get_running_loop().time() - began) * 1_000
             self._log(scope, exchange, sending.status, milliseconds)
+
+    async def _answer_internal_error(
+        self, scope: Scope, receive: Receive, sending: _Sending, exchange: Exchange
+    ) -> None:
+        """Answer with a 500 problem, unless a response has begun: then the connection is cut off."""
+        if sending.status is not None or scope["type"] != "http":
+            return
+        members = {"event_id": exchange.event_id} if exchange.event_id else {}
+        error = QdpiError("An unexpected error occurred.")
+        refusal = refusal_of(error, http_request_id=exchange.http_request_id, **members)
+        await problem_response(refusal, self._gateway, exchange)(scope, receive, sending)
 
     def _request_id(self, scope: Scope) -> str:
         given = Headers(scope=scope).get("x-request-id", "")
@@ -107,7 +118,7 @@ class Admission:
             self._gateway.limits.request_from(exchange.address)
         except TooManyRequests as error:
             self._gateway.system.metrics.refused.labels(error.code).inc()
-            await problem_response(refusal_of(error), exchange.http_request_id)(scope, receive, send)
+            await problem_response(refusal_of(error), self._gateway, exchange)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -132,21 +143,11 @@ class _Sending:
         await self._send(message)
 
 
-async def _answer_internal_error(scope: Scope, receive: Receive, sending: _Sending, exchange: Exchange) -> None:
-    """Answer with a 500 problem, unless a response has begun: then the connection is cut off."""
-    if sending.status is not None or scope["type"] != "http":
-        return
-    members = {"event_id": exchange.event_id} if exchange.event_id else {}
-    error = QdpiError("An unexpected error occurred.")
-    refusal = refusal_of(error, http_request_id=exchange.http_request_id, **members)
-    await problem_response(refusal, exchange.http_request_id)(scope, receive, sending)
-
-
 class BodyLimit:
     """Reads the body before the app does; refuses a body above the limit as soon as it is exceeded."""
 
-    def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, gateway: Gateway, limit: int = BODY_LIMIT) -> None:
+        self._app, self._gateway, self._limit = app, gateway, limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -156,7 +157,7 @@ class BodyLimit:
         try:
             body = await self._read(scope, receive)
         except BodyTooLarge as error:
-            await problem_response(refusal_of(error), scope[EXCHANGE].http_request_id)(scope, receive, send)
+            await problem_response(refusal_of(error), self._gateway, scope[EXCHANGE])(scope, receive, send)
             return
         if body is not None:
             await self._app(scope, _replaying(body, receive), send)

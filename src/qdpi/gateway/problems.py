@@ -14,7 +14,7 @@ from qdpi.api.requests import abbreviate
 from qdpi.api.responses import PROBLEM_MEDIA_TYPE, Problem
 from qdpi.errors import InvalidInput, NotJson, QdpiError, TooMany, Unavailable
 from qdpi.events import Fault
-from qdpi.gateway.context import exchange_of, gateway_of
+from qdpi.gateway.context import Exchange, Gateway, exchange_of, gateway_of
 
 _RETRY_SECONDS: Final = 1
 _MOST_ERRORS: Final = 5
@@ -75,9 +75,9 @@ def fault_status(code: str) -> int:
     return known.get(code, HTTPStatus.BAD_GATEWAY)
 
 
-def problem_response(refusal: Refusal, http_request_id: str | None = None) -> Response:
-    """Return a refusal as a response; `instance` names the HTTP request."""
-    problem = with_instance(refusal, http_request_id)
+def problem_response(refusal: Refusal, gateway: Gateway, exchange: Exchange) -> Response:
+    """Return a refusal as a response."""
+    problem = told(refusal, gateway, exchange)
     return Response(
         problem.model_dump_json(exclude_none=True),
         problem.status,
@@ -86,11 +86,12 @@ def problem_response(refusal: Refusal, http_request_id: str | None = None) -> Re
     )
 
 
-def with_instance(refusal: Refusal, http_request_id: str | None) -> Problem:
-    """Return a refusal's problem; `instance` names the HTTP request."""
-    if refusal.problem.instance is not None or http_request_id is None:
-        return refusal.problem
-    return refusal.problem.model_copy(update={"instance": f"urn:gibsey:request:{http_request_id}"})
+def told(refusal: Refusal, gateway: Gateway, exchange: Exchange) -> Problem:
+    """Return the problem that a client is told: `instance` names the HTTP request, and secrets are hidden."""
+    problem, redact = refusal.problem, gateway.system.settings.redact
+    texts = {"detail": problem.detail, "next_step": problem.next_step, **(problem.model_extra or {})}
+    instance = problem.instance or f"urn:gibsey:request:{exchange.http_request_id}"
+    return problem.model_copy(update={**redact.within(texts), "instance": instance})
 
 
 def install(app: FastAPI) -> None:
@@ -105,7 +106,7 @@ async def _answer(request: Request, error: Exception) -> Response:
     gateway, exchange = await gateway_of(request), await exchange_of(request)
     refusal = refusal_for(error)
     gateway.system.metrics.refused.labels(refusal.problem.code).inc()
-    return problem_response(refusal, exchange.http_request_id)
+    return problem_response(refusal, gateway, exchange)
 
 
 def refusal_for(error: Exception) -> Refusal:

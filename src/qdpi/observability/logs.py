@@ -13,7 +13,6 @@ from collections.abc import Callable
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from qdpi.observability.redaction import Redactor
 from qdpi.settings import LogFormat, LogLevel, Settings
 
 
@@ -39,17 +38,33 @@ def configure_logs(settings: Settings) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *exceptions,
             renderer,
-            _redacted(settings),
+            _redacted(settings.redact),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    _take_library_lines()
 
 
-def _redacted(settings: Settings) -> Callable[[WrappedLogger, str, EventDict], str]:
-    redact = Redactor(settings.secret_values)
+class LibraryLines(logging.Handler):
+    """Passes what libraries log by Python's own `logging` on as our lines, so that these are redacted too."""
 
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record as one line."""
+        structlog.get_logger().log(
+            record.levelno, "library.message", logger=record.name, message=record.getMessage(), exc_info=record.exc_info
+        )
+
+
+def _take_library_lines() -> None:
+    root = logging.getLogger()
+    for earlier in [each for each in root.handlers if isinstance(each, LibraryLines)]:
+        root.removeHandler(earlier)
+    root.addHandler(LibraryLines())
+
+
+def _redacted(redact: Callable[[str], str]) -> Callable[[WrappedLogger, str, EventDict], str]:
     def process(logger: WrappedLogger, name: str, line: EventDict) -> str:
         return redact(str(line))
 

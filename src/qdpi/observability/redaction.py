@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, TypeVar, cast
 from urllib.parse import unquote, urlsplit
+
+T = TypeVar("T")
 
 HIDDEN: Final = "***"
 SHORTEST: Final = 4
@@ -16,14 +18,16 @@ _LONGEST_FRAGMENT_IGNORED: Final = 7
 """Fragments of a secret with white space or control characters in it are secrets too, if they are longer than this."""
 _TOKEN: Final = 12
 """A user of a URL this long, or one without a password, is taken for a token."""
+_CODECS: Final = ("utf-8", "latin-1")
+"""The encodings in which HTTP libraries send a user and a password."""
 _SEPARATORS: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
 
 
 class Redactor:
     """Replaces secrets in text, in every form in which they may be quoted, the longest first.
 
-    The forms are, character by character: plain, escaped as by Python or JSON (however often), percent-encoded in
-    either case, or an HTML entity; and Base64 (RFC 4648, both alphabets), on its own or within a longer text such as
+    The forms are, character by character: plain, escaped as by Python or JSON, or percent-encoded in either case, both
+    however often, or an HTML entity; and Base64 (RFC 4648, both alphabets), on its own or within a longer text such as
     `user:secret`.
     """
 
@@ -37,6 +41,19 @@ class Redactor:
     def __call__(self, text: str) -> str:
         """Return a text with `***` in place of every secret."""
         return text if self._pattern is None else self._pattern.sub(HIDDEN, text)
+
+    def within(self, value: T) -> T:
+        """Return a value as of JSON with its texts redacted; the names of its members stay."""
+        return cast("T", self._within(value))
+
+    def _within(self, value: object) -> object:
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, Mapping):
+            return {name: self._within(each) for name, each in value.items()}
+        if type(value) in {list, tuple}:
+            return type(value)(map(self._within, cast("Iterable[object]", value)))  # type: ignore[call-arg]
+        return value
 
 
 def _alone(pattern: str, length: int) -> str:
@@ -70,7 +87,7 @@ def _character(character: str) -> str:
         _coded("x", [f"{byte:02x}" for byte in raw]),
         _coded("U", [f"{code:08x}"]),
         *([_coded("x", [f"{code:02x}"])] if code < 256 else []),
-        "".join(f"(?i:%{byte:02x})" for byte in raw),
+        *(_percent(character.encode(codec, "surrogatepass")) for codec in _CODECS if _fits(character, codec)),
         *([r"\+"] if character == " " else []),
         rf"(?i:&\#0*{code};|&\#x0*{code:x};)",
         *([re.escape(html.escape(character))] if character in '&<>"' else []),
@@ -78,13 +95,27 @@ def _character(character: str) -> str:
     return f"(?:{'|'.join(dict.fromkeys(forms))})"
 
 
+def _percent(raw: bytes) -> str:
+    """Return a pattern of percent-encoded bytes, encoded once or more often."""
+    return "".join(f"%(?:25)*(?i:{byte:02x})" for byte in raw)
+
+
+def _fits(text: str, codec: str) -> bool:
+    return codec != "latin-1" or all(ord(character) < 256 for character in text)
+
+
 def _coded(letter: str, units: list[str]) -> str:
     return "".join(f"{_SLASHES}{letter}(?i:{unit})" for unit in units)
 
 
 def _base64(text: str) -> Iterator[str]:
-    """Yield the Base64 of a text at each of the three offsets, without the characters that encode neighbours too."""
-    raw = text.encode("utf-8", "surrogatepass")
+    for codec in _CODECS:
+        if _fits(text, codec):
+            yield from _base64_of(text.encode(codec, "surrogatepass"))
+
+
+def _base64_of(raw: bytes) -> Iterator[str]:
+    """Yield the Base64 of bytes at each of the three offsets, without the characters that encode neighbours too."""
     for before in range(3):
         padded = base64.b64encode(bytes(before) + raw).decode()
         first = (before * 8 + 5) // 6  # characters that hold bits of the bytes before
@@ -93,6 +124,14 @@ def _base64(text: str) -> Iterator[str]:
         if len(form) >= 2 * SHORTEST:
             yield form
             yield form.replace("+", "-").replace("/", "_")
+
+
+def secrets_in(value: str, secret: bool) -> set[str]:
+    """Return the secrets in a setting's value: a secret's itself and the parts of its list, or those within URLs."""
+    parts = {part.strip() for part in (value, *value.split(","))}
+    if secret:
+        return {form for form in (value, *parts) if form.strip()}
+    return {found for part in parts if "://" in part for found in url_secrets(part)}
 
 
 def url_secrets(url: str | None) -> set[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from qdpi.events import Fault, PageDone, PageFailed, PageRequest, fault_of
+from qdpi.events import Fault, PageDone, PageFailed, PageRequest
 from qdpi.ids import derived_id
 from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome
@@ -59,9 +59,9 @@ def conclude(request: PageRequest, state: JourneyState, completed: CompletedRun,
     )
 
 
-def fail(request: PageRequest, state: JourneyState, error: Exception | Fault, at: datetime, draft: Draft) -> Outcome:
+def fail(request: PageRequest, state: JourneyState, error: Fault, at: datetime, draft: Draft) -> Outcome:
     """Return the outcome of a run without a page, the next of its journey."""
-    fault = _short(error if isinstance(error, Fault) else fault_of(error))
+    fault = _short(error)
     event = PageFailed(
         event_id=derived_id("outcome", request.request_id),
         ts=at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -63,10 +64,15 @@ def press_named(record: Record) -> PressName | None:
 
 
 class Enricher:
-    """Adds to a press what its request needs: symbol, section, context and the canon's revision."""
+    """Adds to a press what its request needs: symbol, section, context and the canon's revision.
 
-    def __init__(self, store: PageStore, editions: Editions, publisher: Publisher) -> None:
-        self._store, self._editions, self._publisher = store, editions, publisher
+    `redact` hides secrets in the text of an error.
+    """
+
+    def __init__(
+        self, store: PageStore, editions: Editions, publisher: Publisher, redact: Callable[[str], str]
+    ) -> None:
+        self._store, self._editions, self._publisher, self._redact = store, editions, publisher, redact
 
     async def __call__(self, record: Record) -> None:
         """Handle a record of `gibsey.ui.symbol` or `gibsey.ask`."""
@@ -94,7 +100,7 @@ class Enricher:
         try:
             locus = await self._locus(press, edition)
         except UnknownPage as refusal:
-            return request.model_copy(update={"error": fault_of(refusal)})
+            return request.model_copy(update={"error": fault_of(refusal, self._redact)})
         return request.model_copy(update=_about(press, locus, edition))
 
     async def _locus(self, press: Press | Ask, edition: Edition) -> Page | None:
@@ -110,7 +116,7 @@ class Enricher:
         """
 
         async def give_up(record: Record, error: Exception, attempts: int) -> None:
-            request = self._refusal(record, fault_of(error))
+            request = self._refusal(record, fault_of(error, self._redact))
             if request is None:
                 await dead_letter(record, error, attempts)
             else:
@@ -167,5 +173,5 @@ def context_of(locus: Page, edition: Edition) -> tuple[str, ...]:
 
 def build(system: System, model: LanguageModel) -> ServiceWorker:
     """Return the enricher's worker."""
-    service = Enricher(system.store, system.editions, system.publisher)
+    service = Enricher(system.store, system.editions, system.publisher, system.settings.redact)
     return consume(system, ENRICHER, service, service.refuse_or)

@@ -28,7 +28,7 @@ from qdpi.errors import (
     Unavailable,
     UnknownPage,
 )
-from qdpi.events import PageDone, PageRequest, Phase, decode
+from qdpi.events import PageDone, PageRequest, Phase, decode, fault_of
 from qdpi.ids import page_id
 from qdpi.journey import JourneyState
 from qdpi.language.port import LanguageModel
@@ -65,7 +65,8 @@ class PageGenerator:
     """Answers requests.
 
     `slots` bounds the model calls in flight over all journeys; `retries` is how often a failed model call is tried
-    again; `pace` is the least time between two deltas of a run, in seconds; `shown` returns a journey's name in logs.
+    again; `pace` is the least time between two deltas of a run, in seconds; `shown` returns a journey's name in logs;
+    `redact` hides secrets in the text of an error.
     """
 
     def __init__(
@@ -83,10 +84,11 @@ class PageGenerator:
         retries: int,
         pace: float,
         shown: Callable[[str], str],
+        redact: Callable[[str], str],
     ) -> None:
         self._store, self._editions, self._publisher, self._program = store, editions, publisher, program
         self._stops, self._now, self._metrics, self._backoff = stops, now, metrics, backoff
-        self._slots, self._retries, self._pace, self._shown = slots, retries, pace, shown
+        self._slots, self._retries, self._pace, self._shown, self._redact = slots, retries, pace, shown, redact
 
     async def __call__(self, record: Record) -> None:
         """Handle a record of `gibsey.generate.page.request`."""
@@ -166,13 +168,13 @@ class PageGenerator:
         attempts: int,
     ) -> Outcome:
         state, draft = last.state if last else JourneyState(), Draft(attempts=attempts)
-        if error := refused or request.error:
-            return fail(request, state, error, self._at(request, last), draft)
+        if fault := fault_of(refused, self._redact) if refused else request.error:
+            return fail(request, state, fault, self._at(request, last), draft)
         try:
             written = await self._write(request, state, draft, deltas)
             return conclude(request, state, written, self._at(request, last))
         except _ENDING as ending:
-            return fail(request, state, ending, self._at(request, last), draft)
+            return fail(request, state, fault_of(ending, self._redact), self._at(request, last), draft)
 
     async def _write(
         self, request: PageRequest, state: JourneyState, draft: Draft, deltas: DeltaStream
@@ -246,7 +248,7 @@ class PageGenerator:
                 await deltas.phase(Phase.BINDING)
             except ModelFailed as error:
                 self._metrics.model_calls.labels(self._program.model.name, "any", error.code).inc()
-                draft.failures.append(error.detail)
+                draft.failures.append(fault_of(error, self._redact).detail)
                 log.warning("page_generator.model_failed", attempt=failures, cause=error.detail)
                 if failures > self._retries:
                     raise
@@ -302,6 +304,7 @@ def build(system: System, model: LanguageModel, program: QDPIProgram | None = No
         retries=settings.model_retries,
         pace=settings.delta_pace,
         shown=system.journey_label,
+        redact=settings.redact,
     )
     worker = consume(system, PAGE_GENERATOR, service, service.refuse_or)
     work, *others = worker.loops

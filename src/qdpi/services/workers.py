@@ -58,7 +58,8 @@ def consume(
     A record that cannot be handled becomes a dead letter, unless `refuse_or` ends it otherwise.
     """
     group = component.group
-    last = dead_letter(system.bus, group=group, now=system.now, metrics=system.metrics)
+    redact = system.settings.redact
+    last = dead_letter(system.bus, group=group, now=system.now, metrics=system.metrics, redact=redact)
     give_up = or_else(refuse_or(last), last)
     handler = retry(limit(service), give_up, group=group, backoff=system.backoff, metrics=system.metrics)
     worker = Worker(

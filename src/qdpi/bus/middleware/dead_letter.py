@@ -12,7 +12,7 @@ import structlog
 from qdpi.bus.middleware.retry import GiveUp
 from qdpi.bus.port import EventBus, Headers, Message, Record
 from qdpi.errors import InvalidInput
-from qdpi.events import ABOUT_HEADERS, DeadLetter, body_of, fault_of
+from qdpi.events import ABOUT_HEADERS, DeadLetter, Fault, body_of, fault_of
 from qdpi.ids import derived_id
 from qdpi.observability.metrics import Metrics
 from qdpi.observability.tracing import current_traceparent
@@ -23,15 +23,19 @@ LONGEST_VALUE: Final = 11 << 20
 """The largest value, in bytes, that a dead letter keeps: in Base64 with its metadata it fits in 16 MiB."""
 
 
-def dead_letter(bus: EventBus, *, group: str, now: Callable[[], datetime], metrics: Metrics) -> GiveUp:
+def dead_letter(
+    bus: EventBus, *, group: str, now: Callable[[], datetime], metrics: Metrics, redact: Callable[[str], str]
+) -> GiveUp:
     """Return the `GiveUp` of a group: publish a dead letter, with the same id however often it is sent.
+
+    `redact` hides secrets in the text of the error.
 
     If the topic of dead letters refuses the letter for its size, send it without the record's bytes. They stay in
     the source topic.
     """
 
     async def give_up(record: Record, error: Exception, attempts: int) -> None:
-        letter = letter_of(record, error, attempts, group=group, at=max(now(), record.taken_at))
+        letter = letter_of(record, fault_of(error, redact), attempts, group=group, at=max(now(), record.taken_at))
         try:
             await send_letter(bus, letter, record.key)
         except InvalidInput as refusal:
@@ -60,7 +64,7 @@ def _trace(original: Headers) -> Headers:
     return (("traceparent", current.encode()),) if current else tuple(h for h in original if h[0] == "traceparent")
 
 
-def letter_of(record: Record, error: Exception, attempts: int, *, group: str, at: datetime) -> DeadLetter:
+def letter_of(record: Record, error: Fault, attempts: int, *, group: str, at: datetime) -> DeadLetter:
     """Return the dead letter of a record. Its id is derived from the group, topic, partition and offset."""
     body = body_of(record.value)
     return DeadLetter(
@@ -73,7 +77,7 @@ def letter_of(record: Record, error: Exception, attempts: int, *, group: str, at
         source_partition=record.partition.number,
         source_offset=record.offset,
         attempts=attempts,
-        error=fault_of(error),
+        error=error,
         key_base64=_base64(record.key),
         value_base64=_base64(record.value and record.value[:LONGEST_VALUE]),
         cut_bytes=max(0, len(record.value or b"") - LONGEST_VALUE),

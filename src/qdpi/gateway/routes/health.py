@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse
 from qdpi.api.responses import PROBLEM_MEDIA_TYPE, Alive, ComponentHealth, Problem, Ready
 from qdpi.asyncapi import document_json
 from qdpi.errors import NoBook, StoreUnavailable
-from qdpi.gateway.context import Gateway, GatewayDep
-from qdpi.gateway.problems import problem
+from qdpi.gateway.context import ExchangeDep, Gateway, GatewayDep
+from qdpi.gateway.problems import Refusal, problem, problem_response
 
 router = APIRouter(tags=["operations"])
 
@@ -34,20 +34,20 @@ async def alive() -> Alive:
         }
     },
 )
-async def ready(gateway: GatewayDep) -> Response:
+async def ready(gateway: GatewayDep, exchange: ExchangeDep) -> Response:
     """Ping the store and the bus."""
     needed = await gateway.readiness.components()
     down = {name: part for name, part in needed.items() if not part.ok}
     parts = needed | {"model": _model(gateway), "book": await _book(gateway, needed["store"])}
     shown: dict[str, Any] = {name: part.model_dump(mode="json") for name, part in parts.items()}
     if not down:
-        return JSONResponse({"ready": True, "parts": shown})
+        return JSONResponse({"ready": True, "parts": gateway.system.settings.redact.within(shown)})
     detail = " ".join(
         f"The {name} has been unavailable since {part.since}: {part.detail}" for name, part in down.items()
     )
     next_step = "The server reconnects by itself; no event is lost."
     unready = problem("not_ready", 503, detail, next_step, ready=False, parts=shown)
-    return Response(unready.model_dump_json(exclude_none=True), 503, media_type=PROBLEM_MEDIA_TYPE)
+    return problem_response(Refusal(unready), gateway, exchange)
 
 
 def _model(gateway: Gateway) -> ComponentHealth:

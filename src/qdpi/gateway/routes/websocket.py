@@ -40,7 +40,7 @@ async def follow(websocket: WebSocket) -> None:
             await _serve(websocket, gateway, exchange, subscription, after)
     except QdpiError as error:
         gateway.system.metrics.refused.labels(error.code).inc()
-        await websocket.send_denial_response(problem_response(refusal_of(error), exchange.http_request_id))
+        await websocket.send_denial_response(problem_response(refusal_of(error), gateway, exchange))
 
 
 def _check_origin(websocket: WebSocket, allowed: Collection[str]) -> None:

@@ -97,7 +97,7 @@ class StreamRoute:
         except (QdpiError, Refusal) as error:
             refusal = refusal_for(error)
             self._gateway.system.metrics.refused.labels(refusal.problem.code).inc()
-            await problem_response(refusal, exchange.http_request_id)(scope, receive, send)
+            await problem_response(refusal, self._gateway, exchange)(scope, receive, send)
 
 
 def asked(scope: Scope, gateway: Gateway, exchange: Exchange) -> tuple[str, int | None]:

@@ -12,7 +12,7 @@ from qdpi.api.requests import Accepted, AskBody, PressBody, StopBody
 from qdpi.errors import InvalidInput, InvalidSession, NotJson, QdpiError
 from qdpi.gateway import presses
 from qdpi.gateway.context import Exchange, Gateway, journey_of
-from qdpi.gateway.problems import Refusal, error_of, refusal_of, with_instance
+from qdpi.gateway.problems import Refusal, error_of, refusal_of, told
 from qdpi.gateway.streams.frames import Frame, reply_frame
 
 _BODIES: Final[dict[str, type[PressBody | AskBody | StopBody]]] = {
@@ -44,7 +44,7 @@ async def answer(gateway: Gateway, exchange: Exchange, session_id: str, text: st
     else:
         return reply_frame("accepted", {**accepted.model_dump(), **_named(message)})
     gateway.system.metrics.refused.labels(refusal.problem.code).inc()
-    problem = with_instance(refusal, own.http_request_id).model_dump(mode="json", exclude_none=True)
+    problem = told(refusal, gateway, own).model_dump(mode="json", exclude_none=True)
     return reply_frame("problem", {**problem, **_named(message)})
 
 

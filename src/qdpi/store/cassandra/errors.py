@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from cassandra import (
@@ -44,13 +45,15 @@ _NEXT_STEPS: Final = (
 _MISSING_TABLE: Final = ("unconfigured table", "does not exist", "undefined column", "unknown identifier")
 
 
-def translate(hosts: str, error: BaseException) -> QdpiError:
+def translate(hosts: str, error: BaseException, redact: Callable[[str], str]) -> QdpiError:
     """Return the error for the operator: which store, what happened, and the next step.
+
+    `redact` hides secrets that the driver or a server has quoted, before a long text is cut.
 
     An invalid request is a defect of ours, not an outage, and is not retried, unless its tables are missing.
     """
     cause = _cause(error)
-    detail = f"Cassandra at {hosts}: {_description(cause)}"
+    detail = f"Cassandra at {hosts}: {_description(cause, redact)}"
     if isinstance(cause, InvalidRequest | SyntaxException) and not _names_missing_table(cause):
         return QdpiError(f"{detail.removesuffix('.')}, which is a defect in qdpi.")
     return StoreUnavailable(detail, next_step=next(step for kind, step in _NEXT_STEPS if isinstance(cause, kind)))
@@ -67,17 +70,18 @@ def _cause(error: BaseException) -> BaseException:
     return next((e for e in errors.values() if isinstance(e, AuthenticationFailed)), error)
 
 
-def _description(error: BaseException) -> str:
+def _description(error: BaseException, redact: Callable[[str], str]) -> str:
     if isinstance(error, NoHostAvailable):
-        reasons = {_line(reason) for reason in error.errors.values()} if isinstance(error.errors, dict) else set()
+        errors = error.errors.values() if isinstance(error.errors, dict) else ()
+        reasons = {_line(reason, redact) for reason in errors}
         return f"no node can be reached ({'; '.join(sorted(reasons)) or 'none is up'})."
     if isinstance(error, OperationTimedOut):
         return "no answer in time."
     if isinstance(error, TimeoutError):
         return "too many requests are in flight, and none was answered in time."
-    return f"{_line(error).removesuffix('.')}."
+    return f"{_line(error, redact).removesuffix('.')}."
 
 
-def _line(error: object) -> str:
-    text = " ".join(str(error).split())
+def _line(error: object, redact: Callable[[str], str]) -> str:
+    text = " ".join(redact(str(error)).split())
     return text[:300] or type(error).__name__

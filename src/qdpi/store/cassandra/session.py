@@ -233,7 +233,7 @@ class Connection:
             raise self._translate(error) from error
 
     def _translate(self, error: BaseException) -> Exception:
-        return translate(self._settings.cassandra_hosts or "", error)
+        return translate(self._settings.cassandra_hosts or "", error, self._settings.redact)
 
 
 class Repository:

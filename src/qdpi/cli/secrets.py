@@ -1,0 +1,33 @@
+"""The secrets of a command: those of its environment and of its command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from qdpi.observability.redaction import secrets_in
+from qdpi.settings import SETTINGS
+
+
+def secrets_of(environ: Mapping[str, str], arguments: Sequence[str]) -> Iterator[str]:
+    """Yield every secret in the environment and on the command line, those within addresses included."""
+    for setting in SETTINGS:
+        yield from secrets_in(environ.get(setting.variable, ""), setting.secret)
+        flag = f"--{setting.name.replace('_', '-')}"
+        for value in _given(flag, arguments) if setting.secret else ():
+            yield from secrets_in(value, secret=True)
+    for variable, value in environ.items():
+        if variable.lower().endswith("_proxy"):
+            yield from secrets_in(value, secret=False)
+    for argument in arguments:
+        yield from secrets_in(argument, secret=False)
+        yield from secrets_in(argument.partition("=")[2], secret=False)
+
+
+def _given(flag: str, arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the values of a flag, in both spellings."""
+    for before, argument in zip(("", *arguments), arguments, strict=False):
+        name, equals, value = argument.partition("=")
+        if before == flag:
+            yield argument
+        elif name == flag and equals:
+            yield value
