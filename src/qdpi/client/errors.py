@@ -53,9 +53,7 @@ def refused(response: httpx.Response) -> Refused | UnreadableAnswer:
         try:
             problem = Problem.model_validate_json(response.content)
         except ValidationError:
-            return UnreadableAnswer(
-                f"{answered} with malformed problem details."
-            )
+            return UnreadableAnswer(f"{answered} with malformed problem details.")
         return Refused(problem, retry_after_seconds(response.headers.get("retry-after")))
     return UnreadableAnswer(f"{answered} without problem details.")
 
