@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.support.gateway import gateway_in
 
-from qdpi.gateway.compression import SMALLEST, accepts_gzip
+from qdpi.gateway.middleware import COMPRESSED_FROM
+from qdpi.gateway.negotiation import accepts_gzip
 
 CANON = "/api/v1/canon"
 PRESS = "/api/v1/event/ui/symbol"
@@ -57,7 +58,7 @@ async def test_refused_gzip_is_not_sent(tmp_path: Path):
 async def test_small_answers_are_not_compressed(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         answer = await gateway.client.get("/healthz")
-        assert len(answer.content) < SMALLEST
+        assert len(answer.content) < COMPRESSED_FROM
         assert "content-encoding" not in answer.headers
 
 

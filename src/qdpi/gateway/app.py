@@ -13,10 +13,9 @@ from starlette.middleware.cors import CORSMiddleware
 
 from qdpi import __version__
 from qdpi.gateway import problems
-from qdpi.gateway.compression import Compression
 from qdpi.gateway.context import Gateway
 from qdpi.gateway.limits import Limits
-from qdpi.gateway.middleware import Admission, BodyLimit, Envelope
+from qdpi.gateway.middleware import Admission, BodyLimit, Compression, Envelope
 from qdpi.gateway.readiness import Readiness
 from qdpi.gateway.routes import (
     book,

@@ -1,18 +1,21 @@
-"""ASGI middleware: request id, security headers, log line, address limit, body limit."""
+"""ASGI middleware: request id, security headers, log line, address limit, body limit, compression."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qdpi.errors import BodyTooLarge, QdpiError, TooManyRequests
 from qdpi.gateway.context import EXCHANGE, Exchange, Gateway
 from qdpi.gateway.limits import address_of
+from qdpi.gateway.negotiation import accepts_gzip, weak
 from qdpi.gateway.problems import problem_response, refusal_of
 
 BODY_LIMIT: Final = 1 << 20
@@ -42,6 +45,15 @@ SECURITY_HEADERS: Final = {
 }
 OPERATIONS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that are exempt from the address limit."""
+COMPRESSED_FROM: Final = 1_024
+"""The smallest body that is compressed, in bytes: a smaller one takes one packet anyway."""
+COMPRESSION_LEVEL: Final = 5
+"""gzip's level: on answers of ours, 9 takes four times as long as 5 and saves 7 % more."""
+COMPRESSED_IN_THREAD_FROM: Final = 64 << 10
+"""The bytes from which a body is compressed in a thread, so that the event loop never waits over a millisecond."""
+INCOMPRESSIBLE: Final = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/epub+zip")
+"""Media types that are compressed already, or must arrive piece by piece."""
+_READS: Final = frozenset({"GET", "HEAD"})
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 log = structlog.get_logger("qdpi.gateway")
@@ -191,3 +203,50 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
         return await receive()
 
     return replay
+
+
+class Compression:
+    """Compresses answers to GET for clients that accept gzip.
+
+    An answer that depends on what the client accepts says `Vary`. Its ETag is weak: the compressed bytes are not those
+    that a strong one names. Event streams never pass here.
+
+    The length of a compressed text reveals something of it, to a site that can make a reader's browser send requests
+    with the reader's rights (BREACH, https://www.breachattack.com). No such request exists: neither a cookie nor a
+    login goes along with one, and whoever lacks the session id is refused. Answers to POST, which alone hold new
+    session ids, stay uncompressed.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._gzip = GZipMiddleware(
+            app, COMPRESSED_FROM, COMPRESSION_LEVEL, COMPRESSED_IN_THREAD_FROM, exclude_content_types=INCOMPRESSIBLE
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http" or scope["method"] not in _READS:
+            await self._app(scope, receive, send)
+            return
+        accepted = accepts_gzip(Headers(scope=scope).get("accept-encoding", ""))
+        await (self._gzip if accepted else self._app)(scope, receive, _describing(send))
+
+
+def _describing(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            _describe(MutableHeaders(scope=message), message["status"])
+        await send(message)
+
+    return sending
+
+
+def _describe(headers: MutableHeaders, status: int) -> None:
+    """Add `Vary` to an answer that may be compressed, and to a 304 in place of one; make its ETag weak."""
+    media_type = headers.get("content-type", "").partition(";")[0]
+    if media_type in INCOMPRESSIBLE or status == HTTPStatus.PARTIAL_CONTENT:
+        return
+    if "accept-encoding" not in headers.get("vary", "").lower():
+        headers.add_vary_header("Accept-Encoding")
+    if "etag" in headers:
+        headers["etag"] = weak(headers["etag"])

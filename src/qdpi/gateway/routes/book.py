@@ -11,8 +11,8 @@ from qdpi.api.requests import SYMBOL_FORMS
 from qdpi.api.responses import CanonPageEntry, CanonShape, SectionEntry, SectionFacts, SymbolEntry
 from qdpi.canon.edition import Edition
 from qdpi.errors import NoBook, UnknownSection
-from qdpi.gateway.conditional import NOT_MODIFIED, conditional_model
 from qdpi.gateway.context import GatewayDep
+from qdpi.gateway.negotiation import NOT_MODIFIED, conditional_model
 from qdpi.gateway.problems import problem_responses
 from qdpi.glyphs import glyph_svg
 from qdpi.symbols import (

@@ -10,8 +10,8 @@ from qdpi.api import API_PREFIX
 from qdpi.api.responses import MOST_PAGES, PageBatch
 from qdpi.concurrency import map_concurrently
 from qdpi.errors import InvalidInput, UnknownPage
-from qdpi.gateway.conditional import NOT_MODIFIED
 from qdpi.gateway.context import ExchangeDep, Gateway, GatewayDep, journey_of
+from qdpi.gateway.negotiation import NOT_MODIFIED
 from qdpi.gateway.problems import problem_responses
 from qdpi.gateway.routes.pages import OfSession, page_for, page_view, pages_response
 from qdpi.page_schema import Page

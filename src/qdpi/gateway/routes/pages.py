@@ -12,8 +12,8 @@ from qdpi.api.responses import Alternative, Alternatives, PageView, ReceiptView,
 from qdpi.canon.editions import PAGE_ID, find_locus, find_page
 from qdpi.concurrency import map_concurrently
 from qdpi.errors import InvalidInput, Unauthorized, UnknownPage
-from qdpi.gateway.conditional import NOT_MODIFIED, conditional
 from qdpi.gateway.context import Exchange, ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
+from qdpi.gateway.negotiation import NOT_MODIFIED, conditional
 from qdpi.gateway.problems import problem_responses
 from qdpi.gateway.provenance import provenance_of
 from qdpi.gateway.streams.sse import parse_seq

@@ -9,8 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from qdpi.gateway.compression import accepts_gzip
-from qdpi.gateway.conditional import NOT_MODIFIED, conditional
+from qdpi.gateway.negotiation import NOT_MODIFIED, accepts_gzip, conditional
 from qdpi.gateway.problems import Refusal, problem
 from qdpi.gateway.web_files import MEDIA_TYPES, PREFIX, WebFile, shipped_files
 

@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, 13): an answer that the client already has is a 304 without a body.
+"""What a request says of the answers that it can take: which it has already (RFC 9110, 13), and whether compressed.
 
 All ETags are weak: an answer has the same one whether it is compressed or not.
 """
@@ -62,3 +62,18 @@ def conditional_model(
 ) -> Response:
     """Return a model as JSON, or a 304 where the client has it."""
     return conditional(model.model_dump_json().encode(), if_none_match, etag=etag, headers=headers)
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Return whether a client accepts gzip, by its header's value (RFC 9110, 12.5.3)."""
+    weights = dict(_weighted(part) for part in accept_encoding.lower().split(","))
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
+
+
+def _weighted(part: str) -> tuple[str, float]:
+    coding, *parameters = (piece.strip() for piece in part.split(";"))
+    given = [value.strip() for name, _, value in (p.partition("=") for p in parameters) if name.strip() == "q"]
+    try:
+        return coding, float(given[0]) if given else 1.0
+    except ValueError:
+        return coding, 0.0
