@@ -9,7 +9,7 @@ from tests.support import factories
 
 from qdpi.events import Audit, IndexUpdate, PageDone, PageEvent, PageFailed, PageRequest, decode
 from qdpi.ids import time_uuid
-from qdpi.outcome import Outcome, audits_of, dead_letter_of, log_entry, page_events
+from qdpi.outcome import Outcome, audits_of, dead_letter_of, in_current_form, log_entry, page_events
 from qdpi.services.projections.journeys import snapshot_of
 
 
@@ -139,3 +139,38 @@ def test_snapshot_is_the_state_after_the_outcome():
     snapshot = snapshot_of(outcome)
     assert (snapshot.session_id, snapshot.seq, snapshot.state) == ("reader", 4, outcome.state)
     assert (snapshot.last_event_ts, snapshot.cursor) == (outcome.at, outcome.event.event_id)
+
+
+def of_an_earlier_version(outcome: Outcome) -> Outcome:
+    """The outcome as a version without the words in events, pages and receipts has stored it."""
+    stored = json.loads(outcome.model_dump_json())
+    for part in ("event", "page", "receipt"):
+        for name in ("user_intent", "wished", "milliseconds", "tokens"):
+            if part != "receipt" or name == "user_intent":
+                (stored[part] or {}).pop(name, None)
+    return Outcome.model_validate_json(json.dumps(stored))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_outcome_of_an_earlier_version_is_read_and_its_receipt_has_the_words(fails):
+    asked = factories.request(user_intent="who lit it?")
+    outcome = factories.outcome(fails=fails).model_copy(update={"request": asked})
+    read = of_an_earlier_version(outcome)
+    assert (read.event.user_intent, read.receipt.user_intent) == ("", "")
+    assert read.worded_receipt.user_intent == "who lit it?"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_row_of_an_earlier_version_has_the_current_form(fails):
+    """Fields that an event has got since are added with their defaults, and nothing else changes."""
+    event = factories.outcome(fails=fails).event
+    older = {name: value for name, value in json.loads(event.model_dump_json()).items() if name != "user_intent"}
+    row = log_entry(event).model_copy(update={"payload_json": json.dumps(older)})
+    assert in_current_form(row) == log_entry(event)
+    assert in_current_form(log_entry(event)) == log_entry(event)
+
+
+@pytest.mark.parametrize("change", [{"payload_json": "{}"}, {"type": "gibsey.nothing"}])
+def test_row_that_is_no_event_stays_as_it_is(change):
+    row = factories.log_row(**change)
+    assert in_current_form(row) == row

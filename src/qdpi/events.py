@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import from_json
 
 from qdpi.errors import MalformedEvent, QdpiError, validation_detail
-from qdpi.page_schema import CANON_PAGE_ID, Edges, Page, PageStatus, PolicyVerdict, Validation
+from qdpi.page_schema import CANON_PAGE_ID, Edges, Page, PageStatus, PolicyVerdict, Tokens, Validation
 from qdpi.symbols import CHARACTER_MAP, Trajectory, decode_symbol, profile_of
 
 SCHEMA_VERSION: Final = 1
@@ -221,7 +221,10 @@ class PageDelta(RunEvent):
 
 
 class PageDone(RunEvent):
-    """A page was written: the authoritative page, and all that a journey's fold needs."""
+    """A page was written: the authoritative page, and all that a journey's fold needs.
+
+    `user_intent` has the reader's words, `milliseconds` and `tokens` are what the run took.
+    """
 
     topic: ClassVar[str] = "gibsey.generate.page.done"
 
@@ -248,10 +251,13 @@ class PageDone(RunEvent):
     policy: PolicyVerdict
     receipt_id: str
     locus_terms: tuple[str, ...] = ()
+    user_intent: str = ""
+    milliseconds: float | None = None
+    tokens: Tokens = Tokens()
 
 
 class PageFailed(RunEvent):
-    """A run ended without a page."""
+    """A run ended without a page. `user_intent` and `wished` are what its press asked for."""
 
     topic: ClassVar[str] = "gibsey.generate.page.failed"
 
@@ -260,6 +266,8 @@ class PageFailed(RunEvent):
     symbol_code: SymbolCode | None = None
     locus: str | None = None
     error: Fault
+    user_intent: str = ""
+    wished: Trajectory | None = None
 
 
 def frame_name(event: PageDelta | PageDone | PageFailed | type[PageDelta | PageDone | PageFailed]) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from qdpi.errors import MalformedEvent
 from qdpi.events import (
+    TOPICS,
     Audit,
     DeadLetter,
     Event,
@@ -19,6 +21,7 @@ from qdpi.events import (
     PageEvent,
     PageFailed,
     PageRequest,
+    decode,
     headers_of,
     key_of,
 )
@@ -64,6 +67,11 @@ class Outcome(BaseModel):
         """The time of the commit."""
         return self.event.ts
 
+    @property
+    def worded_receipt(self) -> Receipt:
+        """The receipt with the reader's words: one of an earlier version has none, but its request has them."""
+        return self.receipt.model_copy(update={"user_intent": self.request.words})
+
     def public(self) -> dict[str, Any]:
         """Return the page with its policy, receipt and ids: the response of a direct run."""
         page = self.page.public() if self.page else {}
@@ -74,7 +82,7 @@ class Outcome(BaseModel):
             **page,
             **event,
             "event_id": self.event.press_id,
-            "receipt": self.receipt.model_dump(mode="json"),
+            "receipt": self.worded_receipt.model_dump(mode="json"),
         }
 
 
@@ -107,6 +115,21 @@ def log_entry(event: Event) -> LogEntry:
         payload_json=event.model_dump_json(),
         headers_json=json.dumps(headers, sort_keys=True),
     )
+
+
+def in_current_form(entry: LogEntry) -> LogEntry:
+    """Return a row as this version would write it: with the fields that its event has got since, at their defaults.
+
+    A payload that is not an event of its topic stays as it is.
+    """
+    spec = TOPICS.get(entry.type)
+    if spec is None:
+        return entry
+    try:
+        event = decode(spec.model, entry.payload_json.encode())
+    except MalformedEvent:
+        return entry
+    return entry.model_copy(update={"payload_json": event.model_dump_json()})
 
 
 def page_event(

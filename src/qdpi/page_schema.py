@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -155,6 +155,13 @@ def _scores(value: object) -> dict[str, float]:
     return {str(name): float(score) for name, score in value.items()}
 
 
+class Tokens(Value):
+    """Sums of tokens over all model calls of a run, None where no call reported them."""
+
+    prompt: int | None = None
+    completion: int | None = None
+
+
 class Check(Value):
     """One check of a page's text: its verdict, the reasons against it, and what was measured."""
 
@@ -212,12 +219,13 @@ class ModelCall(Value):
 
 
 class Receipt(Value):
-    """How a page came to be: policy, sources, model calls, checks. A field without a measurement is empty."""
+    """How a page came to be: words, policy, sources, model calls, checks. A field without a measurement is empty."""
 
     receipt_version: int = RECEIPT_VERSION
     receipt_id: str
     press_id: str
     request_id: str
+    user_intent: str = ""
     program_version: str
     policy_version: str
     extractor_version: str
@@ -234,6 +242,25 @@ class Receipt(Value):
     validation: Validation | None = None
     milliseconds: dict[str, float] = Field(default_factory=dict)
     cost: float | None = None
+
+    @property
+    def duration(self) -> float:
+        """The run's time in milliseconds: the sum over its phases."""
+        return round(sum(self.milliseconds.values()), 3)
+
+    @property
+    def tokens_used(self) -> Tokens:
+        """The run's tokens: the sums over its model calls."""
+        return Tokens(
+            prompt=_sum_known(call.prompt_tokens for call in self.calls),
+            completion=_sum_known(call.completion_tokens for call in self.calls),
+        )
+
+
+def _sum_known(counts: Iterable[int | None]) -> int | None:
+    """Return the sum of the counts that are known, None where none is."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 class Placement(Value):
@@ -271,7 +298,8 @@ class Voice:
 class Page(Value):
     """A page, canon or generated, as stored and served.
 
-    `page_num` is the global number of a canon page. `session_id` is the owner of a generated page and is never served.
+    `page_num` is the global number of a canon page. `user_intent` has the reader's words that a generated page answers.
+    `session_id` is the owner of a generated page and is never served.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -296,6 +324,7 @@ class Page(Value):
     canon_revision: int | None = None
     model: str | None = None
     receipt_id: str | None = None
+    user_intent: str = ""
     session_id: str | None = None
     seq: int | None = None
 

@@ -48,8 +48,10 @@ async def test_press_leads_to_request_page_and_projections(tmp_path: Path, worki
         assert done.page_id == page_id(request.request_id)
         assert press.ts <= request.ts <= done.ts
 
-        page = outcome.page
+        page, receipt = outcome.page, outcome.receipt
         assert page is not None
+        assert {each.user_intent for each in (done, page, receipt)} == {"who crosses here?"}
+        assert (done.milliseconds, done.tokens) == (receipt.duration, receipt.tokens_used)
         assert await store.page(page.page_id) == page
         assert (await store.edges(page.page_id), await store.signals(page.page_id)) == (page.edges, page.signals)
         key = (page.page_id, 1)

@@ -10,6 +10,7 @@ import pytest
 from tests.repair.world import World
 from tests.support import factories
 from tests.support.flow import EMBEDDER
+from tests.support.tables import RowFilter
 
 from qdpi.events import Press
 from qdpi.outcome import log_entry
@@ -189,3 +190,19 @@ async def test_reading_absent_from_outcome_is_made_again(embedded: World) -> Non
     assert outcome.reading is None
     assert {difference.table for difference in mended.before.differences} == {"readings"}
     assert mended.after.equal
+
+
+def _of_event(event_id: str) -> RowFilter:
+    return lambda row: bool(row["event_id"] == event_id)
+
+
+async def test_log_rows_of_an_earlier_version_are_no_damage(embedded: World) -> None:
+    """Rows of outcomes without the fields that their events have got since equal those that are due."""
+    added = {"user_intent": "", "wished": None}  # each with its default
+    for row in embedded.tables.rows("events_log", lambda row: row["type"].startswith("gibsey.generate.page.")):
+        older = {
+            name: value for name, value in json.loads(row["payload_json"]).items() if (name, value) not in added.items()
+        }
+        assert embedded.tables.change("events_log", _of_event(row["event_id"]), payload_json=json.dumps(older))
+    assert await embedded.found() == {}
+    assert all(each.after.equal for each in (await replayed(embedded, check=True)).values())

@@ -130,12 +130,13 @@ def receipt(asked: PageRequest | None = None, **changes: Any) -> Receipt:
         "receipt_id": derived_id("receipt", asked.request_id),
         "press_id": asked.press_id,
         "request_id": asked.request_id,
+        "user_intent": asked.words,
         "program_version": "1",
         "policy_version": "1",
         "extractor_version": "1",
         "canon_revision": 1,
         "model": "scripted",
-        "policy": verdict(),
+        "policy": verdict(wished=asked.wish),
         "calls": (call,),
         "attempts": 1,
         "milliseconds": {"receive": 12.5},
@@ -164,6 +165,7 @@ def generated_page(asked: PageRequest | None = None, *, seq: int = 1, **changes:
         "canon_revision": 1,
         "model": "scripted",
         "receipt_id": derived_id("receipt", asked.request_id),
+        "user_intent": asked.words,
         "session_id": asked.session_id,
         "seq": seq,
     }
@@ -201,9 +203,10 @@ def done(page: Page, asked: PageRequest, *, seq: int, attempt: int = 1) -> PageD
         edges=page.edges,
         validation=page.validation or validation(),
         model=page.model or "scripted",
-        policy=verdict(page.trajectory),
+        policy=verdict(page.trajectory, wished=asked.wish),
         receipt_id=page.receipt_id or "",
         locus_terms=("lamp",),
+        user_intent=page.user_intent,
     )
 
 
@@ -221,6 +224,8 @@ def failed(asked: PageRequest, *, seq: int, attempt: int = 1) -> PageFailed:
         symbol_code=asked.symbol_code,
         locus=asked.page_id,
         error=Fault(code="model_failed", detail="The model gave nothing.", next_step="Press again."),
+        user_intent=asked.words,
+        wished=asked.wish,
     )
 
 

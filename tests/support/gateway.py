@@ -18,7 +18,7 @@ from tests.support import factories
 
 from qdpi.bootstrap import build_system, opened
 from qdpi.bus.port import Start
-from qdpi.events import Ask, Fault, PageDelta, PageDone, PageFailed, Phase, Press, decode
+from qdpi.events import Ask, Fault, PageDelta, PageDone, PageFailed, Phase, Press, decode, reader_fields
 from qdpi.gateway.app import create_app
 from qdpi.gateway.server import GatewayServer
 from qdpi.gateway.streams.hub import Hub
@@ -152,10 +152,23 @@ def delta(
     )
 
 
-def outcome_of(journey: str, press: str, state: JourneyState, fault: Fault | None = None, **page: Any) -> Outcome:
-    """Return the outcome of a press after a state: a page, or the fault it failed with."""
+def outcome_of(
+    journey: str,
+    press: str,
+    state: JourneyState,
+    fault: Fault | None = None,
+    answers: Press | Ask | None = None,
+    **page: Any,
+) -> Outcome:
+    """Return the outcome of a press after a state: a page, or the fault it failed with.
+
+    With `answers`, the press itself, it has the symbol, the words and the wish of that.
+    """
     seq = state.seq + 1
-    asked = factories.request(journey, seq, press_id=press, cause_id=press, request_id=request_id(press))
+    given = reader_fields(answers) if answers else {}
+    if isinstance(answers, Press):
+        given["symbol_code"] = answers.symbol_code
+    asked = factories.request(journey, seq, press_id=press, cause_id=press, request_id=request_id(press), **given)
     if fault is not None:
         event: PageDone | PageFailed = factories.failed(asked, seq=seq).model_copy(update={"error": fault})
         written = None

@@ -73,6 +73,26 @@ async def test_refused_command_reported(tmp_path: Path):
     assert at_work.line_reader.refused >= 3
 
 
+async def test_again_presses_with_the_same_words_and_wish(tmp_path: Path):
+    """A sibling is pressed at the same locus, with the same symbol, words and wish; the page shows the words."""
+    async with desk_in(tmp_path) as desk:
+        at_work = LinesAtWork(desk)
+        at_work.type("press 0x1f T2 who left the door open?", "again")
+        async with background(at_work.line_reader.run()):
+            first = await desk.pressed()
+            await desk.generator.answer("alice", first.event_id, answers=first)
+            again = await desk.pressed()
+            await desk.generator.answer("alice", again.event_id, answers=again)
+            await at_work.prints("You asked: who left the door open?")
+            at_work.end()
+    assert isinstance(first, Press)
+    assert isinstance(again, Press)
+    assert again.event_id != first.event_id
+    assert (again.symbol_code, again.page_id) == (first.symbol_code, first.page_id) == (0x1F, "S01-P0001")
+    assert (again.words, again.wish) == (first.words, first.wish) == ("who left the door open?", Trajectory.FORK)
+    assert "You asked: who left the door open?" in at_work.printed
+
+
 async def test_live_text_not_printed_twice(tmp_path: Path):
     """Text is typed as it arrives, and a typed page is not printed again."""
     async with desk_in(tmp_path) as desk:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from qdpi.events import PageDone, PageFailed
 from qdpi.journey import Branch, JourneyState
-from qdpi.page_schema import Page, PageStatus, PolicyVerdict, Receipt
+from qdpi.page_schema import Page, PageStatus, PolicyVerdict, Receipt, Tokens
 from qdpi.policy import MAX_OPEN_BRANCHES, MAX_RETURN_DEBT
 from qdpi.policy.preview import BehaviourPreview
 from qdpi.symbols import Choice, Orientation, Provenance, Source, Trajectory
@@ -273,13 +273,6 @@ class PageBatch(BaseModel):
 
     pages: tuple[PageView, ...]
     missing: tuple[str, ...]
-
-
-class Tokens(BaseModel):
-    """Sums of tokens over all model calls of a run, None where no call reported them."""
-
-    prompt: int | None
-    completion: int | None
 
 
 class ReceiptView(Receipt):

@@ -27,7 +27,7 @@ from qdpi.events import (
     reader_fields,
 )
 from qdpi.ids import derived_id, page_id, press_id, request_id
-from qdpi.page_schema import Edges, PolicyVerdict, Validation
+from qdpi.page_schema import Edges, PolicyVerdict, Tokens, Validation
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, Trajectory
 from qdpi.topology import PAGE_GENERATOR
 
@@ -156,6 +156,9 @@ def _done(request: PageRequest) -> PageDone:
         model="offline",
         policy=PolicyVerdict(wished=None, given=Trajectory.CONTINUE, rule="canon-continues", version="1"),
         receipt_id=derived_id("receipt", request.request_id),
+        user_intent=request.words,
+        milliseconds=1_900.0,
+        tokens=Tokens(prompt=1_200, completion=280),
     )
 
 
@@ -202,6 +205,8 @@ def _failure(request: PageRequest) -> Iterator[Event | DeadLetter]:
         seq=2,
         symbol_code=request.symbol_code,
         error=_FAULT,
+        user_intent=request.words,
+        wished=request.wish,
     )
     yield DeadLetter(
         event_id=derived_id("dead-letter", request.request_id),

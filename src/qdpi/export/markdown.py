@@ -21,6 +21,7 @@ from qdpi.export.zip_stream import ZipStream
 from qdpi.page_schema import Page
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 
+_WORDLESS: Final = ("user_intent", "")
 _COMPUTED: Final = ("char_hex", "behavior")
 """Fields that follow from the symbol; the specification's frontmatter has `character` and `symbol_code` for them."""
 _FIRST: Final = (
@@ -78,7 +79,7 @@ def frontmatter_of(page: Page) -> dict[str, Any]:
     `voice_preset` and `inputs` follow from the other fields; they are there for people and other programs.
     """
     stored = page.model_dump(mode="json", exclude=set(_COMPUTED))
-    values = {name: value for name, value in stored.items() if value is not None}
+    values = {name: value for name, value in stored.items() if value is not None and (name, value) != _WORDLESS}
     values |= {
         "symbol_code": frontmatter.Hexadecimal(page.symbol_code),
         "character": CHARACTER_NAMES[page.char_hex],

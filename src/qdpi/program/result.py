@@ -48,7 +48,7 @@ def conclude(request: PageRequest, state: JourneyState, completed: CompletedRun,
             "validation": completed.page.validation,
         }
     )
-    event = _done(request, state.seq + 1, completed, receipt.receipt_id, at)
+    event = _done(request, state.seq + 1, completed, receipt, at)
     return Outcome(
         event=event,
         page=_page(event, completed),
@@ -74,6 +74,8 @@ def fail(request: PageRequest, state: JourneyState, error: Fault, at: datetime, 
         symbol_code=request.symbol_code,
         locus=request.page_id,
         error=fault,
+        user_intent=request.words,
+        wished=request.wish,
     )
     receipt = _receipt(request, draft)
     return Outcome(event=event, receipt=receipt, state=fold(state, event), request=request)
@@ -92,6 +94,7 @@ def _receipt(request: PageRequest, draft: Draft) -> Receipt:
         receipt_id=derived_id("receipt", request.request_id),
         press_id=request.press_id,
         request_id=request.request_id,
+        user_intent=request.words,
         program_version=PROGRAM_VERSION,
         policy_version=POLICY_VERSION,
         extractor_version=EXTRACTOR_VERSION,
@@ -103,7 +106,7 @@ def _receipt(request: PageRequest, draft: Draft) -> Receipt:
     )
 
 
-def _done(request: PageRequest, seq: int, completed: CompletedRun, receipt_id: str, at: datetime) -> PageDone:
+def _done(request: PageRequest, seq: int, completed: CompletedRun, receipt: Receipt, at: datetime) -> PageDone:
     binding, brief = completed.page.binding, completed.brief
     character, _ = decode_symbol(completed.run.symbol_code)
     return PageDone(
@@ -134,8 +137,11 @@ def _done(request: PageRequest, seq: int, completed: CompletedRun, receipt_id: s
         status=completed.status,
         model=completed.model,
         policy=brief.verdict,
-        receipt_id=receipt_id,
+        receipt_id=receipt.receipt_id,
         locus_terms=locus_terms(brief.reading),
+        user_intent=request.words,
+        milliseconds=receipt.duration,
+        tokens=receipt.tokens_used,
     )
 
 
@@ -159,6 +165,7 @@ def _page(event: PageDone, completed: CompletedRun) -> Page:
         canon_revision=completed.run.edition.revision.revision,
         model=event.model,
         receipt_id=event.receipt_id,
+        user_intent=event.user_intent,
         session_id=event.session_id,
         seq=event.seq,
     )

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-from qdpi.events import Ask, Press, VaultChange
+from qdpi.events import Ask, PageDone, PageFailed, Press, VaultChange
 from qdpi.ids import request_id
 from qdpi.journey import JourneyState, SectionFigures, SequenceGap, fold
-from qdpi.outcome import LogEntry, Outcome, dead_letter_of
+from qdpi.outcome import LogEntry, Outcome, dead_letter_of, in_current_form
 from qdpi.page_schema import Page
 from qdpi.repair.differences import Difference, Fact, FactsHash, differences
 from qdpi.search.vectors import Embedder
@@ -33,6 +33,7 @@ from qdpi.store.paging import log_of, outcomes_of
 from qdpi.store.ports import Canon, PageStore
 from qdpi.store.rows import Snapshot
 
+_COMPARED: Final = {PageDone.topic, PageFailed.topic}
 AT_ONCE: Final = 50
 """How many pages are compared at once."""
 
@@ -227,10 +228,15 @@ class JourneyLog:
     def add(self, entries: Collection[LogEntry]) -> None:
         """Add rows, in their order."""
         for entry in entries:
-            self.rows[entry.event_id] = log_columns(entry, self.rows.get(entry.event_id))
+            self.rows[entry.event_id] = log_columns(_comparable(entry), self.rows.get(entry.event_id))
             if entry.type in {Press.topic, Ask.topic}:
                 self.presses.setdefault(entry.event_id, entry)
         self.changes = newest_changes(self.changes, entries)
+
+
+def _comparable(entry: LogEntry) -> LogEntry:
+    # Only the events of outcomes are compared in full.
+    return in_current_form(entry) if entry.type in _COMPARED else entry
 
 
 async def read_log(store: PageStore, session_id: str) -> JourneyLog:

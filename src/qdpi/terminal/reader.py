@@ -156,15 +156,23 @@ class ReaderSession:
         await self._send(lambda: self.client.ask(self.session_id, words, page_id=locus, client_request_id=named))
 
     async def again(self) -> None:
-        """Press the page's symbol again at its locus; the result is a sibling."""
+        """Press the page's symbol again at its locus, with the same words and wish; the result is a sibling."""
         placement = self.here.placement
         if placement is None:
             raise InvalidInput(
                 "This is a page of the book: it was not written by a press.", next_step="Press a symbol."
             )
         symbol, named = self.here.symbol_code, self.new_id()
+        receipt = await self.client.receipt(self.here.page_id, session_id=self.session_id)
         await self._send(
-            lambda: self.client.press(self.session_id, symbol, page_id=placement.locus, client_request_id=named)
+            lambda: self.client.press(
+                self.session_id,
+                symbol,
+                page_id=placement.locus,
+                user_intent=receipt.user_intent or None,
+                trajectory=receipt.policy.wished if receipt.policy else None,
+                client_request_id=named,
+            )
         )
 
     async def _send(self, call: Callable[[], Awaitable[Accepted]]) -> None:

@@ -92,6 +92,8 @@ def _footing(page: PageView) -> Iterator[RenderableType]:
         return
     if page.status is PageStatus.STOPPED:
         yield Text("Stopped by its reader: the text so far.", style="italic")
+    if page.user_intent:
+        yield Constrain(plain(f"You asked: {page.user_intent}", "italic"), LINE_WIDTH)
     facts = [f"from {short_id(page.placement.locus)}", f"returns to {page.return_to}"]
     if page.model:
         facts.append(f"written by {printable(page.model)}")
@@ -277,6 +279,8 @@ def receipt_view(receipt: ReceiptView) -> RenderableType:
         ["symbol", f"{symbol_name(receipt.symbol_code)} ({profile_of(receipt.symbol_code).meaning})"],
         ["leads", f"{receipt.trajectory.value} {TRAJECTORY_VERBS[receipt.trajectory]}"],
     ]
+    if receipt.user_intent:
+        rows.append(["you asked", printable(receipt.user_intent)])
     if policy is not None:
         wished = f", {policy.wished.value} was wished" if policy.wished else ""
         rows += [["rule", f"{policy.rule}{wished}"], *(["", reason] for reason in policy.reasons)]

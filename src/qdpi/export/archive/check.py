@@ -17,7 +17,7 @@ from qdpi.journey import JourneyState, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome
 
 _PAGE_FIELDS: Final = frozenset(
-    {"page_id", "symbol_code", "section", "title", "trajectory", "return_to", "text", "edges", "status"}
+    {"page_id", "symbol_code", "section", "title", "trajectory", "return_to", "text", "edges", "status", "user_intent"}
     | {"session_id", "seq", "receipt_id"}
 )
 """The fields that an outcome's event has in common with its page."""

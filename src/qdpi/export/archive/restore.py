@@ -14,7 +14,7 @@ from qdpi.events import VaultChange
 from qdpi.export.archive.check import OutcomeCheck, digest_of, event_of, read_rows
 from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, BookFacts, Manifest, book_facts
 from qdpi.export.archive.read import Archive, check_manifest, read_values, refusal
-from qdpi.outcome import LogEntry, Outcome
+from qdpi.outcome import LogEntry, Outcome, in_current_form
 from qdpi.search.vectors import Embedder
 from qdpi.services.projections.pages import OF_PAGE, pages_of, with_embeddings
 from qdpi.services.projector import project, write_rows, written_by
@@ -140,12 +140,12 @@ async def _check_conflict(store: Pages, outcome: Outcome, here: Outcome | None) 
 async def _check_rows(store: PageStore, archive: Archive, check: OutcomeCheck) -> int:
     """Check the rows of the log against those here, and return how many are new."""
     journey = archive.manifest.session_id
-    here = {row.event_id: digest_of(row) async for row in _one_by_one(log_of(store, journey))}
+    here = {row.event_id: digest_of(in_current_form(row)) async for row in _one_by_one(log_of(store, journey))}
     new = number = 0
     async for batch in _in_batches(read_rows(archive, check.ends)):
         for row in batch:
             number += 1
-            if here.get(row.event_id, digest_of(row)) != digest_of(row):
+            if row.event_id in here and here[row.event_id] != digest_of(in_current_form(row)):
                 raise refusal(LOG, number, f"the event {row.event_id} differs from the one here")
             if row.event_id not in here:
                 new += 1

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query, Response
 
 from qdpi.api import API_PREFIX
-from qdpi.api.responses import Alternative, Alternatives, PageView, ReceiptView, Revision, Revisions, Tokens
+from qdpi.api.responses import Alternative, Alternatives, PageView, ReceiptView, Revision, Revisions
 from qdpi.canon.editions import PAGE_ID, find_locus, find_page
 from qdpi.concurrency import map_concurrently
 from qdpi.errors import InvalidInput, Unauthorized, UnknownPage
@@ -18,7 +17,7 @@ from qdpi.gateway.problems import problem_responses
 from qdpi.gateway.provenance import provenance_of
 from qdpi.gateway.streams.sse import parse_seq
 from qdpi.outcome import Outcome
-from qdpi.page_schema import ModelCall, Page
+from qdpi.page_schema import Page
 
 MOST_ALTERNATIVES: Final = 200
 EXCERPT: Final = 240
@@ -140,9 +139,9 @@ async def receipt(
 
 def receipt_of(outcome: Outcome, written: Page) -> ReceiptView:
     """Return the receipt of the page that an outcome wrote."""
-    calls = outcome.receipt.calls
+    receipt = outcome.worded_receipt
     return ReceiptView(
-        **dict(outcome.receipt),
+        **dict(receipt),
         page_id=written.page_id,
         seq=outcome.seq,
         locus=written.placement.locus if written.placement else "",
@@ -150,14 +149,9 @@ def receipt_of(outcome: Outcome, written: Page) -> ReceiptView:
         trajectory=written.trajectory,
         status=written.status,
         committed_at=outcome.at,
-        tokens=Tokens(prompt=_sum(calls, "prompt_tokens"), completion=_sum(calls, "completion_tokens")),
-        total_milliseconds=round(sum(outcome.receipt.milliseconds.values()), 3),
+        tokens=receipt.tokens_used,
+        total_milliseconds=receipt.duration,
     )
-
-
-def _sum(calls: Sequence[ModelCall], name: str) -> int | None:
-    counted = [getattr(call, name) for call in calls if getattr(call, name) is not None]
-    return sum(counted) if counted else None
 
 
 @router.get(
