@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import structlog
+
 from qdpi.bus.port import EventBus
 from qdpi.bus.publisher import Publisher
 from qdpi.canon.editions import Editions
@@ -22,6 +24,9 @@ from qdpi.system import System, random_id, utc_now
 
 if TYPE_CHECKING:
     from qdpi.store.cassandra.adapter import AppliedSchema
+
+
+log = structlog.get_logger()
 
 
 def build_bus(settings: Settings, now: Callable[[], datetime]) -> EventBus:
@@ -129,7 +134,11 @@ async def ensure_book(system: System, progress: Progress = lambda done, total: N
         return
     from qdpi.canon import own_book, read_book
 
-    book = read_book(system.settings.book) if system.settings.book else own_book()
+    book = own_book()
+    if system.settings.book:
+        book = read_book(system.settings.book)
+        for remark in book.notes:
+            log.warning("bootstrap.book_note", note=remark)
     await ingest(system.store, book, system.embedder, now=system.now, progress=progress)
 
 

@@ -121,15 +121,22 @@ class InvalidSetting(QdpiError, ValueError):
 
 
 class BookRefused(QdpiError):
-    """A book that breaks the rules; `faults` lists every one of them."""
+    """A book that breaks the rules; `faults` lists every one of them, `notes` what was not read."""
 
     code = "book_refused"
     status = 422
     default_next_step = "Correct the faults and ingest the book again; nothing was written."
 
-    def __init__(self, detail: str, *, faults: tuple[str, ...] = (), next_step: str | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        faults: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+        next_step: str | None = None,
+    ) -> None:
         super().__init__(detail, next_step=next_step)
-        self.faults = faults
+        self.faults, self.notes = faults, notes
 
 
 class ArchiveRefused(InvalidInput):

@@ -106,9 +106,16 @@ def test_characters_have_distinct_drawings(corpus: Book, texts: Book) -> None:
 
 def test_seventeenth_profile_is_a_note(corpus: Book) -> None:
     """The seventeenth profile is a note and not a fault."""
-    (note,) = corpus.notes
+    assert corpus.notes[0].startswith("metadata/character_profiles.json: judy-s-cargot: ")
 
-    assert note.startswith("metadata/character_profiles.json: judy-s-cargot: ")
+
+def test_files_that_are_not_read_are_named(corpus: Book) -> None:
+    """The other files of the canon are named, those beside its folder included."""
+    _, inside, beside = corpus.notes
+
+    assert "characters/an-author/info.json" in inside
+    assert "metadata/world_lore.md" in inside
+    assert "src/assets/texts.json" in beside
 
 
 def test_content_hash_is_stable(corpus: Book, texts: Book) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.canon import written_books
 from tests.cli.conftest import Call
 from tests.support import factories
 
@@ -102,6 +103,25 @@ def test_broken_book_is_refused_with_all_faults(qdpi: Call, tmp_path: Path):
     assert "b.md" in err
     assert "nothing was written" in err
     assert json.loads(qdpi("ingest-canon", BOOK, "--json").out)["revision"] == 1
+
+
+def test_ingest_names_files_that_are_not_read(qdpi: Call, tmp_path: Path):
+    """A file that was not read is named on standard error, of a book that is taken as of one that is refused."""
+    book = written_books.markdown(tmp_path / "book")
+    (book / "notes.txt").write_text("No page.")
+
+    code, _, err = qdpi("ingest-canon", book)
+
+    assert code == 0
+    assert "Note: 1 file was not read: notes.txt" in err
+
+    (book / "009-page.md").rename(book / "009-page.txt")
+
+    code, _, err = qdpi("ingest-canon", book)
+
+    assert code == 1
+    assert "009-page.txt: S05-P0009: this page is not read" in err
+    assert "Note: 1 file was not read: notes.txt" in err
 
 
 # run-symbol

@@ -23,13 +23,25 @@ Progress: TypeAlias = Callable[[int, int], None]
 T = TypeVar("T")
 
 
-def assemble_book(path: Path, source: str, raws: Sequence[RawPage], about: About, faults: Sequence[Fault]) -> Book:
-    """Return the book of these pages. Raises `BookRefused` with these faults and those of the pages."""
+def assemble_book(
+    path: Path,
+    source: str,
+    raws: Sequence[RawPage],
+    about: About,
+    faults: Sequence[Fault],
+    notes: tuple[str, ...] = (),
+) -> Book:
+    """Return the book of these pages. Raises `BookRefused` with these faults and those of the pages.
+
+    Where no page could be read, there is no ring to find faults with.
+    """
+    if faults and not raws:
+        refuse(path, faults, notes)
     pages, broken = check_pages(source, raws)
     if faults or broken:
-        refuse(path, (*faults, *broken))
+        refuse(path, (*faults, *broken), notes)
     voices = voices_of(pages, about)
-    return Book(book_id_of(about.title), about.title, about.author, pages, voices, about.notes)
+    return Book(book_id_of(about.title), about.title, about.author, pages, voices, (*about.notes, *notes))
 
 
 def counted(items: Sequence[T], progress: Progress | None) -> Iterator[T]:

@@ -10,8 +10,8 @@ from typing import Final
 from xml.parsers import expat
 
 from qdpi.canon.characters import character_named, slugs_of
-from qdpi.canon.files import ABSENT, read_json, read_text
-from qdpi.canon.validation import MAX_TITLE, WHOLE_FILE, Fault, control_character
+from qdpi.canon.files import ABSENT, BookFolder
+from qdpi.canon.validation import MAX_TITLE, WHOLE_FILE, Fault, control_character, is_absent
 from qdpi.symbols import CHARACTER_MAP
 
 INDEX: Final = "index.json"
@@ -43,27 +43,27 @@ class About:
     notes: tuple[str, ...] = ()
 
 
-def read_about(root: Path, *, title: str, profiles: str) -> tuple[About, tuple[Fault, ...]]:
+def read_about(folder: BookFolder, *, title: str, profiles: str) -> tuple[About, tuple[Fault, ...]]:
     """Read `index.json`, the profiles at the given name and the characters' folders; each may be absent.
 
     `title` is the default title.
     """
     faults: list[Fault] = []
-    index = _optional_object(root, INDEX, faults)
-    symbols = index.get("symbols", {})
+    index = _optional_object(folder, INDEX, faults)
+    symbols = _given(index, "symbols")
     if not isinstance(symbols, dict):
         faults.append(Fault(INDEX, WHOLE_FILE, "symbols is not an object"))
         symbols = {}
     entries = _index_entries(symbols, faults)
-    described, notes = _profiles(_optional_object(root, profiles, faults), profiles, faults)
-    folders = {character: _folder(root, character, entries) for character in CHARACTER_MAP}
+    described, notes = _profiles(_optional_object(folder, profiles, faults), profiles, faults)
+    folders = {character: _folder(folder.root, character, entries) for character in CHARACTER_MAP}
     about = About(
         title=line_of(index.get("title"), title, "title", INDEX, faults),
         author=line_of(index.get("author"), "", "author", INDEX, faults),
         colors=_index_colors(entries, faults),
         profiles=described,
-        principles=_principles(root, folders, faults),
-        drawings=_drawings(root, folders, faults),
+        principles=_principles(folder, folders, faults),
+        drawings=_drawings(folder, folders, faults),
         notes=notes,
     )
     return about, tuple(faults)
@@ -71,7 +71,7 @@ def read_about(root: Path, *, title: str, profiles: str) -> tuple[About, tuple[F
 
 def line_of(value: object, default: str, name: str, file: str, faults: list[Fault]) -> str:
     """Return a title or an author, `default` where it is absent; add a fault where it is not one line."""
-    if value is None or value == "":
+    if is_absent(value):
         return default
     line = value.strip() if isinstance(value, str) else ""
     if 0 < len(line) <= MAX_TITLE and "\n" not in line and not control_character(line):
@@ -91,10 +91,16 @@ def shown_name(value: object) -> str:
     return re.sub(r"[^ -~]", lambda m: ascii(m.group())[1:-1], str(value))[:80] or "''"
 
 
-def _optional_object(root: Path, name: str, faults: list[Fault]) -> dict[str, object]:
-    if not (root / name).exists() and not (root / name).is_symlink():
+def _given(value: Mapping[str, object], key: str) -> object:
+    """Return a key's value, an empty object where there is none: null is no value."""
+    found = value.get(key)
+    return {} if found is None else found
+
+
+def _optional_object(folder: BookFolder, name: str, faults: list[Fault]) -> dict[str, object]:
+    if not (folder.root / name).exists() and not (folder.root / name).is_symlink():
         return {}
-    value = read_json(root, name)
+    value = folder.json(name)
     if isinstance(value, dict):
         return value
     faults.append(value if isinstance(value, Fault) else Fault(name, WHOLE_FILE, "this is not an object"))
@@ -115,7 +121,7 @@ def _index_entries(symbols: Mapping[str, object], faults: list[Fault]) -> dict[i
 
 
 def _index_colors(entries: Mapping[int, Mapping[str, object]], faults: list[Fault]) -> dict[int, str]:
-    given = {character: entry["color"] for character, entry in entries.items() if "color" in entry}
+    given = {character: entry["color"] for character, entry in entries.items() if entry.get("color") is not None}
     colors = {character: color for character, value in given.items() if (color := color_of(value))}
     wrong = sorted(given.keys() - colors.keys())
     faults.extend(Fault(INDEX, CHARACTER_MAP[character], "color is not like #34ff78") for character in wrong)
@@ -126,7 +132,7 @@ def _profiles(
     profiles: Mapping[str, object], file: str, faults: list[Fault]
 ) -> tuple[dict[int, Mapping[str, object]], tuple[str, ...]]:
     """Return the profiles by character, and a note on each profile of an unknown character."""
-    given = profiles.get("characters", {})
+    given = _given(profiles, "characters")
     if not isinstance(given, dict):
         faults.append(Fault(file, WHOLE_FILE, "characters is not an object"))
         return {}, ()
@@ -153,26 +159,26 @@ def _folder(root: Path, character: int, entries: Mapping[int, Mapping[str, objec
 
 
 def _beside(
-    root: Path, folders: Mapping[int, str], name: str, limit: int, faults: list[Fault]
+    folder: BookFolder, folders: Mapping[int, str], name: str, limit: int, faults: list[Fault]
 ) -> Iterable[tuple[int, str, str]]:
     """Yield (character, file, text) for each character's folder that holds a file of this name."""
-    for character, folder in folders.items():
-        file = f"{folder}/{name}"
-        text = read_text(root, file, limit=limit)
+    for character, own in folders.items():
+        file = f"{own}/{name}"
+        text = folder.text(file, limit=limit)
         if not isinstance(text, Fault):
             yield character, file, text
         elif text.reason != ABSENT:
             faults.append(text)
 
 
-def _principles(root: Path, folders: Mapping[int, str], faults: list[Fault]) -> dict[int, str]:
-    found = _beside(root, folders, "first_principles.md", 1_000_000, faults)
+def _principles(folder: BookFolder, folders: Mapping[int, str], faults: list[Fault]) -> dict[int, str]:
+    found = _beside(folder, folders, "first_principles.md", 1_000_000, faults)
     return {character: text for character, _, text in found}
 
 
-def _drawings(root: Path, folders: Mapping[int, str], faults: list[Fault]) -> dict[int, str]:
+def _drawings(folder: BookFolder, folders: Mapping[int, str], faults: list[Fault]) -> dict[int, str]:
     drawings = {}
-    for character, file, svg in _beside(root, folders, "symbol.svg", MAX_DRAWING, faults):
+    for character, file, svg in _beside(folder, folders, "symbol.svg", MAX_DRAWING, faults):
         if reason := drawing_fault(svg):
             faults.append(Fault(file, WHOLE_FILE, reason))
         else:

@@ -76,17 +76,26 @@ class CheckedPage:
         return tuple(Fault(self.raw.file, self.raw.label, reason) for reason in self.reasons)
 
 
-def refuse(path: Path, faults: Sequence[Fault]) -> NoReturn:
-    """Raise `BookRefused` with every fault, each once."""
+def refuse(path: Path, faults: Sequence[Fault], notes: tuple[str, ...] = ()) -> NoReturn:
+    """Raise `BookRefused` with every fault, each once, and with notes on what was not read."""
     listed = tuple(dict.fromkeys(str(fault) for fault in faults))
     number = "1 fault" if len(listed) == 1 else f"{len(listed)} faults"
-    raise BookRefused(f"The book at {path} has {number}.", faults=listed)
+    raise BookRefused(f"The book at {path} has {number}.", faults=listed, notes=notes)
 
 
 def normal_text(text: str) -> str:
     """Return a text with `\\n` line ends, without leading blank lines or trailing white space."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return re.sub(r"\A(?:[ \t]*\n)+", "", lines).rstrip(" \t\n")
+
+
+def is_absent(value: object) -> bool:
+    """Tell whether a title or an author is absent: null, or a text with nothing to see."""
+    return value is None or (isinstance(value, str) and _is_blank(value) and not control_character(value))
+
+
+def _is_blank(text: str) -> bool:
+    return all(unicodedata.category(character)[0] in "ZC" for character in text)
 
 
 def control_character(text: str) -> str | None:
@@ -163,7 +172,7 @@ def _section(value: object, claimed: int | None, character: int | None) -> tuple
 
 def _title(value: object, character: int | None) -> tuple[str | None, tuple[str, ...]]:
     """Return a page's title, by default its character's name, and the reasons against it."""
-    if value is None or value == "":
+    if is_absent(value):
         return CHARACTER_NAMES.get(character if character is not None else -1), ()
     if not isinstance(value, str):
         return None, (f"title {_shown(value)} is not text",)
@@ -176,7 +185,7 @@ def _title(value: object, character: int | None) -> tuple[str | None, tuple[str,
 
 
 def _text_reasons(text: str) -> Iterator[str]:
-    if not any(unicodedata.category(character)[0] not in "ZC" for character in text):
+    if _is_blank(text):
         yield "the text is empty"
     if len(text) > MAX_TEXT:
         yield f"the text has {len(text):,} characters, more than {MAX_TEXT:,}"

@@ -55,9 +55,10 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _lines(error: Exception, redact: Redactor) -> Iterator[str]:
-    if isinstance(error, BookRefused) and error.faults:
+    if isinstance(error, BookRefused) and (error.faults or error.notes):
         yield f"qdpi: {error.detail}"
         yield from (f"  {fault}" for fault in error.faults)
+        yield from (f"Note: {note}" for note in error.notes)
         yield error.next_step
     elif isinstance(error, QdpiError):
         yield f"qdpi: {error}"

@@ -16,8 +16,9 @@ from typing import Final
 from qdpi.canon.assembly import DEFAULT_TITLE, Progress, assemble_book, counted, with_row_colors
 from qdpi.canon.book import Book
 from qdpi.canon.characters import character_named
-from qdpi.canon.files import MAX_PAGE_BYTES, read_json, read_text
+from qdpi.canon.files import MAX_PAGE_BYTES, BookFolder, shown_path
 from qdpi.canon.metadata import INDEX, read_about, shown_name
+from qdpi.canon.unread import find_unread, note_of
 from qdpi.canon.validation import WHOLE_FILE, Fault, RawPage
 
 PAGES: Final = "metadata/pages.json"
@@ -35,15 +36,17 @@ def is_corpus(root: Path) -> bool:
 def read_corpus(root: Path, progress: Progress | None = None) -> Book:
     """Read a book in the corpus layout. Raises `BookRefused` with every fault."""
     source = PAGES if (root / PAGES).exists() else INDEX
-    rows, faults = _listed_rows(root) if source == PAGES else _indexed_rows(root)
-    about, about_faults = read_about(root, title=DEFAULT_TITLE, profiles=PROFILES)
-    raws = [_raw_page(root, row, faults) for row in counted(rows, progress)]
+    folder = BookFolder(root)
+    rows, faults = _listed_rows(folder) if source == PAGES else _indexed_rows(folder)
+    about, about_faults = read_about(folder, title=DEFAULT_TITLE, profiles=PROFILES)
+    raws = [_raw_page(folder, row, faults) for row in counted(rows, progress)]
     faults += _unnamed(root, rows, source)
-    return assemble_book(root, source, raws, with_row_colors(about, rows), (*about_faults, *faults))
+    notes = note_of(find_unread(root, folder.read))
+    return assemble_book(root, source, raws, with_row_colors(about, rows), (*about_faults, *faults), notes)
 
 
-def _listed_rows(root: Path) -> tuple[list[Row], list[Fault]]:
-    value = read_json(root, PAGES)
+def _listed_rows(folder: BookFolder) -> tuple[list[Row], list[Fault]]:
+    value = folder.json(PAGES)
     if isinstance(value, Fault):
         return [], [value]
     if not isinstance(value, list):
@@ -57,14 +60,14 @@ def _listed_rows(root: Path) -> tuple[list[Row], list[Fault]]:
     return rows, faults
 
 
-def _indexed_rows(root: Path) -> tuple[list[Row], list[Fault]]:
+def _indexed_rows(folder: BookFolder) -> tuple[list[Row], list[Fault]]:
     """Return rows made of the files' numbers and of the number of pages that the index has for each character."""
-    index = read_json(root, INDEX)
+    index = folder.json(INDEX)
     symbols = index.get("symbols") if isinstance(index, dict) else None
     if not isinstance(symbols, dict):
         return [], [index if isinstance(index, Fault) else Fault(INDEX, WHOLE_FILE, "symbols is absent")]
     owners = _owners(symbols)
-    numbered = sorted((int(m[1]), name, m[2] or "") for name in _page_files(root) if (m := _numbered(name)))
+    numbered = sorted((int(m[1]), name, m[2] or "") for name in _page_files(folder.root) if (m := _numbered(name)))
     faults = []
     if len(numbered) != len(owners):
         reason = f"it lists {len(owners)} pages and the folder pages/ has {len(numbered)}"
@@ -87,19 +90,19 @@ def _owners(symbols: Mapping[str, object]) -> list[str]:
     return [name for _, name, pages in sorted(listed, key=lambda item: item[0]) for _ in pages]
 
 
-def _raw_page(root: Path, row: Row, faults: list[Fault]) -> RawPage:
+def _raw_page(folder: BookFolder, row: Row, faults: list[Fault]) -> RawPage:
     label = shown_name(row.get("id", "no id"))
     filename = row.get("filename")
     file, text = PAGES, None
     if isinstance(filename, str) and filename:
         file = f"pages/{filename}"
-        read = _page_text(root, filename, label)
+        read = _page_text(folder, filename, label)
         text = None if isinstance(read, Fault) else read
         faults.extend([read] if isinstance(read, Fault) else [])
     else:
         faults.append(Fault(PAGES, label, "the filename is not text"))
     return RawPage(
-        file=shown_name(file),
+        file=shown_path(file),
         label=label,
         page_id=row.get("id"),
         character=row.get("symbolId"),
@@ -109,18 +112,18 @@ def _raw_page(root: Path, row: Row, faults: list[Fault]) -> RawPage:
     )
 
 
-def _page_text(root: Path, filename: str, label: str) -> str | Fault:
+def _page_text(folder: BookFolder, filename: str, label: str) -> str | Fault:
     file = f"pages/{filename}"
     if "/" in filename:
-        return Fault(shown_name(file), label, "the name leads out of the book's folder pages/")
-    read = read_text(root, file, limit=MAX_PAGE_BYTES, label=label)
-    return Fault(shown_name(file), label, read.reason) if isinstance(read, Fault) else read
+        return Fault(shown_path(file), label, "the name leads out of the book's folder pages/")
+    read = folder.text(file, limit=MAX_PAGE_BYTES, label=label)
+    return Fault(shown_path(file), label, read.reason) if isinstance(read, Fault) else read
 
 
 def _unnamed(root: Path, rows: list[Row], source: str) -> list[Fault]:
     named = {row.get("filename") for row in rows}
     return [
-        Fault(shown_name(f"pages/{name}"), WHOLE_FILE, f"{source} does not name this file")
+        Fault(shown_path(f"pages/{name}"), WHOLE_FILE, f"{source} does not name this file")
         for name in _page_files(root)
         if name not in named
     ]

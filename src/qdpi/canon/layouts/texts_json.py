@@ -14,21 +14,27 @@ from qdpi.canon.assembly import DEFAULT_TITLE, Progress, assemble_book, counted,
 from qdpi.canon.book import Book
 from qdpi.canon.files import read_json
 from qdpi.canon.metadata import About, line_of, shown_name
+from qdpi.canon.unread import find_unread, note_of
 from qdpi.canon.validation import WHOLE_FILE, Fault, RawPage, refuse
 
 Row = Mapping[str, object]
 
 
-def read_texts_json(path: Path, progress: Progress | None = None) -> Book:
+def read_texts_folder(path: Path, progress: Progress | None = None) -> Book:
+    """Read a book from one JSON file, and note the other files of its folder. Raises `BookRefused`."""
+    return read_texts_json(path, progress, note_of(find_unread(path.parent, {path.name})))
+
+
+def read_texts_json(path: Path, progress: Progress | None = None, notes: tuple[str, ...] = ()) -> Book:
     """Read a book from one JSON file. Raises `BookRefused` with every fault."""
     value = read_json(path.parent, path.name)
     if isinstance(value, Fault):
-        refuse(path, [value])
+        refuse(path, [value], notes)
     faults: list[Fault] = []
     about, listed = _opened(value, path.name, faults)
     rows = _rows(listed, path.name, faults)
     raws = [_raw_page(path.name, row, faults) for row in counted(rows, progress)]
-    return assemble_book(path, path.name, raws, with_row_colors(about, rows), faults)
+    return assemble_book(path, path.name, raws, with_row_colors(about, rows), faults, notes)
 
 
 def _opened(value: object, file: str, faults: list[Fault]) -> tuple[About, object]:
