@@ -10,6 +10,8 @@ from tests.gateway.test_presses import assert_problem
 from tests.support import factories
 from tests.support.gateway import GatewayFixture, gateway_in
 
+from qdpi.api.previews import expanded
+from qdpi.api.responses import LeanPreview
 from qdpi.events import Fault
 from qdpi.journey import JourneyState, fold_all
 from qdpi.page_schema import Placement
@@ -117,7 +119,9 @@ async def test_malformed_moment_is_refused(tmp_path: Path, query: str):
         assert_problem(await gateway.client.get(f"/api/v1/journey/reader?{query}"), 422, "invalid_input")
 
 
-@pytest.mark.parametrize("path", ["/api/v1/journey/{}", "/api/v1/journey/{}/preview"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/journey/{}", "/api/v1/journey/{}/preview", "/api/v1/journey/{}/preview/lean"]
+)
 async def test_signed_journey_needs_its_session(tmp_path: Path, path: str):
     """With a secret, a journey is refused to every session but its own."""
     async with gateway_in(tmp_path, secret="s3cret") as gateway:
@@ -128,8 +132,12 @@ async def test_signed_journey_needs_its_session(tmp_path: Path, path: str):
 
 
 async def preview(gateway: GatewayFixture, query: str = "") -> Any:
+    """Return the full preview; the lean one stands for the same."""
     answer = await gateway.client.get(f"/api/v1/journey/reader/preview{query}")
     assert answer.status_code == 200, answer.text
+    lean = await gateway.client.get(f"/api/v1/journey/reader/preview/lean{query}")
+    assert expanded(LeanPreview.model_validate_json(lean.content)).model_dump(mode="json") == answer.json()
+    assert len(lean.content) < len(answer.content) / 6
     return answer.json()
 
 
@@ -177,8 +185,9 @@ async def test_preview_at_an_unknown_locus_is_not_found(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         other = await fork(gateway, "another")
         for page in ("S01-P0099", other, "..%2f"):
-            answer = await gateway.client.get(f"/api/v1/journey/reader/preview?page_id={page}")
-            assert_problem(answer, 404, "unknown_page")
+            for form in ("preview", "preview/lean"):
+                answer = await gateway.client.get(f"/api/v1/journey/reader/{form}?page_id={page}")
+                assert_problem(answer, 404, "unknown_page")
 
 
 async def test_seq_and_its_time_are_the_same_moment(tmp_path: Path):
@@ -202,7 +211,7 @@ async def test_future_time_refused(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         await gateway.generator.answer("reader", await gateway.press())
         soon, later = (gateway.system.now() + timedelta(seconds=seconds) for seconds in (20, 300))
-        for path in ("journey/reader", "journey/reader/preview", "vault/reader"):
+        for path in ("journey/reader", "journey/reader/preview", "journey/reader/preview/lean", "vault/reader"):
             assert (await gateway.client.get(f"/api/v1/{path}", params={"at": soon.isoformat()})).status_code == 200
             refused = await gateway.client.get(f"/api/v1/{path}", params={"at": later.isoformat()})
             assert "in the future" in assert_problem(refused, 422, "invalid_input")["detail"]

@@ -24,6 +24,7 @@ ROUTES = {
     "/api/v1/canon": "get",
     "/api/v1/journey/{session_id}": "get",
     "/api/v1/journey/{session_id}/preview": "get",
+    "/api/v1/journey/{session_id}/preview/lean": "get",
     "/api/v1/session": "post",
     "/api/v1/export/{session_id}": "get",
     "/api/v1/page/{id}/alternatives": "get",

@@ -11,7 +11,7 @@ from qdpi.events import PageDone, PageFailed
 from qdpi.journey import Branch, JourneyState
 from qdpi.page_schema import Page, PageStatus, PolicyVerdict, Receipt, Tokens
 from qdpi.policy import MAX_OPEN_BRANCHES, MAX_RETURN_DEBT
-from qdpi.policy.preview import BehaviourPreview
+from qdpi.policy.preview import BehaviourPreview, Closed
 from qdpi.symbols import Choice, Orientation, Provenance, Source, Trajectory
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
@@ -227,21 +227,10 @@ class JourneyView(BaseModel):
     next_after: int | None
 
 
-class SymbolPreview(BaseModel):
-    """Preview of one symbol: the trajectory it would take, and those that are open; its behaviour has the reasons."""
+class PreviewedSituation(BaseModel):
+    """What decides a press at a locus, for every symbol alike.
 
-    code: int
-    name: str
-    behavior: int
-    given: Trajectory
-    open: tuple[Trajectory, ...]
-
-
-class Preview(BaseModel):
-    """Preview of a press of each symbol at a locus. It depends on the behaviour, not on the character.
-
-    `locus` is the page that a press counts from; it differs from `page_id` on a page that has returned to the
-    ring. `symbols` are all 256 in the order of their codes; `behaviours` has the rules and reasons.
+    `locus` is the page that a press counts from; it differs from `page_id` on a page that has returned to the ring.
     """
 
     page_id: str
@@ -258,8 +247,47 @@ class Preview(BaseModel):
     departures: int
     unresolved: int
     novelty: float
+
+
+class SymbolPreview(BaseModel):
+    """Preview of one symbol: the trajectory it would take, and those that are open; its behaviour has the reasons."""
+
+    code: int
+    name: str
+    behavior: int
+    given: Trajectory
+    open: tuple[Trajectory, ...]
+
+
+class Preview(PreviewedSituation):
+    """Preview of a press of each symbol at a locus. It depends on the behaviour, not on the character.
+
+    `symbols` are all 256 in the order of their codes; `behaviours` has the rules and reasons.
+    """
+
     behaviours: tuple[BehaviourPreview, ...]
     symbols: tuple[SymbolPreview, ...]
+
+
+class LeanBehaviour(BaseModel):
+    """Preview of one behaviour; `reasons` and `closed` are places in the lists of its `LeanPreview`."""
+
+    given: Trajectory
+    rule: str
+    reasons: tuple[int, ...]
+    open: tuple[Trajectory, ...]
+    closed: tuple[int, ...]
+
+
+class LeanPreview(PreviewedSituation):
+    """A preview that says nothing twice: the symbol of code c would do what `behaviours[c % 16]` says.
+
+    `reasons` are the sentences, `closings` the closed trajectories with their rules, that the behaviours refer to.
+    """
+
+    reasons: tuple[str, ...]
+    closings: tuple[Closed, ...]
+    behaviours: tuple[LeanBehaviour, ...]
 
 
 class PageView(Page):

@@ -27,6 +27,7 @@ from qdpi.api.responses import (
     Alternatives,
     CanonShape,
     JourneyView,
+    LeanPreview,
     PageBatch,
     PageView,
     Preview,
@@ -304,6 +305,13 @@ class Client:
         """Preview every symbol at a locus, by default the reader's position, as of now, a seq or a time."""
         query = {"page_id": page_id, "at": at}
         return await self._calls.get(Preview, f"{API_PREFIX}/journey/{segment(session_id)}/preview", query)
+
+    async def preview_lean(
+        self, session_id: str, *, page_id: str | None = None, at: int | str | None = None
+    ) -> LeanPreview:
+        """Preview the sixteen behaviours; `qdpi.api.previews.expanded` makes the full preview of it."""
+        query = {"page_id": page_id, "at": at}
+        return await self._calls.get(LeanPreview, f"{API_PREFIX}/journey/{segment(session_id)}/preview/lean", query)
 
     @asynccontextmanager
     async def export(self, session_id: str, *, format: str = "log") -> AsyncIterator[ExportedFile]:  # noqa: A002

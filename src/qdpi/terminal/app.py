@@ -236,7 +236,7 @@ class ReaderApp(App[int]):
         """Choose a symbol on the grid, and press it."""
 
         async def choose() -> None:
-            preview = await self.reader.client.preview(self.reader.session_id, page_id=self.reader.here.page_id)
+            preview = await self.reader.preview()
             self.push_screen(GridScreen(preview, self._symbol), self._press)
 
         self._try(choose())

@@ -114,7 +114,7 @@ async def _stop(reader: ReaderSession, argument: str) -> Output:
 
 
 async def _symbols(reader: ReaderSession, argument: str) -> Output:
-    preview = await reader.client.preview(reader.session_id, page_id=reader.here.page_id)
+    preview = await reader.preview()
     if argument:
         return render.symbol_view(preview, symbol_of(argument))
     return render.grid_view(preview)

@@ -9,8 +9,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
+from qdpi.api.previews import expanded
 from qdpi.api.requests import Accepted
-from qdpi.api.responses import CanonShape, JourneyView, PageView, RunStatus
+from qdpi.api.responses import CanonShape, JourneyView, PageView, Preview, RunStatus
 from qdpi.client import Client, Frame, GatewayUnreachable, Refused
 from qdpi.errors import InvalidInput, PublishUnknown, QdpiError, UnknownPage
 from qdpi.events import PageDelta, PageDone, PageFailed
@@ -91,6 +92,10 @@ class ReaderSession:
     async def journey(self) -> JourneyView:
         """Return the journey as of now, with at most one event."""
         return await self.client.journey(self.session_id, limit=1)
+
+    async def preview(self) -> Preview:
+        """Return what each symbol would do on the page."""
+        return expanded(await self.client.preview_lean(self.session_id, page_id=self.here.page_id))
 
     async def follow(self, after: int) -> None:
         """Follow the journey's stream after a seq for ever, and notify the display."""

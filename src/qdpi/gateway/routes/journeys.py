@@ -9,8 +9,17 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 
 from qdpi.api import API_PREFIX
+from qdpi.api.previews import full_preview, lean_preview
 from qdpi.api.requests import SessionBody, SessionIssued
-from qdpi.api.responses import BranchView, JourneyView, Preview, RingPlace, SavedPage, SymbolPreview
+from qdpi.api.responses import (
+    BranchView,
+    JourneyView,
+    LeanPreview,
+    Preview,
+    PreviewedSituation,
+    RingPlace,
+    SavedPage,
+)
 from qdpi.canon.edition import Edition
 from qdpi.canon.editions import find_locus
 from qdpi.concurrency import map_concurrently
@@ -21,17 +30,18 @@ from qdpi.gateway.provenance import provenance_of
 from qdpi.gateway.streams.sse import parse_seq
 from qdpi.journey import Branch, JourneyState
 from qdpi.outcome import Outcome
-from qdpi.page_schema import Page, Reading
+from qdpi.page_schema import Page
 from qdpi.policy import Situation, situation_of, ttl
 from qdpi.policy.placement import Standing, standing_of
 from qdpi.policy.preview import BehaviourPreview, preview_behaviours
 from qdpi.policy.ring import Ring
 from qdpi.search.analysis import read_text
-from qdpi.symbols import decode_symbol, symbol_name
 
 MOST_EVENTS: Final = 1_000
 MOST_SAVED: Final = 1_000
 """How many entries of the vault a journey includes."""
+
+LocusQuery = Annotated[str | None, Query(description="The locus; by default the page that the reader is on.")]
 
 router = APIRouter(prefix=API_PREFIX, tags=["journeys"])
 
@@ -104,7 +114,7 @@ async def preview(
     session_id: str,
     gateway: GatewayDep,
     exchange: ExchangeDep,
-    page_id: Annotated[str | None, Query(description="The locus; by default the page that the reader is on.")] = None,
+    page_id: LocusQuery = None,
     at: AsOfQuery = None,
 ) -> Preview:
     """Return, for each symbol, the trajectory it would take, which are open, and why the others are closed.
@@ -112,7 +122,32 @@ async def preview(
     A reader's words and wish can choose another open trajectory; a preview has neither. With `at`, the preview is
     for the journey as of then, on the current book.
     """
-    name, store = journey_of(gateway, exchange, session_id), gateway.system.store
+    return full_preview(*await _previewed(gateway, journey_of(gateway, exchange, session_id), page_id, at))
+
+
+@router.get(
+    "/journey/{session_id}/preview/lean",
+    summary="Preview of every behaviour, in a tenth of the space",
+    responses=problem_responses(401, 404, 422, 429, 503),
+)
+async def preview_lean(
+    session_id: str,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
+    page_id: LocusQuery = None,
+    at: AsOfQuery = None,
+) -> LeanPreview:
+    """Return the same as the preview of every symbol, with nothing in it twice.
+
+    What a symbol would do depends on its behaviour, the last four bits of its code, and not on its character.
+    """
+    return lean_preview(*await _previewed(gateway, journey_of(gateway, exchange, session_id), page_id, at))
+
+
+async def _previewed(
+    gateway: Gateway, name: str, page_id: str | None, at: str | None
+) -> tuple[PreviewedSituation, tuple[BehaviourPreview, ...]]:
+    store = gateway.system.store
     newest = await store.last_outcome(name)
     as_of = await resolve_as_of(store, name, at, newest.seq if newest else 0, gateway.system.now())
     past = await _outcome_at(gateway, name, as_of.seq, newest)
@@ -123,14 +158,12 @@ async def preview(
     reading = edition.readings.get(standing.locus)
     if reading is None:
         reading = await asyncio.to_thread(read_text, locus.text)
-    return preview_of(state, standing, reading)
-
-
-def preview_of(state: JourneyState, standing: Standing, reading: Reading) -> Preview:
-    """Return the preview for a journey's state at a locus with this reading."""
     situation = situation_of(state, standing, reading)
-    behaviours = preview_behaviours(situation, standing.section)
-    return Preview(
+    return _previewed_situation(state, standing, situation), preview_behaviours(situation, standing.section)
+
+
+def _previewed_situation(state: JourneyState, standing: Standing, situation: Situation) -> PreviewedSituation:
+    return PreviewedSituation(
         page_id=standing.pressed,
         locus=standing.locus,
         section=standing.section,
@@ -138,19 +171,7 @@ def preview_of(state: JourneyState, standing: Standing, reading: Reading) -> Pre
         return_to=standing.return_to,
         seq=state.seq,
         ttl=ttl(standing.depth),
-        behaviours=behaviours,
-        symbols=tuple(_symbol(code, behaviours[decode_symbol(code)[1]]) for code in range(256)),
         **{name: getattr(situation, name) for name in Situation.__slots__},
-    )
-
-
-def _symbol(code: int, behaviour: BehaviourPreview) -> SymbolPreview:
-    return SymbolPreview(
-        code=code,
-        name=symbol_name(code),
-        behavior=behaviour.behavior,
-        given=behaviour.given,
-        open=behaviour.open,
     )
 
 
