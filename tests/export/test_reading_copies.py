@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
 import pytest
-from tests.export.journeys import READER, add_outcomes, exported, whole_journey
+from tests.export.journeys import READER, add_outcomes, commit, exported, imported, whole_journey
+from tests.export.twee_parser import parse
 from tests.support import factories
-from tests.support.gateway import system_in
+from tests.support.gateway import put_book, system_in
 
 from qdpi.errors import InvalidInput
 from qdpi.export.formats import FORMATS, file_name, format_named
@@ -17,6 +19,7 @@ from qdpi.export.markdown import file_of, page_of
 from qdpi.export.zip_stream import EARLIEST, ZipStream
 from qdpi.outcome import log_entry
 from qdpi.store.paging import OUTCOMES_PER_PAGE
+from qdpi.system import System
 
 every_format = pytest.mark.parametrize("form", FORMATS)
 
@@ -127,3 +130,62 @@ def test_zip_stream_can_be_taken_anytime():
     assert archive.testzip() is None
     assert archive.read("long") == b"".join(bytes([n % 251]) * 1_000 for n in range(1_000))
     assert archive.read("short") == b"text"
+
+
+# identifiers
+
+
+async def identifiers(system: System, journey: str = READER) -> tuple[str, str]:
+    """Return the IFID and the EPUB identifier of a journey's copies, both as a UUID in small letters."""
+    twee, epub = [await exported(system.store, form, journey) for form in ("twee", "epub")]
+    package = zipfile.ZipFile(io.BytesIO(epub)).read("EPUB/package.opf").decode()
+    return json.loads(parse(twee.decode())["StoryData"].text)["ifid"].lower(), package.partition("urn:uuid:")[2][:36]
+
+
+@pytest.mark.parametrize("outcomes", [0, 2])
+async def test_identifiers_differ_between_books(tmp_path: Path, outcomes: int):
+    """Two journeys of one name in two books, even of one title, share neither an IFID nor an EPUB identifier."""
+    found = []
+    for book in ("one", "two"):
+        async with system_in(tmp_path / book, book=False) as system:
+            await put_book(system, content_hash=f"hash of {book}")
+            await add_outcomes(system.store, outcomes)
+            ifid, identifier = await identifiers(system)
+            assert ifid == identifier
+            found.append(ifid)
+
+    assert found[0] != found[1]
+
+
+async def test_identifiers_stay_when_the_book_is_revised(tmp_path: Path):
+    """A journey keeps its identifiers when it goes on, when its book is revised, and where it is imported."""
+    async with system_in(tmp_path / "here") as here, system_in(tmp_path / "there") as there:
+        await add_outcomes(here.store, 1)
+        first = await identifiers(here)
+        await imported(there, await exported(here.store), tmp_path)
+        await put_book(here, revision=2)
+        await add_outcomes(here.store, 1)
+
+        assert await identifiers(here) == first
+        assert await identifiers(there) == first
+
+
+async def test_identifiers_differ_between_journeys(tmp_path: Path):
+    """Two journeys in one book have two identifiers."""
+    async with system_in(tmp_path) as system:
+        for journey in ("one", "two"):
+            await add_outcomes(system.store, 1, journey)
+
+        assert await identifiers(system, "one") != await identifiers(system, "two")
+
+
+async def test_journey_that_failed_first_has_the_identifiers_of_its_book(tmp_path: Path):
+    """An outcome that names no revision does not decide in which book a journey began."""
+    async with system_in(tmp_path) as system:
+        before = await identifiers(system)
+        outcome = factories.outcome(READER, 1, fails=True)
+        nameless = outcome.model_copy(update={"receipt": outcome.receipt.model_copy(update={"canon_revision": None})})
+        await commit(system.store, nameless)
+        await add_outcomes(system.store, 1)
+
+        assert await identifiers(system) == before

@@ -37,8 +37,8 @@ PATIENCE = 60.0
 """The longest wait of a test, in seconds."""
 
 
-async def put_book(system: System, *, pages_a_section: int = 3, revision: int = 1) -> None:
-    """Give a system a book of sixteen sections."""
+async def put_book(system: System, *, pages_a_section: int = 3, revision: int = 1, **facts: Any) -> None:
+    """Give a system a book of sixteen sections; `facts` are fields of its revision, such as `content_hash`."""
     numbered = [(n, 1 + (n - 1) // pages_a_section) for n in range(1, 16 * pages_a_section + 1)]
     following = [*numbered[1:], numbered[0]]
     pages = [
@@ -61,7 +61,7 @@ async def put_book(system: System, *, pages_a_section: int = 3, revision: int = 
     )
     await system.store.put_canon(revision, 0, pages)
     await system.store.switch_canon(
-        factories.canon_revision(revision, len(pages), voices=voices, thresholds=Thresholds().as_dict())
+        factories.canon_revision(revision, len(pages), voices=voices, thresholds=Thresholds().as_dict(), **facts)
     )
 
 

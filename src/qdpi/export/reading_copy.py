@@ -60,11 +60,13 @@ class Itinerary:
     """The contents of a reading copy.
 
     `refs` has every page by id, in reading order; `canon` the canon pages among them; `children` the ids of the
-    pages generated on each page. `head` is the `seq` of the last outcome in the copy, `at` its time.
+    pages generated on each page. `head` is the `seq` of the last outcome in the copy, `at` its time. `book` is the
+    current revision, `began` the one that the journey began in.
     """
 
     journey: str
     book: CanonRevision
+    began: CanonRevision
     head: int
     at: datetime
     refs: Mapping[str, PageRef]
@@ -73,8 +75,11 @@ class Itinerary:
 
     @property
     def uuid(self) -> str:
-        """The id that the copy shows: derived from the journey's id, which it does not reveal."""
-        return derived_id("export", self.journey)
+        """The id that the copy shows, derived from the journey's id, which it does not reveal, and from its book.
+
+        The book counts as it was when the journey began, so that its later revisions do not change the id.
+        """
+        return derived_id("export", self.began.content_hash, self.journey)
 
     @property
     def title(self) -> str:
@@ -160,21 +165,30 @@ async def read_itinerary(store: PageStore, journey: str) -> Itinerary:
     book, last = await store.canon(), await store.last_outcome(journey)
     if book is None:
         raise NoBook("There is no book in the store; a reading copy needs its pages.")
-    head, builder = last.seq if last else 0, ItineraryBuilder()
+    head, builder, first = last.seq if last else 0, ItineraryBuilder(), None
     async for outcomes in outcomes_of(store, journey, head):
         for outcome in outcomes:
+            first = first or outcome.receipt.canon_revision
             if outcome.page is not None:
                 builder.add(outcome.page)
     canon = {page.page_id: page for page in await _canon_pages(store, book, builder)}
     return Itinerary(
         journey=journey,
         book=book,
+        began=await _revision(store, first or book.revision),
         head=head,
         at=last.at if last else book.created_at,
         refs=builder.refs(canon.values()),
         canon=canon,
         children=builder.children,
     )
+
+
+async def _revision(store: PageStore, number: int) -> CanonRevision:
+    found = await store.canon(number)
+    if found is None:
+        raise NoBook(f"There is no revision {number} of the canon, in which the journey began.")
+    return found
 
 
 async def _canon_pages(store: PageStore, book: CanonRevision, builder: ItineraryBuilder) -> list[Page]:
