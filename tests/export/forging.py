@@ -5,12 +5,50 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, VALUES, ChainedLines, FileFacts
+from tests.support import factories
+
+from qdpi.events import SCHEMA_VERSION
+from qdpi.export.archive.format import (
+    LOG,
+    MANIFEST,
+    OUTCOMES,
+    VALUES,
+    ChainedLines,
+    FileFacts,
+    Manifest,
+    book_facts,
+)
+from qdpi.journey import FOLD_VERSION, JourneyState
+from qdpi.outcome import LogEntry, Outcome
 
 Files = dict[str, bytes]
+
+
+def written(outcomes: Sequence[Outcome], rows: Sequence[LogEntry], journey: str = "reader") -> Files:
+    """Return the files of an archive with these outcomes and rows, as an export writes them, without a store."""
+    book = book_facts(factories.canon_revision())
+    state = outcomes[-1].state if outcomes else JourneyState()
+    lines = {OUTCOMES: ChainedLines(journey, OUTCOMES), LOG: ChainedLines(journey, LOG)}
+    found: Files = {
+        OUTCOMES: b"".join(lines[OUTCOMES].line(o.model_dump_json().encode()) for o in outcomes),
+        LOG: b"".join(lines[LOG].line(row.model_dump_json().encode()) for row in rows),
+    }
+    manifest = Manifest(
+        schema_version=SCHEMA_VERSION,
+        fold_version=FOLD_VERSION,
+        session_id=journey,
+        outcomes=state.seq,
+        pages=state.pages,
+        failures=state.failures,
+        digest=state.digest(),
+        book=book,
+        canon=(book,) if outcomes else (),
+        files={file: chained.facts() for file, chained in lines.items()},
+    )
+    return {**found, MANIFEST: manifest.encode()}
 
 
 def unpacked(archive: bytes) -> Files:

@@ -229,7 +229,8 @@ async def test_missing_file_is_refused(systems: tuple[System, System], tmp_path:
 
     error = await refusal(there, forging.packed(files), tmp_path)
 
-    assert error.detail == f"{missing}: the archive does not contain it."
+    there_are = sorted({MANIFEST, OUTCOMES, LOG} - {missing})
+    assert error.detail == f"{missing}: the archive does not contain it; it contains {', '.join(map(repr, there_are))}."
 
 
 async def test_broken_zip_file_is_refused(systems: tuple[System, System], tmp_path: Path):
@@ -258,14 +259,17 @@ async def test_reading_copy_is_refused(systems: tuple[System, System], tmp_path:
 
     error = await refusal(there, await exported(here.store, form), tmp_path)
 
-    assert "the archive does not contain it" in error.detail or "it is incomplete or damaged" in error.detail
+    assert "reading copy" in error.detail
+    assert "only a file of `qdpi export --format log` can be imported" in error.detail
 
 
 async def test_missing_path_is_refused(tmp_path: Path):
     """A path without an archive is refused."""
     async with system_in(tmp_path) as system:
-        for path in (tmp_path / "nowhere.zip", tmp_path):
-            assert "it cannot be read: No such file" in (await refusal(system, path, tmp_path)).detail
+        (tmp_path / "empty").mkdir()
+
+        assert "it cannot be read: No such file" in (await refusal(system, tmp_path / "nowhere.zip", tmp_path)).detail
+        assert "does not contain it; it is empty" in (await refusal(system, tmp_path / "empty", tmp_path)).detail
 
 
 async def test_overlong_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -10,8 +10,9 @@ from pydantic import BaseModel
 
 from qdpi.errors import MalformedEvent
 from qdpi.events import TOPICS, Event, PageDone, PageFailed, decode
+from qdpi.export.archive.container import refusal
 from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, revisions_of
-from qdpi.export.archive.read import Archive, read_values, refusal
+from qdpi.export.archive.read import Archive, read_values
 from qdpi.ids import page_id
 from qdpi.journey import JourneyState, SequenceGap, fold
 from qdpi.outcome import LogEntry, Outcome

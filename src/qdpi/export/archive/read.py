@@ -1,4 +1,4 @@
-"""Reading an archive, a zip file or the folder that it was unpacked to.
+"""Reading an archive: its manifest, and its lines with their chain.
 
 The manifest and each line are verified here; whether the values agree with each other is for `check`.
 """
@@ -6,18 +6,17 @@ The manifest and each line are verified here; whether the values agree with each
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from qdpi.errors import ArchiveRefused, InvalidSession, validation_detail
+from qdpi.errors import InvalidSession, validation_detail
 from qdpi.events import SCHEMA_VERSION
+from qdpi.export.archive.container import Opener, open_container, refusal, translated_errors
 from qdpi.export.archive.format import FORMAT, FORMAT_VERSION, MANIFEST, VALUES, ChainedLines, FileFacts, Manifest
 from qdpi.ids import check_session
 from qdpi.journey import FOLD_VERSION
@@ -27,8 +26,6 @@ MAX_BYTES: Final = 16 << 20
 """The most bytes of a line, and of the manifest."""
 _UPGRADE: Final = "Nothing was changed here. Import it with a newer qdpi."
 _HEX: Final = 64
-_BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-"""What `zipfile` raises for a damaged zip file, or one of a kind that it does not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,54 +33,48 @@ class Archive:
     """An archive whose manifest was read; `open` opens one of its files by name."""
 
     manifest: Manifest
-    open: Callable[[str], IO[bytes]]
+    open: Opener
 
     def lines(self, name: str) -> Iterator[bytes]:
-        """Yield a file's lines with their line ends. Raises `ArchiveRefused` if one cannot be read."""
+        """Yield a file's lines, which end in `\\n` also where a program has made it `\\r\\n`.
+
+        Raises `ArchiveRefused` if one cannot be read.
+        """
         number = 0
         with translated_errors(name), self.open(name) as stream:
             while line := stream.readline(MAX_BYTES + 1):
                 number += 1
+                if changed := _changed_by_program(line):
+                    raise refusal(name, number, changed)
                 if len(line) > MAX_BYTES:
                     raise refusal(name, number, f"it is longer than {MAX_BYTES:,} bytes")
-                yield line
-
-
-def refusal(file: str, line: int | None, why: str, next_step: str | None = None) -> ArchiveRefused:
-    """Return the error for a place in an archive."""
-    place = file if line is None else f"{file}, line {line}"
-    return ArchiveRefused(f"{place}: {why}.", next_step=next_step)
+                # A value has no bare line end: JSON escapes them. So the hash is of what was written.
+                yield b"%b\n" % line[:-2] if line.endswith(b"\r\n") else line
 
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[Archive]:
     """Open an archive and read its manifest. Raises `ArchiveRefused` if it is not an archive."""
-    if path.is_dir():
-        yield _archive(lambda name: (path / name).open("rb"))
-        return
-    with translated_errors(str(path)):
-        archive = zipfile.ZipFile(path)
-    with archive:
-        yield _archive(archive.open)
+    with open_container(path) as opener:
+        yield _archive(opener)
 
 
-@contextmanager
-def translated_errors(name: str) -> Iterator[None]:
-    """Raise `ArchiveRefused` for a file that is missing, unreadable or damaged."""
-    try:
-        yield
-    except KeyError:
-        raise refusal(name, None, "the archive does not contain it") from None
-    except OSError as error:
-        raise refusal(name, None, f"it cannot be read: {error.strerror or error}") from error
-    except _BROKEN as error:
-        detail = " ".join(str(error).split()) or type(error).__name__
-        raise refusal(name, None, f"it is incomplete or damaged: {detail}") from error
+def _changed_by_program(data: bytes) -> str | None:
+    """Return what a program has done to the beginning of a file or of a line, None where it is as written."""
+    if data.startswith(b"\xef\xbb\xbf"):
+        return "it begins with a byte order mark, which an editor has added"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "it is UTF-16, as an editor has saved it; it was UTF-8"
+    if b"}\r{" in data or data.endswith(b"}\r"):
+        return "its line ends were changed to CR; they were LF"
+    return None
 
 
-def _archive(open_file: Callable[[str], IO[bytes]]) -> Archive:
+def _archive(open_file: Opener) -> Archive:
     with translated_errors(MANIFEST), open_file(MANIFEST) as stream:
         raw = stream.read(MAX_BYTES)
+    if changed := _changed_by_program(raw):
+        raise refusal(MANIFEST, None, changed)
     manifest = _manifest(raw)
     if manifest.files.keys() != VALUES.keys():
         raise refusal(MANIFEST, None, f"it lists {sorted(manifest.files)} instead of {sorted(VALUES)}")

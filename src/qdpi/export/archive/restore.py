@@ -12,8 +12,9 @@ from qdpi.concurrency import gather_all
 from qdpi.errors import ArchiveRefused
 from qdpi.events import VaultChange
 from qdpi.export.archive.check import OutcomeCheck, digest_of, event_of, read_rows
+from qdpi.export.archive.container import refusal
 from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, BookFacts, Manifest, book_facts
-from qdpi.export.archive.read import Archive, check_manifest, read_values, refusal
+from qdpi.export.archive.read import Archive, check_manifest, read_values
 from qdpi.outcome import LogEntry, Outcome, in_current_form
 from qdpi.search.vectors import Embedder
 from qdpi.services.projections.pages import OF_PAGE, pages_of, with_embeddings
