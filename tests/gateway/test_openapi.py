@@ -32,6 +32,7 @@ ROUTES = {
     "/api/v1/vault/{session_id}": "post",
     "/api/v1/vault/{session_id}/{page_id}": "delete",
     "/api/v1/search": "get",
+    "/api/v1/about": "get",
     "/healthz": "get",
     "/readyz": "get",
     "/metrics": "get",

@@ -32,6 +32,19 @@ async def test_script_ends_with_its_input(tmp_path: Path):
     assert at_work.line_reader.refused == 0
 
 
+async def test_where_says_who_writes_and_the_limits(tmp_path: Path):
+    async with desk_in(tmp_path) as desk:
+        at_work = LinesAtWork(desk)
+        at_work.type("press 0x01", "where")
+        at_work.end()
+        async with background(at_work.line_reader.run()) as _:
+            press = await desk.pressed()
+            await desk.generator.answer("alice", press.event_id, model="offline")
+            await at_work.prints("Session alice")
+    assert "Who writes: The offline writer, which is no language model" in at_work.printed
+    assert "0 of 64 departures · 0 branches open, at most 2 in a section" in at_work.printed
+
+
 async def test_command_waits_for_the_page_except_stop(tmp_path: Path):
     async with desk_in(tmp_path) as desk:
         at_work = LinesAtWork(desk)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from qdpi.events import PageDone, PageFailed
-from qdpi.journey import Branch, JourneyState
+from qdpi.events import INTENT_LIMIT, PageDone, PageFailed
+from qdpi.journey import FOLD_VERSION, Branch, JourneyState
 from qdpi.page_schema import Page, PageStatus, PolicyVerdict, Receipt, Tokens
-from qdpi.policy import MAX_OPEN_BRANCHES, MAX_RETURN_DEBT
+from qdpi.policy import MAX_BRANCH_DEPTH, MAX_DEPARTURES, MAX_OPEN_BRANCHES, MAX_RETURN_DEBT, POLICY_VERSION
 from qdpi.policy.preview import BehaviourPreview, Closed
 from qdpi.symbols import Choice, Orientation, Provenance, Source, Trajectory
 
@@ -57,6 +58,79 @@ class Ready(BaseModel):
 
     ready: bool
     parts: dict[str, ComponentHealth]
+
+
+class WriterKind(StrEnum):
+    """What kind of writer makes the pages."""
+
+    OFFLINE = "offline"
+    LOCAL = "local"
+    HOSTED = "hosted"
+
+
+class Writer(BaseModel):
+    """Who writes the pages: the model's name as on pages and receipts, and a sentence about it for readers.
+
+    `model` and `kind` are None where this gateway does not know them: its workers run elsewhere, and it has seen none
+    of their pages yet.
+    """
+
+    model: str | None
+    kind: WriterKind | None
+    label: str
+
+
+class BookFacts(BaseModel):
+    """The book that is current: an ingest that changes it gives it the next `revision`."""
+
+    book_id: str
+    title: str
+    author: str
+    pages: int
+    sections: int
+    revision: int
+    content_hash: str
+    created_at: datetime
+
+
+class PolicyLimits(BaseModel):
+    """The policy's limits for one journey.
+
+    Under a page of `branch_depth` the next page returns. A section with `open_branches`, or with more than
+    `return_debt` pages owed, allows no departure; a journey has `departures` at most.
+    """
+
+    branch_depth: int = MAX_BRANCH_DEPTH
+    open_branches: int = MAX_OPEN_BRANCHES
+    return_debt: int = MAX_RETURN_DEBT
+    departures: int = MAX_DEPARTURES
+
+
+class RequestLimits(BaseModel):
+    """What this gateway accepts: the characters of an intent, the pages of one request, the presses that may wait."""
+
+    intent_characters: int = INTENT_LIMIT
+    pages_at_once: int = MOST_PAGES
+    waiting_presses: int
+
+
+class About(BaseModel):
+    """What this server is: its version, its book, who writes, and its limits.
+
+    `signed` is whether session ids are signed; then only issued ones are accepted. `fold_version` is the version of the
+    function that makes a journey's state, `web_version` that of the page's files.
+    """
+
+    name: Literal["Gibsey QDPI"] = "Gibsey QDPI"
+    version: str
+    book: BookFacts | None
+    writer: Writer
+    signed: bool
+    limits: PolicyLimits
+    accepts: RequestLimits
+    policy_version: str = POLICY_VERSION
+    fold_version: int = FOLD_VERSION
+    web_version: str
 
 
 class SymbolEntry(BaseModel):

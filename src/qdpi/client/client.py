@@ -23,6 +23,7 @@ from qdpi.api.requests import (
     VaultBody,
 )
 from qdpi.api.responses import (
+    About,
     Alive,
     Alternatives,
     CanonShape,
@@ -319,6 +320,10 @@ class Client:
         path = f"{API_PREFIX}/export/{segment(session_id)}"
         async with self._calls.open(path, {"format": format}, {}, RUN_SECONDS) as response:
             yield exported_file(response)
+
+    async def about(self) -> About:
+        """Return the server's version, its book, who writes the pages, and its limits."""
+        return await self._calls.get_kept(About, f"{API_PREFIX}/about")
 
     async def alive(self) -> Alive:
         """Check that the process is alive."""

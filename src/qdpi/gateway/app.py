@@ -18,6 +18,7 @@ from qdpi.gateway.limits import Limits
 from qdpi.gateway.middleware import Admission, BodyLimit, Compression, Envelope
 from qdpi.gateway.readiness import Readiness
 from qdpi.gateway.routes import (
+    about,
     book,
     events,
     export,
@@ -49,6 +50,7 @@ _ROUTERS = (
     vault.router,
     search.router,
     export.router,
+    about.router,
     health.router,
     web.router,
 )
@@ -75,17 +77,19 @@ def create_app(
     system: System,
     *,
     model_health: Callable[[], str | None] = lambda: None,
+    model_name: Callable[[], str | None] = lambda: None,
     queue_limit: int = QUEUE_LIMIT,
     ping_seconds: float = PING_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """Return the gateway of a system. The caller opens the system's bus and store before, and closes them after.
 
-    `model_health` returns the language model's fault, None while it is healthy; /readyz reports it. A stream
-    client may have `queue_limit` frames queued and gets a ping every `ping_seconds`. Rate limits use `clock`, a
+    `model_health` returns the language model's fault, None while it is healthy; /readyz reports it. `model_name`
+    returns its name, None where no worker of this process writes pages. A stream client may have `queue_limit` frames
+    queued and gets a ping every `ping_seconds`. Rate limits use `clock`, a
     monotonic time in seconds.
     """
-    gateway = wire(system, model_health, queue_limit, ping_seconds, clock)
+    gateway = wire(system, model_health, queue_limit, ping_seconds, clock, model_name)
     app = GatewayApp(
         title="Gibsey QDPI",
         version=__version__,
@@ -115,6 +119,7 @@ def wire(
     queue_limit: int,
     ping_seconds: float,
     clock: Callable[[], float],
+    model_name: Callable[[], str | None] = lambda: None,
 ) -> Gateway:
     """Return a gateway's components."""
     settings = system.settings
@@ -135,6 +140,7 @@ def wire(
         journeys=JourneyIndexes(system.store),
         canon_indexes=CanonIndexes(),
         model_health=model_health,
+        model_name=model_name,
     )
 
 

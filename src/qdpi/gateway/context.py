@@ -24,7 +24,11 @@ EXCHANGE: Final = "qdpi.exchange"
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The components of a gateway. `model_health` returns the language model's fault, None while it is healthy."""
+    """The components of a gateway.
+
+    `model_health` returns the language model's fault, None while it is healthy; `model_name` its name, None where no
+    worker of this process writes pages.
+    """
 
     system: System
     hub: Hub
@@ -34,6 +38,7 @@ class Gateway:
     journeys: JourneyIndexes
     canon_indexes: CanonIndexes
     model_health: Callable[[], str | None]
+    model_name: Callable[[], str | None]
 
 
 @dataclass(slots=True)

@@ -78,7 +78,8 @@ class Process:
             from qdpi.gateway.app import create_app  # the routes: a process of workers alone starts without them
 
             health = (lambda: None) if model is None else model.health
-            self._server = Server(create_app(system, model_health=health), system.settings)
+            app = create_app(system, model_health=health, model_name=lambda: self.model_name or None)
+            self._server = Server(app, system.settings)
 
     @property
     def model_name(self) -> str:

@@ -174,10 +174,12 @@ async def _ring(reader: ReaderSession, argument: str) -> Output:
 
 
 async def _where(reader: ReaderSession, argument: str) -> Output:
-    journey = await reader.journey()
+    journey, about = await reader.journey(), await reader.client.about()
     return Group(
         render.plain(f"{reader.here.title} ({render.short_id(reader.here.page_id)})"),
         Text(render.journey_status(journey)),
+        render.limits_line(journey, about),
+        render.plain(f"Who writes: {about.writer.label}"),
         render.plain(f"Session {reader.session_id}: it grants access to this journey."),
     )
 
@@ -218,7 +220,7 @@ COMMANDS: Final = (
     Command(("search", "f", "/"), "WORDS", "search the book, your pages and your vault", _search),
     Command(("why", "w"), "", "why the page is what it is: its receipt", _why),
     Command(("ring", "j"), "", "the sections of the book", _ring),
-    Command(("where", "i"), "", "where you are, what you owe, your session", _where),
+    Command(("where", "i"), "", "where you are, what you owe, who writes, your session", _where),
     Command(("help", "h", "?"), "", "this list", _help, immediate=True),
     Command(("quit", "q"), "", "leave; the journey is kept", _quit),
 )

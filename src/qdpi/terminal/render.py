@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qdpi.api.responses import (
+    About,
     Alternatives,
     CanonShape,
     JourneyView,
@@ -126,6 +127,16 @@ def journey_status(journey: JourneyView) -> str:
     debt = sum(branch.pages for branch in journey.branches)
     owed = f"{debt} page{'s' if debt != 1 else ''} owed" if debt else "nothing owed"
     return f"{journey.state.pages} written · {owed} · {journey.ttl} to a forced return"
+
+
+def limits_line(journey: JourneyView, about: About) -> Text:
+    """Return how much of the policy's limits a journey has used, over all sections."""
+    limits = about.limits
+    return Text(
+        f"{journey.state.departures} of {limits.departures} departures · {journey.open_branches} branches open, "
+        f"at most {limits.open_branches} in a section · a branch is at most {limits.branch_depth} pages deep",
+        style="dim",
+    )
 
 
 def grid_view(preview: Preview) -> RenderableType:

@@ -122,7 +122,8 @@ class Hub:
     """Fans records of the bus out to subscriptions, without waiting for any client.
 
     Run `listen` as a task. `away_since` is the time since which the bus has been unavailable, None while it is
-    tapped. After an outage every follower reads the store again, so that it misses nothing.
+    tapped. After an outage every follower reads the store again, so that it misses nothing. `last_model` is the name on
+    the newest page that was seen, None before the first.
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class Hub:
         self.pending = pending
         self.texts = TextsInFlight()
         self.away_since: datetime | None = now()
+        self.last_model: str | None = None
         self.listening = asyncio.Event()
         self._bus, self._backoff, self._now = bus, backoff, now
         self._queue_limit, self._ping_seconds = queue_limit, ping_seconds
@@ -243,6 +245,8 @@ class Hub:
         )
         self.pending.answer(event.session_id, event.press_id)
         self.texts.forget(event.request_id)
+        if isinstance(event, PageDone):
+            self.last_model = event.model
         self._publish(event.session_id, lambda: outcome_frame(event))
 
     def _publish(self, journey: str, make: Callable[[], Frame]) -> None:
