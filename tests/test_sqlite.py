@@ -111,6 +111,40 @@ async def test_concurrent_opens_of_a_missing_file_succeed(path: Path) -> None:
     await asyncio.gather(*(db.close() for db in openers))
 
 
+async def test_migrations_since_the_files_version_run_once_in_order(path: Path) -> None:
+    """A new file needs none; a file of an older version gets those of the versions since."""
+    ran: list[int] = []
+
+    def migration_to(version: int) -> Callable[[sqlite3.Connection], None]:
+        return lambda connection: ran.append(version)
+
+    def migrations(upto: int) -> dict[int, Callable[[sqlite3.Connection], None]]:
+        return {version: migration_to(version) for version in range(upto, 1, -1)}
+
+    for version, expected in ((2, []), (2, []), (4, [3, 4]), (4, [])):
+        ran.clear()
+        opened = database(path, version=version, migrations=migrations(version))
+        await opened.open()
+        await opened.close()
+        assert ran == expected
+
+
+async def test_failed_migration_leaves_the_file_as_it_was(path: Path) -> None:
+    def fails(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE half (way INTEGER)")
+        raise ValueError("a row that cannot be read")
+
+    first = database(path)
+    await first.open()
+    await first.close()
+    with pytest.raises(ValueError, match="cannot be read"):
+        await database(path, version=2, migrations={2: fails}).open()
+    await first.open()  # the version that it knows
+    tables = await first.read(lambda c: c.execute("SELECT name FROM sqlite_master WHERE name = 'half'").fetchall())
+    await first.close()
+    assert tables == []
+
+
 async def test_newer_version_is_refused(path: Path) -> None:
     newer = database(path, version=7)
     await newer.open()

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -25,6 +25,7 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 READERS: Final = 2
+_NO_MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {}
 MAX_BATCH: Final = 1_000
 """Jobs in one transaction, so that none waits long behind many."""
 CHECKPOINT_TIMEOUT: Final = 0.25
@@ -134,7 +135,8 @@ class _Running:
 class Database:
     """A SQLite file in WAL mode, for the event loop that opened it.
 
-    `schema` is a script of `CREATE … IF NOT EXISTS`; `version` is stored in `PRAGMA user_version`. `unavailable`
+    `schema` is a script of `CREATE … IF NOT EXISTS`; `version` is stored in `PRAGMA user_version`. A file of an older
+    version gets the schema and then, in the same transaction, the `migrations` of the versions since. `unavailable`
     is raised, with its cause and the next step, while the file cannot be used: locked by another process for
     longer than `busy_timeout` seconds, a full disk, an I/O error. The next call retries.
     The WAL is kept to about `wal_bound` bytes, except during a long read of one snapshot.
@@ -150,12 +152,14 @@ class Database:
         unavailable: type[Unavailable],
         max_pending: int = 10_000,
         version: int = 1,
+        migrations: Mapping[int, Callable[[sqlite3.Connection], None]] = _NO_MIGRATIONS,
         busy_timeout: float = 5.0,
         wal_bound: int = 32 << 20,
     ) -> None:
         self.path = path
         self._schema = schema
         self._version = version
+        self._migrations = migrations
         self._unavailable = unavailable
         self._max_pending = max_pending
         self._busy_timeout = busy_timeout
@@ -284,15 +288,25 @@ class Database:
                 return
 
     def _apply_schema(self, connection: sqlite3.Connection) -> None:
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        found = _stored_version(connection)
         if found > self._version:
             raise InvalidSetting(
                 f"{self.path} has schema version {found}; this qdpi knows versions up to {self._version}.",
                 next_step="Upgrade qdpi, or give another QDPI_DATA_DIR.",
             )
         if found < self._version:
-            version = f"PRAGMA user_version = {self._version};"
-            connection.executescript(f"BEGIN IMMEDIATE; {self._schema}\n; {version} COMMIT;")
+            # Closing the connection rolls back what a failure has left open.
+            connection.executescript(f"BEGIN IMMEDIATE; {self._schema}\n;")
+            self._migrate(connection)
+            connection.execute("COMMIT")
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        # Read again: another process may have migrated the file before the transaction began.
+        found = _stored_version(connection)
+        for version in sorted(self._migrations):
+            if 0 < found < version:  # a new file has nothing to migrate
+                self._migrations[version](connection)
+        connection.execute(f"PRAGMA user_version = {max(found, self._version)}")
 
     def _rewrite_version(self, connection: sqlite3.Connection) -> None:
         # The smallest possible write: the same version, into the file's first page.
@@ -369,6 +383,10 @@ class Database:
         if code == sqlite3.SQLITE_NOTADB:
             return InvalidSetting(f"{self.path} is not a database.", next_step=_NEXT_STEPS[code])
         return self._unavailable(f"{self.path} cannot be used: {error}.", next_step=_NEXT_STEPS.get(code))
+
+
+def _stored_version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _primary_code(error: BaseException) -> int:

@@ -58,6 +58,8 @@ class PageStoreSuite(OutcomesSuite, PagesSuite, LogSuite, CanonSuite, IndexSuite
         assert await store.outcome("nobody", "nothing") is None
         assert await store.last_outcome("nobody") is None
         assert await store.outcomes("nobody") == []
+        assert await store.head("nobody") == 0
+        assert await store.tree("nobody", 0, 10) == []
         assert await store.page("nothing") is None
         assert await store.edges("nothing") is None
         assert await store.signals("nothing") is None

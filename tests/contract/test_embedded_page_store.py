@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import sqlite3
 import subprocess
@@ -19,6 +20,7 @@ from tests.support.plan import PLAN
 from qdpi.errors import StoreUnavailable
 from qdpi.store.embedded import EmbeddedPageStore
 from qdpi.store.ports import PageStore
+from qdpi.store.rows import tree_row
 
 
 @pytest.fixture
@@ -116,6 +118,39 @@ async def test_locked_store_is_unavailable_until_released(store: EmbeddedPageSto
 async def test_closed_store_is_unavailable(path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="is not open"):
         await EmbeddedPageStore(path).ping()
+
+
+async def test_file_of_version_1_is_migrated(store: EmbeddedPageStore, path: Path) -> None:
+    """Journeys and vaults of a file without the tables of version 2 have their trees and changes once it is opened."""
+    outcomes = [make.outcome(seq=seq, fails=seq == 2) for seq in (1, 2, 3)]
+    for outcome in outcomes:
+        await store.commit_outcome("reader", outcome.request_id, outcome.seq - 1, outcome)
+    await store.close()
+    to_version_1(path)
+
+    await store.open()
+    assert await store.tree("reader", 0, 3) == [tree_row(outcome) for outcome in outcomes]
+    assert await store.outcomes("reader") == outcomes
+
+
+def to_version_1(path: Path) -> None:
+    """Take the tables of the schema's version 2 out of a file."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for table in ("journey_tree", "vault_changes", "reader_places"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+
+
+async def test_outcome_without_a_row_of_the_tree_is_read_itself(store: EmbeddedPageStore, path: Path) -> None:
+    """A process of an earlier version may still commit to a migrated file."""
+    outcomes = [make.outcome(seq=seq) for seq in range(1, 7)]
+    for outcome in outcomes:
+        await store.commit_outcome("reader", outcome.request_id, outcome.seq - 1, outcome)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("DELETE FROM journey_tree WHERE seq IN (1, 3, 4, 6)")
+        connection.commit()
+    assert await store.tree("reader", 0, 6) == [tree_row(outcome) for outcome in outcomes]
 
 
 COMMIT_UNTIL_KILLED = """

@@ -18,7 +18,17 @@ from qdpi.journey import SectionFigures
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
 from qdpi.store.ports import Answered, Committed, Moved
-from qdpi.store.rows import CanonRevision, Embedding, IndexRow, ReadingRow, SectionStatistics, Snapshot, VaultEntry
+from qdpi.store.rows import (
+    CanonRevision,
+    Embedding,
+    IndexRow,
+    ReadingRow,
+    SectionStatistics,
+    Snapshot,
+    TreeRow,
+    VaultEntry,
+    tree_row,
+)
 from qdpi.store.vectors import rank_embeddings
 
 SERVER = "cassandra"
@@ -89,6 +99,19 @@ class SimulatedPageStore:
 
     async def outcomes(self, session_id: str, *, after: int = 0, limit: int = 1_000) -> list[Outcome]:
         return await self._call("outcomes", lambda: self._tables.journeys[session_id].outcomes[after : after + limit])
+
+    async def head(self, session_id: str) -> int:
+        def serially() -> int:
+            journey = self._tables.journeys[session_id]
+            journey.complete()
+            return len(journey.outcomes)
+
+        return await self._call("head", serially)
+
+    async def tree(self, session_id: str, after: int, until: int) -> list[TreeRow]:
+        return await self._call(
+            "tree", lambda: [tree_row(each) for each in self._tables.journeys[session_id].outcomes[after:until]]
+        )
 
     async def begin_attempt(self, session_id: str, request_id: str) -> int:
         has_asked = self._unanswered.get(request_id, False)

@@ -26,7 +26,7 @@ from qdpi.store.cassandra.driver import addresses
 from qdpi.store.cassandra.futures import AsyncSession, ResultPage
 from qdpi.store.cassandra.schema import apply, schema_of, schema_text, stored_version
 from qdpi.store.ports import Answered, Committed, Moved
-from qdpi.store.rows import Embedding
+from qdpi.store.rows import Embedding, tree_row
 from qdpi.system import utc_now
 
 pytestmark = pytest.mark.cassandra
@@ -429,17 +429,47 @@ def test_older_schemas_are_migrated_and_newer_refused(cassandra_space: Keyspace)
     name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_old"
     elsewhere = Keyspace({**cassandra_space.environment, "CASSANDRA_KEYSPACE": name}, cassandra_space.session)
     schema = schema_of(elsewhere.settings)
-    migrations = {1: ["ALTER TABLE pages ADD IF NOT EXISTS mended TEXT"], 0: ["DROP TABLE pages"]}
+    migrations = {schema.version: ["ALTER TABLE pages ADD IF NOT EXISTS mended TEXT"], 0: ["DROP TABLE pages"]}
     with keyspace(cassandra_space.environment, name) as old:
         old.rows(f"UPDATE {name}.schema_version SET version = 0 WHERE name = 'qdpi'")
         old.rows(f"DROP TABLE {name}.vault")
         apply(old.session, schema, vectors=True, migrations=migrations)
-        assert stored_version(old.session, name) == 1
+        assert stored_version(old.session, name) == schema.version
         columns = described(old, name)["columns"]
         assert {("pages", "mended"), ("vault", "label")} <= {(row[0], row[1]) for row in columns}
         old.rows(f"UPDATE {name}.schema_version SET version = 99 WHERE name = 'qdpi'")
         with pytest.raises(InvalidSetting, match="version 99"):
             asyncio.run(new_store(elsewhere).open())
+
+
+async def test_keyspace_of_version_1_is_migrated(cassandra_space: Keyspace) -> None:
+    """Columns that version 1 lacks are added; its outcomes and changes of vaults are read as those of this version."""
+    name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_one"
+    elsewhere = Keyspace({**cassandra_space.environment, "CASSANDRA_KEYSPACE": name}, cassandra_space.session)
+    with keyspace(cassandra_space.environment, name) as old:
+        old.rows(f"ALTER TABLE {name}.outcomes DROP tree_json")
+        old.rows(f"ALTER TABLE {name}.vault DROP action")
+        old.rows(f"DROP TABLE {name}.reader_places")
+        old.rows(f"UPDATE {name}.schema_version SET version = 1 WHERE name = 'qdpi'")
+        apply(old.session, schema_of(elsewhere.settings), vectors=True)
+        columns = {(row[0], row[1]) for row in described(old, name)["columns"]}
+        assert {("outcomes", "tree_json"), ("vault", "action"), ("reader_places", "canon")} <= columns
+
+
+async def test_outcomes_without_rows_of_the_tree_are_read_themselves(
+    store: CassandraPageStore, cassandra_space: Keyspace
+) -> None:
+    """Rows of the tree are missing where a process of version 1 committed: before an upgrade, or beside one."""
+    outcomes = [make.outcome("old", seq) for seq in range(1, 7)]
+    for outcome in outcomes:
+        await store.commit_outcome("old", outcome.request_id, outcome.seq - 1, outcome)
+    for outcome in outcomes[:3]:
+        cassandra_space.rows(
+            f"DELETE FROM outcomes WHERE session_id = 'old' AND seq = {-outcome.seq} "
+            f"AND request_id = '{outcome.request_id}' IF EXISTS"
+        )
+    assert await store.tree("old", 0, 6) == [tree_row(outcome) for outcome in outcomes]
+    assert await store.tree("old", 1, 4) == [tree_row(outcome) for outcome in outcomes[1:4]]
 
 
 async def test_a_dropped_table_of_vectors_is_created_again(

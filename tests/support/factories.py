@@ -202,6 +202,7 @@ def done(page: Page, asked: PageRequest, *, seq: int, attempt: int = 1) -> PageD
         text=page.text,
         edges=page.edges,
         validation=page.validation or validation(),
+        status=page.status,
         model=page.model or "scripted",
         policy=verdict(page.trajectory, wished=asked.wish),
         receipt_id=page.receipt_id or "",

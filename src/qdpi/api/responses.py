@@ -303,6 +303,33 @@ class JourneyView(BaseModel):
 
 class PreviewedSituation(BaseModel):
     """What decides a press at a locus, for every symbol alike.
+class JourneyTree(BaseModel):
+    """A journey's outcomes with a seq above `after`, in order, by columns: entry n of each column is of one outcome.
+
+    `head` is the journey's newest seq; `next_after` requests the outcomes that follow, None on the last page. `ts` is
+    the time of the commit, in seconds since 1970, rounded up. `locus`, and `branch`, the departure of the page's
+    branch, name a page: one that this journey wrote by the seq of its outcome, any other by its id. A failed run has a
+    code in `error` and no page, trajectory, branch or title; it may have no symbol and no locus.
+    """
+
+    session_id: str
+    head: int
+    after: int
+    next_after: int | None
+    seq: list[int]
+    ts: list[int]
+    page_id: list[str | None]
+    locus: list[int | str | None]
+    symbol: list[int | None]
+    trajectory: list[Trajectory | None]
+    branch: list[int | str | None]
+    status: list[Literal["complete", "stopped", "failed"]]
+    title: list[str | None]
+    error: list[str | None]
+
+
+class SymbolPreview(BaseModel):
+    """Preview of one symbol: the trajectory it would take, and those that are open; its behaviour has the reasons."""
 
     `locus` is the page that a press counts from; it differs from `page_id` on a page that has returned to the ring.
     """

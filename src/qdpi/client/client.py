@@ -27,6 +27,7 @@ from qdpi.api.responses import (
     Alive,
     Alternatives,
     CanonShape,
+    JourneyTree,
     JourneyView,
     LeanPreview,
     PageBatch,
@@ -301,6 +302,11 @@ class Client:
         """Return a journey's state and its events after a seq, as of now, a seq or a time."""
         params = {"after": after, "limit": limit, "at": at}
         return await self._calls.get(JourneyView, f"{API_PREFIX}/journey/{segment(session_id)}", params)
+
+    async def tree(self, session_id: str, *, after: int = 0, limit: int = 10_000) -> JourneyTree:
+        """Return what a map shows of a journey's outcomes after a seq, by columns."""
+        query = {"after": after, "limit": limit}
+        return await self._calls.get(JourneyTree, f"{API_PREFIX}/journey/{segment(session_id)}/tree", query)
 
     async def preview(self, session_id: str, *, page_id: str | None = None, at: int | str | None = None) -> Preview:
         """Preview every symbol at a locus, by default the reader's position, as of now, a seq or a time."""

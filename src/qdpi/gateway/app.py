@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from qdpi import __version__
 from qdpi.gateway import problems
 from qdpi.gateway.context import Gateway
+from qdpi.gateway.journey_trees import JourneyTrees
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.middleware import Admission, BodyLimit, Compression, Envelope
 from qdpi.gateway.readiness import Readiness
@@ -28,6 +29,7 @@ from qdpi.gateway.routes import (
     pages,
     runs,
     search,
+    tree,
     vault,
     web,
     websocket,
@@ -47,6 +49,7 @@ _ROUTERS = (
     page_batch.router,
     book.router,
     journeys.router,
+    tree.router,
     vault.router,
     search.router,
     export.router,
@@ -138,6 +141,7 @@ def wire(
         limits=Limits(settings, clock),
         readiness=Readiness(system, hub),
         journeys=JourneyIndexes(system.store),
+        trees=JourneyTrees(system.store),
         canon_indexes=CanonIndexes(),
         model_health=model_health,
         model_name=model_name,

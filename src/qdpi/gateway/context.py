@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from qdpi.canon.edition import Edition
 from qdpi.errors import NoBook
+from qdpi.gateway.journey_trees import JourneyTrees
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.readiness import Readiness
 from qdpi.gateway.search_indexes import CanonIndexes, JourneyIndexes
@@ -36,6 +37,7 @@ class Gateway:
     limits: Limits
     readiness: Readiness
     journeys: JourneyIndexes
+    trees: JourneyTrees
     canon_indexes: CanonIndexes
     model_health: Callable[[], str | None]
     model_name: Callable[[], str | None]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from typing import Final
 
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.store.ports import Log, Outcomes
+from qdpi.store.rows import TreeRow, tree_row
 
 OUTCOMES_PER_PAGE: Final = 50
 ROWS_PER_PAGE: Final = 500
 
 
-async def outcomes_of(store: Outcomes, journey: str, head: int | None = None) -> AsyncIterator[list[Outcome]]:
-    """Yield pages of a journey's outcomes in order, up to the seq `head`, by default up to the newest."""
-    after = 0
+async def outcomes_of(
+    store: Outcomes, journey: str, head: int | None = None, after: int = 0
+) -> AsyncIterator[list[Outcome]]:
+    """Yield pages of a journey's outcomes above `after`, in order, up to the seq `head`, by default to the newest."""
     while head is None or after < head:
         limit = OUTCOMES_PER_PAGE if head is None else min(OUTCOMES_PER_PAGE, head - after)
         found = await store.outcomes(journey, after=after, limit=limit)
@@ -22,6 +24,24 @@ async def outcomes_of(store: Outcomes, journey: str, head: int | None = None) ->
             return
         after = found[-1].seq
         yield found
+
+
+async def whole_tree(store: Outcomes, journey: str, after: int, until: int, stored: Sequence[TreeRow]) -> list[TreeRow]:
+    """Return a part of a tree: its stored rows, and those of outcomes that an earlier version committed without one."""
+    rows = {row.seq: row for row in stored}
+    for first, last in _gaps(rows, after, until):
+        async for found in outcomes_of(store, journey, last, first):
+            rows |= {outcome.seq: tree_row(outcome) for outcome in found}
+    return [rows[seq] for seq in sorted(rows)]
+
+
+def _gaps(known: Collection[int], after: int, until: int) -> Iterator[tuple[int, int]]:
+    """Yield the runs of numbers above `after`, up to `until`, that are not known: the number before, and the last."""
+    before = after
+    for seq in (*sorted(known), until + 1):
+        if seq > before + 1:
+            yield before, seq - 1
+        before = seq
 
 
 async def outcomes_before(store: Outcomes, journey: str, seq: int) -> AsyncIterator[list[Outcome]]:

@@ -17,7 +17,16 @@ from pydantic import BaseModel, ConfigDict
 from qdpi.journey import SectionFigures
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
-from qdpi.store.rows import CanonRevision, Embedding, IndexRow, ReadingRow, SectionStatistics, Snapshot, VaultEntry
+from qdpi.store.rows import (
+    CanonRevision,
+    Embedding,
+    IndexRow,
+    ReadingRow,
+    SectionStatistics,
+    Snapshot,
+    TreeRow,
+    VaultEntry,
+)
 
 
 class CommitResult(BaseModel):
@@ -88,6 +97,17 @@ class Outcomes(Protocol):
 
     async def outcomes(self, session_id: str, *, after: int = 0, limit: int = 1_000) -> list[Outcome]:
         """Return outcomes with a seq above `after`, in order."""
+        ...
+
+    async def head(self, session_id: str) -> int:
+        """Return the seq of the journey's newest outcome, 0 without one. Linearizable, and cheaper than the outcome."""
+        ...
+
+    async def tree(self, session_id: str, after: int, until: int) -> list[TreeRow]:
+        """Return the rows of the tree of the outcomes with a seq above `after`, up to `until`, in order.
+
+        They are written with their outcomes, and read without them.
+        """
         ...
 
     async def begin_attempt(self, session_id: str, request_id: str) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from qdpi.events import PageFailed
 from qdpi.journey import JourneyState
+from qdpi.outcome import Outcome
 from qdpi.page_schema import Voice
+from qdpi.symbols import Trajectory
 
 
 class Row(BaseModel):
@@ -73,6 +76,56 @@ class VaultEntry(Row):
     event_id: str
     label: str = ""
     notes: str = ""
+
+
+class TreeRow(Row):
+    """What a map of a journey shows of an outcome, and what its run took.
+
+    `status` is the page's, or `failed`; `error` is the code of a failure. `branch_id` is the departure of the page's
+    branch. A failed run has no page, and no symbol or locus where its press named none.
+    """
+
+    seq: int
+    ts: datetime
+    request_id: str
+    page_id: str | None = None
+    locus: str | None = None
+    symbol_code: int | None = None
+    trajectory: Trajectory | None = None
+    branch_id: str | None = None
+    status: Literal["complete", "stopped", "failed"]
+    title: str | None = None
+    error: str | None = None
+    model: str | None = None
+    milliseconds: float = 0.0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+def tree_row(outcome: Outcome) -> TreeRow:
+    """Return an outcome's row of the tree."""
+    event, receipt = outcome.event, outcome.receipt
+    run: dict[str, Any] = {
+        "seq": event.seq,
+        "ts": event.ts,
+        "request_id": event.request_id,
+        "locus": event.locus,
+        "symbol_code": event.symbol_code,
+        "model": receipt.model,
+        "milliseconds": receipt.duration,
+        "prompt_tokens": receipt.tokens_used.prompt,
+        "completion_tokens": receipt.tokens_used.completion,
+    }
+    if isinstance(event, PageFailed):
+        return TreeRow(**run, status="failed", error=event.error.code)
+    return TreeRow(
+        **run,
+        page_id=event.page_id,
+        trajectory=event.trajectory,
+        branch_id=event.branch_id,
+        status=event.status.value,
+        title=event.title,
+    )
 
 
 class Snapshot(Row):

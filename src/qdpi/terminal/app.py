@@ -18,6 +18,7 @@ from qdpi.client import Client
 from qdpi.concurrency import signal_handlers
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
+from qdpi.symbols import Trajectory
 from qdpi.terminal import render
 from qdpi.terminal.commands import Quit, run_command
 from qdpi.terminal.printable import printable
@@ -25,6 +26,8 @@ from qdpi.terminal.reader import ActiveRun, ReaderSession
 from qdpi.terminal.screens import ChoiceScreen, GridScreen, TextScreen
 from qdpi.terminal.start import new_client_request_id
 
+_LISTED: Final = 200
+"""How many of the pages that were written can be chosen."""
 _HINTS: Final = "→ ← pages  s symbols  a ask  / search  v vault  ? all keys"
 _ASKED: Final = {
     "ask": "Ask in words",
@@ -263,11 +266,10 @@ class ReaderApp(App[int]):
         """Choose a page that was written."""
 
         async def choose() -> None:
-            head = (await self.reader.journey()).head
-            journey = await self.reader.client.journey(self.reader.session_id, after=max(0, head - 200), limit=200)
-            written = [event for event in reversed(journey.events) if isinstance(event, PageDone)]
-            choices = [(e.page_id, f"#{e.seq}  {e.title}  ({render.TRAJECTORY_VERBS[e.trajectory]})") for e in written]
-            self._choose("Written in this journey", choices, "Nothing is written yet.")
+            tree = await self.reader.client.tree(self.reader.session_id)
+            rows = zip(tree.page_id, tree.seq, tree.title, tree.trajectory, strict=True)
+            written = [(page, f"#{seq}  {title}  ({_verb(way)})") for page, seq, title, way in rows if page is not None]
+            self._choose("Written in this journey", written[: -_LISTED - 1 : -1], "Nothing is written yet.")
 
         self._try(choose())
 
@@ -357,6 +359,10 @@ class ReaderApp(App[int]):
         line = self.query_one("#line", Input)
         line.display = False
         self.query_one("#scroll", VerticalScroll).focus()
+
+
+def _verb(trajectory: Trajectory | None) -> str:
+    return render.TRAJECTORY_VERBS[trajectory] if trajectory else "–"
 
 
 def _hit_line(hit: SearchHit) -> str:

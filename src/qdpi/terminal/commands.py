@@ -14,6 +14,8 @@ from qdpi.terminal import render
 from qdpi.terminal.reader import ReaderSession
 
 Output = RenderableType | None
+_LISTED: Final = 50
+"""How many of the newest outcomes `pages` lists."""
 
 
 class Quit(Exception):
@@ -125,9 +127,7 @@ async def _branches(reader: ReaderSession, argument: str) -> Output:
 
 
 async def _pages(reader: ReaderSession, argument: str) -> Output:
-    head = (await reader.journey()).head
-    journey = await reader.client.journey(reader.session_id, after=max(0, head - 50), limit=50)
-    return render.pages_view(journey.events, reader.canon)
+    return render.pages_view(await reader.client.tree(reader.session_id), _LISTED)
 
 
 async def _alternatives(reader: ReaderSession, argument: str) -> Output:

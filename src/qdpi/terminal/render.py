@@ -15,6 +15,7 @@ from qdpi.api.responses import (
     About,
     Alternatives,
     CanonShape,
+    JourneyTree,
     JourneyView,
     PageView,
     Preview,
@@ -215,22 +216,21 @@ def branches_view(journey: JourneyView) -> RenderableType:
     return Group(Text(f"{journey_status(journey)}."), columns(rows))
 
 
-def pages_view(events: Sequence[PageDone | PageFailed], canon: CanonShape | None) -> RenderableType:
-    """Return the journey's outcomes, one a line."""
-    if not events:
+def pages_view(tree: JourneyTree, most: int) -> RenderableType:
+    """Return the journey's newest outcomes, one a line."""
+    if not tree.seq:
         return Text("Nothing is written yet.")
-    return columns([_outcome_row(event) for event in events])
+    earlier = [Text(f"{len(tree.seq) - most} earlier ones.", style="dim")] if len(tree.seq) > most else []
+    return Group(*earlier, columns([_outcome_row(tree, n) for n in range(len(tree.seq))][-most:]))
 
 
-def _outcome_row(event: PageDone | PageFailed) -> list[str]:
-    if isinstance(event, PageFailed):
-        return [f"#{event.seq}", "–", f"no page: {event.error.code}", ""]
-    return [
-        f"#{event.seq}",
-        event.title,
-        f"{symbol_name(event.symbol_code)}, {TRAJECTORY_VERBS[event.trajectory]}",
-        short_id(event.page_id),
-    ]
+def _outcome_row(tree: JourneyTree, n: int) -> list[str]:
+    trajectory, symbol = tree.trajectory[n], tree.symbol[n]
+    if trajectory is None or symbol is None:
+        return [f"#{tree.seq[n]}", "–", f"no page: {tree.error[n]}", ""]
+    stopped = ", stopped" if tree.status[n] == "stopped" else ""
+    about = f"{symbol_name(symbol)}, {TRAJECTORY_VERBS[trajectory]}{stopped}"
+    return [f"#{tree.seq[n]}", tree.title[n] or "–", about, short_id(tree.page_id[n] or "")]
 
 
 def vault_view(vault: VaultView) -> RenderableType:

@@ -9,6 +9,7 @@ from tests.contract.page_store.rig import Connect
 from tests.support import factories as make
 
 from qdpi.store.ports import Answered, Committed, Moved, PageStore
+from qdpi.store.rows import tree_row
 
 
 class OutcomesSuite:
@@ -82,6 +83,33 @@ class OutcomesSuite:
         assert await store.outcomes("reader", after=9) == result[9:]
         assert await store.outcomes("reader", after=2, limit=3) == result[2:5]
         assert await store.outcomes("reader", after=12) == []
+
+    async def test_head_is_the_newest_seq(self, store: PageStore) -> None:
+        assert await store.head("reader") == 0
+        for seq in (1, 2, 3):
+            outcome = make.outcome(seq=seq)
+            await store.commit_outcome("reader", outcome.request_id, seq - 1, outcome)
+            assert await store.head("reader") == seq
+        assert await store.head("other") == 0
+
+    async def test_tree_has_a_row_for_each_outcome(self, store: PageStore) -> None:
+        """The rows follow from the outcomes, pages and failures, and are read by ranges of seqs."""
+        result = [make.outcome(seq=seq, fails=seq % 3 == 0) for seq in range(1, 9)]
+        for outcome in result:
+            await store.commit_outcome("reader", outcome.request_id, outcome.seq - 1, outcome)
+        rows = [tree_row(outcome) for outcome in result]
+        assert await store.tree("reader", 0, 8) == rows
+        assert await store.tree("reader", 2, 5) == rows[2:5]
+        assert await store.tree("reader", 7, 100) == rows[7:]
+        assert await store.tree("reader", 8, 8) == []
+        assert await store.tree("other", 0, 8) == []
+        assert [row.status for row in rows[:3]] == ["complete", "complete", "failed"]
+
+    async def test_lost_commit_leaves_no_row_of_the_tree(self, store: PageStore) -> None:
+        first, late = make.outcome(seq=1), make.outcome(seq=1, number=2)
+        await store.commit_outcome("reader", first.request_id, 0, first)
+        assert await store.commit_outcome("reader", late.request_id, 0, late) == Moved(head=1)
+        assert await store.tree("reader", 0, 1) == [tree_row(first)]
 
     async def test_racing_writers_fill_every_seq_once(self, store: PageStore, connect: Connect) -> None:
         """Two writers on two clients race for every request."""

@@ -60,8 +60,7 @@ class Follower:
                     yield frame
 
     async def _head(self) -> int:
-        last = await self._store.last_outcome(self._journey)
-        return last.seq if last else 0
+        return await self._store.head(self._journey)
 
     def _pages_in_flight(self) -> list[Frame]:
         return [f for f in self._hub.join(self._subscription) if f.request_id not in self._finished]

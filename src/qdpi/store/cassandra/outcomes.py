@@ -9,7 +9,9 @@ from qdpi.errors import StoreUnavailable
 from qdpi.outcome import Outcome
 from qdpi.store.cassandra.session import TRIES, Repository, ResultRow
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, insert, select
+from qdpi.store.paging import whole_tree
 from qdpi.store.ports import Answered, Committed, Moved
+from qdpi.store.rows import TreeRow, tree_row
 
 _FIRST_HEAD: Final = Statement(
     "UPDATE {keyspace}.outcomes SET head = :next WHERE session_id = :session_id IF head = NULL", conditional=True
@@ -20,6 +22,14 @@ _NEXT_HEAD: Final = Statement(
 _ANSWER: Final = insert("outcomes", ("session_id", "seq", "request_id", "answered_seq"), once=True)
 _PLACE: Final = insert(
     "outcomes", ("session_id", "seq", "request_id", "type", "committed_at", "page_id", "outcome_json")
+)
+_PLACE_IN_TREE: Final = insert("outcomes", ("session_id", "seq", "request_id", "tree_json"))
+_HEAD: Final = select(["head"], "outcomes", "WHERE session_id = :session_id LIMIT 1", consistency=Consistency.SERIAL)
+_TREE: Final = select(
+    ["tree_json"],
+    "outcomes",
+    "WHERE session_id = :session_id AND seq < :below AND seq >= :least ORDER BY seq DESC, request_id DESC",
+    fetch_size=2_000,
 )
 _ANSWERED: Final = select(
     ["answered_seq"],
@@ -50,7 +60,18 @@ _NEXT_ATTEMPT: Final = Statement(
     "IF attempt = :attempt",
     conditional=True,
 )
-PREPARED_AT_OPEN: Final = (_FIRST_HEAD, _NEXT_HEAD, _ANSWER, _PLACE, _ANSWERED, _OUTCOME, _LAST, _FIRST_ATTEMPT)
+PREPARED_AT_OPEN: Final = (
+    _FIRST_HEAD,
+    _NEXT_HEAD,
+    _ANSWER,
+    _PLACE,
+    _PLACE_IN_TREE,
+    _HEAD,
+    _ANSWERED,
+    _OUTCOME,
+    _LAST,
+    _FIRST_ATTEMPT,
+)
 
 
 class Outcomes(Repository):
@@ -96,6 +117,19 @@ class Outcomes(Repository):
             return []
         rows = await self._connection.rows(_AFTER, session_id=session_id, after=max(after, 0), most=limit)
         return [_outcome(row) for row in rows]
+
+    async def head(self, session_id: str) -> int:
+        """Return the seq of the journey's newest outcome, 0 without one."""
+        row = await self._connection.first(_HEAD, session_id=session_id)
+        return (row["head"] or 0) if row else 0
+
+    async def tree(self, session_id: str, after: int, until: int) -> list[TreeRow]:
+        """Return the rows of the tree of the outcomes with a seq above `after`, up to `until`, in order."""
+        if until <= after:
+            return []
+        rows = await self._connection.rows(_TREE, session_id=session_id, below=-after, least=-until)
+        stored = [TreeRow.model_validate_json(row["tree_json"]) for row in rows]
+        return await whole_tree(self, session_id, after, until, stored)
 
     async def begin_attempt(self, session_id: str, request_id: str) -> int:
         """Claim and return the next attempt number of a request, from 1.
@@ -162,10 +196,12 @@ def _changes(outcome: Outcome, head: int) -> list[Change]:
         "page_id": outcome.page.page_id if outcome.page else None,
         "outcome_json": outcome.model_dump_json(),
     }
+    tree = tree_row(outcome).model_dump_json(exclude_defaults=True)
     return [
         Change(_NEXT_HEAD if head else _FIRST_HEAD, {**names, "head": head, "next": seq}),
         Change(_ANSWER, {**names, "seq": 0, "answered_seq": seq}),
         Change(_PLACE, {**names, **place}),
+        Change(_PLACE_IN_TREE, {**names, "seq": -seq, "tree_json": tree}),
     ]
 
 

@@ -14,7 +14,12 @@ from cassandra.query import SimpleStatement
 from qdpi.errors import InvalidSetting
 from qdpi.settings import Settings
 
-MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}
+MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {
+    2: (
+        "ALTER TABLE outcomes ADD IF NOT EXISTS tree_json TEXT",
+        "ALTER TABLE vault ADD IF NOT EXISTS action TEXT",
+    ),
+}
 """By version: the statements that migrate from the version before, where creating tables is not enough."""
 FIRST_WITH_VECTORS: Final = 5
 CREATE_TIMEOUT: Final = 30.0

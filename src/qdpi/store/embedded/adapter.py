@@ -9,6 +9,7 @@ from qdpi.sqlite import Database
 from qdpi.store.embedded.canon import Canon
 from qdpi.store.embedded.index import Index
 from qdpi.store.embedded.log import Log
+from qdpi.store.embedded.migrations import MIGRATIONS
 from qdpi.store.embedded.outcomes import Outcomes
 from qdpi.store.embedded.pages import Pages
 from qdpi.store.embedded.schema import SCHEMA, VERSION
@@ -25,7 +26,14 @@ class EmbeddedPageStore(Outcomes, Pages, Log, Canon, Index, Vault):
 
     def __init__(self, path: Path, *, busy_timeout: float = 5.0) -> None:
         super().__init__(
-            Database(path, SCHEMA, version=VERSION, unavailable=StoreUnavailable, busy_timeout=busy_timeout)
+            Database(
+                path,
+                SCHEMA,
+                version=VERSION,
+                migrations=MIGRATIONS,
+                unavailable=StoreUnavailable,
+                busy_timeout=busy_timeout,
+            )
         )
 
     async def open(self) -> None:

@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 
 from qdpi.outcome import Outcome
 from qdpi.store.embedded.statements import Repository, number
+from qdpi.store.paging import whole_tree
 from qdpi.store.ports import Answered, Committed, Moved
+from qdpi.store.rows import TreeRow, tree_row
 
 _INSERT = (
     "INSERT INTO outcomes (session_id, seq, request_id, type, committed_at, page_id, outcome_json) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+INSERT_TREE = "INSERT OR REPLACE INTO journey_tree (session_id, seq, tree_json) VALUES (?, ?, ?)"
 _ATTEMPT = (
     "INSERT INTO attempts (session_id, request_id, attempt) VALUES (?, ?, 1) "
     "ON CONFLICT DO UPDATE SET attempt = attempt + 1 RETURNING attempt"
@@ -35,6 +38,7 @@ class Outcomes(Repository):
         page_id = outcome.page.page_id if outcome.page else None
         values = (session_id, outcome.seq, request_id, outcome.event.topic, outcome.at.isoformat(), page_id)
         stored = outcome.model_dump_json()
+        row = (session_id, outcome.seq, tree_row(outcome).model_dump_json(exclude_defaults=True))
 
         def decide(connection: sqlite3.Connection) -> Committed | Answered | Moved:
             if answered := _outcome(connection, session_id, request_id):
@@ -43,6 +47,7 @@ class Outcomes(Repository):
             if found != head:
                 return Moved(head=found)
             connection.execute(_INSERT, (*values, stored))
+            connection.execute(INSERT_TREE, row)
             return Committed()
 
         return await self._database.write(decide)
@@ -65,6 +70,20 @@ class Outcomes(Repository):
             return [Outcome.model_validate_json(stored) for (stored,) in found]
 
         return await self._database.read(read)
+
+    async def head(self, session_id: str) -> int:
+        """Return the seq of the journey's newest outcome, 0 without one."""
+        return await self._database.read(lambda connection: _head(connection, session_id))
+
+    async def tree(self, session_id: str, after: int, until: int) -> list[TreeRow]:
+        """Return the rows of the tree of the outcomes with a seq above `after`, up to `until`, in order."""
+        sql = "SELECT tree_json FROM journey_tree WHERE session_id = ? AND seq > ? AND seq <= ? ORDER BY seq"
+
+        def read(connection: sqlite3.Connection) -> list[TreeRow]:
+            found = connection.execute(sql, (session_id, after, until))
+            return [TreeRow.model_validate_json(stored) for (stored,) in found]
+
+        return await whole_tree(self, session_id, after, until, await self._database.read(read))
 
     async def begin_attempt(self, session_id: str, request_id: str) -> int:
         """Claim and return the next attempt number of a request, from 1."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Incremented with every change of the schema."""
 
 SCHEMA: Final = """
@@ -25,6 +25,14 @@ CREATE TABLE IF NOT EXISTS outcomes (
   PRIMARY KEY (session_id, seq),
   UNIQUE (session_id, request_id)
 ) STRICT;
+
+-- What a map of the journey shows of each outcome, written in the outcome's transaction.
+CREATE TABLE IF NOT EXISTS journey_tree (
+  session_id TEXT NOT NULL,
+  seq        INTEGER NOT NULL,
+  tree_json  TEXT NOT NULL,
+  PRIMARY KEY (session_id, seq)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS attempts (
   session_id TEXT NOT NULL,
@@ -131,6 +139,29 @@ CREATE TABLE IF NOT EXISTS vault (
   removed    INTEGER NOT NULL CHECK (removed IN (0, 1)),
   PRIMARY KEY (session_id, saved_ts, page_id),
   UNIQUE (session_id, page_id)
+) STRICT;
+
+-- Every change of a vault.
+CREATE TABLE IF NOT EXISTS vault_changes (
+  session_id TEXT NOT NULL,
+  at         INTEGER NOT NULL,
+  event_id   TEXT NOT NULL,
+  page_id    TEXT NOT NULL,
+  action     TEXT NOT NULL CHECK (action IN ('saved', 'unsaved', 'labelled')),
+  label      TEXT NOT NULL,
+  notes      TEXT NOT NULL,
+  PRIMARY KEY (session_id, at, event_id, page_id)
+) STRICT, WITHOUT ROWID;
+
+-- Where each reader reads, and the pages read, as bitmaps: of the canon by page number, of the journey by seq.
+CREATE TABLE IF NOT EXISTS reader_places (
+  session_id TEXT PRIMARY KEY,
+  page_id    TEXT NOT NULL,
+  seq        INTEGER NOT NULL,
+  at         INTEGER NOT NULL,
+  event_id   TEXT NOT NULL,
+  canon      TEXT NOT NULL,
+  pages      TEXT NOT NULL
 ) STRICT;
 
 -- `change` numbers the writes, so that the cache of vectors reads only changed rows.
