@@ -301,8 +301,6 @@ class JourneyView(BaseModel):
     next_after: int | None
 
 
-class PreviewedSituation(BaseModel):
-    """What decides a press at a locus, for every symbol alike.
 class JourneyTree(BaseModel):
     """A journey's outcomes with a seq above `after`, in order, by columns: entry n of each column is of one outcome.
 
@@ -328,8 +326,8 @@ class JourneyTree(BaseModel):
     error: list[str | None]
 
 
-class SymbolPreview(BaseModel):
-    """Preview of one symbol: the trajectory it would take, and those that are open; its behaviour has the reasons."""
+class PreviewedSituation(BaseModel):
+    """What decides a press at a locus, for every symbol alike.
 
     `locus` is the page that a press counts from; it differs from `page_id` on a page that has returned to the ring.
     """
