@@ -192,7 +192,13 @@ def routes() -> str:
         "ETags are weak, and the same with and without compression.\n"
         "- The files of the page are at `/web/VERSION/…`, where the version is a hash of all of them. A browser may "
         "keep them for ever; the page at `/`, which names the version, is revalidated at each visit. After an upgrade "
-        "a gateway answers the old version with 404: load the page again.",
+        "a gateway answers the old version with 404: load the page again.\n"
+        "- `HEAD` works wherever `GET` does. For the event stream it opens no stream. A 405 names all methods of the "
+        "path in `Allow`.\n"
+        "- An empty `Last-Event-ID` or `after` counts as none. The WebSocket's path answers a request without upgrade "
+        "with 426.\n"
+        "- Under a sub-path of a proxy (`QDPI_ROOT_PATH`) all paths are the same below it: see "
+        "[operations.md](operations.md#behind-a-proxy).",
         ["| method | path | what it does |", "|---|---|---|", *rows],
     )
 

@@ -74,6 +74,17 @@ class ForbiddenOrigin(QdpiError):
     default_next_step = "Open the page that this server serves at /."
 
 
+class UpgradeRequired(QdpiError):
+    """A WebSocket's path was asked for by plain HTTP."""
+
+    code = "upgrade_required"
+    status = 426
+    default_next_step = (
+        "Open it with a WebSocket client, as ws:// or wss://, or follow the same frames at GET /api/v1/event/stream. "
+        "Behind a proxy, let it pass the headers Upgrade and Connection on."
+    )
+
+
 class NotJson(InvalidInput):
     """A body that is not JSON."""
 

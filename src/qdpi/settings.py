@@ -120,6 +120,11 @@ class Settings:
     )
     host: str = _setting("QDPI_HOST", "The address that the gateway listens on.", "127.0.0.1")
     port: int = _setting("QDPI_PORT", "The port that the gateway listens on; 0 takes a free one.", 8000, most=65_535)
+    root_path: str = _setting(
+        "QDPI_ROOT_PATH",
+        "The sub-path under which a proxy serves this gateway, such as /book. The proxy may take it off or leave it.",
+        "",
+    )
     secret: str | None = _setting(
         "QDPI_SECRET",
         "The secret that signs session ids, so that readers cannot open each other's journeys. Several, separated by "
@@ -251,6 +256,7 @@ class Settings:
             raise InvalidSetting(
                 "QDPI_SECRET is ***, which contains no secret.", next_step="Unset it, or give a secret."
             )
+        object.__setattr__(self, "root_path", _checked_root_path(self.root_path))
         _check_origins(self.origins)
         _check_networks(self.proxies)
 
@@ -311,6 +317,23 @@ def _checked_secret(setting: Field[Any], value: str) -> str | None:
 
 def _parts(listed: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (listed or "").split(",") if part.strip())
+
+
+_SUB_PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*")
+_OWN_PATHS: Final = ("/api/v1", "/web")
+
+
+def _checked_root_path(given: str) -> str:
+    """Return a sub-path with a slash at its beginning and none at its end, "" for none. Raises `InvalidSetting`."""
+    named = given.strip().strip("/")
+    path = f"/{named}" if named else ""
+    own = any(f"{path}/".startswith(f"{prefix}/") for prefix in _OWN_PATHS)
+    if own or not _SUB_PATH.fullmatch(path):
+        raise InvalidSetting(
+            f"QDPI_ROOT_PATH is {given[:80]!r}, {'which is a path of our own' if own else 'which is not a sub-path'}.",
+            next_step="Give the path alone, such as /book, of letters, digits, '.', '_', '~' and '-'.",
+        )
+    return path
 
 
 def _check_origins(origins: tuple[str, ...]) -> None:

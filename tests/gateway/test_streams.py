@@ -23,6 +23,7 @@ from tests.support.gateway import (
 )
 
 from qdpi.events import Fault, Phase
+from qdpi.gateway.streams.sse import seq_of
 from qdpi.ids import request_id
 
 DONE, FAILED, DELTA, STATUS = (
@@ -107,6 +108,25 @@ async def test_after_replays_later_outcomes(tmp_path: Path):
                 assert [frame.id for frame in replayed] == [str(seq) for seq in range(after + 1, 4)]
 
 
+async def test_an_empty_last_event_id_is_none(tmp_path: Path):
+    """Some clients send the header before they have an id. An empty `after` is none as well."""
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        for press in ("a", "b"):
+            await ScriptedGenerator(system).answer("reader", press)
+        async with listening(address, "reader", last_event_id="") as client:
+            assert (await client.next()).id == "2"
+        async with listening(address, "reader", 1, last_event_id="") as client:
+            assert (await client.next()).id == "1"
+
+
+@pytest.mark.parametrize(
+    ("last_id", "after", "seq"),
+    [("", "7", 7), (" ", "7", 7), ("\t", None, None), (None, "", None), (None, " ", None), (" 3 ", "7", 3)],
+)
+def test_white_space_is_no_seq(last_id: str | None, after: str | None, seq: int | None):
+    assert seq_of(last_id, after) == seq
+
+
 async def test_last_event_id_overrides_after(tmp_path: Path):
     async with system_in(tmp_path) as system, served(system) as (address, _, _):
         generator = ScriptedGenerator(system)
@@ -127,7 +147,7 @@ async def test_future_seq_continues_from_the_newest(tmp_path: Path):
             assert (await next_outcome(client)).id == "2"
 
 
-@pytest.mark.parametrize("value", ["x", "-1", "1.5", "", "٣", "9" * 30, "0x1"])
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", "٣", "9" * 30, "0x1"])
 async def test_malformed_seq_is_refused(tmp_path: Path, value: str):
     async with gateway_in(tmp_path) as gateway:
         stream = "/api/v1/event/stream"

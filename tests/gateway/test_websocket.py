@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+import httpx
 import pytest
 from tests.support.gateway import PATIENCE, ScriptedGenerator, gateway_in, served, system_in, until
 from websockets.asyncio.client import ClientConnection, connect
@@ -55,6 +56,29 @@ async def test_websocket_frames_match_stream(tmp_path: Path):
             done = await frame(client)
             assert (done["event"], done["id"]) == ("generate.page.done", 2)
             assert done["data"] == outcome.event.model_dump(mode="json")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_websockets_path_without_upgrade_says_so(tmp_path: Path, method: str):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        async with httpx.AsyncClient(base_url=f"http://{address}") as client:
+            refused = await client.request(method, "/api/v1/event/ws?session_id=reader")
+            other = await client.post("/api/v1/event/ws")
+        assert (refused.status_code, refused.headers["upgrade"]) == (426, "websocket")
+        assert refused.headers["connection"] == "Upgrade"
+        assert refused.headers["content-type"] == "application/problem+json"
+        if method == "GET":
+            problem = refused.json()
+            assert problem["code"] == "upgrade_required"
+            assert "wss://" in problem["next_step"]
+        assert (other.status_code, other.headers["allow"]) == (405, "GET, HEAD")
+
+
+async def test_an_empty_after_of_a_websocket_is_none(tmp_path: Path):
+    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+        await ScriptedGenerator(system).answer("reader", "a")
+        async with following(address, "?session_id=reader&after=") as client:
+            assert (await frame(client))["id"] == 1
 
 
 async def test_websocket_after_replays_later_outcomes(tmp_path: Path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -16,7 +16,7 @@ from qdpi.export.twee import TweeStory
 from qdpi.ids import derived_id
 from qdpi.store.ports import PageStore
 
-Stream = Callable[[PageStore, str], AsyncIterator[bytes]]
+Stream = Callable[[PageStore, str], AsyncGenerator[bytes]]
 """Yields the pieces of a journey's file."""
 
 

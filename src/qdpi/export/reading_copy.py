@@ -7,7 +7,7 @@ ring order, the other canon pages that these link to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -148,7 +148,7 @@ class PageWriter(Protocol):
 
 async def stream_copy(
     store: PageStore, journey: str, writer_of: Callable[[Itinerary], PageWriter]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Yield the pieces of a copy. A journey without outcomes gives the book's first page. Raises `NoBook`.
 
     Outcomes are read in batches, and a thread encodes each batch.

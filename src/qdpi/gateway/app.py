@@ -16,8 +16,9 @@ from qdpi.gateway import problems
 from qdpi.gateway.context import Gateway
 from qdpi.gateway.journey_trees import JourneyTrees
 from qdpi.gateway.limits import Limits
-from qdpi.gateway.middleware import Admission, BodyLimit, Compression, Envelope
+from qdpi.gateway.middleware import Admission, BodyLimit, Compression, Envelope, Head
 from qdpi.gateway.readiness import Readiness
+from qdpi.gateway.root_path import RootPath
 from qdpi.gateway.routes import (
     about,
     book,
@@ -58,7 +59,7 @@ _ROUTERS = (
     web.router,
 )
 CORS: Final[dict[str, Any]] = {
-    "allow_methods": ["GET", "POST", "DELETE"],
+    "allow_methods": ["GET", "HEAD", "POST", "DELETE"],
     "allow_headers": ["content-type", "last-event-id", "traceparent", "x-request-id"],
     "expose_headers": ["etag", "retry-after", "x-request-id"],
     "max_age": 600,
@@ -73,6 +74,9 @@ class GatewayApp(FastAPI):
         """Return the OpenAPI document."""
         document = super().openapi()
         document["paths"][sse.PATH] = sse.description()
+        root_path = self.state.gateway.system.settings.root_path
+        if root_path:
+            document["servers"] = [{"url": root_path}]
         return document
 
 
@@ -108,11 +112,14 @@ def create_app(
     problems.install(app)
     app.add_middleware(BodyLimit, gateway=gateway)
     app.add_middleware(Compression)
+    app.add_middleware(Head)
     app.add_middleware(sse.StreamRoute, gateway=gateway)
     app.add_middleware(Admission, gateway=gateway)
     if system.settings.origins:
         app.add_middleware(CORSMiddleware, allow_origins=system.settings.origins, **CORS)
     app.add_middleware(Envelope, gateway=gateway)
+    if system.settings.root_path:
+        app.add_middleware(RootPath, root_path=system.settings.root_path)
     return app
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qdpi.errors import BodyTooLarge, QdpiError, TooManyRequests
@@ -153,6 +154,52 @@ class _Sending:
                 headers.setdefault("cache-control", "no-store")  # a journey is private
             headers["x-request-id"] = self._exchange.http_request_id
         await self._send(message)
+
+
+class Head:
+    """Answers HEAD wherever GET works (RFC 9110, 9.3.2): the status and headers of the GET, without its body.
+
+    An answer that comes in pieces ends before its first one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        sending = _HeadersAlone(send)
+        as_get = {**scope, "method": "GET"}  # a copy: the server looks at its own for whether a body may follow
+        try:
+            await self._app(as_get, receive, sending)
+        except (ClientDisconnect, _Answered):
+            if not sending.complete:
+                raise
+        finally:
+            scope.update({name: as_get[name] for name in ("route", "endpoint") if name in as_get})  # for the log line
+
+
+class _Answered(OSError):
+    """Ends an answer in pieces. Starlette takes it as it takes a client that has disconnected."""
+
+
+class _HeadersAlone:
+    """A `send` that passes on the start of a response and an empty body."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.complete = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await self._send(message)
+        elif not self.complete:
+            self.complete = True
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        if message.get("more_body", False):
+            raise _Answered
 
 
 class BodyLimit:

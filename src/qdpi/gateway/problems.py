@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from qdpi.api.requests import abbreviate
 from qdpi.api.responses import PROBLEM_MEDIA_TYPE, Problem
@@ -18,6 +19,7 @@ from qdpi.gateway.context import Exchange, Gateway, exchange_of, gateway_of
 
 _RETRY_SECONDS: Final = 1
 _MOST_ERRORS: Final = 5
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _NEXT_STEPS: Final = {
     HTTPStatus.NOT_FOUND: "See /openapi.json for the paths of this server.",
     HTTPStatus.METHOD_NOT_ALLOWED: "See /openapi.json for the methods of this path.",
@@ -30,7 +32,7 @@ class Refusal(Exception):
     def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(problem.detail)
         self.problem = problem
-        self.headers = dict(headers or {})
+        self.headers = {name.lower(): value for name, value in (headers or {}).items()}
 
 
 def problem(code: str, status: int, detail: str, next_step: str, **members: Any) -> Problem:
@@ -105,8 +107,26 @@ def install(app: FastAPI) -> None:
 async def _answer(request: Request, error: Exception) -> Response:
     gateway, exchange = await gateway_of(request), await exchange_of(request)
     refusal = refusal_for(error)
+    if refusal.problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        refusal.headers["allow"] = allow(_methods_of(request))
     gateway.system.metrics.refused.labels(refusal.problem.code).inc()
     return problem_response(refusal, gateway, exchange)
+
+
+def allow(methods: Iterable[str]) -> str:
+    """Return the value of an `Allow` header; HEAD is allowed wherever GET is."""
+    allowed = set(methods)
+    return ", ".join(sorted(allowed | {"HEAD"} if "GET" in allowed else allowed))
+
+
+def _methods_of(request: Request) -> set[str]:
+    """Return the methods of a path; the framework names those of one of its routes only."""
+    routes = request.app.routes
+    return {
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    }
 
 
 def refusal_for(error: Exception) -> Refusal:

@@ -28,6 +28,8 @@ MEDIA_TYPES: Final = {
 PREFIX: Final = "/web/"
 PLACEHOLDER: Final = "{web}"
 """Stands in the shell for the address of the files, without a slash at its end."""
+ROOT: Final = "{root}"
+"""Stands in the shell before the paths of this gateway."""
 _COMPRESSED_ALREADY: Final = frozenset({".png", ".woff2"})
 _VERSION_DIGITS: Final = 16
 
@@ -84,7 +86,8 @@ class WebFiles:
 
     def shell(self, name: str, root_path: str = "") -> bytes:
         """Return a page that names the files' address, `root_path` being where a proxy serves this gateway."""
-        return self.files[name].body.replace(PLACEHOLDER.encode(), f"{root_path}{PREFIX}{self.version}".encode())
+        page = self.files[name].body.replace(PLACEHOLDER.encode(), f"{root_path}{PREFIX}{self.version}".encode())
+        return page.replace(ROOT.encode(), root_path.encode())
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import IO, Final
 
 from qdpi.concurrency import map_concurrently
@@ -27,7 +27,7 @@ from qdpi.store.ports import Canon, PageStore
 _ENDS: Final = {PageDone.topic, PageFailed.topic}
 
 
-async def stream_archive(store: PageStore, journey: str) -> AsyncIterator[bytes]:
+async def stream_archive(store: PageStore, journey: str) -> AsyncGenerator[bytes]:
     """Yield the pieces of a journey's archive, a zip file."""
     archive = ZipStream(long_entries=True)
     last = await store.last_outcome(journey)

@@ -37,11 +37,12 @@ async def symbols(gateway: GatewayDep) -> tuple[SymbolEntry, ...]:
     except NoBook:
         voices = {}
     colors = {character: voice.color for character, voice in voices.items()}
-    return tuple(symbol_entry(code, colors.get(code >> 4)) for code in range(256))
+    root_path = gateway.system.settings.root_path
+    return tuple(symbol_entry(code, colors.get(code >> 4), root_path) for code in range(256))
 
 
-def symbol_entry(code: int, color: str | None) -> SymbolEntry:
-    """Return the entry of a symbol; `color` is the character's."""
+def symbol_entry(code: int, color: str | None, root_path: str) -> SymbolEntry:
+    """Return the entry of a symbol; `color` is the character's, `root_path` where a proxy serves this gateway."""
     character, behavior = decode_symbol(code)
     profile = profile_of(code)
     return SymbolEntry(
@@ -61,7 +62,7 @@ def symbol_entry(code: int, color: str | None) -> SymbolEntry:
         open=profile.open,
         choice=profile.choice,
         color=color,
-        glyph=f"{API_PREFIX}/symbols/{code}/glyph.svg",
+        glyph=f"{root_path}{API_PREFIX}/symbols/{code}/glyph.svg",
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
+from starlette.types import Send
 
 from qdpi.api import API_PREFIX
 from qdpi.export.formats import FORMATS, file_name, format_named
@@ -46,10 +48,24 @@ async def export(
         "content-disposition": f'attachment; filename="{file_name(journey, form)}"',
         "cache-control": "no-store",
     }
-    return StreamingResponse(_after(first, pieces), media_type=form.media_type, headers=headers)
+    return FileInPieces(_after(first, pieces), media_type=form.media_type, headers=headers)
 
 
-async def _after(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for piece in pieces:
-        yield piece
+async def _after(first: bytes, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(pieces):
+        yield first
+        async for piece in pieces:
+            yield piece
+
+
+class FileInPieces(StreamingResponse):
+    """A file, sent while it is built; where its client leaves, what was opened for it is closed at once."""
+
+    def __init__(self, pieces: AsyncGenerator[bytes], **options: Any) -> None:
+        super().__init__(pieces, **options)
+        self._pieces = pieces
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the file."""
+        async with aclosing(self._pieces):
+            await super().stream_response(send)

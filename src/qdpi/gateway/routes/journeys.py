@@ -27,7 +27,7 @@ from qdpi.gateway.as_of import AsOfQuery, resolve_as_of, vault_at, vault_digest
 from qdpi.gateway.context import ExchangeDep, Gateway, GatewayDep, current_edition, journey_of
 from qdpi.gateway.problems import problem_responses
 from qdpi.gateway.provenance import provenance_of
-from qdpi.gateway.streams.sse import parse_seq
+from qdpi.gateway.streams.sse import seq_of
 from qdpi.journey import Branch, JourneyState
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page
@@ -71,7 +71,7 @@ async def journey(
 ) -> JourneyView:
     """Return the journey as of now, or as of the seq or time `at`."""
     name, store = journey_of(gateway, exchange, session_id), gateway.system.store
-    first = parse_seq("after", after)
+    first = seq_of(None, after) or 0
     newest = await store.last_outcome(name)
     head = newest.seq if newest else 0
     as_of = await resolve_as_of(store, name, at, head, gateway.system.now())

@@ -16,7 +16,7 @@ from qdpi.gateway.context import Exchange, ExchangeDep, Gateway, GatewayDep, cur
 from qdpi.gateway.negotiation import NOT_MODIFIED, conditional
 from qdpi.gateway.problems import problem_responses
 from qdpi.gateway.provenance import provenance_of
-from qdpi.gateway.streams.sse import parse_seq
+from qdpi.gateway.streams.sse import seq_of
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page
 
@@ -173,7 +173,7 @@ async def alternatives(
     For a page of the book: the pages that the session's journey has pressed there.
     """
     found = await readable_page(gateway, exchange, id, session_id)
-    journey, first = _whose(gateway, exchange, found, session_id), parse_seq("after", after)
+    journey, first = _whose(gateway, exchange, found, session_id), seq_of(None, after) or 0
     locus = found.placement.locus if found.placement else found.page_id
     siblings = (await gateway.journeys.of(journey)).by_locus.get(locus, [])
     places = {document.order: place for place, document in enumerate(siblings, start=1)}

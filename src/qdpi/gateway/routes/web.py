@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
+from qdpi.gateway.context import GatewayDep
 from qdpi.gateway.negotiation import NOT_MODIFIED, accepts_gzip, conditional
 from qdpi.gateway.problems import Refusal, problem
 from qdpi.gateway.web_files import MEDIA_TYPES, PREFIX, WebFile, shipped_files
@@ -21,9 +21,9 @@ router = APIRouter(tags=["operations"])
 
 
 @router.get("/", summary="Start page", response_class=HTMLResponse, responses={**NOT_MODIFIED})
-async def index(request: Request) -> Response:
+async def index(request: Request, gateway: GatewayDep) -> Response:
     """Return the page that introduces the project and lets a visitor try it. It is asked for anew at each visit."""
-    root_path = quote(request.scope.get("root_path", ""))
+    root_path = gateway.system.settings.root_path
     return conditional(
         shipped_files().shell(SHELL, root_path), request.headers.get("if-none-match"), media_type=MEDIA_TYPES[".html"]
     )

@@ -11,13 +11,13 @@ from contextlib import aclosing
 from typing import Final
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, Response, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from qdpi.api import API_PREFIX
-from qdpi.errors import ForbiddenOrigin, QdpiError
+from qdpi.errors import ForbiddenOrigin, QdpiError, UpgradeRequired
 from qdpi.gateway.context import Exchange, Gateway, exchange_of, gateway_of
-from qdpi.gateway.problems import problem_response, refusal_of
+from qdpi.gateway.problems import Refusal, problem_response, refusal_of
 from qdpi.gateway.streams.follower import Follower, FollowerLeft
 from qdpi.gateway.streams.hub import Subscription
 from qdpi.gateway.streams.sse import SEND_SECONDS, asked
@@ -41,6 +41,13 @@ async def follow(websocket: WebSocket) -> None:
     except QdpiError as error:
         gateway.system.metrics.refused.labels(error.code).inc()
         await websocket.send_denial_response(problem_response(refusal_of(error), gateway, exchange))
+
+
+@router.get("/ws", include_in_schema=False)
+async def ask_without_upgrade() -> Response:
+    """Refuse a request that does not ask for a WebSocket, and say how to ask for one."""
+    error = UpgradeRequired("This path is a WebSocket, and the request did not ask for one.")
+    raise Refusal(refusal_of(error).problem, {"upgrade": "websocket", "connection": "Upgrade"})
 
 
 def _check_origin(websocket: WebSocket, allowed: Collection[str]) -> None:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from qdpi.api import API_PREFIX
 from qdpi.errors import InvalidInput, QdpiError
 from qdpi.gateway.context import EXCHANGE, Exchange, Gateway, journey_of
-from qdpi.gateway.problems import Refusal, problem_response, problem_responses, refusal_for
+from qdpi.gateway.problems import Refusal, allow, problem_response, problem_responses, refusal_for
 from qdpi.gateway.streams.follower import Follower, FollowerLeft
 from qdpi.gateway.streams.frames import PING, RETRY
 from qdpi.gateway.streams.hub import Subscription
@@ -75,7 +75,7 @@ def description() -> dict[str, Any]:
 
 
 class StreamRoute:
-    """Answers `GET /event/stream` and passes every other request to the app."""
+    """Answers `GET` and `HEAD /event/stream` and passes every other request to the app."""
 
     path: Final = PATH
 
@@ -90,9 +90,13 @@ class StreamRoute:
         scope["route"] = self  # for the log line
         exchange: Exchange = scope[EXCHANGE]
         try:
-            if scope["method"] != "GET":
-                raise refusal_for(HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": "GET"}))
+            if scope["method"] not in {"GET", "HEAD"}:
+                raise refusal_for(HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": allow({"GET"})}))
             journey, after = asked(scope, self._gateway, exchange)
+            if scope["method"] == "HEAD":  # the headers of a stream, without opening one
+                await send(_beginning())
+                await send(_body(b"", more=False))
+                return
             await EventStream(self._gateway, journey, after, exchange.address)(receive, send)
         except (QdpiError, Refusal) as error:
             refusal = refusal_for(error)
@@ -114,10 +118,10 @@ def asked(scope: Scope, gateway: Gateway, exchange: Exchange) -> tuple[str, int 
 
 
 def seq_of(last_event_id: str | None, after: str | None) -> int | None:
-    """Return the seq that a client resumes after, None for now. Raises `InvalidInput`."""
+    """Return the seq that a client resumes after, None for now. An empty value is none. Raises `InvalidInput`."""
     for name, value in (("Last-Event-ID", last_event_id), ("after", after)):
-        if value is not None:
-            return parse_seq(name, value)
+        if value is not None and value.strip():
+            return parse_seq(name, value.strip())
     return None
 
 
@@ -164,7 +168,7 @@ class EventStream:
             log.info("stream.overflowed", journey=self._gateway.system.journey_label(self._journey))
 
     async def _start(self, send: Send, first: bytes) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+        await send(_beginning())
         await self._post(send, _body(first))
 
     async def _follow(self, send: Send, follower: Follower) -> None:
@@ -175,6 +179,10 @@ class EventStream:
     async def _post(self, send: Send, message: Message) -> None:
         async with asyncio.timeout(SEND_SECONDS):
             await send(message)
+
+
+def _beginning() -> Message:
+    return {"type": "http.response.start", "status": 200, "headers": list(_HEADERS)}
 
 
 def _body(body: bytes, *, more: bool = True) -> Message:
