@@ -260,6 +260,12 @@ class ModelTimeout(ModelFailed):
     code = "model_timeout"
 
 
+class TextWithdrawn(ModelFailed):
+    """A language model's text was shown, and then said to be no part of the page."""
+
+    code = "text_withdrawn"
+
+
 class ModelEmpty(ModelFailed):
     """A language model answered without prose."""
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from tests.flow.conftest import Working
 from tests.support.replies import PLAN, breaking_off, continuer, is_plan, page_for, writer
-from tests.support.scripted import Reply
+from tests.support.scripted import Reply, ScriptedModel
 
 from qdpi.errors import ModelUnreachable
 from qdpi.events import DeadLetter, PageDelta, PageDone, PageFailed, PageRequest
+from qdpi.language.port import Capabilities
 from qdpi.retry import Backoff
 
 LOCUS = "S05-P0014"
@@ -98,6 +99,27 @@ async def test_model_that_dies_starts_the_text_over(tmp_path: Path, working: Wor
     assert texts[2] == outcome.page.text
     assert 0 < len(texts[1]) < len(texts[2])
     assert texts[2].startswith(texts[1])
+
+
+async def test_thought_that_was_shown_starts_the_text_over(tmp_path: Path, working: Working) -> None:
+    """A thought without a beginning that does not read as one: the attempt fails, the next shows only the page."""
+
+    def reply(prompt: str) -> Reply:
+        return f"{page_for(prompt[::-1])}\n</think>\n\n{page_for(prompt)}"
+
+    model = ScriptedModel(reply, capabilities=Capabilities(plans=False))
+    async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=2) as flow:
+        outcome = await flow.press("s", "london-fox:XC", LOCUS)
+        again = await flow.press("s", "london-fox:XC", LOCUS)
+        deltas = flow.published.all(PageDelta)
+    assert outcome.page is not None
+    assert again.page is not None
+    assert (outcome.receipt.attempts, again.receipt.attempts) == (2, 1)
+    assert "</think>" in outcome.receipt.failures[0]
+    for written, attempt in ((outcome, 2), (again, 1)):
+        own = [delta for delta in deltas if delta.request_id == written.request_id and delta.attempt == attempt]
+        assert written.page is not None
+        assert "".join(delta.text for delta in own) == written.page.text == page_for(model.prompts[attempt - 1])
 
 
 async def test_model_output_is_paced(tmp_path: Path, working: Working) -> None:

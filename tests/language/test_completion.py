@@ -13,8 +13,10 @@ import pytest
 from dspy import lm15
 from tests.support.scripted import Reply, ScriptedModel
 
-from qdpi.errors import ModelEmpty, ModelTimeout, ModelTooLong, ModelUnreachable, StoreUnavailable
+from qdpi.errors import ModelEmpty, ModelTimeout, ModelTooLong, ModelUnreachable, StoreUnavailable, TextWithdrawn
+from qdpi.language.answer import Habits, Hold
 from qdpi.language.completion import MOST_CHARACTERS, Completion, complete
+from qdpi.language.port import Capabilities
 
 PREDICT = "locus -> text"
 
@@ -114,11 +116,54 @@ async def _breaks_off(error: Exception) -> AsyncIterator[str]:
         (lambda: "", ModelEmpty, "without any prose"),
         (lambda: " \n\0 ", ModelEmpty, "without any prose"),
         (lambda: "```\n```", ModelEmpty, "without any prose"),
+        (lambda: "<think>A lamp, I suppose.</think>", ModelEmpty, "its reasoning only"),
+        (lambda: "A lamp, I suppose.</think>\n", ModelEmpty, "its reasoning only"),
     ],
 )
 async def test_model_failures_are_our_errors(reply: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         await ask(ScriptedModel(lambda _: reply()))
+
+
+PAGE = "The lamp went out, and the river kept on talking to itself about the ferry, the rope and the salt."
+THINKING = Capabilities(plans=True)
+
+
+async def shown(model: ScriptedModel, habits: Habits) -> tuple[list[str], Completion]:
+    pieces: list[str] = []
+
+    async def keep(piece: str) -> None:
+        pieces.append(piece)
+
+    return pieces, await ask(model, on_text=keep, habits=habits)
+
+
+async def test_thought_without_a_beginning_is_not_shown() -> None:
+    """At the first call of a model, and later calls wait for the end of its thought."""
+    model = ScriptedModel(lambda _: f"Okay, the user wants a page.\n</think>\n\n{PAGE}", capabilities=THINKING)
+    habits = Habits()
+    for _ in range(2):
+        pieces, completion = await shown(model, habits)
+        assert "".join(pieces) == completion.text == PAGE
+        assert len(pieces) > 1
+    assert habits.hold_of(model) is Hold.THOUGHT
+
+
+async def test_thought_that_was_shown_is_held_back_at_the_next_call() -> None:
+    """The call fails, as the text cannot be taken back; the next one shows nothing before it is certain."""
+    replies = iter([PAGE, f"{PAGE} {PAGE}\n</think>\n\nThe page.", f"{PAGE} {PAGE}\n</think>\n\nThe page."])
+    model, habits = ScriptedModel(lambda _: next(replies), capabilities=THINKING), Habits()
+    pieces, _ = await shown(model, habits)
+    assert len(pieces) > 5
+    with pytest.raises(TextWithdrawn, match="</think>"):
+        await shown(model, habits)
+    pieces, completion = await shown(model, habits)
+    assert pieces == [completion.text] == ["The page."]
+
+
+async def test_answer_that_is_not_shown_may_be_withdrawn() -> None:
+    model = ScriptedModel(lambda _: f"{PAGE} {PAGE}\n</think>\n\nThe page.", capabilities=THINKING)
+    assert (await ask(model)).text == "The page."
 
 
 async def test_timeout_closes_the_reply() -> None:

@@ -7,13 +7,14 @@ import dspy
 import pytest
 from tests.program.runs import LOCUS, own_page, run
 from tests.support.measured import MeasuredModel
-from tests.support.replies import DEGENERATE, PLAN, continuer, is_plan, page_for, writer
+from tests.support.replies import DEGENERATE, ONLY_CONTINUES, PLAN, continuer, is_plan, page_for, writer
 from tests.support.scripted import Reply, ScriptedModel
 
 from qdpi.canon.edition import Edition
 from qdpi.errors import InvalidSymbol, ModelEmpty, ModelFailed, ModelUnreachable, UnknownPage
 from qdpi.events import Phase
 from qdpi.ids import sha256
+from qdpi.language.port import Capabilities
 from qdpi.program import QDPIProgram, whole_sentences
 from qdpi.program.draft import Draft, RunInput, SilentProgress
 from qdpi.search.analysis import read_text
@@ -187,7 +188,7 @@ async def test_check_finds_copies_of_the_locus(edition: Edition) -> None:
 async def test_check_names_its_thresholds(edition: Edition) -> None:
     validation = (await run(edition, writer(), XC)).page.validation
     assert validation.thresholds_version == edition.thresholds.version
-    assert [check.name for check in validation.checks] == ["form", "copy"]
+    assert [check.name for check in validation.checks] == ["form", "copy", "marks"]
 
 
 # what models do
@@ -219,6 +220,29 @@ async def test_cut_page_ends_at_a_sentence(edition: Edition) -> None:
 )
 def test_whole_sentences_keep_at_least_half(cut: str, whole: str) -> None:
     assert whole_sentences(cut) == whole
+
+
+async def test_page_with_an_unknown_control_token_is_reworked(edition: Edition) -> None:
+    """Its reworked page passes; the same again is kept, and does not pass."""
+    ends = iter(["<|muse_end|>", "", "<|muse_end|>", "<|muse_end|>"])
+    model = writer(lambda prompt: page_for(prompt) + next(ends))
+    for passes in (True, False):
+        ran = await run(edition, model, XC)
+        assert ran.page.validation.reworked
+        assert '"<|muse_end|>"' in ran.prompts[-1]
+        assert ran.page.validation.passed is passes
+
+
+@pytest.mark.parametrize("capabilities", [Capabilities(plans=True), ONLY_CONTINUES])
+async def test_known_control_tokens_are_taken_off(capabilities: Capabilities, edition: Edition) -> None:
+    """Whatever kind of model sends them."""
+
+    def reply(prompt: str) -> str:
+        return f"<think>A lamp?</think><|im_start|>assistant\n{page_for(prompt)}<|im_end|>"
+
+    ran = await run(edition, ScriptedModel(reply, capabilities=capabilities), XC)
+    assert ran.page.text == page_for(ran.prompts[0]).strip()
+    assert ran.page.validation.passed
 
 
 async def test_empty_answer_fails(edition: Edition) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tests.search.own_pages import LEDGER, LIGHTHOUSE, ORCHARD, OWN_PAGES
 
 from qdpi.errors import InvalidInput
-from qdpi.search.checks import CheckResult, Thresholds, calibrate, check_copy, check_form
+from qdpi.search.checks import CheckResult, Thresholds, calibrate, check_copy, check_form, check_marks, foreign_marks
 from qdpi.search.ngrams import CanonGrams
 
 GRAMS = CanonGrams.build(OWN_PAGES)
@@ -42,9 +43,48 @@ BOILERPLATE = [
     "I am unable to comply with your wish.",
     "I hope this helps!",
     "Let me know if you'd like another version.",
-    "<think>The keeper should climb.</think>",
+]
+FOREIGN = [
+    "<|some_token|>",
+    "<|end",
+    "<｜未来▁token｜>",
+    "<|x>",
+    "<x|>",
+    "[|next|]",
+    "◁muse▷",
+    "◁/muse▷",
+    "<<SYS>>",
+    "<muse>",
+    "</muse>",
+    "< muse >",
+    "<MUSE mode='deep'>",
+    "<muse/>",
+    "<ns:muse>",
+    "<end_of_everything>",
+    "</s>",
+    "[/MUSE]",
+    "[TOOL_PLANS]",
+    "[/INST]",
     "[[ ## page_text ## ]]",
-    "<|im_end|>",
+    "{{ user_input }}",
+    "{% if x %}",
+    "&lt;muse&gt;",
+    "＜muse＞",
+    "<!-- a thought -->",
+    "【4†source】",
+    "\n### Response:",
+]
+HONEST = [
+    "a < b, b > c, and 1 < 2 > 0",
+    "I <3 you, he wrote. </3",
+    "[sic] [THE END] [S]he [The page is torn here.] [[twice]]",
+    "<i>A line</i> in <em class='x'>tags</em>,<br/> as typesetters have them.",
+    "<< Non, >> she said, << pas encore. >>",
+    "It was half past || something | else.",
+    "- - -> that way --> and this way <--",
+    "# A Chapter\n\n*** \n\n## Another",
+    "The user of the well wants a rope, and the prompt answer was no.",
+    "{a brace} and a {{ }} pair",
 ]
 
 
@@ -97,6 +137,45 @@ def test_boilerplate_is_caught_anywhere(phrase: str) -> None:
         result = form(text)
         assert not result.passed
         assert any("speaks as an assistant" in reason for reason in result.reasons)
+
+
+@pytest.mark.parametrize("mark", FOREIGN)
+def test_mark_of_an_unknown_family_is_quoted(mark: str) -> None:
+    """What has the shape of a control token is refused anywhere on a page, and the reason quotes it."""
+    for text in (f"{mark} {LIGHTHOUSE}", f"{LIGHTHOUSE[:80]}{mark}{LIGHTHOUSE[80:]}", f"{LIGHTHOUSE}{mark}"):
+        result = check_marks(text)
+        assert not result.passed
+        assert mark.split()[0] in result.reasons[0]
+        assert result.measures["control_tokens"] >= 1
+
+
+@pytest.mark.parametrize("prose", HONEST)
+def test_mark_like_prose_passes(prose: str) -> None:
+    assert check_marks(prose) == CheckResult("marks", True, (), {"control_tokens": 0.0})
+
+
+@pytest.mark.parametrize(
+    "opening",
+    ["Okay, so the user wants a page.", "The user's request is a page", "We see that the prompt asks for salt."],
+)
+def test_page_that_begins_as_a_thought_is_refused(opening: str) -> None:
+    (reason,) = check_marks(f"{opening} {LIGHTHOUSE}").reasons
+    assert "begins as a thought" in reason
+    assert check_marks(f"{LIGHTHOUSE} {opening}").passed
+
+
+@given(st.text(max_size=200))
+def test_marks_of_any_text_are_found_in_it(text: str) -> None:
+    assert all(mark in text for mark in foreign_marks(text))
+
+
+@pytest.mark.parametrize("piece", ["<", "<|", "[|", "<a =", "< ", "{{", "◁", "[_", "&lt;", "the user ", "\n#"])
+def test_marks_are_found_in_linear_time(piece: str) -> None:
+    """The longest answer that is accepted, made of the beginnings of marks."""
+    text = (piece * 100_000)[:100_000]
+    began = time.process_time()
+    check_marks(text)
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("opening", ["Sure! Here's a page:", "Here is the next page of the story:"])

@@ -7,9 +7,10 @@ import random
 
 import pytest
 
+from qdpi.language.answer import BEGINNING, reads_as_thought, tidy
 from qdpi.page_schema import Reading
 from qdpi.search.analysis import read_text
-from qdpi.search.checks import Thresholds, calibrate, check_copy, check_form
+from qdpi.search.checks import Thresholds, calibrate, check_copy, check_form, check_marks
 from qdpi.search.document import Document
 from qdpi.search.index import InvertedIndex
 from qdpi.search.ngrams import CanonGrams
@@ -50,6 +51,17 @@ def test_copied_and_half_copied_pages_are_caught(texts: list[str], grams: CanonG
         for a, b in zip(long, long[::-1], strict=True)
     ]
     assert not any(check_copy(text, Thresholds(), grams).passed for text in (*long, *halves))
+
+
+def test_no_canon_page_has_marks(texts: list[str]) -> None:
+    """No canon page has anything that looks like a control token, or is changed where it is an answer."""
+    assert all(check_marks(text).passed for text in texts)
+    assert all(tidy(text) == text.replace("\t", " ").strip() for text in texts)
+
+
+def test_few_canon_pages_begin_like_a_thought(texts: list[str]) -> None:
+    """Where a page begins like a model's thought, it is shown late: few of an author's pages do."""
+    assert sum(reads_as_thought(text[:BEGINNING]) for text in texts) / len(texts) < 0.04
 
 
 @pytest.mark.slow

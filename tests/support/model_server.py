@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PAGE = ("The lamp ", "went out, ", "and the river ", "kept on talking.")
+LONG_PAGE = (*PAGE, *(f" Bell {number} answered." for number in range(20)))
 
 
 @dataclass
@@ -23,7 +24,7 @@ class ModelRequest:
 
 @dataclass
 class ModelServer:
-    """Answers by `mode`: ok, slow, error_500, unauthorised, empty, dies, never, garbage, drip, think.
+    """Answers by `mode`: ok, slow, error_500, unauthorised, empty, dies, never, garbage, drip, think, long.
 
     `slow` waits for `release` before its last piece. `drip` sends pieces until the client disconnects, which sets
     `disconnected`. `finished` is set when a complete answer has been sent.
@@ -110,7 +111,7 @@ class ModelServer:
             return (" \n", "")
         if self.mode == "think":
             return ("<thi", "nk>A lamp, I sup", "pose.</think>\n\n", *PAGE)
-        return PAGE
+        return LONG_PAGE if self.mode == "long" else PAGE
 
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"

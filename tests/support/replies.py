@@ -12,7 +12,7 @@ from qdpi.language.port import Capabilities
 
 PLAN = "The keeper counts the lamps.\nA door is found open.\nSomeone has written on the wall."
 DEGENERATE = "the lamp " * 120
-ONLY_CONTINUES = Capabilities(plans=False)
+ONLY_CONTINUES = Capabilities(plans=False, thinks=False)
 
 
 def page_for(prompt: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dspy import lm15
 
 Reply = str | Exception | AsyncIterator[str]
-_ABLE = Capabilities(plans=True)
+_ABLE = Capabilities(plans=True, thinks=False)
 
 
 class ScriptedModel:

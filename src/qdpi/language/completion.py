@@ -10,9 +10,10 @@ from typing import Any, Final
 import dspy
 
 from qdpi.errors import ModelEmpty, ModelTimeout, ModelTooLong, ModelUnreachable
+from qdpi.language.answer import Habits, ProseStream
 from qdpi.language.engines import Carried
 from qdpi.language.port import LanguageModel, Usage
-from qdpi.language.prose import ProseAdapter, ProseStream
+from qdpi.language.prose import ProseAdapter
 
 MOST_CHARACTERS: Final = 100_000
 """The most characters of an answer: in any script and escaping its event fits the topic's 1 MiB."""
@@ -37,23 +38,25 @@ async def complete(
     *,
     on_text: Callable[[str], Awaitable[None]] | None,
     timeout: float,
+    habits: Habits | None = None,
     trace: list[Any] | None = None,
 ) -> Completion:
     """Call `model` with `predict` (a `dspy.Predict` with one output field) and return its answer in prose.
 
     `on_text` is awaited with each piece, in order, before the next is read; joined they are the completion's text.
-    `timeout` is that of the whole call, in seconds, from the moment it has a slot. `trace` is a list in which
+    `timeout` is that of the whole call, in seconds, from the moment it has a slot. `habits` says how much of the
+    answer is held back until it is certain to be prose, and learns from the answer. `trace` is a list in which
     DSPy's optimisers collect calls.
 
-    Raises ModelUnreachable, ModelTimeout, ModelEmpty or ModelTooLong, and the errors of `on_text` unchanged. A
-    cancelled call closes its connection.
+    Raises ModelUnreachable, ModelTimeout, ModelEmpty, ModelTooLong or TextWithdrawn, and the errors of `on_text`
+    unchanged. A cancelled call closes its connection.
     """
     failure: Exception
     async with model.slot():
         deadline = asyncio.timeout(timeout)
         try:
             async with deadline:
-                return await _answer(model, predict, inputs, on_text, trace)
+                return await _answer(model, predict, inputs, on_text, habits or Habits(), trace)
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -69,9 +72,10 @@ async def _answer(
     predict: Any,
     inputs: Mapping[str, Any],
     on_text: Callable[[str], Awaitable[None]] | None,
+    habits: Habits,
     trace: list[Any] | None,
 ) -> Completion:
-    sink = _Sink(model.name, on_text)
+    sink = _Sink(model.name, on_text, habits.stream_of(model, is_shown=on_text is not None))
     # DSPy's own `streamify` does not close its stream when the consumer leaves early, and runs it in a task
     # group. The setting underneath, `send_stream`, sends each chunk from the engine's own loop.
     bound = dspy.context(lm=model.lm, adapter=ProseAdapter(), send_stream=sink, disable_history=True, trace=trace)
@@ -79,16 +83,15 @@ async def _answer(
         await predict.acall(**inputs)
     await sink.finish()
     if not sink.pieces:
-        raise ModelEmpty(f"{model.name} answered without any prose.")
+        raise ModelEmpty(sink.emptiness)
     return Completion("".join(sink.pieces), _usage(spent.get_total_tokens()), sink.finish_reason)
 
 
 class _Sink:
     """Receives DSPy's chunks and passes on their prose; the engine waits meanwhile."""
 
-    def __init__(self, name: str, on_text: Callable[[str], Awaitable[None]] | None) -> None:
-        self._name, self._on_text = name, on_text
-        self._prose = ProseStream()
+    def __init__(self, name: str, on_text: Callable[[str], Awaitable[None]] | None, prose: ProseStream) -> None:
+        self._name, self._on_text, self._prose = name, on_text, prose
         self._characters = 0
         self.pieces: list[str] = []
         self.finish_reason: str | None = None
@@ -102,7 +105,14 @@ class _Sink:
             raise Carried(error) from error
 
     async def finish(self) -> None:
-        await self._give(self._prose.finish())
+        await self._give(self._prose.finish(cut_off=self.finish_reason == "length"))
+
+    @property
+    def emptiness(self) -> str:
+        """Why there is no prose, as a sentence."""
+        if self._prose.has_thought:
+            return f"{self._name} answered with its reasoning only, without any prose."
+        return f"{self._name} answered without any prose."
 
     def _counted(self, content: str) -> str:
         self._characters += len(content)

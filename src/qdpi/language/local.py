@@ -66,7 +66,7 @@ class LocalModel:
         self._max_tokens = max_tokens
         self._slots = PerLoop(lambda: asyncio.Semaphore(SLOTS))
         self.name = f"local/{NAME}"
-        self.capabilities = Capabilities(plans=False)
+        self.capabilities = Capabilities(plans=False, thinks=False)
 
     @property
     def pid(self) -> int | None:

@@ -163,7 +163,7 @@ class OfflineWriter:
 
     def __init__(self) -> None:
         self.name = "offline"
-        self.capabilities = Capabilities(plans=False)
+        self.capabilities = Capabilities(plans=False, thinks=False)
 
     @cached_property
     def lm(self) -> dspy.LM:

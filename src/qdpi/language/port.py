@@ -16,6 +16,8 @@ class Capabilities:
 
     plans: bool
     """Follows instructions well enough to plan a page; a model without it only continues prose."""
+    thinks: bool = True
+    """May reason in its answers, so that the beginning of each is held back (`qdpi.language.answer`)."""
 
 
 @dataclass(frozen=True, slots=True)

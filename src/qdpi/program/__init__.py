@@ -18,6 +18,7 @@ from qdpi.canon.edition import Edition
 from qdpi.errors import UnknownPage
 from qdpi.events import Phase, PressInput
 from qdpi.ids import sha256
+from qdpi.language.answer import Habits
 from qdpi.language.completion import Completion, complete
 from qdpi.language.port import LanguageModel, Usage
 from qdpi.language.prose import ProseAdapter
@@ -46,7 +47,7 @@ from qdpi.program.brief import (
 )
 from qdpi.program.draft import Draft, FinishedPage, RunInput, RunProgress, SilentProgress
 from qdpi.search.analysis import read_text
-from qdpi.search.checks import check_copy, check_form
+from qdpi.search.checks import check_copy, check_form, check_marks
 from qdpi.symbols import CHARACTER_NAMES, Provenance, Source, Trajectory, decode_symbol, profile_of
 
 PROGRAM_VERSION: Final = "qdpi/1"
@@ -66,10 +67,6 @@ class Extract(dspy.Module):
     def forward(self, *, reading: Reading) -> dspy.Prediction:
         """Return a prediction with the signature's output fields."""
         return dspy.Prediction(**{name: getattr(reading, name) for name in self.signature.output_fields})
-
-
-async def _ignore(piece: str) -> None:
-    pass
 
 
 class QDPIProgram(dspy.Module):
@@ -94,6 +91,7 @@ class QDPIProgram(dspy.Module):
         self.continue_prose = dspy.Predict(ContinueSignature)
         self._edition, self._timeout = edition, timeout
         self._model = model or _offline_writer()
+        self._habits = Habits()
 
     @property
     def model(self) -> LanguageModel:
@@ -220,7 +218,11 @@ class QDPIProgram(dspy.Module):
         thresholds, grams = run.edition.thresholds, run.edition.grams
         own = [source.text for source in brief.sources if source.use.kind in _READER_SOURCES]
         extra = own if brief.locus.is_canon else [brief.locus.text, *own]
-        results = (check_form(text, thresholds, grams), check_copy(text, thresholds, grams, extra=extra))
+        results = (
+            check_form(text, thresholds, grams),
+            check_copy(text, thresholds, grams, extra=extra),
+            check_marks(text),
+        )
         return Validation(
             passed=all(result.passed for result in results),
             reasons=tuple(reason for result in results for reason in result.reasons),
@@ -259,20 +261,22 @@ class QDPIProgram(dspy.Module):
         predict: dspy.Predict,
         inputs: Mapping[str, Any],
         draft: Draft,
-        on_text: Callable[[str], Awaitable[None]] = _ignore,
+        on_text: Callable[[str], Awaitable[None]] | None = None,
     ) -> str:
-        clock = asyncio.get_running_loop().time
+        clock, timeout, habits = asyncio.get_running_loop().time, self._timeout, self._habits
         began, pieces = clock(), list[str]()
 
         async def take(piece: str) -> None:
             pieces.append(piece)
-            await on_text(piece)
+            if on_text is not None:
+                await on_text(piece)
 
         def record(answer: Completion) -> str:
             return self._record_call(phase, draft, _prompt(predict, inputs), answer, (clock() - began) * 1000)
 
         try:
-            return record(await complete(self._model, predict, inputs, on_text=take, timeout=self._timeout))
+            receive = take if on_text is not None else None  # a text that nobody is shown can be held back whole
+            return record(await complete(self._model, predict, inputs, on_text=receive, timeout=timeout, habits=habits))
         except asyncio.CancelledError:
             # The receipt of a stopped page also lists the call that was cancelled.
             record(Completion("".join(pieces), Usage(None, None), STOPPED))

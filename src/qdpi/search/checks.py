@@ -12,7 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -46,8 +46,35 @@ _BOILERPLATE = re.compile(
     | \A\W*(?:sure|certainly|absolutely|of\ course)\W+here(?:'s|\ is|\ are)\b
     | \A\W*here(?:'s|\ is)\ (?:the|a|an|your|my)\ (?:\w+\ ){0,2}
       (?:page|story|continuation|version|rewrite|text)\b
-    | </?think> | <\|\w+\|> | \[/?inst\] | \[\[\ \#\#\ | \#\#\#\ (?:response|instruction)
     """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+_HTML: Final = (
+    "a|abbr|b|big|blockquote|br|center|cite|code|div|em|font|h[1-6]|hr|i|li|mark|ol|p|pre|q|small|span|strike|strong"
+    "|sub|sup|table|tbody|td|th|tr|tt|u|ul"
+)
+"""Elements of HTML that set type: no control tokens, whatever else is to be said of them on a page."""
+_FOREIGN = re.compile(
+    r"<[|｜][^\n<>]{0,80}[|｜]?>?"
+    r"|(?:<\w{1,40})?[|｜]>"
+    r"|\[\|[^\n\[\]]{0,80}\|?\]?|\|\]"
+    r"|◁[^\n▷]{0,80}▷?|▷"
+    r"|<<\s?/?[A-Za-z_][\w/-]{0,40}\s?>>"
+    rf"|<\s{{0,2}}/?\s{{0,2}}(?!(?:{_HTML})\b)[A-Za-z_][\w:.-]{{0,60}}"
+    r"(?:\s[^<>=\n]{1,60}=[^<>\n]{1,200})?\s{0,2}/?\s{0,2}>"
+    r"|＜[^＞\n]{1,80}＞"
+    r"|&lt;\s{0,2}/?[\w:.-]{1,60}\s{0,2}/?&gt;"
+    r"|<!--|<!\[CDATA\["
+    r"|\[/?[A-Za-z][A-Za-z0-9]{0,20}_[A-Za-z0-9_]{1,40}\]|\[/[A-Za-z_]{2,40}\]"
+    r"|【[^】\n]{0,40}†[^】\n]{0,40}】|▁|Ċ|(?<=\w)Ġ"
+    r"|\{\{\s{0,3}\w[^{}\n]{0,80}\}\}|\{%[^{}\n]{1,80}%\}"
+    r"|\[\[ ##|(?i:^#{2,4} ?(?:response|instruction|input|assistant|user|human)\b|\[/?INST\])",
+    re.MULTILINE,
+)
+_ABOUT_THE_TASK = re.compile(
+    r"\A\W{0,4}(?:[\w'’]+[,.\s]+){0,6}(?:the\ (?:user|prompt))(?:'s|’s)?\s"
+    r"(?:wants?|asks?|asked|is\ (?:asking|requesting)|says|requests?|needs|provided|request|instructions?)\b",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -208,6 +235,25 @@ def check_copy(
         "copied_run": float(run + COPY_GRAM - 1 if run else 0),
     }
     return _judge("copy", measures, _COPY, thresholds)
+
+
+def foreign_marks(text: str) -> list[str]:
+    """Return everything in `text` that has the shape of a control token, in its order."""
+    return [found.group().strip() for found in _FOREIGN.finditer(text)]
+
+
+def check_marks(text: str) -> CheckResult:
+    """Check that a page contains nothing of the shape of a control token, and does not begin as a thought."""
+    marks = foreign_marks(text)
+    thought = _ABOUT_THE_TASK.match(text)
+    reasons = [
+        f'The page contains "{mark}", which looks like a control token; remove it.' for mark in dict.fromkeys(marks)
+    ]
+    if thought:
+        reasons.append(
+            f'The page begins as a thought about the task: "{thought.group().strip()}"; write only the page.'
+        )
+    return CheckResult("marks", not reasons, tuple(reasons[:3]), {"control_tokens": float(len(marks))})
 
 
 def calibrate(pages: Iterable[str], grams: CanonGrams | None = None) -> Thresholds:
