@@ -47,7 +47,7 @@ format: .venv/dev ## bring all files into the one style
 types: .venv/dev ## check all types, strictly
 	@$(BIN)/mypy
 
-docs: .venv/dev ## write the pages of docs/ that are made from the code
+docs: .venv/dev ## write what is made from the code: pages of docs/, and the glyphs of the reader's page
 	@$(BIN)/python docs/generate.py
 
 pictures: .venv/dev ## draw the pictures of docs/images from the terminal reader

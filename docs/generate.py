@@ -16,9 +16,12 @@ from pydantic import BaseModel
 
 from qdpi.asyncapi import document_json
 from qdpi.events import TOPICS, Press, TopicSpec, headers_of
+from qdpi.glyphs import glyph_sprite
 from qdpi.settings import SETTINGS
 
 HERE = Path(__file__).parent
+SPRITE = HERE.parent / "src" / "qdpi" / "web" / "glyphs.svg"
+"""The one file beside the documentation that is made from the code: the glyphs of the reader's page."""
 
 
 def pages() -> dict[str, str]:
@@ -229,3 +232,5 @@ if __name__ == "__main__":
         (HERE / file).parent.mkdir(exist_ok=True)
         (HERE / file).write_text(text, encoding="utf-8")
         sys.stdout.write(f"wrote docs/{file}\n")
+    SPRITE.write_text(glyph_sprite(), encoding="utf-8")
+    sys.stdout.write("wrote src/qdpi/web/glyphs.svg\n")

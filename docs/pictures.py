@@ -27,7 +27,7 @@ from qdpi.topology import WORKERS
 
 IMAGES: Final = Path(__file__).parent / "images"
 PAGE_SIZE: Final = (104, 22)
-SYMBOLS_SIZE: Final = (104, 31)
+SYMBOLS_SIZE: Final = (104, 32)
 """The columns and rows of the terminal."""
 SESSION: Final = "pictures"
 PAGE: Final = "S03-P0007"

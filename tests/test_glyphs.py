@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
+import qdpi
 from qdpi.errors import InvalidInput, InvalidSymbol
-from qdpi.glyphs import glyph_svg, glyph_title
+from qdpi.glyphs import glyph_sprite, glyph_svg, glyph_title
 from qdpi.symbols import symbol_name
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -121,3 +123,44 @@ def test_symbol_256_is_refused(code: int) -> None:
     """A 257th symbol has no glyph."""
     with pytest.raises(InvalidSymbol):
         glyph_svg(code)
+
+
+def drawn(element: ET.Element) -> list[tuple[str, dict[str, str]]]:
+    """The shapes in an element, each with all that its ancestors say of its strokes, inside the element."""
+    found: list[tuple[str, dict[str, str]]] = []
+
+    def walk(node: ET.Element, inherited: dict[str, str]) -> None:
+        said = inherited | {k: v for k, v in node.attrib.items() if k.startswith(("stroke", "fill", "transform"))}
+        if node.tag in {f"{SVG}path", f"{SVG}circle"}:
+            found.append((node.tag, said | {k: v for k, v in node.attrib.items() if k in {"d", "cx", "cy", "r"}}))
+        for child in node:
+            walk(child, said)
+
+    walk(element, {})
+    return found
+
+
+def test_sprite_has_the_parts_of_every_glyph() -> None:
+    """The glyph of a symbol is its character's figure and its behaviour's mark, stroke for stroke."""
+    root = ET.fromstring(glyph_sprite())
+    parts = {part.get("id"): part for part in root}
+    assert set(parts) == {f"{kind}{number:X}" for kind in "fb" for number in range(16)}
+    for code in CODES:
+        whole = drawn(ET.fromstring(glyph_svg(code)))
+        assert drawn(parts[f"f{code >> 4:X}"]) + drawn(parts[f"b{code & 15:X}"]) == whole
+        assert {parts[name].get("viewBox") for name in (f"f{code >> 4:X}", f"b{code & 15:X}")} == {"0 0 96 96"}
+
+
+def test_sprite_takes_the_text_s_colour() -> None:
+    """It has no other colour, and nothing that could run or load."""
+    elements = list(ET.fromstring(glyph_sprite()).iter())
+    assert {e.get(paint) for e in elements for paint in ("fill", "stroke")} == {None, "none", "currentColor"}
+    assert {e.tag.removeprefix(SVG) for e in elements} == {"svg", "symbol", "g", "path", "circle"}
+    assert not {key for e in elements for key in e.attrib if "href" in key or key.startswith(("on", "style"))}
+
+
+def test_shipped_sprite_is_the_one_that_the_code_draws() -> None:
+    """The file of the reader's page is what `make docs` writes."""
+    shipped = Path(qdpi.__file__).parent / "web" / "glyphs.svg"
+    assert shipped.read_text(encoding="utf-8") == glyph_sprite()
+    assert len(glyph_sprite()) < 8_000

@@ -116,6 +116,14 @@ class UnknownPage(QdpiError, LookupError):
     default_next_step = "Take a page id from GET /api/v1/canon or from your own journey."
 
 
+class UnknownDrawing(QdpiError, LookupError):
+    """A character of which the book has no drawing."""
+
+    code = "unknown_drawing"
+    status = 404
+    default_next_step = "Take the character's glyph: GET /api/v1/symbols/{code}/glyph.svg."
+
+
 class UnknownSection(QdpiError, LookupError):
     """A section that the book does not have."""
 

@@ -13,7 +13,7 @@ from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from qdpi.errors import InvalidInput
-from qdpi.symbols import CHARACTER_NAMES, Orientation, Provenance, decode_symbol, profile_of, symbol_name
+from qdpi.symbols import CHARACTER_NAMES, PROFILES, Orientation, Provenance, decode_symbol, profile_of, symbol_name
 
 _COLOR: Final = re.compile(r"#[0-9a-fA-F]{3}|#[0-9a-fA-F]{6}|[a-zA-Z]{1,30}", re.ASCII)
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -57,6 +57,8 @@ _FIGURES: Final[tuple[str, ...]] = (
     '<path d="M48 24L66 50 56 70H40L30 50zM48 26v20"/><circle cx="48" cy="52" r="4" fill="{color}"/>',
 )
 
+_GRID: Final = 'viewBox="0 0 96 96"'
+_STROKE: Final = 'fill="none" stroke-linecap="round" stroke-linejoin="round"'
 _TURNS: Final = {Orientation.READ: 0, Orientation.INDEX: 90, Orientation.ASK: 180, Orientation.RECEIVE: 270}
 _ARC: Final = '<path d="M20 20A39.6 39.6 0 0 1 76 20"/>'
 _MARKS: Final = {
@@ -75,19 +77,38 @@ def glyph_svg(symbol_code: int, *, color: str = "currentColor", size: int = 96, 
     title that an SVG cannot hold.
     """
     character, _ = decode_symbol(symbol_code)
-    profile = profile_of(symbol_code)
     named = glyph_title(symbol_code) if title is None else title
     _check(color, size, named)
-    shapes = (
-        f'<g stroke-width="8">{_FIGURES[character]}</g>'
-        f'<g transform="rotate({_TURNS[profile.orientation]} 48 48)">{_ARC}{_MARKS[profile.provenance]}</g>'
-    )
+    shapes = f'<g stroke-width="8">{_FIGURES[character]}</g>{_ring(symbol_code)}'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96" width="{size}" height="{size}" '
-        f'role="img" aria-label={quoteattr(named)} fill="none" stroke="{color}" stroke-width="4" '
-        f'stroke-linecap="round" stroke-linejoin="round"><title>{escape(named)}</title>'
-        f"{shapes.format(color=color)}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" {_GRID} width="{size}" height="{size}" '
+        f'role="img" aria-label={quoteattr(named)} {_STROKE} stroke="{color}" stroke-width="4">'
+        f"<title>{escape(named)}</title>{shapes.format(color=color)}</svg>"
     )
+
+
+def glyph_sprite() -> str:
+    """Return one SVG with the parts of all glyphs, for `<use href="glyphs.svg#f1">`, in the current text colour.
+
+    `f0` to `fF` are the figures of the characters, `b0` to `bF` the quarter rings and marks of the behaviours: the
+    glyph of 0x1F is `f1` under `bF`.
+    """
+    figures = (_part(f"f{number:X}", 8, figure) for number, figure in enumerate(_FIGURES))
+    behaviours = (_part(f"b{code:X}", 4, _ring(code)) for code in range(len(PROFILES)))
+    shapes = "\n".join((*figures, *behaviours)).format(color="currentColor")
+    return f'<svg xmlns="http://www.w3.org/2000/svg">\n{shapes}\n</svg>\n'
+
+
+def _part(name: str, width: int, shapes: str) -> str:
+    # What uses a part takes nothing from the file around it: each says all about its strokes.
+    return f'<symbol id="{name}" {_GRID} {_STROKE} stroke="currentColor" stroke-width="{width}">{shapes}</symbol>'
+
+
+def _ring(symbol_code: int) -> str:
+    """Return the quarter ring and the mark of a symbol's behaviour."""
+    profile = profile_of(symbol_code)
+    turned = f"rotate({_TURNS[profile.orientation]} 48 48)"
+    return f'<g transform="{turned}">{_ARC}{_MARKS[profile.provenance]}</g>'
 
 
 def glyph_title(symbol_code: int) -> str:

@@ -213,6 +213,7 @@ def a_folder_for_a_file(made: Corpus) -> None:
     made.page("009-page.md").mkdir()
 
 
+SVG = 'xmlns="http://www.w3.org/2000/svg"'
 FILE_FAULTS: dict[str, tuple[Callable[[Corpus], object], str]] = {
     "absent": (lambda b: b.page("009-page.md").unlink(), "pages/009-page.md: 009: the file is absent"),
     "unnamed": (
@@ -329,6 +330,13 @@ def test_index_with_wrong_page_count_is_refused(tmp_path: Path) -> None:
         ('<svg><path fill="url(http://a.example/b)"/></svg>', "the symbol holds a reference in fill"),
         ('<!DOCTYPE svg [<!ENTITY a "b">]><svg/>', "the symbol holds a document type"),
         ("<svg><image href='a.png'/></svg>", "the symbol holds the element <image>"),
+        (f'<svg {SVG}><path fill="U\\52l(http://a.example/b)"/></svg>', "the symbol holds a reference in fill"),
+        (f'<?xml-stylesheet href="a.css"?><svg {SVG}/>', "the symbol holds the instruction <?xml-stylesheet?>"),
+        (f"<g {SVG}><path/></g>", "the symbol holds the element <g>"),
+        ("<x:svg xmlns:x='http://www.w3.org/2000/svg'/>", "the symbol holds the element <x:svg>"),
+        (f"<svg {SVG}><g xmlns='http://www.w3.org/1999/xhtml'/></svg>", "the symbol holds another namespace in <g>"),
+        (f"<svg {SVG}>{'<g>' * 100}{'</g>' * 100}</svg>", "the symbol holds elements that lie more than 100 deep"),
+        ("<svg><path/></svg>", 'the symbol has no xmlns="http://www.w3.org/2000/svg"'),
         ("<svg>", "the symbol is not well-formed XML"),
         ("", "the symbol is not well-formed XML"),
     ],

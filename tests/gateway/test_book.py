@@ -129,6 +129,7 @@ async def test_canon_has_its_ring_and_sections(tmp_path: Path):
         assert [each["section"] for each in result["sections"]] == list(range(1, 17))
         assert result["sections"][7] == {
             "section": 8,
+            "title": None,
             "character": 7,
             "slug": "princhetta",
             "name": "Princhetta",

@@ -21,6 +21,8 @@ ROUTES = {
     "/api/v1/pipeline/stats/section/{id}": "get",
     "/api/v1/symbols": "get",
     "/api/v1/symbols/{code}/glyph.svg": "get",
+    "/api/v1/voices": "get",
+    "/api/v1/voices/{character}/drawing.svg": "get",
     "/api/v1/canon": "get",
     "/api/v1/journey/{session_id}": "get",
     "/api/v1/journey/{session_id}/preview": "get",

@@ -208,6 +208,7 @@ async def test_every_command(tmp_path: Path):
         "1/2 Sibling 0",
         "Sibling 1",
         "XC XP XU XS",
+        "Speaks plainly.",
         "No branch is open.",
         "#2 Sibling 1",
         "[lantern]",

@@ -165,15 +165,39 @@ class CanonPageEntry(BaseModel):
 
 
 class SectionEntry(BaseModel):
-    """A section of the book, and the character in whose voice it is written."""
+    """A section of the book, and the character in whose voice it is written.
+
+    `title` is what most of its pages' titles have in common, None where they have nothing in common.
+    """
 
     section: int
+    title: str | None
     character: int
     slug: str
     name: str
     color: str
     pages: int
     first_page: str
+
+
+class VoiceEntry(BaseModel):
+    """One of the sixteen voices: `sentence` says who speaks, `profile` all that is known of how.
+
+    `source` says where both are from: the book (`profile`), or measures of the section's own pages (`section`).
+    `drawing` is the address of the book's own drawing, None where it has none; `glyph` is ours.
+    """
+
+    character: int
+    slug: str
+    name: str
+    section: int
+    section_title: str | None
+    color: str
+    sentence: str
+    profile: str
+    source: Literal["profile", "section"]
+    drawing: str | None
+    glyph: str
 
 
 class CanonShape(BaseModel):

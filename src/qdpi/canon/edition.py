@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from qdpi.canon.sections import SectionTitle
 from qdpi.page_schema import Page, Reading, Voice
 from qdpi.policy.ring import Ring
 from qdpi.search.checks import Thresholds
@@ -16,12 +17,13 @@ from qdpi.store.rows import CanonRevision
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """A canon revision with its ring, pages, voices, readings (by page id), index, retriever and checks."""
+    """A canon revision with its ring, pages, voices, section titles, readings by page id, index, retriever, checks."""
 
     revision: CanonRevision
     ring: Ring
     pages: Mapping[str, Page]
     voices: Mapping[int, Voice]
+    section_titles: Mapping[int, SectionTitle]
     readings: Mapping[str, Reading]
     index: InvertedIndex
     retriever: HybridRetriever

@@ -7,27 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from xml.parsers import expat
 
 from qdpi.canon.characters import character_named, slugs_of
+from qdpi.canon.drawings import MAX_DRAWING, drawing_fault
 from qdpi.canon.files import ABSENT, BookFolder
 from qdpi.canon.validation import MAX_TITLE, WHOLE_FILE, Fault, control_character, is_absent
 from qdpi.symbols import CHARACTER_MAP
 
 INDEX: Final = "index.json"
 _COLOR: Final = re.compile(r"#[0-9a-f]{6}", re.ASCII)
-MAX_DRAWING: Final = 64_000
-"""The most bytes that a symbol's file may have."""
-
-_SHAPES: Final = frozenset(
-    {"svg", "g", "title", "desc", "rect", "line", "circle", "ellipse", "polyline", "polygon", "path"}
-)
-_ATTRIBUTES: Final = (
-    "xmlns viewBox width height x y x1 y1 x2 y2 cx cy r rx ry d points transform id role aria-label "
-    "fill fill-rule fill-opacity stroke stroke-width stroke-linecap stroke-linejoin stroke-miterlimit "
-    "stroke-dasharray stroke-opacity opacity clip-rule vector-effect preserveAspectRatio version"
-)
-_STYLES: Final = frozenset(_ATTRIBUTES.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,26 +172,3 @@ def _drawings(folder: BookFolder, folders: Mapping[int, str], faults: list[Fault
         else:
             drawings[character] = svg.strip()
     return drawings
-
-
-def drawing_fault(svg: str) -> str | None:
-    """Return why a symbol's SVG is refused, or None: it must be well-formed XML and hold plain shapes only."""
-    found: list[str] = []
-
-    def element(name: str, attributes: dict[str, str]) -> None:
-        if name not in _SHAPES:
-            found.append(f"the element <{name[:40]}>")
-        found.extend(f"the attribute {key[:40]}" for key in attributes if key not in _STYLES)
-        found.extend(f"a reference in {key}" for key, value in attributes.items() if "url(" in value.lower())
-
-    def doctype(*_: object) -> None:
-        found.append("a document type")
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = element
-    parser.StartDoctypeDeclHandler = doctype
-    try:
-        parser.Parse(svg.encode(), True)
-    except (expat.ExpatError, UnicodeEncodeError) as error:
-        return f"the symbol is not well-formed XML: {error}"
-    return f"the symbol holds {found[0]}, and only plain shapes may be shown" if found else None

@@ -11,6 +11,7 @@ from typing import Final
 
 from qdpi.canon.book import Book
 from qdpi.canon.edition import Edition
+from qdpi.canon.sections import section_titles
 from qdpi.page_schema import Edges, Page, Reading
 from qdpi.policy.ring import Ring
 from qdpi.search.analysis import read_text
@@ -106,6 +107,7 @@ def assemble_edition(
         ring=Ring([(page.page_id, page.section) for page in pages]),
         pages={page.page_id: page for page in pages},
         voices={voice.character: voice for voice in revision.voices},
+        section_titles=section_titles(pages),
         readings=readings,
         index=index,
         retriever=HybridRetriever(index, semantic),

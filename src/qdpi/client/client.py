@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import httpx
-from pydantic import TypeAdapter
+from pydantic import RootModel, TypeAdapter
 
 from qdpi.api import API_PREFIX
 from qdpi.api.requests import (
@@ -41,6 +41,7 @@ from qdpi.api.responses import (
     SymbolEntry,
     VaultUpdate,
     VaultView,
+    VoiceEntry,
     WrittenPage,
 )
 from qdpi.client.http import QUIET_SECONDS, Calls, ExportedFile, exported_file, parse, segment
@@ -52,6 +53,10 @@ from qdpi.symbols import Trajectory
 
 RUN_SECONDS: Final = 300.0
 """Timeout of a direct run; the gateway itself gives up earlier, with 504."""
+
+
+class _Voices(RootModel[tuple[VoiceEntry, ...]]):
+    """The voices, as one answer."""
 
 
 class Client:
@@ -287,6 +292,14 @@ class Client:
         entries: TypeAdapter[tuple[SymbolEntry, ...]] = TypeAdapter(tuple[SymbolEntry, ...])
         response = await self._calls.request("GET", f"{API_PREFIX}/symbols")
         return parse(response, entries.validate_json)
+
+    async def voices(self) -> tuple[VoiceEntry, ...]:
+        """Return who speaks in the current book, by section; unchanged ones are not sent again."""
+        return (await self._calls.get_kept(_Voices, f"{API_PREFIX}/voices")).root
+
+    async def drawing(self, character: int | str) -> str:
+        """Return the book's own drawing of a character as SVG. Raises `Refused` where it has none."""
+        return (await self._calls.request("GET", f"{API_PREFIX}/voices/{segment(character)}/drawing.svg")).text
 
     async def glyph(self, code: int | str) -> str:
         """Return a symbol's glyph as SVG."""

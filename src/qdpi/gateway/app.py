@@ -32,6 +32,7 @@ from qdpi.gateway.routes import (
     search,
     tree,
     vault,
+    voices,
     web,
     websocket,
 )
@@ -49,6 +50,7 @@ _ROUTERS = (
     pages.router,
     page_batch.router,
     book.router,
+    voices.router,
     journeys.router,
     tree.router,
     vault.router,

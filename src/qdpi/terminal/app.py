@@ -239,8 +239,8 @@ class ReaderApp(App[int]):
         """Choose a symbol on the grid, and press it."""
 
         async def choose() -> None:
-            preview = await self.reader.preview()
-            self.push_screen(GridScreen(preview, self._symbol), self._press)
+            preview, voices = await self.reader.preview(), await self.reader.client.voices()
+            self.push_screen(GridScreen(preview, voices, self._symbol), self._press)
 
         self._try(choose())
 

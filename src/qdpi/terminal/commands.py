@@ -118,7 +118,7 @@ async def _stop(reader: ReaderSession, argument: str) -> Output:
 async def _symbols(reader: ReaderSession, argument: str) -> Output:
     preview = await reader.preview()
     if argument:
-        return render.symbol_view(preview, symbol_of(argument))
+        return render.symbol_view(preview, symbol_of(argument), await reader.client.voices())
     return render.grid_view(preview)
 
 

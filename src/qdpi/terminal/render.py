@@ -23,6 +23,7 @@ from qdpi.api.responses import (
     SearchAnswer,
     SearchHit,
     VaultView,
+    VoiceEntry,
 )
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
@@ -188,12 +189,13 @@ def closed_lines(preview: Preview) -> Iterator[str]:
         yield f"{trajectory.value} closed for {who}: {why.pop() if len(why) == 1 else f'by the rule {rule}'}"
 
 
-def symbol_view(preview: Preview, code: int) -> RenderableType:
-    """Return what one symbol would do here, and why not otherwise."""
+def symbol_view(preview: Preview, code: int, voices: Sequence[VoiceEntry]) -> RenderableType:
+    """Return who would speak and what one symbol would do here, and why not otherwise."""
     character, behavior = decode_symbol(code)
     found = preview.behaviours[behavior]
     lines = [
         plain(f"0x{code:02X} {symbol_name(code)}: {CHARACTER_NAMES[character]}, {found.meaning}", "bold"),
+        plain(voices[character].sentence, "italic"),
         plain(f"{found.given.value} {TRAJECTORY_VERBS[found.given]}. {' '.join(found.reasons)}"),
         *(plain(f"{each.trajectory.value} is closed: {each.why}", "dim") for each in found.closed),
     ]
@@ -311,6 +313,7 @@ def ring_view(canon: CanonShape, here: PageView | None) -> RenderableType:
         [
             f"{'*' if here and here.section == entry.section else ' '}{entry.section}",
             CHARACTER_NAMES[entry.character],
+            entry.title or "–",
             f"{entry.pages} pages",
             entry.first_page,
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from rich.console import RenderableType
@@ -13,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from qdpi.api.responses import Preview
+from qdpi.api.responses import Preview, VoiceEntry
 from qdpi.terminal import render
 
 _HEX: Final = "0123456789abcdef"
@@ -81,9 +82,9 @@ class GridScreen(ModalScreen[int | None]):
         Binding("enter", "press", show=False, priority=True),
     ]
 
-    def __init__(self, preview: Preview, at: int) -> None:
+    def __init__(self, preview: Preview, voices: Sequence[VoiceEntry], at: int) -> None:
         super().__init__()
-        self._preview, self._at = preview, at
+        self._preview, self._voices, self._at = preview, voices, at
         self._typed = ""
 
     def compose(self) -> ComposeResult:
@@ -126,4 +127,4 @@ class GridScreen(ModalScreen[int | None]):
 
     def _draw(self) -> None:
         self.query_one("#grid", Static).update(render.table_view(self._preview, divmod(self._at, 16)))
-        self.query_one("#symbol", Static).update(render.symbol_view(self._preview, self._at))
+        self.query_one("#symbol", Static).update(render.symbol_view(self._preview, self._at, self._voices))

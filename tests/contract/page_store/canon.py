@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.support import factories as make
 
@@ -57,6 +59,21 @@ class CanonSuite:
         assert await store.page_revisions(first[1].page_id) == [first[1], second[1]]
         assert [p.revision for p in await store.page_revisions(first[0].page_id)] == [1]
         assert await store.page_revisions(dropped.page_id) == [dropped]
+
+    async def test_drawings_belong_to_their_revision(self, store: PageStore) -> None:
+        """Voices and their drawings are kept as they were in each revision, whatever letters are in them."""
+        drawings = ['<svg xmlns="http://www.w3.org/2000/svg"><title>é 💧 \'"</title></svg>', None, "<svg/>"]
+        voices = make.canon_revision().voices
+        for number, svg in enumerate(drawings, start=1):
+            await store.put_canon(
+                number, 0, [page.model_copy(update={"canon_revision": number}) for page in make.ring(3)]
+            )
+            drawn = tuple(replace(voice, symbol_svg=svg) for voice in voices)
+            await store.switch_canon(make.canon_revision(number, voices=drawn))
+        for number, svg in enumerate(drawings, start=1):
+            kept = await store.canon(number)
+            assert kept is not None
+            assert [voice.symbol_svg for voice in kept.voices] == [svg] * len(voices)
 
     async def test_switching_is_idempotent(self, store: PageStore) -> None:
         _, second = await self.two_revisions(store)

@@ -24,6 +24,7 @@ from qdpi.symbols import (
     symbol_name,
 )
 
+SVG_MEDIA_TYPE: Final = "image/svg+xml; charset=utf-8"
 SVG_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
 router = APIRouter(prefix=API_PREFIX)
@@ -79,7 +80,7 @@ def symbol_entry(code: int, color: str | None, root_path: str) -> SymbolEntry:
 async def glyph(code: Annotated[str, Path(json_schema_extra=SYMBOL_FORMS)]) -> Response:
     """Return a symbol's glyph as SVG in the current text colour."""
     headers = {"content-security-policy": SVG_POLICY, "cache-control": "public, max-age=86400"}
-    return Response(glyph_svg(parse_symbol(code)), media_type="image/svg+xml", headers=headers)
+    return Response(glyph_svg(parse_symbol(code)), media_type=SVG_MEDIA_TYPE, headers=headers)
 
 
 @router.get(
@@ -116,8 +117,10 @@ def canon_shape(edition: Edition) -> CanonShape:
 def section_entry(edition: Edition, section: int) -> SectionEntry:
     """Return a section, 1..16, of an edition."""
     voice, pages = edition.voices[section - 1], edition.ring.pages_of(section)
+    title = edition.section_titles.get(section)
     return SectionEntry(
         section=section,
+        title=title.title if title else None,
         character=voice.character,
         slug=voice.slug,
         name=voice.name,
