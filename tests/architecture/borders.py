@@ -34,7 +34,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(CORE, CORE),
     **dict.fromkeys(BASE, FOUNDATION),
     "search": CORE,
-    "language": FOUNDATION | {"search"},
+    "language": FOUNDATION | {"api", "search"},
     "store": FOUNDATION,
     "bus": FOUNDATION,
     "canon": FOUNDATION | {"search", "store"},

@@ -19,7 +19,7 @@ from tests.support.gateway import PATIENCE, ScriptedGenerator, delta, served, sy
 
 from qdpi.api.responses import Following, RunStatus
 from qdpi.client import Client, Frame, GatewayUnreachable, Refused, UnreadableAnswer
-from qdpi.client.sse import ServerEvent, server_events
+from qdpi.api.sse import LineTooLong, ServerEvent, server_events
 from qdpi.events import Fault, PageDelta, PageDone, PageFailed
 from qdpi.gateway.streams.frames import RETRY, delta_frame, greeting_frame, outcome_frame
 from qdpi.retry import Backoff
@@ -277,6 +277,17 @@ async def test_endless_line_is_refused():
         while True:
             yield b"x" * (1 << 20)
 
-    with pytest.raises(UnreadableAnswer, match="longer than"):
+    with pytest.raises(LineTooLong, match="longer than"):
         async for _ in server_events(chunks()):
             pass
+
+
+@pytest.mark.parametrize(("kept", "events"), [(False, ["one"]), (True, ["one", "two"])])
+async def test_event_that_no_blank_line_ends(kept: bool, events: list[str]):
+    """The standard drops it; who must read other people's servers may keep it."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"data: one\n\ndata: t"
+        yield b"wo"
+
+    assert [event.data async for event in server_events(chunks(), keep_unfinished=kept)] == events

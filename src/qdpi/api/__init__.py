@@ -1,4 +1,4 @@
-"""Requests and responses of the HTTP API, shared by the gateway and its clients."""
+"""What the two ends of HTTP share: requests and responses of the gateway's API, and a parser of event streams."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from qdpi.api.responses import STATUS_FRAME, Following, RunStatus
 from qdpi.client.errors import GatewayUnreachable, Refused, UnreadableAnswer
-from qdpi.client.sse import ServerEvent, server_events
+from qdpi.api.sse import LineTooLong, ServerEvent, server_events
 from qdpi.errors import QdpiError
 from qdpi.events import PageDelta, PageDone, PageFailed, frame_name
 from qdpi.retry import Backoff
@@ -131,8 +131,11 @@ async def follow(connect: Connect, backoff: Backoff, on_wait: Callable[[QdpiErro
 async def _connection(connect: Connect, position: _Position) -> AsyncGenerator[Frame]:
     """Yield the frames of one connection until it ends. Raises `GatewayUnreachable` or `Refused`."""
     async with connect(position.id) as response:
-        async for event in server_events(response.aiter_bytes()):
-            position.record(event)
-            frame = frame_of(event) if event.data else None
-            if frame is not None:
-                yield frame
+        try:
+            async for event in server_events(response.aiter_bytes()):
+                position.record(event)
+                frame = frame_of(event) if event.data else None
+                if frame is not None:
+                    yield frame
+        except LineTooLong as error:
+            raise UnreadableAnswer(str(error)) from error

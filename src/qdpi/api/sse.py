@@ -8,11 +8,16 @@ from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from qdpi.client.errors import UnreadableAnswer
-
 LONGEST_EVENT: Final = 8 << 20
 """The longest line that is buffered, in characters."""
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
+
+
+class LineTooLong(ValueError):
+    """A line of an event stream is longer than LONGEST_EVENT."""
+
+    def __init__(self) -> None:
+        super().__init__(f"A line of the stream is longer than {LONGEST_EVENT:,} characters.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +49,46 @@ class _Fields:
         elif name == "retry" and value.isascii() and value.isdigit():
             self.retry = int(value)
 
+    def event_if_any(self) -> ServerEvent | None:
+        if self.data or self.retry is not None:
+            return ServerEvent(self.event, "\n".join(self.data), self.id, self.retry)
+        return None
 
-async def server_events(chunks: AsyncIterable[bytes]) -> AsyncIterator[ServerEvent]:
-    """Yield the events of a stream. Raises `UnreadableAnswer` for a line above the limit.
+
+async def server_events(chunks: AsyncIterable[bytes], *, keep_unfinished: bool = False) -> AsyncIterator[ServerEvent]:
+    """Yield the events of a stream. Raises `LineTooLong`, and UnicodeDecodeError for bytes that are not UTF-8.
 
     Only CR, LF and CRLF end a line: other characters that `str.splitlines` splits at occur in the book's text.
+    With `keep_unfinished` an event at the stream's end that no blank line ends is yielded too, against the standard.
     """
     fields = _Fields()
-    async for line in _lines(chunks):
+    async for line in _lines(chunks, keep_unfinished=keep_unfinished):
         if line:
             fields.take(line)
             continue
-        if fields.data or fields.retry is not None:
-            yield ServerEvent(fields.event, "\n".join(fields.data), fields.id, fields.retry)
+        if event := fields.event_if_any():
+            yield event
         fields = _Fields()
+    if keep_unfinished and (event := fields.event_if_any()):
+        yield event
 
 
-async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[str]:
-    decoder, rest, after_cr = codecs.getincrementaldecoder("utf-8-sig")(), "", False
+async def _lines(chunks: AsyncIterable[bytes], *, keep_unfinished: bool) -> AsyncIterator[str]:
+    decoder, after_cr = codecs.getincrementaldecoder("utf-8-sig")(), False
+    rest: list[str] = []  # the pieces of a line that has not ended, joined once
+    length = 0
     async for chunk in chunks:
         text = decoder.decode(chunk)
         if after_cr:
             text = text.removeprefix("\n")  # the second half of a CRLF that was split between two chunks
         after_cr = text.endswith("\r") or (after_cr and not chunk)
-        *lines, rest = _LINE_END.split(rest + text)
-        for line in lines:
-            yield line
-        if len(rest) > LONGEST_EVENT:
-            raise UnreadableAnswer(f"A line of the stream is longer than {LONGEST_EVENT:,} characters.")
+        first, *others = _LINE_END.split(text)
+        rest.append(first)
+        length += len(first)
+        for following in others:
+            yield "".join(rest)
+            rest, length = [following], len(following)
+        if length > LONGEST_EVENT:
+            raise LineTooLong
+    if keep_unfinished and length:
+        yield "".join(rest)
