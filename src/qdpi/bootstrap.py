@@ -112,7 +112,9 @@ async def build_model(settings: Settings) -> LanguageModel:
         openai_api_key=settings.openai_api_key,
         openai_base_url=settings.openai_base_url,
         anthropic_api_key=settings.anthropic_api_key,
+        anthropic_base_url=settings.anthropic_base_url,
         timeout=settings.model_timeout,
+        wait=settings.model_wait,
     )
 
 

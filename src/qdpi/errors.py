@@ -249,17 +249,46 @@ class PublishUnknown(BusUnavailable):
 
 
 class ModelFailed(QdpiError):
-    """A language model did not write a page."""
+    """A language model did not write a page. `passing` says whether the same call may succeed when it is made again."""
 
     code = "model_failed"
     status = 502
+    passing: ClassVar[bool] = True
     default_next_step = "Press again, or check the model with `qdpi doctor`."
 
 
 class ModelUnreachable(ModelFailed):
-    """A configured language model is unavailable, refused the request or broke off."""
+    """A configured language model is unavailable, or broke off."""
 
     code = "model_unreachable"
+
+
+class ModelRefused(ModelFailed):
+    """A model's server refuses the request as it is: an unknown model, a wrong key, a prompt that is too long."""
+
+    code = "model_refused"
+    passing = False
+    default_next_step = "Check the model's name, key and address with `qdpi doctor`."
+
+
+class ModelDeclined(ModelFailed):
+    """A model, or a filter of its provider, declined to write this page."""
+
+    code = "model_declined"
+    passing = False
+    default_next_step = "Press another symbol, or ask in other words: the model declined this page."
+
+
+class ModelBusy(ModelFailed):
+    """A model's server has too many requests, or still loads the model. `retry_after` is in seconds."""
+
+    code = "model_busy"
+    status = 503
+    default_next_step = "Press again later; QDPI_MODEL_WAIT is how long a press waits."
+
+    def __init__(self, detail: str, *, retry_after: float = 1.0, next_step: str | None = None) -> None:
+        super().__init__(detail, next_step=next_step)
+        self.retry_after = retry_after
 
 
 class ModelTimeout(ModelFailed):

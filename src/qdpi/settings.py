@@ -102,6 +102,11 @@ class Settings:
     model_retries: int = _setting(
         "QDPI_MODEL_RETRIES", "How often a failed model call is retried before the run fails.", 2
     )
+    model_wait: float = _setting(
+        "QDPI_MODEL_WAIT",
+        "How long a press waits for a model's server that has too many requests or still loads the model, in seconds.",
+        90.0, most=86_400,
+    )  # fmt: skip
     concurrency: int = _setting(
         "QDPI_CONCURRENCY", "How many model calls one page generator has in flight.", 32, least=1
     )
@@ -243,7 +248,12 @@ class Settings:
         "OPENAI_API_KEY", "The key for OpenAI or a compatible server.", secret=True, header=True
     )
     openai_base_url: str | None = _setting("OPENAI_BASE_URL", "The URL of an OpenAI-compatible server.")
-    anthropic_api_key: str | None = _setting("ANTHROPIC_API_KEY", "The key for Anthropic.", secret=True, header=True)
+    anthropic_api_key: str | None = _setting(
+        "ANTHROPIC_API_KEY", "The key for Anthropic or a compatible server.", secret=True, header=True
+    )
+    anthropic_base_url: str | None = _setting(
+        "ANTHROPIC_BASE_URL", "The URL of a server with Anthropic's protocol. Unset: Anthropic's own."
+    )
 
     def __post_init__(self) -> None:
         if self.data_dir is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -55,7 +55,9 @@ class _Fields:
         return None
 
 
-async def server_events(chunks: AsyncIterable[bytes], *, keep_unfinished: bool = False) -> AsyncIterator[ServerEvent]:
+async def server_events(
+    chunks: AsyncIterable[bytes], *, keep_unfinished: bool = False
+) -> AsyncGenerator[ServerEvent, None]:
     """Yield the events of a stream. Raises `LineTooLong`, and UnicodeDecodeError for bytes that are not UTF-8.
 
     Only CR, LF and CRLF end a line: other characters that `str.splitlines` splits at occur in the book's text.

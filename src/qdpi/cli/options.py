@@ -16,10 +16,12 @@ LOGS: Final = ("log_level", "log_format")
 MODEL: Final = (
     "model",
     "model_timeout",
+    "model_wait",
     "ollama_base_url",
     "openai_api_key",
     "openai_base_url",
     "anthropic_api_key",
+    "anthropic_base_url",
 )
 BUS: Final = ("data_dir", "kafka_brokers", "kafka_prefix")
 STORE: Final = ("data_dir", "cassandra_hosts", "cassandra_keyspace")

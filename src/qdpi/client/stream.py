@@ -13,8 +13,8 @@ import httpx
 from pydantic_core import from_json
 
 from qdpi.api.responses import STATUS_FRAME, Following, RunStatus
-from qdpi.client.errors import GatewayUnreachable, Refused, UnreadableAnswer
 from qdpi.api.sse import LineTooLong, ServerEvent, server_events
+from qdpi.client.errors import GatewayUnreachable, Refused, UnreadableAnswer
 from qdpi.errors import QdpiError
 from qdpi.events import PageDelta, PageDone, PageFailed, frame_name
 from qdpi.retry import Backoff

@@ -17,24 +17,28 @@ from qdpi.language.port import Capabilities
 if TYPE_CHECKING:
     import dspy
 
-    from qdpi.language.lm15 import Wire
+    from qdpi.language.servers.engine import ServerEngine
 
-_CHECK_SECONDS = 5.0
+_CHECK_SECONDS = 30.0
 _CALLS_AT_ONCE = 64
+LONGEST_WAIT = 90.0
+"""How long a press waits for a busy server, in seconds: longer than most models take to load."""
 
 
 class HostedModel:
     """A model at an endpoint. The server gets no request before the first call.
 
     `kind` is the prefix of its name. With `model` None the server's first model is used; the server is asked for
-    it at the first call and again after a failure.
+    it at the first call and again after a failure. `wait` is the most seconds that a busy server may keep calls away.
     """
 
-    def __init__(self, kind: str, endpoint: Endpoint, *, model: str | None, timeout: float) -> None:
+    def __init__(
+        self, kind: str, endpoint: Endpoint, *, model: str | None, timeout: float, wait: float = LONGEST_WAIT
+    ) -> None:
         self._kind = kind
         self._endpoint = endpoint
         self._model = model
-        self._timeout = timeout
+        self._timeout, self._wait = timeout, wait
         self._slots = PerLoop(lambda: asyncio.Semaphore(_CALLS_AT_ONCE))
 
     def __repr__(self) -> str:
@@ -43,7 +47,7 @@ class HostedModel:
     @property
     def name(self) -> str:
         """`kind/NAME`, or the kind alone while the server's model is not known."""
-        known = self._wire.model if "_wire" in self.__dict__ else self._model
+        known = self._engine.model if "_engine" in self.__dict__ else self._model
         return f"{self._kind}/{known}" if known else self._kind
 
     @property
@@ -57,14 +61,14 @@ class HostedModel:
         load_dspy()
         from qdpi.language.engines import bind
 
-        return bind(self._kind, self._wire)
+        return bind(self._kind, self._engine)
 
     @cached_property
-    def _wire(self) -> Wire:
+    def _engine(self) -> ServerEngine:
         load_dspy()
-        from qdpi.language.lm15 import Wire
+        from qdpi.language.servers.engine import ServerEngine
 
-        return Wire(self._locate, model=self._model, timeout=self._timeout)
+        return ServerEngine(self._locate, model=self._model, timeout=self._timeout, longest_pause=self._wait)
 
     async def _locate(self) -> Endpoint:
         return self._endpoint
@@ -80,20 +84,20 @@ class HostedModel:
 
     async def close(self) -> None:
         """Close the running loop's connections."""
-        if "_wire" in self.__dict__:
-            await self._wire.aclose()
+        if "_engine" in self.__dict__:
+            await self._engine.aclose()
 
     def health(self) -> str | None:
         """Return the error of the last call or check."""
-        return self._wire.last_error if "_wire" in self.__dict__ else None
+        return self._engine.last_error if "_engine" in self.__dict__ else None
 
     async def check(self) -> str | None:
-        """Request the server's list of models."""
+        """Ask the model for one token; a server may load it first."""
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
-                await self._wire.list_models()
+                await self._engine.probe()
         except ModelFailed as failure:
             return failure.detail
         except TimeoutError:
-            return f"{self._endpoint.shown} does not answer within {_CHECK_SECONDS:g} seconds."
+            return f"{self._endpoint.shown} wrote no token within {_CHECK_SECONDS:g} seconds."
         return None

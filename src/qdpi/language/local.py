@@ -25,7 +25,7 @@ from qdpi.language.port import Capabilities
 if TYPE_CHECKING:
     import dspy
 
-    from qdpi.language.lm15 import Wire
+    from qdpi.language.servers.engine import ServerEngine
 
 NAME = "smollm2-135m-instruct"
 _MAX_TOKENS = 320
@@ -79,14 +79,20 @@ class LocalModel:
         load_dspy()
         from qdpi.language.engines import bind
 
-        return bind(self.name, self._wire, max_tokens=self._max_tokens)
+        return bind(self.name, self._engine, max_tokens=self._max_tokens)
 
     @cached_property
-    def _wire(self) -> Wire:
+    def _engine(self) -> ServerEngine:
         load_dspy()
-        from qdpi.language.lm15 import Wire
+        from qdpi.language.servers.engine import ServerEngine
 
-        return Wire(self._locate, model=NAME, timeout=self._timeout, extensions={"grammar": _SEVENTY_WORDS})
+        return ServerEngine(
+            self._locate,
+            model=NAME,
+            timeout=self._timeout,
+            longest_pause=self._timeout,
+            extensions={"grammar": _SEVENTY_WORDS},
+        )
 
     async def _locate(self) -> Endpoint:
         """Return the server's endpoint; waits for at most `patience`. Raises ModelUnreachable."""
@@ -108,15 +114,15 @@ class LocalModel:
 
     async def close(self) -> None:
         """Stop its process and close the running loop's connections."""
-        if "_wire" in self.__dict__:
-            await self._wire.aclose()
+        if "_engine" in self.__dict__:
+            await self._engine.aclose()
         await asyncio.to_thread(self._process.stop)
 
     def health(self) -> str | None:
         """Return why its process does not serve, or the error of the last call."""
         if down_reason := self._process.down_reason:
             return f"{self.name} is not available. {down_reason}"
-        return self._wire.last_error if "_wire" in self.__dict__ else None
+        return self._engine.last_error if "_engine" in self.__dict__ else None
 
     async def check(self) -> str | None:
         """Return the same as `health`, after waiting for a process that is starting."""

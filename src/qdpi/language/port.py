@@ -59,4 +59,4 @@ class LanguageModel(Protocol):
         """Return the error of the last call or check as a sentence, None after a success."""
 
     async def check(self) -> str | None:
-        """Check it now, within seconds and without a completion. Returns None, or the error as a sentence."""
+        """Check that it writes, with a call of one token. Returns None, or the error as a sentence."""

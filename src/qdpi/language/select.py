@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from urllib.parse import urlsplit
 
 from qdpi.errors import InvalidSetting
 from qdpi.language.endpoint import Endpoint, checked_url
-from qdpi.language.hosted import HostedModel
+from qdpi.language.hosted import LONGEST_WAIT, HostedModel
 from qdpi.language.local import LocalModel, weights
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import LanguageModel
@@ -26,11 +27,13 @@ class _Configured:
     openai_api_key: str | None = field(repr=False)
     openai_base_url: str | None
     anthropic_api_key: str | None = field(repr=False)
+    anthropic_base_url: str | None
     timeout: float
+    wait: float
 
     def ollama(self, name: str | None) -> LanguageModel:
-        url = checked_url("OLLAMA_BASE_URL", self.ollama_base_url or _OLLAMA_URL).removesuffix("/v1")
-        return self._hosted("ollama_chat", Endpoint("ollama", f"{url}/v1"), name)
+        url = checked_url("OLLAMA_BASE_URL", self.ollama_base_url or _OLLAMA_URL)
+        return self._hosted("ollama_chat", Endpoint("ollama", _with_v1(url)), name)
 
     def openai(self, name: str | None) -> LanguageModel:
         if self.openai_base_url:
@@ -41,8 +44,11 @@ class _Configured:
         return self._hosted("openai", Endpoint("openai", None, self.openai_api_key), name or OPENAI_MODEL)
 
     def anthropic(self, name: str | None) -> LanguageModel:
+        if self.anthropic_base_url:
+            url = checked_url("ANTHROPIC_BASE_URL", self.anthropic_base_url)
+            return self._hosted("anthropic", Endpoint("anthropic", _with_v1(url), self.anthropic_api_key), name)
         if not self.anthropic_api_key:
-            raise _lacking("anthropic", "ANTHROPIC_API_KEY")
+            raise _lacking("anthropic", "ANTHROPIC_API_KEY or ANTHROPIC_BASE_URL")
         return self._hosted("anthropic", Endpoint("anthropic", None, self.anthropic_api_key), name)
 
     def local(self) -> LanguageModel:
@@ -54,7 +60,7 @@ class _Configured:
         return LocalModel(file, timeout=self.timeout)
 
     def _hosted(self, kind: str, endpoint: Endpoint, name: str | None) -> LanguageModel:
-        return HostedModel(kind, endpoint, model=name, timeout=self.timeout)
+        return HostedModel(kind, endpoint, model=name, timeout=self.timeout, wait=self.wait)
 
 
 async def choose_model(
@@ -65,18 +71,23 @@ async def choose_model(
     openai_base_url: str | None,
     anthropic_api_key: str | None,
     timeout: float,
+    anthropic_base_url: str | None = None,
+    wait: float = LONGEST_WAIT,
 ) -> LanguageModel:
     """Return the model that `model` (QDPI_MODEL) names, else the first of Ollama, OpenAI, Anthropic, local, offline.
 
     No server is contacted: an unreachable one is chosen too, and its calls fail until it is reachable.
-    Raises InvalidSetting for an unknown name, or for a model whose settings are missing.
+    `wait` is the most seconds that a busy server
+    may keep calls away. Raises InvalidSetting for an unknown name, or for a model whose settings are missing.
     """
     configured = _Configured(
         ollama_base_url=ollama_base_url or None,
         openai_api_key=openai_api_key or None,
         openai_base_url=openai_base_url or None,
         anthropic_api_key=anthropic_api_key or None,
+        anthropic_base_url=anthropic_base_url or None,
         timeout=timeout,
+        wait=wait,
     )
     return _named(model.strip(), configured) if model and model.strip() else _first(configured)
 
@@ -101,10 +112,16 @@ def _first(configured: _Configured) -> LanguageModel:
     choices = (
         (configured.ollama_base_url, partial(configured.ollama, None)),
         (configured.openai_api_key or configured.openai_base_url, partial(configured.openai, None)),
-        (configured.anthropic_api_key, partial(configured.anthropic, None)),
+        (configured.anthropic_api_key or configured.anthropic_base_url, partial(configured.anthropic, None)),
         (weights(), configured.local),
     )
     return next((make() for given, make in choices if given), OfflineWriter())
+
+
+def _with_v1(url: str) -> str:
+    """Return an address that ends with /v1, which these servers' own clients leave out of it."""
+    parts = urlsplit(url)
+    return parts._replace(path=f"{parts.path.removesuffix('/v1')}/v1").geturl()
 
 
 def _lacking(kind: str, setting: str) -> InvalidSetting:
