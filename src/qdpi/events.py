@@ -200,6 +200,8 @@ class Phase(StrEnum):
     """What a run is doing, as its reader sees it."""
 
     READING = "reading"
+    WAITING = "waiting"
+    """For the model's server, which is busy or loads its model; `PageDelta.until` says until when."""
     PLANNING = "planning"
     WRITING = "writing"
     CHECKING = "checking"
@@ -209,7 +211,7 @@ class Phase(StrEnum):
 class PageDelta(RunEvent):
     """A piece of the text of `(request_id, attempt)`, or a new phase without text. Deltas may be lost.
 
-    `offset` is the number of characters of this attempt before the piece.
+    `offset` is the number of characters of this attempt before the piece. `until` is when a run that waits goes on.
     """
 
     topic: ClassVar[str] = "gibsey.generate.page.delta"
@@ -218,6 +220,7 @@ class PageDelta(RunEvent):
     offset: int
     text: str = ""
     phase: Phase = Phase.WRITING
+    until: datetime | None = None
 
 
 class PageDone(RunEvent):

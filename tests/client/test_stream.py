@@ -18,8 +18,8 @@ from tests.support import factories
 from tests.support.gateway import PATIENCE, ScriptedGenerator, delta, served, system_in
 
 from qdpi.api.responses import Following, RunStatus
-from qdpi.client import Client, Frame, GatewayUnreachable, Refused, UnreadableAnswer
 from qdpi.api.sse import LineTooLong, ServerEvent, server_events
+from qdpi.client import Client, Frame, GatewayUnreachable, Refused, UnreadableAnswer
 from qdpi.events import Fault, PageDelta, PageDone, PageFailed
 from qdpi.gateway.streams.frames import RETRY, delta_frame, greeting_frame, outcome_frame
 from qdpi.retry import Backoff

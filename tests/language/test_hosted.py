@@ -264,7 +264,7 @@ async def test_key_is_not_shown(dialect: Dialect, caplog: pytest.LogCaptureFixtu
         await model.close()
     raised = caught.value
     everything = [
-        *(repr(thing) + str(thing) for thing in (model, endpoint, raised, model.lm, model._wire)),
+        *(repr(thing) + str(thing) for thing in (model, endpoint, raised, model.lm, model._engine)),
         "".join(traceback.format_exception(raised)),
         repr(raised.__cause__) + repr(raised.__context__),
         str(model.health()),

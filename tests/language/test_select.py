@@ -19,7 +19,8 @@ NOTHING = dict.fromkeys(("model", "ollama_base_url", "openai_api_key", "openai_b
 
 
 async def chosen(**given: Any) -> LanguageModel:
-    return await choose_model(**(NOTHING | given), timeout=5.0)
+    settings: dict[str, Any] = NOTHING | given
+    return await choose_model(**settings, timeout=5.0)
 
 
 @pytest.mark.parametrize(

@@ -242,9 +242,10 @@ class Following(BaseModel):
 
 
 class RunStatus(BaseModel):
-    """Status of a run: `queued`, or the phase of its `attempt`."""
+    """Status of a run: `queued`, or the phase of its `attempt`; one that is `waiting` goes on at `until`."""
 
     phase: str
+    until: datetime | None = None
     attempt: int | None = None
     event_id: str | None = None
     press_id: str

@@ -48,8 +48,8 @@ async def complete(
     answer is held back until it is certain to be prose, and learns from the answer. `trace` is a list in which
     DSPy's optimisers collect calls.
 
-    Raises ModelUnreachable, ModelTimeout, ModelEmpty, ModelTooLong or TextWithdrawn, and the errors of `on_text`
-    unchanged. A cancelled call closes its connection.
+    Raises ModelFailed, as one of its kinds, and the errors of `on_text` unchanged. A cancelled call closes its
+    connection.
     """
     failure: Exception
     async with model.slot():

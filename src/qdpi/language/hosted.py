@@ -13,6 +13,7 @@ from qdpi.errors import ModelFailed
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.endpoint import Endpoint
 from qdpi.language.port import Capabilities
+from qdpi.retry import Backoff
 
 if TYPE_CHECKING:
     import dspy
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from qdpi.language.servers.engine import ServerEngine
 
 _CHECK_SECONDS = 30.0
+_RECHECKS = Backoff(first=5.0, most=60.0)
 _CALLS_AT_ONCE = 64
 LONGEST_WAIT = 90.0
 """How long a press waits for a busy server, in seconds: longer than most models take to load."""
 
 
 class HostedModel:
-    """A model at an endpoint. The server gets no request before the first call.
+    """A model at an endpoint. The server gets no request before `open` or the first call.
 
     `kind` is the prefix of its name. With `model` None the server's first model is used; the server is asked for
     it at the first call and again after a failure. `wait` is the most seconds that a busy server may keep calls away.
@@ -40,6 +42,7 @@ class HostedModel:
         self._model = model
         self._timeout, self._wait = timeout, wait
         self._slots = PerLoop(lambda: asyncio.Semaphore(_CALLS_AT_ONCE))
+        self._first_check: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"HostedModel({self.name!r} at {self._endpoint.shown})"
@@ -80,12 +83,25 @@ class HostedModel:
             yield
 
     async def open(self) -> None:
-        """Do nothing: connections are opened by calls."""
+        """Check the model in the background, until it writes or a press calls it, so that `health` is known early."""
+        if self._first_check is None:
+            self._first_check = asyncio.get_running_loop().create_task(self._check_until_known())
 
     async def close(self) -> None:
         """Close the running loop's connections."""
+        if self._first_check is not None:
+            self._first_check.cancel()
+            await asyncio.gather(self._first_check, return_exceptions=True)
+            self._first_check = None
         if "_engine" in self.__dict__:
             await self._engine.aclose()
+
+    async def _check_until_known(self) -> None:
+        await asyncio.to_thread(load_dspy)  # half a second
+        attempts = 0
+        while not self._engine.called and await self.check() is not None:
+            attempts += 1
+            await _RECHECKS.wait(attempts)
 
     def health(self) -> str | None:
         """Return the error of the last call or check."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from qdpi.bus.publisher import Publisher
 from qdpi.errors import Unavailable
@@ -16,6 +16,13 @@ from qdpi.observability.metrics import Metrics
 from qdpi.store.ports import Outcomes
 
 _PENDING: Final = 4_000
+
+
+class _Piece(NamedTuple):
+    attempt: int
+    phase: Phase
+    text: str = ""
+    until: datetime | None = None
 
 
 class DeltaStream:
@@ -38,7 +45,7 @@ class DeltaStream:
         self._request, self._store, self._publisher = request, store, publisher
         self._now, self._metrics, self._pace = now, metrics, pace
         self._leaving = asyncio.Event()
-        self._pending: asyncio.Queue[tuple[int, Phase, str] | None] = asyncio.Queue(_PENDING)
+        self._pending: asyncio.Queue[_Piece | None] = asyncio.Queue(_PENDING)
         self._phase, self._sent = Phase.READING, 0
         self.attempt = 0
         self._claim: asyncio.Task[int] | None = None
@@ -79,11 +86,15 @@ class DeltaStream:
     async def phase(self, phase: Phase) -> None:
         """Publish a new phase."""
         self._phase = phase
-        await self._pending.put((self.attempt, phase, ""))
+        await self._pending.put(_Piece(self.attempt, phase))
+
+    async def waiting(self, until: datetime) -> None:
+        """Publish that the run waits for its model's server."""
+        await self._pending.put(_Piece(self.attempt, Phase.WAITING, until=until))
 
     async def text(self, piece: str) -> None:
         """Publish a piece of the attempt's text."""
-        await self._pending.put((self.attempt, self._phase, piece))
+        await self._pending.put(_Piece(self.attempt, self._phase, piece))
 
     async def _publish_all(self) -> None:
         offsets: dict[int, int] = {}
@@ -93,10 +104,10 @@ class DeltaStream:
             while not self._pending.empty():
                 items.append(self._pending.get_nowait())
             ended = items[-1] is None
-            for attempt, phase, text in _merged([item for item in items if item is not None]):
-                offset = offsets.get(attempt, 0)
-                offsets[attempt] = offset + len(text)
-                await self._publish(attempt, phase, text, offset)
+            for piece in _merged([item for item in items if item is not None]):
+                offset = offsets.get(piece.attempt, 0)
+                offsets[piece.attempt] = offset + len(piece.text)
+                await self._publish(piece, offset)
             await self._pause()
 
     async def _pause(self) -> None:
@@ -104,20 +115,21 @@ class DeltaStream:
             async with asyncio.timeout(self._pace):
                 await self._leaving.wait()
 
-    async def _publish(self, attempt: int, phase: Phase, text: str, offset: int) -> None:
+    async def _publish(self, piece: _Piece, offset: int) -> None:
         request = self._request
         self._sent += 1
         delta = PageDelta(
-            event_id=derived_id("delta", request.request_id, str(attempt), str(self._sent)),
+            event_id=derived_id("delta", request.request_id, str(piece.attempt), str(self._sent)),
             ts=max(self._now(), request.ts),
             session_id=request.session_id,
             cause_id=request.event_id,
             press_id=request.press_id,
             request_id=request.request_id,
-            attempt=attempt,
+            attempt=piece.attempt,
             offset=offset,
-            text=text,
-            phase=phase,
+            text=piece.text,
+            phase=piece.phase,
+            until=piece.until,
         )
         try:
             await self._publisher.publish(delta, about=request)
@@ -125,15 +137,15 @@ class DeltaStream:
             self._metrics.lost_deltas.inc()
 
 
-def _merged(items: list[tuple[int, Phase, str]]) -> list[tuple[int, Phase, str]]:
+def _merged(pieces: list[_Piece]) -> list[_Piece]:
     """Join the pieces of each phase; omit a phase without text that another one has followed already."""
-    merged: list[tuple[int, Phase, str]] = []
-    for attempt, phase, text in items:
-        if merged and merged[-1][:2] == (attempt, phase):
-            merged[-1] = (attempt, phase, merged[-1][2] + text)
+    merged: list[_Piece] = []
+    for piece in pieces:
+        if merged and merged[-1][:2] == piece[:2]:
+            merged[-1] = piece._replace(text=merged[-1].text + piece.text)
         else:
-            merged.append((attempt, phase, text))
-    return [item for item in merged[:-1] if item[2]] + merged[-1:]
+            merged.append(piece)
+    return [piece for piece in merged[:-1] if piece.text] + merged[-1:]
 
 
 async def _cancelled(*tasks: asyncio.Task[Any] | None) -> None:

@@ -22,6 +22,7 @@ from qdpi.canon.editions import Editions, find_locus
 from qdpi.errors import (
     InvalidInput,
     MalformedEvent,
+    ModelBusy,
     ModelFailed,
     NoBook,
     RunStopped,
@@ -65,8 +66,9 @@ class PageGenerator:
     """Answers requests.
 
     `slots` bounds the model calls in flight over all journeys; `retries` is how often a failed model call is tried
-    again; `pace` is the least time between two deltas of a run, in seconds; `shown` returns a journey's name in logs;
-    `redact` hides secrets in the text of an error.
+    again; `wait` is how long a press waits for a busy model's server in all, in seconds; `pace` is the least time
+    between two deltas of a run, in seconds; `shown` returns a journey's name in logs; `redact` hides secrets in the
+    text of an error.
     """
 
     def __init__(
@@ -82,13 +84,21 @@ class PageGenerator:
         backoff: Backoff,
         slots: asyncio.Semaphore,
         retries: int,
+        wait: float,
         pace: float,
         shown: Callable[[str], str],
         redact: Callable[[str], str],
     ) -> None:
         self._store, self._editions, self._publisher, self._program = store, editions, publisher, program
         self._stops, self._now, self._metrics, self._backoff = stops, now, metrics, backoff
-        self._slots, self._retries, self._pace, self._shown, self._redact = slots, retries, pace, shown, redact
+        self._slots, self._retries, self._wait, self._pace, self._shown, self._redact = (
+            slots,
+            retries,
+            wait,
+            pace,
+            shown,
+            redact,
+        )
 
     async def __call__(self, record: Record) -> None:
         """Handle a record of `gibsey.generate.page.request`."""
@@ -241,20 +251,38 @@ class PageGenerator:
         return PageStatus.STOPPED
 
     async def _attempts(self, run: RunInput, brief: Brief, draft: Draft, deltas: DeltaStream) -> None:
-        for failures in range(1, self._retries + 2):
+        clock = asyncio.get_running_loop().time
+        failures, patience_ends = 0, 0.0
+        while True:
             try:
                 async with self._slots:
                     await self._program.draft(run, brief, draft, deltas)
                 await deltas.phase(Phase.BINDING)
+            except ModelBusy as busy:
+                self._note_failure(draft, busy)
+                patience_ends = patience_ends or clock() + self._wait
+                left = patience_ends - clock()
+                if left <= 0:
+                    raise
+                await self._wait_for_model(min(left, busy.retry_after), deltas)
             except ModelFailed as error:
-                self._metrics.model_calls.labels(self._program.model.name, "any", error.code).inc()
-                draft.failures.append(fault_of(error, self._redact).detail)
-                log.warning("page_generator.model_failed", attempt=failures, cause=error.detail)
-                if failures > self._retries:
+                self._note_failure(draft, error)
+                failures += 1
+                if not error.passing or failures > self._retries:
                     raise
                 await self._backoff.wait(failures)
             else:
                 return
+
+    async def _wait_for_model(self, seconds: float, deltas: DeltaStream) -> None:
+        await deltas.waiting(self._now() + timedelta(seconds=seconds))
+        await asyncio.sleep(seconds)
+
+    def _note_failure(self, draft: Draft, error: ModelFailed) -> None:
+        cause = fault_of(error, self._redact).detail
+        self._metrics.model_calls.labels(self._program.model.name, "any", error.code).inc()
+        draft.failures.append(cause)
+        log.warning("page_generator.model_failed", attempt=len(draft.failures), cause=cause)
 
     def _at(self, request: PageRequest, last: Outcome | None) -> datetime:
         """Return an outcome's time: later than its cause's and the journey's last one's, even if the clock went back.
@@ -302,6 +330,7 @@ def build(system: System, model: LanguageModel, program: QDPIProgram | None = No
         backoff=system.backoff,
         slots=asyncio.Semaphore(settings.concurrency),
         retries=settings.model_retries,
+        wait=settings.model_wait,
         pace=settings.delta_pace,
         shown=system.journey_label,
         redact=settings.redact,

@@ -337,7 +337,7 @@ class ReaderApp(App[int]):
             )
             return
         words = f", {len(run.text.split())} words" if run.text else ""
-        self.show_message(Text(f"The page {render.PHASES.get(run.phase, run.phase)}{words} · Esc stops it"))
+        self.show_message(Text(f"The page {render.progress(run.phase, run.until)}{words} · Esc stops it"))
 
     def _open(self, *, keep_place: bool = False) -> None:
         if self.reader.page is not None:

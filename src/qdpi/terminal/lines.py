@@ -47,7 +47,7 @@ class LineDisplay:
     def phase_changed(self, run: ActiveRun) -> None:
         """Show the phase of the run, on a live display only."""
         if self.live and not run.text:
-            self.show(Text(f"The page {render.PHASES.get(run.phase, run.phase)} …", style="dim"))
+            self.show(Text(f"The page {render.progress(run.phase, run.until)} …", style="dim"))
 
     def text_arrived(self, run: ActiveRun, piece: str, restarted: bool) -> None:
         """Type a piece of text, on a live display only."""

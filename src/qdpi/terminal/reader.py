@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol, TypeVar
 
 from qdpi.api.previews import expanded
@@ -30,13 +31,15 @@ class ActiveRun:
     phase: str = "queued"
     attempt: int = 0
     text: str = ""
+    until: datetime | None = None
+    """When a run that waits for its model's server goes on."""
 
     def take(self, delta: PageDelta) -> bool:
         """Add a delta; return whether it restarts the text. A delta after a lost one is dropped: the page has all."""
         restarted = delta.attempt > self.attempt
         if restarted:
             self.attempt, self.text = delta.attempt, ""
-        self.phase = delta.phase.value
+        self.phase, self.until = delta.phase.value, delta.until
         if delta.offset == len(self.text):
             self.text += delta.text
         return restarted
@@ -123,8 +126,8 @@ class ReaderSession:
             if run.phase != before:
                 self.display.phase_changed(run)
             self.display.text_arrived(run, frame.text, restarted and frame.attempt > 1)
-        elif run.phase != frame.phase:
-            run.phase = frame.phase
+        elif (run.phase, run.until) != (frame.phase, frame.until):
+            run.phase, run.until = frame.phase, frame.until
             self.display.phase_changed(run)
 
     def _take_up(self, press_id: str) -> None:

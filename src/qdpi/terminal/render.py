@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -43,11 +44,18 @@ TRAJECTORY_VERBS: Final = {
 PHASES: Final = {
     "queued": "waits its turn",
     "reading": "is being read for",
+    "waiting": "waits for its model's server",
     "planning": "is being planned",
     "writing": "is being written",
     "checking": "is being checked",
     "binding": "is being bound",
 }
+
+
+def progress(phase: str, until: datetime | None = None) -> str:
+    """Return what a page in the making does, and until when it waits, as the end of a sentence about it."""
+    doing = PHASES.get(phase, phase)
+    return f"{doing} until {until.astimezone():%H:%M:%S}" if until else doing
 
 
 def plain(text: str, style: str = "") -> Text:

@@ -58,7 +58,8 @@ def delta_frame(delta: PageDelta) -> Frame:
     """Return the frame of a delta; a delta without text becomes a status frame with the run's new phase."""
     run, press = delta.request_id, delta.press_id
     if not delta.text:
-        return status_frame(RunStatus(phase=delta.phase.value, attempt=delta.attempt, press_id=press, request_id=run))
+        phase, attempt, until = delta.phase.value, delta.attempt, delta.until
+        return status_frame(RunStatus(phase=phase, attempt=attempt, until=until, press_id=press, request_id=run))
     data = delta.model_dump_json()
     return Frame(event=frame_name(delta), data=data, request_id=run, press_id=press)
 

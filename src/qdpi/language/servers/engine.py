@@ -60,6 +60,8 @@ class ServerEngine:
         self._clients: PerLoop[dict[Endpoint, httpx.AsyncClient]] = PerLoop(dict)
         self._gates = PerLoop(lambda: Gate(asyncio.get_running_loop().time, longest=longest_pause))
         self.last_error: str | None = None
+        self.called = False
+        """Whether it was called to write a page."""
 
     @property
     def model(self) -> str | None:
@@ -73,6 +75,7 @@ class ServerEngine:
     @carrying
     async def stream(self, request: lm15.Request) -> AsyncIterator[Any]:
         """Yield the answer as lm15's events. Raises ModelFailed."""
+        self.called = True
         async with aclosing(self._answered(request)) as events:
             async for event in events:
                 yield event
