@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ from tests.flow.conftest import Working
 from tests.support.replies import PLAN, breaking_off, continuer, is_plan, page_for, writer
 from tests.support.scripted import Reply, ScriptedModel
 
-from qdpi.errors import ModelUnreachable
-from qdpi.events import DeadLetter, PageDelta, PageDone, PageFailed, PageRequest
+from qdpi.errors import ModelBusy, ModelDeclined, ModelFailed, ModelRefused, ModelUnreachable
+from qdpi.events import DeadLetter, PageDelta, PageDone, PageFailed, PageRequest, Phase
 from qdpi.language.port import Capabilities
 from qdpi.retry import Backoff
 
@@ -160,6 +161,59 @@ async def test_model_timeout_fails_the_press(tmp_path: Path, working: Working) -
         outcome = await flow.press("s", "london-fox:XC", LOCUS)
     assert isinstance(outcome.event, PageFailed)
     assert outcome.event.error.code == "model_timeout"
+
+
+@pytest.mark.parametrize(
+    ("failure", "calls"),
+    [
+        (ModelRefused("HTTP 401: wrong key."), 1),
+        (ModelDeclined("The model refused."), 1),
+        (ModelUnreachable("It broke off."), 3),
+    ],
+)
+async def test_only_failures_that_may_pass_are_tried_again(
+    failure: ModelFailed, calls: int, tmp_path: Path, working: Working
+) -> None:
+    model = writer(lambda prompt: failure)
+    async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=2) as flow:
+        outcome = await flow.press("s", "london-fox:XC", LOCUS)
+    assert isinstance(outcome.event, PageFailed)
+    assert (outcome.event.error.code, outcome.event.error.detail) == (failure.code, failure.detail)
+    assert len(model.prompts) == calls
+
+
+async def test_press_waits_for_a_busy_server_and_says_until_when(tmp_path: Path, working: Working) -> None:
+    """The wait takes none of the retries."""
+    replies = iter([ModelBusy("It is loading.", retry_after=0.05)] * 4)
+    model = writer(lambda prompt: next(replies, None) or page_for(prompt))
+    async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_retries=0) as flow:
+        outcome = await flow.press("s", "london-fox:XC", LOCUS)
+        waits = [delta for delta in flow.published.all(PageDelta) if delta.phase is Phase.WAITING]
+    assert isinstance(outcome.event, PageDone)
+    assert outcome.receipt.failures == ("It is loading.",) * 4
+    assert waits
+    assert all(delta.until and delta.until > delta.ts - timedelta(seconds=1) for delta in waits)
+
+
+async def test_wait_for_a_busy_server_ends(tmp_path: Path, working: Working) -> None:
+    """After QDPI_MODEL_WAIT the press fails with the server's words; it was asked once more at the end."""
+    model = writer(lambda prompt: ModelBusy("HTTP 429: slow down.", retry_after=3_600.0))
+    async with asyncio.timeout(60), working(tmp_path, model, backoff=BRISK, model_wait=0.2) as flow:
+        outcome = await flow.press("s", "london-fox:XC", LOCUS)
+    assert isinstance(outcome.event, PageFailed)
+    assert (outcome.event.error.code, outcome.event.error.detail) == ("model_busy", "HTTP 429: slow down.")
+    assert len(model.prompts) == 2
+
+
+async def test_press_that_waits_can_be_stopped(tmp_path: Path, working: Working) -> None:
+    model = writer(lambda prompt: ModelBusy("It is loading.", retry_after=3_600.0))
+    async with asyncio.timeout(60), working(tmp_path, model, model_wait=3_600) as flow:
+        press = flow.press_event("s", "london-fox:XC", LOCUS)
+        await flow.send(press)
+        await flow.published.until(PageDelta, lambda delta: delta.phase is Phase.WAITING)
+        await flow.stop("s", press.event_id)
+        (failed,) = await flow.published.until(PageFailed)
+    assert failed.error.code == "stopped"
 
 
 async def test_plan_is_reused_by_a_retry(tmp_path: Path, working: Working) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import logging
 import sys
 import traceback
@@ -10,9 +12,9 @@ from typing import Any
 
 import dspy
 import pytest
-from tests.support.model_server import LONG_PAGE, PAGE, ModelServer, model_server
+from tests.support.model_server import EVENT_STREAM, LONG_PAGE, PAGE, ModelServer, model_server
 
-from qdpi.errors import ModelEmpty, ModelFailed, ModelTimeout, ModelUnreachable
+from qdpi.errors import ModelBusy, ModelEmpty, ModelFailed, ModelRefused, ModelTimeout, ModelUnreachable
 from qdpi.language.completion import Completion, complete
 from qdpi.language.endpoint import Dialect, Endpoint
 from qdpi.language.hosted import HostedModel
@@ -100,7 +102,7 @@ async def test_server_without_a_key() -> None:
     ("mode", "error", "says"),
     [
         ("error_500", ModelUnreachable, "the kettle is broken"),
-        ("unauthorised", ModelUnreachable, "Incorrect key"),
+        ("unauthorised", ModelRefused, "Incorrect key"),
         ("dies", ModelUnreachable, r"storyteller|The call to \S+ failed"),
         ("garbage", ModelUnreachable, r"The call to \S+ failed"),
         ("empty", ModelEmpty, "without any prose"),
@@ -142,11 +144,11 @@ async def test_health_after_a_silent_call() -> None:
 async def test_provider_error_is_one_line() -> None:
     async with model_server("unauthorised") as server:
         model = hosted(server)
-        with pytest.raises(ModelUnreachable) as refused:
+        with pytest.raises(ModelRefused) as refused:
             await write(model)
         await model.close()
     assert "\n" not in refused.value.detail
-    assert refused.value.detail.endswith("HTTP 401)")
+    assert "failed: HTTP 401 Unauthorized: Incorrect key" in refused.value.detail
 
 
 async def test_server_silent_in_mid_sentence_times_out() -> None:
@@ -172,13 +174,44 @@ async def test_unreachable_server_fails_until_it_is_back() -> None:
         await model.close()
 
 
-async def test_check_requests_no_completion() -> None:
+async def test_check_asks_for_one_token() -> None:
+    """It finds out whether the model really writes, not only whether its server answers."""
     async with model_server() as server:
         model = hosted(server)
         assert await model.check() is None
-        assert [request.path for request in server.requests] == ["/v1/models"]
-        server.models = ()
-        assert "no model that writes" in (await model.check() or "")
+        assert [request.path for request in server.requests] == ["/v1/models", "/v1/chat/completions"]
+        assert server.requests[-1].body["max_tokens"] == 1
+        server.refusals = [(404, {}, {"error": {"message": "no such model"}})]
+        assert "no such model" in (await model.check() or "")
+        assert "no such model" in (model.health() or "")
+        assert await model.check() is None
+        assert model.health() is None
+        server.models = ("nomic-embed-text",)
+        model = hosted(server)
+        assert "no model that writes; it lists nomic-embed-text" in (await model.check() or "")
+        await model.close()
+
+
+async def test_check_accepts_a_model_that_only_thinks() -> None:
+    """Its one token may be part of a thought."""
+    async with model_server("empty") as server:
+        model = hosted(server, model="thinker")
+        assert await model.check() is None
+        await model.close()
+
+
+async def test_open_checks_the_model_in_the_background() -> None:
+    async with model_server() as server:
+        server.refusals = [(401, {}, {"error": "wrong key"})]
+        model = hosted(server, model="storyteller")
+        await model.open()
+        async with asyncio.timeout(30):
+            await server.started.wait()
+            while model.health() is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert "wrong key" in (model.health() or "")
+        await write(model)
+        assert model.health() is None
         await model.close()
 
 
@@ -259,7 +292,7 @@ async def test_key_is_not_shown(dialect: Dialect, caplog: pytest.LogCaptureFixtu
         address = server.url.replace("http://", "http://reader:pass-word-9@")
         endpoint = Endpoint(dialect, f"{address}/v1", KEY)
         model = HostedModel("openai", endpoint, model="storyteller", timeout=5.0)
-        with pytest.raises(ModelUnreachable) as caught:
+        with pytest.raises(ModelRefused) as caught:
             await write(model)
         await model.close()
     raised = caught.value
@@ -296,3 +329,221 @@ def test_calls_from_several_event_loops() -> None:
     model, first = asyncio.run(scenario(None))
     _, second = asyncio.run(scenario(model))
     assert first == second == "".join(PAGE)
+
+
+def event(body: Any) -> bytes:
+    return f"data: {json.dumps(body)}\n\n".encode()
+
+
+def said(text: str) -> bytes:
+    return event({"choices": [{"delta": {"content": text}}]})
+
+
+STOP = event({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+USAGE = event({"choices": [], "usage": {"prompt_tokens": 21, "completion_tokens": 9}})
+DONE = b"data: [DONE]\n\n"
+WHOLE = [said("The lamp "), said("went out: \U0001f514 d\u00e4mp.")]
+TEXT = "The lamp went out: \U0001f514 d\u00e4mp."
+JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
+ANSWER = json.dumps({"choices": [{"message": {"content": TEXT}, "finish_reason": "stop"}]}).encode()
+WHOLE_EVENTS = b"".join([*WHOLE, DONE])
+STREAMS: dict[str, list[bytes | float]] = {
+    "open after [DONE]": [EVENT_STREAM, *WHOLE, STOP, DONE, 60.0],
+    "pings after the finish reason": [EVENT_STREAM, *WHOLE, STOP, *([0.3, b": ping\n\n"] * 200)],
+    "open after the finish reason": [EVENT_STREAM, *WHOLE, STOP, 60.0],
+    "one byte at a time": [EVENT_STREAM, *[bytes([byte]) for byte in WHOLE_EVENTS]],
+    "CR for LF": [EVENT_STREAM, WHOLE_EVENTS.replace(b"\n", b"\r")],
+    "CRLF": [EVENT_STREAM, WHOLE_EVENTS.replace(b"\n", b"\r\n")],
+    "a byte order mark": [EVENT_STREAM, b"\xef\xbb\xbf", *WHOLE, DONE],
+    "a long line": [EVENT_STREAM, event({"choices": [], "noise": "x" * 300_000}), *WHOLE, DONE],
+    "no blank line at the end": [EVENT_STREAM, *WHOLE, b"data: [DONE]"],
+    "plain text by its type": [EVENT_STREAM.replace(b"text/event-stream", b"text/plain"), *WHOLE, DONE],
+    "whole, as JSON": [JSON_HEAD, ANSWER[:20], ANSWER[20:]],
+    "whole, as JSON in an event stream by its type": [EVENT_STREAM, b"\n ", ANSWER],
+    "characters of several bytes cut in two": [
+        EVENT_STREAM, *WHOLE[:1], *(bytes([byte]) for byte in b'data: {"choices":[{"delta":{"content":"'),
+        *(bytes([byte]) for byte in "went out: \U0001f514 d\u00e4mp.".encode()), b'"}}]}\n\n', DONE,
+    ],
+    "a connection that breaks after the finish reason": [
+        EVENT_STREAM.replace(b"connection: close", b"content-length: 90000"), *WHOLE, STOP,
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+async def test_whole_answers_of_any_form_are_pages(stream: list[bytes | float]) -> None:
+    async with asyncio.timeout(30), model_server() as server:
+        server.raw = stream
+        model = hosted(server, model="storyteller")
+        completion = await write(model, timeout=20)
+        await model.close()
+    assert (completion.text, completion.finish_reason) == (TEXT, "stop")
+
+
+async def test_usage_after_the_finish_reason_is_counted() -> None:
+    async with model_server() as server:
+        server.raw = [EVENT_STREAM, *WHOLE, STOP, 0.05, USAGE]
+        model = hosted(server, model="storyteller")
+        completion = await write(model)
+        await model.close()
+    assert (completion.usage.prompt_tokens, completion.usage.completion_tokens) == (21, 9)
+
+
+BROKEN: dict[str, tuple[list[bytes | float], str]] = {
+    "nothing": ([EVENT_STREAM], "ended without an answer"),
+    "no end": ([EVENT_STREAM, *WHOLE], "broke off"),
+    "a cut connection": ([EVENT_STREAM.replace(b"connection: close", b"content-length: 90000"), *WHOLE], "broke off"),
+    "HTML": ([JSON_HEAD.replace(b"application/json", b"text/html"), b"<!DOCTYPE html><title>Just a moment</title>"],
+             "text/html and no answer: HTML, Just a moment"),
+    "plain words": ([EVENT_STREAM, b"upstream went away"], "upstream went away"),
+    "another JSON": ([JSON_HEAD, b'{"error": "Unexpected endpoint or method."}'], "Unexpected endpoint"),
+    "JSON that breaks off": ([JSON_HEAD, ANSWER[:60]], "no valid JSON"),
+    "bytes that are no text": ([EVENT_STREAM, b"data: \xff\xfe\n\n"], "not UTF-8"),
+    "a line without an end": ([EVENT_STREAM, *(b"x" * (1 << 20) for _ in range(10))], "longer than"),
+    "an answer that another call interrupted": (
+        [EVENT_STREAM.replace(b"connection: close", b"transfer-encoding: chunked"),
+         b"".join(f"{len(each):x}\r\n".encode() + each + b"\r\n" for each in [*WHOLE, DONE])], "broke off",
+    ),
+    "no HTTP": ([b"SSH-2.0-lamp\r\n\r\n"], "broke off"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("stream", "says"), BROKEN.values(), ids=BROKEN)
+async def test_broken_answers_are_failed_calls(stream: list[bytes | float], says: str) -> None:
+    async with model_server() as server:
+        server.raw = stream
+        model = hosted(server, model="storyteller")
+        with pytest.raises(ModelFailed, match=says):
+            await write(model)
+        await model.close()
+
+
+async def test_answer_without_a_byte_is_asked_for_without_a_stream() -> None:
+    """Its server says only then what is wrong, or writes after all."""
+    async with model_server() as server:
+        model = hosted(server, model="storyteller")
+        server.raw = [EVENT_STREAM]
+        with pytest.raises(ModelUnreachable, match="without an answer"):
+            await write(model)
+        assert ["stream" in request.body for request in server.requests] == [True, False]
+        await model.close()
+
+
+@pytest.mark.parametrize(
+    ("listed", "name"),
+    [
+        ("/srv/models/lamp-1b.gguf", "lamp-1b.gguf"),
+        (r"C:\models\lamp.gguf", "lamp.gguf"),
+        ("./models/lamp.gguf", "lamp.gguf"),
+        ("meta-llama/Lamp-1B", "meta-llama/Lamp-1B"),
+    ],
+)
+async def test_name_of_a_model_has_no_folders_of_its_server(listed: str, name: str) -> None:
+    async with model_server() as server:
+        server.models = (listed,)
+        model = hosted(server)
+        await write(model)
+        assert model.name == f"openai/{name}"
+        assert server.requests[-1].body["model"] == listed
+        await model.close()
+
+
+async def test_refused_parameters_are_left_out_and_remembered() -> None:
+    async with model_server() as server:
+        server.refusals = [
+            (422, {}, {"detail": [{"loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}]}),
+            (400, {}, {"error": "Conversation roles must alternate user/assistant/user/assistant/..."}),
+        ]
+        model = hosted(server, model="storyteller")
+        assert (await write(model)).text == (await write(model)).text == "".join(PAGE)
+        await model.close()
+    assert len(server.requests) == 4
+    for request in server.requests[2:]:
+        assert "stream_options" not in request.body
+        assert request.body["messages"] == [{"role": "user", "content": "Continue the page.\n\nThe lamp was lit."}]
+
+
+async def test_listed_model_that_does_not_chat_is_passed_over() -> None:
+    async with model_server() as server:
+        server.models = ("mystery", "storyteller")
+        server.refusals = [(400, {}, {"error": '"mystery" does not support chat'})]
+        model = hosted(server)
+        assert (await write(model)).text == "".join(PAGE)
+        assert model.name == "openai/storyteller"
+        await model.close()
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 422])
+async def test_refusals_are_asked_once(status: int) -> None:
+    async with model_server() as server:
+        server.refusals = [(status, {}, {"error": "no"})] * 3
+        model = hosted(server, model="storyteller")
+        with pytest.raises(ModelRefused, match=f"HTTP {status}"):
+            await write(model)
+        await model.close()
+    assert len(server.requests) == 1
+
+
+async def test_busy_server_is_left_alone_by_all_its_callers() -> None:
+    async with model_server() as server:
+        server.refusals = [(503, {"retry-after": "1"}, {"error": {"message": "Loading model"}})]
+        model = hosted(server, model="storyteller")
+        for _ in range(5):
+            with pytest.raises(ModelBusy, match="HTTP 503 Service Unavailable: Loading model") as busy:
+                await write(model)
+            assert 0 < busy.value.retry_after <= 1
+        assert len(server.requests) == 1
+        await asyncio.sleep(1)
+        texts = await asyncio.gather(*(write(model) for _ in range(5)))
+        assert {each.text for each in texts} == {"".join(PAGE)}
+        await model.close()
+
+
+async def test_wait_that_a_server_asks_for_is_bounded() -> None:
+    async with model_server() as server:
+        server.refusals = [(429, {"retry-after": "86400"}, {})]
+        model = HostedModel("openai", Endpoint("vllm", server.url), model="m", timeout=5.0, wait=2.0)
+        with pytest.raises(ModelBusy) as busy:
+            await write(model)
+        assert busy.value.retry_after <= 2.0
+        await model.close()
+
+
+async def test_address_without_a_path_is_hinted_at() -> None:
+    async with model_server() as server:
+        server.refusals = [(404, {}, {"detail": "Not Found"})]
+        model = HostedModel("openai", Endpoint("vllm", server.url), model="m", timeout=5.0)
+        with pytest.raises(ModelRefused, match="ends with /v1"):
+            await write(model)
+        await model.close()
+
+
+async def test_credentials_of_an_address_are_sent() -> None:
+    async with model_server() as server:
+        url = server.url.replace("http://", "http://reader:p%40ss@")
+        model = HostedModel("openai", Endpoint("vllm", f"{url}/v1?api-version=7", KEY), model="m", timeout=5.0)
+        await write(model)
+        await model.close()
+    (asked,) = server.requests
+    assert asked.headers["authorization"] == "Basic " + base64.b64encode(b"reader:p@ss").decode()
+    assert asked.path == "/v1/chat/completions?api-version=7"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "nonsense://x:secret-pw@h:1"])
+async def test_proxy_that_cannot_be_used_is_refused_with_a_sentence(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    model = HostedModel("openai", Endpoint("vllm", "http://192.0.2.1/v1"), model="m", timeout=1.0)
+    with pytest.raises(ModelRefused, match="the proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY") as caught:
+        await write(model)
+    assert "secret-pw" not in str(caught.value)
+
+
+async def test_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with model_server() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        model = HostedModel("openai", Endpoint("vllm", "http://models.example/v1"), model="m", timeout=5.0)
+        assert (await write(model)).text == "".join(PAGE)
+        await model.close()
+    assert proxy.requests[0].path == "http://models.example/v1/chat/completions"

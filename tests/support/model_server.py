@@ -26,6 +26,8 @@ class ModelRequest:
 class ModelServer:
     """Answers by `mode`: ok, slow, error_500, unauthorised, empty, dies, never, garbage, drip, think, long.
 
+    `refusals` answer the first calls in its place, each a status, headers and a body. `raw` is a head and body of an
+    answer in pieces, sent in place of one of the protocol, a number being a pause in seconds.
     `slow` waits for `release` before its last piece. `drip` sends pieces until the client disconnects, which sets
     `disconnected`. `finished` is set when a complete answer has been sent.
     """
@@ -33,6 +35,8 @@ class ModelServer:
     mode: str = "ok"
     models: tuple[str, ...] = ("nomic-embed-text", "storyteller")
     requests: list[ModelRequest] = field(default_factory=list)
+    refusals: list[tuple[int, dict[str, str], Any]] = field(default_factory=list)
+    raw: list[bytes | float] | None = None
     release: asyncio.Event = field(default_factory=asyncio.Event)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     finished: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,7 +65,12 @@ class ModelServer:
 
     async def _complete(self, request: ModelRequest, writer: asyncio.StreamWriter) -> None:
         self.started.set()
-        if self.mode == "never":
+        if self.refusals:
+            status, headers, body = self.refusals.pop(0)
+            await _reply(writer, status, body, headers)
+        elif self.raw is not None:
+            await _send(writer, self.raw)
+        elif self.mode == "never":
             await self.release.wait()
         elif self.mode == "error_500":
             await _reply(writer, 500, {"error": {"message": "the kettle is broken"}})
@@ -69,7 +78,7 @@ class ModelServer:
             key = request.headers.get("authorization") or request.headers.get("x-api-key", "")
             await _reply(writer, 401, {"error": {"message": f"Incorrect key {key.split()[-1]}"}})
         elif self.mode == "garbage":
-            writer.write(_HEAD + b"data: {\xff\xfe not json \x00\n\ndata: <html>\n\n")
+            writer.write(EVENT_STREAM + b"data: {\xff\xfe not json \x00\n\ndata: <html>\n\n")
             await writer.drain()
         elif request.path.endswith("/messages"):
             await self._write_anthropic(writer)
@@ -77,7 +86,7 @@ class ModelServer:
             await self._write_openai(writer)
 
     async def _write_openai(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(_HEAD)
+        writer.write(EVENT_STREAM)
         for number, piece in enumerate(self._pieces()):
             if self.mode == "slow" and number == len(PAGE) - 1:
                 await self.release.wait()
@@ -93,7 +102,7 @@ class ModelServer:
         self.finished.set()
 
     async def _write_anthropic(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(_HEAD)
+        writer.write(EVENT_STREAM)
         start = {"id": "m1", "type": "message", "role": "assistant", "model": "storyteller", "content": []}
         await _event(writer, {"type": "message_start", "message": start | {"usage": {"input_tokens": 21}}})
         block = {"type": "text", "text": ""}
@@ -114,7 +123,7 @@ class ModelServer:
         return LONG_PAGE if self.mode == "long" else PAGE
 
 
-_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+EVENT_STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
 
 
 async def _read(reader: asyncio.StreamReader) -> ModelRequest:
@@ -125,11 +134,22 @@ async def _read(reader: asyncio.StreamReader) -> ModelRequest:
     return ModelRequest(first.split()[1], headers, json.loads(body) if body else {})
 
 
-async def _reply(writer: asyncio.StreamWriter, status: int, body: dict[str, Any]) -> None:
-    payload = json.dumps(body).encode()
-    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nconnection: close\r\n"
-    writer.write(f"{head}content-length: {len(payload)}\r\n\r\n".encode() + payload)
+async def _reply(writer: asyncio.StreamWriter, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+    payload = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    given = {"content-type": "application/json", "connection": "close", **(headers or {})}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+    writer.write(f"HTTP/1.1 {status} X\r\n{lines}content-length: {len(payload)}\r\n\r\n".encode() + payload)
     await writer.drain()
+
+
+async def _send(writer: asyncio.StreamWriter, pieces: list[bytes | float]) -> None:
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        else:
+            await asyncio.sleep(piece)
 
 
 async def _event(writer: asyncio.StreamWriter, data: dict[str, Any]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qdpi.concurrency import PerLoop
 from qdpi.errors import ModelFailed
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _CHECK_SECONDS = 30.0
 _RECHECKS = Backoff(first=5.0, most=60.0)
 _CALLS_AT_ONCE = 64
+_FOLDERS: Final = re.compile(r"^(?:[A-Za-z]:|\.{1,2}|~)?[/\\].*[/\\]")
+"""The folders of a model whose server names it by the path of its file, as llama.cpp's does."""
 LONGEST_WAIT = 90.0
 """How long a press waits for a busy server, in seconds: longer than most models take to load."""
 
@@ -51,7 +54,7 @@ class HostedModel:
     def name(self) -> str:
         """`kind/NAME`, or the kind alone while the server's model is not known."""
         known = self._engine.model if "_engine" in self.__dict__ else self._model
-        return f"{self._kind}/{known}" if known else self._kind
+        return f"{self._kind}/{_FOLDERS.sub('', known)}" if known else self._kind
 
     @property
     def capabilities(self) -> Capabilities:

@@ -20,7 +20,7 @@ from qdpi.language.servers.protocols import Answer, protocol_of
 
 _CONNECT_SECONDS: Final = 10.0
 _GRACE_SECONDS: Final = 5.0  # so that the call's own timeout ends first
-_TAIL_SECONDS: Final = 2.0
+_TAIL_SECONDS: Final = 1.0
 """How long the usage may follow the finish reason; some servers keep the connection open for ever."""
 _MOST_BYTES: Final = 4 << 20
 """The most bytes of a refusal, of a list of models, or of an answer that comes whole."""
@@ -92,7 +92,10 @@ async def list_models(client: httpx.AsyncClient, endpoint: Endpoint) -> Any:
 
 
 async def pieces(response: httpx.Response, answer: Answer) -> AsyncGenerator[str, None]:
-    """Yield an answer's text as it comes, up to the protocol's end. Raises CallFailed, and httpx's errors."""
+    """Yield an answer's text as it comes, up to the protocol's end.
+
+    Raises CallFailed, NoAnswer where there is no byte, and httpx's errors.
+    """
     async with aclosing(_chunks(response, answer)) as chunks:
         head = b""
         async for chunk in chunks:
@@ -107,13 +110,20 @@ async def pieces(response: httpx.Response, answer: Answer) -> AsyncGenerator[str
         async with aclosing(server_events(_chain(head, chunks), keep_unfinished=True)) as stream:
             async for event in stream:
                 events += 1
-                if piece := answer.take(event):
+                if not answer.ended and (piece := answer.take(event)):
                     yield piece
-                if answer.ended:
+                if answer.ended and answer.finish is not None:
                     return
         if not events:
             said = words_of(_text(head[:_MOST_BYTES], response))
-            raise CallFailed(f"it sent no event stream but {said!r}" if said else "it ended without an answer")
+            raise CallFailed(f"it sent no event stream but {said!r}") if said else NoAnswer
+
+
+class NoAnswer(CallFailed):
+    """An answer of no byte. llama-cpp-python's of a prompt that is too long; its words come without a stream."""
+
+    def __init__(self) -> None:
+        super().__init__("it ended without an answer")
 
 
 async def _document(
@@ -133,12 +143,16 @@ async def _document(
 
 
 async def _chunks(response: httpx.Response, answer: Answer) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes of an answer; once it has its finish reason, only what follows within two seconds."""
+    """Yield the bytes of an answer; once it has its end or its finish reason, only what follows within a second.
+
+    llama-cpp-python ends an answer that another call interrupted with `[DONE]`, without a finish reason: only the
+    body, which breaks off, says that it is not whole.
+    """
     clock = asyncio.get_running_loop().time
     source = response.aiter_bytes()
     until: float | None = None
     while True:
-        if answer.finish is not None:
+        if answer.ended or answer.finish is not None:
             until = until or clock() + _TAIL_SECONDS
         try:
             async with asyncio.timeout_at(until):

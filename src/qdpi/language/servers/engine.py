@@ -20,7 +20,7 @@ from qdpi.concurrency import PerLoop
 from qdpi.errors import ModelBusy, ModelEmpty, ModelFailed, ModelRefused
 from qdpi.language.endpoint import Endpoint
 from qdpi.language.engines import carrying, system_of
-from qdpi.language.servers.connection import list_models, open_client, pieces, refusal, unforeseen
+from qdpi.language.servers.connection import NoAnswer, list_models, open_client, pieces, refusal, unforeseen
 from qdpi.language.servers.failures import CallFailed
 from qdpi.language.servers.gate import Gate
 from qdpi.language.servers.listing import all_models, cannot_chat, listed_models
@@ -126,26 +126,39 @@ class ServerEngine:
 
     async def _events(self, endpoint: Endpoint, request: lm15.Request) -> AsyncGenerator[Any, None]:
         failure: CallFailed
+        yield lm15.StreamStartEvent(model=self.model or "?")
         try:
-            response, answer = await self._post(endpoint, request)
-            self._gates.get().open()
             try:
-                yield lm15.StreamStartEvent(model=self.model)
-                async with aclosing(pieces(response, answer)) as text:
-                    async for piece in text:
-                        yield lm15.StreamDeltaEvent(lm15.TextDelta(piece))
-            finally:
-                await response.aclose()
-            finish = answer.finished()
+                async for event in self._read(endpoint, request):
+                    yield event
+            except NoAnswer:
+                async for event in self._read(endpoint, request, ("stream",)):
+                    yield event
         except CallFailed as failed:
             failure = failed
         else:
-            usage = lm15.Usage(input_tokens=answer.counted.prompt, output_tokens=answer.counted.completion)
-            yield lm15.StreamEndEvent(finish_reason=finish, usage=usage)
             return
         raise self._told(endpoint, failure)
 
-    async def _post(self, endpoint: Endpoint, request: lm15.Request) -> tuple[httpx.Response, Answer]:
+    async def _read(
+        self, endpoint: Endpoint, request: lm15.Request, unwanted: tuple[str, ...] = ()
+    ) -> AsyncGenerator[Any, None]:
+        """Post a request, without the parameters that are unwanted, and yield what is read of its answer."""
+        response, answer = await self._post(endpoint, request, unwanted)
+        self._gates.get().open()
+        try:
+            async with aclosing(pieces(response, answer)) as text:
+                async for piece in text:
+                    yield lm15.StreamDeltaEvent(lm15.TextDelta(piece))
+        finally:
+            await response.aclose()
+        finish = answer.finished()
+        usage = lm15.Usage(input_tokens=answer.counted.prompt, output_tokens=answer.counted.completion)
+        yield lm15.StreamEndEvent(finish_reason=finish, usage=usage)
+
+    async def _post(
+        self, endpoint: Endpoint, request: lm15.Request, unwanted: tuple[str, ...]
+    ) -> tuple[httpx.Response, Answer]:
         """Send a request, without the parameters that the server has refused. Raises CallFailed for a refusal."""
         protocol, client = protocol_of(endpoint), self._client(endpoint)
         config = replace(request.config, extensions={**(request.config.extensions or {}), **self._extensions})
@@ -153,7 +166,8 @@ class ServerEngine:
         for _ in range(_MOST_ATTEMPTS):
             model = await self._model_at(endpoint, client)
             left_out = self._refused.get((endpoint, model), ()) if left_out is None else left_out
-            body = without(protocol.body(endpoint, model, system_of(request), _turns(request), config), left_out)
+            whole = protocol.body(endpoint, model, system_of(request), _turns(request), config)
+            body = without(whole, (*left_out, *unwanted))
             asked = client.build_request("POST", endpoint.url(protocol.path), json=body)
             response = await client.send(asked, stream=True)
             if response.status_code == HTTPStatus.OK:

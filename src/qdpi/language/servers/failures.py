@@ -60,7 +60,7 @@ _BUSY_CODES: Final = frozenset(
         "service_unavailable",
     ]
 )
-_DEPTH: Final = 6
+_DEPTH: Final = 10
 _TAG: Final = re.compile(r"<[^<>]{0,400}>")
 _UNREAD: Final = re.compile(r"(?is)<!--.*?-->|<(script|style|head)\b.*?</\1\s*>")
 _TITLE: Final = re.compile(r"(?is)<title\b[^<>]*>(.*?)</title\s*>")
@@ -100,7 +100,7 @@ def words_of(said: Any) -> str:
     told = [text for text in found if not any(text != other and text in other for other in found)]
     if not told and isinstance(value, Mapping | list) and value:
         told = [_line(json.dumps(value, ensure_ascii=False))]
-    return ": ".join(told)[:LONGEST_WORDS]
+    return ": ".join(told)[:LONGEST_WORDS].strip()
 
 
 def _told(value: Any, depth: int) -> Iterator[str]:
@@ -136,7 +136,7 @@ def _line(text: str) -> str:
         title = _TITLE.search(text[:20_000])
         body = _TAG.sub(" ", _UNREAD.sub(" ", text[:20_000]))
         text = f"HTML, {unescape(title[1] if title else body)}"
-    return " ".join(_CONTROLS.sub(" ", text).split())[:LONGEST_WORDS]
+    return " ".join(_CONTROLS.sub(" ", text).split())[:LONGEST_WORDS].strip()
 
 
 def refused(
