@@ -347,11 +347,17 @@ TEXT = "The lamp went out: \U0001f514 d\u00e4mp."
 JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
 ANSWER = json.dumps({"choices": [{"message": {"content": TEXT}, "finish_reason": "stop"}]}).encode()
 WHOLE_EVENTS = b"".join([*WHOLE, DONE])
+
+
+def one_by_one(text: str) -> list[bytes]:
+    return [bytes([byte]) for byte in text.encode()]
+
+
 STREAMS: dict[str, list[bytes | float]] = {
     "open after [DONE]": [EVENT_STREAM, *WHOLE, STOP, DONE, 60.0],
     "pings after the finish reason": [EVENT_STREAM, *WHOLE, STOP, *([0.3, b": ping\n\n"] * 200)],
     "open after the finish reason": [EVENT_STREAM, *WHOLE, STOP, 60.0],
-    "one byte at a time": [EVENT_STREAM, *[bytes([byte]) for byte in WHOLE_EVENTS]],
+    "one byte at a time": [EVENT_STREAM, *one_by_one(WHOLE_EVENTS.decode())],
     "CR for LF": [EVENT_STREAM, WHOLE_EVENTS.replace(b"\n", b"\r")],
     "CRLF": [EVENT_STREAM, WHOLE_EVENTS.replace(b"\n", b"\r\n")],
     "a byte order mark": [EVENT_STREAM, b"\xef\xbb\xbf", *WHOLE, DONE],
@@ -361,8 +367,8 @@ STREAMS: dict[str, list[bytes | float]] = {
     "whole, as JSON": [JSON_HEAD, ANSWER[:20], ANSWER[20:]],
     "whole, as JSON in an event stream by its type": [EVENT_STREAM, b"\n ", ANSWER],
     "characters of several bytes cut in two": [
-        EVENT_STREAM, *WHOLE[:1], *(bytes([byte]) for byte in b'data: {"choices":[{"delta":{"content":"'),
-        *(bytes([byte]) for byte in "went out: \U0001f514 d\u00e4mp.".encode()), b'"}}]}\n\n', DONE,
+        EVENT_STREAM, *WHOLE[:1], *one_by_one('data: {"choices":[{"delta":{"content":"went out: \U0001f514 d\u00e4mp."}}]}'),
+        b"\n\n", DONE,
     ],
     "a connection that breaks after the finish reason": [
         EVENT_STREAM.replace(b"connection: close", b"content-length: 90000"), *WHOLE, STOP,
