@@ -353,9 +353,11 @@ def one_by_one(text: str) -> list[bytes]:
     return [bytes([byte]) for byte in text.encode()]
 
 
+PINGS: list[bytes | float] = [0.3, b": ping\n\n"] * 200
+LAMP_BY_BYTE = one_by_one('data: {"choices":[{"delta":{"content":"went out: \U0001f514 d\u00e4mp."}}]}')
 STREAMS: dict[str, list[bytes | float]] = {
     "open after [DONE]": [EVENT_STREAM, *WHOLE, STOP, DONE, 60.0],
-    "pings after the finish reason": [EVENT_STREAM, *WHOLE, STOP, *([0.3, b": ping\n\n"] * 200)],
+    "pings after the finish reason": [EVENT_STREAM, *WHOLE, STOP, *PINGS],
     "open after the finish reason": [EVENT_STREAM, *WHOLE, STOP, 60.0],
     "one byte at a time": [EVENT_STREAM, *one_by_one(WHOLE_EVENTS.decode())],
     "CR for LF": [EVENT_STREAM, WHOLE_EVENTS.replace(b"\n", b"\r")],
@@ -367,8 +369,7 @@ STREAMS: dict[str, list[bytes | float]] = {
     "whole, as JSON": [JSON_HEAD, ANSWER[:20], ANSWER[20:]],
     "whole, as JSON in an event stream by its type": [EVENT_STREAM, b"\n ", ANSWER],
     "characters of several bytes cut in two": [
-        EVENT_STREAM, *WHOLE[:1], *one_by_one('data: {"choices":[{"delta":{"content":"went out: \U0001f514 d\u00e4mp."}}]}'),
-        b"\n\n", DONE,
+        EVENT_STREAM, *WHOLE[:1], *LAMP_BY_BYTE, b"\n\n", DONE,
     ],
     "a connection that breaks after the finish reason": [
         EVENT_STREAM.replace(b"connection: close", b"content-length: 90000"), *WHOLE, STOP,
