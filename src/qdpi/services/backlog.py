@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -47,15 +47,29 @@ def _digest(name: str) -> int:
 async def committed_offsets(bus: EventBus, group: str, topics: Collection[str]) -> dict[Partition, int]:
     """Return a group's committed offset in each partition of topics, never one that is too high.
 
-    Where the group has never committed, that is the first offset kept.
+    Where the group has never committed, that is the first offset kept, or the next one if the topic holds no record.
     """
     states = [state for state in await bus.topics() if state.partition.topic in topics]
     # The bounds are read before the lag: records that arrive in between count as not processed.
     behind = {lag.partition: lag.records for lag in await bus.lag(group)}
+    unknown = {state.partition.topic for state in states if state.partition not in behind and state.first < state.next}
+    empty = {topic for topic in unknown if not await _has_record(bus, topic)}
     return {
-        state.partition: state.next - behind[state.partition] if state.partition in behind else state.first
+        state.partition: state.next - behind.get(state.partition, 0)
+        if state.partition in behind or state.partition.topic in empty
+        else state.first
         for state in states
     }
+
+
+async def _has_record(bus: EventBus, topic: str) -> bool:
+    """Return whether a topic holds a record: on Kafka, its offsets may be those of transactions without any."""
+    records = bus.scan(topic)
+    try:
+        return await anext(records, None) is not None
+    finally:
+        if isinstance(records, AsyncGenerator):
+            await records.aclose()
 
 
 async def unprocessed(bus: EventBus, group: str) -> AsyncIterator[Record]:

@@ -55,7 +55,7 @@ class KafkaBus:
         self._members: list[KafkaMembership] = []
         self._taps: list[Tap] = []
         self._joined: dict[str, set[str]] = {}
-        self._since: dict[str, lag.LagTimes] = {}
+        self._first_unread: dict[str, lag.FirstRecords] = {}
         config.client(settings)
 
     async def open(self) -> None:
@@ -123,8 +123,10 @@ class KafkaBus:
         # A topic left out now would count as new once it is back, and be read from its first record.
         shapes = await connection.topics.shapes(named, require_leaders=True)
         partitions = [Partition(name, number) for name, shape in shapes.items() for number in range(shape.partitions)]
-        bounds = await connection.topics.bounds(partitions)
-        positions = {state.partition: state.first if start is Start.EARLIEST else state.next for state in bounds}
+        if start is Start.EARLIEST:
+            positions = {state.partition: state.first for state in await connection.topics.bounds(partitions)}
+        else:  # records of a transaction that is open now arrive when it ends
+            positions = await connection.topics.stable_ends(partitions)
         opened = partial(_consumer, config.reader(self._settings))
         tap = Tap(named, positions, opened, self._names, self._new_heartbeat(), limit=limit)
         self._taps.append(tap)
@@ -158,10 +160,12 @@ class KafkaBus:
         committed = await connection.commits.of(group, existing)
         read = {partition.topic for partition in committed} | self._joined.get(group, set())
         bounds = await connection.topics.bounds([each for each in existing if each.topic in read])
-        unread = lag.unread(committed, bounds)
-        since = self._since.setdefault(group, lag.LagTimes(self._first))
-        first_unread = {partition: first for partition, (first, count) in unread.items() if count}
-        return lag.rows(unread, await since.of(first_unread))
+        behind = [state for state in bounds if committed.get(state.partition, 0) < state.next]
+        # read before the records: a transaction that ends in between is counted as unread
+        stable = await connection.topics.stable_ends([state.partition for state in behind])
+        unread = lag.unread(committed, bounds, stable)
+        first = self._first_unread.setdefault(group, lag.FirstRecords(self._first))
+        return lag.rows(unread, await first.of({each: unread[each] for each in unread if each in stable}))
 
     async def diagnose(self) -> list[HealthCheck]:
         """Check the cluster: brokers, replicas and properties of topics, the session timeout."""

@@ -1,10 +1,10 @@
-"""Consumer lag: committed offsets, unread records, and the time of the oldest one."""
+"""Consumer lag: committed offsets, unread records, and the time of the oldest one. Control records count as read."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime
+from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException
 
@@ -48,33 +48,60 @@ class CommittedOffsets:
         self._consumers.clear()
 
 
-class LagTimes:
-    """The times of the oldest unread records, each read once."""
+class Unread(NamedTuple):
+    """The offsets of a partition that a group has not committed: from `start` to before `end`.
+
+    Before `stable` no transaction is open. From there on readers get nothing until its transaction ends.
+    """
+
+    start: int
+    stable: int
+    end: int
+
+
+class FirstRecords:
+    """The first unread record of each partition, looked for once.
+
+    Not every offset has a record: a transaction ends with a control record, and the records of an aborted one are
+    never delivered.
+    """
 
     def __init__(self, first: ReadFirst) -> None:
         self._first = first
-        self._known: dict[tuple[Partition, int], datetime] = {}
+        self._found: dict[tuple[Partition, int], Record] = {}
+        self._empty: dict[tuple[Partition, int], int] = {}
 
-    async def of(self, offsets: Mapping[Partition, int]) -> dict[Partition, datetime]:
-        """Return the time of the first record of each partition at or after an offset, if there is one."""
-        wanted = set(offsets.items())
-        unknown = {partition: offset for partition, offset in wanted if (partition, offset) not in self._known}
-        found = await self._first(unknown)
-        self._known = {key: at for key, at in self._known.items() if key in wanted} | {
-            (partition, unknown[partition]): record.taken_at for partition, record in found.items()
+    async def of(self, unread: Mapping[Partition, Unread]) -> dict[Partition, Record]:
+        """Return the first record of each partition at or after its start, if there is one."""
+        keys = {partition: (partition, each.start) for partition, each in unread.items()}
+        unknown = {
+            partition: each.start
+            for partition, each in unread.items()
+            if keys[partition] not in self._found and self._empty.get(keys[partition], -1) < each.stable
         }
-        return {partition: at for (partition, _), at in self._known.items()}
+        found = await self._first(unknown)
+        self._found = {key: record for key, record in self._found.items() if key in keys.values()}
+        self._found |= {keys[partition]: record for partition, record in found.items()}
+        self._empty = {key: unread[partition].stable for partition, key in keys.items() if key not in self._found}
+        return {partition: self._found[key] for partition, key in keys.items() if key in self._found}
 
 
-def unread(committed: Mapping[Partition, int], bounds: Iterable[TopicState]) -> dict[Partition, tuple[int, int]]:
-    """Return the first unread offset of each partition, and the number of offsets from there on."""
+def unread(
+    committed: Mapping[Partition, int], bounds: Iterable[TopicState], stable: Mapping[Partition, int]
+) -> dict[Partition, Unread]:
+    """Return the unread offsets of each partition, from its bounds and the end of what is stable in it."""
     found = {}
     for partition, first, following in bounds:
         start = min(max(committed.get(partition, 0), first), following)
-        found[partition] = (start, following - start)
+        found[partition] = Unread(start, min(max(stable.get(partition, following), start), following), following)
     return found
 
 
-def rows(unread: Mapping[Partition, tuple[int, int]], since: Mapping[Partition, datetime]) -> list[Lag]:
-    """Return a row for each partition, in order."""
-    return [Lag(partition, unread[partition][1], since.get(partition)) for partition in sorted(unread)]
+def rows(unread: Mapping[Partition, Unread], first: Mapping[Partition, Record]) -> list[Lag]:
+    """Return a row for each partition, in order. Offsets that have no record, and will have none, count as read."""
+    return [_row(partition, unread[partition], first.get(partition)) for partition in sorted(unread)]
+
+
+def _row(partition: Partition, unread: Unread, first: Record | None) -> Lag:
+    records = unread.end - (first.offset if first else unread.stable)
+    return Lag(partition, records, first.taken_at if first else None) if records > 0 else Lag(partition, 0, None)

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
@@ -154,23 +154,36 @@ class TopicAdmin:
             if partition in first and partition in following
         ]
 
-    async def _offsets(self, partitions: Collection[Partition], spec: OffsetSpec) -> dict[Partition, int]:
+    async def stable_ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """Return the offset of each existing partition before which no transaction is open."""
+        if not partitions:
+            return {}
+        return await self._offsets(partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+
+    async def _offsets(
+        self,
+        partitions: Collection[Partition],
+        spec: OffsetSpec,
+        isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+    ) -> dict[Partition, int]:
         """Return an offset of each existing partition; retry while the leader of one is changing."""
         found: dict[Partition, int] = {}
         wanted = set(partitions)
         async with _within_propagation_timeout("Kafka's partitions had no leaders"):
             while wanted:
-                offsets, wanted = await self._list_offsets(wanted, spec)
+                offsets, wanted = await self._list_offsets(wanted, spec, isolation)
                 found |= offsets
                 if wanted:
                     await asyncio.sleep(_POLL_INTERVAL)
         return found
 
     async def _list_offsets(
-        self, wanted: Collection[Partition], spec: OffsetSpec
+        self, wanted: Collection[Partition], spec: OffsetSpec, isolation: IsolationLevel
     ) -> tuple[dict[Partition, int], set[Partition]]:
         request = dict.fromkeys(wire_partitions(wanted, self._names), spec)
-        answers: dict[TopicPartition, Future[Any]] = self._admin.list_offsets(request, request_timeout=REQUEST_TIMEOUT)
+        answers: dict[TopicPartition, Future[Any]] = self._admin.list_offsets(
+            request, isolation_level=isolation, request_timeout=REQUEST_TIMEOUT
+        )
         found: dict[Partition, int] = {}
         moving: set[Partition] = set()
         for wire_partition, answer in answers.items():
