@@ -211,7 +211,8 @@ class Phase(StrEnum):
 class PageDelta(RunEvent):
     """A piece of the text of `(request_id, attempt)`, or a new phase without text. Deltas may be lost.
 
-    `offset` is the number of characters of this attempt before the piece. `until` is when a run that waits goes on.
+    `offset` is the number of Unicode code points of this attempt before the piece. `until` is when a run that waits
+    goes on.
     """
 
     topic: ClassVar[str] = "gibsey.generate.page.delta"

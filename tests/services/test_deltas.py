@@ -250,3 +250,14 @@ def bus_held() -> Bus:
     bus = Bus()
     bus.open.clear()
     return bus
+
+
+async def test_offsets_count_code_points() -> None:
+    """An emoji, which has two UTF-16 units and four bytes, counts as one; a letter and its accent as two."""
+    bus, pieces = Bus(), ["🦊 and ", "🦊🦊", "e", "\u0301", "."]
+    async with stream(bus) as deltas:
+        await deltas.begin()
+        for count, piece in enumerate(pieces, start=1):
+            await deltas.text(piece)
+            await until(lambda: sum(len(delta.text) for delta in bus.deltas) == len("".join(pieces[:count])))  # noqa: B023
+    assert [delta.offset for delta in bus.deltas] == [0, 6, 8, 9, 10]

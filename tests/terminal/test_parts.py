@@ -6,6 +6,7 @@ import io
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from tests.support import factories
 
-from qdpi.api.responses import PageView
+from qdpi.api.responses import CanonShape, PageView, SectionEntry
 from qdpi.errors import InvalidInput, InvalidSetting, InvalidSymbol
 from qdpi.symbols import Trajectory
 from qdpi.terminal import render
@@ -106,6 +107,22 @@ def test_page_fits_any_width(width: int):
     lines = shown(render.page_view(page(text="word " * 300), None), width).splitlines()
     assert max(map(len, lines)) <= min(width, render.LINE_WIDTH + 40)
     assert max(len(line) for line in lines if line.startswith("word")) <= render.LINE_WIDTH
+
+
+def test_ring_names_the_sections():
+    """A section has its own title beside its voice, and a dash where it has none."""
+    entry: dict[str, Any] = {"character": 1, "slug": "london-fox", "name": "London Fox", "color": "#aa0000"}
+    sections = [
+        SectionEntry(section=2, title=title, pages=3, first_page="S02-P0004", **entry) for title in ("The Nose", None)
+    ]
+    canon = CanonShape(
+        title="A Book", author="", book_id="a", revision=1, content_hash="", ring=(), sections=tuple(sections)
+    )
+    lines = shown(render.ring_view(canon, None)).splitlines()
+    assert [" ".join(line.split()) for line in lines[1:]] == [
+        "2 London Fox The Nose 3 pages S02-P0004",
+        "2 London Fox – 3 pages S02-P0004",
+    ]
 
 
 def test_control_characters_are_not_shown():

@@ -532,7 +532,7 @@ class VaultUpdate(BaseModel):
 class SearchHit(BaseModel):
     """A page that matches. Pages of a journey have a `seq`, pages of the book a `page_num`.
 
-    `passage` is plain text; `marks` are the ranges of its hits, [start, end) in Unicode characters. `snippet` is
+    `passage` is plain text; `marks` are the ranges of its hits, [start, end) in Unicode code points. `snippet` is
     the passage as escaped HTML with the hits in `<mark>`. `title_marks` are the hits in the title. `found_in`
     names the field that matched, which is also the source of the passage: text, title, or the vault's notes.
     """

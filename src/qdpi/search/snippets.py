@@ -17,7 +17,7 @@ _FIRST: Final = 2 * WIDTH
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A passage, and the matches in it as [start, end) in characters. An ellipsis marks omitted text."""
+    """A passage, and the matches in it as [start, end) in code points. An ellipsis marks omitted text."""
 
     text: str
     marks: tuple[tuple[int, int], ...]

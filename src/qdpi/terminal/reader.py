@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeVar
 from qdpi.api.previews import expanded
 from qdpi.api.requests import Accepted
 from qdpi.api.responses import CanonShape, JourneyView, PageView, Preview, RunStatus
+from qdpi.api.texts import RunText
 from qdpi.client import Client, Frame, GatewayUnreachable, Refused
 from qdpi.errors import InvalidInput, PublishUnknown, QdpiError, UnknownPage
 from qdpi.events import PageDelta, PageDone, PageFailed
@@ -29,20 +30,20 @@ class ActiveRun:
 
     press_id: str
     phase: str = "queued"
-    attempt: int = 0
-    text: str = ""
+    so_far: RunText = field(default_factory=RunText)
     until: datetime | None = None
     """When a run that waits for its model's server goes on."""
 
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return self.so_far.text
+
     def take(self, delta: PageDelta) -> bool:
         """Add a delta; return whether it restarts the text. A delta after a lost one is dropped: the page has all."""
-        restarted = delta.attempt > self.attempt
-        if restarted:
-            self.attempt, self.text = delta.attempt, ""
-        self.phase, self.until = delta.phase.value, delta.until
-        if delta.offset == len(self.text):
-            self.text += delta.text
-        return restarted
+        if delta.attempt >= self.so_far.attempt:
+            self.phase, self.until = delta.phase.value, delta.until
+        return self.so_far.take(delta.attempt, delta.offset, delta.text)
 
 
 class Display(Protocol):

@@ -26,6 +26,7 @@ from qdpi.api.responses import (
     VaultView,
     VoiceEntry,
 )
+from qdpi.api.texts import marked_pieces
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
 from qdpi.page_schema import PageStatus
@@ -285,11 +286,10 @@ def _hit(hit: SearchHit) -> Iterator[RenderableType]:
 
 def marked(passage: str, marks: Sequence[tuple[int, int]]) -> Text:
     """Return a passage with its hits marked, by style and by brackets."""
-    text, done = Text(), 0
-    for start, end in marks:
-        text += plain(passage[done:start]) + Text("[") + plain(passage[start:end], "bold underline") + Text("]")
-        done = end
-    return text + plain(passage[done:])
+    return Text().join(
+        plain(f"[{piece.text}]", "bold underline") if piece.marked else plain(piece.text)
+        for piece in marked_pieces(passage, marks)
+    )
 
 
 def receipt_view(receipt: ReceiptView) -> RenderableType:
