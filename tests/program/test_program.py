@@ -11,7 +11,7 @@ from tests.support.replies import DEGENERATE, ONLY_CONTINUES, PLAN, continuer, i
 from tests.support.scripted import Reply, ScriptedModel
 
 from qdpi.canon.edition import Edition
-from qdpi.errors import InvalidSymbol, ModelEmpty, ModelFailed, ModelUnreachable, UnknownPage
+from qdpi.errors import InvalidSymbol, ModelEmpty, ModelFailed, ModelUnreachable, TextWithdrawn, UnknownPage
 from qdpi.events import Phase
 from qdpi.ids import sha256
 from qdpi.language.port import Capabilities
@@ -243,6 +243,16 @@ async def test_known_control_tokens_are_taken_off(capabilities: Capabilities, ed
     ran = await run(edition, ScriptedModel(reply, capabilities=capabilities), XC)
     assert ran.page.text == page_for(ran.prompts[0]).strip()
     assert ran.page.validation.passed
+
+
+async def test_withdrawn_text_is_not_kept(edition: Edition) -> None:
+    """A run that is stopped after a thought was shown has no text of it."""
+    model = ScriptedModel(lambda prompt: f"{page_for(prompt)}</think>", capabilities=Capabilities(plans=False))
+    program, draft = QDPIProgram(edition, model), Draft()
+    given = RunInput(page_id="new", symbol_code=XC, pressed=edition.pages[LOCUS], edition=edition)
+    with pytest.raises(TextWithdrawn):
+        await program.draft(given, program.prepare(given), draft, SilentProgress())
+    assert draft.text == ""
 
 
 async def test_empty_answer_fails(edition: Edition) -> None:

@@ -50,6 +50,8 @@ FOREIGN = [
     "<｜未来▁token｜>",
     "<|x>",
     "<x|>",
+    "<one|muse>",
+    "<0x0A>",
     "[|next|]",
     "◁muse▷",
     "◁/muse▷",

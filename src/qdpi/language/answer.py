@@ -169,7 +169,8 @@ class _PageText:
 
     def drop(self, why: str) -> None:
         """Drop all text. Raises TextWithdrawn where some of it has been given."""
-        self.has_thought = self.has_restarted = True
+        self.has_thought = True
+        self.has_restarted = self.has_restarted or self._has_prose
         self._certain.clear()
         self._drop_doubtful()
         self._has_certain = False

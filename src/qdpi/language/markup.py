@@ -42,29 +42,39 @@ class Family(NamedTuple):
     marks: dict[Mark, str]
 
 
+_L, _R = r"(?:<|&lt;|\\u003c)", r"(?:>|&gt;|\\u003e)"
+"""The brackets of a tag, also as HTML and JSON escape them."""
+
+
 def _tag(names: str) -> str:
-    return rf"<\s{{0,4}}(?:[a-z][\w.-]{{0,19}}:)?(?:{names})(?:\s[^<>]{{0,200}})?>"
+    return rf"{_L}\s{{0,4}}(?:[a-z][\w.-]{{0,19}}:)?(?:{names})(?:\s[^<>]{{0,200}})?{_R}"
 
 
 def _end_tag(names: str) -> str:
-    return rf"<\s{{0,4}}/\s{{0,4}}(?:[a-z][\w.-]{{0,19}}:)?(?:{names})(?:\s[^<>]{{0,200}})?>"
+    return rf"{_L}\s{{0,4}}/\s{{0,4}}(?:[a-z][\w.-]{{0,19}}:)?(?:{names})(?:\s[^<>]{{0,200}})?{_R}"
 
 
 def _empty_tag(names: str) -> str:
-    return rf"<\s{{0,4}}(?:[a-z][\w.-]{{0,19}}:)?(?:{names})(?:\s[^<>/]{{0,200}})?/\s{{0,4}}>"
+    return rf"{_L}\s{{0,4}}(?:[a-z][\w.-]{{0,19}}:)?(?:{names})(?:\s[^<>/]{{0,200}})?/\s{{0,4}}{_R}"
 
 
 def _bar(names: str) -> str:
-    """Return the expression of `<|NAME|>`, also with the full-width bars and the `▁` of DeepSeek."""
-    return rf"<[|｜]\s?(?:{names})\s?[|｜]>"
+    return rf"<\|(?:{names})\|>"
 
 
+def _spelled(expression: str) -> str:
+    """Return `expression` for bars of any kind: DeepSeek's are full-width; some servers put a space beside them."""
+    return expression.replace(r"<\|", r"<[|｜]\s?").replace(r"\|>", r"\s?[|｜]>")
+
+
+_MIND = r"(?:think|thought|reason|reflect|scratch[_-]?pad|monolog|deliberat|ponder|chain[_-]of)"
 _THOUGHTS = (
-    "think(?:ing)?|thoughts?|(?:think(?:ing)?|thought|reasoning)[_ -]?process|reason(?:ing)?|reflect(?:ion|ions)?"
-    "|scratch[_-]?pad|analysis|(?:inner|internal)[_-]?(?:monologue|thoughts?)|monologue|deliberation|cot"
-    "|chain[_-]of[_-]thought|brainstorm(?:ing)?|plan(?:ning)?|ant_?thinking|cot_budget_reflect"
+    rf"[\w-]{{0,20}}{_MIND}[\w-]{{0,20}}|analysis|analy[sz]e|cot|cot_budget_reflect|brainstorm(?:ing)?|plan(?:ning)?"
 )
-_PAGES = "answer|final(?:[_-](?:answer|response|output))?|response|reply|output|solution|page(?:[_-]text)?|story"
+_PAGES = (
+    r"(?:[a-z]{1,12}[_-])?(?:answer|response|reply|output|solution|page|story|prose|narrative|text|content|result)"
+    r"(?:[_-][a-z]{1,12})?|final"
+)
 _TOOLS = (
     "tool[_-]?calls?|tool[_-]?(?:use|response|result|code)s?|function[_-]?calls?|function[_-]?results?|tools|invoke"
 )
@@ -79,21 +89,29 @@ FAMILIES: Final = (
         "thought tags",
         {Mark.NOISE: _empty_tag(_THOUGHTS), Mark.THOUGHT: _tag(_THOUGHTS), Mark.THOUGHT_ENDS: _end_tag(_THOUGHTS)},
     ),
-    Family("Mistral's thoughts", {Mark.THOUGHT: r"\[THINK\]", Mark.THOUGHT_ENDS: r"\[/THINK\]"}),
+    Family(
+        "Mistral's thoughts",
+        {
+            Mark.THOUGHT: r"\[THINK\]|(?-i:\[(?:THINKING|THOUGHTS?|REASONING)\])",
+            Mark.THOUGHT_ENDS: r"\[/(?:THINK|THINKING|THOUGHTS?|REASONING)\]",
+        },
+    ),
     Family(
         "Kimi's thoughts",
-        {Mark.THOUGHT: r"◁\s?think(?:ing)?\s?▷", Mark.THOUGHT_ENDS: r"◁\s?/\s?think(?:ing)?\s?▷"},
+        {
+            Mark.THOUGHT: r"[◁《〈⟨＜]\s?think(?:ing)?\s?[▷》〉⟩＞]",
+            Mark.THOUGHT_ENDS: r"[◁《〈⟨＜]\s?/\s?think(?:ing)?\s?[▷》〉⟩＞]",
+        },
     ),
     Family(
         "thought tokens",
         {
-            Mark.THOUGHT: _bar(
-                r"(?:begin|start)[_▁](?:of[_▁])?(?:thoughts?|think(?:ing)?|reasoning|reflection|cot)"
-                r"|think(?:ing)?|thoughts?|reasoning|inner_prefix"
-            ),
             Mark.THOUGHT_ENDS: _bar(
-                r"(?:end|stop)[_▁](?:of[_▁])?(?:thoughts?|think(?:ing)?|reasoning|reflection|cot)"
-                r"|/(?:think(?:ing)?|thoughts?|reasoning)|inner_suffix"
+                rf"(?:/|end|stop)[\w▁/-]{{0,20}}{_MIND}[\w▁-]{{0,20}}"
+                rf"|[\w▁-]{{0,20}}{_MIND}[a-z]{{0,5}}[_▁-](?:end|stop)|(?:/|end[_▁](?:of[_▁])?)cot|inner_suffix"
+            ),
+            Mark.THOUGHT: _bar(
+                rf"[\w▁-]{{0,20}}{_MIND}[\w▁-]{{0,20}}|(?:(?:begin|start)[_▁](?:of[_▁])?)?cot|inner_prefix"
             ),
             Mark.PAGE: _bar(r"(?:begin|start)[_▁](?:of[_▁])?(?:solution|answer|response|text|box)"),
             Mark.PAGE_ENDS: _bar(r"end[_▁](?:of[_▁])?(?:solution|answer|response|box)"),
@@ -207,7 +225,7 @@ FAMILIES: Final = (
     Family(
         "begin and filler tokens",
         {
-            Mark.NOISE: r"<s>|<(?:bos|pad|unk|mask|cls|sep)>|\[(?-i:PAD|UNK|CLS|SEP|BOS)\]|<0x[0-9A-F]{2}>"
+            Mark.NOISE: r"<s>|<(?:bos|pad|unk|mask|cls|sep)>|\[(?-i:PAD|UNK|CLS|SEP|BOS)\]"
             r"|<(?:extra_id|unused|reserved|sentinel)_?\d{1,4}>|"
             + _bar(
                 r"pad|padding|unk|mask|bos|sep|begin_of_text|startoftext|start_of_text|startoftranscript"
@@ -254,11 +272,19 @@ FAMILIES: Final = (
         {
             Mark.OWN_TURN: rf"{_PARAGRAPH}(?-i:Assistant|AI|Bot): ?"
             rf"|{_LINE}(?-i:ASSISTANT|GPT): ?"
-            rf"|{_LINE}#{{2,4}} ?(?:Response|Assistant|Answer|Output|Completion):",
+            rf"|{_LINE}#{{2,4}} ?(?:Response|Assistant|Answer|Output|Completion):|{_LINE}### ?Response\s?(?=\n)",
             Mark.OTHER_TURN: rf"{_PARAGRAPH}(?-i:User|Human|System|Instruction): ?"
             rf"|{_LINE}(?-i:USER|HUMAN|SYSTEM): ?"
-            rf"|{_LINE}#{{2,4}} ?(?:Instruction|Input|Human|User|System|Question|Context|Prompt):",
+            rf"|{_LINE}#{{2,4}} ?(?:Instruction|Input|Human|User|System|Question|Context|Prompt):"
+            rf"|{_LINE}### ?Instruction\s?(?=\n)",
             Mark.END: rf"{_LINE}#{{2,4}} ?End\n",
+        },
+    ),
+    Family(
+        "turns without their tokens",
+        {
+            Mark.OWN_TURN: rf"(?-i:{_FIRST}(?:assistant|model)\n|{_LINE}assistant\n|(?<=[.!?…\"”’'])assistant\n)",
+            Mark.OTHER_TURN: rf"(?-i:{_LINE}user\n|(?<=[.!?…\"”’'])user\n)",
         },
     ),
     Family(
@@ -269,7 +295,7 @@ FAMILIES: Final = (
 
 _MARKS: Final = [(mark, expression) for family in FAMILIES for mark, expression in family.marks.items()]
 _TOKEN: Final[Any] = regex.compile(
-    "|".join(f"(?P<m{n}>{each})" for n, (_, each) in enumerate(_MARKS)), regex.IGNORECASE
+    "|".join(f"(?P<m{n}>{_spelled(each)})" for n, (_, each) in enumerate(_MARKS)), regex.IGNORECASE
 )
 Item = tuple[Mark | None, str]
 """A mark with its text, or text without a mark."""

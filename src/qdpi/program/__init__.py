@@ -15,7 +15,7 @@ from typing import Any, Final
 import dspy
 
 from qdpi.canon.edition import Edition
-from qdpi.errors import UnknownPage
+from qdpi.errors import TextWithdrawn, UnknownPage
 from qdpi.events import Phase, PressInput
 from qdpi.ids import sha256
 from qdpi.language.answer import Habits
@@ -242,6 +242,7 @@ class QDPIProgram(dspy.Module):
     async def _write(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> str:
         await progress.phase(Phase.WRITING)
         pieces: list[str] = []
+        earlier = draft.text, draft.reworked
 
         async def take(piece: str) -> None:
             # The earlier draft is kept until the first piece of the new one, for a stop between the two.
@@ -249,11 +250,15 @@ class QDPIProgram(dspy.Module):
             draft.text, draft.reworked = "".join(pieces), bool(draft.refused)
             await progress.text(piece)
 
-        if self._model.capabilities.plans:
-            inputs = self._receive_inputs(run, brief, draft)
-            return await self._call("receive", self.receive, inputs, draft, take)
-        inputs = self._continue_inputs(run, brief, draft)
-        return await self._call("receive", self.continue_prose, inputs, draft, take)
+        try:
+            if self._model.capabilities.plans:
+                inputs = self._receive_inputs(run, brief, draft)
+                return await self._call("receive", self.receive, inputs, draft, take)
+            inputs = self._continue_inputs(run, brief, draft)
+            return await self._call("receive", self.continue_prose, inputs, draft, take)
+        except TextWithdrawn:
+            draft.text, draft.reworked = earlier  # a stop must not keep what was no page
+            raise
 
     async def _call(
         self,
