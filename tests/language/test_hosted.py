@@ -166,6 +166,7 @@ async def test_unreachable_server_fails_until_it_is_back() -> None:
     with pytest.raises(ModelUnreachable) as caught:
         await write(model)
     assert address in caught.value.detail
+    assert "no connection: Connect" in caught.value.detail
     assert model.health() == caught.value.detail
     async with model_server() as server:
         model._endpoint = Endpoint("ollama", f"{server.url}/v1")
@@ -504,6 +505,21 @@ async def test_busy_server_is_left_alone_by_all_its_callers() -> None:
         texts = await asyncio.gather(*(write(model) for _ in range(5)))
         assert {each.text for each in texts} == {"".join(PAGE)}
         await model.close()
+
+
+async def test_server_that_is_busy_after_its_first_words_is_asked_ever_more_rarely() -> None:
+    async with model_server() as server:
+        server.raw = [EVENT_STREAM, WHOLE[0], event({"error": {"code": 429, "message": "slow down"}}), DONE]
+        model = hosted(server, model="storyteller")
+        pauses = []
+        for _ in range(2):
+            with pytest.raises(ModelBusy, match="slow down") as busy:
+                await write(model)
+            pauses.append(busy.value.retry_after)
+            await asyncio.sleep(pauses[-1])
+        await model.close()
+    assert 0.5 <= pauses[0] <= 1.0
+    assert 0.75 <= pauses[1] <= 1.5
 
 
 async def test_wait_that_a_server_asks_for_is_bounded() -> None:

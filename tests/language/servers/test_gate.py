@@ -50,6 +50,10 @@ async def test_pauses_grow_and_are_bounded() -> None:
     assert gate.close("busy", 3_600.0) == 6.0
     gate.open()
     clock.now += 6
+    assert gate.close("busy after its first word", None) == 6.0
+    gate.open()
+    gate.reset()
+    clock.now += 6
     assert gate.close("busy", None) == 1.0
 
 

@@ -192,9 +192,12 @@ def unforeseen(error: Exception, timeout: float) -> CallFailed:
 def _system_error(error: BaseException) -> str | None:
     """Return the operating system's words in the chain of causes: httpx says only that all attempts failed."""
     found: BaseException | None = error
-    while found is not None and not isinstance(found, OSError):
-        found = found.__cause__ or found.__context__
-    return (found.strerror or str(found)) if found is not None else None
+    while found is not None:
+        if isinstance(found, OSError) and found.strerror:
+            return found.strerror
+        several = found.exceptions if isinstance(found, BaseExceptionGroup) else ()
+        found = several[0] if several else found.__cause__ or found.__context__
+    return None
 
 
 def _first_line(error: Exception) -> str:

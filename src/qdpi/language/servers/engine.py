@@ -153,6 +153,7 @@ class ServerEngine:
         finally:
             await response.aclose()
         finish = answer.finished()
+        self._gates.get().reset()
         usage = lm15.Usage(input_tokens=answer.counted.prompt, output_tokens=answer.counted.completion)
         yield lm15.StreamEndEvent(finish_reason=finish, usage=usage)
 

@@ -23,6 +23,7 @@ class Gate:
 
     def __init__(self, clock: Callable[[], float], *, longest: float, backoff: Backoff = LOADING) -> None:
         self._clock, self._longest, self._backoff = clock, longest, backoff
+        self._closed = False
         self._refusals = 0
         self._until = 0.0
         self._cause = ""
@@ -35,7 +36,7 @@ class Gate:
             await self._probe.wait()
         if (left := self._until - self._clock()) > 0:
             raise ModelBusy(self._cause, retry_after=left)
-        if not self._refusals:
+        if not self._closed:
             yield
             return
         probe = self._probe = asyncio.Event()
@@ -45,10 +46,14 @@ class Gate:
             self._end(probe)
 
     def open(self) -> None:
-        """A call was answered: admit all."""
-        self._refusals = 0
+        """An answer has begun: admit all. It may still say that the server is busy, so the next pause is no shorter."""
+        self._closed = False
         if self._probe is not None:
             self._end(self._probe)
+
+    def reset(self) -> None:
+        """An answer was whole: the next pause is the shortest again."""
+        self._refusals = 0
 
     def close(self, cause: str, retry_after: float | None) -> float:
         """A server was busy: admit none for the seconds that it asks for, or for a growing pause. Returns them.
@@ -58,6 +63,7 @@ class Gate:
         now = self._clock()
         if self._until <= now:  # otherwise a call that was already on its way is refused too
             self._refusals += 1
+        self._closed = True
         pause = retry_after or self._backoff.delay(self._refusals)
         self._until, self._cause = max(self._until, now + min(pause, self._longest)), cause
         if self._probe is not None:
