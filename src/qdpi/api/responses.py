@@ -474,6 +474,38 @@ class Alternatives(BaseModel):
     next_after: int | None
 
 
+class Sibling(BaseModel):
+    """One of the pages written at one locus, in short; `place` counts from 1."""
+
+    page_id: str
+    place: int
+    seq: int
+    title: str
+    symbol_code: int
+    trajectory: Trajectory
+    status: PageStatus
+
+
+class Siblings(BaseModel):
+    """A page's place among the pages that its journey wrote at the same locus, and these pages in short.
+
+    `place` counts from 1 to `count`; it is None for a page of the book, whose siblings here are the pages written at
+    it. `first`, `previous`, `next` and `last` are page ids for switching, None where there is none. `next_after`
+    requests the siblings that follow.
+    """
+
+    page_id: str
+    locus: str
+    place: int | None
+    count: int
+    first: str | None
+    previous: str | None
+    next: str | None
+    last: str | None
+    siblings: tuple[Sibling, ...]
+    next_after: int | None
+
+
 class Revision(BaseModel):
     """One revision of a page, and the canon revision that introduced it."""
 

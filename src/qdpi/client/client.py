@@ -38,6 +38,7 @@ from qdpi.api.responses import (
     Revisions,
     SearchAnswer,
     SectionFacts,
+    Siblings,
     SymbolEntry,
     VaultUpdate,
     VaultView,
@@ -221,6 +222,18 @@ class Client:
         """Return the pages of a journey that were written at the same locus, each with its receipt."""
         query = {"session_id": session_id, "after": after, "limit": limit}
         return await self._calls.get(Alternatives, f"{API_PREFIX}/page/{segment(id)}/alternatives", query)
+
+    async def siblings(
+        self,
+        id: str,  # noqa: A002
+        *,
+        session_id: str | None = None,
+        after: int = 0,
+        limit: int = 200,
+    ) -> Siblings:
+        """Return a page's place among the pages of its journey at the same locus, and these pages in short."""
+        query = {"session_id": session_id, "after": after, "limit": limit}
+        return await self._calls.get_kept(Siblings, f"{API_PREFIX}/page/{segment(id)}/siblings", query)
 
     async def revisions(self, id: str, *, session_id: str | None = None) -> Revisions:  # noqa: A002
         """Return every revision of a page, oldest first."""

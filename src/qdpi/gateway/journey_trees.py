@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -41,17 +41,21 @@ class TreeColumns:
     error: list[str | None] = field(default_factory=list)
     seqs: dict[str, int] = field(default_factory=dict)
     """The seq of each page."""
+    written_at: dict[int | str, list[int]] = field(default_factory=dict)
+    """The seqs of the pages that were written at each locus, in order."""
     updating: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def take(self, rows: Iterable[TreeRow], head: int) -> None:
         """Add the rows that follow, in order, up to `head`."""
         for row in rows:
+            locus = self._shortened(row.locus)
             if row.page_id is not None:
                 self.seqs[row.page_id] = row.seq
+                self.written_at.setdefault(locus or "", []).append(row.seq)
             self.seq.append(row.seq)
             self.ts.append(-(-microseconds(row.ts) // 1_000_000))
             self.page_id.append(row.page_id)
-            self.locus.append(self._shortened(row.locus))
+            self.locus.append(locus)
             self.symbol.append(row.symbol_code)
             self.trajectory.append(row.trajectory)
             self.branch.append(self._shortened(row.branch_id))
@@ -62,6 +66,14 @@ class TreeColumns:
 
     def _shortened(self, page_id: str | None) -> int | str | None:
         return None if page_id is None else self.seqs.get(page_id, page_id)
+
+    def siblings(self, locus: str) -> Sequence[int]:
+        """Return the seqs of the pages that were written at a locus, in order."""
+        return self.written_at.get(self.seqs.get(locus, locus), ())
+
+    def place(self, seq: int) -> int:
+        """Return where in each column the outcome `seq` is."""
+        return bisect_left(self.seq, seq)
 
     def columns(self, after: int, until: int) -> dict[str, list[Any]]:
         """Return the columns of the outcomes with a seq above `after`, up to `until`, by name."""

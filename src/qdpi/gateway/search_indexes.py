@@ -1,4 +1,4 @@
-"""Indexes for search and alternatives: of recent canon editions, and of recent journeys."""
+"""Indexes for search: of recent canon editions, and of recent journeys."""
 
 from __future__ import annotations
 
@@ -50,12 +50,11 @@ def _index_of(edition: Edition) -> PageLookup:
 
 @dataclass(slots=True)
 class JourneyIndex:
-    """The pages of a journey up to the outcome `head`: full-text indexes, and pages by locus."""
+    """The pages of a journey up to the outcome `head`, in full-text indexes."""
 
     head: int = 0
     pages: int = 0
     indexes: tuple[InvertedIndex, ...] = ()
-    by_locus: dict[str, list[Document]] = field(default_factory=dict)
     notes: tuple[str, InvertedIndex] = ("", InvertedIndex(()))
     dropped: tuple[str, InvertedIndex] = ("", InvertedIndex(()))
     updating: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -63,8 +62,6 @@ class JourneyIndex:
     async def take(self, documents: Sequence[Document], head: int) -> None:
         """Add the pages of the outcomes up to `head`."""
         self.indexes = await asyncio.to_thread(extended, self.indexes, documents)
-        for document in documents:
-            self.by_locus.setdefault(document.locus or "", []).append(document)
         self.pages += len(documents)
         self.head = head
 

@@ -131,8 +131,7 @@ async def _pages(reader: ReaderSession, argument: str) -> Output:
 
 
 async def _alternatives(reader: ReaderSession, argument: str) -> Output:
-    found = await reader.client.alternatives(reader.here.page_id, session_id=reader.session_id)
-    return render.alternatives_view(found)
+    return render.siblings_view(await reader.siblings())
 
 
 async def _other(reader: ReaderSession, argument: str) -> Output:

@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 from qdpi.api.previews import expanded
 from qdpi.api.requests import Accepted
-from qdpi.api.responses import CanonShape, JourneyView, PageView, Preview, RunStatus
+from qdpi.api.responses import CanonShape, JourneyView, PageView, Preview, RunStatus, Siblings
 from qdpi.api.texts import RunText
 from qdpi.client import Client, Frame, GatewayUnreachable, Refused
 from qdpi.errors import InvalidInput, PublishUnknown, QdpiError, UnknownPage
@@ -273,12 +273,17 @@ class ReaderSession:
         return await self.open(target or self.here.page_id)
 
     async def open_sibling(self, step: int) -> PageView:
-        """Open another page written at the same locus: `step` further, wrapping around."""
-        found = await self.client.alternatives(self.here.page_id, session_id=self.session_id, limit=200)
-        if not found.alternatives:
+        """Open the next page written at the same locus, or for a negative step the one before, wrapping around."""
+        found = await self.siblings()
+        forwards, backwards = (found.next or found.first), (found.previous or found.last)
+        target = forwards if step > 0 else backwards
+        if target is None:
             raise UnknownPage("Nothing was written here yet.", next_step="Press a symbol.")
-        place = (found.place or (0 if step > 0 else 1)) - 1 + step
-        return await self.open(found.alternatives[place % len(found.alternatives)].page_id)
+        return await self.open(target)
+
+    async def siblings(self) -> Siblings:
+        """Return the open page's place among the pages at its locus; of a page of the book, the pages written at it."""
+        return await self.client.siblings(self.here.page_id, session_id=self.session_id)
 
 
 async def retry_unanswered(call: Callable[[], Awaitable[T]]) -> T:

@@ -14,7 +14,6 @@ from rich.text import Text
 
 from qdpi.api.responses import (
     About,
-    Alternatives,
     CanonShape,
     JourneyTree,
     JourneyView,
@@ -23,6 +22,7 @@ from qdpi.api.responses import (
     ReceiptView,
     SearchAnswer,
     SearchHit,
+    Siblings,
     VaultView,
     VoiceEntry,
 )
@@ -253,9 +253,9 @@ def vault_view(vault: VaultView) -> RenderableType:
     return Group(columns(rows), *more)
 
 
-def alternatives_view(found: Alternatives) -> RenderableType:
+def siblings_view(found: Siblings) -> RenderableType:
     """Return the pages written at one locus."""
-    if not found.alternatives:
+    if not found.siblings:
         return Text("Nothing was written here yet.")
     rows = [
         [
@@ -264,7 +264,7 @@ def alternatives_view(found: Alternatives) -> RenderableType:
             f"{symbol_name(each.symbol_code)}, {TRAJECTORY_VERBS[each.trajectory]}",
             short_id(each.page_id),
         ]
-        for each in found.alternatives
+        for each in found.siblings
     ]
     return Group(Text(f"Written at {short_id(found.locus)}:"), columns(rows))
 

@@ -173,17 +173,17 @@ async def alternatives(
     For a page of the book: the pages that the session's journey has pressed there.
     """
     found = await readable_page(gateway, exchange, id, session_id)
-    journey, first = _whose(gateway, exchange, found, session_id), seq_of(None, after) or 0
-    locus = found.placement.locus if found.placement else found.page_id
-    siblings = (await gateway.journeys.of(journey)).by_locus.get(locus, [])
-    places = {document.order: place for place, document in enumerate(siblings, start=1)}
-    following = [seq for seq in places if seq > first]
+    journey, first = journey_around(gateway, exchange, found, session_id), seq_of(None, after) or 0
+    own = await gateway.trees.of(journey, await gateway.system.store.head(journey))
+    siblings = own.siblings(locus_of(found))
+    places = {seq: place for place, seq in enumerate(siblings, start=1)}
+    following = [seq for seq in siblings if seq > first]
     page_of_alternatives = await map_concurrently(
         lambda seq: _alternative(gateway, journey, seq, places[seq]), following[:limit]
     )
     return Alternatives(
         page_id=found.page_id,
-        locus=locus,
+        locus=locus_of(found),
         place=places.get(found.seq) if found.seq is not None else None,
         count=len(siblings),
         alternatives=tuple(page_of_alternatives),
@@ -191,7 +191,12 @@ async def alternatives(
     )
 
 
-def _whose(gateway: Gateway, exchange: Exchange, found: Page, session_id: str | None) -> str:
+def locus_of(found: Page) -> str:
+    """Return the locus around which a page's alternatives are: where it was pressed, of a page of the book itself."""
+    return found.placement.locus if found.placement else found.page_id
+
+
+def journey_around(gateway: Gateway, exchange: Exchange, found: Page, session_id: str | None) -> str:
     """Return the journey whose alternatives are requested. Raises `InvalidInput` if nothing names one."""
     if found.session_id is not None:
         return found.session_id
