@@ -511,3 +511,16 @@ def test_answer_that_is_not_shown_is_learned_from() -> None:
     assert stream.feed(f"{P}</think>{P}") == ""
     assert stream.finish() == P
     assert habits.hold_of(model) is Hold.THOUGHT
+
+
+def test_model_that_no_longer_begins_within_a_thought_may_be_cut_off() -> None:
+    """A page that ends at its limit is a page, once a whole answer has begun without a thought."""
+    habits, model = Habits(), model_named("thinker")
+    unopened = habits.stream_of(model, is_shown=True)
+    assert unopened.feed(f"{T}</think>{P}") + unopened.finish() == P
+    cut = habits.stream_of(model, is_shown=True)
+    assert cut.feed(P) + cut.finish(cut_off=True) == ""
+    plain = habits.stream_of(model, is_shown=True)
+    assert plain.feed(P) + plain.finish() == P
+    cut = habits.stream_of(model, is_shown=True)
+    assert cut.feed(P) + cut.finish(cut_off=True) == P

@@ -89,6 +89,8 @@ class Habits:
 
     def __init__(self) -> None:
         self._learned: dict[str, Hold] = {}
+        self._begins_within_thought: set[str] = set()
+        """The models whose last whole answer began within a thought."""
 
     def hold_of(self, model: LanguageModel) -> Hold:
         """Return how much of the next answer of `model` is held back."""
@@ -101,11 +103,19 @@ class Habits:
         """Remember how much of an answer of the model `name` had to be held back. What was needed once stays needed."""
         self._learned[name] = max(needed, self._learned.get(name, Hold.BEGINNING))
 
+    def note_whole(self, name: str, began_within_thought: bool) -> None:
+        """Remember of a whole answer of the model `name` whether it began within a thought."""
+        (self._begins_within_thought.add if began_within_thought else self._begins_within_thought.discard)(name)
+
     def stream_of(self, model: LanguageModel, *, is_shown: bool) -> ProseStream:
         """Return the stream of the next answer of `model`, from which this learns. One not shown is held back whole."""
         hold = self.hold_of(model) if is_shown else Hold.EVERYTHING
-        expects_thought = self._learned.get(model.name) is Hold.THOUGHT
-        return ProseStream(hold, lambda needed: self.learn(model.name, needed), expects_thought=expects_thought)
+        return ProseStream(
+            hold,
+            lambda needed: self.learn(model.name, needed),
+            lambda began_within_thought: self.note_whole(model.name, began_within_thought),
+            expects_thought=model.name in self._begins_within_thought,
+        )
 
 
 def tidy(said: str) -> str:
@@ -317,14 +327,20 @@ _CHANGES: Final = {
 class ProseStream:
     """Turns the pieces of one answer into the pieces of its prose, each as early as `hold` allows.
 
-    `learn` is called with what proved to be necessary. `expects_thought` says that the model's answers begin within a
+    `learn` is called with what proved to be necessary, `note_whole` with whether a whole answer began within a thought.
+    `expects_thought` says that the model's answers begin within a
     thought: one that is cut off before the end of that has no prose.
     """
 
     def __init__(
-        self, hold: Hold, learn: Callable[[Hold], None] = lambda needed: None, *, expects_thought: bool = False
+        self,
+        hold: Hold,
+        learn: Callable[[Hold], None] = lambda needed: None,
+        note_whole: Callable[[bool], None] = lambda began_within_thought: None,
+        *,
+        expects_thought: bool = False,
     ) -> None:
-        self._hold, self._learn, self._expects_thought = hold, learn, expects_thought
+        self._hold, self._learn, self._note_whole, self._expects_thought = hold, learn, note_whole, expects_thought
         self._thoughts_ended = 0
         self._marks, self._page, self._spacing = MarkReader(), _PageText(), _Spacing()
 
@@ -351,6 +367,8 @@ class ProseStream:
             self._page.drop("the limit of its length")
         self._page.settle()
         self._learn(Hold.THOUGHT if self._page.has_restarted else Hold.BEGINNING)
+        if not cut_off:
+            self._note_whole(self._page.has_restarted)
         return self._spacing.spaced(self._page.give())
 
     def _take(self, items: Iterable[Item]) -> None:
