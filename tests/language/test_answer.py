@@ -311,6 +311,7 @@ CUTS = st.lists(st.integers(min_value=1, max_value=9), min_size=1, max_size=40)
 @given(AWKWARD, CUTS)
 @example("a\n```", [1])
 @example("```[[ ## ", [1])
+@example("<think [THINK] x\n\nUser:>Okay.</think>Yes.", [1])
 @example("x ``` y\n```py \n z", [3])
 def test_stream_equals_tidy_for_any_cut(said: str, cuts: list[int]) -> None:
     assert streamed(list(pieces_of(said, cuts))) == tidy(said)

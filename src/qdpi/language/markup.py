@@ -1,7 +1,7 @@
 """What models and their servers leave in an answer that is not its prose: thoughts, turns, control tokens.
 
 `FAMILIES` has a line for each family. `MarkReader` finds their marks in pieces that cut them anywhere, in linear time:
-no mark is longer than a few hundred characters, and none contains another.
+no mark is longer than a few hundred characters.
 """
 
 from __future__ import annotations
@@ -302,6 +302,8 @@ Item = tuple[Mark | None, str]
 
 _CONTEXT: Final = 2  # characters before a mark that its expression may look at
 _MOST_HEADER: Final = 80
+_LONGEST_TAG: Final = 400
+_TAG = re.compile(r"[<&\\]")
 _BROKEN = re.compile(r"<[|｜/]|<[a-z]{3}|\[[|/]|◁", re.IGNORECASE)
 _NAME = re.compile(
     r"\s*(?:(?P<final>final|response|text)|(?P<own>assistant|model|chatbot|bot|gpt|ai)"
@@ -338,7 +340,7 @@ class MarkReader:
             yield from self._named(is_ended=False)
 
     def _read(self, *, last: bool = False) -> Iterator[Item]:
-        while (found := _TOKEN.search(self._buffer, self._at, partial=not last)) and not found.partial:
+        while (found := self._next(last=last)) and not found.partial:
             yield from self._plain(self._buffer[self._at : found.start()])
             yield from self._marked(_MARKS[int(found.lastgroup[1:])][0], found.group())
             self._at = found.end()
@@ -346,6 +348,19 @@ class MarkReader:
         yield from self._plain(self._buffer[self._at : end])
         kept = max(0, end - _CONTEXT)
         self._buffer, self._at = self._buffer[kept:], end - kept
+
+    def _next(self, *, last: bool) -> Any:
+        """Return the next mark, or the beginning of one that a later piece may complete, or None."""
+        found = _TOKEN.search(self._buffer, self._at, partial=not last)
+        if last or found is None or found.partial:
+            return found
+        # An attribute may contain another mark, which is whole before its tag is.
+        since = max(self._at, len(self._buffer) - _LONGEST_TAG)
+        begun = (
+            _TOKEN.match(self._buffer, each.start(), partial=True)
+            for each in _TAG.finditer(self._buffer, since, found.start())
+        )
+        return next((each for each in begun if each and each.partial), found)
 
     def _plain(self, text: str) -> Iterator[Item]:
         if self._header is None:
