@@ -18,7 +18,7 @@ from qdpi.export.formats import FORMATS
 from qdpi.ids import derived_id, page_id
 from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome, log_entry
-from qdpi.page_schema import Placement
+from qdpi.page_schema import Edges, Placement
 from qdpi.services.projector import project
 from qdpi.services.vault import keep_change
 from qdpi.store.ports import Committed, PageStore
@@ -46,7 +46,12 @@ async def commit(store: PageStore, outcome: Outcome) -> None:
     """Commit an outcome, log its press and its request, and write its projections."""
     seq, request = outcome.seq, outcome.request
     press = Press(
-        event_id=request.press_id, ts=factories.at(seq), session_id=outcome.session_id, symbol_code=0, user_intent="…"
+        event_id=request.press_id,
+        ts=factories.at(seq),
+        session_id=outcome.session_id,
+        symbol_code=request.symbol_code or 0,
+        page_id=request.page_id,
+        user_intent=request.user_intent,
     )
     await store.append_log([log_entry(press), log_entry(request)])
     result = await store.commit_outcome(outcome.session_id, outcome.request_id, seq - 1, outcome)
@@ -61,7 +66,8 @@ async def fork(store: PageStore, journey: str = READER) -> Outcome:
     seq = state.seq + 1
     page = page_id(factories.request(journey, seq).request_id)
     place = Placement(locus="S01-P0001", anchor="S01-P0001", anchor_section=1, depth=1, branch_id=page)
-    outcome = factories.outcome(journey, seq, before=state, trajectory=Trajectory.FORK, placement=place)
+    edges = Edges(forks=("S03-P0007",))
+    outcome = factories.outcome(journey, seq, before=state, trajectory=Trajectory.FORK, placement=place, edges=edges)
     await commit(store, outcome)
     return outcome
 

@@ -94,16 +94,16 @@ def edit(number: int, path: str, value: Any) -> Any:
 
 FORGED = {
     "other outcome": (OUTCOMES, edit(2, "event.session_id", "another"), "line 2: it belongs to the journey 'another'"),
-    "other request": (OUTCOMES, edit(2, "request.session_id", "another"), "line 2: its request belongs to the journey"),
+    "other request": (OUTCOMES, edit(2, "request.session_id", "another"), "session_id is 'another' in its request"),
     "seq": (OUTCOMES, edit(3, "event.seq", 4), "line 3: it is outcome 4; outcome 3 is expected"),
-    "text in one place": (OUTCOMES, edit(1, "page.text", "edited"), "line 1: its event and its page differ in text"),
-    "other placement": (OUTCOMES, edit(1, "page.placement.anchor", "S02-P0004"), "differ in anchor"),
+    "text in one place": (OUTCOMES, edit(1, "page.text", "edited"), "line 1: text is 'And then, for"),
+    "other placement": (OUTCOMES, edit(1, "page.placement.anchor", "S02-P0004"), "anchor is 'S01-P0001' in its event"),
     "no placement": (OUTCOMES, edit(1, "page.placement", None), "line 1: it is done but"),
     "no page": (OUTCOMES, edit(1, "page", None), "line 1: it is done but has no page"),
-    "receipt of another run": (OUTCOMES, edit(1, "receipt.request_id", "another"), "belong to different runs"),
-    "other receipt id": (OUTCOMES, edit(1, "receipt.receipt_id", "another"), "line 1: its receipt is not the one"),
-    "state": (OUTCOMES, edit(4, "state.departures", 7), "line 4: its state is not what"),
-    "trajectory": (OUTCOMES, edit(5, "event.trajectory", "T0"), "differ in trajectory"),
+    "receipt of another run": (OUTCOMES, edit(1, "receipt.request_id", "another"), "is 'another' in its receipt"),
+    "other receipt id": (OUTCOMES, edit(1, "receipt.receipt_id", "another"), "receipt_id is 'another' in its receipt"),
+    "state": (OUTCOMES, edit(4, "state.departures", 7), "state.departures is 7 in it and 0 in the"),
+    "trajectory": (OUTCOMES, edit(5, "event.trajectory", "T0"), "trajectory is 'T0' in its event and 'T2' in its page"),
     "unlisted revision": (OUTCOMES, edit(1, "receipt.canon_revision", 9), "line 1: it names revision 9"),
     "field of a later version": (OUTCOMES, edit(1, "page.mood", "blue"), "would lose a part of it: page.mood"),
     "time invalid": (OUTCOMES, edit(1, "event.ts", "yesterday"), "line 1: it is not a valid outcome (event"),
@@ -111,7 +111,7 @@ FORGED = {
     "log: unknown topic": (LOG, edit(1, "type", "gibsey.nowhere"), "line 1: There is no topic"),
     "log: event of another topic": (LOG, edit(1, "type", "gibsey.ui.stop"), "line 1: b'"),
     "log: topic without journeys": (LOG, edit(1, "type", "gibsey.dlq"), "line 1: "),
-    "log: event id": (LOG, edit(1, "event_id", "another"), "line 1: its columns and its event differ"),
+    "log: event id": (LOG, edit(1, "event_id", "another"), "line 1: event_id is 'another' in its column"),
     "log: event not JSON": (LOG, edit(1, "payload_json", "{"), "line 1: b'{' is not a"),
 }  # fmt: skip
 
@@ -138,7 +138,10 @@ async def test_log_contradicting_outcomes_is_refused(systems: tuple[System, Syst
         row["payload_json"] = row["payload_json"].replace("went on", "went in")
 
     error = await refusal(there, forging.forged(await exported(here.store), LOG, change), tmp_path)
-    assert "differs from the one in outcomes.jsonl" in error.detail
+    assert error.detail.endswith(
+        "text is 'And then, for the time number 1, she went in.' in its event and "
+        "'And then, for the time number 1, she went on.' in outcome 1 of outcomes.jsonl."
+    )
 
 
 async def test_second_outcome_of_run_is_refused(systems: tuple[System, System], tmp_path: Path):
@@ -165,7 +168,7 @@ async def test_foreign_page_id_is_refused(tmp_path: Path):
             outcomes[0]["state"]["position"] = "S01-P0001"
 
         error = await refusal(there, forging.forged(archive, OUTCOMES, over_the_canon), tmp_path)
-        assert "line 1: its page 'S01-P0001' is not the page id of its run" in error.detail
+        assert "line 1: page_id is 'S01-P0001' in its page and " in error.detail
 
         # The same runs in another journey: their pages exist and belong to the first.
         await imported(there, archive, tmp_path)

@@ -156,7 +156,7 @@ def generated_page(asked: PageRequest | None = None, *, seq: int = 1, **changes:
         "return_to": canon_id(2),
         "text": f"And then, for the time number {seq}, she went on.",
         "created_at": at(1_000 + seq),
-        "author": "an author",
+        "author": "scripted",
         "version": "1",
         "edges": Edges(next_within=canon_id(2), mirrors=(canon_id(7),)),
         "signals": signals(),
@@ -240,11 +240,13 @@ def outcome(
     **page_changes: Any,
 ) -> Outcome:
     """Return the outcome of a journey's press `number` (by default `seq`) as its outcome `seq`."""
-    asked = request(session_id, seq if number is None else number)
+    same: dict[str, Any] = {name: page_changes[name] for name in ("canon_revision",) if name in page_changes}
+    asked = request(session_id, seq if number is None else number, **same)
     page = None if fails else generated_page(asked, seq=seq, **page_changes)
     event = done(page, asked, seq=seq) if page else failed(asked, seq=seq)
     state = fold(before or JourneyState(seq=seq - 1), event)
-    return Outcome(event=event, page=page, receipt=receipt(asked), state=state, request=asked)
+    same |= {"policy": event.policy} if isinstance(event, PageDone) else {}
+    return Outcome(event=event, page=page, receipt=receipt(asked, **same), state=state, request=asked)
 
 
 def log_row(

@@ -11,10 +11,11 @@ from typing import Final, TypeVar
 from qdpi.concurrency import gather_all
 from qdpi.errors import ArchiveRefused
 from qdpi.events import VaultChange
-from qdpi.export.archive.check import OutcomeCheck, digest_of, event_of, read_rows
+from qdpi.export.archive.check import ArchiveCheck, digest_of
 from qdpi.export.archive.container import refusal
 from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, BookFacts, Manifest, book_facts
 from qdpi.export.archive.read import Archive, check_manifest, read_values
+from qdpi.export.archive.verify import event_of
 from qdpi.outcome import LogEntry, Outcome, in_current_form
 from qdpi.search.vectors import Embedder
 from qdpi.services.projections.pages import OF_PAGE, pages_of, with_embeddings
@@ -117,12 +118,12 @@ async def _check(store: PageStore, archive: Archive) -> _Existing:
     journey = archive.manifest.session_id
     last, snapshot = await store.last_outcome(journey), await store.snapshot(journey)
     head = last.seq if last else 0
-    check = OutcomeCheck(archive)
+    check = ArchiveCheck(archive)
     here = _one_by_one(outcomes_of(store, journey, head))
     async for batch in _in_batches(check.outcomes()):
         for outcome in batch:
             await _check_conflict(store, outcome, await anext(here, None))
-    new_rows = await _check_rows(store, archive, check)
+    new_rows = await _check_rows(store, journey, check)
     derived = min(head, snapshot.seq if snapshot else 0)
     return _Existing(head, max(0, derived - BATCH), new_rows)
 
@@ -138,25 +139,26 @@ async def _check_conflict(store: Pages, outcome: Outcome, here: Outcome | None) 
             raise refusal(OUTCOMES, outcome.seq, f"the page {page.page_id} belongs to another journey here")
 
 
-async def _check_rows(store: PageStore, archive: Archive, check: OutcomeCheck) -> int:
+async def _check_rows(store: PageStore, journey: str, check: ArchiveCheck) -> int:
     """Check the rows of the log against those here, and return how many are new."""
-    journey = archive.manifest.session_id
     here = {row.event_id: digest_of(in_current_form(row)) async for row in _one_by_one(log_of(store, journey))}
     new = number = 0
-    async for batch in _in_batches(read_rows(archive, check.ends)):
+    async for batch in _in_batches(check.rows()):
         for row in batch:
             number += 1
             if row.event_id in here and here[row.event_id] != digest_of(in_current_form(row)):
                 raise refusal(LOG, number, f"the event {row.event_id} differs from the one here")
             if row.event_id not in here:
                 new += 1
-                await _check_saved(store, row, number, check.pages)
+                await _check_saved(store, row, number, check)
     return new
 
 
-async def _check_saved(store: Pages, row: LogEntry, number: int, own: set[str]) -> None:
+async def _check_saved(store: Pages, row: LogEntry, number: int, check: ArchiveCheck) -> None:
     """Check that a row does not save another journey's page to the vault."""
-    if row.type != VaultChange.topic or not isinstance(change := event_of(row), VaultChange) or change.page_id in own:
+    if row.type != VaultChange.topic or not isinstance(change := event_of(row), VaultChange):
+        return
+    if check.writes(change.page_id):
         return
     page = await store.page(change.page_id)
     if page is not None and not page.is_open_to(row.session_id):

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import IO, Final
 
 from qdpi.concurrency import map_concurrently
-from qdpi.events import SCHEMA_VERSION, PageDone, PageFailed, body_of
+from qdpi.events import SCHEMA_VERSION, PageDone, PageFailed, VaultChange, body_of
 from qdpi.export.archive.format import (
     LOG,
     MANIFEST,
@@ -22,7 +22,7 @@ from qdpi.export.zip_stream import ZipStream
 from qdpi.journey import FOLD_VERSION, JourneyState
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.store.paging import log_of, outcomes_of
-from qdpi.store.ports import Canon, PageStore
+from qdpi.store.ports import Canon, Outcomes, PageStore
 
 _ENDS: Final = {PageDone.topic, PageFailed.topic}
 
@@ -41,15 +41,30 @@ async def stream_archive(store: PageStore, journey: str) -> AsyncGenerator[bytes
             yield archive.take()
     with archive.entry(LOG) as stream:
         async for found in log_of(store, journey):
-            await asyncio.to_thread(_write, stream, rows, [row for row in found if _is_within(row, state.seq)])
+            later = await _later_pages(store, journey, state.seq, found)
+            kept = [row for row in found if _is_within(row, state.seq, later)]
+            await asyncio.to_thread(_write, stream, rows, kept)
             yield archive.take()
     files = {OUTCOMES: outcomes.facts(), LOG: rows.facts()}
     archive.add(MANIFEST, (await _manifest(store, journey, state, named, files)).encode())
     yield archive.close()
 
 
-def _is_within(row: LogEntry, head: int) -> bool:
-    """Whether a row belongs to the first `head` outcomes of a journey. Rows that are no outcome's event always do."""
+async def _later_pages(store: Outcomes, journey: str, head: int, rows: Sequence[LogEntry]) -> set[str]:
+    """Return the pages of outcomes after `head`, if any of these rows is of a vault, which may have saved one."""
+    if not any(row.type == VaultChange.topic for row in rows):
+        return set()
+    pages: set[str] = set()
+    while found := await store.outcomes(journey, after=head):
+        pages |= {outcome.page.page_id for outcome in found if outcome.page is not None}
+        head = found[-1].seq
+    return pages
+
+
+def _is_within(row: LogEntry, head: int, later: set[str]) -> bool:
+    """Whether a row may stand beside the first `head` outcomes: it names none after them, and none of their pages."""
+    if row.type == VaultChange.topic:
+        return body_of(row.payload_json.encode()).get("page_id") not in later
     return row.type not in _ENDS or body_of(row.payload_json.encode()).get("seq", 0) <= head
 
 
