@@ -17,7 +17,7 @@ from tests.support.flow import EMBEDDER, working
 
 from qdpi.bootstrap import build_store
 from qdpi.canon import own_book
-from qdpi.export.archive.format import OUTCOMES
+from qdpi.export.archive.format import LOG, OUTCOMES
 from qdpi.export.formats import FORMATS
 from qdpi.services.ingest import ingest
 from qdpi.settings import Settings
@@ -187,6 +187,36 @@ def test_edited_archive_is_refused_before_ingest(qdpi: Call, tmp_path: Path, dat
     assert (code, out) == (2, "")
     assert "outcomes.jsonl: it ends after line 7; the manifest lists 8 lines. Nothing was changed here." in err
     assert "There is no book" in qdpi("export", "x", "--format", "epub", "--data-dir", tmp_path / "empty").err
+
+
+def test_contradicting_log_is_refused_before_ingest(qdpi: Call, tmp_path: Path, data: Path):
+    """An archive whose log contradicts its outcomes is refused with the row, before the book is ingested."""
+    journey_in(data, outcomes=2)
+    qdpi("export", "reader", "-o", "mine.zip")
+
+    def change(rows: list[dict[str, str]]) -> None:
+        rows[0]["payload_json"] = rows[0]["payload_json"].replace('"symbol_code":0', '"symbol_code":17')
+
+    Path("forged.zip").write_bytes(forging.forged(Path("mine.zip").read_bytes(), LOG, change))
+
+    code, out, err = qdpi("import", "forged.zip", "--data-dir", tmp_path / "empty")
+
+    assert (code, out) == (2, "")
+    assert "log.jsonl, line 1: symbol_code is 17 in its event and 0 in the request of outcome 1. Nothing was" in err
+    assert "There is no book" in qdpi("export", "x", "--format", "epub", "--data-dir", tmp_path / "empty").err
+
+
+def test_repacked_archive_is_imported(qdpi: Call, tmp_path: Path, data: Path):
+    """The folder that a file manager has packed is imported as the file was."""
+    journey_in(data, outcomes=2)
+    qdpi("export", "reader", "-o", "mine.zip")
+    files = forging.unpacked(Path("mine.zip").read_bytes())
+    repacked = {"mine/.DS_Store": b"", **{f"mine/{name}": content for name, content in files.items()}}
+    Path("repacked.zip").write_bytes(forging.packed(repacked))
+
+    code, out, _ = qdpi("import", "repacked.zip", "--data-dir", tmp_path / "empty")
+
+    assert (code, out.partition(" and ")[0]) == (0, "reader: 2 outcomes")
 
 
 def test_other_book_is_refused(qdpi: Call, tmp_path: Path, data: Path):

@@ -144,6 +144,46 @@ async def test_log_contradicting_outcomes_is_refused(systems: tuple[System, Syst
     )
 
 
+REWRITTEN = {
+    "press": (
+        "gibsey.ui.symbol",
+        '"symbol_code":0',
+        '"symbol_code":17',
+        "symbol_code is 17 in its event and 0 in the request",
+    ),
+    "request": (
+        "gibsey.generate.page.request",
+        '"section":1',
+        '"section":9',
+        "section is 9 in its event and 1 in the request",
+    ),
+    "end": ("gibsey.generate.page.done", '"depth":1', '"depth":4', "depth is 4 in its event and 1 in outcome"),
+    "vault": (
+        "gibsey.vault",
+        '"page_id":"S01-P0001"',
+        '"page_id":"nowhere"',
+        "it saves the page nowhere, which is neither",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REWRITTEN)
+async def test_rewritten_row_is_refused(systems: tuple[System, System], tmp_path: Path, what: str):
+    """A row of the log that was rewritten, hashes and all, is refused by its line, and nothing is written."""
+    here, there = systems
+    topic, before, after, why = REWRITTEN[what]
+
+    def change(rows: list[dict[str, Any]]) -> None:
+        row = next(row for row in rows if row["type"] == topic and before in row["payload_json"])
+        row["payload_json"] = row["payload_json"].replace(before, after)
+
+    error = await refusal(there, forging.forged(await exported(here.store), LOG, change), tmp_path)
+
+    assert error.detail.startswith("log.jsonl, line ")
+    assert why in error.detail
+    await assert_nothing_stored(there.store)
+
+
 async def test_second_outcome_of_run_is_refused(systems: tuple[System, System], tmp_path: Path):
     """A second outcome of the same run is refused."""
     here, there = systems

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.export.forging import unpacked
+from tests.export.forging import unpacked, values
 from tests.export.journeys import (
     READER,
     add_outcomes,
@@ -26,7 +26,10 @@ from tests.support.gateway import put_book, system_in
 
 from qdpi.canon import own_book
 from qdpi.errors import ArchiveRefused, StoreUnavailable
+from qdpi.events import VaultChange
+from qdpi.export.archive.format import LOG
 from qdpi.export.archive.restore import BATCH
+from qdpi.export.formats import FORMATS
 from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome
 from qdpi.repair.compare import compare
@@ -377,3 +380,22 @@ async def test_missing_revision_is_refused_until_ingested(tmp_path: Path):
         await put_book(there, revision=2)
         await imported(there, archive, tmp_path)
         assert await all_of(there.store) == await all_of(here.store)
+
+
+async def test_page_saved_during_an_export_is_not_in_it(tmp_path: Path):
+    """A page that is written and saved while its journey is exported is in neither file, so that these agree."""
+    async with two_systems(tmp_path) as (here, there):
+        await add_outcomes(here.store, 2)
+        await save(here.store, "S01-P0001", 1)
+        stood = await exported(here.store)
+        pieces = FORMATS["log"].stream(here.store, READER)
+        first = await anext(pieces)
+        (later,) = await add_outcomes(here.store, 1)
+        assert later.page is not None
+        await save(here.store, later.page.page_id, 2)
+
+        archive = first + b"".join([piece async for piece in pieces])
+
+        saved = [row for row in values(archive, LOG) if row["type"] == VaultChange.topic]
+        assert saved == [row for row in values(stood, LOG) if row["type"] == VaultChange.topic]
+        assert (await imported(there, archive, tmp_path)).seq == 2

@@ -1,4 +1,4 @@
-"""Checks an archive line by line: reads the lines, and refuses the first at which `verify` finds a disagreement."""
+"""Checks an archive line by line: reads the lines, and refuses the first that disagrees with the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from qdpi.errors import MalformedEvent
 from qdpi.export.archive.container import refusal
 from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES
 from qdpi.export.archive.read import Archive, read_values
-from qdpi.export.archive.verify import JourneyVerifier, LogVerifier, event_of, manifest_fault, row_fault
+from qdpi.export.archive.verify_log import LogVerifier, event_of, headers_fault, row_fault
+from qdpi.export.archive.verify_outcomes import JourneyVerifier, manifest_fault
 from qdpi.outcome import LogEntry, Outcome
 
 
@@ -40,7 +41,7 @@ class ArchiveCheck:
         log = LogVerifier(self._journey, self._archive.manifest.session_id)
         for number, row in read_values(self._archive, LOG, LogEntry):
             try:
-                why = log.take(number, row) or self._end_fault(row, log.outcome_named(row))
+                why = log.take(number, row) or self._end_fault(row, log.outcome_named(row)) or headers_fault(row)
             except MalformedEvent as error:
                 why = error.detail.rstrip(".")
             if why:

@@ -15,7 +15,7 @@ from qdpi.export.archive.check import ArchiveCheck, digest_of
 from qdpi.export.archive.container import refusal
 from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, BookFacts, Manifest, book_facts
 from qdpi.export.archive.read import Archive, check_manifest, read_values
-from qdpi.export.archive.verify import event_of
+from qdpi.export.archive.verify_log import event_of
 from qdpi.outcome import LogEntry, Outcome, in_current_form
 from qdpi.search.vectors import Embedder
 from qdpi.services.projections.pages import OF_PAGE, pages_of, with_embeddings
