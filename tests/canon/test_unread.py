@@ -122,9 +122,10 @@ def test_every_other_file_is_named(book: Path) -> None:
 
     (note,) = read_book(book).notes
 
-    count, _, names = note.partition(" files were not read: ")
+    assert note.endswith(" (a name that ends in / is a folder that was not looked into)")
+    count, _, names = note.partition(" (")[0].partition(" files were not read: ")
     assert count == "11"
-    assert set(names.split(", ")) == {*others[:-1], "x\\ny", "away", "out", ".git/"}
+    assert set(names.split(", ")) == {*others[:-1], "x\\ny", "away", "out/", ".git/"}
 
 
 def test_notes_of_a_refused_book_name_other_files(book: Path) -> None:
@@ -137,6 +138,23 @@ def test_notes_of_a_refused_book_name_other_files(book: Path) -> None:
 
     assert refused.value.faults == (".: P0009: missing page: the ring has a gap here",)
     assert refused.value.notes == ("1 file was not read: 009-page.txt",)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        (b"a\\032.md", "a\\032.md: whole file: the name holds a backslash"),
+        (b"a\\..\\032.md", "a\\..\\032.md: whole file: the name leads out of the book's folder"),
+        (b"\xff032.md", "\\udcff032.md: whole file: the name is not UTF-8"),
+        (b"\xff032.txt", "\\udcff032.txt: S16-P0032: this page is not read"),
+        (b"\n032.md", "\\n032.md: whole file: the name holds a control character"),
+    ],
+)
+def test_page_of_a_strange_name_is_a_fault(book: Path, name: bytes, fault: str) -> None:
+    """A page whose name cannot be taken is refused with what is strange in it."""
+    (book / LAST).rename(book / os.fsdecode(name))
+
+    assert fault in told(book)
 
 
 @pytest.mark.parametrize("kind", ["fifo", "loop", "dangling", "folder"])

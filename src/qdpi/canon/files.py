@@ -92,10 +92,14 @@ def _no_file(given: Path, found: Path) -> str:
 
 def _misnamed(name: str) -> str | None:
     path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\\" in name:
+    if not name or path.is_absolute() or ".." in name.replace("\\", "/").split("/"):
         return "the name leads out of the book's folder"
-    if any(ord(character) < 32 or 0xD800 <= ord(character) <= 0xDFFF for character in name):
+    if "\\" in name:
+        return "the name holds a backslash"
+    if any(ord(character) < 32 for character in name):
         return "the name holds a control character"
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in name):
+        return "the name is not UTF-8"
     return None
 
 

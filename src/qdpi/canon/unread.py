@@ -42,7 +42,7 @@ class UnreadFile(NamedTuple):
 def find_unread(root: Path, read: Collection[str]) -> list[UnreadFile]:
     """Return the files of a folder, those in its folders included, that are not among the names that were read.
 
-    Symbolic links to folders are not followed, and folders of version control are one entry.
+    Symbolic links to folders are not followed: these, and folders of version control, are one entry each.
     """
     found = sorted(name for name in islice(_walk(root), MOST) if name not in read)
     return [_unread(root, name) for name in found]
@@ -55,7 +55,8 @@ def note_of(unread: Iterable[UnreadFile]) -> tuple[str, ...]:
         return ()
     count = "1 file was not read" if len(names) == 1 else f"{len(names):,} files were not read"
     more = f" (and more: only the first {MOST:,} were looked at)" if len(names) == MOST else ""
-    return (f"{count}: {', '.join(names)}{more}",)
+    whole = " (a name that ends in / is a folder that was not looked into)" if any(n[-1] == "/" for n in names) else ""
+    return (f"{count}: {', '.join(names)}{more}{whole}",)
 
 
 def is_page_name(name: str) -> bool:
@@ -78,7 +79,7 @@ def _unread(root: Path, name: str) -> UnreadFile:
 
 
 def _walk(root: Path) -> Iterator[str]:
-    """Yield the names of all files below a folder; a folder of version control or one that is closed ends in `/`."""
+    """Yield the names of all files below a folder; a folder that is not looked into is one name, which ends in `/`."""
     folders = [""]
     while folders:
         folder = folders.pop()
@@ -89,9 +90,9 @@ def _walk(root: Path) -> Iterator[str]:
             continue
         for entry in entries:
             name = f"{folder}{entry.name}"
-            if not entry.is_dir(follow_symlinks=False):
+            if not Path(entry).is_dir():  # unlike the entry's own, it does not raise for a link in a circle
                 yield name
-            elif entry.name in _STORES:
+            elif entry.name in _STORES or entry.is_symlink():
                 yield f"{name}/"
             else:
                 folders.append(f"{name}/")
