@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from qdpi.errors import ModelBusy
 from qdpi.retry import Backoff
 
-LOADING = Backoff(first=1.0, factor=1.5, most=15.0)
-"""The pauses where a busy server names none: in a minute and a half about ten questions."""
+LOADING = Backoff(first=1.0, factor=1.5, most=5.0)
+"""The pauses where a busy server names none: in a minute and a half about twenty questions."""
 
 
 class Gate:
