@@ -18,9 +18,9 @@ from tests.support import factories as make
 from tests.support.plan import PLAN
 
 from qdpi.errors import StoreUnavailable
+from qdpi.store.columns import tree_row
 from qdpi.store.embedded import EmbeddedPageStore
 from qdpi.store.ports import PageStore
-from qdpi.store.rows import tree_row
 
 
 @pytest.fixture

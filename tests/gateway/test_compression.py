@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.support.gateway import gateway_in
+from tests.support.gateway import gateway_in, listening, served, system_in
 
 from qdpi.gateway.middleware import COMPRESSED_FROM
 from qdpi.gateway.negotiation import accepts_gzip
@@ -132,3 +132,25 @@ async def test_problems_keep_their_status_when_compressed(tmp_path: Path):
         answer = await gateway.client.get("/api/v1/page/nothing", headers={"accept-encoding": "gzip"})
         assert answer.status_code == 404
         assert answer.json()["code"] == "unknown_page"
+
+
+async def test_event_streams_are_not_compressed(tmp_path: Path):
+    """Each frame arrives when it is sent, also at a client that accepts gzip."""
+    async with system_in(tmp_path) as system, served(system) as (address, _, _), listening(address, "reader") as stream:
+        assert "gzip" in stream.response.request.headers["accept-encoding"]
+        assert (await stream.next()).event == "status"
+        assert "content-encoding" not in stream.response.headers
+
+
+async def test_head_says_what_get_would(tmp_path: Path):
+    """The length and the encoding of HEAD are those of the compressed answer."""
+    async with gateway_in(tmp_path) as gateway:
+        for encoding in ("gzip", "identity"):
+            asked = {"accept-encoding": encoding}
+            whole, head = (
+                await gateway.client.get(CANON, headers=asked),
+                await gateway.client.head(CANON, headers=asked),
+            )
+            assert (head.status_code, head.content) == (200, b"")
+            for name in ("content-length", "content-encoding", "etag", "vary"):
+                assert head.headers.get(name) == whole.headers.get(name)

@@ -78,7 +78,7 @@ async def test_all_is_served_under_a_sub_path(tmp_path: Path, root: str, strippe
         document = (await get(f"{root}/openapi.json")).json()
         assert document["servers"] == [{"url": root}]
         symbols = (await get(f"{root}/api/v1/symbols")).json()
-        assert (await get(symbols[31]["glyph"])).headers["content-type"] == "image/svg+xml"
+        assert (await get(symbols[31]["glyph"])).headers["content-type"] == "image/svg+xml; charset=utf-8"
         assert (await get(f"{root}/readyz")).json()["ready"] is True
         assert (await get(f"{root}/nowhere")).status_code == 404
 

@@ -18,7 +18,8 @@ from qdpi.events import Fault
 from qdpi.gateway.journey_trees import JourneyTrees, TreeColumns
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Placement
-from qdpi.store.rows import TreeRow, tree_row
+from qdpi.store.columns import tree_row
+from qdpi.store.rows import TreeRow
 from qdpi.symbols import Trajectory
 
 FAULT = Fault(code="model_failed", detail="Nothing came.", next_step="Press again.")

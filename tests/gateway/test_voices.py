@@ -66,6 +66,14 @@ async def test_sixteen_voices_say_who_speaks(tmp_path: Path):
             assert (await here.client.get(path)).status_code == 200
 
 
+async def test_addresses_are_those_behind_the_proxy(tmp_path: Path):
+    async with gateway_in(tmp_path, book=False, root_path="/book") as here:
+        await put(here, drawn(own_book(), drawing(4)))
+        fox = (await here.client.get(f"/book{PATH}")).json()[1]
+        assert (fox["drawing"], fox["glyph"]) == (f"/book{FOX}", "/book/api/v1/symbols/16/glyph.svg")
+        assert (await here.client.get(fox["drawing"])).text == drawing(4)
+
+
 async def test_canon_names_its_sections(tmp_path: Path):
     async with gateway_in(tmp_path, book=False) as here:
         await put(here, own_book())

@@ -17,6 +17,7 @@ from qdpi.errors import StoreUnavailable
 from qdpi.journey import SectionFigures
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
+from qdpi.store.columns import tree_row
 from qdpi.store.ports import Answered, Committed, Moved
 from qdpi.store.rows import (
     CanonRevision,
@@ -27,7 +28,6 @@ from qdpi.store.rows import (
     Snapshot,
     TreeRow,
     VaultEntry,
-    tree_row,
 )
 from qdpi.store.vectors import rank_embeddings
 

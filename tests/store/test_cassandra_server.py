@@ -25,8 +25,9 @@ from qdpi.store.cassandra import CassandraPageStore
 from qdpi.store.cassandra.driver import addresses
 from qdpi.store.cassandra.futures import AsyncSession, ResultPage
 from qdpi.store.cassandra.schema import apply, schema_of, schema_text, stored_version
+from qdpi.store.columns import tree_row
 from qdpi.store.ports import Answered, Committed, Moved
-from qdpi.store.rows import Embedding, tree_row
+from qdpi.store.rows import Embedding
 from qdpi.system import utc_now
 
 pytestmark = pytest.mark.cassandra

@@ -8,8 +8,11 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from qdpi.events import PageFailed
 from qdpi.ids import time_uuid
+from qdpi.outcome import Outcome
 from qdpi.page_schema import Edges, EdgeType, Page, Signals
+from qdpi.store.rows import TreeRow
 
 PAGE_COLUMNS: Final = (
     "page_id",
@@ -93,6 +96,32 @@ def edges_of(rows: Iterable[EdgeRow], extra_json: str) -> Edges:
             "forks": targets[EdgeType.FORK],
             "mirrors": targets[EdgeType.MIRROR],
         }
+    )
+
+
+def tree_row(outcome: Outcome) -> TreeRow:
+    """Return an outcome's row of the tree."""
+    event, receipt = outcome.event, outcome.receipt
+    run: dict[str, Any] = {
+        "seq": event.seq,
+        "ts": event.ts,
+        "request_id": event.request_id,
+        "locus": event.locus,
+        "symbol_code": event.symbol_code,
+        "model": receipt.model,
+        "milliseconds": receipt.duration,
+        "prompt_tokens": receipt.tokens_used.prompt,
+        "completion_tokens": receipt.tokens_used.completion,
+    }
+    if isinstance(event, PageFailed):
+        return TreeRow(**run, status="failed", error=event.error.code)
+    return TreeRow(
+        **run,
+        page_id=event.page_id,
+        trajectory=event.trajectory,
+        branch_id=event.branch_id,
+        status=event.status.value,
+        title=event.title,
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from typing import Final
 
 from qdpi.outcome import LogEntry, Outcome
+from qdpi.store.columns import tree_row
 from qdpi.store.ports import Log, Outcomes
-from qdpi.store.rows import TreeRow, tree_row
+from qdpi.store.rows import TreeRow
 
 OUTCOMES_PER_PAGE: Final = 50
 ROWS_PER_PAGE: Final = 500

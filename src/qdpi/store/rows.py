@@ -7,9 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from qdpi.events import PageFailed
 from qdpi.journey import JourneyState
-from qdpi.outcome import Outcome
 from qdpi.page_schema import Voice
 from qdpi.symbols import Trajectory
 
@@ -100,32 +98,6 @@ class TreeRow(Row):
     milliseconds: float = 0.0
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-
-
-def tree_row(outcome: Outcome) -> TreeRow:
-    """Return an outcome's row of the tree."""
-    event, receipt = outcome.event, outcome.receipt
-    run: dict[str, Any] = {
-        "seq": event.seq,
-        "ts": event.ts,
-        "request_id": event.request_id,
-        "locus": event.locus,
-        "symbol_code": event.symbol_code,
-        "model": receipt.model,
-        "milliseconds": receipt.duration,
-        "prompt_tokens": receipt.tokens_used.prompt,
-        "completion_tokens": receipt.tokens_used.completion,
-    }
-    if isinstance(event, PageFailed):
-        return TreeRow(**run, status="failed", error=event.error.code)
-    return TreeRow(
-        **run,
-        page_id=event.page_id,
-        trajectory=event.trajectory,
-        branch_id=event.branch_id,
-        status=event.status.value,
-        title=event.title,
-    )
 
 
 class Snapshot(Row):

@@ -8,8 +8,8 @@ import pytest
 from tests.contract.page_store.rig import Connect
 from tests.support import factories as make
 
+from qdpi.store.columns import tree_row
 from qdpi.store.ports import Answered, Committed, Moved, PageStore
-from qdpi.store.rows import tree_row
 
 
 class OutcomesSuite:

@@ -33,12 +33,13 @@ router = APIRouter(prefix=f"{API_PREFIX}/voices", tags=["canon"])
 async def voices(gateway: GatewayDep, if_none_match: Annotated[str | None, Header()] = None) -> Response:
     """Return who speaks in the current book, by section. The ETag changes with any of it."""
     edition = await gateway.system.editions.current()
-    entries = tuple(voice_entry(edition, edition.voices[character]) for character in sorted(edition.voices))
+    root = gateway.system.settings.root_path
+    entries = tuple(voice_entry(edition, edition.voices[character], root) for character in sorted(edition.voices))
     return conditional(_ENTRIES.dump_json(entries), if_none_match)
 
 
-def voice_entry(edition: Edition, voice: Voice) -> VoiceEntry:
-    """Return what is said of a voice of an edition."""
+def voice_entry(edition: Edition, voice: Voice, root_path: str) -> VoiceEntry:
+    """Return what is said of a voice of an edition; `root_path` is where a proxy serves this gateway."""
     title = edition.section_titles.get(voice.character + 1)
     return VoiceEntry(
         character=voice.character,
@@ -50,8 +51,8 @@ def voice_entry(edition: Edition, voice: Voice) -> VoiceEntry:
         sentence=voice_sentence(voice),
         profile=voice.profile,
         source=voice.source,
-        drawing=f"{API_PREFIX}/voices/{voice.slug}/drawing.svg" if voice.symbol_svg else None,
-        glyph=f"{API_PREFIX}/symbols/{voice.character << 4}/glyph.svg",
+        drawing=f"{root_path}{API_PREFIX}/voices/{voice.slug}/drawing.svg" if voice.symbol_svg else None,
+        glyph=f"{root_path}{API_PREFIX}/symbols/{voice.character << 4}/glyph.svg",
     )
 
 

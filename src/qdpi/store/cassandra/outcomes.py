@@ -9,9 +9,10 @@ from qdpi.errors import StoreUnavailable
 from qdpi.outcome import Outcome
 from qdpi.store.cassandra.session import TRIES, Repository, ResultRow
 from qdpi.store.cassandra.statements import Change, Consistency, Statement, insert, select
+from qdpi.store.columns import tree_row
 from qdpi.store.paging import whole_tree
 from qdpi.store.ports import Answered, Committed, Moved
-from qdpi.store.rows import TreeRow, tree_row
+from qdpi.store.rows import TreeRow
 
 _FIRST_HEAD: Final = Statement(
     "UPDATE {keyspace}.outcomes SET head = :next WHERE session_id = :session_id IF head = NULL", conditional=True

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from qdpi.outcome import Outcome
+from qdpi.store.columns import tree_row
 from qdpi.store.embedded.outcomes import INSERT_TREE
-from qdpi.store.rows import tree_row
 
 _VAULT_CHANGES: Final = """
 INSERT OR IGNORE INTO vault_changes (session_id, at, event_id, page_id, action, label, notes)

@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import AsyncIterator
 
 from qdpi.outcome import Outcome
+from qdpi.store.columns import tree_row
 from qdpi.store.embedded.statements import Repository, number
 from qdpi.store.paging import whole_tree
 from qdpi.store.ports import Answered, Committed, Moved
-from qdpi.store.rows import TreeRow, tree_row
+from qdpi.store.rows import TreeRow
 
 _INSERT = (
     "INSERT INTO outcomes (session_id, seq, request_id, type, committed_at, page_id, outcome_json) "
