@@ -200,6 +200,8 @@ def routes() -> str:
         "- The files of the page are at `/web/VERSION/…`, where the version is a hash of all of them. A browser may "
         "keep them for ever; the page at `/`, which names the version, is revalidated at each visit. After an upgrade "
         "a gateway answers the old version with 404: load the page again.\n"
+        "- The document has the pattern or the bounds of every parameter. With `QDPI_SECRET` a gateway's own document "
+        "describes signed session ids.\n"
         "- `HEAD` works wherever `GET` does. For the event stream it opens no stream. A 405 names all methods of the "
         "path in `Allow`.\n"
         "- An empty `Last-Event-ID` or `after` counts as none. The WebSocket's path answers a request without upgrade "

@@ -18,7 +18,8 @@ from qdpi.errors import InvalidSession
 NAMESPACE: Final = uuid5(NAMESPACE_URL, "urn:gibsey:qdpi")
 """The namespace of every id here: 192cdf3d-fe88-5266-aa81-ffac34bb38e6."""
 
-_SESSION: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""The ids that a journey can have."""
 UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UUID_EPOCH: Final = datetime(1582, 10, 15, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -91,7 +92,7 @@ def _time_uuid(at: datetime, clock_seq_high: int, clock_seq_low: int, node: int)
 
 def check_session(session_id: str) -> str:
     """Return a session id unchanged. Raises `InvalidSession` where it is malformed."""
-    if not _SESSION.fullmatch(session_id):
+    if not SESSION_ID.fullmatch(session_id):
         raise InvalidSession(f"{session_id[:80]!r} is not a session id.")
     return session_id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 import unicodedata
 from datetime import datetime
@@ -14,6 +15,8 @@ from qdpi.events import INTENT_LIMIT, PressInput, ReaderInput
 from qdpi.symbols import parse_symbol
 
 LABEL_LIMIT: Final = 200
+CONTROL: Final = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
+"""The characters that a reader's words may not have, as a range of a regular expression; surrogates are never text."""
 _SHOWN_CHARACTERS: Final = 80
 _REPR: Final = reprlib.Repr()
 _REPR.maxstring = _REPR.maxlong = _REPR.maxother = 4 * _SHOWN_CHARACTERS
@@ -57,8 +60,11 @@ def _read_symbol(value: Any) -> int:
     return parse_symbol(value)
 
 
+_UNPRINTABLE: Final = re.compile(rf"[{CONTROL}\n\t\ud800-\udfff]")
+
+
 def _check_printable(value: str) -> str:
-    if not value.isprintable():
+    if _UNPRINTABLE.search(value):
         raise InvalidInput(
             f"{abbreviate(value)} contains characters that are not printable.", next_step="Use letters and digits."
         )

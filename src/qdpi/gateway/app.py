@@ -17,6 +17,7 @@ from qdpi.gateway.context import Gateway
 from qdpi.gateway.journey_trees import JourneyTrees
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.middleware import Admission, BodyLimit, Compression, Envelope, Head
+from qdpi.gateway.openapi import add_bounds
 from qdpi.gateway.readiness import Readiness
 from qdpi.gateway.root_path import RootPath
 from qdpi.gateway.routes import (
@@ -75,10 +76,14 @@ class GatewayApp(FastAPI):
     """The app. Its OpenAPI document includes the event stream, which is answered before the routes."""
 
     def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document."""
+        """Return the OpenAPI document, made once."""
+        if self.openapi_schema:
+            return self.openapi_schema
+        gateway: Gateway = self.state.gateway
         document = super().openapi()
         document["paths"][sse.PATH] = sse.description()
-        root_path = self.state.gateway.system.settings.root_path
+        add_bounds(document, signed=gateway.sessions.signed)
+        root_path = gateway.system.settings.root_path
         if root_path:
             document["servers"] = [{"url": root_path}]
         return document

@@ -21,6 +21,8 @@ from qdpi.ids import UNIX_EPOCH, check_session, sha256
 _PURPOSE: Final = b"gibsey session\0"
 _JOURNEY_DIGITS: Final = 40
 _NEVER: Final = 0
+SIGNATURE: Final = "[A-Za-z0-9_-]{43}"
+"""The pattern of a MAC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ async def search(
     exchange: ExchangeDep,
     q: Annotated[
         str, Query(description='Words and "phrases in quotes", all of which a page must contain; * matches every page.')
-    ] = "",
+    ],
     session_id: Annotated[
         str | None, Query(description="The session whose journey and vault are searched too.")
     ] = None,

@@ -11,7 +11,7 @@ from qdpi.api.responses import JourneyTree
 from qdpi.gateway.context import ExchangeDep, GatewayDep, journey_of
 from qdpi.gateway.negotiation import NOT_MODIFIED, conditional_model, matches
 from qdpi.gateway.problems import problem_responses
-from qdpi.gateway.streams.sse import parse_seq
+from qdpi.gateway.streams.sse import seq_of
 
 MOST_OUTCOMES: Final = 10_000
 _HEADERS: Final = {"cache-control": "private, no-cache"}
@@ -34,7 +34,7 @@ async def tree(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Return what a map shows of each outcome, failures included, by columns. The ETag is the journey's head."""
-    journey, first = journey_of(gateway, exchange, session_id), parse_seq("after", after)
+    journey, first = journey_of(gateway, exchange, session_id), seq_of(None, after) or 0
     head = await gateway.system.store.head(journey)
     etag = f'W/"{head}"'
     if matches(if_none_match, etag):

@@ -28,7 +28,7 @@ from qdpi.gateway.streams.hub import Subscription
 PATH: Final = f"{API_PREFIX}/event/stream"
 SEND_SECONDS: Final = 20.0
 """How long a client may take to accept a frame before it is disconnected; it resumes by its Last-Event-ID."""
-_LARGEST_SEQ: Final = 2**53
+LARGEST_SEQ: Final = 2**53
 
 _HEADERS: Final = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -127,7 +127,7 @@ def seq_of(last_event_id: str | None, after: str | None) -> int | None:
 
 def parse_seq(name: str, value: str) -> int:
     """Parse a seq: a whole number from 0. Raises `InvalidInput`."""
-    if not (value.isascii() and value.isdigit() and len(value) <= 16 and int(value) <= _LARGEST_SEQ):
+    if not (value.isascii() and value.isdigit() and len(value) <= 16 and int(value) <= LARGEST_SEQ):
         raise InvalidInput(
             f"{name} is {value[:80]!r}; a seq is a whole number from 0.",
             next_step="Give the id of the last done or failed frame that you received, or 0 for all.",
