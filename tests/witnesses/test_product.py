@@ -1,0 +1,65 @@
+"""The whole product with a real server: `qdpi run`, a press, and `qdpi doctor`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.cli.conftest import Process
+from tests.witnesses.servers import KEY, MODEL, PATIENCE, Server, llama_cpp
+
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("witnesses")]
+
+
+def openai(server: Server) -> dict[str, str]:
+    return {"QDPI_MODEL": f"openai/{MODEL}", "OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": KEY}
+
+
+@contextmanager
+def qdpi_run(folder: Path, environ: dict[str, str]) -> Iterator[str]:
+    """Run `qdpi run` with a model; give its address."""
+    process = Process("run", "--port", "0", QDPI_DATA_DIR=str(folder / "data"), QDPI_RUN_TIMEOUT="180", **environ)
+    try:
+        yield process.url()
+    finally:
+        process.end()
+
+
+def press(url: str) -> dict[str, Any]:
+    """Press a symbol and wait for its page."""
+    body = {"page_id": "S01-P0001"}
+    answer = httpx.post(f"{url}/api/v1/pipeline/run/symbol/an-author:XC", json=body, timeout=PATIENCE, trust_env=False)
+    assert answer.status_code == httpx.codes.OK, answer.text
+    page: dict[str, Any] = answer.json()
+    return page
+
+
+def doctor(folder: Path, environ: dict[str, str]) -> str:
+    """Return what `qdpi doctor` prints."""
+    command = [sys.executable, "-m", "qdpi", "doctor"]
+    given = os.environ | environ | {"QDPI_DATA_DIR": str(folder / "data"), "QDPI_PORT": "0"}
+    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=PATIENCE, check=False).stdout
+
+
+def test_press_while_the_model_loads(tmp_path: Path) -> None:
+    """A press made while llama.cpp loads its model waits for it and becomes a page."""
+    with llama_cpp(tmp_path) as first:
+        port = first.port
+        with qdpi_run(tmp_path, openai(first)) as url:
+            first.kill()
+            with llama_cpp(tmp_path, port=port, ready=False) as server:
+                page = press(url)
+                told = doctor(tmp_path, openai(server))
+    assert page["text"]
+    assert page["model"] == f"openai/{MODEL}"
+    assert page["receipt"]["failures"]
+    assert all("Loading model" in failure for failure in page["receipt"]["failures"])
+    assert page["receipt"]["calls"][-1]["completion_tokens"] > 0
+    assert f"openai/{MODEL} answers" in told
