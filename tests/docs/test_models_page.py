@@ -1,4 +1,4 @@
-"""docs/models.md agrees with the table of families and with what is held back."""
+"""The page of model servers, `docs/models.md`."""
 
 from __future__ import annotations
 
@@ -7,25 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from qdpi.language.answer import BEGINNING, Hold, tidy
-from qdpi.language.markup import FAMILIES
+from qdpi.settings import SETTINGS
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
-ROWS = [re.split(r"(?<!\\)\|", line)[1:-1] for line in PAGE.splitlines() if line.startswith("| ")]
-MARKS = {name.strip(): re.findall(r"`([^`]+)`", " ".join(cells).replace("\\|", "|")) for name, *cells in ROWS}
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 
 
-def test_families_are_those_of_the_table():
-    assert {family.name for family in FAMILIES} <= MARKS.keys()
+@pytest.mark.parametrize(
+    ("package", "lock"),
+    [("xllamacpp", "local"), ("llama-cpp-python", "llama-cpp-python"), ("litellm", "witnesses")],
+)
+def test_versions_that_were_tried_are_those_that_are_locked(package: str, lock: str):
+    locked = (ROOT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8")
+    version = re.search(rf"^{package}==(\S+)", locked, re.MULTILINE)
+    assert version
+    (row,) = re.findall(r"^\| version \|.*$", PAGE, re.MULTILINE)
+    assert version[1] in row
 
 
-@pytest.mark.parametrize("family", [family.name for family in FAMILIES])
-def test_marks_of_a_family_are_taken_off(family: str):
-    """Every token that is quoted in a family's row is taken off an answer, or ends it."""
-    for mark in MARKS[family]:
-        assert not mark.startswith(("<", "[", "◁")) or mark not in tidy(f"{mark}\n\nThe lamp."), mark
+def test_settings_of_the_page_exist():
+    named = set(re.findall(r"`((?:QDPI|OPENAI|ANTHROPIC|OLLAMA)_[A-Z_]+)", PAGE)) - OF_SERVERS
+    assert len(named) > 5
+    assert named - {setting.variable for setting in SETTINGS} == set()
 
 
-def test_held_characters_are_named():
-    assert f"the first {BEGINNING} characters" in PAGE
-    assert len(Hold) == 4
+OF_SERVERS = {"OLLAMA_CONTEXT_LENGTH"}
+"""Variables that a server reads itself."""

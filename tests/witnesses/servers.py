@@ -105,7 +105,7 @@ def wait_until_ready(server: Server, path: str) -> None:
 def llama_cpp(folder: Path, *, port: int | None = None, ready: bool = True) -> Iterator[Server]:
     """Run llama.cpp's server; with `ready` False, give it as soon as it listens, while it loads the model."""
     file, port = small_model(), port or free_port()
-    command = [sys.executable, _HERE / "llama_cpp.py", file, str(port), MODEL, KEY]
+    command: list[str | Path] = [sys.executable, _HERE / "llama_cpp.py", file, str(port), MODEL, KEY]
     with _started(folder / f"llama-cpp-{port}.log", port, *command) as server:
         if ready:
             wait_until_ready(server, "/health")
@@ -121,9 +121,9 @@ def llama_cpp_python(folder: Path, *options: str) -> Iterator[Server]:
     if not (_LLAMA_CPP_PYTHON / "bin" / "uvicorn").exists():
         pytest.skip("llama-cpp-python is not compiled here: `make llama-cpp-python` takes minutes")
     port = free_port()
-    what = ["--model", file, "--model_alias", MODEL, "--n_ctx", "4096", "--api_key", KEY]
+    what: list[str | Path] = ["--model", file, "--model_alias", MODEL, "--n_ctx", "4096", "--api_key", KEY]
     where = ["--host", "127.0.0.1", "--port", str(port)]
-    command = [python, "-m", "llama_cpp.server", *what, *where, *options]
+    command: list[str | Path] = [python, "-m", "llama_cpp.server", *what, *where, *options]
     with _started(folder / f"llama-cpp-python-{port}.log", port, *command) as server:
         wait_until_ready(server, "/v1/models")
         yield server
@@ -143,7 +143,7 @@ def litellm(folder: Path, models: Mapping[str, str]) -> Iterator[Server]:
     # Its table of prices would be fetched from the network at the start.
     environ = {"PATH": str(python.parent), "HOME": str(folder), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     where = ["--host", "127.0.0.1", "--port", str(port)]
-    command = [python.with_name("litellm"), "--config", config, *where]
+    command: list[str | Path] = [python.with_name("litellm"), "--config", config, *where]
     with _started(folder / "litellm.log", port, *command, environ=environ) as server:
         wait_until_ready(server, "/health/liveliness")
         yield server

@@ -219,5 +219,3 @@ class ModelServerSuite(ABC):
             clear()
         assert len(pieces) >= 3
         assert error.detail
-
-
