@@ -16,6 +16,8 @@ def main(weights: str, port: int, alias: str, key: str) -> None:
     params.n_ctx = 8_192
     params.n_predict = 120  # where a call names no limit: a page that is cut off takes seconds
     params.cache_ram_mib = 0  # its default takes a gigabyte
+    params.cpuparams.n_threads = 1  # several wait for each other, where others use the processors too
+    params.cpuparams_batch.n_threads = 2
     # Calls name the temperature 0, and so have one answer; pages are written as by qdpi's own local model.
     params.sampling.seed = 7
     params.sampling.temp = 0.9
