@@ -121,9 +121,10 @@ def llama_cpp_python(folder: Path, *options: str) -> Iterator[Server]:
     if not (_LLAMA_CPP_PYTHON / "bin" / "uvicorn").exists():
         pytest.skip("llama-cpp-python is not compiled here: `make llama-cpp-python` takes minutes")
     port = free_port()
-    what: list[str | Path] = ["--model", file, "--model_alias", MODEL, "--n_ctx", "4096", "--n_threads", "1", "--api_key", KEY]
+    what: list[str | Path] = ["--model", file, "--model_alias", MODEL, "--api_key", KEY]
+    how = ["--n_ctx", "4096", "--n_threads", "1", *options]
     where = ["--host", "127.0.0.1", "--port", str(port)]
-    command: list[str | Path] = [python, "-m", "llama_cpp.server", *what, *where, *options]
+    command: list[str | Path] = [python, "-m", "llama_cpp.server", *what, *how, *where]
     with _started(folder / f"llama-cpp-python-{port}.log", port, *command) as server:
         wait_until_ready(server, "/v1/models")
         yield server
