@@ -13,13 +13,15 @@ from typing import Any
 import httpx
 import pytest
 from tests.cli.conftest import Process
-from tests.witnesses.servers import KEY, MODEL, PATIENCE, Server, llama_cpp
+from tests.witnesses.servers import KEY, MODEL, PATIENCE, free_port, llama_cpp
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("witnesses")]
 
 
-def openai(server: Server) -> dict[str, str]:
-    return {"QDPI_MODEL": f"openai/{MODEL}", "OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": KEY}
+def openai(port: int) -> dict[str, str]:
+    """Return the variables of a server with OpenAI's protocol, on this machine."""
+    url = f"http://127.0.0.1:{port}/v1"
+    return {"QDPI_MODEL": f"openai/{MODEL}", "OPENAI_BASE_URL": url, "OPENAI_API_KEY": KEY}
 
 
 @contextmanager
@@ -50,13 +52,11 @@ def doctor(folder: Path, environ: dict[str, str]) -> str:
 
 def test_press_while_the_model_loads(tmp_path: Path) -> None:
     """A press made while llama.cpp loads its model waits for it and becomes a page."""
-    with llama_cpp(tmp_path) as first:
-        port = first.port
-        with qdpi_run(tmp_path, openai(first)) as url:
-            first.kill()
-            with llama_cpp(tmp_path, port=port, ready=False) as server:
-                page = press(url)
-                told = doctor(tmp_path, openai(server))
+    port = free_port()
+    environ = openai(port)
+    with qdpi_run(tmp_path, environ) as url, llama_cpp(tmp_path, port=port, ready=False):
+        page = press(url)
+        told = doctor(tmp_path, environ)
     assert page["text"]
     assert page["model"] == f"openai/{MODEL}"
     assert page["receipt"]["failures"]
