@@ -80,7 +80,9 @@ async def test_unchanged_canon_is_cached(tmp_path: Path):
         first = await client.canon()
         assert await client.canon() is first
         assert len(first.ring) == 48
-        assert len(await client.symbols()) == 256
+        symbols = await client.symbols()
+        assert len(symbols) == 256
+        assert await client.symbols() is symbols
         assert (await client.glyph("an-author:XC")).startswith("<svg")
         assert (await client.section(3)).section == 3
 

@@ -82,7 +82,7 @@ def test_script_for_another_keyspace() -> None:
 def test_every_table_has_a_comment() -> None:
     lines = schema_text().splitlines()
     tables = [place for place, line in enumerate(lines) if line.startswith("CREATE TABLE")]
-    assert len(tables) == 16
+    assert len(tables) >= 16
     assert all(lines[place - 1].startswith("-- ") for place in tables)
 
 

@@ -206,6 +206,7 @@ async def test_every_command(tmp_path: Path):
     for words in (
         "Saved: Sibling 0, as the lamp.",
         "1/2 Sibling 0",
+        "2 of 2 written at S01-P0001",
         "Sibling 1",
         "XC XP XU XS",
         "Speaks plainly.",

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import httpx
-from pydantic import RootModel, TypeAdapter
+from pydantic import RootModel
 
 from qdpi.api import API_PREFIX
 from qdpi.api.requests import (
@@ -54,6 +54,10 @@ from qdpi.symbols import Trajectory
 
 RUN_SECONDS: Final = 300.0
 """Timeout of a direct run; the gateway itself gives up earlier, with 504."""
+
+
+class _Symbols(RootModel[tuple[SymbolEntry, ...]]):
+    """The symbols, as one answer."""
 
 
 class _Voices(RootModel[tuple[VoiceEntry, ...]]):
@@ -301,10 +305,8 @@ class Client:
         return await self._calls.get(SectionFacts, f"{API_PREFIX}/pipeline/stats/section/{segment(id)}")
 
     async def symbols(self) -> tuple[SymbolEntry, ...]:
-        """Return all 256 symbols."""
-        entries: TypeAdapter[tuple[SymbolEntry, ...]] = TypeAdapter(tuple[SymbolEntry, ...])
-        response = await self._calls.request("GET", f"{API_PREFIX}/symbols")
-        return parse(response, entries.validate_json)
+        """Return all 256 symbols; unchanged ones are not sent again."""
+        return (await self._calls.get_kept(_Symbols, f"{API_PREFIX}/symbols")).root
 
     async def voices(self) -> tuple[VoiceEntry, ...]:
         """Return who speaks in the current book, by section; unchanged ones are not sent again."""

@@ -65,7 +65,7 @@ _ROUTERS = (
 )
 CORS: Final[dict[str, Any]] = {
     "allow_methods": ["GET", "HEAD", "POST", "DELETE"],
-    "allow_headers": ["content-type", "last-event-id", "traceparent", "x-request-id"],
+    "allow_headers": ["content-type", "if-none-match", "last-event-id", "traceparent", "x-request-id"],
     "expose_headers": ["etag", "retry-after", "x-request-id"],
     "max_age": 600,
 }

@@ -136,7 +136,7 @@ async def _alternatives(reader: ReaderSession, argument: str) -> Output:
 
 async def _other(reader: ReaderSession, argument: str) -> Output:
     await reader.open_sibling(-1 if argument.startswith("-") else 1)
-    return await _read(reader, "")
+    return Group(await _read(reader, "") or "", render.place_line(await reader.siblings()))
 
 
 async def _vault(reader: ReaderSession, argument: str) -> Output:

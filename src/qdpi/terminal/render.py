@@ -253,6 +253,11 @@ def vault_view(vault: VaultView) -> RenderableType:
     return Group(columns(rows), *more)
 
 
+def place_line(found: Siblings) -> Text:
+    """Return a page's place among the pages at its locus."""
+    return Text(f"{found.place or '–'} of {found.count} written at {short_id(found.locus)}", style="dim")
+
+
 def siblings_view(found: Siblings) -> RenderableType:
     """Return the pages written at one locus."""
     if not found.siblings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Response
+from pydantic import TypeAdapter
 
 from qdpi.api import API_PREFIX
 from qdpi.api.requests import SYMBOL_FORMS
@@ -12,7 +13,7 @@ from qdpi.api.responses import CanonPageEntry, CanonShape, SectionEntry, Section
 from qdpi.canon.edition import Edition
 from qdpi.errors import NoBook, UnknownSection
 from qdpi.gateway.context import GatewayDep
-from qdpi.gateway.negotiation import NOT_MODIFIED, conditional_model
+from qdpi.gateway.negotiation import NOT_MODIFIED, conditional, conditional_model
 from qdpi.gateway.problems import problem_responses
 from qdpi.glyphs import glyph_svg
 from qdpi.symbols import (
@@ -26,12 +27,19 @@ from qdpi.symbols import (
 
 SVG_MEDIA_TYPE: Final = "image/svg+xml; charset=utf-8"
 SVG_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+_SYMBOLS: Final = TypeAdapter(tuple[SymbolEntry, ...])
 
 router = APIRouter(prefix=API_PREFIX)
 
 
-@router.get("/symbols", tags=["symbols"], summary="All 256 symbols", responses=problem_responses(503))
-async def symbols(gateway: GatewayDep) -> tuple[SymbolEntry, ...]:
+@router.get(
+    "/symbols",
+    tags=["symbols"],
+    summary="All 256 symbols",
+    response_model=tuple[SymbolEntry, ...],
+    responses={**NOT_MODIFIED, **problem_responses(422, 503)},
+)
+async def symbols(gateway: GatewayDep, if_none_match: Annotated[str | None, Header()] = None) -> Response:
     """Return every symbol with its character, its behaviour, and how the behaviour shapes a run."""
     try:
         voices = (await gateway.system.editions.current()).voices
@@ -39,7 +47,8 @@ async def symbols(gateway: GatewayDep) -> tuple[SymbolEntry, ...]:
         voices = {}
     colors = {character: voice.color for character, voice in voices.items()}
     root_path = gateway.system.settings.root_path
-    return tuple(symbol_entry(code, colors.get(code >> 4), root_path) for code in range(256))
+    entries = tuple(symbol_entry(code, colors.get(code >> 4), root_path) for code in range(256))
+    return conditional(_SYMBOLS.dump_json(entries), if_none_match)
 
 
 def symbol_entry(code: int, color: str | None, root_path: str) -> SymbolEntry:
