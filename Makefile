@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run check test test-long lint format types docs pictures house simulate chaos bench lock local-model llama-cpp-python clean
+.PHONY: help run check test test-long lint format types docs pictures vendor house simulate chaos bench lock local-model llama-cpp-python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ docs: .venv/dev ## write what is made from the code: pages of docs/, and the gly
 pictures: .venv/dev ## draw the pictures of docs/images from the terminal reader
 	@$(BIN)/python docs/pictures.py
 
+vendor: web-tools/node_modules/made ## bundle the libraries of the reader's page again, at the versions of web-tools (needs Node)
+	@node web-tools/vendor.mjs
+
 house: .venv/dev ## the structure in figures: borders, cycles, ports, and the files that a press enters
 	@$(BIN)/python -m tests.architecture.house
 
@@ -84,7 +87,7 @@ llama-cpp-python: .venv/dev ## compile a model server that `make test-long` then
 		--build-constraints requirements/llama-cpp-python.txt -r requirements/llama-cpp-python.txt
 
 clean: ## remove the environment and the caches; books and journeys stay
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	@rm -rf .venv web-tools/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Files in .venv mark the finished steps, so that they are not repeated.
@@ -126,3 +129,11 @@ clean: ## remove the environment and the caches; books and journeys stay
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/witnesses
 	@if $(BIN)/uv pip install --quiet --python .venv/witnesses/bin/python --no-deps --require-hashes \
 		-r requirements/witnesses.txt 2>.venv/witnesses/failure; then touch $@; else cat .venv/witnesses/failure >&2; fi
+
+# What the development of the reader's page needs: no reader does. npm holds every package against the lock's checksum.
+web-tools/node_modules/made: web-tools/package-lock.json web-tools/.npmrc
+	@command -v npm >/dev/null || { \
+		echo "npm is not here. Install Node 20 or newer, which brings it (Debian: apt-get install nodejs npm)." >&2; exit 1; }
+	@echo "Installing what the development of the reader's page needs"
+	@cd web-tools && npm ci
+	@touch $@

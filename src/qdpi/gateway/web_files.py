@@ -21,6 +21,7 @@ MEDIA_TYPES: Final = {
     ".json": "application/json",
     ".png": "image/png",
     ".svg": "image/svg+xml",
+    ".ts": "text/plain; charset=utf-8",  # the types of vendored files, which no browser loads
     ".txt": "text/plain; charset=utf-8",
     ".woff2": "font/woff2",
 }
