@@ -5,10 +5,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 from tests.support.gateway import gateway_in, listening, served, system_in
 
 from qdpi.gateway.middleware import COMPRESSED_FROM
-from qdpi.gateway.negotiation import accepts_gzip
+from qdpi.gateway.negotiation import accepts_gzip, shape_of
+from qdpi.gateway.routes import book
 
 CANON = "/api/v1/canon"
 PRESS = "/api/v1/event/ui/symbol"
@@ -96,6 +98,27 @@ async def test_if_none_match(tmp_path: Path, given: str, status: int):
         for tag in (etag, etag.removeprefix("W/")):
             answer = await gateway.client.get(CANON, headers={"if-none-match": given.format(tag)})
             assert answer.status_code == status
+
+
+async def test_a_kept_answer_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The ring of a large book is not written out to say that it is the same."""
+    async with gateway_in(tmp_path) as gateway:
+        etag = (await gateway.client.get(CANON)).headers["etag"]
+        monkeypatch.setattr(book, "canon_shape", None)
+        assert (await gateway.client.get(CANON, headers={"if-none-match": etag})).status_code == 304
+
+
+def test_etag_without_its_body_changes_with_the_fields():
+    """An upgrade that adds a field makes browsers ask anew."""
+
+    class Before(BaseModel):
+        title: str
+
+    class After(Before):
+        author: str
+
+    assert shape_of(Before) != shape_of(After)
+    assert shape_of(Before) == shape_of(Before)
 
 
 async def test_vary_of_another_origin_is_kept(tmp_path: Path):

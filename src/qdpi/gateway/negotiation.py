@@ -6,12 +6,16 @@ All ETags are weak: an answer has the same one whether it is compressed or not.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from fastapi import Response
 from pydantic import BaseModel
+
+from qdpi import __version__
 
 NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "The client already has this answer."}}
 """What OpenAPI says of a route that answers conditional requests."""
@@ -38,6 +42,13 @@ def matches(if_none_match: str | None, etag: str) -> bool:
     return if_none_match.strip() == "*" or weak(etag) in map(weak, _TAGS.findall(if_none_match))
 
 
+def not_modified(if_none_match: str | None, etag: str, headers: Mapping[str, str] | None = None) -> Response | None:
+    """Return a 304 where the client has the answer of this ETag, which then need not be made; else None."""
+    if not matches(if_none_match, etag):
+        return None
+    return Response(status_code=304, headers={"etag": etag, "cache-control": REVALIDATED, **(headers or {})})
+
+
 def conditional(
     body: bytes,
     if_none_match: str | None,
@@ -52,9 +63,7 @@ def conditional(
     """
     tag = etag or etag_of(body)
     both = {"etag": tag, "cache-control": REVALIDATED, **(headers or {})}
-    if matches(if_none_match, tag):
-        return Response(status_code=304, headers=both)
-    return Response(body, media_type=media_type, headers=both)
+    return not_modified(if_none_match, tag, headers) or Response(body, media_type=media_type, headers=both)
 
 
 def conditional_model(
@@ -62,6 +71,16 @@ def conditional_model(
 ) -> Response:
     """Return a model as JSON, or a 304 where the client has it."""
     return conditional(model.model_dump_json().encode(), if_none_match, etag=etag, headers=headers)
+
+
+@cache
+def shape_of(model: type[BaseModel]) -> str:
+    """Return what an ETag that is no hash of its body must have: it changes with the product and the model's fields.
+
+    Otherwise a browser would keep the answers of the version before an upgrade.
+    """
+    schema = json.dumps(model.model_json_schema(), sort_keys=True)
+    return hashlib.sha256(f"{__version__} {schema}".encode()).hexdigest()[:8]
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

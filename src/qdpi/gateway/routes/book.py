@@ -13,7 +13,7 @@ from qdpi.api.responses import CanonPageEntry, CanonShape, SectionEntry, Section
 from qdpi.canon.edition import Edition
 from qdpi.errors import NoBook, UnknownSection
 from qdpi.gateway.context import GatewayDep
-from qdpi.gateway.negotiation import NOT_MODIFIED, conditional, conditional_model
+from qdpi.gateway.negotiation import NOT_MODIFIED, conditional, conditional_model, not_modified, shape_of
 from qdpi.gateway.problems import problem_responses
 from qdpi.glyphs import glyph_svg
 from qdpi.symbols import (
@@ -102,8 +102,9 @@ async def glyph(code: Annotated[str, Path(json_schema_extra=SYMBOL_FORMS)]) -> R
 async def canon(gateway: GatewayDep, if_none_match: Annotated[str | None, Header()] = None) -> Response:
     """Return the current book. The ETag changes with its revision."""
     edition = await gateway.system.editions.current()
-    etag = f'W/"{edition.revision.revision}-{edition.revision.content_hash[:16]}"'
-    return conditional_model(canon_shape(edition), if_none_match, etag=etag)
+    revision = edition.revision
+    etag = f'W/"{revision.revision}-{revision.content_hash[:16]}-{shape_of(CanonShape)}"'
+    return not_modified(if_none_match, etag) or conditional_model(canon_shape(edition), None, etag=etag)
 
 
 def canon_shape(edition: Edition) -> CanonShape:
