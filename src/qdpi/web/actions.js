@@ -1,0 +1,171 @@
+/** What a reader does: every button, key and command calls one of these. */
+
+import * as api from "./api.js";
+import { announce } from "./announce.js";
+import { go, pageHref } from "./router.js";
+import { newRun, withStatus } from "./state/runs.js";
+import {
+  canon, loadJourney, notify, onOutcome, pageId, panel, past, preview, report, runs, sessionId, shown, state, tree, vault, voices,
+} from "./store.js";
+import { withChange } from "./state/vault.js";
+
+/** @param {string} id */
+export function openPage(id) {
+  go(pageHref(id));
+}
+
+/**
+ * Press a symbol at the page that is shown.
+ *
+ * @param {number} code
+ * @param {string} [words] what the reader asks for with it
+ * @param {string | null} [at] another page
+ */
+export async function press(code, words = "", at = pageId.peek()) {
+  if (at === null || past.peek() !== null) return;
+  const request = { session_id: sessionId.peek(), symbol_code: code, page_id: at, client_request_id: crypto.randomUUID?.() ?? randomId() };
+  await send(() => api.press(words ? { ...request, user_intent: words } : request), { symbol: code, locus: at, words });
+}
+
+/** Ask in words at the page that is shown; the book chooses who answers. @param {string} words */
+export async function ask(words) {
+  const at = pageId.peek();
+  if (at === null || past.peek() !== null || words.trim() === "") return;
+  const request = { session_id: sessionId.peek(), page_id: at, user_intent: words, client_request_id: crypto.randomUUID?.() ?? randomId() };
+  await send(() => api.ask(request), { symbol: null, locus: at, words });
+}
+
+/**
+ * @param {() => Promise<any>} request the same request when it is sent again: it is one press
+ * @param {{symbol: number | null, locus: string, words: string}} pressed
+ */
+async function send(request, pressed) {
+  panel.value = null;
+  announce("Queued");
+  try {
+    const accepted = await again(request);
+    const known = runs.peek();
+    if (!known.has(accepted.event_id) && !isAnswered(accepted.event_id)) {
+      runs.value = withStatus(known, {
+        press_id: accepted.event_id, phase: "queued", symbol_code: pressed.symbol, locus: pressed.locus, user_intent: pressed.words,
+      });
+    }
+    ours.add(accepted.event_id);
+  } catch (error) {
+    report(error, "The press was not taken");
+  }
+}
+
+/** The presses of this tab: the page follows where they lead. @type {Set<string>} */
+const ours = new Set();
+/** @type {string[]} */
+const answered = [];
+/** @param {string} pressId */
+const isAnswered = (pressId) => answered.includes(pressId);
+
+/** @param {() => Promise<any>} request */
+async function again(request, attempts = 4) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await request();
+    } catch (error) {
+      const passes = error instanceof api.Problem && (error.isUnreachable || error.status === 503);
+      if (!passes || attempt === attempts) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 300 * 2 ** attempt));
+    }
+  }
+}
+
+/** Stop a run: what it has written is kept, and labelled. @param {string} pressId */
+export async function stop(pressId) {
+  try {
+    await api.stop(sessionId.peek(), pressId);
+    announce("Stopping");
+  } catch (error) {
+    report(error, "It could not be stopped");
+  }
+}
+
+/** Write a page again, as a sibling: the same symbol, at the same page, with the same words. @param {string} id */
+export async function writeAgain(id) {
+  const node = tree.pages.get(id);
+  if (!node?.locus || node.symbol === null) return;
+  const words = shown.peek()?.pageId === id ? (shown.peek()?.page?.user_intent ?? "") : "";
+  await press(node.symbol, words, node.locus);
+}
+
+/** Go to the next or the previous of the pages at the same locus. @param {1 | -1} step */
+export function nextSibling(step) {
+  const id = pageId.peek();
+  if (id === null) return;
+  const { siblings, place } = tree.siblingsOf(id);
+  const sibling = place ? siblings[place - 1 + step] : tree.grownAt(id)[step > 0 ? 0 : -1];
+  if (sibling?.pageId) openPage(sibling.pageId);
+}
+
+/** Turn the page: along the ring, or from a written page to where it leads. @param {1 | -1} step */
+export function turn(step) {
+  const page = shown.peek()?.page;
+  const ring = canon.peek()?.ring ?? [];
+  if (!page) return;
+  const at = ring.findIndex((/** @type {any} */ entry) => entry.page_id === page.page_id);
+  if (at >= 0) {
+    const to = ring[(at + step + ring.length) % ring.length];
+    openPage(to.page_id);
+  } else if (step < 0) {
+    const [locus] = tree.ancestryOf(page.page_id);
+    if (locus) openPage(locus);
+  } else {
+    const [first] = tree.grownAt(page.page_id);
+    openPage(first?.pageId ?? page.return_to);
+  }
+}
+
+/** Return to the book: to the page that this one leads back to. */
+export function returnToBook() {
+  const page = shown.peek()?.page;
+  const to = page?.return_to ?? tree.ancestryOf(pageId.peek() ?? "").at(-1);
+  if (to) openPage(to);
+}
+
+/** @param {string} id @param {string} [label] @param {string} [notes] */
+export async function save(id, label, notes) {
+  try {
+    const update = await api.save(sessionId.peek(), { page_id: id, ...(label === undefined ? {} : { label }), ...(notes === undefined ? {} : { notes }) });
+    vault.value = withChange(vault.peek(), id, update.entry);
+    announce("Saved in your vault");
+  } catch (error) {
+    report(error, "The page was not saved");
+  }
+}
+
+/** @param {string} id */
+export async function unsave(id) {
+  try {
+    await api.unsave(sessionId.peek(), id);
+    vault.value = withChange(vault.peek(), id, null);
+    announce("Taken out of your vault");
+  } catch (error) {
+    report(error, "The page is still in your vault");
+  }
+}
+
+/** Go where this tab's presses lead, and say how they ended. */
+export function followPresses() {
+  onOutcome((event, run) => {
+    answered.push(event.press_id);
+    answered.splice(0, answered.length - 100);
+    if (event.error !== undefined) {
+      notify({ kind: event.error.code === "stopped" ? "info" : "problem", title: "No page was written", detail: event.error.detail, next: event.error.next_step });
+      return;
+    }
+    const words = (event.text.match(/\S+/gu) ?? []).length;
+    announce(`Bound: ${event.title}, ${words} words. Press Alt+R to read.`);
+    if (ours.has(event.press_id) && (pageId.peek() === run.locus || pageId.peek() === event.locus)) openPage(event.page_id);
+  });
+}
+
+/** For browsers without `crypto.randomUUID`, which only secure origins have. */
+function randomId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

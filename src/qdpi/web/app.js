@@ -1,0 +1,36 @@
+/** The reader's page. Begins where the server's own page ends: the text is there before this runs. */
+
+import * as api from "./api.js";
+import { followPresses } from "./actions.js";
+import { startRouter } from "./router.js";
+import { openSession } from "./session.js";
+import { applySettings } from "./settings.js";
+import * as store from "./store.js";
+import { Stream } from "./stream.js";
+import { h, render } from "./vendor/vendor.js";
+import { Desk } from "./views/desk.js";
+
+async function start() {
+  applySettings();
+  startRouter();
+  const [about, canon, voices, session] = await Promise.all([api.about(), api.canon(), api.voices(), openSession()]);
+  store.about.value = about;
+  store.canon.value = canon;
+  store.voices.value = new Map(voices.voices.map((/** @type {any} */ voice) => [voice.character, voice]));
+  store.sessionId.value = session;
+  await store.loadJourney();
+  followPresses();
+  store.followAddress();
+  store.followPreview();
+  const desk = document.getElementById("desk");
+  if (desk === null) throw new Error("The shell has no place for the desk.");
+  desk.replaceChildren();
+  render(h(Desk, {}), desk);
+  new Stream(session, {
+    frame: store.takeFrame,
+    state: (state) => (store.connection.value = state),
+    after: () => store.tree.head,
+  }).open();
+}
+
+start().catch((error) => store.report(error, "The page could not begin"));

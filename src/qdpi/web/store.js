@@ -1,0 +1,239 @@
+/**
+ * The one place that holds the page's state: the book, the journey's log and what follows from it, the runs under way.
+ * Views read the signals; only the functions here and in actions.js change them.
+ */
+
+import * as api from "./api.js";
+import { announce } from "./announce.js";
+import { route } from "./router.js";
+import { emptyState, foldAll, SequenceGap } from "./state/fold.js";
+import { newRun, without, withDelta, withStatus } from "./state/runs.js";
+import { nodeOf, Tree } from "./state/tree.js";
+import { vaultOf, withChange } from "./state/vault.js";
+import { computed, effect, signal } from "./vendor/vendor.js";
+
+/** @typedef {import("./state/runs.js").Run} Run */
+/** @typedef {{pageId: string, status: "loading" | "ready" | "error", page: any, problem: api.Problem | null}} Shown */
+/** @typedef {{id: number, kind: "info" | "problem", title: string, detail: string, next: string}} Notice */
+
+/** @template T @typedef {import("./vendor/vendor.js").Signal<T>} Signal */
+
+export const sessionId = signal("");
+/** What the server is: limits, writer, book. @type {Signal<any>} */
+export const about = signal(null);
+/** The ring and the sections. @type {Signal<any>} */
+export const canon = signal(null);
+/** The voices by character. @type {Signal<Map<number, any>>} */
+export const voices = signal(new Map());
+/** The meanings of the sixteen behaviours, in the order of their numbers. @type {Signal<any[]>} */
+export const behaviours = signal([]);
+
+/** The journey's outcomes; `treeVersion` changes with it. */
+export const tree = new Tree();
+export const treeVersion = signal(0);
+export const state = signal(emptyState());
+export const runs = signal(/** @type {import("./state/runs.js").Runs} */ (new Map()));
+export const vault = signal(/** @type {import("./state/vault.js").Vault} */ (new Map()));
+export const connection = signal(/** @type {"connecting" | "online" | "reconnecting" | "offline"} */ ("connecting"));
+export const notices = signal(/** @type {Notice[]} */ ([]));
+export const panel = signal(/** @type {string | null} */ (null));
+/** A moment in the past that is shown; null for now. */
+export const past = signal(/** @type {{seq: number, state: any, proof: "checking" | "proven" | "different"} | null} */ (null));
+/** The place where the reader left off, as the server knows it. */
+export const leftOff = signal(/** @type {string | null} */ (null));
+
+/** The page that is shown: the one in the address, else where the reader left off, else the book's first. */
+export const pageId = computed(() => {
+  const named = route.value.pageId ?? leftOff.value ?? state.value.position;
+  return named ?? canon.value?.ring[0]?.page_id ?? null;
+});
+export const shown = signal(/** @type {Shown | null} */ (null));
+export const preview = signal(/** @type {{pageId: string, seq: number, value: any} | null} */ (null));
+export const activeRun = computed(() => {
+  const here = [...runs.value.values()];
+  return here.find((run) => run.locus === pageId.value) ?? here[0] ?? null;
+});
+/** The newest outcome that the server has committed and the page has: nothing before it can be lost. */
+export const savedSeq = computed(() => (treeVersion.value, tree.head));
+
+/** @type {Map<string, Promise<any>>} the pages that were read, the oldest first */
+const pages = new Map();
+const MOST_PAGES = 200;
+
+/**
+ * @param {string} id
+ * @returns {Promise<any>} a page, read once
+ * @throws {api.Problem}
+ */
+export function pageOf(id) {
+  const known = pages.get(id);
+  if (known) return known;
+  const reading = api.page(id, sessionId.value);
+  pages.set(id, reading);
+  reading.catch(() => pages.delete(id));
+  for (const oldest of pages.keys()) {
+    if (pages.size <= MOST_PAGES) break;
+    pages.delete(oldest);
+  }
+  return reading;
+}
+
+/** Show the page of the address whenever it changes, and read its neighbours ahead. */
+export function followAddress() {
+  effect(() => {
+    const id = pageId.value;
+    if (id === null || shown.peek()?.pageId === id) return;
+    void show(id);
+  });
+}
+
+/** @param {string} id */
+export async function show(id) {
+  shown.value = { pageId: id, status: "loading", page: shown.peek()?.page ?? null, problem: null };
+  try {
+    const page = await pageOf(id);
+    if (shown.peek()?.pageId !== id) return;
+    shown.value = { pageId: id, status: "ready", page, problem: null };
+    for (const neighbour of neighboursOf(id)) void pageOf(neighbour).catch(() => null);
+  } catch (error) {
+    if (shown.peek()?.pageId !== id) return;
+    shown.value = { pageId: id, status: "error", page: null, problem: asProblem(error) };
+  }
+}
+
+/** @param {string} id @returns {string[]} the pages before and after one of the book */
+export function neighboursOf(id) {
+  const ring = canon.peek()?.ring ?? [];
+  const at = ring.findIndex((/** @type {any} */ entry) => entry.page_id === id);
+  return at < 0 ? [] : [ring[at - 1]?.page_id, ring[at + 1]?.page_id].filter(Boolean);
+}
+
+/** Read what each symbol would do at the page that is shown, again after each outcome. */
+export function followPreview() {
+  effect(() => {
+    const id = pageId.value;
+    const seq = savedSeq.value;
+    const session = sessionId.value;
+    if (id === null || session === "" || past.value !== null) return undefined;
+    const leaving = new AbortController();
+    api.preview(session, id, leaving.signal).then(
+      (value) => (preview.value = { pageId: id, seq, value }),
+      () => undefined, // the grid then says that it does not know; pressing still works
+    );
+    return () => leaving.abort();
+  });
+}
+
+/** Read the whole journey so far. @throws {api.Problem} */
+export async function loadJourney() {
+  let after = tree.head;
+  for (;;) {
+    const columns = await api.tree(sessionId.value, after);
+    tree.addColumns(columns);
+    if (columns.next_after === null) break;
+    after = columns.next_after;
+  }
+  const view = await api.journey(sessionId.value, { after: tree.head, limit: 1 });
+  if (view.state.seq >= state.peek().seq) state.value = view.state;
+  vault.value = vaultOf(await wholeVault());
+  treeVersion.value += 1;
+}
+
+async function wholeVault() {
+  const entries = [];
+  let after = null;
+  do {
+    const part = await api.vault(sessionId.value, { after });
+    entries.push(...part.entries);
+    after = part.next;
+  } while (after !== null);
+  return entries;
+}
+
+/**
+ * Take a frame of the journey's stream.
+ *
+ * @param {import("./stream.js").Frame} frame
+ */
+export function takeFrame(frame) {
+  const kind = frame.event.split(".").pop();
+  if (frame.event === "status") takeStatus(frame.data);
+  else if (kind === "delta") runs.value = withDelta(runs.value, frame.data).runs;
+  else if (kind === "done" || kind === "failed") takeOutcome(frame.data);
+  else if (kind === "vault" || frame.event === "vault") takeVaultChange(frame.data);
+}
+
+/** @param {any} status */
+function takeStatus(status) {
+  if (status.phase === "following") {
+    if (status.seq > tree.head) void loadJourney().catch(report);
+    return;
+  }
+  runs.value = withStatus(runs.value, status);
+}
+
+/** @param {any} event */
+function takeOutcome(event) {
+  const run = runs.peek().get(event.press_id);
+  runs.value = without(runs.peek(), event.press_id);
+  if (!tree.add(nodeOf(event))) {
+    if (event.seq > tree.head + 1) void loadJourney().catch(report);
+    return;
+  }
+  try {
+    state.value = foldAll([asOutcome(event)], state.peek());
+  } catch (error) {
+    if (!(error instanceof SequenceGap)) throw error;
+    void loadJourney().catch(report);
+  }
+  treeVersion.value += 1;
+  outcomes.forEach((listener) => listener(event, run ?? newRun(event.press_id)));
+}
+
+/** A failed run has no page, whatever else its event has. @param {any} event */
+function asOutcome(event) {
+  return event.error === undefined ? event : { seq: event.seq };
+}
+
+/** @param {any} change */
+function takeVaultChange(change) {
+  vault.value = withChange(vault.peek(), change.page_id, change.entry ?? null);
+}
+
+/** @type {Set<(event: any, run: Run) => void>} */
+const outcomes = new Set();
+/** @param {(event: any, run: Run) => void} listener called with each new outcome, and the run that it ends */
+export function onOutcome(listener) {
+  outcomes.add(listener);
+  return () => outcomes.delete(listener);
+}
+
+let lastNotice = 0;
+/**
+ * @param {Omit<Notice, "id">} notice
+ * @returns {number} its id
+ */
+export function notify(notice) {
+  const id = (lastNotice += 1);
+  notices.value = [...notices.peek().filter((each) => each.title !== notice.title), { id, ...notice }].slice(-4);
+  announce(`${notice.title}. ${notice.detail}`);
+  return id;
+}
+
+/** @param {number} id */
+export function dismiss(id) {
+  notices.value = notices.peek().filter((notice) => notice.id !== id);
+}
+
+/** Show a failure. @param {unknown} error @param {string} [title] */
+export function report(error, title = "That did not work") {
+  const problem = asProblem(error);
+  notify({ kind: "problem", title, detail: problem.detail, next: problem.nextStep });
+}
+
+/** @param {unknown} error @returns {api.Problem} */
+export function asProblem(error) {
+  if (error instanceof api.Problem) return error;
+  console.error(error);
+  return new api.Problem({ code: "page", detail: "The page made a mistake.", next_step: "Load it again; nothing is lost." });
+}

@@ -1,0 +1,88 @@
+/** The desk: the book in the middle, the rest at its edges, each a toggle away. */
+
+import { announcement } from "../announce.js";
+import { pageHref, route, viewHref } from "../router.js";
+import { canon, pageId, panel, past, savedSeq, shown, tree, treeVersion } from "../store.js";
+import { h, html } from "../vendor/vendor.js";
+import { Branches } from "./branches.js";
+import { Notices } from "./notices.js";
+import { Owed, Press } from "./press.js";
+import { Reading } from "./reading.js";
+import { Why } from "./why.js";
+import { Writing } from "./writing.js";
+
+/** The panes of the side; others are added by their modules. @type {Map<string, {title: string, view: () => any}>} */
+export const panes = new Map([
+  ["press", { title: "Press", view: Press }],
+  ["why", { title: "Why this page", view: Why }],
+]);
+
+/** The whole page. */
+export function Desk() {
+  return html`<div class="desk" data-panel=${panel.value} data-past=${past.value !== null}>
+    ${h(Masthead, {})}
+    ${h(Path, {})}
+    ${route.value.view === "page" && html`<div class="middle">${h(Reading, {})}${h(Writing, {})}${h(Branches, {})}</div>`}
+    ${h(Side, {})}
+    ${h(Bar, {})}
+    ${h(Notices, {})}
+    <div class="sr-only" role="status" aria-live="polite">${announcement.value}</div>
+  </div>`;
+}
+
+function Masthead() {
+  return html`<header class="masthead">
+    <a class="book" href=${viewHref("ring").replace(/ring$/u, "")}>${canon.value?.title}</a>
+    <p class="where">${whereabouts()}</p>
+    <nav aria-label="Views"><a href=${viewHref("ring")}>Ring</a><a href=${viewHref("vault")}>Vault</a><a href=${viewHref("find")}>Find</a></nav>
+  </header>`;
+}
+
+/** @returns {string} where the reader is in the book */
+function whereabouts() {
+  const page = shown.value?.page;
+  const section = canon.value?.sections.find((/** @type {any} */ each) => each.section === page?.section);
+  if (!page || !section) return "";
+  if (page.session_id) return `${section.name} · a page of your own`;
+  return `${section.name} · page ${page.page_num - Number(pageNumberOf(section.first_page)) + 1} of ${section.pages}`;
+}
+
+/** @param {string} id */
+function pageNumberOf(id) {
+  return canon.value?.ring.find((/** @type {any} */ entry) => entry.page_id === id)?.page_num ?? 1;
+}
+
+/** The way from the book to a page that was written, as a line. */
+function Path() {
+  void treeVersion.value;
+  const at = pageId.value;
+  const path = at === null ? [] : tree.ancestryOf(at).reverse();
+  if (path.length === 0) return null;
+  return html`<nav class="path" aria-label="The way here">
+    <ol>${path.map((id) => html`<li key=${id}><a href=${pageHref(id)}>${tree.pages.get(id)?.title ?? titleOf(id)}</a></li>`)}<li aria-current="page">here</li></ol>
+  </nav>`;
+}
+
+/** @param {string} id */
+function titleOf(id) {
+  return canon.value?.ring.find((/** @type {any} */ entry) => entry.page_id === id)?.title ?? id;
+}
+
+function Side() {
+  const open = panel.value;
+  const pane = open === null ? undefined : panes.get(open);
+  if (!pane) return null;
+  return html`<aside class="side" aria-label=${pane.title}>
+    <header><h2>${pane.title}</h2><button type="button" class="close" aria-label="Close" onClick=${() => (panel.value = null)}>×</button></header>
+    ${h(pane.view, {})}
+  </aside>`;
+}
+
+/** The bar at the bottom: what can be done, and that everything is saved. */
+function Bar() {
+  return html`<footer class="bar">
+    <button type="button" class="primary" aria-expanded=${panel.value === "press"} onClick=${() => (panel.value = panel.value === "press" ? null : "press")}>Press</button>
+    ${h(Owed, {})}
+    <span class="saved" title="Every page up to here is kept by the server">saved ✓ ${savedSeq.value}</span>
+  </footer>`;
+}

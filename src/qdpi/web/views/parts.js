@@ -1,0 +1,39 @@
+/** Small parts that several views share. */
+
+import { settings } from "../settings.js";
+import { voices } from "../store.js";
+import { html } from "../vendor/vendor.js";
+import { hexOf } from "./words.js";
+
+const assets = new URL("..", import.meta.url).pathname;
+
+/** A character's figure, with the mark of a behaviour around it. @param {{character: number, behavior?: number | null}} props */
+export function Glyph({ character, behavior = null }) {
+  const figure = `${assets}glyphs.svg#f${character.toString(16).toUpperCase()}`;
+  const mark = behavior === null ? null : `${assets}glyphs.svg#b${behavior.toString(16).toUpperCase()}`;
+  return html`<svg class=${`glyph voice-${character.toString(16)}`} viewBox="0 0 96 96" aria-hidden="true">
+    <use href=${figure} />${mark && html`<use href=${mark} />`}
+  </svg>`;
+}
+
+/** @param {number} code @returns {string} the name of the voice of a symbol */
+export function voiceName(code) {
+  return voices.value.get(code >> 4)?.name ?? `Voice ${hexOf(code)[0]}`;
+}
+
+/** @param {number} seconds since 1970 @returns {string} */
+export function timeOf(seconds) {
+  return new Date(seconds * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** A button of the page's toolbar. @param {{label: string, onClick: () => void, pressed?: boolean, title?: string, children?: any}} props */
+export function Tool({ label, onClick, pressed, title, children }) {
+  return html`<button type="button" class="tool" aria-label=${label} aria-pressed=${pressed} title=${title ?? label} onClick=${onClick}>
+    ${children ?? label}
+  </button>`;
+}
+
+/** Whether the reader wants no motion. */
+export function isStill() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches || settings.value.pace === 0;
+}

@@ -1,0 +1,111 @@
+/** The page that is read: its head, its text, and what can be done with it. */
+
+import { openPage, nextSibling, returnToBook, save, unsave, writeAgain } from "../actions.js";
+import { keepAnchor } from "../anchor.js";
+import { pageHref } from "../router.js";
+import { about, canon, neighboursOf, panel, shown, tree, treeVersion, vault } from "../store.js";
+import { paragraphsOf } from "../text/paragraphs.js";
+import { h, html, useEffect, useRef } from "../vendor/vendor.js";
+import { Glyph, Tool, voiceName } from "./parts.js";
+import { behaviourName } from "./words.js";
+
+/** The page of the address, while it is read from the server, and why it cannot be shown. */
+export function Reading() {
+  const column = useRef(/** @type {HTMLElement | null} */ (null));
+  const now = shown.value;
+  useEffect(() => (column.current ? keepAnchor(column.current, "p, h1") : undefined), []);
+  if (now === null) return html`<main id="page" class="column" ref=${column} aria-busy="true"></main>`;
+  return html`<main id="page" class="column" ref=${column} aria-busy=${now.status === "loading"}>
+    ${now.status === "error" && h(NoPage, { problem: now.problem })}
+    ${now.page && now.status !== "error" && h(PageArticle, { page: now.page, key: now.page.page_id })}
+  </main>`;
+}
+
+/** @param {{page: any}} props */
+function PageArticle({ page }) {
+  const title = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    if (PageArticle.shownBefore) title.current?.focus({ preventScroll: true });
+    if (PageArticle.shownBefore) scrollTo({ top: 0, behavior: "instant" });
+    PageArticle.shownBefore = true;
+    document.title = `${page.title} · ${canon.value?.title ?? ""}`;
+  }, []);
+  const paragraphs = paragraphsOf(page.text);
+  return html`<article class=${`page voice-${page.char_hex.toString(16)}`} data-page=${page.page_id}>
+    ${h(Head, { page, titleRef: title })}
+    <div class="text" dir="auto">${paragraphs.map((paragraph, n) => html`<p key=${n} dir="auto">${paragraph}</p>`)}</div>
+    ${h(Foot, { page })}
+  </article>`;
+}
+/** The first page keeps the focus where the browser put it. */
+PageArticle.shownBefore = false;
+
+/** @param {{page: any, titleRef: {current: HTMLElement | null}}} props */
+function Head({ page, titleRef }) {
+  return html`<header class="head">
+    ${h(Glyph, { character: page.char_hex, behavior: page.session_id ? page.behavior : null })}
+    <h1 tabindex="-1" ref=${titleRef}>${page.title}</h1>
+    <p class="byline">
+      <span class="voice">${voiceName(page.symbol_code)}</span>
+      ${page.session_id && html`<span> · ${behaviourName(page.behavior)}</span>`}
+      ${h(Counter, { pageId: page.page_id })}
+    </p>
+    ${page.user_intent && html`<p class="asked">You asked: <q dir="auto">${page.user_intent}</q></p>`}
+    ${h(Labels, { page })}
+  </header>`;
+}
+
+/** What a reader should know about a page before reading it. @param {{page: any}} props */
+function Labels({ page }) {
+  const labels = [
+    page.status === "stopped" && "You stopped this page: it is a part.",
+    page.session_id && page.model === "offline" && "Written by the built-in writer, without a language model.",
+    page.session_id && page.validation?.passed === false && "This page did not pass its checks.",
+    page.grown_from?.anchor === "changed" && "The page of the book that it grew from has changed since.",
+    page.grown_from?.anchor === "dropped" && "The page of the book that it grew from is no longer in it.",
+  ].filter(Boolean);
+  return labels.length > 0 && html`<ul class="labels">${labels.map((label) => html`<li key=${label}>${label}</li>`)}</ul>`;
+}
+
+/** Which of the pages at its locus this one is. @param {{pageId: string}} props */
+export function Counter({ pageId }) {
+  void treeVersion.value;
+  const { siblings, place } = tree.siblingsOf(pageId);
+  if (place === 0 || siblings.length < 2) return null;
+  return html`<span class="counter" role="group" aria-label="Alternatives">
+    <button type="button" class="step" aria-label="Previous alternative" disabled=${place === 1} onClick=${() => nextSibling(-1)}>‹</button>
+    <span aria-label=${`Alternative ${place} of ${siblings.length}`}>${place}/${siblings.length}</span>
+    <button type="button" class="step" aria-label="Next alternative" disabled=${place === siblings.length} onClick=${() => nextSibling(1)}>›</button>
+  </span>`;
+}
+
+/** @param {{page: any}} props */
+function Foot({ page }) {
+  const saved = vault.value.get(page.page_id);
+  const isWritten = Boolean(page.session_id);
+  const [before, after] = neighboursOf(page.page_id);
+  return html`<footer class="foot">
+    <nav class="turn" aria-label="Turn the page">
+      ${before && html`<a href=${pageHref(before)} rel="prev" aria-label="Previous page">←</a>`}
+      <span class="folio">${page.page_num ?? ""}</span>
+      ${after && html`<a href=${pageHref(after)} rel="next" aria-label="Next page">→</a>`}
+    </nav>
+    <div class="tools" role="toolbar" aria-label="This page">
+      ${h(Tool, { label: saved ? "Take out of the vault" : "Save in the vault", pressed: Boolean(saved), children: saved ? "Saved" : "Save", onClick: () => void (saved ? unsave(page.page_id) : save(page.page_id)) })}
+      ${isWritten && h(Tool, { label: "Write it again, as another alternative", children: "Again", onClick: () => void writeAgain(page.page_id) })}
+      ${isWritten && h(Tool, { label: "Why this page", children: "Why", pressed: panel.value === "why", onClick: () => (panel.value = panel.value === "why" ? null : "why") })}
+      ${isWritten && page.return_to && h(Tool, { label: "Return to the book", children: "Return", onClick: returnToBook })}
+    </div>
+  </footer>`;
+}
+
+/** @param {{problem: import("../api.js").Problem | null}} props */
+function NoPage({ problem }) {
+  const first = canon.value?.ring[0]?.page_id;
+  return html`<article class="page no-page">
+    <h1 tabindex="-1">${problem?.status === 404 ? "There is no such page" : "The page cannot be shown"}</h1>
+    <p>${problem?.detail}</p>
+    <p>${problem?.nextStep}</p>
+    ${first && html`<p><button type="button" onClick=${() => openPage(first)}>Open the first page of ${about.value?.book?.title ?? "the book"}</button></p>`}
+  </article>`;
+}

@@ -1,0 +1,68 @@
+/** Why this page: what was asked, what the policy decided and why, what it drew on, how it was checked, what it cost. */
+
+import * as api from "../api.js";
+import { openPage } from "../actions.js";
+import { asProblem, sessionId, shown } from "../store.js";
+import { html, useEffect, useState } from "../vendor/vendor.js";
+import { TRAJECTORIES } from "./words.js";
+
+/** The drawer with a written page's receipt. */
+export function Why() {
+  const page = shown.value?.page;
+  const [told, setTold] = useState(/** @type {{id: string, receipt: any, revisions: any, problem: any} | null} */ (null));
+  const id = page?.session_id ? page.page_id : null;
+  useEffect(() => {
+    if (id === null) return;
+    let isCurrent = true;
+    Promise.all([api.receipt(id, sessionId.peek()), api.revisions(id, sessionId.peek())]).then(
+      ([receipt, revisions]) => isCurrent && setTold({ id, receipt, revisions, problem: null }),
+      (error) => isCurrent && setTold({ id, receipt: null, revisions: null, problem: asProblem(error) }),
+    );
+    return () => void (isCurrent = false);
+  }, [id]);
+  if (id === null) return html`<p>A page of the book has no receipt: its author wrote it.</p>`;
+  if (told?.id !== id) return html`<p aria-busy="true">Looking it up …</p>`;
+  if (told.problem) return html`<p>${told.problem.detail} ${told.problem.nextStep}</p>`;
+  return html`<div class="why">${sections(page, told.receipt)}</div>`;
+}
+
+/** @param {any} page @param {any} receipt */
+function sections(page, receipt) {
+  const policy = receipt.policy;
+  return html`
+    ${page.user_intent && html`<section><h3>You asked</h3><p><q dir="auto">${page.user_intent}</q></p></section>`}
+    ${policy && html`<section><h3>Where it leads</h3>
+      <p>${TRAJECTORIES[policy.given]?.sentence.replace("would ", "").replace("go on", "goes on").replace("lead", "leads").replace("open a", "opens a").replace("drift", "drifts")} Rule: ${policy.rule}.</p>
+      <ul>${policy.reasons.map((/** @type {string} */ reason) => html`<li key=${reason}>${reason}</li>`)}</ul></section>`}
+    <section><h3>What it drew on</h3>
+      ${receipt.sources.length === 0 ? html`<p>Only the page that it was pressed on.</p>` : html`<ul class="sources">${receipt.sources.map(source)}</ul>`}</section>
+    ${checks(page.validation)}
+    <section><h3>How it was made</h3>
+      <dl>
+        <dt>Written by</dt><dd>${page.model ?? "unknown"}</dd>
+        <dt>Attempts</dt><dd>${receipt.attempts}</dd>
+        <dt>Tokens</dt><dd>${receipt.tokens.prompt ?? "not counted"} read, ${receipt.tokens.completion ?? "not counted"} written</dd>
+        ${Object.entries(receipt.milliseconds).map(([phase, ms]) => html`<dt key=${phase}>${phase}</dt><dd key=${`${phase}-ms`}>${Number(ms).toFixed(0)} ms</dd>`)}
+        <dt>Canon</dt><dd>revision ${receipt.canon_revision}</dd>
+        <dt>Receipt</dt><dd><code>${receipt.receipt_id}</code></dd>
+      </dl>
+      ${receipt.failures.length > 0 && html`<details><summary>${receipt.failures.length} failed ${receipt.failures.length === 1 ? "attempt" : "attempts"}</summary><ul>${receipt.failures.map((/** @type {string} */ failure, /** @type {number} */ n) => html`<li key=${n}>${failure}</li>`)}</ul></details>`}
+    </section>`;
+}
+
+/** @param {any} use @param {number} n */
+function source(use, n) {
+  return html`<li key=${n}>
+    <button type="button" class="link" onClick=${() => openPage(use.page_id)}>${use.page_id}</button>
+    <span class="quiet"> ${use.kind}${use.via ? `, by ${use.via}` : ""}</span>
+    ${use.passage && html`<blockquote dir="auto">${use.passage}</blockquote>`}
+  </li>`;
+}
+
+/** @param {any} validation */
+function checks(validation) {
+  if (!validation) return null;
+  return html`<section><h3>Checks</h3>
+    <p>${validation.passed ? "Passed" : "Not passed"}${validation.reworked ? ", after one rework" : ""}.</p>
+    <ul>${validation.checks.map((/** @type {any} */ check) => html`<li key=${check.name}>${check.passed ? "✓" : "✗"} ${check.name}${check.reasons.length > 0 ? `: ${check.reasons.join(" ")}` : ""}</li>`)}</ul></section>`;
+}
