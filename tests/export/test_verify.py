@@ -436,9 +436,10 @@ ROWS: dict[str, tuple[Callable[[list[Outcome]], Event], str]] = {
         lambda o: press_of(o[1], trajectory="T3"),
         "trajectory is 'T3' in its event and null in the request",
     ),
-    "press, time": (
-        lambda o: press_of(o[1], ts=o[1].at),
-        "its time is '2026-11-01T20:32:12.123456Z' in its event and ",
+    "press, time": (lambda o: press_of(o[1], ts=o[2].at), " is after that of outcome 2, "),
+    "request, time": (
+        lambda o: o[1].request.model_copy(update={"ts": o[2].at}),
+        " is after that of outcome 2, ",
     ),
     "request, symbol": (
         lambda o: edited(o[0].request, {"symbol_code": 17}),
@@ -448,10 +449,11 @@ ROWS: dict[str, tuple[Callable[[list[Outcome]], Event], str]] = {
         lambda o: edited(o[0].request, {"page_id": None}),
         "page_id is null in its event and 'S01-P0001' in the",
     ),
-    "request, revision": (
-        lambda o: edited(o[0].request, {"canon_revision": 2}),
-        "canon_revision is 2 in its event and 1 in the",
+    "request, words on another revision": (
+        lambda o: edited(o[1].request, {"canon_revision": 2, "user_intent": "no"}),
+        "user_intent is 'no' in its event and 'and then?' in the request of outcome 2",
     ),
+    "request, section": (lambda o: edited(o[0].request, {"section": 9}), "section is 9 in its event and 1 in the"),
     "request, id": (lambda o: edited(o[0].request, {"event_id": "b"}), "event_id is 'b' in its event and "),
     "request of another press": (
         lambda o: edited(o[0].request, {"press_id": "b"}),
@@ -541,6 +543,22 @@ def test_rows_out_of_order_or_twice_are_refused() -> None:
 
     assert "it is earlier than the line before it: " in str(fault_of_rows([rows[-1], rows[0]]))
     assert f"the event {rows[0].event_id} is in an earlier line, line 1" in str(fault_of_rows([rows[0], rows[0]]))
+
+
+def test_press_that_was_enriched_twice_agrees() -> None:
+    """Of a press that arrived twice, the log may have the other request: at another time, or on another revision."""
+    request = journey()[0].request
+    later = request.ts + timedelta(seconds=2)
+    error = {"code": "x", "detail": "x", "next_step": "x"}
+
+    assert fault_of_rows([log_entry(request.model_copy(update={"ts": later}))]) is None
+    assert (
+        fault_of_rows([log_entry(edited(request, {"canon_revision": 2, "section": 2, "context_ids": ["x"]}))]) is None
+    )
+    assert fault_of_rows([log_entry(edited(request, {"error": error, "symbol_code": None}))]) is None
+    assert "page_id is 'S02-P0004' in its event" in str(
+        fault_of_rows([log_entry(edited(request, {"error": error, "page_id": "S02-P0004"}))])
+    )
 
 
 def test_event_that_no_log_has_is_refused() -> None:

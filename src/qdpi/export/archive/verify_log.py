@@ -94,11 +94,11 @@ class LogVerifier:
         run = self._journey.runs.get(event.request_id) or self._presses.get(event.press_id)
         if run is None:
             return None
-        return Fact("", "its event", event, f"the request of outcome {run.seq}", run.request).disagreement()
+        return first_disagreement(_request_facts(event, run)) or _late(event, run)
 
     def _press_fault(self, event: Press | Ask) -> str | None:
         run = self._presses.get(event.event_id)
-        return first_disagreement(_press_facts(event, run)) if run is not None else None
+        return None if run is None else first_disagreement(_press_facts(event, run)) or _late(event, run)
 
 
 def _column_facts(row: LogEntry, event: Event) -> Iterator[Fact]:
@@ -130,8 +130,31 @@ def _press_facts(event: Press | Ask, run: RunFacts) -> Iterator[Fact]:
         given = getattr(request, name)
         if name in type(event).model_fields and (request.error is None or given):
             yield Fact(name, "its event", getattr(event, name), place, given)
-    if event.ts > request.ts:
-        yield Fact("its time", "its event", event.ts, f"{place}, which is earlier,", request.ts)
+
+
+def _request_facts(event: PageRequest, run: RunFacts) -> Iterator[Fact]:
+    """Yield what a request has in common with the one that its outcome answers.
+
+    A press that arrived twice was enriched twice, at another time and maybe on another revision, and the log may have
+    the other one. On one revision these say the same of the press, unless one of them was refused.
+    """
+    request, place = run.request, f"the request of outcome {run.seq}"
+    for name in ("event_id", "press_id", "request_id", "cause_id"):
+        yield Fact(name, "its event", getattr(event, name), place, getattr(request, name))
+    if event.error or request.error:
+        for name in _PRESS_FIELDS:
+            if (given := getattr(event, name)) and (other := getattr(request, name)):
+                yield Fact(name, "its event", given, place, other)
+    elif event.canon_revision == request.canon_revision:
+        yield Fact("", "its event", event.model_copy(update={"ts": request.ts}), place, request)
+    else:
+        for name in _PRESS_FIELDS:
+            yield Fact(name, "its event", getattr(event, name), place, getattr(request, name))
+
+
+def _late(event: Event, run: RunFacts) -> str | None:
+    """Return that a press or a request is later than the outcome that answers it."""
+    return f"its time {event.ts} is after that of outcome {run.seq}, {run.at}" if event.ts > run.at else None
 
 
 def row_fault(row: LogEntry, outcome: Outcome) -> str | None:

@@ -8,6 +8,7 @@ what is said twice must be the same.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from qdpi.events import PageDone, PageFailed, PageRequest
@@ -40,6 +41,7 @@ class RunFacts(NamedTuple):
 
     seq: int
     event_id: str
+    at: datetime
     request: PageRequest
 
 
@@ -90,7 +92,7 @@ class JourneyVerifier:
         event = outcome.event
         self._last, self.state = outcome, outcome.state
         self._named |= revisions_of(outcome)
-        self.runs[outcome.request_id] = RunFacts(outcome.seq, event.event_id, outcome.request)
+        self.runs[outcome.request_id] = RunFacts(outcome.seq, event.event_id, outcome.at, outcome.request)
         if isinstance(event, PageDone):
             self.pages[event.page_id] = PageFacts(
                 event.trajectory, event.anchor, event.anchor_section, event.depth, event.branch_id
