@@ -131,8 +131,10 @@ def test_log_lines_of_ours_and_of_libraries_are_redacted(complaint: str):
         structlog.get_logger().warning("worker.commit_failed", cause=complaint)
         logging.getLogger("asyncio").error("Task exception was never retrieved", exc_info=RuntimeError(complaint))
         logging.getLogger("cassandra.cluster").critical("%s", complaint)
+        unfit = logging.LogRecord("uvicorn.error", logging.WARNING, "", 0, f"{complaint} %d", ("no number",), None)
+        LibraryLines().emit(unfit)
     lines = [line for line in written.getvalue().splitlines() if line]
-    assert [json.loads(line)["event"] for line in lines] == ["worker.commit_failed", *["library.message"] * 2]
+    assert [json.loads(line)["event"] for line in lines] == ["worker.commit_failed", *["library.message"] * 3]
     for line in lines:
         assert_hidden(line, complaint)
 
@@ -167,7 +169,7 @@ class Refusing:
         self._part, self._error = part, error
 
     def __getattr__(self, name: str) -> Any:
-        if name in {"ping", "outcomes", "page", "last_outcome", "vault", "publish"}:
+        if name in {"ping", "head", "outcomes", "page", "last_outcome", "vault", "publish"}:
             return self._refuse
         return getattr(self._part, name)
 

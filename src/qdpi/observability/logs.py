@@ -53,8 +53,15 @@ class LibraryLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record as one line."""
         structlog.get_logger().log(
-            record.levelno, "library.message", logger=record.name, message=record.getMessage(), exc_info=record.exc_info
+            record.levelno, "library.message", logger=record.name, message=_message(record), exc_info=record.exc_info
         )
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):  # its arguments do not fit: Python would print them as they are
+        return str(record.msg)
 
 
 def _take_library_lines() -> None:
