@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { followPresses } from "./actions.js";
+import { startKeys } from "./keys.js";
 import { startRouter } from "./router.js";
 import { openSession } from "./session.js";
 import { applySettings } from "./settings.js";
@@ -16,10 +17,11 @@ async function start() {
   const [about, canon, voices, session] = await Promise.all([api.about(), api.canon(), api.voices(), openSession()]);
   store.about.value = about;
   store.canon.value = canon;
-  store.voices.value = new Map(voices.voices.map((/** @type {any} */ voice) => [voice.character, voice]));
+  store.voices.value = new Map(voices.map((/** @type {any} */ voice) => [voice.character, voice]));
   store.sessionId.value = session;
   await store.loadJourney();
   followPresses();
+  startKeys();
   store.followAddress();
   store.followPreview();
   const desk = document.getElementById("desk");

@@ -4,10 +4,17 @@ import { announcement } from "../announce.js";
 import { pageHref, route, viewHref } from "../router.js";
 import { canon, pageId, panel, past, savedSeq, shown, tree, treeVersion } from "../store.js";
 import { h, html } from "../vendor/vendor.js";
+import { typedSymbol } from "../keys.js";
 import { Branches } from "./branches.js";
+import { Export } from "./export.js";
+import { Help } from "./help.js";
 import { Notices } from "./notices.js";
-import { Owed, Press } from "./press.js";
+import { Palette } from "./palette.js";
+import { nameOf, Owed, Press } from "./press.js";
 import { Reading } from "./reading.js";
+import { Search } from "./search.js";
+import { Settings } from "./settings.js";
+import { Vault } from "./vault.js";
 import { Why } from "./why.js";
 import { Writing } from "./writing.js";
 
@@ -15,6 +22,10 @@ import { Writing } from "./writing.js";
 export const panes = new Map([
   ["press", { title: "Press", view: Press }],
   ["why", { title: "Why this page", view: Why }],
+  ["settings", { title: "Text and settings", view: Settings }],
+  ["help", { title: "Keys and help", view: Help }],
+  ["export", { title: "Take it with you", view: Export }],
+  ["palette", { title: "Go to", view: Palette }],
 ]);
 
 /** The whole page. */
@@ -23,6 +34,9 @@ export function Desk() {
     ${h(Masthead, {})}
     ${h(Path, {})}
     ${route.value.view === "page" && html`<div class="middle">${h(Reading, {})}${h(Writing, {})}${h(Branches, {})}</div>`}
+    ${route.value.view === "find" && h(Search, {})}
+    ${route.value.view === "vault" && h(Vault, {})}
+    ${h(TypedSymbol, {})}
     ${h(Side, {})}
     ${h(Bar, {})}
     ${h(Notices, {})}
@@ -30,11 +44,27 @@ export function Desk() {
   </div>`;
 }
 
+/** @param {string} name */
+function toggle(name) {
+  panel.value = panel.peek() === name ? null : name;
+}
+
+/** What was typed after `s`, and what it would do, before Enter. */
+function TypedSymbol() {
+  const typed = typedSymbol.value;
+  if (typed === null) return null;
+  const code = typed.length === 2 ? Number.parseInt(typed, 16) : null;
+  return html`<p class="typed" role="status">s <kbd>${typed.padEnd(2, "_")}</kbd> ${code === null ? "two hex digits" : `${nameOf(code)} Enter presses, Esc forgets.`}</p>`;
+}
+
 function Masthead() {
   return html`<header class="masthead">
     <a class="book" href=${viewHref("ring").replace(/ring$/u, "")}>${canon.value?.title}</a>
     <p class="where">${whereabouts()}</p>
-    <nav aria-label="Views"><a href=${viewHref("ring")}>Ring</a><a href=${viewHref("vault")}>Vault</a><a href=${viewHref("find")}>Find</a></nav>
+    <nav aria-label="Views"><a href=${viewHref("ring")}>Ring</a><a href=${viewHref("vault")}>Vault</a><a href=${viewHref("find")}>Find</a>
+      <button type="button" aria-label="Text and settings" aria-expanded=${panel.value === "settings"} onClick=${() => toggle("settings")}>Aa</button>
+      <button type="button" aria-label="Take it with you" aria-expanded=${panel.value === "export"} onClick=${() => toggle("export")}>⤓</button>
+      <button type="button" aria-label="Keys and help" aria-expanded=${panel.value === "help"} onClick=${() => toggle("help")}>?</button></nav>
   </header>`;
 }
 

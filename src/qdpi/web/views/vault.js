@@ -1,0 +1,40 @@
+/** The vault: the pages that the reader saved, with names and notes. */
+
+import { save, unsave } from "../actions.js";
+import { pageHref } from "../router.js";
+import { canon, tree, treeVersion, vault } from "../store.js";
+import { h, html, useState } from "../vendor/vendor.js";
+import { counted } from "./words.js";
+
+/** The view at /vault. */
+export function Vault() {
+  void treeVersion.value;
+  const entries = [...vault.value.values()].reverse();
+  return html`<main class="column vault" id="page"><h1 tabindex="-1">Vault</h1>
+    <p class="quiet">${entries.length === 0 ? "Nothing is saved yet. Save a page, and it is here, with your name for it." : counted(entries.length, "page")}</p>
+    <ol>${entries.map((entry) => h(Saved, { key: entry.page_id, entry }))}</ol></main>`;
+}
+
+/** @param {{entry: import("../state/vault.js").Entry}} props */
+function Saved({ entry }) {
+  const [isOpen, setOpen] = useState(false);
+  const [label, setLabel] = useState(entry.label);
+  const [notes, setNotes] = useState(entry.notes);
+  const title = entry.title ?? tree.pages.get(entry.page_id)?.title ?? canon.value?.ring.find((/** @type {any} */ page) => page.page_id === entry.page_id)?.title ?? entry.page_id;
+  /** @param {Event} event */
+  const keep = (event) => {
+    event.preventDefault();
+    void save(entry.page_id, label, notes);
+    setOpen(false);
+  };
+  return html`<li class="saved-page">
+    <a href=${pageHref(entry.page_id)} dir="auto">${entry.label || title}</a>
+    <span class="quiet">${entry.label && title} · ${new Date(entry.saved_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}</span>
+    ${entry.notes && !isOpen && html`<p dir="auto">${entry.notes}</p>`}
+    ${isOpen ? html`<form onSubmit=${keep}>
+      <label>Name <input maxlength="200" value=${label} onInput=${(/** @type {any} */ event) => setLabel(event.target.value)} /></label>
+      <label>Notes <textarea rows="3" maxlength="4000" value=${notes} onInput=${(/** @type {any} */ event) => setNotes(event.target.value)}></textarea></label>
+      <button type="submit" class="primary">Keep</button> <button type="button" onClick=${() => setOpen(false)}>Cancel</button></form>`
+      : html`<button type="button" onClick=${() => setOpen(true)}>Name and notes</button> <button type="button" onClick=${() => void unsave(entry.page_id)}>Take out</button>`}
+  </li>`;
+}
