@@ -108,6 +108,11 @@ export function neighboursOf(id) {
   return at < 0 ? [] : [ring[at - 1]?.page_id, ring[at + 1]?.page_id].filter(Boolean);
 }
 
+/** @param {string} id @returns {string} the title of a page of the journey or of the book */
+export function titleOf(id) {
+  return tree.pages.get(id)?.title ?? canon.value?.ring.find((/** @type {any} */ entry) => entry.page_id === id)?.title ?? id;
+}
+
 /** Read what each symbol would do at the page that is shown, again after each outcome. */
 export function followPreview() {
   effect(() => {

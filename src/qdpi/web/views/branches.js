@@ -27,11 +27,11 @@ export function Branches() {
 function Card({ node }) {
   const code = node.symbol ?? 0;
   const trajectory = node.trajectory ? TRAJECTORIES[node.trajectory] : null;
-  return html`<li class=${`card voice-${(code >> 4).toString(16)}`}>
+  return html`<li class="card" data-voice=${code >> 4}>
     <a href=${pageHref(node.pageId ?? "")}>
       ${h(Glyph, { character: code >> 4, behavior: code & 15 })}
       <span class="card-title">${node.title}</span>
-      <span class="quiet"><span class="voice">${voiceName(code)}</span> · ${behaviourName(code & 15)}</span>
+      <span class="quiet"><span class="voice-name">${voiceName(code)}</span> · ${behaviourName(code & 15)}</span>
       <span class="quiet">${trajectory && html`<span aria-hidden="true">${trajectory.mark}</span> ${trajectory.word}`}${node.status === "stopped" ? " · a part" : ""}</span>
     </a>
   </li>`;

@@ -2,7 +2,7 @@
 
 import { announcement } from "../announce.js";
 import { pageHref, route, viewHref } from "../router.js";
-import { canon, pageId, panel, past, savedSeq, shown, tree, treeVersion } from "../store.js";
+import { canon, pageId, panel, past, savedSeq, shown, titleOf, tree, treeVersion } from "../store.js";
 import { h, html } from "../vendor/vendor.js";
 import { typedSymbol } from "../keys.js";
 import { Branches } from "./branches.js";
@@ -59,9 +59,10 @@ function TypedSymbol() {
 
 function Masthead() {
   return html`<header class="masthead">
-    <a class="book" href=${viewHref("ring").replace(/ring$/u, "")}>${canon.value?.title}</a>
+    <a class="masthead-book" dir="auto" href=${viewHref("ring").replace(/ring$/u, "")}>${canon.value?.title}</a>
     <p class="where">${whereabouts()}</p>
-    <nav aria-label="Views"><a href=${viewHref("ring")}>Ring</a><a href=${viewHref("vault")}>Vault</a><a href=${viewHref("find")}>Find</a>
+    <nav class="masthead-places" aria-label="The book"><ul>
+      ${/** @type {const} */ (["ring", "vault", "find"]).map((view) => html`<li key=${view}><a href=${viewHref(view)} aria-current=${route.value.view === view ? "page" : null}>${view[0].toUpperCase() + view.slice(1)}</a></li>`)}</ul>
       <button type="button" aria-label="Text and settings" aria-expanded=${panel.value === "settings"} onClick=${() => toggle("settings")}>Aa</button>
       <button type="button" aria-label="Take it with you" aria-expanded=${panel.value === "export"} onClick=${() => toggle("export")}>⤓</button>
       <button type="button" aria-label="Keys and help" aria-expanded=${panel.value === "help"} onClick=${() => toggle("help")}>?</button></nav>
@@ -89,13 +90,8 @@ function Path() {
   const path = at === null ? [] : tree.ancestryOf(at).reverse();
   if (path.length === 0) return null;
   return html`<nav class="path" aria-label="The way here">
-    <ol>${path.map((id) => html`<li key=${id}><a href=${pageHref(id)}>${tree.pages.get(id)?.title ?? titleOf(id)}</a></li>`)}<li aria-current="page">here</li></ol>
+    <ol>${path.map((id) => html`<li key=${id}><a href=${pageHref(id)}>${titleOf(id)}</a></li>`)}<li aria-current="page">here</li></ol>
   </nav>`;
-}
-
-/** @param {string} id */
-function titleOf(id) {
-  return canon.value?.ring.find((/** @type {any} */ entry) => entry.page_id === id)?.title ?? id;
 }
 
 function Side() {

@@ -7,11 +7,11 @@ import { hexOf } from "./words.js";
 
 const assets = new URL("..", import.meta.url).pathname;
 
-/** A character's figure, with the mark of a behaviour around it. @param {{character: number, behavior?: number | null}} props */
-export function Glyph({ character, behavior = null }) {
+/** A character's figure, with the mark of a behaviour around it. @param {{character: number, behavior?: number | null, isEmblem?: boolean}} props */
+export function Glyph({ character, behavior = null, isEmblem = false }) {
   const figure = `${assets}glyphs.svg#f${character.toString(16).toUpperCase()}`;
   const mark = behavior === null ? null : `${assets}glyphs.svg#b${behavior.toString(16).toUpperCase()}`;
-  return html`<svg class=${`glyph voice-${character.toString(16)}`} viewBox="0 0 96 96" aria-hidden="true">
+  return html`<svg class=${isEmblem ? "glyph emblem" : "glyph"} data-voice=${character} viewBox="0 0 96 96" aria-hidden="true" focusable="false">
     <use href=${figure} />${mark && html`<use href=${mark} />`}
   </svg>`;
 }

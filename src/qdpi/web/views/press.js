@@ -82,7 +82,7 @@ function Grid({ chosen, choose, onPress, isPast }) {
 /** @param {{character: number, chosen: number, choose: (code: number) => void, onPress: (code: number) => void, isPast: boolean}} props */
 function Row({ character, chosen, choose, onPress, isPast }) {
   const voice = voices.value.get(character);
-  return html`<div role="row" class=${`voice-${character.toString(16)}`}>
+  return html`<div role="row" data-voice=${character}>
     <span role="rowheader" title=${voice?.sentence}>${h(Glyph, { character })}<span class="row-name">${voice?.name}</span></span>
     ${ALL.map((behavior) => {
       const code = character * 16 + behavior;
@@ -115,7 +115,7 @@ function TwoSteps({ chosen, choose }) {
   const character = chosen >> 4;
   return html`<div class="two-steps">
     <fieldset><legend>Who answers</legend>
-      <div class="sixteen">${ALL.map((n) => html`<button type="button" key=${n} class=${`choice voice-${n.toString(16)}`} aria-pressed=${n === character} onClick=${() => choose(n * 16 + (chosen & 15))}>${h(Glyph, { character: n })}<span>${voices.value.get(n)?.name}</span></button>`)}</div>
+      <div class="sixteen">${ALL.map((n) => html`<button type="button" key=${n} class="choice" data-voice=${n} aria-pressed=${n === character} onClick=${() => choose(n * 16 + (chosen & 15))}>${h(Glyph, { character: n })}<span>${voices.value.get(n)?.name}</span></button>`)}</div>
     </fieldset>
     <fieldset><legend>How</legend>
       <div class="sixteen">${ALL.map((n) => {
@@ -133,8 +133,8 @@ function Outlook({ code }) {
   const { sentence, closed } = outlookOf(code);
   const voice = voices.value.get(code >> 4);
   const profile = behaviours.value[code & 15];
-  return html`<div class=${`outlook voice-${(code >> 4).toString(16)}`}>
-    <p><strong>${hexOf(code)} <span class="voice">${voice?.name}</span>, ${profile?.meaning ?? behaviourName(code & 15)}.</strong> ${sentence}</p>
+  return html`<div class="outlook" data-voice=${code >> 4}>
+    <p><strong>${hexOf(code)} <span class="voice-name">${voice?.name}</span>, ${profile?.meaning ?? behaviourName(code & 15)}.</strong> ${sentence}</p>
     ${voice && html`<p class="quiet">${voice.sentence}</p>`}
     ${closed.length > 0 && html`<ul class="closed">${closed.map((each) => html`<li key=${each.word}><strong>${each.word}</strong> is closed: ${each.why}</li>`)}</ul>`}
   </div>`;

@@ -3,7 +3,7 @@
 import { openPage, nextSibling, returnToBook, save, unsave, writeAgain } from "../actions.js";
 import { keepAnchor } from "../anchor.js";
 import { pageHref } from "../router.js";
-import { about, canon, neighboursOf, panel, shown, tree, treeVersion, vault } from "../store.js";
+import { about, canon, neighboursOf, panel, shown, titleOf, tree, treeVersion, vault } from "../store.js";
 import { paragraphsOf } from "../text/paragraphs.js";
 import { h, html, useEffect, useRef } from "../vendor/vendor.js";
 import { Glyph, Tool, voiceName } from "./parts.js";
@@ -14,8 +14,8 @@ export function Reading() {
   const column = useRef(/** @type {HTMLElement | null} */ (null));
   const now = shown.value;
   useEffect(() => (column.current ? keepAnchor(column.current, "p, h1") : undefined), []);
-  if (now === null) return html`<main id="page" class="column" ref=${column} aria-busy="true"></main>`;
-  return html`<main id="page" class="column" ref=${column} aria-busy=${now.status === "loading"}>
+  if (now === null) return html`<main id="main" class="column" tabindex="-1" ref=${column} aria-busy="true"></main>`;
+  return html`<main id="main" class="column" tabindex="-1" ref=${column} aria-busy=${now.status === "loading"}>
     ${now.status === "error" && h(NoPage, { problem: now.problem })}
     ${now.page && now.status !== "error" && h(PageArticle, { page: now.page, key: now.page.page_id })}
   </main>`;
@@ -31,7 +31,7 @@ function PageArticle({ page }) {
     document.title = `${page.title} · ${canon.value?.title ?? ""}`;
   }, []);
   const paragraphs = paragraphsOf(page.text);
-  return html`<article class=${`page voice-${page.char_hex.toString(16)}`} data-page=${page.page_id}>
+  return html`<article class="page" data-voice=${page.char_hex} id="page" data-page-id=${page.page_id}>
     ${h(Head, { page, titleRef: title })}
     <div class="text" dir="auto">${paragraphs.map((paragraph, n) => html`<p key=${n} dir="auto">${paragraph}</p>`)}</div>
     ${h(Foot, { page })}
@@ -42,11 +42,11 @@ PageArticle.shownBefore = false;
 
 /** @param {{page: any, titleRef: {current: HTMLElement | null}}} props */
 function Head({ page, titleRef }) {
-  return html`<header class="head">
-    ${h(Glyph, { character: page.char_hex, behavior: page.session_id ? page.behavior : null })}
-    <h1 tabindex="-1" ref=${titleRef}>${page.title}</h1>
+  return html`<header class="page-head">
+    ${h(Glyph, { character: page.char_hex, behavior: page.session_id ? page.behavior : null, isEmblem: true })}
+    <h1 id="page-title" class="page-title" tabindex="-1" ref=${titleRef} dir="auto">${page.title}</h1>
     <p class="byline">
-      <span class="voice">${voiceName(page.symbol_code)}</span>
+      <span class="voice-name">${voiceName(page.symbol_code)}</span>
       ${page.session_id && html`<span> · ${behaviourName(page.behavior)}</span>`}
       ${h(Counter, { pageId: page.page_id })}
     </p>
@@ -85,11 +85,11 @@ function Foot({ page }) {
   const isWritten = Boolean(page.session_id);
   const [before, after] = neighboursOf(page.page_id);
   return html`<footer class="foot">
-    <nav class="turn" aria-label="Turn the page">
-      ${before && html`<a href=${pageHref(before)} rel="prev" aria-label="Previous page">←</a>`}
-      <span class="folio">${page.page_num ?? ""}</span>
-      ${after && html`<a href=${pageHref(after)} rel="next" aria-label="Next page">→</a>`}
-    </nav>
+    ${page.page_num !== null && html`<p class="folio" aria-hidden="true">${page.page_num}</p>`}
+    ${before && after && html`<nav class="turn" aria-label="Pages"><ul>
+      <li class="turn-back"><a href=${pageHref(before)} rel="prev"><span class="turn-way">Previous page</span> <span class="turn-title" dir="auto">${titleOf(before)}</span></a></li>
+      <li class="turn-on"><a href=${pageHref(after)} rel="next"><span class="turn-way">Next page</span> <span class="turn-title" dir="auto">${titleOf(after)}</span></a></li>
+    </ul></nav>`}
     <div class="tools" role="toolbar" aria-label="This page">
       ${h(Tool, { label: saved ? "Take out of the vault" : "Save in the vault", pressed: Boolean(saved), children: saved ? "Saved" : "Save", onClick: () => void (saved ? unsave(page.page_id) : save(page.page_id)) })}
       ${isWritten && h(Tool, { label: "Write it again, as another alternative", children: "Again", onClick: () => void writeAgain(page.page_id) })}
@@ -102,8 +102,8 @@ function Foot({ page }) {
 /** @param {{problem: import("../api.js").Problem | null}} props */
 function NoPage({ problem }) {
   const first = canon.value?.ring[0]?.page_id;
-  return html`<article class="page no-page">
-    <h1 tabindex="-1">${problem?.status === 404 ? "There is no such page" : "The page cannot be shown"}</h1>
+  return html`<article class="leaf refusal">
+    <h1 class="page-title" tabindex="-1">${problem?.status === 404 ? "There is no such page" : "The page cannot be shown"}</h1>
     <p>${problem?.detail}</p>
     <p>${problem?.nextStep}</p>
     ${first && html`<p><button type="button" onClick=${() => openPage(first)}>Open the first page of ${about.value?.book?.title ?? "the book"}</button></p>`}

@@ -38,15 +38,15 @@ export function Search() {
   }, [query]);
   /** @param {Partial<Query>} change */
   const set = (change) => setQuery({ ...query, ...change });
-  return html`<main class="column find" id="page"><h1 tabindex="-1">Find</h1>
-    <form role="search" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
+  return html`<main class="column" id="main" tabindex="-1"><article class="leaf"><h1 class="page-title" tabindex="-1">Find</h1>
+    <form class="find" role="search" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
       <label for="find-q">Words, or a “phrase”</label>
       <input id="find-q" ref=${input} type="search" value=${query.q} onInput=${(/** @type {any} */ event) => set({ q: event.target.value })} />
       ${h(Filters, { query, set })}
     </form>
     ${told?.problem && html`<p>${told.problem.detail} ${told.problem.nextStep}</p>`}
     ${told?.answer && h(Hits, { answer: told.answer })}
-  </main>`;
+  </article></main>`;
 }
 
 /** @param {{query: Query, set: (change: Partial<Query>) => void}} props */
@@ -73,11 +73,11 @@ function Select({ label, value, options, onChange }) {
 function Hits({ answer }) {
   return html`<section aria-labelledby="hits"><h2 id="hits" aria-live="polite">${counted(answer.total, "page")}</h2>
     ${answer.goto.length > 0 && answer.total === 0 && html`<p>Did you mean ${answer.goto.slice(0, 3).map((/** @type {any} */ each) => html`<a key=${each.page_id} href=${pageHref(each.page_id)}>${each.title}</a> `)}?</p>`}
-    <ol class="hits">${answer.hits.map((/** @type {any} */ hit) => html`<li key=${hit.page_id} class=${`voice-${hit.character.toString(16)}`}>
+    <ol class="hits">${answer.hits.map((/** @type {any} */ hit) => html`<li key=${hit.page_id} data-voice=${hit.character}>
       ${h(Glyph, { character: hit.character })}
-      <a href=${pageHref(hit.page_id)}>${marked(hit.title, hit.title_marks)}</a>
+      <a class="hit-title" href=${pageHref(hit.page_id)} dir="auto">${marked(hit.title, hit.title_marks)}</a>
       <span class="quiet">${hit.kind === "canon" ? "the book" : hit.saved ? "your vault" : "your journey"}</span>
-      <p dir="auto">${marked(hit.passage, hit.marks)}</p></li>`)}</ol>
+      <p class="passage" dir="auto">${marked(hit.passage, hit.marks)}</p></li>`)}</ol>
   </section>`;
 }
 

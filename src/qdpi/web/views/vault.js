@@ -2,7 +2,7 @@
 
 import { save, unsave } from "../actions.js";
 import { pageHref } from "../router.js";
-import { canon, tree, treeVersion, vault } from "../store.js";
+import { titleOf, treeVersion, vault } from "../store.js";
 import { h, html, useState } from "../vendor/vendor.js";
 import { counted } from "./words.js";
 
@@ -10,9 +10,9 @@ import { counted } from "./words.js";
 export function Vault() {
   void treeVersion.value;
   const entries = [...vault.value.values()].reverse();
-  return html`<main class="column vault" id="page"><h1 tabindex="-1">Vault</h1>
+  return html`<main class="column" id="main" tabindex="-1"><article class="leaf vault"><h1 class="page-title" tabindex="-1">Vault</h1>
     <p class="quiet">${entries.length === 0 ? "Nothing is saved yet. Save a page, and it is here, with your name for it." : counted(entries.length, "page")}</p>
-    <ol>${entries.map((entry) => h(Saved, { key: entry.page_id, entry }))}</ol></main>`;
+    <ol>${entries.map((entry) => h(Saved, { key: entry.page_id, entry }))}</ol></article></main>`;
 }
 
 /** @param {{entry: import("../state/vault.js").Entry}} props */
@@ -20,7 +20,7 @@ function Saved({ entry }) {
   const [isOpen, setOpen] = useState(false);
   const [label, setLabel] = useState(entry.label);
   const [notes, setNotes] = useState(entry.notes);
-  const title = entry.title ?? tree.pages.get(entry.page_id)?.title ?? canon.value?.ring.find((/** @type {any} */ page) => page.page_id === entry.page_id)?.title ?? entry.page_id;
+  const title = entry.title ?? titleOf(entry.page_id);
   /** @param {Event} event */
   const keep = (event) => {
     event.preventDefault();

@@ -25,10 +25,10 @@ function Run({ run }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => box.current?.scrollIntoView({ block: "nearest", behavior: isStill() ? "instant" : "smooth" }), []);
   const others = runs.value.size - 1;
-  return html`<section class=${`writing ${run.symbol === null ? "" : `voice-${(run.symbol >> 4).toString(16)}`}`} ref=${box} aria-label="The page that is being written">
+  return html`<section class="writing" data-voice=${run.symbol === null ? null : run.symbol >> 4} ref=${box} aria-label="The page that is being written">
     <header>
       ${run.symbol !== null && h(Glyph, { character: run.symbol >> 4, behavior: run.symbol & 15 })}
-      <p class="byline">${run.symbol === null ? "Your question" : html`<span class="voice">${voiceName(run.symbol)}</span> · ${behaviourName(run.symbol & 15)}`}</p>
+      <p class="byline">${run.symbol === null ? "Your question" : html`<span class="voice-name">${voiceName(run.symbol)}</span> · ${behaviourName(run.symbol & 15)}`}</p>
       ${run.words && html`<p class="asked">You asked: <q dir="auto">${run.words}</q></p>`}
       ${h(Steps, { run })}
     </header>
