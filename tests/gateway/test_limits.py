@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.gateway.test_presses import assert_problem
+from tests.support import factories
 from tests.support.gateway import PATIENCE, GatewayFixture, Listener, gateway_in, listening, served, system_in, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -129,17 +130,17 @@ def test_address_count_released():
     """Pending presses of an address are counted once and released in every case."""
     waiting = PendingPresses(2, journeys=2)
     for _ in range(2):
-        waiting.add("j", "p", "here")
-    waiting.add("j", "q")
+        waiting.add(factories.press("j", "p"), "here")
+    waiting.add(factories.press("j", "q"))
     assert waiting.of_address("here") == 1
     waiting.answer("j", "p")
     waiting.discard("j", "p")
     assert waiting.of_address("here") == 0
-    waiting.add("k", "r", "here")
-    waiting.add("l", "s", "here")
-    waiting.add("m", "t", "here")
+    waiting.add(factories.press("k", "r"), "here")
+    waiting.add(factories.press("l", "s"), "here")
+    waiting.add(factories.press("m", "t"), "here")
     assert waiting.of_address("here") == 2
-    waiting.forget_addresses()
+    waiting.restart()
     waiting.answer("m", "t")
     assert waiting.of_address("here") == 0
 

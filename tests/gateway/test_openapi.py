@@ -26,6 +26,8 @@ ROUTES = {
     "/api/v1/canon": "get",
     "/api/v1/journey/{session_id}": "get",
     "/api/v1/journey/{session_id}/preview": "get",
+    "/api/v1/journey/{session_id}/tree": "get",
+    "/api/v1/journey/{session_id}/runs": "get",
     "/api/v1/journey/{session_id}/preview/lean": "get",
     "/api/v1/journey/{session_id}/tree": "get",
     "/api/v1/session": "post",

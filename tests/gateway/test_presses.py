@@ -157,7 +157,7 @@ async def test_invalid_press_refused(tmp_path: Path, change: dict[str, Any], sta
         body = {name: value for name, value in {**SMOKE, **change}.items() if value is not ...}
         result = assert_problem(await gateway.client.post(PRESS, json=body), status, code)
         assert says in result["detail"]
-        assert gateway.hub.pending.of(SMOKE["session_id"]) == set()
+        assert gateway.hub.pending.of(SMOKE["session_id"]) == {}
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ async def test_press_is_refused_during_a_bus_outage(tmp_path: Path):
         assert "Nothing was accepted" in result["next_step"]
         assert "event_id" not in result
         assert answer.headers["retry-after"] == "1"
-        assert gateway.hub.pending.of(SMOKE["session_id"]) == set()
+        assert gateway.hub.pending.of(SMOKE["session_id"]) == {}
 
 
 async def test_unknown_acknowledgement_says_whether_to_retry(tmp_path: Path):

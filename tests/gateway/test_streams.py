@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.gateway.test_presses import assert_problem
+from tests.support import factories
 from tests.support.gateway import (
     PATIENCE,
     Listener,
@@ -39,6 +40,17 @@ FAULT = Fault(code="model_failed", detail="Nothing came.", next_step="Press agai
 async def _patience():
     async with asyncio.timeout(PATIENCE):
         yield
+
+
+async def until_joined(client: Listener) -> None:
+    """Read the greeting, and the status of the run under way with which a follower goes live."""
+    assert [(await client.next()).data["phase"] for _ in range(2)] == ["following", "queued"]
+
+
+async def next_but_statuses(client: Listener) -> Sent:
+    while (frame := await client.next()).event == STATUS:
+        pass
+    return frame
 
 
 async def outcomes(client: Listener, count: int) -> list[Sent]:
@@ -198,6 +210,10 @@ async def test_press_frames_in_order(tmp_path: Path):
                 "attempt": 1,
                 "press_id": press,
                 "request_id": request_id(press),
+                "place": 1,
+                "symbol_code": 0,
+                "user_intent": "",
+                "pressed_at": queued.data["pressed_at"],
             }
             await generator.publish_delta("reader", press, "The door", 0)
             text = await client.next()
@@ -206,15 +222,16 @@ async def test_press_frames_in_order(tmp_path: Path):
             assert text.data["request_id"] == request_id(press)
             await generator.answer("reader", press)
             assert (await client.next()).event == DONE
-            assert app.state.gateway.hub.pending.of("reader") == set()
+            assert app.state.gateway.hub.pending.of("reader") == {}
 
 
 async def test_join_mid_page_gets_text(tmp_path: Path):
     """A follower that joins in the middle of a page gets its text so far."""
-    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+    async with system_in(tmp_path) as system, served(system) as (address, app, _):
         generator = ScriptedGenerator(system)
+        app.state.gateway.hub.pending.add(factories.press("reader", "a"))
         async with listening(address, "reader") as early, AsyncExitStack() as stack:
-            await early.next()
+            await until_joined(early)
             await generator.publish_delta("reader", "a", "", 0, phase=Phase.WRITING)
             await generator.publish_delta("reader", "a", "The ", 0)
             await generator.publish_delta("reader", "a", "door", 4)
@@ -234,10 +251,11 @@ async def test_join_mid_page_gets_text(tmp_path: Path):
 
 async def test_older_attempts_are_dropped(tmp_path: Path):
     """After a frame of a newer attempt, none of an older one is sent."""
-    async with system_in(tmp_path) as system, served(system) as (address, _, _):
+    async with system_in(tmp_path) as system, served(system) as (address, app, _):
         generator = ScriptedGenerator(system)
+        app.state.gateway.hub.pending.add(factories.press("reader", "a"))
         async with listening(address, "reader") as client:
-            await client.next()
+            await until_joined(client)
             await generator.publish_delta("reader", "a", "The ", 0, attempt=1)
             await generator.publish_delta("reader", "a", "A ", 0, attempt=2)
             await generator.publish_delta("reader", "a", "door", 4, attempt=1)
@@ -245,7 +263,7 @@ async def test_older_attempts_are_dropped(tmp_path: Path):
             await generator.answer("reader", "a")
             await generator.publish_delta("reader", "a", " late", 6, attempt=2)
             await generator.answer("reader", "b")
-            received = [await client.next() for _ in range(5)]
+            received = [await next_but_statuses(client) for _ in range(5)]
             assert [(f.event, f.data.get("attempt"), f.data["text"][:4]) for f in received[:3]] == [
                 (DELTA, 1, "The "),
                 (DELTA, 2, "A "),
@@ -279,7 +297,7 @@ async def test_unreadable_outcome_held_back(tmp_path: Path):
             await client.next()
             assert (await next_outcome(client)).id == "1"
             await generator.publish_delta("reader", "c", "on", 0)
-            assert (await client.next()).event == DELTA
+            assert (await client.until(DELTA)).data["text"] == "on"
             await generator.derive(underived)
             await generator.publish(underived)
             result = await next_outcome(client)
@@ -379,16 +397,15 @@ async def test_slow_client_disconnected(tmp_path: Path):
         listening(address, "reader") as client,
     ):
         hub, generator = app.state.gateway.hub, ScriptedGenerator(system)
-        await client.next()
+        hub.pending.add(factories.press("reader", "a"))
+        await until_joined(client)
         with slow_client(address, "/api/v1/event/stream?session_id=reader"):
             await until(lambda: len(hub._followers["reader"]) == 2)
             offset, piece = 0, "x" * 60_000
-            await generator.publish_delta("reader", "a", "begin", 0)
             while not any(follower.overflowed for follower in hub._followers["reader"]):
-                press = f"big-{offset}"
-                await generator.publish_delta("reader", press, piece, 0)
+                await generator.publish_delta("reader", "a", piece, offset)
                 assert (await client.until(DELTA)).data["text"]
-                offset += 1
+                offset += len(piece)
             await until(lambda: system.metrics.dropped._value.get())
             await generator.answer("reader", "a")
             assert (await next_outcome(client)).id == "1"

@@ -129,7 +129,7 @@ async def test_internal_error_problem_and_log(tmp_path: Path):
         assert result["http_request_id"] == answer.headers["x-request-id"]
         (logged,) = [line for line in logs if line["event"] == "http.request_failed"]
         assert (logged["event_id"], logged["http_request_id"]) == (result["event_id"], result["http_request_id"])
-        assert gateway.hub.pending.of("reader") == set()
+        assert gateway.hub.pending.of("reader") == {}
 
 
 async def test_log_line_of_request(tmp_path: Path):

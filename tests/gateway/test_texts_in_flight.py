@@ -2,10 +2,12 @@ from tests.support.gateway import delta
 
 from qdpi.events import Phase
 from qdpi.gateway.streams.texts_in_flight import PAGE_ITSELF, TextsInFlight
+from qdpi.ids import request_id
 
 
-def texts(running: TextsInFlight, journey: str = "j") -> list[tuple[int, int, str]]:
-    return [(d.attempt, d.offset, d.text) for d in running.of(journey) if d.text]
+def texts(running: TextsInFlight, presses: str = "p") -> list[tuple[int, int, str]]:
+    found = [running.text(request_id(press)) for press in presses]
+    return [(d.attempt, d.offset, d.text) for d in found if d]
 
 
 def test_deltas_join_into_one_text_at_offset_0():
@@ -13,7 +15,7 @@ def test_deltas_join_into_one_text_at_offset_0():
     assert running.take(delta("j", "p", "The ", 0))
     assert running.take(delta("j", "p", "door", 4))
     assert texts(running) == [(1, 0, "The door")]
-    assert texts(running, "another") == []
+    assert texts(running, "q") == []
 
 
 def test_repeated_delta_is_dropped():
@@ -43,13 +45,25 @@ def test_newer_attempt_replaces_the_text():
     assert texts(running) == [(2, 0, "A")]
 
 
-def test_phase_before_text():
-    """A follower that joins gets the phase before the text."""
+def test_newest_phase():
+    """A run's newest phase is kept beside its text."""
     running = TextsInFlight()
     running.take(delta("j", "p", "", phase=Phase.READING))
     running.take(delta("j", "p", "", phase=Phase.WRITING))
     running.take(delta("j", "p", "The ", 0))
-    assert [(d.text, d.phase) for d in running.of("j")] == [("", Phase.WRITING), ("The ", Phase.WRITING)]
+    newest = running.newest(request_id("p"))
+    assert newest is not None
+    assert (newest.phase, newest.attempt) == (Phase.WRITING, 1)
+    assert running.newest(request_id("q")) is None
+
+
+def test_phase_of_a_text_without_one():
+    """A run whose phase was lost has that of its text."""
+    running = TextsInFlight()
+    running.take(delta("j", "p", "The ", 0))
+    newest = running.newest(request_id("p"))
+    assert newest is not None
+    assert newest.phase is Phase.WRITING
 
 
 def test_forget_removes_the_text():
@@ -83,7 +97,8 @@ def test_17_000_pages_in_flight():
     written = "x" * 1_100
     for number in range(17_000):
         running.take(delta(f"j-{number}", f"p-{number}", written, 0))
-    assert all(texts(running, f"j-{number}") == [(1, 0, written)] for number in (0, 8_500, 16_999))
+    kept = [running.text(request_id(f"p-{number}")) for number in (0, 8_500, 16_999)]
+    assert [delta.text for delta in kept if delta] == [written] * 3
 
 
 def pages_with_room_for(pages: int, characters: int) -> TextsInFlight:
@@ -95,14 +110,14 @@ def test_least_recent_text_makes_room():
     for press in "abc":
         running.take(delta("j", press, press * 4, 0))
     running.take(delta("j", "a", "a", 4))
-    assert [text for _, _, text in texts(running)] == ["cccc", "aaaaa"]
+    assert [text for _, _, text in texts(running, "abc")] == ["aaaaa", "cccc"]
 
 
 def test_pages_without_text_are_bounded():
     running = pages_with_room_for(2, 0)
     for press in "abc":
         running.take(delta("j", press, "", phase=Phase.READING))
-    assert len(list(running.of("j"))) == 2
+    assert [running.newest(request_id(press)) is None for press in "abc"] == [True, False, False]
 
 
 def test_removed_texts_make_room():
@@ -117,4 +132,4 @@ def test_removed_texts_make_room():
     running.restart()
     running.take(delta("j", "a", "aa", 0, attempt=2))
     running.take(delta("j", "b", "bb", 0))
-    assert [text for _, _, text in texts(running)] == ["aa", "bb"]
+    assert [text for _, _, text in texts(running, "ab")] == ["aa", "bb"]

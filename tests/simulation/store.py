@@ -161,6 +161,13 @@ class SimulatedPageStore:
 
         return await self._call("log", read)
 
+    async def newest(self, session_id: str, topic: str, limit: int) -> list[LogEntry]:
+        def read() -> list[LogEntry]:
+            rows = [row for row in self._tables.logs.get(session_id, {}).values() if row.type == topic]
+            return sorted(rows, key=lambda row: (row.ts, row.event_id), reverse=True)[:limit]
+
+        return await self._call("newest", read)
+
     async def logged(self, session_id: str, event_id: str) -> LogEntry | None:
         return await self._call("logged", lambda: self._tables.logs.get(session_id, {}).get(event_id))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from qdpi.events import Fault, PageDone, PageFailed, PageRequest, headers_of
+from qdpi.events import Fault, PageDone, PageFailed, PageRequest, Press, headers_of
 from qdpi.ids import derived_id, page_id, request_id
 from qdpi.journey import Branch, JourneyState, fold
 from qdpi.outcome import LogEntry, Outcome
@@ -90,6 +90,12 @@ def verdict(given: Trajectory = Trajectory.CONTINUE, **changes: Any) -> PolicyVe
 def press_id(session_id: str, number: int) -> str:
     """Return the id of a journey's press."""
     return derived_id("test-press", session_id, str(number))
+
+
+def press(session_id: str = "reader", event_id: str = "p", seconds: float = 0, **changes: Any) -> Press:
+    """Return a press."""
+    fields = {"event_id": event_id, "ts": at(seconds), "session_id": session_id, "symbol_code": 0}
+    return Press.model_validate(fields | changes)
 
 
 def request(session_id: str = "reader", number: int = 1, **changes: Any) -> PageRequest:

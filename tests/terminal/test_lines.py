@@ -106,6 +106,22 @@ async def test_again_presses_with_the_same_words_and_wish(tmp_path: Path):
     assert "You asked: who left the door open?" in at_work.printed
 
 
+async def test_run_from_before_is_taken_up_with_its_words(tmp_path: Path):
+    """Whoever comes back learns what is being written, may stop it, and gets its page."""
+    async with desk_in(tmp_path) as desk:
+        asked = await desk.client.ask("alice", "Who left the door open?")
+        await desk.client.press("alice", 3)
+        first = await desk.pressed()
+        at_work = LinesAtWork(desk)
+        async with background(at_work.line_reader.run()):
+            await at_work.prints("A page is still being written; `stop` keeps its text so far. You asked: Who left")
+            at_work.type("stop")
+            assert await stop_of(desk.generator.system) == asked.event_id == first.event_id
+            await desk.generator.answer("alice", first.event_id, text="The page of before.")
+            await at_work.prints("The page of before.")
+            at_work.end()
+
+
 async def test_live_text_not_printed_twice(tmp_path: Path):
     """Text is typed as it arrives, and a typed page is not printed again."""
     async with desk_in(tmp_path) as desk:

@@ -242,7 +242,12 @@ class Following(BaseModel):
 
 
 class RunStatus(BaseModel):
-    """Status of a run: `queued`, or the phase of its `attempt`; one that is `waiting` goes on at `until`."""
+    """Status of a run: `queued`, or the phase of its `attempt`; and what was pressed, as far as the gateway knows it.
+
+    `place` is the run's place among the journey's runs under way: 1 is the next to be answered. `pressed_at` is the
+    time of the press. An ask has no symbol; a press without a `locus` is made where the journey then is. `trajectory`
+    is the reader's wish. A run that is `waiting` goes on at `until`.
+    """
 
     phase: str
     until: datetime | None = None
@@ -250,6 +255,19 @@ class RunStatus(BaseModel):
     event_id: str | None = None
     press_id: str
     request_id: str
+    place: int | None = None
+    symbol_code: int | None = None
+    locus: str | None = None
+    user_intent: str | None = None
+    trajectory: Trajectory | None = None
+    pressed_at: datetime | None = None
+
+
+class RunsUnderWay(BaseModel):
+    """A journey's runs under way, in the order in which they are answered."""
+
+    session_id: str
+    runs: tuple[RunStatus, ...]
 
 
 class PageProvenance(BaseModel):

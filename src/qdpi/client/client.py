@@ -36,6 +36,7 @@ from qdpi.api.responses import (
     Ready,
     ReceiptView,
     Revisions,
+    RunsUnderWay,
     SearchAnswer,
     SectionFacts,
     Siblings,
@@ -330,6 +331,10 @@ class Client:
         """Return a journey's state and its events after a seq, as of now, a seq or a time."""
         params = {"after": after, "limit": limit, "at": at}
         return await self._calls.get(JourneyView, f"{API_PREFIX}/journey/{segment(session_id)}", params)
+
+    async def runs_under_way(self, session_id: str) -> RunsUnderWay:
+        """Return the presses of a journey that have no outcome yet, in the order in which they are answered."""
+        return await self._calls.get(RunsUnderWay, f"{API_PREFIX}/journey/{segment(session_id)}/runs")
 
     async def tree(self, session_id: str, *, after: int = 0, limit: int = 10_000) -> JourneyTree:
         """Return what a map shows of a journey's outcomes after a seq, by columns."""

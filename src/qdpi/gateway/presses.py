@@ -95,9 +95,9 @@ async def _admitted(gateway: Gateway, address: str, press: Press | Ask) -> Abstr
         return nullcontext()
     if pending.of_address(address) >= most:
         raise TooManyWaiting(f"This address has {most:,} presses pending, which is the limit.")
-    if not pending.add(press.session_id, press.event_id, address):
+    if not pending.add(press, address):
         await _forget_answered(gateway, press.session_id)
-        if not pending.add(press.session_id, press.event_id, address):
+        if not pending.add(press, address):
             raise TooManyWaiting(f"This journey has {pending.limit} presses pending, which is the limit.")
     return _counted(pending, press)
 

@@ -163,6 +163,10 @@ class Log(Protocol):
         """
         ...
 
+    async def newest(self, session_id: str, topic: str, limit: int) -> list[LogEntry]:
+        """Return the newest rows of a topic in a journey's log, the newest first, each event once."""
+        ...
+
     async def logged(self, session_id: str, event_id: str) -> LogEntry | None:
         """Return the first row of an event in a journey's log, None where it was never logged."""
         ...

@@ -336,8 +336,8 @@ class ReaderApp(App[int]):
                 Text(f"{self._journey_status}   {_HINTS}", style="dim", no_wrap=True, overflow="ellipsis")
             )
             return
-        words = f", {len(run.text.split())} words" if run.text else ""
-        self.show_message(Text(f"The page {render.progress(run.phase, run.until)}{words} · Esc stops it"))
+        asked = f" · you asked: {' '.join(run.words.split())}" if run.words else ""
+        self.show_message(render.plain(f"{render.run_line(run).plain} · Esc stops it{asked}"))
 
     def _open(self, *, keep_place: bool = False) -> None:
         if self.reader.page is not None:

@@ -40,14 +40,16 @@ class LineDisplay:
             self.console.print(what, width=min(self.console.width, render.LINE_WIDTH + 8))
 
     def run_started(self, run: ActiveRun) -> None:
-        """Prepare for the page of a new run."""
+        """Prepare for the page of a run; say which one it is if it was under way before."""
         self.idle.clear()
         self._typewriter = None
+        if run.from_before:
+            self.show(render.still_line(run))
 
     def phase_changed(self, run: ActiveRun) -> None:
         """Show the phase of the run, on a live display only."""
         if self.live and not run.text:
-            self.show(Text(f"The page {render.progress(run.phase, run.until)} …", style="dim"))
+            self.show(Text(f"{render.run_line(run).plain} …", style="dim"))
 
     def text_arrived(self, run: ActiveRun, piece: str, restarted: bool) -> None:
         """Type a piece of text, on a live display only."""

@@ -26,9 +26,16 @@ _PAUSES: Final = (0.3, 1.0)
 
 @dataclass
 class ActiveRun:
-    """The run in progress: its press, its phase, and the text so far."""
+    """The run in progress: its press, its phase, and the text so far.
+
+    `words` are the reader's; `place` is its place in line; `from_before` is whether it was under way already when this
+    session began.
+    """
 
     press_id: str
+    words: str = ""
+    place: int = 1
+    from_before: bool = False
     phase: str = "queued"
     so_far: RunText = field(default_factory=RunText)
     until: datetime | None = None
@@ -117,7 +124,8 @@ class ReaderSession:
 
     def _watch(self, frame: RunStatus | PageDelta) -> None:
         if self.run is None and self._just_came:  # continue with a run from before this session began
-            self._take_up(frame.press_id)
+            words = frame.user_intent if isinstance(frame, RunStatus) else None
+            self._take_up(ActiveRun(frame.press_id, words or "", from_before=True))
         run = self.run
         if run is None or run.press_id != frame.press_id:
             return
@@ -127,13 +135,13 @@ class ReaderSession:
             if run.phase != before:
                 self.display.phase_changed(run)
             self.display.text_arrived(run, frame.text, restarted and frame.attempt > 1)
-        elif (run.phase, run.until) != (frame.phase, frame.until):
-            run.phase, run.until = frame.phase, frame.until
+        elif (run.phase, run.until, run.place) != (frame.phase, frame.until, frame.place or run.place):
+            run.phase, run.until, run.place = frame.phase, frame.until, frame.place or run.place
             self.display.phase_changed(run)
 
-    def _take_up(self, press_id: str) -> None:
-        self.run, self._just_came = ActiveRun(press_id), False
-        self.display.run_started(self.run)
+    def _take_up(self, run: ActiveRun) -> None:
+        self.run, self._just_came = run, False
+        self.display.run_started(run)
 
     async def _end(self, outcome: PageDone | PageFailed) -> None:
         if self.run is None or self.run.press_id != outcome.press_id:
@@ -190,7 +198,7 @@ class ReaderSession:
         self._sending = True
         try:
             async with self._pressing:
-                self._take_up((await retry_unanswered(call)).event_id)
+                self._take_up(ActiveRun((await retry_unanswered(call)).event_id))
         finally:
             self._sending = False
 

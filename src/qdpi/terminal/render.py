@@ -33,6 +33,7 @@ from qdpi.page_schema import PageStatus
 from qdpi.policy.preview import BehaviourPreview
 from qdpi.symbols import CHARACTER_NAMES, PROFILES, Trajectory, decode_symbol, profile_of, symbol_name
 from qdpi.terminal.printable import printable
+from qdpi.terminal.reader import ActiveRun
 
 LINE_WIDTH: Final = 72
 """The longest line of prose, in columns."""
@@ -114,6 +115,19 @@ def _footing(page: PageView) -> Iterator[RenderableType]:
         yield plain(f"Checks: {'; '.join(page.validation.reasons)}", "dim")
     if page.grown_from and page.grown_from.anchor != "same":
         yield Text(f"The canon page it was generated from was {page.grown_from.anchor} since.", style="dim")
+
+
+def run_line(run: ActiveRun) -> Text:
+    """Return what the run in progress is doing: its phase, its place in line, and how many words it has."""
+    words = f", {len(run.text.split())} words" if run.text else ""
+    behind = f" behind {run.place - 1} more" if run.phase == "queued" and run.place > 1 else ""
+    return Text(f"The page {progress(run.phase, run.until)}{behind}{words}")
+
+
+def still_line(run: ActiveRun) -> Text:
+    """Return a line about a run that was under way when the session began."""
+    asked = f" You asked: {' '.join(run.words.split())}" if run.words else ""
+    return plain(f"A page is still being written; `stop` keeps its text so far.{asked}", "dim")
 
 
 def failure_view(failed: PageFailed) -> RenderableType:

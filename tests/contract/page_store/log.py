@@ -40,6 +40,17 @@ class LogSuite:
         assert await store.log("reader") == [first]
         assert len(await store.log("yours")) == 1
 
+    async def test_newest_rows_of_a_topic(self, store: PageStore) -> None:
+        """The newest come first, each event once, of one topic and journey."""
+        saved = [make.log_row(event_id=f"v-{n}", ts=make.at(n // 2), type="gibsey.vault") for n in range(6)]
+        others = [make.log_row(event_id=f"o-{n}", ts=make.at(n + 0.5)) for n in range(6)]
+        await store.append_log([*others, *saved, make.log_row("yours", event_id="v-9", type="gibsey.vault")])
+        await store.append_log([make.log_row(event_id="v-0", ts=make.at(9), type="gibsey.vault")])
+        assert await store.newest("reader", "gibsey.vault", 4) == saved[:1:-1]
+        assert (await store.newest("reader", others[0].type, 100)) == others[::-1]
+        assert await store.newest("reader", "gibsey.none", 4) == []
+        assert await store.newest("nobody", "gibsey.vault", 4) == []
+
     async def test_log_of_one_topic(self, store: PageStore) -> None:
         saved = [make.log_row(event_id=f"v-{n}", ts=make.at(n), type="gibsey.vault") for n in range(6)]
         others = [make.log_row(event_id=f"o-{n}", ts=make.at(n + 0.5)) for n in range(6)]

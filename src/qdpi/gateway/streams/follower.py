@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Final
 
 from qdpi.errors import Unavailable
 from qdpi.gateway.streams.frames import Frame, greeting_frame, outcome_frame
 from qdpi.gateway.streams.hub import Hub, Signal, Subscription
+from qdpi.gateway.streams.under_way import add_earlier_presses
 from qdpi.outcome import Outcome
 from qdpi.retry import Backoff, retry_while_unavailable
 from qdpi.store.ports import PageStore
@@ -20,6 +22,14 @@ REMEMBERED: Final = 64
 
 class FollowerLeft(Exception):
     """The follower disconnected while the store was unavailable."""
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What a follower was sent of a run: its last status, and the reach of its text."""
+
+    status: str = ""
+    reach: tuple[int, int] = (0, 0)
 
 
 class Follower:
@@ -34,6 +44,7 @@ class Follower:
         self._journey = subscription.journey
         self._seq = 0
         self._finished: deque[str] = deque(maxlen=REMEMBERED)
+        self._sent: dict[str, _Sent] = {}
 
     async def greet(self, after: int | None) -> Frame:
         """Return the first frame. Its id is the seq after which the stream continues, by default the newest."""
@@ -50,10 +61,11 @@ class Follower:
                 await retry_while_unavailable(self._head, self._backoff, on_wait=self._raise_if_left)
                 async for frame in self._replay(published=0):
                     yield frame
-                for frame in self._pages_in_flight():
+                await retry_while_unavailable(self._read_presses, self._backoff, on_wait=self._raise_if_left)
+                for frame in filter(self._is_new, self._hub.join(self._subscription)):
                     yield frame
             elif given.seq is None:
-                if given.request_id not in self._finished:
+                if self._is_new(given):
                     yield given
             else:
                 async for frame in self._in_order(given, given.seq):
@@ -62,8 +74,22 @@ class Follower:
     async def _head(self) -> int:
         return await self._store.head(self._journey)
 
-    def _pages_in_flight(self) -> list[Frame]:
-        return [f for f in self._hub.join(self._subscription) if f.request_id not in self._finished]
+    async def _read_presses(self) -> None:
+        await add_earlier_presses(self._journey, self._hub.pending, self._store)
+
+    def _is_new(self, frame: Frame) -> bool:
+        """Whether a delta or a status says something new: joining again, and the tap, repeat what was sent."""
+        run = frame.request_id
+        if run is None:
+            return True  # it answers a message
+        if run in self._finished:
+            return False
+        sent = self._sent.setdefault(run, _Sent())
+        if frame.reach is None:
+            is_new, sent.status = frame.data != sent.status, frame.data
+        else:
+            is_new, sent.reach = frame.reach > sent.reach, max(frame.reach, sent.reach)
+        return is_new
 
     async def _in_order(self, frame: Frame, seq: int) -> AsyncGenerator[Frame]:
         tries = 0
@@ -101,6 +127,7 @@ class Follower:
     def _advance(self, frame: Frame) -> Frame:
         self._seq = frame.seq or self._seq
         self._finished.append(frame.request_id or "")
+        self._sent.pop(frame.request_id or "", None)
         return frame
 
     def _raise_if_left(self, error: Unavailable | None = None, tries: int = 0) -> None:

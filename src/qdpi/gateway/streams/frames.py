@@ -8,9 +8,12 @@ from functools import cached_property
 from typing import Any, Final
 
 from qdpi.api.responses import STATUS_FRAME, Following, RunStatus
-from qdpi.events import PageDelta, PageDone, PageFailed, frame_name
+from qdpi.events import Ask, PageDelta, PageDone, PageFailed, Press, frame_name, reader_fields
+from qdpi.ids import request_id
 
 PING: Final = b": ping\n\n"
+QUEUED: Final = "queued"
+"""The phase of a press that waits for its run."""
 RETRY: Final = b"retry: 1000\n"
 """The reconnection time of a browser, in milliseconds."""
 
@@ -19,7 +22,8 @@ RETRY: Final = b"retry: 1000\n"
 class Frame:
     """One frame of a stream. `data` is JSON on one line; `id` is the seq to resume after.
 
-    `seq` orders outcomes; `request_id` and `press_id` name the run.
+    `seq` orders outcomes; `request_id` and `press_id` name the run. `reach` is the attempt of a text, and its length
+    with this piece.
     """
 
     event: str
@@ -28,6 +32,7 @@ class Frame:
     seq: int | None = None
     request_id: str | None = None
     press_id: str | None = None
+    reach: tuple[int, int] | None = None
 
     @cached_property
     def sse(self) -> bytes:
@@ -55,18 +60,36 @@ def outcome_frame(event: PageDone | PageFailed) -> Frame:
 
 
 def delta_frame(delta: PageDelta) -> Frame:
-    """Return the frame of a delta; a delta without text becomes a status frame with the run's new phase."""
-    run, press = delta.request_id, delta.press_id
-    if not delta.text:
-        phase, attempt, until = delta.phase.value, delta.attempt, delta.until
-        return status_frame(RunStatus(phase=phase, attempt=attempt, until=until, press_id=press, request_id=run))
-    data = delta.model_dump_json()
-    return Frame(event=frame_name(delta), data=data, request_id=run, press_id=press)
+    """Return the frame of a delta with text."""
+    return Frame(
+        event=frame_name(delta),
+        data=delta.model_dump_json(),
+        request_id=delta.request_id,
+        press_id=delta.press_id,
+        reach=(delta.attempt, delta.offset + len(delta.text)),
+    )
 
 
-def queued_frame(press_id: str, request_id: str) -> Frame:
-    """Return the status frame of a press that is queued."""
-    return status_frame(RunStatus(phase="queued", event_id=press_id, press_id=press_id, request_id=request_id))
+def run_status(press_id: str, press: Press | Ask | None, place: int, newest: PageDelta | None) -> RunStatus:
+    """Return a run's status: what was pressed, where it is known, its place in line, and the phase of its newest delta.
+
+    Without a delta the run is queued.
+    """
+    known: dict[str, Any] = {}
+    if press is not None:
+        known = {**reader_fields(press), "locus": press.page_id, "pressed_at": press.ts}
+    if isinstance(press, Press):
+        known["symbol_code"] = press.symbol_code
+    return RunStatus(
+        phase=newest.phase.value if newest else QUEUED,
+        until=newest.until if newest else None,
+        attempt=newest.attempt if newest else None,
+        event_id=None if newest else press_id,
+        press_id=press_id,
+        request_id=request_id(press_id),
+        place=place,
+        **known,
+    )
 
 
 def greeting_frame(seq: int, head: int) -> Frame:

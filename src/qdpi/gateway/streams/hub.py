@@ -12,10 +12,11 @@ from typing import Final
 
 import structlog
 
+from qdpi.api.responses import RunStatus
 from qdpi.bus.port import EventBus, Record, Start
 from qdpi.errors import BusUnavailable, MalformedEvent
 from qdpi.events import Ask, PageDelta, PageDone, PageFailed, Press, decode, decode_press
-from qdpi.gateway.streams.frames import Frame, delta_frame, outcome_frame, queued_frame
+from qdpi.gateway.streams.frames import QUEUED, Frame, delta_frame, outcome_frame, run_status, status_frame
 from qdpi.gateway.streams.pending import PendingPresses
 from qdpi.gateway.streams.texts_in_flight import TextsInFlight
 from qdpi.ids import request_id
@@ -76,8 +77,9 @@ class Subscription:
         self._wakeup.set()
 
     def go_live(self) -> None:
-        """Accept deltas and statuses from now on."""
+        """Accept deltas and statuses from now on; drop those queued, because the follower gets the newest at once."""
         self._live = True
+        self._frames = deque(frame for frame in self._frames if frame.seq is not None or frame.press_id is None)
 
     def resync(self) -> None:
         """Signal that the follower must read the store again."""
@@ -175,9 +177,21 @@ class Hub:
             follower.end()
 
     def join(self, subscription: Subscription) -> list[Frame]:
-        """Switch a subscription to live; return the frames of the pages in flight."""
+        """Switch a subscription to live; return the frames of the runs under way: each one's status, then its text."""
         subscription.go_live()
-        return [delta_frame(delta) for delta in self.texts.of(subscription.journey)]
+        frames = []
+        for status in self.runs(subscription.journey):
+            text = self.texts.text(status.request_id)
+            frames += [status_frame(status), *([delta_frame(text)] if text else [])]
+        return frames
+
+    def runs(self, journey: str) -> list[RunStatus]:
+        """Return the status of a journey's runs under way, in the order in which they are answered."""
+        pending = self.pending.of(journey)
+        return [
+            run_status(press_id, press, place, self.texts.newest(request_id(press_id)))
+            for place, (press_id, press) in enumerate(pending.items(), start=1)
+        ]
 
     async def ping(self) -> None:
         """Ping all subscriptions periodically, for ever."""
@@ -209,7 +223,7 @@ class Hub:
         self.away_since = None
         self.listening.set()
         self.texts.restart()
-        self.pending.forget_addresses()
+        self.pending.restart()
         for follower in self._all():
             follower.resync()
 
@@ -230,14 +244,31 @@ class Hub:
 
     def _take_press(self, record: Record) -> None:
         press = decode_press(record.topic, record.value)
-        self.pending.add(press.session_id, press.event_id)
+        self.pending.add(press)
         if not self.pending.answered(press.event_id):
-            self._publish(press.session_id, lambda: queued_frame(press.event_id, request_id(press.event_id)))
+            self._publish_status(press.session_id, press.event_id)
 
     def _take_delta(self, record: Record) -> None:
         delta = decode(PageDelta, record.value)
-        if not self.pending.answered(delta.press_id) and self.texts.take(delta):
+        if self.pending.answered(delta.press_id) or not self.texts.take(delta):
+            return
+        if self.pending.note(delta.session_id, delta.press_id):
+            # A press from before this tap: the followers read what was pressed.
+            for follower in self._followers.get(delta.session_id, ()):
+                follower.resync()
+        if delta.text:
             self._publish(delta.session_id, lambda: delta_frame(delta))
+        else:
+            self._publish_status(delta.session_id, delta.press_id)
+
+    def _publish_status(self, journey: str, press_id: str) -> None:
+        self._publish_each(journey, lambda status: status.press_id == press_id)
+
+    def _publish_each(self, journey: str, which: Callable[[RunStatus], bool]) -> None:
+        if journey in self._followers:
+            for frame in [status_frame(status) for status in self.runs(journey) if which(status)]:
+                for follower in self._followers[journey]:
+                    follower.offer(frame)
 
     def _take_outcome(self, record: Record) -> None:
         event: PageDone | PageFailed = (
@@ -248,6 +279,8 @@ class Hub:
         if isinstance(event, PageDone):
             self.last_model = event.model
         self._publish(event.session_id, lambda: outcome_frame(event))
+        # Each run that waits has moved up.
+        self._publish_each(event.session_id, lambda status: status.phase == QUEUED)
 
     def _publish(self, journey: str, make: Callable[[], Frame]) -> None:
         followers = self._followers.get(journey)

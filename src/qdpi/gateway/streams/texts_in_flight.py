@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,10 +85,14 @@ class TextsInFlight:
             self._pages[request_id] = _Page(page.attempt)
         self._weight = PAGE_ITSELF * len(self._pages)
 
-    def of(self, journey: str) -> Iterator[PageDelta]:
-        """Yield, for each page in flight of a journey, its phase and then its whole text so far."""
-        for page in self._pages.values():
-            if page.phase is not None and page.phase.session_id == journey:
-                yield page.phase
-            if page.last is not None and page.last.session_id == journey:
-                yield page.last.model_copy(update={"offset": 0, "text": page.text})
+    def newest(self, request_id: str) -> PageDelta | None:
+        """Return the newest delta of a run: one with its phase, else its newest text; None without any."""
+        page = self._pages.get(request_id)
+        return (page.phase or page.last) if page else None
+
+    def text(self, request_id: str) -> PageDelta | None:
+        """Return the whole text of a page in flight so far, as one delta; None while it has none."""
+        page = self._pages.get(request_id)
+        if page is None or page.last is None:
+            return None
+        return page.last.model_copy(update={"offset": 0, "text": page.text})

@@ -32,6 +32,11 @@ _READ_LOG_SINCE: Final = select(_LOG, "events_log", "WHERE session_id = :session
 _LOGGED: Final = select(
     _LOG, "events_log", "WHERE session_id = :session_id AND event_id = :event_id LIMIT 1 ALLOW FILTERING"
 )
+_NEWEST_OF: Final = select(
+    _LOG,
+    "events_log",
+    "WHERE session_id = :session_id AND type = :topic ORDER BY ts DESC, event_id DESC LIMIT :most ALLOW FILTERING",
+)
 _LOGGED_JOURNEYS: Final = Statement("SELECT DISTINCT session_id FROM {keyspace}.events_log", fetch_size=1_000)
 _BEFORE: Final = select(["event_id"], "events_log", "WHERE session_id = :session_id AND ts < :since", fetch_size=5_000)
 _SAVE: Final = insert("state_snapshots", _SNAPSHOT, timed=True)
@@ -72,6 +77,15 @@ class Log(Repository):
             seen = {row["event_id"] for row in await self._connection.rows(_BEFORE, **first)}
         entries = await _first_of_each(pages, seen, topic, limit)
         return sorted(entries, key=lambda entry: (entry.ts, entry.event_id))[:limit]
+
+    async def newest(self, session_id: str, topic: str, limit: int) -> list[LogEntry]:
+        """Return the newest rows of a topic in a journey's log, the newest first, each event once.
+
+        The server scans the journey's partition from its end. Of an event's rows among those, the earliest counts.
+        """
+        rows = await self._connection.rows(_NEWEST_OF, session_id=session_id, topic=topic, most=limit)
+        entries = {row["event_id"]: _entry(row) for row in rows}  # the oldest row of an event comes last
+        return sorted(entries.values(), key=lambda entry: (entry.ts, entry.event_id), reverse=True)
 
     async def logged(self, session_id: str, event_id: str) -> LogEntry | None:
         """Return the first row of an event in a journey's log. The server scans the journey's partition."""

@@ -26,6 +26,7 @@ _LOG_FROM = (
     "SELECT * FROM events_log WHERE session_id = ? AND at >= ? AND (? IS NULL OR type = ?) "
     "ORDER BY at, event_id LIMIT ?"
 )
+_NEWEST = "SELECT * FROM events_log WHERE session_id = ? AND type = ? ORDER BY at DESC, event_id DESC LIMIT ?"
 _SNAPSHOT = (
     "INSERT OR REPLACE INTO state_snapshots "
     "(session_id, snapshot_ts, ui_state_json, last_event_ts, cursor, seq) "
@@ -55,6 +56,14 @@ class Log(Repository):
         def read(connection: sqlite3.Connection) -> list[LogEntry]:
             found = rows(connection, _LOG_FROM, session_id, first, topic, topic, limit)
             return [_log_entry(entry) for entry in found]
+
+        return await self._database.read(read)
+
+    async def newest(self, session_id: str, topic: str, limit: int) -> list[LogEntry]:
+        """Return the newest rows of a topic in a journey's log, the newest first."""
+
+        def read(connection: sqlite3.Connection) -> list[LogEntry]:
+            return [_log_entry(entry) for entry in rows(connection, _NEWEST, session_id, topic, limit)]
 
         return await self._database.read(read)
 
