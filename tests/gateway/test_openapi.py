@@ -29,7 +29,6 @@ ROUTES = {
     "/api/v1/journey/{session_id}/tree": "get",
     "/api/v1/journey/{session_id}/runs": "get",
     "/api/v1/journey/{session_id}/preview/lean": "get",
-    "/api/v1/journey/{session_id}/tree": "get",
     "/api/v1/session": "post",
     "/api/v1/export/{session_id}": "get",
     "/api/v1/page/{id}/alternatives": "get",

@@ -17,7 +17,8 @@ from qdpi.gateway.streams.under_way import add_earlier_presses
 from qdpi.ids import request_id
 from qdpi.outcome import LogEntry, Outcome, log_entry
 from qdpi.services.recorder import record_event
-from qdpi.store.rows import TreeRow, tree_row
+from qdpi.store.columns import tree_row
+from qdpi.store.rows import TreeRow
 
 RUNS = "/api/v1/journey/reader/runs"
 WORDS = "Who left the door open?"
