@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from tests.witnesses.servers import MODEL, Server, llama_cpp
-from tests.witnesses.suite import ModelServerSuite, anthropic_at, openai_at
+from tests.witnesses.suite import SHORT, ModelServerSuite, anthropic_at, ask, openai_at, opened
 from tests.witnesses.test_llama_cpp import wait_until_slots_are_idle
 
+from qdpi.errors import ModelBusy
+from qdpi.language.dspy_loader import load_dspy
 from qdpi.settings import Settings
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("witnesses")]
@@ -41,9 +44,20 @@ class TestLiteLLM(ModelServerSuite):
     def kill_while_writing(self, folder: Path) -> tuple[Settings, Callable[[], None], Callable[[], None]]:
         stack = ExitStack()
         doomed = stack.enter_context(llama_cpp(folder, port=self.doomed_port))
+        return self.doomed_settings(), doomed.kill, stack.close
+
+    def doomed_settings(self) -> Settings:
+        """Return the settings of the model behind the proxy whose server a test starts itself."""
         settings = self.settings(self.proxy)
-        named = replace(settings, model=(settings.model or "").replace(MODEL, "doomed"))
-        return named, doomed.kill, stack.close
+        return replace(settings, model=(settings.model or "").replace(MODEL, "doomed"))
+
+    async def test_model_that_is_loading_behind_it(self, tmp_path: Path) -> None:
+        """It passes on that the server behind it loads its model: the call may be made again later."""
+        await asyncio.to_thread(load_dspy)
+        with llama_cpp(tmp_path, port=self.doomed_port, ready=False):
+            async with opened(self.doomed_settings()) as model:
+                with pytest.raises(ModelBusy, match="Loading model"):
+                    await ask(model, SHORT, max_tokens=1)
 
 
 class TestLiteLLMAsAnthropic(TestLiteLLM):

@@ -23,7 +23,7 @@ class TestLlamaCppPython(ModelServerSuite):
 
     counts_streamed = False
     wrong_key = "Invalid API key"
-    too_long = "without an answer"  # its stream is empty: it has words for it only where nothing is streamed
+    too_long = "maximum context length"  # its stream is empty: it has words for it only where nothing is streamed
     without_path = "Not Found"
 
     @pytest.fixture
