@@ -23,7 +23,8 @@ EXPORTS: Final = {
         *("useState", "useEffect", "useLayoutEffect", "useMemo", "useRef"),
         *("tinykeys", "uFuzzy"),
     },
-    "vendor/ring.js": {"zoom", "zoomIdentity", "zoomTransform", "select", "quadtree"},
+    "vendor/ring.js": {"zoom", "zoomIdentity", "zoomTransform", "select"},
+    "vendor/hash.js": {"sha256"},
 }
 """What the page's own modules import."""
 

@@ -1,3 +1,2 @@
-export { quadtree } from "d3-quadtree";
 export { select } from "d3-selection";
 export { zoom, zoomIdentity, zoomTransform } from "d3-zoom";
