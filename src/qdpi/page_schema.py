@@ -283,7 +283,8 @@ class Voice:
 
     `profile` describes the voice in a few sentences; `source` says whether it was written by the book's
     author (`profile`) or measured on the section's own pages (`section`). `color` is `#rrggbb`.
-    `symbol_svg` is the author's own drawing, already held to shapes only, or None.
+    `symbol_svg` is the author's own drawing, already held to shapes only, or None. `section_title` is the title that
+    the book gives the character's section, None where it gives none.
     """
 
     character: int
@@ -293,6 +294,7 @@ class Voice:
     color: str
     symbol_svg: str | None = None
     source: Literal["profile", "section"] = "profile"
+    section_title: str | None = None
 
 
 class Page(Value):

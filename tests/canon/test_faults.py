@@ -281,6 +281,10 @@ FILE_FAULTS: dict[str, tuple[Callable[[Corpus], object], str]] = {
         lambda b: b.put("index.json", '{"symbols": {"london-fox": {"color": "red"}}}'),
         "index.json: london-fox: color is not like #34ff78",
     ),
+    "a section's title that is none": (
+        lambda b: b.put("index.json", '{"symbols": {"london-fox": {"title": "two\\nlines"}}}'),
+        "index.json: whole file: title of london-fox is not one line of at most 300 characters",
+    ),
     "a character's folder elsewhere": (
         lambda b: b.put("index.json", '{"symbols": {"london-fox": {"characterDir": "../x"}}}'),
         "../x/symbol.svg: whole file: the name leads out of the book's folder",

@@ -108,6 +108,25 @@ def test_index_names_title_author_colours_and_folders(tmp_path: Path) -> None:
     assert book.voices[1].symbol_svg is None
 
 
+def test_index_may_title_sections(tmp_path: Path) -> None:
+    """A section's number in the place of its title is none, and a book with a title is another revision."""
+    made = written_books.corpus(tmp_path)
+    before = read_book(tmp_path).content_hash
+    given = {
+        "an-author": "The First Door",
+        "london-fox": 2,
+        "glyph-marrow": "3",
+        "princhetta": None,
+        "jack-parlance": "",
+    }
+    made.put("index.json", json.dumps({"symbols": {slug: {"title": title} for slug, title in given.items()}}))
+
+    book = read_book(tmp_path)
+
+    assert [voice.section_title for voice in book.voices] == ["The First Door", *[None] * 15]
+    assert book.content_hash != before
+
+
 def test_corpus_with_index_only(tmp_path: Path) -> None:
     """A corpus may have an index alone."""
     made = written_books.corpus(tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +74,13 @@ def test_a_name_is_no_title():
     assert section_titles([*pages, factories.canon_page(7, section=3, title="The Lamp")]) == {
         3: SectionTitle("The Lamp", 1)
     }
+
+
+def test_the_book_s_title_of_a_section_comes_first():
+    pages = [factories.canon_page(n, section=2, title="The Door") for n in (4, 5)]
+    voices = [replace(own_book().voices[n], section_title=title) for n, title in ((1, "Part Two"), (2, "Part Three"))]
+    assert section_titles(pages, voices) == {2: SectionTitle("Part Two"), 3: SectionTitle("Part Three")}
+    assert section_titles(pages, own_book().voices) == {2: SectionTitle("The Door", 2)}
 
 
 def test_every_section_of_the_own_book_has_its_title():

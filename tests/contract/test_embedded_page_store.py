@@ -125,19 +125,28 @@ async def test_file_of_version_1_is_migrated(store: EmbeddedPageStore, path: Pat
     outcomes = [make.outcome(seq=seq, fails=seq == 2) for seq in (1, 2, 3)]
     for outcome in outcomes:
         await store.commit_outcome("reader", outcome.request_id, outcome.seq - 1, outcome)
+    await store.put_canon(1, 0, make.ring(3))
+    await store.switch_canon(make.canon_revision(1))
     await store.close()
     to_version_1(path)
 
     await store.open()
+    kept = await store.canon()
+    assert kept is not None
+    assert [voice.section_title for voice in kept.voices] == [None, None]
+    await store.put_canon(2, 0, make.ring(3))
+    await store.switch_canon(make.canon_revision(2))
+    assert await store.canon() == make.canon_revision(2)
     assert await store.tree("reader", 0, 3) == [tree_row(outcome) for outcome in outcomes]
     assert await store.outcomes("reader") == outcomes
 
 
 def to_version_1(path: Path) -> None:
-    """Take the tables of the schema's version 2 out of a file."""
+    """Take what the schema's later versions have added out of a file."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
         for table in ("journey_tree", "vault_changes", "reader_places"):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE voices DROP COLUMN section_title")
         connection.execute("PRAGMA user_version = 1")
         connection.commit()
 

@@ -306,6 +306,7 @@ def canon_revision(revision: int = 1, pages: int = 3, **changes: Any) -> CanonRe
             profile='Speaks in "short" lines — and doesn\'t stop.',
             color="#aa33cc",
             symbol_svg="<svg/>" if character else None,
+            section_title=None if character else "The Door — in letters",
         )
         for character in (1, 0)
     )

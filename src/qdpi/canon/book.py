@@ -43,13 +43,15 @@ class Book:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 (hex) over title, author, pages and voices: equal hashes are equal books."""
-        content = {
+        """SHA-256 (hex) over title, author, pages, voices and titles of sections: equal hashes are equal books."""
+        content: dict[str, object] = {
             "title": self.title,
             "author": self.author,
             "pages": [(p.page_id, p.section, p.page_num, p.title, p.text, p.character) for p in self.pages],
             "voices": [(v.character, v.slug, v.name, v.profile, v.color, v.symbol_svg, v.source) for v in self.voices],
         }
+        titles = {v.character: v.section_title for v in self.voices if v.section_title is not None}
+        content |= {"sections": titles} if titles else {}
         return _sha256(json.dumps(content, sort_keys=True, separators=(",", ":")))
 
 

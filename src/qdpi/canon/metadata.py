@@ -28,6 +28,7 @@ class About:
     profiles: Mapping[int, Mapping[str, object]] = field(default_factory=dict)
     principles: Mapping[int, str] = field(default_factory=dict)
     drawings: Mapping[int, str] = field(default_factory=dict)
+    section_titles: Mapping[int, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -52,6 +53,7 @@ def read_about(folder: BookFolder, *, title: str, profiles: str) -> tuple[About,
         profiles=described,
         principles=_principles(folder, folders, faults),
         drawings=_drawings(folder, folders, faults),
+        section_titles=_section_titles(entries, faults),
         notes=notes,
     )
     return about, tuple(faults)
@@ -114,6 +116,19 @@ def _index_colors(entries: Mapping[int, Mapping[str, object]], faults: list[Faul
     wrong = sorted(given.keys() - colors.keys())
     faults.extend(Fault(INDEX, CHARACTER_MAP[character], "color is not like #34ff78") for character in wrong)
     return colors
+
+
+def _section_titles(entries: Mapping[int, Mapping[str, object]], faults: list[Fault]) -> dict[int, str]:
+    """Return the titles that the index gives to sections; a section's number in place of one is none."""
+    given = {character: entry.get("title") for character, entry in entries.items()}
+    named = {character: title for character, title in given.items() if not is_number(title)}
+    titles = {c: line_of(title, "", f"title of {CHARACTER_MAP[c]}", INDEX, faults) for c, title in named.items()}
+    return {character: title for character, title in titles.items() if title}
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a number, or text that is one."""
+    return isinstance(value, int | float) or (isinstance(value, str) and value.strip().isdecimal())
 
 
 def _profiles(

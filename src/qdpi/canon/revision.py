@@ -107,7 +107,7 @@ def assemble_edition(
         ring=Ring([(page.page_id, page.section) for page in pages]),
         pages={page.page_id: page for page in pages},
         voices={voice.character: voice for voice in revision.voices},
-        section_titles=section_titles(pages),
+        section_titles=section_titles(pages, revision.voices),
         readings=readings,
         index=index,
         retriever=HybridRetriever(index, semantic),

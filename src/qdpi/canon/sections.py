@@ -23,10 +23,10 @@ _ONLY_COUNTS: Final = re.compile(rf"(?:{_COUNTED}\b)?[\W\d]*", re.IGNORECASE)
 
 
 class SectionTitle(NamedTuple):
-    """A section's own title, and how many of its pages bear it or begin with it."""
+    """A section's own title, and how many of its pages bear it or begin with it; 0 where the book itself names it."""
 
     title: str
-    pages: int
+    pages: int = 0
 
 
 def voice_sentence(voice: Voice) -> str:
@@ -45,8 +45,8 @@ def _bounded(text: str) -> str:
     return f"{text[: MOST_CHARACTERS - 1].rsplit(' ', 1)[0].rstrip(' ,;:')}…"
 
 
-def section_titles(pages: Iterable[Page]) -> Mapping[int, SectionTitle]:
-    """Return the titles of the sections whose pages have one in common, by section.
+def section_titles(pages: Iterable[Page], voices: Iterable[Voice] = ()) -> Mapping[int, SectionTitle]:
+    """Return the titles of sections, by section: the book's, else what the titles of the pages have in common.
 
     The character's own name, which pages without a title bear, is none.
     """
@@ -54,7 +54,8 @@ def section_titles(pages: Iterable[Page]) -> Mapping[int, SectionTitle]:
     for page in pages:
         titles.setdefault(page.section, []).append(page.title)
     found = {section: common_title(each) for section, each in titles.items()}
-    return {section: title for section, title in found.items() if title and not _is_name(title.title, section)}
+    common = {section: title for section, title in found.items() if title and not _is_name(title.title, section)}
+    return common | {v.character + 1: SectionTitle(v.section_title) for v in voices if v.section_title}
 
 
 def _is_name(title: str, section: int) -> bool:

@@ -56,6 +56,7 @@ def voices_of(pages: Sequence[CanonPage], about: About) -> tuple[Voice, ...]:
             color=about.colors.get(character) or _own_color(character),
             symbol_svg=about.drawings.get(character),
             source="section" if character in measured else "profile",
+            section_title=about.section_titles.get(character),
         )
         for character, slug in CHARACTER_MAP.items()
     )

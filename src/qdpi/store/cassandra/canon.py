@@ -192,10 +192,15 @@ def _row(revision: CanonRevision, preparation: str) -> dict[str, Any]:
         "preparation": preparation,
         "created_at": revision.created_at,
         "at": microseconds(revision.created_at),
-        "voices_json": as_json([asdict(voice) for voice in revision.voices]),
+        "voices_json": as_json([_voice(voice) for voice in revision.voices]),
         "thresholds_version": revision.thresholds_version,
         "thresholds_json": as_json(revision.thresholds),
     }
+
+
+def _voice(voice: Voice) -> dict[str, Any]:
+    # A process of an earlier version knows no section_title: a book that gives none is one that it can read.
+    return {name: value for name, value in asdict(voice).items() if name != "section_title" or value is not None}
 
 
 def _record(row: ResultRow) -> CanonRevision:

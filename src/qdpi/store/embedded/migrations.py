@@ -36,5 +36,10 @@ def _to_2(connection: sqlite3.Connection) -> None:
     connection.execute(_NEWEST_CHANGES)
 
 
-MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {2: _to_2}
+def _to_3(connection: sqlite3.Connection) -> None:
+    """Add the titles that books give to sections: none of the books so far gave any."""
+    connection.execute("ALTER TABLE voices ADD COLUMN section_title TEXT")
+
+
+MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {2: _to_2, 3: _to_3}
 """By version: what migrates a file of the version before, once the schema's new tables exist."""

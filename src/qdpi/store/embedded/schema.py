@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Incremented with every change of the schema."""
 
 SCHEMA: Final = """
@@ -194,15 +194,16 @@ CREATE TABLE IF NOT EXISTS canon_revisions (
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS voices (
-  revision   INTEGER NOT NULL,
-  character  INTEGER NOT NULL,
-  slug       TEXT NOT NULL,
-  name       TEXT NOT NULL,
-  profile    TEXT NOT NULL,
-  color      TEXT NOT NULL,
-  symbol_svg TEXT,
-  source     TEXT NOT NULL,
-  place      INTEGER NOT NULL,
+  revision      INTEGER NOT NULL,
+  character     INTEGER NOT NULL,
+  slug          TEXT NOT NULL,
+  name          TEXT NOT NULL,
+  profile       TEXT NOT NULL,
+  color         TEXT NOT NULL,
+  symbol_svg    TEXT,
+  source        TEXT NOT NULL,
+  place         INTEGER NOT NULL,
+  section_title TEXT,
   PRIMARY KEY (revision, character)
 ) STRICT;
 
