@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { announce } from "./announce.js";
 import { go, pageHref } from "./router.js";
-import { newRun, withStatus } from "./state/runs.js";
+import { withStatus } from "./state/runs.js";
 import {
   canon, loadJourney, notify, onOutcome, pageId, panel, past, preview, report, runs, sessionId, shown, state, tree, vault, voices,
 } from "./store.js";
@@ -44,24 +44,33 @@ async function send(request, pressed) {
   announce("Queued");
   try {
     const accepted = await again(request);
-    const known = runs.peek();
-    if (!known.has(accepted.event_id) && !isAnswered(accepted.event_id)) {
-      runs.value = withStatus(known, {
-        press_id: accepted.event_id, phase: "queued", symbol_code: pressed.symbol, locus: pressed.locus, user_intent: pressed.words,
+    const press = accepted.event_id;
+    const outcome = answered.find((event) => event.press_id === press);
+    if (outcome) {
+      follow(outcome, pressed.locus); // the stream was faster than the answer to the press
+      return;
+    }
+    ours.set(press, pressed.locus);
+    if (!runs.peek().has(press)) {
+      runs.value = withStatus(runs.peek(), {
+        press_id: press, phase: "queued", symbol_code: pressed.symbol, locus: pressed.locus, user_intent: pressed.words,
       });
     }
-    ours.add(accepted.event_id);
   } catch (error) {
     report(error, "The press was not taken");
   }
 }
 
-/** The presses of this tab: the page follows where they lead. @type {Set<string>} */
-const ours = new Set();
-/** @type {string[]} */
+/** The presses of this tab, and where they were pressed: the page follows where they lead. @type {Map<string, string>} */
+const ours = new Map();
+/** The newest outcomes. @type {any[]} */
 const answered = [];
-/** @param {string} pressId */
-const isAnswered = (pressId) => answered.includes(pressId);
+const MOST_ANSWERED = 100;
+
+/** Go to a page that was written for this tab, unless its reader has gone elsewhere meanwhile. @param {any} event @param {string} pressedAt */
+function follow(event, pressedAt) {
+  if (event.error === undefined && pageId.peek() === pressedAt) openPage(event.page_id);
+}
 
 /** @param {() => Promise<any>} request */
 async function again(request, attempts = 4) {
@@ -152,16 +161,18 @@ export async function unsave(id) {
 
 /** Go where this tab's presses lead, and say how they ended. */
 export function followPresses() {
-  onOutcome((event, run) => {
-    answered.push(event.press_id);
-    answered.splice(0, answered.length - 100);
+  onOutcome((event) => {
+    answered.push(event);
+    answered.splice(0, answered.length - MOST_ANSWERED);
+    const pressedAt = ours.get(event.press_id);
+    ours.delete(event.press_id);
     if (event.error !== undefined) {
       notify({ kind: event.error.code === "stopped" ? "info" : "problem", title: "No page was written", detail: event.error.detail, next: event.error.next_step });
       return;
     }
     const words = (event.text.match(/\S+/gu) ?? []).length;
     announce(`Bound: ${event.title}, ${words} words. Press Alt+R to read.`);
-    if (ours.has(event.press_id) && (pageId.peek() === run.locus || pageId.peek() === event.locus)) openPage(event.page_id);
+    if (pressedAt !== undefined) follow(event, pressedAt);
   });
 }
 

@@ -39,14 +39,11 @@ export const notices = signal(/** @type {Notice[]} */ ([]));
 export const panel = signal(/** @type {string | null} */ (null));
 /** A moment in the past that is shown; null for now. */
 export const past = signal(/** @type {{seq: number, state: any, proof: "checking" | "proven" | "different"} | null} */ (null));
-/** The place where the reader left off, as the server knows it. */
+/** Where the reader was when this page was opened: the address need not name it. */
 export const leftOff = signal(/** @type {string | null} */ (null));
 
-/** The page that is shown: the one in the address, else where the reader left off, else the book's first. */
-export const pageId = computed(() => {
-  const named = route.value.pageId ?? leftOff.value ?? state.value.position;
-  return named ?? canon.value?.ring[0]?.page_id ?? null;
-});
+/** The page that is shown: the one in the address, else where the reader was when this page was opened. */
+export const pageId = computed(() => route.value.pageId ?? leftOff.value);
 export const shown = signal(/** @type {Shown | null} */ (null));
 export const preview = signal(/** @type {{pageId: string, seq: number, value: any} | null} */ (null));
 export const activeRun = computed(() => {
@@ -140,6 +137,7 @@ export async function loadJourney() {
   }
   const view = await api.journey(sessionId.value, { after: tree.head, limit: 1 });
   if (view.state.seq >= state.peek().seq) state.value = view.state;
+  leftOff.value ??= view.position ?? canon.value?.ring[0]?.page_id ?? null;
   vault.value = vaultOf(await wholeVault());
   treeVersion.value += 1;
 }

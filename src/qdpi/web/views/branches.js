@@ -3,7 +3,7 @@
 import { pageHref } from "../router.js";
 import { past, pageId, tree, treeVersion } from "../store.js";
 import { h, html } from "../vendor/vendor.js";
-import { Glyph, voiceName } from "./parts.js";
+import { Glyph, Mark, voiceName } from "./parts.js";
 import { behaviourName, TRAJECTORIES } from "./words.js";
 
 const MOST = 60;
@@ -32,7 +32,7 @@ function Card({ node }) {
       ${h(Glyph, { character: code >> 4, behavior: code & 15 })}
       <span class="card-title">${node.title}</span>
       <span class="quiet"><span class="voice-name">${voiceName(code)}</span> · ${behaviourName(code & 15)}</span>
-      <span class="quiet">${trajectory && html`<span aria-hidden="true">${trajectory.mark}</span> ${trajectory.word}`}${node.status === "stopped" ? " · a part" : ""}</span>
+      <span class="quiet">${trajectory && html`${h(Mark, { trajectory: node.trajectory })} ${trajectory.word}`}${node.status === "stopped" ? " · a part" : ""}</span>
     </a>
   </li>`;
 }

@@ -9,6 +9,7 @@ import { Branches } from "./branches.js";
 import { Export } from "./export.js";
 import { Help } from "./help.js";
 import { Notices } from "./notices.js";
+import { isWritten } from "./parts.js";
 import { Palette } from "./palette.js";
 import { nameOf, Owed, Press } from "./press.js";
 import { Reading } from "./reading.js";
@@ -59,7 +60,7 @@ function TypedSymbol() {
 
 function Masthead() {
   return html`<header class="masthead">
-    <a class="masthead-book" dir="auto" href=${viewHref("ring").replace(/ring$/u, "")}>${canon.value?.title}</a>
+    <a class="masthead-book" dir="auto" href=${pageHref(canon.value?.ring[0]?.page_id ?? "")}>${canon.value?.title}</a>
     <p class="where">${whereabouts()}</p>
     <nav class="masthead-places" aria-label="The book"><ul>
       ${/** @type {const} */ (["ring", "vault", "find"]).map((view) => html`<li key=${view}><a href=${viewHref(view)} aria-current=${route.value.view === view ? "page" : null}>${view[0].toUpperCase() + view.slice(1)}</a></li>`)}</ul>
@@ -74,7 +75,7 @@ function whereabouts() {
   const page = shown.value?.page;
   const section = canon.value?.sections.find((/** @type {any} */ each) => each.section === page?.section);
   if (!page || !section) return "";
-  if (page.session_id) return `${section.name} · a page of your own`;
+  if (isWritten(page)) return `${section.name} · a page of your own`;
   return `${section.name} · page ${page.page_num - Number(pageNumberOf(section.first_page)) + 1} of ${section.pages}`;
 }
 

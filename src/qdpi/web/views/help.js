@@ -2,7 +2,8 @@
 
 import { COMMANDS, keysOf } from "../keys.js";
 import { about } from "../store.js";
-import { html } from "../vendor/vendor.js";
+import { h, html } from "../vendor/vendor.js";
+import { Mark } from "./parts.js";
 import { TRAJECTORIES } from "./words.js";
 
 const SHOWN = /** @type {Record<string, string>} */ ({ ArrowRight: "→", ArrowLeft: "←", ArrowUp: "↑", ArrowDown: "↓", Control: "Ctrl", Escape: "Esc" });
@@ -19,7 +20,7 @@ export function Help() {
     <dl class="keys">${COMMANDS.filter((command) => keysOf(command).length > 0).map((command) => html`
       <dt key=${command.id}>${keysOf(command).map((key) => html`<kbd key=${key}>${shownKey(key)}</kbd> `)}</dt><dd key=${`${command.id}-title`}>${command.title}</dd>`)}</dl>
     <h3>What a press may do</h3>
-    <ul>${Object.values(TRAJECTORIES).map((each) => html`<li key=${each.word}><span aria-hidden="true">${each.mark}</span> <strong>${each.word}</strong>: ${each.sentence}</li>`)}</ul>
+    <ul>${Object.entries(TRAJECTORIES).map(([code, each]) => html`<li key=${code}>${h(Mark, { trajectory: code })} <strong>${each.word}</strong>: ${each.would}</li>`)}</ul>
     ${limits && html`<h3>The way back</h3>
     <p>A branch may be ${limits.branch_depth} pages deep, a section may have ${limits.open_branches} open, and owe ${limits.return_debt} pages. A journey may depart ${limits.departures} times. Then the way leads back into the book.</p>`}
   </div>`;

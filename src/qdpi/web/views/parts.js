@@ -3,7 +3,7 @@
 import { settings } from "../settings.js";
 import { voices } from "../store.js";
 import { html } from "../vendor/vendor.js";
-import { hexOf } from "./words.js";
+import { hexOf, TRAJECTORIES } from "./words.js";
 
 const assets = new URL("..", import.meta.url).pathname;
 
@@ -15,6 +15,15 @@ export function Glyph({ character, behavior = null, isEmblem = false }) {
     <use href=${figure} />${mark && html`<use href=${mark} />`}
   </svg>`;
 }
+
+/** What a trajectory does, as a mark; a dot where it is not known. @param {{trajectory: string | null | undefined}} props */
+export function Mark({ trajectory }) {
+  const outline = trajectory ? TRAJECTORIES[trajectory]?.outline : undefined;
+  return html`<svg class="mark" viewBox="0 0 12 12" aria-hidden="true" focusable="false"><path d=${outline ?? "M6 6h.01"} /></svg>`;
+}
+
+/** @param {any} page @returns {boolean} whether a page was written for a reader, and is not of the book */
+export const isWritten = (page) => page.seq !== null && page.seq !== undefined;
 
 /** @param {number} code @returns {string} the name of the voice of a symbol */
 export function voiceName(code) {

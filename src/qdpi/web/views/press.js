@@ -6,7 +6,7 @@
 import { ask, press } from "../actions.js";
 import { behaviours, past, preview, state, voices } from "../store.js";
 import { h, html, useEffect, useRef, useState } from "../vendor/vendor.js";
-import { Glyph } from "./parts.js";
+import { Glyph, Mark } from "./parts.js";
 import { behaviourName, counted, hexOf, ORIENTATION_LETTERS, ORIENTATIONS, PROVENANCES, TRAJECTORIES } from "./words.js";
 
 const ALL = Array.from({ length: 16 }, (_, n) => n);
@@ -23,7 +23,7 @@ export function outlookOf(code) {
   const behaviour = told.behaviours[code & 15];
   const reasons = behaviour.reasons.map((/** @type {number} */ n) => told.reasons[n]);
   const closed = behaviour.closed.map((/** @type {number} */ n) => ({ word: TRAJECTORIES[told.closings[n].trajectory].word, why: told.closings[n].why }));
-  return { given: behaviour.given, sentence: [TRAJECTORIES[behaviour.given].sentence, ...reasons].join(" "), closed };
+  return { given: behaviour.given, sentence: [TRAJECTORIES[behaviour.given].would, ...reasons].join(" "), closed };
 }
 
 /** @param {number} code @returns {string} all that a cell says, in words */
@@ -90,7 +90,7 @@ function Row({ character, chosen, choose, onPress, isPast }) {
       return html`<span role="gridcell" key=${behavior} class=${behavior % 4 === 0 ? "first" : ""} aria-selected=${code === chosen}>
         <button type="button" class="cell" data-code=${code} data-given=${given} tabindex=${code === chosen ? 0 : -1}
           aria-label=${nameOf(code)} aria-disabled=${isPast} onFocus=${() => choose(code)} onMouseEnter=${() => choose(code)}
-          onClick=${() => !isPast && onPress(code)}>${given === null ? "·" : TRAJECTORIES[given].mark}</button>
+          onClick=${() => !isPast && onPress(code)}>${h(Mark, { trajectory: given })}</button>
       </span>`;
     })}
   </div>`;
@@ -121,7 +121,7 @@ function TwoSteps({ chosen, choose }) {
       <div class="sixteen">${ALL.map((n) => {
         const given = preview.value?.value.behaviours[n].given ?? null;
         return html`<button type="button" key=${n} class="choice" aria-pressed=${n === (chosen & 15)} onClick=${() => choose(character * 16 + n)}>
-          <span class="mark" aria-hidden="true">${given === null ? "·" : TRAJECTORIES[given].mark}</span><span>${ORIENTATIONS[n >> 2]}, ${PROVENANCES[n & 3]}</span>
+          ${h(Mark, { trajectory: given })}<span>${ORIENTATIONS[n >> 2]}, ${PROVENANCES[n & 3]}</span>
           <span class="quiet">${given === null ? "" : TRAJECTORIES[given].word}</span></button>`;
       })}</div>
     </fieldset>

@@ -6,7 +6,7 @@ import { pageHref } from "../router.js";
 import { about, canon, neighboursOf, panel, shown, titleOf, tree, treeVersion, vault } from "../store.js";
 import { paragraphsOf } from "../text/paragraphs.js";
 import { h, html, useEffect, useRef } from "../vendor/vendor.js";
-import { Glyph, Tool, voiceName } from "./parts.js";
+import { Glyph, isWritten, Tool, voiceName } from "./parts.js";
 import { behaviourName } from "./words.js";
 
 /** The page of the address, while it is read from the server, and why it cannot be shown. */
@@ -43,11 +43,11 @@ PageArticle.shownBefore = false;
 /** @param {{page: any, titleRef: {current: HTMLElement | null}}} props */
 function Head({ page, titleRef }) {
   return html`<header class="page-head">
-    ${h(Glyph, { character: page.char_hex, behavior: page.session_id ? page.behavior : null, isEmblem: true })}
+    ${h(Glyph, { character: page.char_hex, behavior: isWritten(page) ? page.behavior : null, isEmblem: true })}
     <h1 id="page-title" class="page-title" tabindex="-1" ref=${titleRef} dir="auto">${page.title}</h1>
     <p class="byline">
       <span class="voice-name">${voiceName(page.symbol_code)}</span>
-      ${page.session_id && html`<span> · ${behaviourName(page.behavior)}</span>`}
+      ${isWritten(page) && html`<span> · ${behaviourName(page.behavior)}</span>`}
       ${h(Counter, { pageId: page.page_id })}
     </p>
     ${page.user_intent && html`<p class="asked">You asked: <q dir="auto">${page.user_intent}</q></p>`}
@@ -59,8 +59,8 @@ function Head({ page, titleRef }) {
 function Labels({ page }) {
   const labels = [
     page.status === "stopped" && "You stopped this page: it is a part.",
-    page.session_id && page.model === "offline" && "Written by the built-in writer, without a language model.",
-    page.session_id && page.validation?.passed === false && "This page did not pass its checks.",
+    isWritten(page) && page.model === "offline" && "Written by the built-in writer, without a language model.",
+    isWritten(page) && page.validation?.passed === false && "This page did not pass its checks.",
     page.grown_from?.anchor === "changed" && "The page of the book that it grew from has changed since.",
     page.grown_from?.anchor === "dropped" && "The page of the book that it grew from is no longer in it.",
   ].filter(Boolean);
@@ -82,7 +82,7 @@ export function Counter({ pageId }) {
 /** @param {{page: any}} props */
 function Foot({ page }) {
   const saved = vault.value.get(page.page_id);
-  const isWritten = Boolean(page.session_id);
+  const written = isWritten(page);
   const [before, after] = neighboursOf(page.page_id);
   return html`<footer class="foot">
     ${page.page_num !== null && html`<p class="folio" aria-hidden="true">${page.page_num}</p>`}
@@ -92,9 +92,9 @@ function Foot({ page }) {
     </ul></nav>`}
     <div class="tools" role="toolbar" aria-label="This page">
       ${h(Tool, { label: saved ? "Take out of the vault" : "Save in the vault", pressed: Boolean(saved), children: saved ? "Saved" : "Save", onClick: () => void (saved ? unsave(page.page_id) : save(page.page_id)) })}
-      ${isWritten && h(Tool, { label: "Write it again, as another alternative", children: "Again", onClick: () => void writeAgain(page.page_id) })}
-      ${isWritten && h(Tool, { label: "Why this page", children: "Why", pressed: panel.value === "why", onClick: () => (panel.value = panel.value === "why" ? null : "why") })}
-      ${isWritten && page.return_to && h(Tool, { label: "Return to the book", children: "Return", onClick: returnToBook })}
+      ${written && h(Tool, { label: "Write it again, as another alternative", children: "Again", onClick: () => void writeAgain(page.page_id) })}
+      ${written && h(Tool, { label: "Why this page", children: "Why", pressed: panel.value === "why", onClick: () => (panel.value = panel.value === "why" ? null : "why") })}
+      ${written && page.return_to && h(Tool, { label: "Return to the book", children: "Return", onClick: returnToBook })}
     </div>
   </footer>`;
 }

@@ -4,13 +4,14 @@ import * as api from "../api.js";
 import { openPage } from "../actions.js";
 import { asProblem, sessionId, shown } from "../store.js";
 import { html, useEffect, useState } from "../vendor/vendor.js";
+import { isWritten } from "./parts.js";
 import { TRAJECTORIES } from "./words.js";
 
 /** The drawer with a written page's receipt. */
 export function Why() {
   const page = shown.value?.page;
   const [told, setTold] = useState(/** @type {{id: string, receipt: any, revisions: any, problem: any} | null} */ (null));
-  const id = page?.session_id ? page.page_id : null;
+  const id = page && isWritten(page) ? page.page_id : null;
   useEffect(() => {
     if (id === null) return;
     let isCurrent = true;
@@ -32,7 +33,7 @@ function sections(page, receipt) {
   return html`
     ${page.user_intent && html`<section><h3>You asked</h3><p><q dir="auto">${page.user_intent}</q></p></section>`}
     ${policy && html`<section><h3>Where it leads</h3>
-      <p>${TRAJECTORIES[policy.given]?.sentence.replace("would ", "").replace("go on", "goes on").replace("lead", "leads").replace("open a", "opens a").replace("drift", "drifts")} Rule: ${policy.rule}.</p>
+      <p>${TRAJECTORIES[policy.given]?.did} Rule: ${policy.rule}.</p>
       <ul>${policy.reasons.map((/** @type {string} */ reason) => html`<li key=${reason}>${reason}</li>`)}</ul></section>`}
     <section><h3>What it drew on</h3>
       ${receipt.sources.length === 0 ? html`<p>Only the page that it was pressed on.</p>` : html`<ul class="sources">${receipt.sources.map(source)}</ul>`}</section>
