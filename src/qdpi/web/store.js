@@ -16,16 +16,14 @@ import { computed, effect, signal } from "./vendor/vendor.js";
 /** @typedef {{pageId: string, status: "loading" | "ready" | "error", page: any, problem: api.Problem | null}} Shown */
 /** @typedef {{id: number, kind: "info" | "problem", title: string, detail: string, next: string}} Notice */
 
-/** @template T @typedef {import("./vendor/vendor.js").Signal<T>} Signal */
-
 export const sessionId = signal("");
-/** What the server is: limits, writer, book. @type {Signal<any>} */
+/** What the server is: limits, writer, book. @type {ReturnType<typeof signal<any>>} */
 export const about = signal(null);
-/** The ring and the sections. @type {Signal<any>} */
+/** The ring and the sections. @type {ReturnType<typeof signal<any>>} */
 export const canon = signal(null);
-/** The voices by character. @type {Signal<Map<number, any>>} */
+/** The voices by character. @type {ReturnType<typeof signal<Map<number, any>>>} */
 export const voices = signal(new Map());
-/** The meanings of the sixteen behaviours, in the order of their numbers. @type {Signal<any[]>} */
+/** The meanings of the sixteen behaviours, in the order of their numbers. @type {ReturnType<typeof signal<any[]>>} */
 export const behaviours = signal([]);
 
 /** The journey's outcomes; `treeVersion` changes with it. */

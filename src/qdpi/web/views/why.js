@@ -22,7 +22,7 @@ export function Why() {
     return () => void (isCurrent = false);
   }, [id]);
   if (id === null) return html`<p>A page of the book has no receipt: its author wrote it.</p>`;
-  if (told?.id !== id) return html`<p aria-busy="true">Looking it up …</p>`;
+  if (told === null || told.id !== id) return html`<p aria-busy="true">Looking it up …</p>`;
   if (told.problem) return html`<p>${told.problem.detail} ${told.problem.nextStep}</p>`;
   return html`<div class="why">${sections(page, told.receipt)}</div>`;
 }
