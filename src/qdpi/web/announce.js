@@ -2,7 +2,7 @@
 
 import { signal } from "./vendor/vendor.js";
 
-/** @type {ReturnType<typeof signal<string>>} the sentence in the live region of views/desk.js */
+/** @type {import("@preact/signals").Signal<string>} the sentence in the live region of views/desk.js */
 export const announcement = signal("");
 
 /** @param {string} sentence */

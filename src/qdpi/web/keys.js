@@ -13,7 +13,7 @@ import { settings } from "./settings.js";
 import { activeRun, canon, notices, notify, dismiss, pageId, panel, past, vault, voices } from "./store.js";
 import { effect, signal, tinykeys } from "./vendor/vendor.js";
 
-/** What was typed of a symbol: null while none is, else `s` and up to two hex digits. @type {ReturnType<typeof signal<string | null>>} */
+/** What was typed of a symbol: null while none is, else `s` and up to two hex digits. @type {import("@preact/signals").Signal<string | null>} */
 export const typedSymbol = signal(null);
 
 /** @param {string} name opens a pane, or closes it */

@@ -21,7 +21,7 @@ export function routeOf(path) {
   return { view, pageId: first === "p" && second ? decodeURIComponent(second) : null, seq };
 }
 
-/** @type {ReturnType<typeof signal<Route>>} */
+/** @type {import("@preact/signals").Signal<Route>} */
 export const route = signal(routeOf(location.pathname.slice(root.length)));
 
 /** @param {string} pageId @returns {string} the address of a page */

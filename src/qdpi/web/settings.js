@@ -26,7 +26,7 @@ const VALID = /** @type {Record<keyof Settings, (value: any) => boolean>} */ ({
   keys: (value) => value !== null && typeof value === "object" && Object.values(value).every((key) => typeof key === "string"),
 });
 
-/** @type {ReturnType<typeof signal<Settings>>} */
+/** @type {import("@preact/signals").Signal<Settings>} */
 export const settings = signal(kept());
 
 /** @param {Partial<Settings>} change */

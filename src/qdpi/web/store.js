@@ -17,13 +17,13 @@ import { computed, effect, signal } from "./vendor/vendor.js";
 /** @typedef {{id: number, kind: "info" | "problem", title: string, detail: string, next: string}} Notice */
 
 export const sessionId = signal("");
-/** What the server is: limits, writer, book. @type {ReturnType<typeof signal<any>>} */
+/** What the server is: limits, writer, book. @type {import("@preact/signals").Signal<any>} */
 export const about = signal(null);
-/** The ring and the sections. @type {ReturnType<typeof signal<any>>} */
+/** The ring and the sections. @type {import("@preact/signals").Signal<any>} */
 export const canon = signal(null);
-/** The voices by character. @type {ReturnType<typeof signal<Map<number, any>>>} */
+/** The voices by character. @type {import("@preact/signals").Signal<Map<number, any>>} */
 export const voices = signal(new Map());
-/** The meanings of the sixteen behaviours, in the order of their numbers. @type {ReturnType<typeof signal<any[]>>} */
+/** The meanings of the sixteen behaviours, in the order of their numbers. @type {import("@preact/signals").Signal<any[]>} */
 export const behaviours = signal([]);
 
 /** The journey's outcomes; `treeVersion` changes with it. */
