@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run check test test-long lint format types docs pictures vendor house simulate chaos bench lock local-model llama-cpp-python clean
+.PHONY: help run check test test-long lint format types docs pictures vendor fonts house simulate chaos bench lock local-model llama-cpp-python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ pictures: .venv/dev ## draw the pictures of docs/images from the terminal reader
 vendor: web-tools/node_modules/made ## bundle the libraries of the reader's page again, at the versions of web-tools (needs Node)
 	@node web-tools/vendor.mjs
 
+fonts: web-tools/node_modules/made .venv/fonts/installed ## subset the fonts of the reader's page again (needs Node)
+	@.venv/fonts/bin/python web-tools/fonts.py
+
 house: .venv/dev ## the structure in figures: borders, cycles, ports, and the files that a press enters
 	@$(BIN)/python -m tests.architecture.house
 
@@ -73,6 +76,7 @@ lock: .venv/uv ## resolve the newest versions for all platforms, and write them 
 	@$(COMPILE) --upgrade run.in -o run.txt
 	@$(COMPILE) --upgrade dev.in -o dev.txt
 	@$(COMPILE) --upgrade --no-deps local.in -o local.txt
+	@$(COMPILE) --upgrade fonts.in -o fonts.txt
 	@$(COMPILE) --upgrade witnesses.in -o witnesses.txt
 	@$(COMPILE) --upgrade llama-cpp-python.in -o llama-cpp-python.txt
 
@@ -130,10 +134,16 @@ clean: ## remove the environment and the caches; books and journeys stay
 	@if $(BIN)/uv pip install --quiet --python .venv/witnesses/bin/python --no-deps --require-hashes \
 		-r requirements/witnesses.txt 2>.venv/witnesses/failure; then touch $@; else cat .venv/witnesses/failure >&2; fi
 
+.venv/fonts/installed: .venv/uv requirements/fonts.txt
+	@echo "Installing what subsets fonts"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/fonts
+	@$(BIN)/uv pip install --quiet --python .venv/fonts/bin/python --no-deps --require-hashes -r requirements/fonts.txt
+	@touch $@
+
 # What the development of the reader's page needs: no reader does. npm holds every package against the lock's checksum.
 web-tools/node_modules/made: web-tools/package-lock.json web-tools/.npmrc
 	@command -v npm >/dev/null || { \
 		echo "npm is not here. Install Node 20 or newer, which brings it (Debian: apt-get install nodejs npm)." >&2; exit 1; }
 	@echo "Installing what the development of the reader's page needs"
-	@cd web-tools && npm ci
+	@cd web-tools && npm ci >/dev/null
 	@touch $@

@@ -94,8 +94,8 @@ const declarations = BUNDLES.map((name) => ({ file: `vendor/${name}.d.ts`, text:
 for (const each of [...bundles, ...declarations, ...packages]) await write(each.file, each.text);
 
 const esbuild = lock.packages["node_modules/esbuild"];
-const listed = {
-  made_by: { command: "make vendor", bundler: "esbuild", version: esbuild.version, integrity: esbuild.integrity },
+const libraries = {
+  made_by: { command: "make vendor", tool: "esbuild", version: esbuild.version, integrity: esbuild.integrity },
   files: Object.fromEntries([
     ...bundles.map(({ file, text, exports, packages: within }) => [
       file,
@@ -107,5 +107,6 @@ const listed = {
     name, version, licence, integrity, licence_text: file, licence_sha256: sha256(text),
   })),
 };
-await write("vendor/VENDOR.json", JSON.stringify(listed, null, 2) + "\n");
+const listed = JSON.parse(await readFile(path.join(WEB, "vendor", "VENDOR.json"), "utf8"));
+await write("vendor/VENDOR.json", JSON.stringify({ ...listed, libraries }, null, 2) + "\n");
 for (const { file, text } of bundles) console.log(`${file}: ${Buffer.byteLength(text)} bytes, sha256 ${sha256(text)}`);

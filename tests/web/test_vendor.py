@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from base64 import b64encode
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,17 +28,34 @@ EXPORTS: Final = {
     "vendor/hash.js": {"sha256"},
 }
 """What the page's own modules import."""
+FONTS: Final = (
+    *("literata-roman", "literata-italic", "atkinson-roman", "atkinson-italic"),
+    *("literata-roman-more", "literata-italic-more"),
+)
 
 
 def listed() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((WEB / "vendor" / "VENDOR.json").read_text(encoding="utf-8"))
-    return document
+    """Return all files and packages of VENDOR.json, the libraries' and the fonts'."""
+    parts = json.loads((WEB / "vendor" / "VENDOR.json").read_text(encoding="utf-8")).values()
+    return {
+        "files": {name: each for part in parts for name, each in part["files"].items()},
+        "packages": [package for part in parts for package in part["packages"]],
+    }
 
 
 def locked() -> dict[str, Any]:
     """Return the packages of npm's lock, by their place under node_modules."""
     packages: dict[str, Any] = json.loads((TOOLS / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     return {place.removeprefix("node_modules/"): package for place, package in packages.items() if place}
+
+
+def checksums_on_pypi(package: str) -> tuple[str, str]:
+    """Return the version and the checksums of a package in the lock of `make fonts`, written as npm writes them."""
+    lock = (ROOT / "requirements" / "fonts.txt").read_text(encoding="utf-8")
+    found = re.search(rf"^{package}==(\S+) .*\n((?:    --hash=.*\n)+)", lock, re.MULTILINE)
+    assert found is not None, f"{package} is in neither lock"
+    hashes = re.findall(r"sha256:(\w+)", found[2])
+    return found[1], " ".join(f"sha256-{b64encode(bytes.fromhex(each)).decode()}" for each in hashes)
 
 
 def sha256(name: str) -> str:
@@ -64,11 +82,11 @@ def test_every_package_is_permissive_and_ships_its_licence():
 
 
 def test_packages_are_those_of_the_lock():
-    """What was bundled is what npm installs and verifies: the version and the checksum are equal."""
-    lock = locked()
+    """What was bundled is what npm and pip install and verify: the version and the checksum are equal."""
+    lock = {name: (package["version"], package["integrity"]) for name, package in locked().items()}
     for package in listed()["packages"]:
-        known = lock[package["name"]]
-        assert (package["version"], package["integrity"]) == (known["version"], known["integrity"])
+        known = lock.get(package["name"]) or checksums_on_pypi(package["name"])
+        assert (package["version"], package["integrity"]) == known
 
 
 def test_every_file_names_the_packages_in_it():
@@ -103,3 +121,11 @@ def test_a_bundle_makes_no_code_of_text(name: str):
     assert not re.search(r"\beval\s*\(|\bnew\s+Function\b|(?<![.\w])Function\s*\(", text)
     assert not re.search(r"(?<![.\w])import\s*[({\"'*\w]|\bfrom\s*[\"']", text)
     assert "sourceMappingURL" not in text
+
+
+def test_a_font_is_small_enough_for_a_first_load():
+    """A first page loads a roman and an italic, so each may have 40 kB."""
+    fonts = {name: each["bytes"] for name, each in listed()["files"].items() if name.startswith("fonts/")}
+    assert fonts.keys() == {f"fonts/{name}.woff2" for name in FONTS}
+    assert max(fonts.values()) <= 40_000
+    assert all((WEB / name).stat().st_size == size for name, size in fonts.items())
