@@ -136,7 +136,7 @@ def litellm(folder: Path, models: Mapping[str, str]) -> Iterator[Server]:
     python = _LITELLM / "bin" / "python"
     if not (_LITELLM / "installed").exists():
         failure = _LITELLM / "failure"
-        reason = failure.read_text().strip() if failure.exists() else "`make test-long` installs it"
+        reason = " ".join(failure.read_text().split()) if failure.exists() else "`make test-long` installs it"
         pytest.skip(f"LiteLLM is not installed: {reason}")
     port = free_port()
     config = folder / "litellm.yaml"
