@@ -21,8 +21,9 @@ from qdpi.gateway.web_files import PREFIX, shipped_files
 
 GENERATED = "the first page of the journey"
 PATHS = [
-    "/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json",
-    f"{PREFIX}{shipped_files().version}/index.css", f"{PREFIX}nothing/here",
+    "/", "/p/S01-P0001", "/p/S99-P9999", "/s/2", "/ring", "/vault", "/find?q=page", "/at/3", "/about",
+    "/healthz", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json",
+    f"{PREFIX}{shipped_files().version}/style/tokens.css", f"{PREFIX}nothing/here",
     "/api/v1/symbols", "/api/v1/symbols/0x1F/glyph.svg", "/api/v1/symbols/none/glyph.svg",
     "/api/v1/canon", "/api/v1/pipeline/stats/section/3", "/api/v1/pipeline/stats/section/17",
     "/api/v1/page/S01-P0001", "/api/v1/page/S01-P0001/revisions", "/api/v1/page/S01-P0001/receipt",
@@ -65,7 +66,9 @@ async def test_every_described_get_answers_head(tmp_path: Path):
     async with gateway_in(tmp_path) as gateway:
         paths = (await gateway.client.get("/openapi.json")).json()["paths"]
         for path in [path for path, methods in paths.items() if "get" in methods]:
-            filled = path.format(code="0", id="S01-P0001", session_id="reader", character="7")
+            filled = path.format(
+                code="0", id="S01-P0001", page_id="S01-P0001", section="3", seq="4", session_id="reader", character="7"
+            )
             status = (await gateway.client.head(filled, params={"session_id": "reader"})).status_code
             assert status not in {405, 500}, path
 

@@ -42,7 +42,17 @@ ROUTES = {
     "/readyz": "get",
     "/metrics": "get",
     "/": "get",
+    "/p/{page_id}": "get",
+    "/s/{section}": "get",
+    "/ring": "get",
+    "/vault": "get",
+    "/at/{seq}": "get",
+    "/find": "get",
+    "/about": "get",
 }
+
+PAGES = {"/", "/p/{page_id}", "/s/{section}", "/ring", "/vault", "/at/{seq}", "/find", "/about"}
+"""What a browser shows: its refusals are pages too."""
 
 
 async def described(directory: Path) -> dict[str, Any]:
@@ -67,6 +77,9 @@ async def test_problems_are_described_as_problem_details(tmp_path: Path):
     for path, method in ROUTES.items():
         for status, response in paths[path][method]["responses"].items():
             if status == "default" or int(status) >= 400:
+                if path in PAGES:
+                    assert response["content"].keys() == {"text/html"}, (path, status)
+                    continue
                 content = response["content"]["application/problem+json"]
                 assert {"type", "title", "status", "detail", "next_step", "code"} <= set(
                     content["schema"]["required"]

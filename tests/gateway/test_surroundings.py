@@ -16,8 +16,9 @@ from qdpi.gateway.middleware import BODY_LIMIT, SECURITY_HEADERS
 from qdpi.system import System
 
 PRESS = "/api/v1/event/ui/symbol"
-PATHS = ["/", "/healthz", "/api/v1/canon", "/api/v1/symbols/0/glyph.svg", "/nowhere", "/openapi.json",
-         "/api/v1/page/x", "/web/x/index.css"]  # fmt: skip
+PATHS = ["/", "/p/S01-P0001", "/p/S99-P9999", "/find?q=page",
+         "/healthz", "/api/v1/canon", "/api/v1/symbols/0/glyph.svg", "/nowhere", "/openapi.json",
+         "/api/v1/page/x", "/web/x/style/tokens.css"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -1,4 +1,4 @@
-"""The start page, and the files of the reader's page under their version."""
+"""The files of the reader's page under their version."""
 
 import gzip
 import re
@@ -13,11 +13,11 @@ from tests.support.gateway import GatewayFixture, gateway_in
 import qdpi
 from qdpi.errors import InvalidInput
 from qdpi.gateway.middleware import CONTENT_POLICY
-from qdpi.gateway.web_files import MEDIA_TYPES, PLACEHOLDER, WebFile, WebFiles, shipped_files
+from qdpi.gateway.web_files import MEDIA_TYPES, WebFile, WebFiles, shipped_files
 
 ROOT = Path(__file__).parents[2]
 WEB = Path(qdpi.__file__).parent / "web"
-STYLE = "index.css"
+STYLE = "style/tokens.css"
 
 
 def files(**contents: bytes) -> WebFiles:
@@ -96,19 +96,20 @@ def test_what_is_compressed_already_is_left_alone():
 @pytest.mark.parametrize(
     "path",
     [
-        "nothing.css",
-        "index.html",
+        "style/nothing.css",
+        "templates/shell.html",
+        "shell.html",
         "",
-        "../index.css",
-        "..%2findex.css",
+        "../tokens.css",
+        "..%2ftokens.css",
         "%2e%2e/%2e%2e/settings.py",
         "..%2f..%2fgateway%2fapp.py",
         "%2fetc%2fpasswd",
         "/etc/passwd",
-        "index.css/",
-        "INDEX.CSS",
-        "index.css%00.js",
-        "./index.css%20",
+        "style/tokens.css/",
+        "STYLE/TOKENS.CSS",
+        "style/tokens.css%00.js",
+        "./style/tokens.css%20",
         "..%5c..%5csettings.py",
     ],
 )
@@ -131,26 +132,6 @@ async def test_another_version_is_not_served(tmp_path: Path):
             assert answer.status_code == 404
 
 
-async def test_the_shell_names_the_version_and_is_asked_for_anew(tmp_path: Path):
-    """Every file that the start page names is there; the page itself is revalidated at each visit."""
-    async with gateway_in(tmp_path) as gateway:
-        page = await gateway.client.get("/")
-        assert page.headers["cache-control"] == "no-cache"
-        assert page.headers["content-security-policy"] == CONTENT_POLICY
-        assert PLACEHOLDER not in page.text
-        named = re.findall(r'(?:href|src)="(/web/[^"]+)"', page.text)
-        assert named
-        for path in named:
-            assert (await gateway.client.get(path)).status_code == 200
-        same = await gateway.client.get("/", headers={"if-none-match": page.headers["etag"]})
-        assert (same.status_code, same.content) == (304, b"")
-
-
-def test_the_shell_behind_a_proxy_names_the_proxy_s_path():
-    shell = WebFiles({"index.html": WebFile("index.html", b'<link href="{web}/a.css">')})
-    assert shell.shell("index.html", "/book") == f'<link href="/book/web/{shell.version}/a.css">'.encode()
-
-
 def test_policy_allows_own_files_alone():
     """Scripts come from files; text never becomes one."""
     allowed = dict(part.split(" ", 1) for part in CONTENT_POLICY.split("; "))
@@ -158,15 +139,3 @@ def test_policy_allows_own_files_alone():
     assert set(allowed.values()) == {"'none'", "'self'"}
     assert allowed["default-src"] == allowed["base-uri"] == allowed["frame-ancestors"] == "'none'"
     assert allowed["trusted-types"] == "'none'"
-
-
-async def test_front_page_self_contained(tmp_path: Path):
-    """The front page introduces the project and loads nothing from other sites."""
-    async with gateway_in(tmp_path) as gateway:
-        answer = await gateway.client.get("/")
-        assert answer.headers["content-type"] == "text/html; charset=utf-8"
-        assert "/openapi.json" in answer.text
-        assert "curl" in answer.text
-        assert '<html lang="en">' in answer.text
-        assert "https://" not in answer.text
-        assert "<script" not in answer.text

@@ -7,8 +7,12 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import Final
 
 from qdpi.page_schema import Voice
+
+LANGUAGE: Final = "en"
+"""The language of a book, as BCP 47 names it: no layout has a field for another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from qdpi.canon.book import LANGUAGE
 from qdpi.export import xhtml
 from qdpi.export.reading_copy import Itinerary, PageRef
 from qdpi.export.zip_stream import ZipStream
@@ -17,7 +18,6 @@ from qdpi.page_schema import Page
 from qdpi.symbols import decode_symbol
 
 MEDIA_TYPE: Final = "application/epub+zip"
-LANGUAGE: Final = "en"
 _ROOT: Final = "EPUB"
 _OPF: Final = "http://www.idpf.org/2007/opf"
 _CONTAINER: Final = (

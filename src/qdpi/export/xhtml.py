@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 from qdpi.export.reading_copy import Itinerary, PageRef
 from qdpi.glyphs import glyph_title
 from qdpi.page_schema import Page, PageStatus
+from qdpi.search.text import paragraphs
 from qdpi.symbols import CHARACTER_NAMES
 
 _NO_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -110,11 +111,9 @@ def _voice(page: Page) -> str:
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    paragraphs = [part.strip("\n") for part in re.split(r"\n[ \t]*\n", lines) if part.strip()]
-    for place, paragraph in enumerate(paragraphs):
+    for place, lines in enumerate(paragraphs(text)):
         first = ' class="first"' if place == 0 else ""
-        yield f"<p{first}>{escaped(paragraph).replace(chr(10), '<br/>')}</p>\n"
+        yield f"<p{first}>{'<br/>'.join(map(escaped, lines))}</p>\n"
 
 
 def _links(page: Page, itinerary: Itinerary) -> Iterator[str]:

@@ -29,6 +29,7 @@ from qdpi.gateway.routes import (
     journeys,
     page_batch,
     pages,
+    reading,
     runs,
     search,
     siblings,
@@ -63,6 +64,7 @@ _ROUTERS = (
     export.router,
     about.router,
     health.router,
+    reading.router,
     web.router,
 )
 CORS: Final[dict[str, Any]] = {

@@ -37,12 +37,21 @@ CONTENT_POLICY: Final = "; ".join(
     )
 )
 """What a page of this server may load and run: its own files, and no script made of text."""
+PERMISSIONS_POLICY: Final = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        "accelerometer", "autoplay", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer",
+        "microphone", "midi", "payment", "publickey-credentials-get", "serial", "usb", "xr-spatial-tracking",
+    )
+)  # fmt: skip
+"""What no page of this server may ask a reader's browser for."""
 SECURITY_HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin",
     "content-security-policy": CONTENT_POLICY,
+    "permissions-policy": PERMISSIONS_POLICY,
 }
 OPERATIONS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that are exempt from the address limit."""

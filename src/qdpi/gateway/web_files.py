@@ -27,10 +27,8 @@ MEDIA_TYPES: Final = {
 }
 """The kinds of files that the page may have. Where an operating system says otherwise, it is not asked."""
 PREFIX: Final = "/web/"
-PLACEHOLDER: Final = "{web}"
-"""Stands in the shell for the address of the files, without a slash at its end."""
-ROOT: Final = "{root}"
-"""Stands in the shell before the paths of this gateway."""
+TEMPLATES: Final = "templates/"
+"""The folder of what pages are made from. It is not served."""
 _COMPRESSED_ALREADY: Final = frozenset({".png", ".woff2"})
 _VERSION_DIGITS: Final = 16
 
@@ -83,12 +81,15 @@ class WebFiles:
 
     def find(self, version: str, name: str) -> WebFile | None:
         """Return a file of this version by its whole name: no path of a machine is made of it."""
-        return self.files.get(name) if version == self.version else None
+        return self.files.get(name) if version == self.version and not name.startswith(TEMPLATES) else None
 
-    def shell(self, name: str, root_path: str = "") -> bytes:
-        """Return a page that names the files' address, `root_path` being where a proxy serves this gateway."""
-        page = self.files[name].body.replace(PLACEHOLDER.encode(), f"{root_path}{PREFIX}{self.version}".encode())
-        return page.replace(ROOT.encode(), root_path.encode())
+    def address(self, root_path: str = "") -> str:
+        """Return the address of this version's files, without a slash at its end."""
+        return f"{root_path}{PREFIX}{self.version}"
+
+    def template(self, name: str) -> str:
+        """Return the text of a template."""
+        return self.files[f"{TEMPLATES}{name}"].body.decode()
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|(?<!\n)\n\s*\n")
+_BLANK_LINES = re.compile(r"\n[ \t]*(?=\n)")
 _ABBREVIATION = re.compile(r"(?:^|\W)(?:(?i:mr|mrs|ms|dr|st|prof|jr|sr|vs|etc|e\.g|i\.e)|[A-HJ-Z])\.$")
 
 
@@ -103,6 +104,12 @@ def sentences(text: str) -> list[str]:
         start = match.end()
     pieces.append(text[start:])
     return [" ".join(piece.split()) for piece in pieces if _WORD.search(piece)]
+
+
+def paragraphs(text: str) -> list[list[str]]:
+    """Return the paragraphs of a text, each as its lines. Blank lines part paragraphs; what is empty is left out."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return [part.strip("\n").split("\n") for part in _BLANK_LINES.split(lines) if part.strip()]
 
 
 def _goes_on(text: str, start: int, end: int) -> bool:

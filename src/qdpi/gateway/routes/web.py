@@ -1,4 +1,4 @@
-"""The start page, and the files of the reader's page under their version."""
+"""The files of the reader's page under their version, and the style sheet of the book's colours."""
 
 from __future__ import annotations
 
@@ -6,34 +6,24 @@ from http import HTTPStatus
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
 
+from qdpi.gateway.colors import VOICES_PREFIX, voice_styles
 from qdpi.gateway.context import GatewayDep
-from qdpi.gateway.negotiation import NOT_MODIFIED, accepts_gzip, conditional
+from qdpi.gateway.negotiation import accepts_gzip, conditional
 from qdpi.gateway.problems import Refusal, problem
 from qdpi.gateway.web_files import MEDIA_TYPES, PREFIX, WebFile, shipped_files
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 """The cache-control of a file under its version: a browser asks for it once."""
-SHELL: Final = "index.html"
 
 router = APIRouter(tags=["operations"])
-
-
-@router.get("/", summary="Start page", response_class=HTMLResponse, responses={**NOT_MODIFIED})
-async def index(request: Request, gateway: GatewayDep) -> Response:
-    """Return the page that introduces the project and lets a visitor try it. It is asked for anew at each visit."""
-    root_path = gateway.system.settings.root_path
-    return conditional(
-        shipped_files().shell(SHELL, root_path), request.headers.get("if-none-match"), media_type=MEDIA_TYPES[".html"]
-    )
 
 
 @router.get(f"{PREFIX}{{version}}/{{name:path}}", include_in_schema=False)
 async def web_file(version: str, name: str, request: Request) -> Response:
     """Return a file of the reader's page. An address never changes what it answers."""
     found = shipped_files().find(version, name)
-    if found is None or name == SHELL:
+    if found is None:
         raise _unknown(version, name)
     body, encoding = _encoded(found, request.headers.get("accept-encoding", ""))
     headers = {"cache-control": IMMUTABLE, **encoding}
@@ -43,15 +33,34 @@ async def web_file(version: str, name: str, request: Request) -> Response:
     )
 
 
+@router.get(f"{VOICES_PREFIX}{{version}}/voices.css", include_in_schema=False)
+async def voice_colors(version: str, gateway: GatewayDep, request: Request) -> Response:
+    """Return the colours of the book's voices as custom properties. An address never changes what it answers."""
+    styles = voice_styles((await gateway.system.editions.current()).revision.voices)
+    if version != styles.version:
+        detail = f"There are no colours of version {version!r:.40}; the current book's are {styles.version}."
+        raise _gone(detail)
+    return conditional(
+        styles.css.encode(),
+        request.headers.get("if-none-match"),
+        media_type=MEDIA_TYPES[".css"],
+        etag=f'W/"{version}"',
+        headers={"cache-control": IMMUTABLE},
+    )
+
+
 def _encoded(found: WebFile, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
     packed = found.gzipped if accepts_gzip(accept_encoding) else None
     return (found.body, {}) if packed is None else (packed, {"content-encoding": "gzip"})
 
 
 def _unknown(version: str, name: str) -> Refusal:
-    detail = (
+    return _gone(
         f"There is no file {name!r:.80} of version {version!r:.40}; this server has version {shipped_files().version}."
     )
+
+
+def _gone(detail: str) -> Refusal:
     return Refusal(
         problem(
             "unknown_file", HTTPStatus.NOT_FOUND, detail, "Load the page again: it names the files of its version."
