@@ -175,7 +175,7 @@ async def alternatives(
     found = await readable_page(gateway, exchange, id, session_id)
     journey, first = journey_around(gateway, exchange, found, session_id), seq_of(None, after) or 0
     own = await gateway.trees.of(journey, await gateway.system.store.head(journey))
-    siblings = own.siblings(locus_of(found))
+    siblings = tuple(own.siblings(locus_of(found)))  # which may grow while the outcomes are read
     places = {seq: place for place, seq in enumerate(siblings, start=1)}
     following = [seq for seq in siblings if seq > first]
     page_of_alternatives = await map_concurrently(

@@ -54,7 +54,7 @@ async def siblings(
         locus=locus,
         place=None if place is None else place + 1,
         count=len(seqs),
-        **_neighbours([own.page_id[own.place(seq)] for seq in seqs], place),
+        **_neighbours(own, seqs, place),
         siblings=tuple(shown),
         next_after=shown[-1].seq if begin + limit < len(seqs) else None,
     )
@@ -62,17 +62,20 @@ async def siblings(
 
 
 def _index(seqs: Sequence[int], seq: int | None) -> int | None:
-    return bisect_left(seqs, seq) if seq is not None and seq in seqs else None
+    """Return where a seq is among sorted ones, None where it is not."""
+    index = bisect_left(seqs, seq) if seq is not None else len(seqs)
+    return index if index < len(seqs) and seqs[index] == seq else None
 
 
-def _neighbours(ids: Sequence[str | None], place: int | None) -> dict[str, str | None]:
+def _neighbours(own: TreeColumns, seqs: Sequence[int], place: int | None) -> dict[str, str | None]:
     """Return the ids of the first, the previous, the next and the last page; previous and next are those of a place."""
-    return {
-        "first": ids[0] if ids else None,
-        "previous": ids[place - 1] if place else None,
-        "next": ids[place + 1] if place is not None and place + 1 < len(ids) else None,
-        "last": ids[-1] if ids else None,
-    }
+    before, after = (None, None) if place is None else (place - 1, place + 1)
+    indices = {"first": 0, "previous": before, "next": after, "last": len(seqs) - 1}
+    return {name: _page_id(own, seqs, index) for name, index in indices.items()}
+
+
+def _page_id(own: TreeColumns, seqs: Sequence[int], index: int | None) -> str | None:
+    return own.page_id[own.place(seqs[index])] if index is not None and 0 <= index < len(seqs) else None
 
 
 def _sibling(own: TreeColumns, seqs: Sequence[int], index: int) -> Sibling:
