@@ -129,11 +129,13 @@ class ServerEngine:
         yield lm15.StreamStartEvent(model=self.model or "?")
         try:
             try:
-                async for event in self._read(endpoint, request):
+                async for event in self._read(endpoint, request, self._client(endpoint)):
                     yield event
             except NoAnswer:
-                async for event in self._read(endpoint, request, ("stream",)):
-                    yield event
+                # Its server may have closed the connection that it was given back to: not one of the pool.
+                async with open_client(endpoint, self._timeout) as fresh:
+                    async for event in self._read(endpoint, request, fresh, ("stream",)):
+                        yield event
         except CallFailed as failed:
             failure = failed
         else:
@@ -141,10 +143,10 @@ class ServerEngine:
         raise self._told(endpoint, failure)
 
     async def _read(
-        self, endpoint: Endpoint, request: lm15.Request, unwanted: tuple[str, ...] = ()
+        self, endpoint: Endpoint, request: lm15.Request, client: httpx.AsyncClient, unwanted: tuple[str, ...] = ()
     ) -> AsyncGenerator[Any, None]:
         """Post a request, without the parameters that are unwanted, and yield what is read of its answer."""
-        response, answer = await self._post(endpoint, request, unwanted)
+        response, answer = await self._post(endpoint, request, client, unwanted)
         self._gates.get().open()
         try:
             async with aclosing(pieces(response, answer)) as text:
@@ -158,10 +160,10 @@ class ServerEngine:
         yield lm15.StreamEndEvent(finish_reason=finish, usage=usage)
 
     async def _post(
-        self, endpoint: Endpoint, request: lm15.Request, unwanted: tuple[str, ...]
+        self, endpoint: Endpoint, request: lm15.Request, client: httpx.AsyncClient, unwanted: tuple[str, ...]
     ) -> tuple[httpx.Response, Answer]:
         """Send a request, without the parameters that the server has refused. Raises CallFailed for a refusal."""
-        protocol, client = protocol_of(endpoint), self._client(endpoint)
+        protocol = protocol_of(endpoint)
         config = replace(request.config, extensions={**(request.config.extensions or {}), **self._extensions})
         left_out: tuple[str, ...] | None = None
         for _ in range(_MOST_ATTEMPTS):
