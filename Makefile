@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run check test test-long lint format types docs pictures vendor fonts house simulate chaos bench lock local-model llama-cpp-python clean
+.PHONY: help run check test test-long lint format types page-types docs pictures vendor fonts house simulate chaos bench lock local-model llama-cpp-python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,8 +44,14 @@ format: .venv/dev ## bring all files into the one style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-types: .venv/dev ## check all types, strictly
+types: .venv/dev page-types ## check all types, strictly
 	@$(BIN)/mypy
+
+# Nobody needs Node to change the rest. Continuous integration has it, so there a page that is not checked is a failure.
+page-types:
+	@if command -v npm >/dev/null; then $(MAKE) --silent web-tools/node_modules/.checked; \
+	else echo "Left out: the types of the reader's page, because Node 20.19 or newer with npm is not here." >&2; \
+		[ "$$CI" != true ]; fi
 
 docs: .venv/dev ## write what is made from the code: pages of docs/, and the glyphs of the reader's page
 	@$(BIN)/python docs/generate.py
@@ -146,4 +152,15 @@ web-tools/node_modules/made: web-tools/package-lock.json web-tools/.npmrc
 		echo "npm is not here. Install Node 20 or newer, which brings it (Debian: apt-get install nodejs npm)." >&2; exit 1; }
 	@echo "Installing what the development of the reader's page needs"
 	@cd web-tools && npm ci >/dev/null
+	@touch $@
+
+# The types of the HTTP API are made from its document, where that changed.
+web-tools/types/qdpi-api.d.ts: web-tools/node_modules/made docs/openapi.json
+	@cd web-tools && node_modules/.bin/openapi-typescript ../docs/openapi.json --output types/qdpi-api.d.ts \
+		--root-types --root-types-no-schema-prefix >/dev/null
+
+# TypeScript reads the page's modules as they are served, and the probe of what it must find.
+web-tools/node_modules/.checked: web-tools/types/qdpi-api.d.ts web-tools/types/probe.js web-tools/tsconfig.json \
+		$(shell find src/qdpi/web -type d -o -name '*.js' -o -name '*.d.ts')
+	@cd web-tools && node_modules/.bin/tsc --project tsconfig.json
 	@touch $@

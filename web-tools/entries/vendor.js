@@ -1,15 +1,33 @@
 // What src/qdpi/web/vendor/vendor.js exports: all libraries of the first load, with one Preact among them.
-import { h } from "preact";
+import { Fragment, h as createElement, render } from "preact";
 import htm from "htm";
 
-export { Fragment, h, render } from "preact";
+export { Fragment, render };
 export { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 export { batch, computed, effect, signal, untracked, useComputed, useSignal, useSignalEffect } from "@preact/signals";
 export { tinykeys } from "tinykeys";
 export { default as uFuzzy } from "@leeoniya/ufuzzy";
 
+/** @typedef {import("preact").VNode<any>} VNode */
+/** @typedef {import("preact").ComponentChildren} Children */
 /**
- * Builds one host element from a template. Components go through `h`, whose props are checked.
- * @type {(strings: TemplateStringsArray, ...values: unknown[]) => import("preact").VNode}
+ * The props that a component is given: all that it needs, and none that it does not have. Preact's own types take any.
+ * @template P
+ * @typedef {NoInfer<Omit<P, "children"> & Partial<Pick<P, "children" & keyof P>>> & import("preact").Attributes} Given
  */
-export const html = /** @type {never} */ (htm.bind(h));
+
+/**
+ * Builds a component, whose props are checked. Host elements are built by `html`.
+ * @type {<P extends object>(
+ *   component: (props: P) => Children,
+ *   props: {} extends Omit<P, "children"> ? Given<P> | null : Given<P>,
+ *   ...children: Children[]
+ * ) => VNode}
+ */
+export const h = /** @type {never} */ (createElement);
+
+/**
+ * Builds a host element from a template.
+ * @type {(strings: TemplateStringsArray, ...values: unknown[]) => VNode}
+ */
+export const html = /** @type {never} */ (htm.bind(createElement));

@@ -5,7 +5,7 @@ import { announce } from "./announce.js";
 import { go, pageHref } from "./router.js";
 import { withStatus } from "./state/runs.js";
 import {
-  canon, loadJourney, notify, onOutcome, pageId, panel, past, preview, report, runs, sessionId, shown, state, tree, vault, voices,
+  canon, notify, onOutcome, pageId, panel, past, report, runs, sessionId, shown, tree, vault,
 } from "./store.js";
 import { withChange } from "./state/vault.js";
 
