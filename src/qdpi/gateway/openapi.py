@@ -55,6 +55,8 @@ _PAGE: Final = _text(PAGE_ID.pattern, examples=["S01-P0001"])
 _GIVEN_ID: Final = _text(f"[^{CONTROL}\\n\\t]+", minLength=1, maxLength=128)
 _NOT_BLANK: Final = f"[^{CONTROL}]*[^\\s{CONTROL}][^{CONTROL}]*"
 _WORD: Final = r"[0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\uffff]"
+_QUERY: Final = rf"{_WORD}|^\s*\*\s*$"
+_CHARACTERS: Final = _list_of(_one_of([*range(16), *_SLUGS]))
 _BOUNDS: Final[dict[str, Schema]] = {
     "session_id": _text(SESSION_ID.pattern),
     "page_id": _PAGE,
@@ -69,8 +71,8 @@ _BOUNDS: Final[dict[str, Schema]] = {
     "after": _SEQ,
     "Last-Event-ID": _SEQ,
     "at": {"anyOf": [_SEQ, {"type": "string", "format": "date-time"}]},
-    "q": {"type": "string", "pattern": f"{_WORD}|^\\s*\\*\\s*$", "minLength": 1, "maxLength": LONGEST},
-    "character": _list_of(_one_of([*range(16), *_SLUGS])),
+    "q": {"type": "string", "pattern": _QUERY, "minLength": 1, "maxLength": LONGEST},
+    "character": _CHARACTERS,
     "section": _list_of(_one_of(range(1, 17))),
     "behavior": _list_of(_one_of([*range(16), *_CODES])),
     "trajectory": _list_of(_one_of(Trajectory)),
@@ -81,6 +83,8 @@ _ELSEWHERE: Final[dict[tuple[str, str], Schema]] = {
     ("/pipeline/stats/section/{id}", "id"): {"type": "integer", "minimum": 1, "maximum": 16},
     ("/vault/{session_id}", "after"): _text(r"-?[0-9]{1,20}\.[0-9A-Za-z-]{1,128}"),
     ("/voices/{character}/drawing.svg", "character"): _text(_one_of([*range(16), *_SLUGS])),
+    ("/find", "q"): {"type": "string", "pattern": rf"{_QUERY}|^\s*$", "maxLength": LONGEST},
+    ("/find", "character"): {**_CHARACTERS, "pattern": rf"{_CHARACTERS['pattern']}|^$"},
     ("AskBody", "user_intent"): _text(_NOT_BLANK, maxLength=INTENT_LIMIT),
 }
 """Where a name means something else: by the end of a path or the name of a body."""
