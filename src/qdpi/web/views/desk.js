@@ -107,9 +107,9 @@ function Side() {
 
 /** The bar at the bottom: what can be done, and that everything is saved. */
 function Bar() {
-  return html`<footer class="bar">
+  return html`<section class="bar" aria-label="Pressing">
     <button type="button" class="primary" aria-expanded=${panel.value === "press"} onClick=${() => (panel.value = panel.value === "press" ? null : "press")}>Press</button>
     ${h(Owed, {})}
     <span class="saved" title="Every page up to here is kept by the server">saved ✓ ${savedSeq.value}</span>
-  </footer>`;
+  </section>`;
 }

@@ -84,7 +84,7 @@ function Foot({ page }) {
   const saved = vault.value.get(page.page_id);
   const written = isWritten(page);
   const [before, after] = neighboursOf(page.page_id);
-  return html`<footer class="foot">
+  return html`<div class="foot">
     ${page.page_num !== null && html`<p class="folio" aria-hidden="true">${page.page_num}</p>`}
     ${before && after && html`<nav class="turn" aria-label="Pages"><ul>
       <li class="turn-back"><a href=${pageHref(before)} rel="prev"><span class="turn-way">Previous page</span> <span class="turn-title" dir="auto">${titleOf(before)}</span></a></li>
@@ -96,7 +96,7 @@ function Foot({ page }) {
       ${written && h(Tool, { label: "Why this page", children: "Why", pressed: panel.value === "why", onClick: () => (panel.value = panel.value === "why" ? null : "why") })}
       ${written && page.return_to && h(Tool, { label: "Return to the book", children: "Return", onClick: returnToBook })}
     </div>
-  </footer>`;
+  </div>`;
 }
 
 /** @param {{problem: import("../api.js").Problem | null}} props */
