@@ -27,8 +27,8 @@ for (const { name, text, marks, pieces } of vectors.passages) {
   });
 }
 
-test("a blank line ends a paragraph, and a line end is a space", () => {
-  assert.deepEqual(paragraphsOf("One\nline.\n\nTwo.\r\n \r\nThree.\n\n\n"), ["One line.", "Two.", "Three."]);
+test("a blank line ends a paragraph, and lines stay lines", () => {
+  assert.deepEqual(paragraphsOf("One\nline.\n\nTwo.\r\n \r\nThree.\n\n\n"), [["One", "line."], ["Two."], ["Three."]]);
   assert.deepEqual(paragraphsOf("  \n"), []);
 });
 

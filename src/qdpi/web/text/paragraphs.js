@@ -1,12 +1,12 @@
-/** Paragraphs of a page's text. Pure. */
+/** Paragraphs of a page's text, as the server's own HTML has them (src/qdpi/gateway/html.py). Pure. */
 
 /**
  * @param {string} text
- * @returns {string[]} the paragraphs, each on one line: a blank line ends one, a single line end is a space
+ * @returns {string[][]} the paragraphs, each by its lines: a blank line ends one
  */
 export function paragraphsOf(text) {
   return text
     .split(/(?:\r\n|\r|\n)[^\S\r\n]*(?:\r\n|\r|\n)\s*/u)
-    .map((paragraph) => paragraph.replace(/\s+/gu, " ").trim())
-    .filter((paragraph) => paragraph !== "");
+    .map((paragraph) => paragraph.split(/\r\n|\r|\n/u).map((line) => line.trim()).filter((line) => line !== ""))
+    .filter((lines) => lines.length > 0);
 }

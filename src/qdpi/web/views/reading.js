@@ -33,7 +33,7 @@ function PageArticle({ page }) {
   const paragraphs = paragraphsOf(page.text);
   return html`<article class="page" data-voice=${page.char_hex} id="page" data-page-id=${page.page_id}>
     ${h(Head, { page, titleRef: title })}
-    <div class="text" dir="auto">${paragraphs.map((paragraph, n) => html`<p key=${n} dir="auto">${paragraph}</p>`)}</div>
+    <div class="text" dir="auto">${paragraphs.map((lines, n) => html`<p key=${n} dir="auto">${lines.flatMap((line, at) => (at === 0 ? [line] : [html`<br />`, line]))}</p>`)}</div>
     ${h(Foot, { page })}
   </article>`;
 }
