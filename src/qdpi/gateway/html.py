@@ -24,7 +24,7 @@ from qdpi.search.text import paragraphs
 STYLE_ORDER: Final = ("tokens.css", "type.css", "desk.css")
 """The style sheets that come first, in this order; those of views follow by name, and print comes last."""
 _LAST_STYLE: Final = "print.css"
-_PRELOADED: Final = re.compile(r"fonts/literata[^/]*(?<!italic)\.woff2", re.IGNORECASE)
+_PRELOADED: Final = re.compile(r"fonts/literata-roman\.woff2")
 """The font that the first page is set in."""
 _NOT_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that HTML does not allow in a text."""

@@ -1,5 +1,7 @@
 /** The gateway's HTTP API. Every failure is a `Problem`, with a sentence for the reader and a next step. */
 
+import { root } from "./shell.js";
+
 /** A failed request: problem details (RFC 9457), or that the gateway could not be reached. */
 export class Problem extends Error {
   /** @param {{code: string, detail: string, next_step?: string, status?: number, retryAfter?: number | null}} problem */
@@ -19,7 +21,6 @@ export class Problem extends Error {
   }
 }
 
-const root = document.documentElement.dataset.root ?? "";
 export const API = `${root}/api/v1`;
 
 /**

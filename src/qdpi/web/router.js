@@ -6,9 +6,8 @@
  *   `pageId` is null where the address names none: the page is then the one where the reader left off.
  */
 
+import { root } from "./shell.js";
 import { signal } from "./vendor/vendor.js";
-
-const root = document.documentElement.dataset.root ?? "";
 
 /**
  * @param {string} path below the root
