@@ -83,6 +83,7 @@ _ELSEWHERE: Final[dict[tuple[str, str], Schema]] = {
     ("/pipeline/stats/section/{id}", "id"): {"type": "integer", "minimum": 1, "maximum": 16},
     ("/vault/{session_id}", "after"): _text(r"-?[0-9]{1,20}\.[0-9A-Za-z-]{1,128}"),
     ("/voices/{character}/drawing.svg", "character"): _text(_one_of([*range(16), *_SLUGS])),
+    ("/at/{seq}", "seq"): {"type": "integer", "minimum": 0, "maximum": 999_999_999},
     ("/find", "q"): {"type": "string", "pattern": rf"{_QUERY}|^\s*$", "maxLength": LONGEST},
     ("/find", "character"): {**_CHARACTERS, "pattern": rf"{_CHARACTERS['pattern']}|^$"},
     ("AskBody", "user_intent"): _text(_NOT_BLANK, maxLength=INTENT_LIMIT),
