@@ -24,7 +24,7 @@ from qdpi.search.text import paragraphs
 STYLE_ORDER: Final = ("tokens.css", "type.css", "desk.css")
 """The style sheets that come first, in this order; those of views follow by name, and print comes last."""
 _LAST_STYLE: Final = "print.css"
-_PRELOADED: Final = re.compile(r"fonts/literata-roman\.woff2")
+_FIRST_FONT: Final = "fonts/literata-roman.woff2"
 """The font that the first page is set in."""
 _NOT_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that HTML does not allow in a text."""
@@ -62,7 +62,7 @@ def render(template: str, frame: Frame, **values: Any) -> bytes:
             language=LANGUAGE,
             papers={"light": LIGHT_SURFACES[0], "dark": DARK_SURFACES[0]},
             styles=_styles(files),
-            fonts=[name for name in sorted(files.files) if _PRELOADED.fullmatch(name)],
+            fonts=[_FIRST_FONT],
             modules=first_load(files),
             **values,
         )

@@ -27,6 +27,8 @@ export const route = signal(routeOf(location.pathname.slice(root.length)));
 export const pageHref = (pageId) => `${root}/p/${encodeURIComponent(pageId)}`;
 /** @param {"ring" | "vault" | "find"} view @returns {string} the address of a view */
 export const viewHref = (view) => `${root}/${view}`;
+/** @param {number} section @returns {string} the address of a section's pages, which the server shows */
+export const sectionHref = (section) => `${root}/s/${section}`;
 /** @param {number} seq @returns {string} the address of a moment */
 export const momentHref = (seq) => `${root}/at/${seq}`;
 

@@ -1,7 +1,7 @@
 /** The desk: the book in the middle, the rest at its edges, each a toggle away. */
 
 import { announcement } from "../announce.js";
-import { pageHref, route, viewHref } from "../router.js";
+import { pageHref, route, sectionHref, viewHref } from "../router.js";
 import { canon, pageId, panel, past, savedSeq, shown, titleOf, tree, treeVersion } from "../store.js";
 import { h, html } from "../vendor/vendor.js";
 import { typedSymbol } from "../keys.js";
@@ -61,7 +61,7 @@ function TypedSymbol() {
 function Masthead() {
   return html`<header class="masthead">
     <a class="masthead-book" dir="auto" href=${pageHref(canon.value?.ring[0]?.page_id ?? "")}>${canon.value?.title}</a>
-    <p class="where">${whereabouts()}</p>
+    ${h(Where, {})}
     <nav class="masthead-places" aria-label="The book"><ul>
       ${/** @type {const} */ (["ring", "vault", "find"]).map((view) => html`<li key=${view}><a href=${viewHref(view)} aria-current=${route.value.view === view ? "page" : null}>${view[0].toUpperCase() + view.slice(1)}</a></li>`)}</ul>
       <button type="button" aria-label="Text and settings" aria-expanded=${panel.value === "settings"} onClick=${() => toggle("settings")}>Aa</button>
@@ -70,18 +70,19 @@ function Masthead() {
   </header>`;
 }
 
-/** @returns {string} where the reader is in the book */
-function whereabouts() {
+/** Where the reader is in the book, in the words of the server's own page. */
+function Where() {
   const page = shown.value?.page;
-  const section = canon.value?.sections.find((/** @type {any} */ each) => each.section === page?.section);
-  if (!page || !section) return "";
-  if (isWritten(page)) return `${section.name} · a page of your own`;
-  return `${section.name} · page ${page.page_num - Number(pageNumberOf(section.first_page)) + 1} of ${section.pages}`;
-}
-
-/** @param {string} id */
-function pageNumberOf(id) {
-  return canon.value?.ring.find((/** @type {any} */ entry) => entry.page_id === id)?.page_num ?? 1;
+  const sections = canon.value?.sections ?? [];
+  const section = sections.find((/** @type {any} */ each) => each.section === page?.section);
+  if (!page || !section) return null;
+  const link = html`<a href=${sectionHref(page.section)}>Section ${page.section}</a>`;
+  if (isWritten(page)) return html`<p class="where">${link}<span>a page of your own</span></p>`;
+  const ring = canon.value?.ring ?? [];
+  const at = ring.findIndex((/** @type {any} */ entry) => entry.page_id === page.page_id);
+  if (at === -1) return html`<p class="where">${link}</p>`;
+  const first = ring.findIndex((/** @type {any} */ entry) => entry.page_id === section.first_page);
+  return html`<p class="where">${link}<span>page ${at - first + 1} of ${section.pages}</span><span>${at + 1} of ${ring.length} on the ring</span></p>`;
 }
 
 /** The way from the book to a page that was written, as a line. */

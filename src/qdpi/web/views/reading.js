@@ -3,7 +3,7 @@
 import { openPage, nextSibling, returnToBook, save, unsave, writeAgain } from "../actions.js";
 import { keepAnchor } from "../anchor.js";
 import { pageHref } from "../router.js";
-import { about, canon, neighboursOf, panel, shown, titleOf, tree, treeVersion, vault } from "../store.js";
+import { about, canon, neighboursOf, panel, shown, titleOf, tree, treeVersion, vault, voices } from "../store.js";
 import { paragraphsOf } from "../text/paragraphs.js";
 import { h, html, useEffect, useRef } from "../vendor/vendor.js";
 import { Glyph, isWritten, Tool, voiceName } from "./parts.js";
@@ -42,11 +42,12 @@ PageArticle.shownBefore = false;
 
 /** @param {{page: any, titleRef: {current: HTMLElement | null}}} props */
 function Head({ page, titleRef }) {
+  const drawing = isWritten(page) ? null : voices.value.get(page.char_hex)?.drawing;
   return html`<header class="page-head">
-    ${h(Glyph, { character: page.char_hex, behavior: isWritten(page) ? page.behavior : null, isEmblem: true })}
+    ${drawing ? html`<img class="drawing" src=${drawing} alt="" width="64" height="64" />` : h(Glyph, { character: page.char_hex, behavior: isWritten(page) ? page.behavior : null, isEmblem: true })}
     <h1 id="page-title" class="page-title" tabindex="-1" ref=${titleRef} dir="auto">${page.title}</h1>
     <p class="byline">
-      <span class="voice-name">${voiceName(page.symbol_code)}</span>
+      ${drawing && html`${h(Glyph, { character: page.char_hex })} `}<span class="voice-name">${voiceName(page.symbol_code)}</span>
       ${isWritten(page) && html`<span> · ${behaviourName(page.behavior)}</span>`}
       ${h(Counter, { pageId: page.page_id })}
     </p>
