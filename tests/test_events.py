@@ -34,6 +34,7 @@ from qdpi.events import (
     Phase,
     Press,
     PressInput,
+    ReaderPlace,
     Stop,
     VaultChange,
     body_of,
@@ -44,6 +45,7 @@ from qdpi.events import (
     reader_fields,
     topic_of,
 )
+from qdpi.ids import bitmap_of
 from qdpi.page_schema import Check, Edges, PageStatus, PolicyVerdict, Validation
 from qdpi.symbols import Trajectory
 
@@ -71,14 +73,15 @@ def test_topics_match_the_design():
         "gibsey.page.events": ("page_id", 7 * DAY),
         "gibsey.index.update": ("page_id", 7 * DAY),
         "gibsey.vault": ("session_id", 30 * DAY),
+        "gibsey.reader.place": ("session_id", 3_650 * DAY),
         "gibsey.audit": ("session_id", 30 * DAY),
         "gibsey.dlq": ("original", 30 * DAY),
     }
 
 
 def test_topics_compaction_and_record_sizes():
-    """Only page events are compacted, and the dead letters' topic takes the largest records."""
-    assert [name for name, spec in TOPICS.items() if spec.compact] == ["gibsey.page.events"]
+    """Page events and readers' places are compacted, and the dead letters' topic takes the largest records."""
+    assert [name for name, spec in TOPICS.items() if spec.compact] == ["gibsey.page.events", "gibsey.reader.place"]
     dlq = TOPICS["gibsey.dlq"]
     assert all(dlq.max_bytes > spec.max_bytes for spec in TOPICS.values() if spec is not dlq)
 
@@ -365,6 +368,10 @@ MODELS: dict[type[Event] | type[DeadLetter], st.SearchStrategy[Any]] = {
     VaultChange: st.builds(
         VaultChange, **common, page_id=slugs, action=st.sampled_from(["saved", "unsaved", "labelled"]), label=plain,
         notes=plain,
+    ),
+    ReaderPlace: st.builds(
+        ReaderPlace, **common, page_id=slugs, seq=small, canon=st.sets(st.integers(1, 99)).map(bitmap_of),
+        pages=st.sets(st.integers(1, 99)).map(bitmap_of),
     ),
     Audit: st.builds(Audit, **run, step=plain, detail=st.dictionaries(plain, values, max_size=3)),
     DeadLetter: st.builds(

@@ -91,7 +91,7 @@ async def test_workers_match_the_topology(tmp_path: Path):
 
 async def every_call(gateway: GatewayFixture) -> None:
     body = {"session_id": "alice", "symbol_code": 0, "user_intent": "Who?", "event_id": "e", "page_id": "S01-P0001"}
-    for path in ("event/ui/symbol", "event/ask", "event/stop", "vault/alice"):
+    for path in ("event/ui/symbol", "event/ask", "event/stop", "vault/alice", "journey/alice/place"):
         answer = await gateway.client.post(f"/api/v1/{path}", json=body)
         assert answer.status_code == 200, answer.text
 

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import from_json
 
 from qdpi.errors import MalformedEvent, QdpiError, validation_detail
+from qdpi.ids import check_bitmap
 from qdpi.page_schema import CANON_PAGE_ID, Edges, Page, PageStatus, PolicyVerdict, Tokens, Validation
 from qdpi.symbols import CHARACTER_MAP, Trajectory, decode_symbol, profile_of
 
@@ -43,6 +44,7 @@ SymbolCode = Annotated[int, Field(ge=0, le=255)]
 Intent = Annotated[str, Field(max_length=INTENT_LIMIT)]
 AnyIntent = Annotated[Intent, BeforeValidator(lambda given: "" if given is None else given)]
 """An optional intent: null is read as empty."""
+Bitmap = Annotated[str, AfterValidator(check_bitmap)]
 Id = Annotated[str, Field(min_length=1, max_length=128)]
 E = TypeVar("E", bound=BaseModel)
 
@@ -274,7 +276,7 @@ class PageFailed(RunEvent):
     wished: Trajectory | None = None
 
 
-def frame_name(event: PageDelta | PageDone | PageFailed | type[PageDelta | PageDone | PageFailed]) -> str:
+def frame_name(event: Event | type[Event]) -> str:
     """Return the name of the frames that carry an event: its topic without the prefix."""
     return event.topic.removeprefix("gibsey.")
 
@@ -326,6 +328,22 @@ class VaultChange(Event):
     label: str = ""
     notes: str = ""
     client_request_id: str | None = None
+
+
+class ReaderPlace(Event):
+    """Where a reader reads, and every page read so far, so that a journey's newest place says all.
+
+    `seq` is the journey's head at that moment: a page written later moves the reader on. `canon` and `pages` are
+    bitmaps, of the book's pages by their number and of the journey's by their seq: base64 of bytes whose lowest bit
+    comes first.
+    """
+
+    topic: ClassVar[str] = "gibsey.reader.place"
+
+    page_id: PageId
+    seq: int = Field(ge=0)
+    canon: Bitmap = ""
+    pages: Bitmap = ""
 
 
 class Audit(RunEvent):
@@ -384,6 +402,8 @@ class PageEventLayout(StrEnum):
 
 _HOUR: Final = 3_600
 _DAY: Final = 24 * _HOUR
+_FOR_GOOD: Final = 3_650 * _DAY
+"""The retention of a topic that is compacted only."""
 
 
 class TopicSpec(NamedTuple):
@@ -415,6 +435,7 @@ TOPICS: Final[dict[str, TopicSpec]] = {
         TopicSpec(PageEvent.topic, PageEvent, "page_id", 7 * _DAY, compact=True),
         TopicSpec(IndexUpdate.topic, IndexUpdate, "page_id", 7 * _DAY),
         TopicSpec(VaultChange.topic, VaultChange, "session_id", 30 * _DAY, durable=True),
+        TopicSpec(ReaderPlace.topic, ReaderPlace, "session_id", _FOR_GOOD, compact=True),
         TopicSpec(Audit.topic, Audit, "session_id", 30 * _DAY),
         TopicSpec(DeadLetter.topic, DeadLetter, "original", 30 * _DAY, max_bytes=16 << 20),
     )

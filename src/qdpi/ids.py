@@ -1,4 +1,4 @@
-"""Ids and stored times.
+"""Ids, stored times, and sets of page numbers and seqs.
 
 Ids are UUIDv5 in one namespace, so that the same cause has the same id wherever it is computed. A press's `event_id`
 is the only random one, and only when its client gives no `client_request_id`. Times are stored as version 1 UUIDs
@@ -7,8 +7,10 @@ is the only random one, and only when its client gives no `client_request_id`. T
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -100,3 +102,58 @@ def check_session(session_id: str) -> str:
 def sha256(text: str) -> str:
     """Return the SHA-256 of a text, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def bitmap_of(numbers: Iterable[int]) -> str:
+    """Return a set of numbers from 1 as a bitmap in base64.
+
+    Number n is bit (n - 1) % 8, the lowest first, of byte (n - 1) // 8.
+    """
+    bits = 0
+    for number in numbers:
+        if number < 1:
+            raise ValueError(f"{number} is not a number from 1.")
+        bits |= 1 << (number - 1)
+    return _text(bits)
+
+
+def bitmap_union(first: str, second: str) -> str:
+    """Return the bitmap of the numbers that either has."""
+    return _text(_bits(first) | _bits(second))
+
+
+def bitmap_up_to(bitmap: str, most: int) -> str:
+    """Return the bitmap of the numbers of one that are at most `most`."""
+    return _text(_bits(bitmap) & ((1 << most) - 1))
+
+
+def bitmap_has(bitmap: str, number: int) -> bool:
+    """Return whether a bitmap has a number."""
+    return bool(_bits(bitmap) >> (number - 1) & 1)
+
+
+def bitmap_count(bitmap: str) -> int:
+    """Return how many numbers a bitmap has."""
+    return _bits(bitmap).bit_count()
+
+
+def bitmap_highest(bitmap: str) -> int:
+    """Return the highest number of a bitmap, 0 for an empty one."""
+    return _bits(bitmap).bit_length()
+
+
+def check_bitmap(bitmap: str) -> str:
+    """Return a bitmap unchanged. Raises `ValueError` where it is not base64."""
+    _bits(bitmap)
+    return bitmap
+
+
+def _bits(bitmap: str) -> int:
+    try:
+        return int.from_bytes(base64.b64decode(bitmap, validate=True), "little")
+    except ValueError as error:
+        raise ValueError(f"{bitmap!r:.40} is not a bitmap in base64.") from error
+
+
+def _text(bits: int) -> str:
+    return base64.b64encode(bits.to_bytes((bits.bit_length() + 7) // 8, "little")).decode()

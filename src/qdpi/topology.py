@@ -20,6 +20,7 @@ from qdpi.events import (
     PageFailed,
     PageRequest,
     Press,
+    ReaderPlace,
     Stop,
     VaultChange,
 )
@@ -52,9 +53,9 @@ class Component(NamedTuple):
 
 GATEWAY: Final = Component(
     name="gateway",
-    about="takes presses, asks, stops and changes of the vault over HTTP, and streams each reader's events",
-    taps=(Press, Ask, PageDelta, PageDone, PageFailed),
-    sends=(Press, Ask, Stop, VaultChange),
+    about="takes presses, asks, stops, places and changes of the vault over HTTP, and streams each reader's events",
+    taps=(Press, Ask, PageDelta, PageDone, PageFailed, VaultChange, ReaderPlace),
+    sends=(Press, Ask, Stop, VaultChange, ReaderPlace),
 )
 ENRICHER: Final = Component(
     name="enricher",
@@ -83,9 +84,9 @@ INDEXER: Final = Component(
 )
 RECORDER: Final = Component(
     name="recorder",
-    about="keeps the events log and the vaults",
+    about="keeps the events log, the vaults and the places of readers",
     group="qdpi.recorder",
-    receives=(Press, Ask, Stop, PageRequest, PageDone, PageFailed, VaultChange),
+    receives=(Press, Ask, Stop, PageRequest, PageDone, PageFailed, VaultChange, ReaderPlace),
     sends=(PageEvent, DeadLetter),
 )
 JANITOR: Final = Component(name="janitor", about="deletes records past their retention and idle topics of single pages")

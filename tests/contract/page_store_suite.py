@@ -12,6 +12,7 @@ from tests.contract.page_store.index import IndexSuite
 from tests.contract.page_store.log import LogSuite
 from tests.contract.page_store.outcomes import OutcomesSuite
 from tests.contract.page_store.pages import PagesSuite
+from tests.contract.page_store.places import PlacesSuite
 from tests.contract.page_store.rig import Connect, vector
 from tests.contract.page_store.vault import VaultSuite
 from tests.support import factories as make
@@ -21,7 +22,7 @@ from qdpi.store.ports import PageStore
 AWKWARD = 'It\'s "quoted" \\ back; -- no comment\r\n\t\0 🫖👩🏽‍🚀 e\u0301 \u202e٣ <b>&amp;{}%s'
 
 
-class PageStoreSuite(OutcomesSuite, PagesSuite, LogSuite, CanonSuite, IndexSuite, VaultSuite):
+class PageStoreSuite(OutcomesSuite, PagesSuite, LogSuite, CanonSuite, IndexSuite, VaultSuite, PlacesSuite):
     """The behaviour of a `PageStore`: the suites of its ports, its lifecycle, and tests across ports."""
 
     @pytest.fixture

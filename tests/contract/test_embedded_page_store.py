@@ -18,6 +18,8 @@ from tests.support import factories as make
 from tests.support.plan import PLAN
 
 from qdpi.errors import StoreUnavailable
+from qdpi.events import VaultChange
+from qdpi.services.recorder import record_event
 from qdpi.store.columns import tree_row
 from qdpi.store.embedded import EmbeddedPageStore
 from qdpi.store.ports import PageStore
@@ -127,6 +129,15 @@ async def test_file_of_version_1_is_migrated(store: EmbeddedPageStore, path: Pat
         await store.commit_outcome("reader", outcome.request_id, outcome.seq - 1, outcome)
     await store.put_canon(1, 0, make.ring(3))
     await store.switch_canon(make.canon_revision(1))
+    changes = [
+        vault_change("p", 1, action="saved", label="mine", notes="read again"),
+        vault_change("p", 2, action="labelled", label="yours"),
+        vault_change("p", 3, action="unsaved"),
+    ]
+    for change in changes:
+        await record_event(change, store)
+    kept_changes = await store.changes("reader")
+    await store.save(make.vault_entry("q", 5))  # whose row of the log is lost
     await store.close()
     to_version_1(path)
 
@@ -137,8 +148,17 @@ async def test_file_of_version_1_is_migrated(store: EmbeddedPageStore, path: Pat
     await store.put_canon(2, 0, make.ring(3))
     await store.switch_canon(make.canon_revision(2))
     assert await store.canon() == make.canon_revision(2)
+    *migrated, newest = await store.changes("reader")
+    assert migrated == kept_changes
+    assert [row.action for row in kept_changes] == [change.action for change in changes]
+    assert (newest.page_id, newest.action, newest.saved_at) == ("q", "saved", make.at(5))
     assert await store.tree("reader", 0, 3) == [tree_row(outcome) for outcome in outcomes]
     assert await store.outcomes("reader") == outcomes
+
+
+def vault_change(page_id: str, seconds: float, **changes: str) -> VaultChange:
+    fields = {"event_id": f"v-{seconds}", "ts": make.at(seconds), "session_id": "reader", "page_id": page_id}
+    return VaultChange.model_validate(fields | changes)
 
 
 def to_version_1(path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.export.forging import unpacked, values
+from tests.export.forging import forged, unpacked, values
 from tests.export.journeys import (
     READER,
     add_outcomes,
@@ -27,9 +27,10 @@ from tests.support.gateway import put_book, system_in
 from qdpi.canon import own_book
 from qdpi.errors import ArchiveRefused, StoreUnavailable
 from qdpi.events import VaultChange
-from qdpi.export.archive.format import LOG
+from qdpi.export.archive.format import LOG, PLACE
 from qdpi.export.archive.restore import BATCH
 from qdpi.export.formats import FORMATS
+from qdpi.ids import bitmap_of
 from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome
 from qdpi.repair.compare import compare
@@ -92,6 +93,54 @@ async def test_empty_journey_imports_nothing(tmp_path: Path):
         done = await imported(there, await exported(here.store, journey="nobody"), tmp_path)
 
         assert (done.changed, done.seq, done.digest) == (False, 0, JourneyState().digest())
+        await assert_nothing_stored(there.store)
+
+
+async def test_place_is_restored(tmp_path: Path):
+    """Where the reader reads, and which pages were read, goes along; a newer place here stays, with both's pages."""
+    async with two_systems(tmp_path) as (here, there):
+        await whole_journey(here.store)
+        place = factories.place_row("S01-P0001", 5, session_id=READER, canon=bitmap_of([1]), pages=bitmap_of([2]))
+        await here.store.put_place(place)
+        archive = await exported(here.store)
+
+        await imported(there, archive, tmp_path)
+        assert await there.store.place(READER) == place
+        assert await exported(there.store) == archive
+
+        newer = factories.place_row("S01-P0002", 9, session_id=READER, canon=bitmap_of([2]))
+        await there.store.put_place(newer)
+        await imported(there, archive, tmp_path)
+        merged = newer.model_copy(update={"canon": bitmap_of([1, 2]), "pages": bitmap_of([2])})
+        assert await there.store.place(READER) == merged
+
+
+async def test_archive_of_an_earlier_version_has_no_place(tmp_path: Path):
+    async with two_systems(tmp_path) as (here, there):
+        await whole_journey(here.store)
+        archive = await exported(here.store)
+        assert PLACE not in unpacked(archive)
+        await imported(there, archive, tmp_path)
+        assert await there.store.place(READER) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"session_id": "another"}, "belongs to the journey 'another'"),
+        ({"seq": 9}, "names outcome 9, and the journey has 8"),
+        ({"pages": bitmap_of([40])}, "names outcome 40, and the journey has 8"),
+        ({"canon": "?"}, "is not a bitmap"),
+        ({"page_id": "S99-P9999"}, "is not one of this journey or of the book here"),
+    ],
+)
+async def test_place_that_contradicts_its_journey_is_refused(tmp_path: Path, changes: dict[str, Any], why: str):
+    async with two_systems(tmp_path) as (here, there):
+        await whole_journey(here.store)
+        await here.store.put_place(factories.place_row(session_id=READER))
+        archive = await exported(here.store)
+        archive = forged(archive, PLACE, lambda places: places[0].update(changes))
+        assert why in str(await refusal(there, archive, tmp_path))
         await assert_nothing_stored(there.store)
 
 

@@ -52,6 +52,7 @@ async def test_recorder_topics(recorder: Recorder, system: System) -> None:
         "gibsey.generate.page.done",
         "gibsey.generate.page.failed",
         "gibsey.vault",
+        "gibsey.reader.place",
     }
     stop = Stop(event_id="x", ts=factories.at(1), session_id="s", press_id="p")
     for _ in range(2):

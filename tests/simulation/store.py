@@ -23,10 +23,12 @@ from qdpi.store.rows import (
     CanonRevision,
     Embedding,
     IndexRow,
+    PlaceRow,
     ReadingRow,
     SectionStatistics,
     Snapshot,
     TreeRow,
+    VaultChangeRow,
     VaultEntry,
 )
 from qdpi.store.vectors import rank_embeddings
@@ -266,12 +268,23 @@ class SimulatedPageStore:
 
     # Vault
 
-    async def save(self, entry: VaultEntry) -> None:
-        key = (entry.session_id, entry.page_id)
-        await self._call("save", lambda: self._tables.change_vault(key, entry.saved_at, entry.event_id, entry))
+    async def save(self, entry: VaultEntry, *, labelled: bool = False) -> None:
+        change = VaultChangeRow(**entry.model_dump(), action="labelled" if labelled else "saved")
+        await self._call("save", lambda: self._tables.change_vault(change))
 
     async def unsave(self, session_id: str, page_id: str, at: datetime, event_id: str) -> None:
-        await self._call("unsave", lambda: self._tables.change_vault((session_id, page_id), at, event_id, None))
+        change = VaultChangeRow(
+            session_id=session_id, page_id=page_id, saved_at=at, event_id=event_id, action="unsaved"
+        )
+        await self._call("unsave", lambda: self._tables.change_vault(change))
+
+    async def changes(self, session_id: str, *, since: datetime | None = None) -> list[VaultChangeRow]:
+        def read() -> list[VaultChangeRow]:
+            found = [row for row in self._tables.vault_changes.values() if row.session_id == session_id]
+            chosen = [row for row in found if since is None or row.saved_at >= since]
+            return sorted(chosen, key=lambda row: (row.saved_at, row.event_id, row.page_id))
+
+        return await self._call("changes", read)
 
     async def vault(self, session_id: str) -> list[VaultEntry]:
         def read() -> list[VaultEntry]:
@@ -285,6 +298,20 @@ class SimulatedPageStore:
         return await self._call(
             "saved", lambda: kept[session_id, page_id][2] if (session_id, page_id) in kept else None
         )
+
+    # Places
+
+    async def put_place(self, place: PlaceRow) -> PlaceRow:
+        def merge() -> PlaceRow:
+            stored = self._tables.reader_places.get(place.session_id)
+            merged = place.merged_with(stored) if stored else place
+            self._tables.reader_places[place.session_id] = merged
+            return merged
+
+        return await self._call("put_place", merge)
+
+    async def place(self, session_id: str) -> PlaceRow | None:
+        return await self._call("place", lambda: self._tables.reader_places.get(session_id))
 
 
 def _with(write: Callable[[T], None], row: T) -> Callable[[], None]:

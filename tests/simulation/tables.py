@@ -12,7 +12,17 @@ from qdpi.journey import SectionFigures, section_figures
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.page_schema import Edges, Page, Signals
 from qdpi.store.ports import Answered, Committed, Moved
-from qdpi.store.rows import CanonRevision, Embedding, IndexRow, ReadingRow, SectionStatistics, Snapshot, VaultEntry
+from qdpi.store.rows import (
+    CanonRevision,
+    Embedding,
+    IndexRow,
+    PlaceRow,
+    ReadingRow,
+    SectionStatistics,
+    Snapshot,
+    VaultChangeRow,
+    VaultEntry,
+)
 
 
 @dataclass
@@ -62,6 +72,8 @@ class Tables:
     readings: dict[tuple[str, int, str], ReadingRow] = field(default_factory=dict)
     embeddings: dict[str, Embedding] = field(default_factory=dict)
     index: dict[tuple[str, int, str], IndexRow] = field(default_factory=dict)
+    reader_places: dict[str, PlaceRow] = field(default_factory=dict)
+    vault_changes: dict[tuple[str, str, datetime, str], VaultChangeRow] = field(default_factory=dict)
     saves: dict[tuple[str, str], tuple[datetime, str, VaultEntry | None]] = field(default_factory=dict)
     wasted: list[str] = field(default_factory=list)
     """The requests for which an attempt was begun although the outcome could have been known."""
@@ -185,7 +197,10 @@ class Tables:
         if key not in self.index or self.index[key].revision <= row.revision:
             self.index[key] = row
 
-    def change_vault(self, key: tuple[str, str], at: datetime, event_id: str, entry: VaultEntry | None) -> None:
+    def change_vault(self, change: VaultChangeRow) -> None:
+        key, version = (change.session_id, change.page_id), (change.saved_at, change.event_id)
+        self.vault_changes.setdefault((*key, *version), change)
         known = self.saves.get(key)
-        if known is None or known[:2] <= (at, event_id):
-            self.saves[key] = (at, event_id, entry)
+        if known is None or known[:2] <= version:
+            entry = None if change.action == "unsaved" else VaultEntry.model_validate(change.model_dump())
+            self.saves[key] = (*version, entry)

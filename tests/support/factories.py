@@ -20,7 +20,7 @@ from qdpi.page_schema import (
     Validation,
     Voice,
 )
-from qdpi.store.rows import CanonRevision, Embedding, IndexRow, ReadingRow, Snapshot, VaultEntry
+from qdpi.store.rows import CanonRevision, Embedding, IndexRow, PlaceRow, ReadingRow, Snapshot, VaultEntry
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, Trajectory, decode_symbol, encode_symbol
 
 BEGINNING = datetime(2026, 11, 1, 20, 15, 30, 123456, tzinfo=UTC)
@@ -365,3 +365,15 @@ def vault_entry(page: str = "S01-P0001", seconds: float = 1, **changes: Any) -> 
         "notes": "read again",
     }
     return VaultEntry.model_validate(fields | changes)
+
+
+def place_row(page: str = "S01-P0001", seconds: float = 1, **changes: Any) -> PlaceRow:
+    """Return where a reader reads."""
+    fields = {
+        "session_id": "reader",
+        "page_id": page,
+        "seq": 0,
+        "at": at(seconds),
+        "event_id": derived_id("test-place", page, str(seconds)),
+    }
+    return PlaceRow.model_validate(fields | changes)

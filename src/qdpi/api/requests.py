@@ -154,6 +154,12 @@ class VaultBody(Body):
     client_request_id: GivenId | None = None
 
 
+class PlaceBody(Body):
+    """The page on which the reader reads."""
+
+    page_id: str
+
+
 class Accepted(BaseModel):
     """The event was accepted: its id, and the id of the run that it starts (for a stop: that it stops)."""
 

@@ -344,6 +344,53 @@ class JourneyView(BaseModel):
     next_after: int | None
 
 
+class UsualRun(BaseModel):
+    """What a run usually takes: medians over `runs` runs; tokens where a model reports them."""
+
+    runs: int
+    seconds: float
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+class BehaviourRuns(BaseModel):
+    """What the runs of one behaviour, 0..15, usually take."""
+
+    behavior: int
+    usual: UsualRun
+
+
+class ModelRuns(BaseModel):
+    """What the runs of one model usually take, of all behaviours and of each that ran."""
+
+    model: str
+    usual: UsualRun
+    behaviours: tuple[BehaviourRuns, ...]
+
+
+class RunStatistics(BaseModel):
+    """What runs usually take here, by model, the newest first. Stopped and failed runs do not count."""
+
+    models: tuple[ModelRuns, ...]
+
+
+class PlaceView(BaseModel):
+    """Where a reader goes on: the page last turned to, or the one written since; None at the beginning.
+
+    `placed_at` is the time of the last page turn. `canon` and `pages` are bitmaps of the pages read, of the book by
+    page number and of the journey by seq: base64 of bytes, number n in bit (n - 1) % 8, the lowest first, of byte
+    (n - 1) // 8. `canon_read` and `pages_read` count them.
+    """
+
+    session_id: str
+    page_id: str | None
+    placed_at: datetime | None
+    canon: str
+    pages: str
+    canon_read: int
+    pages_read: int
+
+
 class JourneyTree(BaseModel):
     """A journey's outcomes with a seq above `after`, in order, by columns: entry n of each column is of one outcome.
 
@@ -562,6 +609,21 @@ class VaultView(BaseModel):
     count: int
     digest: str
     entries: tuple[SavedPageView, ...]
+    next: str | None
+
+
+class VaultChangeView(SavedPage):
+    """A change of a vault, and the page's label and notes after it; an unsaved page has none."""
+
+    action: Literal["saved", "unsaved", "labelled"]
+
+
+class VaultChanges(BaseModel):
+    """The changes of a vault, the oldest first; `count` is the number of all, `next` requests those that follow."""
+
+    session_id: str
+    count: int
+    changes: tuple[VaultChangeView, ...]
     next: str | None
 
 

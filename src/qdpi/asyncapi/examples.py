@@ -20,13 +20,14 @@ from qdpi.events import (
     PageFailed,
     PageRequest,
     Press,
+    ReaderPlace,
     Stop,
     VaultChange,
     headers_of,
     key_of,
     reader_fields,
 )
-from qdpi.ids import derived_id, page_id, press_id, request_id
+from qdpi.ids import bitmap_of, derived_id, page_id, press_id, request_id
 from qdpi.page_schema import Edges, PolicyVerdict, Tokens, Validation
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, Trajectory
 from qdpi.topology import PAGE_GENERATOR
@@ -88,6 +89,15 @@ def _journey() -> Iterator[Event | DeadLetter]:
         page_id=done.page_id,
         label="the door",
         client_request_id="third",
+    )
+    yield ReaderPlace(
+        event_id=derived_id("place", _SESSION, _LOCUS),
+        ts=_at(13),
+        session_id=_SESSION,
+        page_id="S01-P0002",
+        seq=2,
+        canon=bitmap_of([1, 2]),
+        pages=bitmap_of([1]),
     )
 
 

@@ -15,6 +15,7 @@ from qdpi.api.requests import (
     Accepted,
     AskBody,
     BranchBody,
+    PlaceBody,
     PressBody,
     RunBody,
     SessionBody,
@@ -32,15 +33,18 @@ from qdpi.api.responses import (
     LeanPreview,
     PageBatch,
     PageView,
+    PlaceView,
     Preview,
     Ready,
     ReceiptView,
     Revisions,
+    RunStatistics,
     RunsUnderWay,
     SearchAnswer,
     SectionFacts,
     Siblings,
     SymbolEntry,
+    VaultChanges,
     VaultUpdate,
     VaultView,
     VoiceEntry,
@@ -253,6 +257,11 @@ class Client:
         query = {"at": at, "after": after, "limit": limit}
         return await self._calls.get(VaultView, f"{API_PREFIX}/vault/{segment(session_id)}", query)
 
+    async def vault_changes(self, session_id: str, *, after: str | None = None, limit: int = 1_000) -> VaultChanges:
+        """Return a vault's changes with their times, oldest first; `after` is the `next` of the previous response."""
+        query = {"after": after, "limit": limit}
+        return await self._calls.get(VaultChanges, f"{API_PREFIX}/vault/{segment(session_id)}/changes", query)
+
     async def save(
         self,
         session_id: str,
@@ -301,6 +310,10 @@ class Client:
         }
         return await self._calls.get(SearchAnswer, f"{API_PREFIX}/search", query)
 
+    async def run_statistics(self) -> RunStatistics:
+        """Return the median time and tokens of the newest runs at the gateway, by model and behaviour."""
+        return await self._calls.get(RunStatistics, f"{API_PREFIX}/pipeline/stats/runs")
+
     async def section(self, id: int) -> SectionFacts:  # noqa: A002 (the path's word)
         """Return a section, 1..16, with its open branches and return debt summed over all journeys."""
         return await self._calls.get(SectionFacts, f"{API_PREFIX}/pipeline/stats/section/{segment(id)}")
@@ -335,6 +348,15 @@ class Client:
     async def runs_under_way(self, session_id: str) -> RunsUnderWay:
         """Return the presses of a journey that have no outcome yet, in the order in which they are answered."""
         return await self._calls.get(RunsUnderWay, f"{API_PREFIX}/journey/{segment(session_id)}/runs")
+
+    async def place(self, session_id: str) -> PlaceView:
+        """Return the page on which the reader goes on, and which pages were read."""
+        return await self._calls.get(PlaceView, f"{API_PREFIX}/journey/{segment(session_id)}/place")
+
+    async def set_place(self, session_id: str, page_id: str) -> PlaceView:
+        """Move the reader to a page, which is then read."""
+        body = PlaceBody.model_construct(page_id=page_id)
+        return await self._calls.post(PlaceView, f"{API_PREFIX}/journey/{segment(session_id)}/place", body)
 
     async def tree(self, session_id: str, *, after: int = 0, limit: int = 10_000) -> JourneyTree:
         """Return what a map shows of a journey's outcomes after a seq, by columns."""

@@ -16,32 +16,36 @@ from qdpi.api.responses import STATUS_FRAME, Following, RunStatus
 from qdpi.api.sse import LineTooLong, ServerEvent, server_events
 from qdpi.client.errors import GatewayUnreachable, Refused, UnreadableAnswer
 from qdpi.errors import QdpiError
-from qdpi.events import PageDelta, PageDone, PageFailed, frame_name
+from qdpi.events import PageDelta, PageDone, PageFailed, ReaderPlace, VaultChange, frame_name
 from qdpi.retry import Backoff
 
-Frame = Following | RunStatus | PageDelta | PageDone | PageFailed
-"""A frame of a stream: its greeting, a run's status, a piece of text, or an outcome."""
+Frame = Following | RunStatus | PageDelta | PageDone | PageFailed | VaultChange | ReaderPlace
+"""A frame of a stream: its greeting, a run's status, a piece of text, an outcome, a vault's change, or a page turn."""
 
 Connect = Callable[[str | None], AbstractAsyncContextManager[httpx.Response]]
 """Opens the stream after a Last-Event-ID, None at first. Raises `Refused`."""
 
-_MODELS: Final[dict[str, type[PageDelta | PageDone | PageFailed]]] = {
-    frame_name(model): model for model in (PageDelta, PageDone, PageFailed)
+_MODELS: Final[dict[str, type[PageDelta | PageDone | PageFailed | VaultChange | ReaderPlace]]] = {
+    frame_name(model): model for model in (PageDelta, PageDone, PageFailed, VaultChange, ReaderPlace)
 }
+_REMEMBERED_CHANGES: Final = 1_000
 _REMEMBERED_RUNS: Final = 64
 
 
 class Deduplicator:
-    """Drops frames that repeat: outcomes by their seq, text by attempt and offset."""
+    """Drops frames that repeat: outcomes by their seq, text by attempt and offset, changes of the vault by their id."""
 
     def __init__(self) -> None:
         self._seq = 0
         self._texts: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._changes: OrderedDict[str, None] = OrderedDict()
 
     def new_part(self, frame: Frame) -> Frame | None:
         """Return the part of a frame that is new, None if there is none."""
         if isinstance(frame, PageDone | PageFailed):
             return self._outcome(frame)
+        if isinstance(frame, VaultChange | ReaderPlace):
+            return self._change(frame)
         return self._piece(frame) if isinstance(frame, PageDelta) else frame
 
     def _outcome(self, frame: PageDone | PageFailed) -> Frame | None:
@@ -50,6 +54,14 @@ class Deduplicator:
         self._seq = frame.seq
         self._texts.pop(frame.request_id, None)
         return frame
+
+    def _change(self, change: VaultChange | ReaderPlace) -> Frame | None:
+        if change.event_id in self._changes:
+            return None
+        self._changes[change.event_id] = None
+        while len(self._changes) > _REMEMBERED_CHANGES:
+            self._changes.popitem(last=False)
+        return change
 
     def _piece(self, delta: PageDelta) -> PageDelta | None:
         attempt, length = self._texts.get(delta.request_id, (delta.attempt, 0))

@@ -19,6 +19,7 @@ from qdpi.gateway.limits import Limits
 from qdpi.gateway.middleware import Admission, BodyLimit, Compression, Envelope, Head
 from qdpi.gateway.openapi import add_bounds
 from qdpi.gateway.readiness import Readiness
+from qdpi.gateway.recent_runs import RecentRuns
 from qdpi.gateway.root_path import RootPath
 from qdpi.gateway.routes import (
     about,
@@ -29,7 +30,9 @@ from qdpi.gateway.routes import (
     journeys,
     page_batch,
     pages,
+    places,
     reading,
+    run_statistics,
     runs,
     search,
     siblings,
@@ -58,7 +61,9 @@ _ROUTERS = (
     voices.router,
     journeys.router,
     tree.router,
+    places.router,
     under_way.router,
+    run_statistics.router,
     vault.router,
     search.router,
     export.router,
@@ -146,6 +151,7 @@ def wire(
 ) -> Gateway:
     """Return a gateway's components."""
     settings = system.settings
+    recent_runs = RecentRuns(system.store)
     hub = Hub(
         system.bus,
         PendingPresses(settings.max_waiting),
@@ -153,6 +159,7 @@ def wire(
         now=system.now,
         queue_limit=queue_limit,
         ping_seconds=ping_seconds,
+        on_page=recent_runs.take,
     )
     return Gateway(
         system=system,
@@ -162,6 +169,7 @@ def wire(
         readiness=Readiness(system, hub),
         journeys=JourneyIndexes(system.store),
         trees=JourneyTrees(system.store),
+        recent_runs=recent_runs,
         canon_indexes=CanonIndexes(),
         model_health=model_health,
         model_name=model_name,

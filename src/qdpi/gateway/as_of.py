@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Final, NamedTuple
 
 from fastapi import Query
 
 from qdpi.errors import InvalidInput
 from qdpi.events import VaultChange
+from qdpi.gateway.streams.follower import CLOCKS_APART
 from qdpi.gateway.streams.sse import parse_seq
 from qdpi.ids import sha256
 from qdpi.services.vault import newest_changes, vault_entries
@@ -16,8 +17,6 @@ from qdpi.store.paging import log_of
 from qdpi.store.ports import Outcomes, PageStore
 from qdpi.store.rows import VaultEntry
 
-CLOCKS_APART: Final = timedelta(minutes=1)
-"""How far a client's clock may be ahead of the server's."""
 AsOfQuery = Annotated[
     str | None,
     Query(

@@ -14,6 +14,7 @@ from qdpi.errors import NoBook
 from qdpi.gateway.journey_trees import JourneyTrees
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.readiness import Readiness
+from qdpi.gateway.recent_runs import RecentRuns
 from qdpi.gateway.search_indexes import CanonIndexes, JourneyIndexes
 from qdpi.gateway.sessions import Sessions
 from qdpi.gateway.streams.hub import Hub
@@ -38,6 +39,7 @@ class Gateway:
     readiness: Readiness
     journeys: JourneyIndexes
     trees: JourneyTrees
+    recent_runs: RecentRuns
     canon_indexes: CanonIndexes
     model_health: Callable[[], str | None]
     model_name: Callable[[], str | None]

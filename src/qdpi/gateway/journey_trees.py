@@ -75,6 +75,14 @@ class TreeColumns:
         """Return where in each column the outcome `seq` is."""
         return bisect_left(self.seq, seq)
 
+    def newest_page(self, until: int) -> tuple[int, str] | None:
+        """Return the seq and the id of the newest page up to the outcome `until`, None without one."""
+        for place in range(bisect_right(self.seq, until) - 1, -1, -1):
+            page_id = self.page_id[place]
+            if page_id is not None:
+                return self.seq[place], page_id
+        return None
+
     def columns(self, after: int, until: int) -> dict[str, list[Any]]:
         """Return the columns of the outcomes with a seq above `after`, up to `until`, by name."""
         chosen = slice(bisect_right(self.seq, after), bisect_right(self.seq, until))

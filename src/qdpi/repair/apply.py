@@ -12,7 +12,7 @@ from typing import Final
 from qdpi.bus.port import Message, Record
 from qdpi.bus.publisher import message_of
 from qdpi.errors import InvalidInput, QdpiError, Unavailable
-from qdpi.events import TOPICS, Ask, DeadLetter, Event, Press, Stop, VaultChange, decode, decode_press
+from qdpi.events import TOPICS, Ask, DeadLetter, Event, Press, ReaderPlace, Stop, VaultChange, decode, decode_press
 from qdpi.outcome import log_entry
 from qdpi.repair.compare import Comparison, compare, compare_canon
 from qdpi.repair.differences import Difference
@@ -27,7 +27,7 @@ from qdpi.services.projector import publish
 from qdpi.services.recorder import record_event
 from qdpi.system import System
 
-_INPUTS: Final = (Press.topic, Ask.topic, Stop.topic, VaultChange.topic)
+_INPUTS: Final = (Press.topic, Ask.topic, Stop.topic, VaultChange.topic, ReaderPlace.topic)
 
 
 class RepairRunner:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from qdpi.bus.port import Record
 from qdpi.bus.publisher import Publisher
-from qdpi.events import TOPICS, DeadLetter, Event, PageDone, PageFailed, VaultChange, decode
+from qdpi.events import TOPICS, DeadLetter, Event, PageDone, PageFailed, ReaderPlace, VaultChange, decode
 from qdpi.language.port import LanguageModel
 from qdpi.outcome import log_entry, page_event
+from qdpi.services.places import place_row
 from qdpi.services.vault import keep_change
 from qdpi.services.workers import ServiceWorker, consume
 from qdpi.store.ports import Log, PageStore
@@ -39,11 +40,13 @@ class Recorder:
 
 
 async def record_event(event: Event | DeadLetter, store: PageStore) -> Event | DeadLetter:
-    """Keep an event in its journey's log, and what it changes in its vault.
+    """Keep an event in its journey's log, and what it changes in its vault; a place replaces the one before.
 
     Returns the event as it was first recorded: a redelivered change of a vault with another body changes nothing.
     """
-    if isinstance(event, Event):
+    if isinstance(event, ReaderPlace):
+        await store.put_place(place_row(event))
+    elif isinstance(event, Event):
         await store.append_log([log_entry(event)])
     if isinstance(event, VaultChange):
         event = await change_known(event.session_id, event.event_id, store) or event

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from qdpi.events import VaultChange, decode
 from qdpi.outcome import LogEntry
 from qdpi.store.ports import Vault
-from qdpi.store.rows import VaultEntry
+from qdpi.store.rows import VaultChangeRow, VaultEntry
 
 
 def newest_changes(before: Mapping[str, VaultChange], entries: Iterable[LogEntry]) -> dict[str, VaultChange]:
@@ -39,9 +39,22 @@ def vault_entry(change: VaultChange) -> VaultEntry:
     )
 
 
+def vault_change(row: VaultChangeRow) -> VaultChange:
+    """Return the change of a stored row."""
+    return VaultChange(
+        event_id=row.event_id,
+        ts=row.saved_at,
+        session_id=row.session_id,
+        action=row.action,
+        page_id=row.page_id,
+        label=row.label,
+        notes=row.notes,
+    )
+
+
 async def keep_change(change: VaultChange, store: Vault) -> None:
     """Apply a change to its vault; it has no effect after a newer change of the same page."""
     if change.action == "unsaved":
         await store.unsave(change.session_id, change.page_id, change.ts, change.event_id)
     else:
-        await store.save(vault_entry(change))
+        await store.save(vault_entry(change), labelled=change.action == "labelled")

@@ -21,10 +21,12 @@ from qdpi.store.rows import (
     CanonRevision,
     Embedding,
     IndexRow,
+    PlaceRow,
     ReadingRow,
     SectionStatistics,
     Snapshot,
     TreeRow,
+    VaultChangeRow,
     VaultEntry,
 )
 
@@ -265,9 +267,9 @@ class Index(Protocol):
 
 
 class Vault(Protocol):
-    """The pages that readers saved."""
+    """The pages that readers saved, and how their vaults changed."""
 
-    async def save(self, entry: VaultEntry) -> None:
+    async def save(self, entry: VaultEntry, *, labelled: bool = False) -> None:
         """Save a page in a vault, or relabel it. The newest change (by time, then event id) wins."""
         ...
 
@@ -279,10 +281,29 @@ class Vault(Protocol):
         """Return a page's entry in a reader's vault, None where it is not saved."""
         ...
 
+    async def changes(self, session_id: str, *, since: datetime | None = None) -> list[VaultChangeRow]:
+        """Return every change of a vault, from the time `since` on, each once, in the order of time and event id."""
+        ...
+
     async def vault(self, session_id: str) -> list[VaultEntry]:
         """Return a reader's saved pages, the oldest first."""
         ...
 
 
-class PageStore(Lifecycle, Outcomes, Pages, Log, Canon, Index, Vault, Protocol):
-    """All six ports, with their lifecycle: what an adapter implements."""
+class Places(Protocol):
+    """Where readers read, and which pages they have read."""
+
+    async def put_place(self, place: PlaceRow) -> PlaceRow:
+        """Take in a place: the newest (by time, then event id) is kept, and every page read.
+
+        Return what is stored now. Of concurrent calls none is lost.
+        """
+        ...
+
+    async def place(self, session_id: str) -> PlaceRow | None:
+        """Return where a reader reads, None where that was never said."""
+        ...
+
+
+class PageStore(Lifecycle, Outcomes, Pages, Log, Canon, Index, Vault, Places, Protocol):
+    """All seven ports, with their lifecycle: what an adapter implements."""

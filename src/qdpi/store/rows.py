@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from qdpi.ids import bitmap_union
 from qdpi.journey import JourneyState
 from qdpi.page_schema import Voice
 from qdpi.symbols import Trajectory
@@ -74,6 +75,33 @@ class VaultEntry(Row):
     event_id: str
     label: str = ""
     notes: str = ""
+
+
+class VaultChangeRow(VaultEntry):
+    """A change of a vault: the page's entry after it; an unsaved page's has no label and no notes."""
+
+    action: Literal["saved", "unsaved", "labelled"]
+
+
+class PlaceRow(Row):
+    """Where a reader reads, and the pages that were read, as bitmaps: of the book by number, of the journey by seq.
+
+    `seq` is the journey's head at the time `at`.
+    """
+
+    session_id: str
+    page_id: str
+    seq: int
+    at: datetime
+    event_id: str
+    canon: str = ""
+    pages: str = ""
+
+    def merged_with(self, other: PlaceRow) -> PlaceRow:
+        """Return the newer of two places of a journey (by time, then event id), with the pages read in both."""
+        newer = max(self, other, key=lambda place: (place.at, place.event_id))
+        read = {name: bitmap_union(getattr(self, name), getattr(other, name)) for name in ("canon", "pages")}
+        return newer.model_copy(update=read)
 
 
 class TreeRow(Row):

@@ -119,7 +119,8 @@ async def _symbols(reader: ReaderSession, argument: str) -> Output:
     preview = await reader.preview()
     if argument:
         return render.symbol_view(preview, symbol_of(argument), await reader.client.voices())
-    return render.grid_view(preview)
+    statistics = await reader.client.run_statistics()
+    return Group(render.grid_view(preview), *render.usual_lines(statistics))
 
 
 async def _branches(reader: ReaderSession, argument: str) -> Output:

@@ -96,7 +96,8 @@ class ReaderSession:
         self.canon = await self.client.canon()
         self._places = {entry.page_id: place for place, entry in enumerate(self.canon.ring)}
         journey = await self.journey()
-        await self.open(journey.position or self.canon.ring[0].page_id)
+        place = await self.client.place(self.session_id)
+        await self.open(place.page_id or self.canon.ring[0].page_id)
         self._just_came = True
         return journey
 
@@ -151,6 +152,7 @@ class ReaderSession:
         page = await self.fetch(outcome.page_id) if isinstance(outcome, PageDone) else None
         if page is not None:
             self.page = page
+            await self._keep_place(page.page_id)
         self.display.run_ended(run, outcome, page)
 
     async def press(self, symbol: str | int, words: str | None = None, wish: Trajectory | None = None) -> None:
@@ -229,9 +231,17 @@ class ReaderSession:
 
     async def open(self, page_id: str) -> PageView:
         """Open a page by its id."""
-        self.page = await self.fetch(page_id)
-        self._just_came = False
-        return self.page
+        page = await self.fetch(page_id)
+        self.page, self._just_came = page, False
+        await self._keep_place(page_id)
+        return page
+
+    async def _keep_place(self, page_id: str) -> None:
+        """Tell the gateway where the reader reads; reading goes on where that cannot be kept now."""
+        try:
+            await self.client.set_place(self.session_id, page_id)
+        except (GatewayUnreachable, Refused) as error:
+            self.display.gateway_unavailable(error)
 
     async def go(self, words: str) -> PageView:
         """Open a page by its id or a prefix of it, its title, its number in the book, or an outcome's `#7`.

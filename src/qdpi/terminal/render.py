@@ -20,6 +20,7 @@ from qdpi.api.responses import (
     PageView,
     Preview,
     ReceiptView,
+    RunStatistics,
     SearchAnswer,
     SearchHit,
     Siblings,
@@ -223,6 +224,18 @@ def symbol_view(preview: Preview, code: int, voices: Sequence[VoiceEntry]) -> Re
         *(plain(f"{each.trajectory.value} is closed: {each.why}", "dim") for each in found.closed),
     ]
     return Group(*lines)
+
+
+def usual_lines(statistics: RunStatistics) -> Iterator[RenderableType]:
+    """Yield what a page usually takes here, where pages were written already."""
+    for newest in statistics.models[:1]:
+        usual = newest.usual
+        tokens = (
+            ""
+            if usual.completion_tokens is None
+            else f", {(usual.prompt_tokens or 0) + usual.completion_tokens} tokens"
+        )
+        yield plain(f"A page usually takes {usual.seconds:.1f} s{tokens} ({newest.model}).", "dim")
 
 
 def branches_view(journey: JourneyView) -> RenderableType:

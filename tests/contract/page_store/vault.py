@@ -40,6 +40,31 @@ class VaultSuite:
         await store.unsave("reader", "p", second.saved_at, "aa")
         assert await store.vault("reader") == [second]
 
+    async def test_every_change_is_kept(self, store: PageStore) -> None:
+        """Each change once, in the order of time and event id, whatever came first; of all time or since a moment."""
+        saved, relabelled = make.vault_entry("p", 1), make.vault_entry("p", 3, label="mine no more")
+        for _ in range(2):
+            await store.save(relabelled, labelled=True)
+            await store.unsave("reader", "p", make.at(4), "e-4")
+            await store.save(saved)
+            await store.save(make.vault_entry("q", 2))
+            await store.save(make.vault_entry("p", 2, session_id="other"))
+        changes = await store.changes("reader")
+        assert [(row.page_id, row.action, row.saved_at) for row in changes] == [
+            ("p", "saved", make.at(1)),
+            ("q", "saved", make.at(2)),
+            ("p", "labelled", make.at(3)),
+            ("p", "unsaved", make.at(4)),
+        ]
+        assert [(row.event_id, row.label, row.notes) for row in (changes[0], changes[2], changes[3])] == [
+            (saved.event_id, saved.label, saved.notes),
+            (relabelled.event_id, "mine no more", relabelled.notes),
+            ("e-4", "", ""),
+        ]
+        assert await store.changes("reader", since=make.at(3)) == changes[2:]
+        assert await store.changes("reader", since=make.at(9)) == []
+        assert await store.changes("nobody") == []
+
     async def test_saved_entry_of_a_page(self, store: PageStore) -> None:
         """An entry is found while its page is saved, and only in its own vault."""
         saved, relabelled = make.vault_entry("p", 1), make.vault_entry("p", 3, label="mine")

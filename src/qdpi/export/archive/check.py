@@ -9,11 +9,13 @@ from pydantic import BaseModel
 
 from qdpi.errors import MalformedEvent
 from qdpi.export.archive.container import refusal
-from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES
+from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, PLACE, Manifest
 from qdpi.export.archive.read import Archive, read_values
 from qdpi.export.archive.verify_log import LogVerifier, event_of, headers_fault, row_fault
 from qdpi.export.archive.verify_outcomes import JourneyVerifier, manifest_fault
+from qdpi.ids import bitmap_highest
 from qdpi.outcome import LogEntry, Outcome
+from qdpi.store.rows import PlaceRow
 
 
 class ArchiveCheck:
@@ -48,6 +50,18 @@ class ArchiveCheck:
                 raise refusal(LOG, number, why)
             yield row
 
+    def place(self) -> PlaceRow | None:
+        """Return where the reader reads, None where the archive has no place. Raises `ArchiveRefused`."""
+        manifest = self._archive.manifest
+        if PLACE not in manifest.files:
+            return None
+        places = [place for _, place in read_values(self._archive, PLACE, PlaceRow)]
+        if len(places) != 1:
+            raise refusal(PLACE, None, f"it has {len(places)} lines; a journey has one place")
+        if why := _place_fault(places[0], manifest):
+            raise refusal(PLACE, 1, why)
+        return places[0]
+
     def writes(self, page_id: str) -> bool:
         """Tell whether one of the outcomes that were read has this page."""
         return page_id in self._journey.pages
@@ -67,6 +81,18 @@ def check_lines(archive: Archive) -> None:
         pass
     for _ in check.rows():
         pass
+    check.place()
+
+
+def _place_fault(place: PlaceRow, manifest: Manifest) -> str | None:
+    if place.session_id != manifest.session_id:
+        return f"it belongs to the journey {place.session_id!r:.80}"
+    try:
+        named = max(place.seq, bitmap_highest(place.pages))
+        bitmap_highest(place.canon)
+    except ValueError as error:
+        return str(error).rstrip(".")
+    return f"it names outcome {named}, and the journey has {manifest.outcomes}" if named > manifest.outcomes else None
 
 
 def digest_of(value: BaseModel) -> bytes:

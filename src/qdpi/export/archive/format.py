@@ -1,6 +1,7 @@
-"""The format of an archive: two JSONL files, the outcomes and the events log, and a manifest with their hashes.
+"""The format of an archive: JSONL files of the outcomes, the events log and the reader's place, and a manifest with
+their hashes.
 
-A line is `{"chain": …, "outcome": …}` or `{"chain": …, "event": …}`. Its chain is the SHA-256 of the previous
+A line is `{"chain": …, "outcome": …}`, or the same with `event` or `place`. Its chain is the SHA-256 of the previous
 line's chain followed by the bytes of its own value, so an edited, moved, repeated or missing line is found at its
 place. The first line continues from the hash of the format, the journey and the file name.
 """
@@ -21,8 +22,11 @@ FORMAT_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 OUTCOMES: Final = "outcomes.jsonl"
 LOG: Final = "log.jsonl"
-VALUES: Final = {OUTCOMES: "outcome", LOG: "event"}
+PLACE: Final = "place.jsonl"
+VALUES: Final = {OUTCOMES: "outcome", LOG: "event", PLACE: "place"}
 """The JSONL files, and the key of the value in each of their lines."""
+OPTIONAL: Final = frozenset({PLACE})
+"""The files of `VALUES` that an archive may lack: one of an earlier version, or of a reader who turned no page."""
 
 
 class ManifestPart(BaseModel):

@@ -17,7 +17,16 @@ from pydantic import BaseModel, ValidationError
 from qdpi.errors import InvalidSession, validation_detail
 from qdpi.events import SCHEMA_VERSION
 from qdpi.export.archive.container import Opener, open_container, refusal, translated_errors
-from qdpi.export.archive.format import FORMAT, FORMAT_VERSION, MANIFEST, VALUES, ChainedLines, FileFacts, Manifest
+from qdpi.export.archive.format import (
+    FORMAT,
+    FORMAT_VERSION,
+    MANIFEST,
+    OPTIONAL,
+    VALUES,
+    ChainedLines,
+    FileFacts,
+    Manifest,
+)
 from qdpi.ids import check_session
 from qdpi.journey import FOLD_VERSION
 
@@ -76,7 +85,7 @@ def _archive(open_file: Opener) -> Archive:
     if changed := _changed_by_program(raw):
         raise refusal(MANIFEST, None, changed)
     manifest = _manifest(raw)
-    if manifest.files.keys() != VALUES.keys():
+    if manifest.files.keys() | OPTIONAL != VALUES.keys():
         raise refusal(MANIFEST, None, f"it lists {sorted(manifest.files)} instead of {sorted(VALUES)}")
     return Archive(manifest, open_file)
 

@@ -13,7 +13,7 @@ from qdpi.errors import ArchiveRefused
 from qdpi.events import VaultChange
 from qdpi.export.archive.check import ArchiveCheck, digest_of
 from qdpi.export.archive.container import refusal
-from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, BookFacts, Manifest, book_facts
+from qdpi.export.archive.format import LOG, MANIFEST, OUTCOMES, PLACE, BookFacts, Manifest, book_facts
 from qdpi.export.archive.read import Archive, check_manifest, read_values
 from qdpi.export.archive.verify_log import event_of
 from qdpi.outcome import LogEntry, Outcome, in_current_form
@@ -23,6 +23,7 @@ from qdpi.services.projector import project, write_rows, written_by
 from qdpi.services.vault import keep_change
 from qdpi.store.paging import log_of, outcomes_of
 from qdpi.store.ports import Canon, Committed, Outcomes, Pages, PageStore
+from qdpi.store.rows import PlaceRow
 from qdpi.topology import INDEXER
 
 BATCH: Final = 100
@@ -53,11 +54,15 @@ class ImportResult:
 
 @dataclass(slots=True)
 class _Existing:
-    """The journey in this store: its head, the seq up to which its derived rows are known to be here, and new rows."""
+    """The journey in this store: its head, the seq up to which its derived rows are known to be here, and new rows.
+
+    `place` is the archive's.
+    """
 
     head: int
     derived: int
     new_rows: int
+    place: PlaceRow | None
 
 
 async def import_archive(
@@ -74,6 +79,8 @@ async def import_archive(
     existing = await _check(store, archive)
     await _commit(store, archive, existing, progress)
     await _keep_log(store, archive)
+    if existing.place is not None:
+        await store.put_place(existing.place)
     await _derive(store, archive, existing, embedder)
     await store.settle()
     last = await store.last_outcome(archive.manifest.session_id)
@@ -125,7 +132,17 @@ async def _check(store: PageStore, archive: Archive) -> _Existing:
             await _check_conflict(store, outcome, await anext(here, None))
     new_rows = await _check_rows(store, journey, check)
     derived = min(head, snapshot.seq if snapshot else 0)
-    return _Existing(head, max(0, derived - BATCH), new_rows)
+    place = await asyncio.to_thread(check.place)
+    if place is not None and not check.writes(place.page_id):
+        await _check_place(store, place)
+    return _Existing(head, max(0, derived - BATCH), new_rows, place)
+
+
+async def _check_place(store: Pages, place: PlaceRow) -> None:
+    """Check that the reader is on a page of the book here, or of this journey as it is here."""
+    page = await store.page(place.page_id)
+    if page is None or not page.is_open_to(place.session_id):
+        raise refusal(PLACE, 1, f"the page {place.page_id!r:.80} is not one of this journey or of the book here")
 
 
 async def _check_conflict(store: Pages, outcome: Outcome, here: Outcome | None) -> None:

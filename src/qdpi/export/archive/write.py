@@ -12,6 +12,7 @@ from qdpi.export.archive.format import (
     LOG,
     MANIFEST,
     OUTCOMES,
+    PLACE,
     ChainedLines,
     FileFacts,
     Manifest,
@@ -19,10 +20,12 @@ from qdpi.export.archive.format import (
     revisions_of,
 )
 from qdpi.export.zip_stream import ZipStream
+from qdpi.ids import bitmap_up_to
 from qdpi.journey import FOLD_VERSION, JourneyState
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.store.paging import log_of, outcomes_of
 from qdpi.store.ports import Canon, Outcomes, PageStore
+from qdpi.store.rows import PlaceRow
 
 _ENDS: Final = {PageDone.topic, PageFailed.topic}
 
@@ -46,6 +49,11 @@ async def stream_archive(store: PageStore, journey: str) -> AsyncGenerator[bytes
             await asyncio.to_thread(_write, stream, rows, kept)
             yield archive.take()
     files = {OUTCOMES: outcomes.facts(), LOG: rows.facts()}
+    place = await store.place(journey)
+    if place is not None:
+        line = ChainedLines(journey, PLACE)
+        archive.add(PLACE, line.line(_within(place, state.seq).model_dump_json().encode()))
+        files[PLACE] = line.facts()
     archive.add(MANIFEST, (await _manifest(store, journey, state, named, files)).encode())
     yield archive.close()
 
@@ -66,6 +74,11 @@ def _is_within(row: LogEntry, head: int, later: set[str]) -> bool:
     if row.type == VaultChange.topic:
         return body_of(row.payload_json.encode()).get("page_id") not in later
     return row.type not in _ENDS or body_of(row.payload_json.encode()).get("seq", 0) <= head
+
+
+def _within(place: PlaceRow, head: int) -> PlaceRow:
+    """Return a place with only the pages read that an archive of the first `head` outcomes has."""
+    return place.model_copy(update={"seq": min(place.seq, head), "pages": bitmap_up_to(place.pages, head)})
 
 
 def _write(stream: IO[bytes], lines: ChainedLines, values: Sequence[Outcome | LogEntry]) -> None:

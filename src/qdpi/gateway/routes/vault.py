@@ -17,7 +17,7 @@ from fastapi import APIRouter, Query
 
 from qdpi.api import API_PREFIX
 from qdpi.api.requests import GivenId, VaultBody
-from qdpi.api.responses import SavedPageView, VaultUpdate, VaultView
+from qdpi.api.responses import SavedPageView, VaultChanges, VaultChangeView, VaultUpdate, VaultView
 from qdpi.canon.edition import Edition
 from qdpi.canon.editions import find_locus
 from qdpi.errors import InvalidInput, StoreUnavailable
@@ -171,6 +171,27 @@ async def vault(
         count=len(entries),
         digest=vault_digest(entries),
         entries=tuple(await _views(gateway, journey, following[:limit])),
+        next=_cursor(following[limit - 1]) if len(following) > limit else None,
+    )
+
+
+@router.get("/{session_id}/changes", summary="The changes of a vault", responses=problem_responses(401, 422, 429, 503))
+async def changes(
+    session_id: str,
+    gateway: GatewayDep,
+    exchange: ExchangeDep,
+    after: Annotated[str | None, Query(description="The `next` of the previous response.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES, description="How many changes at most.")] = MOST_ENTRIES,
+) -> VaultChanges:
+    """Return each change with its time: folded in order, by page the newest last, they are the vault at any moment."""
+    journey = journey_of(gateway, exchange, session_id)
+    first = _read_cursor(after)
+    rows = await gateway.system.store.changes(journey)
+    following = [row for row in rows if _place(row) > first]
+    return VaultChanges(
+        session_id=session_id,
+        count=len(rows),
+        changes=tuple(VaultChangeView(**row.model_dump()) for row in following[:limit]),
         next=_cursor(following[limit - 1]) if len(following) > limit else None,
     )
 

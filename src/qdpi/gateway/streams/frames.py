@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from qdpi.api.responses import STATUS_FRAME, Following, RunStatus
-from qdpi.events import Ask, PageDelta, PageDone, PageFailed, Press, frame_name, reader_fields
+from qdpi.events import Ask, PageDelta, PageDone, PageFailed, Press, ReaderPlace, VaultChange, frame_name, reader_fields
 from qdpi.ids import request_id
 
 PING: Final = b": ping\n\n"
@@ -22,8 +22,8 @@ RETRY: Final = b"retry: 1000\n"
 class Frame:
     """One frame of a stream. `data` is JSON on one line; `id` is the seq to resume after.
 
-    `seq` orders outcomes; `request_id` and `press_id` name the run. `reach` is the attempt of a text, and its length
-    with this piece.
+    `seq` orders outcomes; `request_id` and `press_id` name the run, `event_id` a change that belongs to none. `reach`
+    is the attempt of a text, and its length with this piece.
     """
 
     event: str
@@ -33,6 +33,7 @@ class Frame:
     request_id: str | None = None
     press_id: str | None = None
     reach: tuple[int, int] | None = None
+    event_id: str | None = None
 
     @cached_property
     def sse(self) -> bytes:
@@ -57,6 +58,11 @@ def outcome_frame(event: PageDone | PageFailed) -> Frame:
         request_id=event.request_id,
         press_id=event.press_id,
     )
+
+
+def change_frame(change: VaultChange | ReaderPlace) -> Frame:
+    """Return the frame of a change of the vault or of the reader's place. It has no id: it may be applied again."""
+    return Frame(event=frame_name(change), data=change.model_dump_json(), event_id=change.event_id)
 
 
 def delta_frame(delta: PageDelta) -> Frame:

@@ -15,14 +15,22 @@ import structlog
 from qdpi.api.responses import RunStatus
 from qdpi.bus.port import EventBus, Record, Start
 from qdpi.errors import BusUnavailable, MalformedEvent
-from qdpi.events import Ask, PageDelta, PageDone, PageFailed, Press, decode, decode_press
-from qdpi.gateway.streams.frames import QUEUED, Frame, delta_frame, outcome_frame, run_status, status_frame
+from qdpi.events import Ask, PageDelta, PageDone, PageFailed, Press, ReaderPlace, VaultChange, decode, decode_press
+from qdpi.gateway.streams.frames import (
+    QUEUED,
+    Frame,
+    change_frame,
+    delta_frame,
+    outcome_frame,
+    run_status,
+    status_frame,
+)
 from qdpi.gateway.streams.pending import PendingPresses
 from qdpi.gateway.streams.texts_in_flight import TextsInFlight
 from qdpi.ids import request_id
 from qdpi.retry import Backoff
 
-TAPPED: Final = (Press, Ask, PageDelta, PageDone, PageFailed)
+TAPPED: Final = (Press, Ask, PageDelta, PageDone, PageFailed, VaultChange, ReaderPlace)
 QUEUE_LIMIT: Final = 256
 """How many frames may be queued for one client."""
 PING_SECONDS: Final = 15.0
@@ -61,8 +69,8 @@ class Subscription:
         self._wakeup.set()
 
     def offer(self, frame: Frame) -> None:
-        """Queue a frame: an outcome always, other frames only when live."""
-        if frame.seq is not None or self._live:
+        """Queue a frame: an outcome or a change always, other frames of a run only when live."""
+        if frame.seq is not None or frame.press_id is None or self._live:
             self.reply(frame)
 
     def reply(self, frame: Frame) -> None:
@@ -123,8 +131,9 @@ class Subscription:
 class Hub:
     """Fans records of the bus out to subscriptions, without waiting for any client.
 
-    Run `listen` as a task. `away_since` is the time since which the bus has been unavailable, None while it is
-    tapped. After an outage every follower reads the store again, so that it misses nothing. `last_model` is the name on
+    Run `listen` as a task. `on_page` is called with each page that was written. `away_since` is the time since which
+    the bus has been unavailable, None while it is tapped. After an outage every follower reads the store again, so that
+    it misses nothing. `last_model` is the name on
     the newest page that was seen, None before the first.
     """
 
@@ -137,14 +146,16 @@ class Hub:
         now: Callable[[], datetime],
         queue_limit: int = QUEUE_LIMIT,
         ping_seconds: float = PING_SECONDS,
+        on_page: Callable[[PageDone], None] = lambda done: None,
     ) -> None:
         self.pending = pending
         self.texts = TextsInFlight()
         self.away_since: datetime | None = now()
         self.last_model: str | None = None
         self.listening = asyncio.Event()
-        self._bus, self._backoff, self._now = bus, backoff, now
+        self._bus, self._backoff, self.now = bus, backoff, now
         self._queue_limit, self._ping_seconds = queue_limit, ping_seconds
+        self._on_page = on_page
         self._followers: dict[str, set[Subscription]] = {}
         self._closed = False
         self._handlers = {
@@ -153,6 +164,8 @@ class Hub:
             PageDelta.topic: self._take_delta,
             PageDone.topic: self._take_outcome,
             PageFailed.topic: self._take_outcome,
+            VaultChange.topic: self._take_change,
+            ReaderPlace.topic: self._take_change,
         }
 
     @contextmanager
@@ -229,7 +242,7 @@ class Hub:
 
     def _lost(self, reason: str) -> None:
         if self.away_since is None:
-            self.away_since = self._now()
+            self.away_since = self.now()
             log.warning("tap.lost", reason=reason)
         self.listening.clear()
 
@@ -278,9 +291,18 @@ class Hub:
         self.texts.forget(event.request_id)
         if isinstance(event, PageDone):
             self.last_model = event.model
+            self._on_page(event)
         self._publish(event.session_id, lambda: outcome_frame(event))
         # Each run that waits has moved up.
         self._publish_each(event.session_id, lambda status: status.phase == QUEUED)
+
+    def _take_change(self, record: Record) -> None:
+        change: VaultChange | ReaderPlace = (
+            decode(ReaderPlace, record.value)
+            if record.topic == ReaderPlace.topic
+            else decode(VaultChange, record.value)
+        )
+        self._publish(change.session_id, lambda: change_frame(change))
 
     def _publish(self, journey: str, make: Callable[[], Frame]) -> None:
         followers = self._followers.get(journey)

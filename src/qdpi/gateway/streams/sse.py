@@ -54,7 +54,9 @@ def description() -> dict[str, Any]:
     responses: dict[str, Any] = {str(status): item for status, item in problem_responses(401, 422, 429, 503).items()}
     responses["200"] = {
         "description": "Frames `status`, `generate.page.delta`, `.done` and `.failed`; done and failed "
-        "carry `id: seq`. A delta with a new `attempt` restarts that page's text.",
+        "carry `id: seq`. A delta with a new `attempt` restarts that page's text. A stream begins with the status of "
+        "each run under way. `vault` is a change of the vault: whoever resumes after a seq gets those since; of a "
+        "page's changes the newest by time and id counts, and applying one again changes nothing.",
         "content": {"text/event-stream": {"example": _EXAMPLE}},
     }
     get = {

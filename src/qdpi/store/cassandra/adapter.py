@@ -24,6 +24,7 @@ from qdpi.store.cassandra.index import Index
 from qdpi.store.cassandra.log import Log
 from qdpi.store.cassandra.outcomes import Outcomes
 from qdpi.store.cassandra.pages import Pages
+from qdpi.store.cassandra.places import Places
 from qdpi.store.cassandra.schema import schema_of
 from qdpi.store.cassandra.session import Connection
 from qdpi.store.cassandra.statements import Statement, WriteTimes
@@ -34,7 +35,7 @@ _PING: Final = Statement("SELECT version FROM {keyspace}.schema_version WHERE na
 _NO_ID: Final = "-"
 
 
-class CassandraPageStore(Outcomes, Pages, Log, Canon, Index, Vault):
+class CassandraPageStore(Outcomes, Pages, Log, Canon, Index, Vault, Places):
     """The `PageStore` on a Cassandra cluster; keyspace and tables are created where they are missing.
 
     `preparation` is an id, unique to this store, that keeps the canon pages it prepares apart from those of other

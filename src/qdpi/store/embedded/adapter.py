@@ -12,11 +12,12 @@ from qdpi.store.embedded.log import Log
 from qdpi.store.embedded.migrations import MIGRATIONS
 from qdpi.store.embedded.outcomes import Outcomes
 from qdpi.store.embedded.pages import Pages
+from qdpi.store.embedded.places import Places
 from qdpi.store.embedded.schema import SCHEMA, VERSION
 from qdpi.store.embedded.vault import Vault
 
 
-class EmbeddedPageStore(Outcomes, Pages, Log, Canon, Index, Vault):
+class EmbeddedPageStore(Outcomes, Pages, Log, Canon, Index, Vault, Places):
     """The `PageStore` in a SQLite file, created where it is missing.
 
     Outcomes and the canon are fsynced before a write returns; projections, which can be derived again, are not.
