@@ -304,14 +304,23 @@ class _Breaking:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
-        if name not in {"commit_outcome", "append_log", "put_page", "link_page", "save_snapshot", "save", "unsave"}:
+        if name not in {
+            "commit_outcome",
+            "append_log",
+            "put_page",
+            "link_page",
+            "save_snapshot",
+            "save",
+            "unsave",
+            "put_place",
+        }:
             return found
 
-        async def write(*given: Any) -> Any:
+        async def write(*given: Any, **named: Any) -> Any:
             self._left -= 1
             if self._left < 0:
                 raise StoreUnavailable("It is gone.")
-            return await found(*given)
+            return await found(*given, **named)
 
         return write
 

@@ -166,7 +166,10 @@ class Log(Protocol):
         ...
 
     async def newest(self, session_id: str, topic: str, limit: int) -> list[LogEntry]:
-        """Return the newest rows of a topic in a journey's log, the newest first, each event once."""
+        """Return the newest rows of a topic in a journey's log, the newest first, each event once.
+
+        An event that was logged again later may count as its repeat where its first row is not among the newest.
+        """
         ...
 
     async def logged(self, session_id: str, event_id: str) -> LogEntry | None:

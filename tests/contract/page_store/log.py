@@ -45,8 +45,9 @@ class LogSuite:
         saved = [make.log_row(event_id=f"v-{n}", ts=make.at(n // 2), type="gibsey.vault") for n in range(6)]
         others = [make.log_row(event_id=f"o-{n}", ts=make.at(n + 0.5)) for n in range(6)]
         await store.append_log([*others, *saved, make.log_row("yours", event_id="v-9", type="gibsey.vault")])
-        await store.append_log([make.log_row(event_id="v-0", ts=make.at(9), type="gibsey.vault")])
         assert await store.newest("reader", "gibsey.vault", 4) == saved[:1:-1]
+        await store.append_log([make.log_row(event_id="v-0", ts=make.at(9), type="gibsey.vault")])
+        assert await store.newest("reader", "gibsey.vault", 100) == saved[::-1]
         assert (await store.newest("reader", others[0].type, 100)) == others[::-1]
         assert await store.newest("reader", "gibsey.none", 4) == []
         assert await store.newest("nobody", "gibsey.vault", 4) == []
