@@ -50,6 +50,7 @@ _SYMBOL: Final[Schema] = {
     ],
     "examples": [0, "0x1F", "an-author:XC"],
 }
+_CURSOR_OF_VAULT: Final = _text(r"-?[0-9]{1,20}\.[0-9A-Za-z-]{1,128}")
 _SEQ: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": LARGEST_SEQ}
 _PAGE: Final = _text(PAGE_ID.pattern, examples=["S01-P0001"])
 _GIVEN_ID: Final = _text(f"[^{CONTROL}\\n\\t]+", minLength=1, maxLength=128)
@@ -81,7 +82,8 @@ _BOUNDS: Final[dict[str, Schema]] = {
 """The schema of each parameter, by its name."""
 _ELSEWHERE: Final[dict[tuple[str, str], Schema]] = {
     ("/pipeline/stats/section/{id}", "id"): {"type": "integer", "minimum": 1, "maximum": 16},
-    ("/vault/{session_id}", "after"): _text(r"-?[0-9]{1,20}\.[0-9A-Za-z-]{1,128}"),
+    ("/vault/{session_id}", "after"): _CURSOR_OF_VAULT,
+    ("/vault/{session_id}/changes", "after"): _CURSOR_OF_VAULT,
     ("/voices/{character}/drawing.svg", "character"): _text(_one_of([*range(16), *_SLUGS])),
     ("/at/{seq}", "seq"): {"type": "integer", "minimum": 0, "maximum": 999_999_999},
     ("/find", "q"): {"type": "string", "pattern": rf"{_QUERY}|^\s*$", "maxLength": LONGEST},
