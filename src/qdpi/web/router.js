@@ -2,8 +2,9 @@
  * The address as a signal: which view, which page, and which moment. Links work without it; with it a click on one of
  * the page's own links changes the view without a new document.
  *
- * @typedef {{view: "page" | "ring" | "vault" | "find", pageId: string | null, seq: number | null}} Route
- *   `pageId` is null where the address names none: the page is then the one where the reader left off.
+ * @typedef {{view: "page" | "ring" | "vault" | "find" | "served", pageId: string | null, seq: number | null}} Route
+ *   `pageId` is null where the address names none: the page is then the one where the reader left off. `served` is what
+ *   the server alone shows.
  */
 
 import { root } from "./shell.js";
@@ -15,7 +16,8 @@ import { signal } from "./vendor/vendor.js";
  */
 export function routeOf(path) {
   const [, first = "", second = ""] = path.split("/");
-  const view = first === "ring" || first === "vault" || first === "find" ? first : "page";
+  const isPage = first === "" || first === "p" || first === "at";
+  const view = first === "ring" || first === "vault" || first === "find" ? first : isPage ? "page" : "served";
   const seq = first === "at" && /^\d+$/u.test(second) ? Number(second) : null;
   return { view, pageId: first === "p" && second ? decodeURIComponent(second) : null, seq };
 }

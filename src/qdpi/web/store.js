@@ -6,6 +6,7 @@
 import * as api from "./api.js";
 import { announce } from "./announce.js";
 import { route } from "./router.js";
+import { servedPage } from "./shell.js";
 import { emptyState, foldAll, SequenceGap } from "./state/fold.js";
 import { newRun, without, withDelta, withStatus } from "./state/runs.js";
 import { nodeOf, Tree } from "./state/tree.js";
@@ -75,10 +76,12 @@ export function pageOf(id) {
 
 /** Show the page of the address whenever it changes, and read its neighbours ahead. */
 export function followAddress() {
+  if (servedPage !== null) pages.set(servedPage.page_id, Promise.resolve(servedPage));
   effect(() => {
     const id = pageId.value;
     if (id === null || shown.peek()?.pageId === id) return;
-    void show(id);
+    if (id === servedPage?.page_id && shown.peek() === null) shown.value = { pageId: id, status: "ready", page: servedPage, problem: null };
+    else void show(id);
   });
 }
 

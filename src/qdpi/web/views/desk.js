@@ -3,7 +3,8 @@
 import { announcement } from "../announce.js";
 import { pageHref, route, sectionHref, viewHref } from "../router.js";
 import { canon, pageId, panel, past, savedSeq, shown, titleOf, tree, treeVersion } from "../store.js";
-import { h, html } from "../vendor/vendor.js";
+import { servedMain, servedPath } from "../shell.js";
+import { h, html, useLayoutEffect, useRef } from "../vendor/vendor.js";
 import { typedSymbol } from "../keys.js";
 import { Branches } from "./branches.js";
 import { Export } from "./export.js";
@@ -37,12 +38,23 @@ export function Desk() {
     ${route.value.view === "page" && html`<div class="middle">${h(Reading, {})}${h(Writing, {})}${h(Branches, {})}</div>`}
     ${route.value.view === "find" && h(Search, {})}
     ${route.value.view === "vault" && h(Vault, {})}
+    ${route.value.view === "served" && h(Served, {})}
     ${h(TypedSymbol, {})}
     ${h(Side, {})}
     ${h(Bar, {})}
     ${h(Notices, {})}
     <div class="sr-only" role="status" aria-live="polite">${announcement.value}</div>
   </div>`;
+}
+
+/** What the server alone shows, such as a section's pages: its own nodes. From another view it is asked for anew. */
+function Served() {
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  useLayoutEffect(() => {
+    if (servedMain !== null && location.pathname === servedPath) place.current?.append(servedMain);
+    else location.reload();
+  }, []);
+  return html`<div class="served" ref=${place}></div>`;
 }
 
 /** @param {string} name */
