@@ -22,15 +22,22 @@ export function openPage(id) {
  * @param {string | null} [at] another page
  */
 export async function press(code, words = "", at = pageId.peek()) {
-  if (at === null || past.peek() !== null) return;
+  if (at === null || isPast()) return;
   const request = { session_id: sessionId.peek(), symbol_code: code, page_id: at, client_request_id: crypto.randomUUID?.() ?? randomId() };
   await send(() => api.press(words ? { ...request, user_intent: words } : request), { symbol: code, locus: at, words });
+}
+
+/** @returns {boolean} whether the past is shown, in which nothing can be done; the reader is told so */
+function isPast() {
+  if (past.peek() === null) return false;
+  notify({ kind: "info", title: "This is the past", detail: "Nothing is pressed or saved in it.", next: "Esc comes back to now." });
+  return true;
 }
 
 /** Ask in words at the page that is shown; the book chooses who answers. @param {string} words */
 export async function ask(words) {
   const at = pageId.peek();
-  if (at === null || past.peek() !== null || words.trim() === "") return;
+  if (at === null || words.trim() === "" || isPast()) return;
   const request = { session_id: sessionId.peek(), page_id: at, user_intent: words, client_request_id: crypto.randomUUID?.() ?? randomId() };
   await send(() => api.ask(request), { symbol: null, locus: at, words });
 }
@@ -107,8 +114,8 @@ export async function writeAgain(id) {
 export function nextSibling(step) {
   const id = pageId.peek();
   if (id === null) return;
-  const { siblings, place } = tree.siblingsOf(id);
-  const sibling = place ? siblings[place - 1 + step] : tree.grownAt(id)[step > 0 ? 0 : -1];
+  const { siblings, place } = tree.siblingsOf(id, past.peek()?.seq);
+  const sibling = place ? siblings[place - 1 + step] : tree.grownAt(id, past.peek()?.seq).at(step > 0 ? 0 : -1);
   if (sibling?.pageId) openPage(sibling.pageId);
 }
 
@@ -139,6 +146,7 @@ export function returnToBook() {
 
 /** @param {string} id @param {string} [label] @param {string} [notes] */
 export async function save(id, label, notes) {
+  if (isPast()) return;
   try {
     const update = await api.save(sessionId.peek(), { page_id: id, ...(label === undefined ? {} : { label }), ...(notes === undefined ? {} : { notes }) });
     vault.value = withChange(vault.peek(), id, update.entry);
@@ -150,6 +158,7 @@ export async function save(id, label, notes) {
 
 /** @param {string} id */
 export async function unsave(id) {
+  if (isPast()) return;
   try {
     await api.unsave(sessionId.peek(), id);
     vault.value = withChange(vault.peek(), id, null);

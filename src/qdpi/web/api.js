@@ -99,9 +99,9 @@ export const tree = (sessionId, after) => get(`/journey/${segment(sessionId)}/tr
 export const journey = (sessionId, options = {}) => get(`/journey/${segment(sessionId)}${query(options)}`);
 /** @param {string} sessionId */
 export const runsUnderWay = (sessionId) => get(`/journey/${segment(sessionId)}/runs`);
-/** @param {string} sessionId @param {string} pageId @param {AbortSignal} [signal] */
-export const preview = (sessionId, pageId, signal) =>
-  get(`/journey/${segment(sessionId)}/preview/lean${query({ page_id: pageId })}`, signal);
+/** @param {string} sessionId @param {string} pageId @param {AbortSignal} [signal] @param {number | null} [at] a moment */
+export const preview = (sessionId, pageId, signal, at = null) =>
+  get(`/journey/${segment(sessionId)}/preview/lean${query({ page_id: pageId, at })}`, signal);
 
 /** @param {{session_id: string, symbol_code: number, page_id: string, user_intent?: string, client_request_id: string}} press */
 export const press = (press) => send("/event/ui/symbol", press);

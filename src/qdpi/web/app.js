@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { followPresses } from "./actions.js";
 import { startKeys } from "./keys.js";
+import { followMoment } from "./past.js";
 import { startRouter } from "./router.js";
 import { openSession } from "./session.js";
 import { applySettings } from "./settings.js";
@@ -22,6 +23,7 @@ async function start() {
   await store.loadJourney();
   followPresses();
   startKeys();
+  followMoment();
   store.followAddress();
   store.followPreview();
   const desk = document.getElementById("desk");

@@ -8,6 +8,7 @@
 import {
   nextSibling, press, returnToBook, save, stop, turn, unsave, writeAgain,
 } from "./actions.js";
+import { toNow } from "./past.js";
 import { go, route, viewHref } from "./router.js";
 import { settings } from "./settings.js";
 import { activeRun, canon, notices, notify, dismiss, pageId, panel, past, vault, voices } from "./store.js";
@@ -119,7 +120,7 @@ function escape() {
   const run = activeRun.peek();
   const oldest = notices.peek()[0];
   if (panel.peek() !== null) panel.value = null;
-  else if (past.peek() !== null) past.value = null;
+  else if (past.peek() !== null) toNow();
   else if (run !== null) void stop(run.pressId);
   else if (oldest) dismiss(oldest.id);
   else if (route.peek().view !== "page") history.back();

@@ -25,6 +25,10 @@ export function routeOf(path) {
 /** @type {import("@preact/signals").Signal<Route>} */
 export const route = signal(routeOf(location.pathname.slice(root.length)));
 
+let moves = 0;
+/** @returns {boolean} whether the reader has gone from where this document began: a heading then takes the focus */
+export const hasMoved = () => moves > 0;
+
 /** @param {string} pageId @returns {string} the address of a page */
 export const pageHref = (pageId) => `${root}/p/${encodeURIComponent(pageId)}`;
 /** @param {"ring" | "vault" | "find"} view @returns {string} the address of a view */
@@ -43,12 +47,16 @@ export const momentHref = (seq) => `${root}/at/${seq}`;
 export function go(href, { replace = false } = {}) {
   const url = new URL(href, location.href);
   if (url.href !== location.href) history[replace ? "replaceState" : "pushState"](null, "", url);
+  moves += 1;
   route.value = routeOf(url.pathname.slice(root.length));
 }
 
 /** Follow the reader's clicks on links of this page, and the browser's back and forward. */
 export function startRouter() {
-  addEventListener("popstate", () => (route.value = routeOf(location.pathname.slice(root.length))));
+  addEventListener("popstate", () => {
+    moves += 1;
+    route.value = routeOf(location.pathname.slice(root.length));
+  });
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
     if (!(link instanceof HTMLAnchorElement) || !isOurs(event, link)) return;

@@ -15,6 +15,11 @@ import { computed, effect, signal } from "./vendor/vendor.js";
 
 /** @typedef {import("./state/runs.js").Run} Run */
 /** @typedef {{pageId: string, status: "loading" | "ready" | "error", page: any, problem: api.Problem | null}} Shown */
+/**
+ * @typedef {{seq: number, state: import("./state/fold.js").JourneyState, vault: import("./state/vault.js").Vault,
+ *   proof: "moving" | "checking" | "proven" | "different" | "unknown", position: string | null, problem: string}} Moment
+ *   `position` is the page where the reader was; `proof` says whether the server recorded the same state
+ */
 /** @typedef {{id: number, kind: "info" | "problem", title: string, detail: string, next: string}} Notice */
 
 export const sessionId = signal("");
@@ -36,13 +41,23 @@ export const vault = signal(/** @type {import("./state/vault.js").Vault} */ (new
 export const connection = signal(/** @type {"connecting" | "online" | "reconnecting" | "offline"} */ ("connecting"));
 export const notices = signal(/** @type {Notice[]} */ ([]));
 export const panel = signal(/** @type {string | null} */ (null));
-/** A moment in the past that is shown; null for now. */
-export const past = signal(/** @type {{seq: number, state: any, proof: "checking" | "proven" | "different"} | null} */ (null));
-/** Where the reader was when this page was opened: the address need not name it. */
+/** The ids of the pages that were read. @type {import("@preact/signals").Signal<ReadonlySet<string>>} */
+export const visited = signal(new Set());
+/** A moment in the past that is shown; null for now. See past.js. */
+export const past = signal(/** @type {Moment | null} */ (null));
+/** What is shown of the journey's state and of the vault: those of now, or of that moment. */
+export const stateShown = computed(() => past.value?.state ?? state.value);
+export const vaultShown = computed(() => past.value?.vault ?? vault.value);
+/** The moment whose preview is asked for: not each one that the slider passes. */
+const settledSeq = computed(() => (past.value === null || past.value.proof === "moving" ? null : past.value.seq));
+/** The page that was read last, at first where the reader left off: the address need not name it. */
 export const leftOff = signal(/** @type {string | null} */ (null));
 
-/** The page that is shown: the one in the address, else where the reader was when this page was opened. */
-export const pageId = computed(() => route.value.pageId ?? leftOff.value);
+/** The page that is shown: the one in the address, where the reader was at the moment in it, else the one read last. */
+export const pageId = computed(() => {
+  const { pageId: named, view, seq } = route.value;
+  return named ?? (view !== "page" || seq !== null ? past.value?.position : null) ?? leftOff.value;
+});
 export const shown = signal(/** @type {Shown | null} */ (null));
 export const preview = signal(/** @type {{pageId: string, seq: number, value: any} | null} */ (null));
 export const activeRun = computed(() => {
@@ -87,6 +102,7 @@ export function followAddress() {
 
 /** @param {string} id */
 export async function show(id) {
+  if (past.peek() === null) leftOff.value = id;
   shown.value = { pageId: id, status: "loading", page: shown.peek()?.page ?? null, problem: null };
   try {
     const page = await pageOf(id);
@@ -117,9 +133,10 @@ export function followPreview() {
     const id = pageId.value;
     const seq = savedSeq.value;
     const session = sessionId.value;
-    if (id === null || session === "" || past.value !== null) return undefined;
+    const at = settledSeq.value;
+    if (id === null || session === "" || (at === null && past.peek() !== null)) return undefined;
     const leaving = new AbortController();
-    api.preview(session, id, leaving.signal).then(
+    api.preview(session, id, leaving.signal, at).then(
       (value) => (preview.value = { pageId: id, seq, value }),
       () => undefined, // the grid then says that it does not know; pressing still works
     );
@@ -143,11 +160,12 @@ export async function loadJourney() {
   treeVersion.value += 1;
 }
 
-async function wholeVault() {
+/** @param {string | null} [at] a moment @returns {Promise<import("./state/vault.js").Entry[]>} */
+export async function wholeVault(at = null) {
   const entries = [];
   let after = null;
   do {
-    const part = await api.vault(sessionId.value, { after });
+    const part = await api.vault(sessionId.value, { at, after });
     entries.push(...part.entries);
     after = part.next;
   } while (after !== null);

@@ -22,6 +22,8 @@ const STALK = 12;
 /** Pages of a block are drawn one by one from this size on, in pixels of the screen. */
 const SMALLEST = 5;
 const MOST_COLUMNS = 24;
+/** A stack's mark is no longer than this, in pixels of the screen. */
+const LONGEST_STACK = 110;
 
 /** One moment's ring. */
 export class RingLayout {
@@ -42,7 +44,23 @@ export class RingLayout {
     this.step = this.placeBeads(sections);
     /** The side of a page that stands alone, and of a block. */
     this.cell = Math.min(40, this.step * RADIUS * 0.84);
+    const size = nodes.length + 1;
+    /** The bead of outcome `seq`; -1 for a failed run. */
+    this.beadOf = new Int32Array(size).fill(-1);
+    this.depthOf = new Uint8Array(size);
+    /** What a page grew from: the seq of a page, 0 for the bead. */
+    this.parentOf = new Int32Array(size);
+    /** A page's row in its frond. */
+    this.rowOf = new Int32Array(size);
+    /** How many pages a bead's frond has. */
+    this.counts = new Int32Array(count);
+    /** The pages of bead n are those in `pages` from `starts[n]` to `starts[n + 1]`, by their seq. */
+    this.starts = new Int32Array(count + 1);
+    /** @type {Map<string | null, number>} */
+    this.seqs = new Map(nodes.map((node) => [node.pageId, node.seq]));
     this.growFronds(placements);
+    this.pages = new Int32Array(this.starts[count]);
+    this.order();
   }
 
   /** @param {{section: number, character: number, name: string}[]} sections @returns {number} the angle of one place */
@@ -65,29 +83,19 @@ export class RingLayout {
   /** @param {(import("./placement.js").Placement | null)[]} placements */
   growFronds(placements) {
     const { nodes, ring } = this;
-    const seqOf = new Map(nodes.map((node) => [node.pageId, node.seq]));
-    /** The bead, and the depth, of outcome `seq`; -1 for a failed run. */
-    this.beadOf = new Int32Array(nodes.length + 1).fill(-1);
-    this.depthOf = new Uint8Array(nodes.length + 1);
-    /** What a page grew from: the seq of a page, 0 for the bead. */
-    this.parentOf = new Int32Array(nodes.length + 1);
-    /** How many pages a bead's frond has. */
-    this.counts = new Int32Array(ring.pages.length);
     nodes.forEach((node, n) => {
       const placement = placements[n];
       const bead = placement ? ring.placeOf(placement.anchor) : -1;
       if (bead < 0 || !placement) return;
       this.beadOf[node.seq] = bead;
       this.depthOf[node.seq] = Math.min(255, placement.depth);
-      this.parentOf[node.seq] = placement.depth > 1 ? (seqOf.get(node.locus) ?? 0) : 0;
+      this.parentOf[node.seq] = placement.depth > 1 ? (this.seqs.get(node.locus) ?? 0) : 0;
       this.counts[bead] += 1;
     });
-    this.starts = new Int32Array(ring.pages.length + 1);
     for (let bead = 0; bead < this.counts.length; bead += 1) this.starts[bead + 1] = this.starts[bead] + this.counts[bead];
-    this.order();
   }
 
-  /** Put each frond's pages in the order of its tree: `pages[starts[bead] + row]` is a seq, and `rowOf` its row. */
+  /** Put each frond's pages in the order of its tree. */
   order() {
     const { nodes, beadOf, parentOf, starts } = this;
     const size = nodes.length + 1;
@@ -99,8 +107,6 @@ export class RingLayout {
       if (parent) first[parent] = seq;
       else roots[beadOf[seq]] = seq;
     }
-    this.pages = new Int32Array(starts[starts.length - 1]);
-    this.rowOf = new Int32Array(size);
     roots.forEach((root, bead) => {
       let row = 0;
       const open = root ? [root] : [];
@@ -126,22 +132,23 @@ export class RingLayout {
     return this.counts[bead] <= TALLEST || this.blockOf(bead).side * scale >= SMALLEST;
   }
 
-  /** @param {number} bead @returns {number} how far a stack's mark reaches outward: by the order of its count */
-  stackLength(bead) {
-    return TALLEST * Math.min(this.cell, 7) * (0.55 + Math.log2(this.counts[bead] / TALLEST) / 4);
+  /** @param {number} bead @param {number} scale @returns {number} how far a stack's mark reaches outward: by the order of its count */
+  stackLength(bead, scale) {
+    const length = TALLEST * Math.min(this.cell, 7) * (0.55 + Math.log2(this.counts[bead] / TALLEST) / 4);
+    return Math.min(length, LONGEST_STACK / scale);
   }
 
   /** @param {number} bead @param {number} scale @returns {number} how far its frond reaches from the middle of the ring */
   reach(bead, scale) {
     if (this.counts[bead] === 0) return RADIUS;
     const { rows, side } = this.blockOf(bead);
-    return RADIUS + STALK + (this.isOpen(bead, scale) ? rows * side : this.stackLength(bead));
+    return RADIUS + STALK + (this.isOpen(bead, scale) ? rows * side : this.stackLength(bead, scale));
   }
 
   /** @returns {number} how far the longest frond reaches, as it is seen from afar */
   get extent() {
     let most = RADIUS;
-    for (let bead = 0; bead < this.counts.length; bead += 1) most = Math.max(most, this.reach(bead, 0));
+    for (let bead = 0; bead < this.counts.length; bead += 1) most = Math.max(most, this.reach(bead, 1e-9));
     return most;
   }
 
@@ -170,7 +177,7 @@ export class RingLayout {
   middleOf(mark, scale) {
     if (mark.kind === "bead") return this.point(mark.bead, RADIUS);
     if (mark.kind === "page" && this.isOpen(mark.bead, scale)) return this.pointOf(mark.seq);
-    return this.point(mark.bead, RADIUS + STALK + this.stackLength(mark.bead) / 2);
+    return this.point(mark.bead, RADIUS + STALK + this.stackLength(mark.bead, scale) / 2);
   }
 
   /**
@@ -183,11 +190,6 @@ export class RingLayout {
     if (bead >= 0) return { kind: "bead", bead, seq: 0, count: 0 };
     const seq = this.seqs.get(id) ?? 0;
     return seq > 0 && this.beadOf[seq] >= 0 ? { kind: "page", bead: this.beadOf[seq], seq, count: 0 } : null;
-  }
-
-  get seqs() {
-    this.knownSeqs ??= new Map(this.nodes.map((node) => [node.pageId, node.seq]));
-    return this.knownSeqs;
   }
 
   /** @param {Mark} mark @returns {string} the id of the page that it is of, or that a stack grew from */

@@ -14,8 +14,10 @@ import { isWritten } from "./parts.js";
 import { Palette } from "./palette.js";
 import { nameOf, Owed, Press } from "./press.js";
 import { Reading } from "./reading.js";
+import { Ring } from "./ring.js";
 import { Search } from "./search.js";
 import { Settings } from "./settings.js";
+import { Timeline } from "./timeline.js";
 import { Vault } from "./vault.js";
 import { Why } from "./why.js";
 import { Writing } from "./writing.js";
@@ -32,10 +34,10 @@ export const panes = new Map([
 
 /** The whole page. */
 export function Desk() {
-  return html`<div class="desk" data-panel=${panel.value} data-past=${past.value !== null}>
+  return html`<div class="desk" data-view=${route.value.view} data-panel=${panel.value} data-past=${past.value !== null}>
     ${h(Masthead, {})}
-    ${h(Path, {})}
-    ${route.value.view === "page" && html`<div class="middle">${h(Reading, {})}${h(Writing, {})}${h(Branches, {})}</div>`}
+    ${route.value.view === "page" && html`${h(Path, {})}<div class="middle">${h(Reading, {})}${h(Writing, {})}${h(Branches, {})}</div>`}
+    ${route.value.view === "ring" && h(Ring, {})}
     ${route.value.view === "find" && h(Search, {})}
     ${route.value.view === "vault" && h(Vault, {})}
     ${route.value.view === "served" && h(Served, {})}
@@ -123,6 +125,7 @@ function Bar() {
   return html`<section class="bar" aria-label="Pressing">
     <button type="button" class="primary" aria-expanded=${panel.value === "press"} onClick=${() => (panel.value = panel.value === "press" ? null : "press")}>Press</button>
     ${h(Owed, {})}
+    ${h(Timeline, {})}
     <span class="saved" title="Every page up to here is kept by the server">saved ✓ ${savedSeq.value}</span>
   </section>`;
 }

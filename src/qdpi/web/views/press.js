@@ -4,7 +4,7 @@
  */
 
 import { ask, press } from "../actions.js";
-import { behaviours, past, preview, state, voices } from "../store.js";
+import { behaviours, past, preview, stateShown, voices } from "../store.js";
 import { h, html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { Glyph, Mark } from "./parts.js";
 import { behaviourName, counted, hexOf, ORIENTATION_LETTERS, ORIENTATIONS, PROVENANCES, TRAJECTORIES } from "./words.js";
@@ -143,7 +143,7 @@ function Outlook({ code }) {
 /** What the reader owes the book, always in sight. */
 export function Owed() {
   const told = preview.value?.value;
-  const open = Object.keys(state.value.branches).length;
+  const open = Object.keys(stateShown.value.branches).length;
   if (!told) return null;
   return html`<p class="owed">
     ${counted(told.return_debt, "page")} owed · ${counted(told.ttl, "page")} left before the way leads back · ${counted(open, "branch", "branches")} open

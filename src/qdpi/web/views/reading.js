@@ -3,7 +3,7 @@
 import { openPage, nextSibling, returnToBook, save, unsave, writeAgain } from "../actions.js";
 import { keepAnchor } from "../anchor.js";
 import { pageHref } from "../router.js";
-import { about, canon, neighboursOf, panel, shown, titleOf, tree, treeVersion, vault, voices } from "../store.js";
+import { about, canon, neighboursOf, panel, past, shown, titleOf, tree, treeVersion, vaultShown, voices } from "../store.js";
 import { paragraphsOf } from "../text/paragraphs.js";
 import { h, html, useEffect, useRef } from "../vendor/vendor.js";
 import { Glyph, isWritten, Tool, voiceName } from "./parts.js";
@@ -71,7 +71,7 @@ function Labels({ page }) {
 /** Which of the pages at its locus this one is. @param {{pageId: string}} props */
 export function Counter({ pageId }) {
   void treeVersion.value;
-  const { siblings, place } = tree.siblingsOf(pageId);
+  const { siblings, place } = tree.siblingsOf(pageId, past.value?.seq);
   if (place === 0 || siblings.length < 2) return null;
   return html`<span class="counter" role="group" aria-label="Alternatives">
     <button type="button" class="step" aria-label="Previous alternative" disabled=${place === 1} onClick=${() => nextSibling(-1)}>‹</button>
@@ -82,7 +82,7 @@ export function Counter({ pageId }) {
 
 /** @param {{page: any}} props */
 function Foot({ page }) {
-  const saved = vault.value.get(page.page_id);
+  const saved = vaultShown.value.get(page.page_id);
   const written = isWritten(page);
   const [before, after] = neighboursOf(page.page_id);
   return html`<div class="foot">
@@ -92,8 +92,8 @@ function Foot({ page }) {
       <li class="turn-on"><a href=${pageHref(after)} rel="next"><span class="turn-way">Next page</span> <span class="turn-title" dir="auto">${titleOf(after)}</span></a></li>
     </ul></nav>`}
     <div class="tools" role="toolbar" aria-label="This page">
-      ${h(Tool, { label: saved ? "Take out of the vault" : "Save in the vault", pressed: Boolean(saved), children: saved ? "Saved" : "Save", onClick: () => void (saved ? unsave(page.page_id) : save(page.page_id)) })}
-      ${written && h(Tool, { label: "Write it again, as another alternative", children: "Again", onClick: () => void writeAgain(page.page_id) })}
+      ${(saved || past.value === null) && h(Tool, { label: saved ? "Take out of the vault" : "Save in the vault", pressed: Boolean(saved), children: saved ? "Saved" : "Save", onClick: () => void (saved ? unsave(page.page_id) : save(page.page_id)) })}
+      ${written && past.value === null && h(Tool, { label: "Write it again, as another alternative", children: "Again", onClick: () => void writeAgain(page.page_id) })}
       ${written && h(Tool, { label: "Why this page", children: "Why", pressed: panel.value === "why", onClick: () => (panel.value = panel.value === "why" ? null : "why") })}
       ${written && page.return_to && h(Tool, { label: "Return to the book", children: "Return", onClick: returnToBook })}
     </div>

@@ -2,14 +2,14 @@
 
 import { save, unsave } from "../actions.js";
 import { pageHref } from "../router.js";
-import { titleOf, treeVersion, vault } from "../store.js";
+import { titleOf, treeVersion, vaultShown } from "../store.js";
 import { h, html, useState } from "../vendor/vendor.js";
 import { counted } from "./words.js";
 
 /** The view at /vault. */
 export function Vault() {
   void treeVersion.value;
-  const entries = [...vault.value.values()].reverse();
+  const entries = [...vaultShown.value.values()].reverse();
   return html`<main class="column" id="main" tabindex="-1"><article class="leaf vault"><h1 class="page-title" tabindex="-1">Vault</h1>
     <p class="quiet">${entries.length === 0 ? "Nothing is saved yet. Save a page, and it is here, with your name for it." : counted(entries.length, "page")}</p>
     <ol>${entries.map((entry) => h(Saved, { key: entry.page_id, entry }))}</ol></article></main>`;

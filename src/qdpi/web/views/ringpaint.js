@@ -1,0 +1,239 @@
+/**
+ * What the ring's canvases show. Shape comes before colour: a page of the book is round and a written page square; what
+ * was read is filled, what was not is hollow, what is owed has a ring around it.
+ *
+ * @typedef {import("../state/ringlayout.js").Mark} Mark
+ * @typedef {import("../state/ringlayout.js").RingLayout} RingLayout
+ * @typedef {{layout: RingLayout, here: Mark | null, isVisited: (id: string) => boolean, owed: Mark[],
+ *   voiceOf: (mark: Mark) => number}} Scene
+ * @typedef {{paper: string, ink: string, quiet: string, voices: string[], font: string}} Inks
+ * @typedef {{at: (point: [number, number]) => [number, number], scale: number, box: number[]}} View
+ *   `at` gives a point of the ring its place in the window, `scale` is pixels a unit, `box` what can be seen
+ */
+
+import { RADIUS } from "../state/ringlayout.js";
+
+/** Below this size a hollow mark cannot be told from a filled one: it is pale instead. */
+const HOLLOW_FROM = 4.5;
+/** Above this size a mark is round where it should be: fewer than these fit into a window. */
+const ROUND_FROM = 6;
+/** How long the pointer to the reader's place is, in pixels. */
+const POINTER = 20;
+const FULL_TURN = 2 * Math.PI;
+
+/** @param {CanvasRenderingContext2D} context @param {Scene} scene @param {View} view @param {Inks} inks */
+export function paintRing(context, scene, view, inks) {
+  const marks = new Marks();
+  for (let bead = 0; bead < scene.layout.angles.length; bead += 1) {
+    if (!isInSight(scene.layout, bead, view)) continue;
+    addBead(marks, scene, view, bead);
+    if (scene.layout.counts[bead] === 0) continue;
+    if (scene.layout.isOpen(bead, view.scale)) addFrond(marks, scene, view, bead);
+    else addStack(marks, scene, view, bead);
+  }
+  marks.paint(context, inks, view.scale);
+  paintCounts(context, scene, view, inks);
+  paintOwed(context, scene, view, inks);
+  paintNames(context, scene, view, inks);
+}
+
+/** Marks by voice and by how they are painted: one call of the canvas for many. */
+class Marks {
+  constructor() {
+    const paths = () => Array.from({ length: 16 }, () => new Path2D());
+    this.filled = paths();
+    this.pale = paths();
+    this.hollow = paths();
+    /** Beads too small for a shape: strokes across the ring, short and pale, or longer where the page was read. */
+    this.unread = paths();
+    this.read = paths();
+    this.stacks = new Path2D();
+  }
+
+  /**
+   * @param {[number, number]} middle
+   * @param {number} size
+   * @param {number} voice
+   * @param {{isRound: boolean, isFilled: boolean}} shape
+   */
+  add([x, y], size, voice, { isRound, isFilled }) {
+    const path = (isFilled ? this.filled : size < HOLLOW_FROM ? this.pale : this.hollow)[voice];
+    const half = (isFilled || size < HOLLOW_FROM ? size : size - 1.25) / 2;
+    if (!isRound || size < ROUND_FROM) return path.rect(x - half, y - half, 2 * half, 2 * half);
+    path.moveTo(x + half, y);
+    path.arc(x, y, half, 0, FULL_TURN);
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {Inks} inks @param {number} scale */
+  paint(context, inks, scale) {
+    inks.voices.forEach((color, voice) => {
+      context.fillStyle = context.strokeStyle = color;
+      context.globalAlpha = 0.55;
+      context.fill(this.pale[voice]);
+      context.lineWidth = Math.max(1, scale * 4);
+      context.stroke(this.unread[voice]);
+      context.globalAlpha = 1;
+      context.stroke(this.read[voice]);
+      context.fill(this.filled[voice]);
+      context.lineWidth = 1.25;
+      context.stroke(this.hollow[voice]);
+    });
+    context.fillStyle = inks.quiet;
+    context.globalAlpha = 0.75;
+    context.fill(this.stacks);
+    context.globalAlpha = 1;
+  }
+}
+
+/** @param {RingLayout} layout @param {number} bead @param {View} view @returns {boolean} whether a bead or its frond may be seen */
+function isInSight(layout, bead, { at, scale, box }) {
+  const [x0, y0] = at(layout.point(bead, RADIUS)), [x1, y1] = at(layout.point(bead, layout.reach(bead, scale)));
+  const wide = layout.cell * scale + 8;
+  return Math.max(x0, x1) + wide > box[0] && Math.min(x0, x1) - wide < box[2] && Math.max(y0, y1) + wide > box[1] && Math.min(y0, y1) - wide < box[3];
+}
+
+/** @param {Marks} marks @param {Scene} scene @param {View} view @param {number} bead */
+function addBead(marks, { layout, isVisited, voiceOf }, { at, scale }, bead) {
+  const size = Math.min(22, layout.cell * scale * 0.85);
+  const mark = /** @type {Mark} */ ({ kind: "bead", bead, seq: 0, count: 0 });
+  const isFilled = isVisited(layout.pageOf(mark));
+  if (size >= HOLLOW_FROM) return marks.add(at(layout.point(bead, RADIUS)), size, voiceOf(mark), { isRound: true, isFilled });
+  const path = (isFilled ? marks.read : marks.unread)[voiceOf(mark)], half = (isFilled ? 4.5 : 2) / scale;
+  path.moveTo(...at(layout.point(bead, RADIUS - half)));
+  path.lineTo(...at(layout.point(bead, RADIUS + half)));
+}
+
+/** @param {Marks} marks @param {Scene} scene @param {View} view @param {number} bead */
+function addFrond(marks, { layout, isVisited, voiceOf }, { at, scale, box }, bead) {
+  const size = Math.min(20, Math.max(1.6, layout.blockOf(bead).side * scale * 0.72));
+  for (let place = layout.starts[bead]; place < layout.starts[bead + 1]; place += 1) {
+    const seq = layout.pages[place];
+    const point = at(layout.pointOf(seq));
+    if (point[0] < box[0] - size || point[0] > box[2] + size || point[1] < box[1] - size || point[1] > box[3] + size) continue;
+    const mark = /** @type {Mark} */ ({ kind: "page", bead, seq, count: 0 });
+    marks.add(point, size, voiceOf(mark), { isRound: false, isFilled: isVisited(layout.pageOf(mark)) });
+  }
+}
+
+/** A stack is a bar from the ring outward, longer by the order of its count. @param {Marks} marks @param {Scene} scene @param {View} view @param {number} bead */
+function addStack(marks, { layout }, { at, scale }, bead) {
+  const half = Math.min(layout.cell * 0.35, 2.5 / scale), reach = layout.reach(bead, scale), from = RADIUS + 10;
+  const corners = [at(layout.point(bead, from, -half)), at(layout.point(bead, reach, -half)), at(layout.point(bead, reach, half)), at(layout.point(bead, from, half))];
+  corners.forEach(([x, y], n) => (n === 0 ? marks.stacks.moveTo(x, y) : marks.stacks.lineTo(x, y)));
+  marks.stacks.closePath();
+}
+
+/** The counts of stacks, where one has room beside the last. @param {CanvasRenderingContext2D} context @param {Scene} scene @param {View} view @param {Inks} inks */
+function paintCounts(context, { layout }, { at, scale, box }, inks) {
+  context.font = `11px ${inks.font}`;
+  context.fillStyle = inks.quiet;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  let lastX = -Infinity, lastY = -Infinity;
+  for (let bead = 0; bead < layout.counts.length; bead += 1) {
+    if (layout.counts[bead] === 0 || layout.isOpen(bead, scale)) continue;
+    const [x, y] = at(layout.point(bead, layout.reach(bead, scale) + 11 / scale));
+    const isFree = Math.hypot(x - lastX, (y - lastY) * 1.6) > 26;
+    if (!isFree || x < box[0] || x > box[2] || y < box[1] || y > box[3]) continue;
+    context.fillText(String(layout.counts[bead]), x, y);
+    [lastX, lastY] = [x, y];
+  }
+}
+
+/** @param {CanvasRenderingContext2D} context @param {Scene} scene @param {View} view @param {Inks} inks */
+function paintOwed(context, { layout, owed }, { at, scale }, inks) {
+  context.strokeStyle = inks.ink;
+  context.lineWidth = 1.5;
+  for (const mark of owed) {
+    const [x, y] = at(layout.middleOf(mark, scale));
+    const side = mark.kind === "bead" ? layout.cell : layout.blockOf(mark.bead).side;
+    context.beginPath();
+    context.arc(x, y, Math.max(5, Math.min(22, side * scale) * 0.62 + 2.5), 0, FULL_TURN);
+    context.stroke();
+  }
+}
+
+/** Who speaks in each section, inside the ring; further inside where a name stands there already. @param {CanvasRenderingContext2D} context @param {Scene} scene @param {View} view @param {Inks} inks */
+function paintNames(context, { layout }, { at, scale, box }, inks) {
+  const isSmall = RADIUS * scale < 230;
+  const height = isSmall ? 12 : 17;
+  context.font = `${isSmall ? 10 : 13}px ${inks.font}`;
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  /** @type {number[][]} */
+  const taken = [];
+  for (const arc of layout.arcs) {
+    const text = isSmall ? String(arc.section) : arc.name;
+    const width = context.measureText(text).width, sin = Math.sin((arc.from + arc.to) / 2), cos = Math.cos((arc.from + arc.to) / 2);
+    for (let line = 0; line < 4; line += 1) {
+      const inner = RADIUS - (POINTER + 8 + line * height) / scale;
+      const [x, y] = at([sin * inner, -cos * inner]);
+      const left = x - (width * (1 + sin)) / 2, place = [left - 4, y - height / 2, left + width + 4, y + height / 2];
+      if (x < box[0] || x > box[2] || y < box[1] || y > box[3]) break;
+      if (taken.some((other) => place[0] < other[2] && place[2] > other[0] && place[1] < other[3] && place[3] > other[1])) continue;
+      taken.push(place);
+      context.fillStyle = inks.voices[arc.character];
+      context.fillText(text, left, y);
+      break;
+    }
+  }
+}
+
+/** From a page to what it grew from, to what grew from it, and to where it leads back. @param {CanvasRenderingContext2D} context @param {Scene} scene @param {View} view @param {Inks} inks @param {Mark | null} selected */
+export function paintEdges(context, { layout, voiceOf }, { at, scale }, inks, selected) {
+  if (selected === null || selected.kind === "stack") return;
+  context.strokeStyle = selected.kind === "page" ? inks.voices[voiceOf(selected)] : inks.quiet;
+  context.lineWidth = 1.25;
+  context.beginPath();
+  const line = (/** @type {[number, number]} */ from, /** @type {[number, number]} */ to) => {
+    context.moveTo(...at(from));
+    context.lineTo(...at(to));
+  };
+  const bead = layout.point(selected.bead, RADIUS);
+  if (selected.kind === "bead") {
+    if (layout.isOpen(selected.bead, scale)) rootsOf(layout, selected.bead).forEach((seq) => line(bead, layout.pointOf(seq)));
+  } else {
+    for (let seq = selected.seq; seq; seq = layout.parentOf[seq]) line(layout.pointOf(seq), layout.parentOf[seq] ? layout.pointOf(layout.parentOf[seq]) : bead);
+    for (const seq of framesOf(layout, selected.bead)) if (layout.parentOf[seq] === selected.seq) line(layout.pointOf(selected.seq), layout.pointOf(seq));
+  }
+  context.stroke();
+}
+
+/** @param {RingLayout} layout @param {number} bead @returns {Int32Array} the pages of a frond */
+const framesOf = (layout, bead) => layout.pages.subarray(layout.starts[bead], layout.starts[bead + 1]);
+/** @param {RingLayout} layout @param {number} bead @returns {number[]} those that were written at the page of the book */
+const rootsOf = (layout, bead) => [...framesOf(layout, bead)].filter((seq) => layout.parentOf[seq] === 0);
+
+/** Where the reader is, and what is pointed at. @param {CanvasRenderingContext2D} context @param {Scene} scene @param {View} view @param {Inks} inks @param {Mark | null} selected */
+export function paintTop(context, { layout, here }, { at, scale, box }, inks, selected) {
+  if (here !== null) paintHere(context, layout, here, { at, scale, box }, inks);
+  if (selected === null) return;
+  const [x, y] = at(layout.middleOf(selected, scale));
+  context.strokeStyle = inks.paper;
+  context.lineWidth = 5;
+  context.beginPath();
+  context.arc(x, y, 9, 0, FULL_TURN);
+  context.stroke();
+  context.strokeStyle = inks.ink;
+  context.lineWidth = 2;
+  context.stroke();
+}
+
+/** A pointer from inside the ring, with its words where there is room. @param {CanvasRenderingContext2D} context @param {RingLayout} layout @param {Mark} here @param {View} view @param {Inks} inks */
+function paintHere(context, layout, here, { at, scale, box }, inks) {
+  const [x, y] = at(layout.middleOf(here, scale));
+  if (x < box[0] - 40 || x > box[2] + 40 || y < box[1] - 40 || y > box[3] + 40) return;
+  const sin = Math.sin(layout.angles[here.bead]), cos = Math.cos(layout.angles[here.bead]);
+  const [tipX, tipY] = at(layout.point(here.bead, RADIUS - Math.min(6, layout.cell * 0.6 * scale + 3) / scale));
+  context.fillStyle = inks.ink;
+  context.beginPath();
+  context.moveTo(tipX, tipY);
+  context.lineTo(tipX - sin * POINTER - cos * 5, tipY + cos * POINTER - sin * 5);
+  context.lineTo(tipX - sin * POINTER + cos * 5, tipY + cos * POINTER + sin * 5);
+  context.fill();
+  if (here.kind === "page") {
+    context.strokeStyle = inks.ink;
+    context.lineWidth = 2;
+    context.strokeRect(x - 6, y - 6, 12, 12);
+  }
+}
