@@ -290,4 +290,16 @@ async def test_event_that_no_blank_line_ends(kept: bool, events: list[str]):
         yield b"data: one\n\ndata: t"
         yield b"wo"
 
-    assert [event.data async for event in server_events(chunks(), keep_unfinished=kept)] == events
+    assert [event.data async for event in server_events(chunks(), is_lenient=kept)] == events
+
+
+@pytest.mark.parametrize(("lenient", "events"), [(False, []), (True, ["lamp", "error"])])
+async def test_what_is_no_event_by_the_standard(lenient: bool, events: list[str]):
+    """Servers write an error as a line of its own, or as the name of an event without data."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b": a comment\n\nevent: lamp\nBad Gateway\nid: 7\n\nid: 8\n\nevent: error\n\n"
+
+    read = [event async for event in server_events(chunks(), is_lenient=lenient)]
+    assert [event.event for event in read] == events
+    assert [event.stray for event in read] == ["Bad Gateway", ""][: len(events)]

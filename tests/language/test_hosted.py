@@ -367,6 +367,10 @@ STREAMS: dict[str, list[bytes | float]] = {
     "a long line": [EVENT_STREAM, event({"choices": [], "noise": "x" * 300_000}), *WHOLE, DONE],
     "no blank line at the end": [EVENT_STREAM, *WHOLE, b"data: [DONE]"],
     "plain text by its type": [EVENT_STREAM.replace(b"text/event-stream", b"text/plain"), *WHOLE, DONE],
+    "open after a [DONE] that no blank line ends": [EVENT_STREAM, *WHOLE, b"data: [DO", b"NE]\n", 60.0],
+    "whole, as JSON, on a connection that stays open": [
+        JSON_HEAD.replace(b"connection: close", b"content-length: 90000"), ANSWER[:20], ANSWER[20:], 60.0,
+    ],
     "whole, as JSON": [JSON_HEAD, ANSWER[:20], ANSWER[20:]],
     "whole, as JSON in an event stream by its type": [EVENT_STREAM, b"\n ", ANSWER],
     "characters of several bytes cut in two": [

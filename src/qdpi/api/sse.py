@@ -10,6 +10,7 @@ from typing import Final
 
 LONGEST_EVENT: Final = 8 << 20
 """The longest line that is buffered, in characters."""
+_FIELDS: Final = frozenset({"event", "data", "id", "retry"})
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 
 
@@ -22,12 +23,16 @@ class LineTooLong(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event. `retry` is the reconnection time that the server asks for, in milliseconds."""
+    """One event. `retry` is the reconnection time that the server asks for, in milliseconds.
+
+    `stray` is what stood beside the event in lines that are no field of it.
+    """
 
     event: str = "message"
     data: str = ""
     id: str | None = None
     retry: int | None = None
+    stray: str = ""
 
 
 @dataclass(slots=True)
@@ -36,6 +41,7 @@ class _Fields:
     data: list[str] = field(default_factory=list)
     id: str | None = None
     retry: int | None = None
+    stray: list[str] = field(default_factory=list)
 
     def take(self, line: str) -> None:
         name, _, value = line.partition(":")
@@ -48,30 +54,36 @@ class _Fields:
             self.id = value
         elif name == "retry" and value.isascii() and value.isdigit():
             self.retry = int(value)
+        elif name and name not in _FIELDS:
+            self.stray.append(line)
 
-    def event_if_any(self) -> ServerEvent | None:
+    def event_if_any(self, *, is_lenient: bool) -> ServerEvent | None:
         if self.data or self.retry is not None:
-            return ServerEvent(self.event, "\n".join(self.data), self.id, self.retry)
+            return ServerEvent(self.event, "\n".join(self.data), self.id, self.retry, self._stray(is_lenient))
+        if is_lenient and (self.stray or self.event != "message"):
+            return ServerEvent(self.event, stray=self._stray(is_lenient))
         return None
 
+    def _stray(self, is_lenient: bool) -> str:
+        return "\n".join(self.stray) if is_lenient else ""
 
-async def server_events(
-    chunks: AsyncIterable[bytes], *, keep_unfinished: bool = False
-) -> AsyncGenerator[ServerEvent, None]:
+
+async def server_events(chunks: AsyncIterable[bytes], *, is_lenient: bool = False) -> AsyncGenerator[ServerEvent, None]:
     """Yield the events of a stream. Raises `LineTooLong`, and UnicodeDecodeError for bytes that are not UTF-8.
 
     Only CR, LF and CRLF end a line: other characters that `str.splitlines` splits at occur in the book's text.
-    With `keep_unfinished` an event at the stream's end that no blank line ends is yielded too, against the standard.
+    With `is_lenient` more is yielded, against the standard: an event at the stream's end that no blank line ends, one
+    that has a name and no data, and lines that are no field, such as an error that a server writes into the stream.
     """
     fields = _Fields()
-    async for line in _lines(chunks, keep_unfinished=keep_unfinished):
+    async for line in _lines(chunks, keep_unfinished=is_lenient):
         if line:
             fields.take(line)
             continue
-        if event := fields.event_if_any():
+        if event := fields.event_if_any(is_lenient=is_lenient):
             yield event
         fields = _Fields()
-    if keep_unfinished and (event := fields.event_if_any()):
+    if is_lenient and (event := fields.event_if_any(is_lenient=True)):
         yield event
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from qdpi.language.servers.failures import refused
+from qdpi.language.servers.failures import CallFailed, refused
 from qdpi.language.servers.parameters import SYSTEM, refused_parameter, without
 
 TURNS = [{"role": "system", "content": "Be a lamp."}, {"role": "user", "content": "Burn."}]
@@ -81,3 +81,13 @@ def test_without_a_stream_there_are_no_options_of_it() -> None:
 def test_text_of_the_system_role_begins_the_first_turn() -> None:
     assert without(dict(BODY), (SYSTEM,))["messages"] == [{"role": "user", "content": "Be a lamp.\n\nBurn."}]
     assert TURNS[0]["role"] == "system"
+
+
+def test_system_field_that_is_refused_begins_the_first_turn() -> None:
+    """Anthropic's protocol has a field where OpenAI's has a turn."""
+    body = {"model": "m", "system": "Be a lamp.", "messages": [{"role": "user", "content": "Burn."}]}
+    refusal = CallFailed("system: System role not supported", status=400)
+    assert refused_parameter(refusal, body) == SYSTEM
+    assert without(dict(body), (SYSTEM,)) == {
+        "model": "m", "messages": [{"role": "user", "content": "Be a lamp.\n\nBurn."}],
+    }  # fmt: skip

@@ -55,6 +55,18 @@ WAYS_TO_WRITE = {
     "errors that are none": [chunk("The lamp", error=None), chunk(" went out.", error={}, errors=[]), DONE],
     "a list of chunks": [sent([{"choices": [{"delta": {"content": "The lamp"}}]},
                                {"choices": [{"delta": {"content": " went out."}}]}]), DONE],
+    "[DONE] in lower case": [LAMP, chunk(" went out."), sent("[done]")],
+    "[DONE] in quotation marks": [LAMP, chunk(" went out."), sent('"[DONE]"')],
+    "words that only keep the connection": [sent("ping"), LAMP, sent(": OPENROUTER PROCESSING"), chunk(" went out."),
+                                            sent("keep-alive"), ServerEvent("ping"), DONE],
+    "words of a server before those of the page": [sent("loading the model"), LAMP, chunk(" went out."), DONE],
+    "a filter that could not look": [chunk("The lamp", content_filter_result={"error": {"message": "not filtered"}}),
+                                     chunk(" went out."), DONE],
+    "a delta that is a string": [sent({"choices": [{"delta": "The lamp went out."}]}), DONE],
+    "events without the blank line between them": [
+        ServerEvent(data=f"{LAMP.data}\n{chunk(' went out.').data}\n[DONE]"),
+    ],
+    "an event that is cut off after the finish": [LAMP, chunk(" went out.", "stop"), sent('{"choices": [], "us')],
     "a last event of a kind unknown": [LAMP, chunk(" went out."), sent({"type": "of tomorrow"}), DONE],
 }  # fmt: skip
 
@@ -77,6 +89,19 @@ ERRORS: dict[str, tuple[ServerEvent, str]] = {
     "an event of errors": (sent({"message": "the context is full"}, "error"), "context is full"),
     "an event of errors in plain words": (sent("upstream went away", "error"), "upstream went away"),
     "an event of errors without a word": (sent("", "error"), "without a word"),
+    "an event of errors in capitals": (sent("upstream went away", "ERROR"), "upstream went away"),
+    "an event of exceptions": (sent({"message": "the engine died"}, "exception"), "engine died"),
+    "an event of errors without data": (ServerEvent("error"), "without a word"),
+    "an object in a line of its own": (ServerEvent(stray='{"error": {"message": "the engine died"}}'), "engine died"),
+    "true, and the words beside it": (sent({"error": True, "message": "the engine died"}), "engine died"),
+    "empty": (sent({"error": {}}), "error"),
+    "in a delta": (sent({"choices": [{"delta": {"content": "", "error": {"message": "the limit"}}}]}), "the limit"),
+    "within another object": (sent({"response": {"error": {"message": "the limit"}}}), "the limit"),
+    "an exception": (sent({"exception": "the engine died"}), "engine died"),
+    "beside no choices": (sent({"choices": [], "message": "the engine died"}), "engine died"),
+    "MiniMax's": (sent({"choices": None, "base_resp": {"status_code": 1002, "status_msg": "the limit"}}), "the limit"),
+    "a status": (sent({"status": "failed"}), "failed"),
+    "no success": (sent({"success": False}), "success"),
     "errors in the plural": (sent({"errors": [{"message": "no route"}]}), "no route"),
 }
 
@@ -95,6 +120,7 @@ def test_error_within_an_answer_is_a_failed_call(event: ServerEvent, says: str, 
         ({"type": "overloaded_error", "message": "Overloaded"}, ModelBusy),
         ({"status": "UNAVAILABLE", "message": "try later"}, ModelBusy),
         ({"code": "content_filter", "message": "no"}, ModelDeclined),
+        ({"code": 403, "message": "Your input was flagged by moderation"}, ModelDeclined),
         ({"code": 500, "message": "it broke"}, ModelUnreachable),
     ],
 )
@@ -111,6 +137,12 @@ UNFINISHED: dict[str, tuple[list[ServerEvent], type[ModelFailed], str]] = {
     "nothing": ([], ModelUnreachable, "before it began"),
     "an end without an end": ([LAMP], ModelUnreachable, "broke off"),
     "a last sentence that is no event": ([LAMP, sent("upstream went away")], ModelUnreachable, "upstream went away"),
+    "a last sentence before [DONE]": ([LAMP, sent("upstream went away"), DONE], ModelUnreachable, "upstream went away"),
+    "a last line that is no event": ([LAMP, ServerEvent(stray="Bad Gateway"), DONE], ModelUnreachable, "Bad Gateway"),
+    "an event cut off midway": (
+        [LAMP, sent('{"choices": [{"delta": {"content": " we'), chunk(" out."), chunk(finish="stop"), DONE],
+        ModelUnreachable, "not valid JSON",
+    ),
     "an unknown finish": ([LAMP, chunk(finish="abort")], ModelUnreachable, "'abort'"),
     "an error as finish": ([LAMP, chunk(finish="error")], ModelUnreachable, "'error'"),
     "a tool": ([chunk(finish="tool_calls"), DONE], ModelUnreachable, "a tool"),
@@ -132,6 +164,24 @@ def test_unfinished_answer_is_no_page(events: list[ServerEvent], kind: type[Mode
     with pytest.raises(CallFailed, match=says) as failed:
         read(ChatAnswer(), *events)
     assert failed.value.kind is kind
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["content-filter", "safety_filter", "guardrails", "content_policy_violation", "risk", "IMAGE_SAFETY", "SPII"],
+)
+def test_every_filter_is_a_refusal(reason: str) -> None:
+    with pytest.raises(CallFailed, match=reason) as failed:
+        read(ChatAnswer(), LAMP, chunk(finish=reason))
+    assert failed.value.kind is ModelDeclined
+
+
+@pytest.mark.parametrize("cut", range(1, 5))
+def test_character_that_arrives_in_two_pieces_is_whole(cut: int) -> None:
+    """Servers that count in UTF-16 cut a character outside its first plane into two."""
+    units = "\u0041\ud83d\udd14\u0042\u0043"
+    text, _ = read(ChatAnswer(), chunk(units[:cut]), chunk(units[cut:]), DONE)
+    assert text == "A\U0001f514BC"
 
 
 @pytest.mark.parametrize("reason", ["length", "max_tokens", "MAX_TOKENS", "model_length", "max-length"])
@@ -169,6 +219,19 @@ def test_whole_document_is_an_answer() -> None:
 def test_document_that_is_no_answer_is_quoted(document: str, says: str) -> None:
     with pytest.raises(CallFailed, match=says):
         ChatAnswer().take_document(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "is_whole"),
+    [
+        ('{"choices": [{"message": {"content": "The lamp."}, "finish_reason": "stop"}]}', True),
+        ('{"error": "no lamp"}', True),
+        ('{"choices": [{"delta": {"content": "The"}}]}', False),
+        ('{"choices": [{"message": {"content": "The lamp {out}', False),
+    ],
+)
+def test_document_says_whether_it_is_whole(document: str, is_whole: bool) -> None:
+    assert ChatAnswer().is_whole(document) is is_whole
 
 
 def block(kind: str, **fields: Any) -> ServerEvent:

@@ -24,6 +24,9 @@ _TAIL_SECONDS: Final = 1.0
 """How long the usage may follow the finish reason; some servers keep the connection open for ever."""
 _MOST_BYTES: Final = 4 << 20
 """The most bytes of a refusal, of a list of models, or of an answer that comes whole."""
+_CLOSING: Final = (b"}", b"]")
+_DONE: Final = b"[done]"
+_LAST_BYTES: Final = 16
 _BLANK: Final = b"\xef\xbb\xbf \t\r\n"
 
 
@@ -107,7 +110,7 @@ async def pieces(response: httpx.Response, answer: Answer) -> AsyncGenerator[str
             yield await _document(begin, head, chunks, response, answer)
             return
         events = 0
-        async with aclosing(server_events(_chain(head, chunks), keep_unfinished=True)) as stream:
+        async with aclosing(server_events(_chain(head, chunks), is_lenient=True)) as stream:
             async for event in stream:
                 events += 1
                 if not answer.ended and (piece := answer.take(event)):
@@ -130,9 +133,11 @@ async def _document(
     begin: bytes, head: bytes, chunks: AsyncIterable[bytes], response: httpx.Response, answer: Answer
 ) -> str:
     """Read an answer that is no event stream to its end, and return its text."""
-    read = bytearray(head)
-    async for chunk in chunks:
+    read = bytearray()
+    async for chunk in _chain(head, chunks):
         read += chunk
+        if chunk.rstrip().endswith(_CLOSING) and answer.is_whole(_text(bytes(read), response)):
+            break
         if len(read) > _MOST_BYTES:
             raise CallFailed(f"it sent more than {_MOST_BYTES:,} bytes that are no event stream")
     text = _text(bytes(read), response)
@@ -151,8 +156,10 @@ async def _chunks(response: httpx.Response, answer: Answer) -> AsyncGenerator[by
     clock = asyncio.get_running_loop().time
     source = response.aiter_bytes()
     until: float | None = None
+    last = b""
     while True:
-        if answer.ended or answer.finish is not None:
+        # `[DONE]` without the blank line that makes it an event is an end, too.
+        if answer.ended or answer.finish is not None or last.rstrip().endswith(_DONE):
             until = until or clock() + _TAIL_SECONDS
         try:
             async with asyncio.timeout_at(until):
@@ -163,6 +170,7 @@ async def _chunks(response: httpx.Response, answer: Answer) -> AsyncGenerator[by
             if answer.finish is None:
                 raise
             return
+        last = (last + chunk[-_LAST_BYTES:])[-_LAST_BYTES:].lower()
         yield chunk
 
 

@@ -35,6 +35,8 @@ _KEYS: Final = [
     "description",
     "reason",
     "title",
+    "exception",
+    "status_msg",
     "fault",
     "failure",
     "err",
@@ -70,6 +72,7 @@ _UNPAID: Final = re.compile(
 )
 _FILTERED: Final = re.compile(
     r"(?i)content_filter|content management policy|ResponsibleAIPolicyViolation|content_policy"
+    r"|flagged (?:by|as|for)|moderation|safety (?:system|filter|setting)"
 )
 
 
@@ -162,6 +165,8 @@ def kind_of_error(value: Any, depth: int = 3) -> type[ModelFailed]:
         if any(_FILTERED.search(code) for code in codes):
             return ModelDeclined
         inner = list(value.values()) if depth else []
+    elif isinstance(value, str) and _FILTERED.search(value):
+        return ModelDeclined
     else:
         inner = value if isinstance(value, list) and depth else []
     kinds = {kind_of_error(item, depth - 1) for item in inner} - {ModelUnreachable}

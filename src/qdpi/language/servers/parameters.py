@@ -14,7 +14,7 @@ from typing import Any, Final
 from qdpi.language.servers.failures import CallFailed, parsed
 
 SYSTEM: Final = "system"
-"""Stands among the refused for the system role: its text then begins the first turn."""
+"""Stands among the refused for the system role, or Anthropic's field: its text then begins the first turn."""
 _STATUSES: Final = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
@@ -49,7 +49,7 @@ def refused_parameter(failure: CallFailed, body: Mapping[str, Any]) -> str | Non
     for name in sorted(names, key=len, reverse=True):
         if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said) and (name != "stream" or _STREAM_REFUSED.search(said)):
             return names[name]
-    has_system = body["messages"][0]["role"] == "system"
+    has_system = "system" in body or body["messages"][0]["role"] == "system"
     return SYSTEM if has_system and _SYSTEM_REFUSED.search(said) else None
 
 
@@ -81,8 +81,14 @@ def without(body: dict[str, Any], refused: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _without_system(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a request whose first turn begins with the system's text, be that a turn or a field of its own."""
     head, *turns = body["messages"]
-    if head["role"] != "system" or not turns:
+    if isinstance(system := body.get("system"), str):
+        turns = [head, *turns]
+        body = {name: value for name, value in body.items() if name != "system"}
+    elif head["role"] == "system" and turns:
+        system = head["content"]
+    else:
         return body
-    first = {**turns[0], "content": f"{head['content']}\n\n{turns[0]['content']}"}
+    first = {**turns[0], "content": f"{system}\n\n{turns[0]['content']}"}
     return {**body, "messages": [first, *turns[1:]]}

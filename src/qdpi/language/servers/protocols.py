@@ -7,6 +7,7 @@ small differences, and Anthropic's messages (https://docs.anthropic.com/en/docs/
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -63,33 +64,20 @@ _CUT: Final = frozenset(
         "limit",
     ]
 )
-_DECLINED: Final = frozenset(
-    [
-        "content_filter",
-        "content_filtered",
-        "contentfilter",
-        "filter",
-        "filtered",
-        "safety",
-        "refusal",
-        "refused",
-        "recitation",
-        "blocklist",
-        "blocked",
-        "prohibited_content",
-        "spii",
-        "guardrail_intervened",
-        "moderation",
-        "sensitive",
-        "flagged",
-        "censored",
-        "policy_violation",
-        "language",
-        "image_safety",
-    ]
+_DECLINED: Final = re.compile(
+    r"filter|safety|refus|recitation|block|prohibit|spii|guard|moderat|sensitiv|flagged|censor|policy|risk|harm"
+    r"|violat|responsible|language$"
 )
 _TOOLS: Final = frozenset({"tool_calls", "tool_call", "tool_use", "function_call", "function_calls"})
 _ABSENT: Final = frozenset({"", "null", "none", "unspecified", "finish_reason_unspecified"})
+_FAILURE_EVENT: Final = re.compile(r"error|exception|fail|abort", re.IGNORECASE)
+_ERRORS: Final = frozenset({"error", "errors", "exception"})
+_FAILED: Final = frozenset({"error", "failed", "failure", "fail"})
+_IDLE: Final = re.compile(
+    r"\W*(?:(?:ping|pong|keep\W?alive|heart\W?beat|[a-z]* ?processing|queued)\W*)?", re.IGNORECASE
+)
+"""What servers send to keep a connection open, in place of an event."""
+_DEPTH: Final = 5
 _COMPLAINTS: Final = ("message", "detail", "details", "msg", "title", "reason", "error_type", "error_code", "code")
 
 
@@ -111,6 +99,25 @@ def _count(told: Any, known: int | None) -> int | None:
     return told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else known
 
 
+def _errors_in(value: Any, depth: int = _DEPTH) -> Iterator[tuple[str, Any]]:
+    """Yield the fields that report an error, at any depth; filters report some of their own, which are none."""
+    if depth and isinstance(value, Mapping):
+        for key, item in value.items():
+            if str(key).lower() in _ERRORS:
+                yield from [(key, item)] if item else []
+            elif "filter" not in str(key).lower():
+                yield from _errors_in(item, depth - 1)
+    elif depth and isinstance(value, list):
+        for item in value[:_DEPTH]:
+            yield from _errors_in(item, depth - 1)
+
+
+def _has_failed(value: Mapping[str, Any]) -> bool:
+    """Whether an object says of itself that something failed."""
+    told = (str(value.get(key)).lower() for key in ("object", "type", "status", "state"))
+    return any(value.get(key) is False for key in ("success", "ok")) or not _FAILED.isdisjoint(told)
+
+
 def _reported(error: Any) -> CallFailed:
     return CallFailed(words_of(error) or "it reported an error without a word", kind_of_error(error))
 
@@ -127,24 +134,49 @@ class Answer(ABC):
         self._thought = False
         self._refusal = ""
         self._unread = ""
+        self._half = ""
 
     def take(self, event: ServerEvent) -> str:
         """Return the event's text, mostly a word. Raises CallFailed for an error in any shape."""
-        data = event.data.strip()
-        if event.event == "error":
+        return self._take_data(event.event, event.data.strip()) + self._take_data("", event.stray.strip())
+
+    def _take_data(self, name: str, data: str) -> str:
+        if _FAILURE_EVENT.search(name):
             raise _reported(parsed(data))
-        if data.startswith("[DONE]"):
+        if data.strip("\"'").upper().startswith("[DONE]"):
             self.ended = True
             return ""
-        if not data:
+        if self.ended or not data:
             return ""
         try:
             value = json.loads(data)
         except (ValueError, RecursionError):
-            # A comment in place of data (`: ping`) is passed over; a plain sentence may be why the stream ends.
-            self._unread = "" if data.startswith(":") else data
-            return ""
+            return self._take_text(data)
         return "".join(map(self._take_value, value if isinstance(value, list) else [value]))
+
+    def _take_text(self, data: str) -> str:
+        """Take data that is no JSON. Raises CallFailed for JSON that is cut off: words of the page are lost."""
+        first, *more = data.split("\n")
+        if more:  # events without the blank line between them
+            return "".join(self._take_data("", line.strip()) for line in (first, *more))
+        if data.startswith("{") and self.finish is None:
+            raise CallFailed(f"it sent an event that is not valid JSON: {words_of(data)}")
+        if not _IDLE.fullmatch(data):
+            self._unread = data  # a plain sentence may be why the stream ends
+        return ""
+
+    def is_whole(self, document: str) -> bool:
+        """Whether an answer that comes as JSON has come whole, as far as it says itself."""
+        try:
+            json.loads(document)
+        except (ValueError, RecursionError):
+            return False
+        trial = type(self)()
+        try:
+            trial.take_document(document)
+        except CallFailed:
+            return True
+        return trial.finish is not None
 
     def take_document(self, text: str) -> str:
         """Return the text of an answer that came whole, as JSON. Raises CallFailed for an error in any shape."""
@@ -162,7 +194,7 @@ class Answer(ABC):
         """Return how an answer ended. Raises CallFailed for one that broke off, was refused, or has no text."""
         if self._refusal:
             raise CallFailed(f"the model refused: {words_of(self._refusal)}", ModelDeclined)
-        if not self.ended and self.finish is None:
+        if self.finish is None and (self._unread or not self.ended):
             why = f"; its last words are: {words_of(self._unread)}" if self._unread else ""
             broken = "the answer broke off" if self._written else "it ended the answer before it began"
             raise CallFailed(f"{broken}, without the protocol's end{why}")
@@ -181,33 +213,41 @@ class Answer(ABC):
 
     def _take_value(self, value: Any) -> str:
         if not isinstance(value, Mapping):
-            self._unread = str(value)
+            self._unread = "" if value is None else str(value)
             return ""
         if (complaint := self._complaint(value)) is not None:
             raise _reported(complaint)
         after_the_end = self.ended or self.finish is not None
         read = "".join(self._read(value))  # the usage comes after the finish reason
-        piece = "" if after_the_end else read
-        self._written = self._written or bool(piece.strip())
+        piece = "" if after_the_end else self._joined(read)
+        if piece.strip():
+            self._written, self._unread = True, ""
         return piece
+
+    def _joined(self, piece: str) -> str:
+        """Return a piece, without the first half of a character at its end, which the next one begins with."""
+        piece, self._half = self._half + piece, ""
+        if "\ud800" <= piece[-1:] <= "\udbff":
+            piece, self._half = piece[:-1], piece[-1]
+        return piece.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
     def _complaint(self, value: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the part of an object that reports an error, None for any other object."""
-        if found := self._errors(value):
-            return found
-        is_known = not self._known.isdisjoint(value)
-        is_error = value.get("object") == "error" or value.get("type") == "error"
-        return value if is_error or (not is_known and any(value.get(key) for key in _COMPLAINTS)) else None
-
-    def _errors(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: value[key] for key in ("error", "errors") if value.get(key)}
+        if found := dict(_errors_in(value)):
+            says_what = any(isinstance(each, str | Mapping | list) for each in found.values())
+            return found if says_what else value
+        if isinstance(result := value.get("base_resp"), Mapping) and result.get("status_code"):
+            return result  # MiniMax
+        is_known = any(value.get(key) for key in self._known)
+        complains = any(value.get(key) for key in _COMPLAINTS) or value.get("error") is not None
+        return value if _has_failed(value) or (complains and not is_known) else None
 
     def _end(self, reason: Any) -> None:
         """Keep a finish reason. Raises CallFailed for one that is no end of a page."""
         name = str(reason or "").strip().lower().replace("-", "_").replace(" ", "_")
         if name in _ABSENT:
             return
-        if name in _DECLINED:
+        if _DECLINED.search(name):
             raise CallFailed(f"the page was filtered or refused (finish reason {str(reason)[:60]!r})", ModelDeclined)
         if name in _TOOLS:
             raise CallFailed("the model asked for a tool in place of writing")
@@ -241,13 +281,6 @@ class ChatAnswer(Answer):
 
     _known = frozenset({"choices", "usage", "timings"})
 
-    def _errors(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        found = super()._errors(value)
-        inner = [*self._choices(value), *(item for key, item in value.items() if key.startswith("x_"))]
-        for each in inner:
-            found |= super()._errors(each) if isinstance(each, Mapping) else {}
-        return found
-
     @staticmethod
     def _choices(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         choices = value.get("choices")
@@ -262,6 +295,8 @@ class ChatAnswer(Answer):
 
     def _read_choice(self, choice: Mapping[str, Any]) -> Iterator[str]:
         said = next((choice[key] for key in ("delta", "message") if isinstance(choice.get(key), Mapping)), choice)
+        if isinstance(choice.get("delta"), str):
+            said = {"content": choice["delta"]}
         if any(said.get(key) for key in ("reasoning_content", "reasoning", "reasoning_details", "thinking")):
             self._thought = True
         if isinstance(said.get("refusal"), str):
