@@ -23,14 +23,16 @@ FILES = {
     "both": ("kafka", "cassandra"),
     "long_kafka": ("kafka", "long"),
     "long_cassandra": ("cassandra", "long"),
+    "web": ("web",),
+    "more_web": ("web",),
     "neither": (),
 }
 
 
 @pytest.mark.process
 def test_tests_on_a_server_share_a_process(tmp_path: Path):
-    """Those on the shared Kafka share one, those on the shared Cassandra one, and those that start servers one."""
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  kafka\n  cassandra\n  long\n", encoding="utf-8")
+    """Those on the shared Kafka share one, those on the shared Cassandra one, those in the browser one, and so on."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  kafka\n  cassandra\n  web\n  long\n", encoding="utf-8")
     for name, marks in FILES.items():
         marked = "[" + ", ".join(f"pytest.mark.{mark}" for mark in marks) + "]"
         (tmp_path / f"test_{name}.py").write_text(MARKED.format(marks=marked, name=name), encoding="utf-8")
@@ -44,4 +46,5 @@ def test_tests_on_a_server_share_a_process(tmp_path: Path):
     assert ended.returncode == 0, ended.stdout
     assert {name: len(processes) for name, processes in ran.items()} == dict.fromkeys(FILES, 1)
     assert ran["kafka"] == ran["more_kafka"] != ran["cassandra"] == ran["both"]
+    assert ran["web"] == ran["more_web"]
     assert ran["long_kafka"] == ran["long_cassandra"]

@@ -1,8 +1,9 @@
 """A pytest plugin: which tests may run beside each other, where there are several processes (`pytest -n 3`).
 
 Tests on the shared Kafka run one after another in one process, those on the shared Cassandra (or on both) in another,
-and all others beside them, file by file. Tests of the tier `long` that start servers of their own run one after
-another, because three nodes of each fill two cores. A mark `xdist_group` of a test's own wins.
+those in the browser in a third, and all others beside them, file by file. Tests of the tier `long` that start servers
+of their own run one after another, because three nodes of each fill two cores. A mark `xdist_group` of a test's own
+wins.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ def group_of(item: pytest.Item) -> str:
     servers = [server for server in ("cassandra", "kafka") if item.get_closest_marker(server)]
     if servers and item.get_closest_marker("long"):
         return "servers"
+    if item.get_closest_marker("web"):
+        return "web"
     return servers[0] if servers else item.path.relative_to(item.config.rootpath).as_posix()
 
 

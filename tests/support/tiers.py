@@ -26,7 +26,7 @@ class Tier(StrEnum):
     LONG = "long"
 
 
-NEEDS: Final = ("kafka", "cassandra", "process", "local_model", "epubcheck", "slow")
+NEEDS: Final = ("kafka", "cassandra", "process", "local_model", "epubcheck", "web", "slow")
 """The marks of tests that need more than this process and a moment; `pyproject.toml` explains each."""
 WHOLE_PRODUCT: Final = ("flow", "faults", "repair")
 """The folders whose tests run the whole product, each with a book, a bus and a store of its own: of the tier `test`."""

@@ -100,6 +100,17 @@ export function followAddress() {
   });
 }
 
+/** Resolve once the page of the address can be shown, or it is known why not. @returns {Promise<void>} */
+export function firstShown() {
+  return new Promise((resolve) => {
+    const stop = effect(() => {
+      if (pageId.value !== null && (shown.value === null || shown.value.status === "loading")) return;
+      resolve();
+      queueMicrotask(() => stop());
+    });
+  });
+}
+
 /** @param {string} id */
 export async function show(id) {
   if (past.peek() === null) leftOff.value = id;

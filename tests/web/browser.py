@@ -1,0 +1,125 @@
+"""A real browser on the reader's page: what it reports, what axe finds, and pictures of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, expect
+
+ROOT: Final = Path(__file__).parents[2]
+AXE: Final = ROOT / "web-tools" / "node_modules" / "axe-core" / "axe.min.js"
+PICTURES: Final = Path(__file__).parent / "pictures"
+"""The folder of the pictures that tests take; git ignores it."""
+CHROMIUM_ABSENT: Final = (
+    "no Chromium here: install it (Debian: apt-get install chromium), or name its program in QDPI_TEST_CHROMIUM"
+)
+AXE_ABSENT: Final = "no axe-core here: install Node 20.19 or newer with npm, then run `make page-types`"
+PATIENCE: Final = 15_000
+"""The longest that a step waits for the page, in milliseconds."""
+_OTHERS: Final = ("http", "https", "ws", "wss", "ftp")
+_REPORT_VIOLATIONS: Final = """
+addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sample, sourceFile }) =>
+  console.error(`CSP: ${effectiveDirective} refuses ${blockedURI} ${sample} in ${sourceFile}`), true);
+"""
+
+
+def chromium() -> str | None:
+    """Return the path of the browser's program, None where there is none."""
+    return os.environ.get("QDPI_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@dataclass
+class Faults:
+    """What a browser reports that it must not: of all pages of one test.
+
+    That is errors of the console, exceptions that nobody catches, violations of the security policy, and requests to
+    other hosts than `hosts`, each with its port.
+    """
+
+    hosts: set[str] = field(default_factory=set)
+    found: list[str] = field(default_factory=list)
+    _expected: list[str] = field(default_factory=list)
+    _tolerated: list[str] = field(default_factory=list)
+
+    async def watch(self, context: BrowserContext) -> None:
+        """Take in what all pages of a context report from now on."""
+        await context.add_init_script(_REPORT_VIOLATIONS)
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.found.append(f"exception: {error.error}"))
+        context.on("request", self._see)
+        context.on("page", self._attend)
+
+    def expect(self, pattern: str) -> None:
+        """Say that faults with this text must occur before the test ends, and are none."""
+        self._expected.append(pattern)
+
+    def tolerate(self, pattern: str) -> None:
+        """Say that faults with this text may occur, for what the test does to the network or the server."""
+        self._tolerated.append(pattern)
+
+    def remaining(self) -> list[str]:
+        """Return the faults that were not foreseen, and the expectations that were not met."""
+        foreseen = [*self._expected, *self._tolerated]
+        unforeseen = [fault for fault in self.found if not any(re.search(pattern, fault) for pattern in foreseen)]
+        unmet = [
+            f"expected, and did not occur: {pattern}"
+            for pattern in self._expected
+            if not any(re.search(pattern, fault) for fault in self.found)
+        ]
+        return unforeseen + unmet
+
+    def _attend(self, page: Page) -> None:
+        page.on("crash", lambda crashed: self.found.append(f"crash: {crashed.url}"))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "assert"}:
+            place = message.location
+            self.found.append(f"console: {message.text} ({place.get('url')}:{place.get('lineNumber')})")
+
+    def _see(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme in _OTHERS and parts.netloc not in self.hosts:
+            self.found.append(f"request to another host: {request.method} {request.url}")
+
+
+async def open_desk(page: Page, path: str = "/") -> None:
+    """Open an address, and wait until the page's own modules have taken over from the server's page."""
+    await page.goto(path)
+    await expect(page.locator("#desk > .desk")).to_be_visible()
+
+
+class Axe:
+    """axe-core, run in a page: what it finds against WCAG 2.2 A and AA, and its best practices."""
+
+    TAGS: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    async def __call__(self, page: Page) -> list[str]:
+        """Return a sentence for each element at fault; an empty list is what a test wants."""
+        if not await page.evaluate("() => 'axe' in window"):
+            await page.evaluate(self._source)
+        result = await page.evaluate(
+            "(tags) => axe.run(document, { runOnly: tags, resultTypes: ['violations'] })", list(self.TAGS)
+        )
+        return [sentence for violation in result["violations"] for sentence in _sentences(violation)]
+
+
+def _sentences(violation: Mapping[str, Any]) -> list[str]:
+    return [f"{violation['id']}: {violation['help']}: {node['html']:.200}" for node in violation["nodes"]]
+
+
+async def shot(page: Page, name: str, *, whole: bool = False) -> Path:
+    """Take a picture of a page's window, or of the whole page, into the folder of pictures."""
+    PICTURES.mkdir(exist_ok=True)
+    path = PICTURES / f"{name}.png"
+    await page.screenshot(path=path, full_page=whole, animations="allow", caret="initial")
+    return path
