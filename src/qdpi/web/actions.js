@@ -5,13 +5,19 @@ import { announce } from "./announce.js";
 import { go, pageHref } from "./router.js";
 import { withStatus } from "./state/runs.js";
 import {
-  canon, notify, onOutcome, pageId, panel, past, report, runs, sessionId, shown, tree, vault,
+  canon, endWatching, notify, onOutcome, pageId, panel, past, report, runs, sessionId, shown, tree, vault, watchBound, watchRun,
 } from "./store.js";
 import { withChange } from "./state/vault.js";
 
 /** @param {string} id */
 export function openPage(id) {
+  endWatching();
   go(pageHref(id));
+}
+
+/** Wait for a run in place of the page that is shown. @param {string} pressId */
+export function watch(pressId) {
+  watchRun(pressId);
 }
 
 /**
@@ -54,30 +60,24 @@ async function send(request, pressed) {
     const press = accepted.event_id;
     const outcome = answered.find((event) => event.press_id === press);
     if (outcome) {
-      follow(outcome, pressed.locus); // the stream was faster than the answer to the press
+      // The stream was faster than the answer to the press.
+      if (outcome.error === undefined && pageId.peek() === pressed.locus) watchBound(outcome, pressed);
       return;
     }
-    ours.set(press, pressed.locus);
     if (!runs.peek().has(press)) {
       runs.value = withStatus(runs.peek(), {
         press_id: press, phase: "queued", symbol_code: pressed.symbol, locus: pressed.locus, user_intent: pressed.words,
       });
     }
+    if (pageId.peek() === pressed.locus) watchRun(press);
   } catch (error) {
     report(error, "The press was not taken");
   }
 }
 
-/** The presses of this tab, and where they were pressed: the page follows where they lead. @type {Map<string, string>} */
-const ours = new Map();
 /** The newest outcomes. @type {any[]} */
 const answered = [];
 const MOST_ANSWERED = 100;
-
-/** Go to a page that was written for this tab, unless its reader has gone elsewhere meanwhile. @param {any} event @param {string} pressedAt */
-function follow(event, pressedAt) {
-  if (event.error === undefined && pageId.peek() === pressedAt) openPage(event.page_id);
-}
 
 /** @param {() => Promise<any>} request */
 async function again(request, attempts = 4) {
@@ -173,15 +173,12 @@ export function followPresses() {
   onOutcome((event) => {
     answered.push(event);
     answered.splice(0, answered.length - MOST_ANSWERED);
-    const pressedAt = ours.get(event.press_id);
-    ours.delete(event.press_id);
     if (event.error !== undefined) {
       notify({ kind: event.error.code === "stopped" ? "info" : "problem", title: "No page was written", detail: event.error.detail, next: event.error.next_step });
       return;
     }
     const words = (event.text.match(/\S+/gu) ?? []).length;
     announce(`Bound: ${event.title}, ${words} words. Press Alt+R to read.`);
-    if (pressedAt !== undefined) follow(event, pressedAt);
   });
 }
 

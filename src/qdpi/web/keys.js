@@ -11,7 +11,7 @@ import {
 import { toNow } from "./past.js";
 import { go, route, viewHref } from "./router.js";
 import { settings } from "./settings.js";
-import { activeRun, canon, notices, notify, dismiss, pageId, panel, past, vault, voices } from "./store.js";
+import { canon, dismiss, notices, notify, pageId, panel, past, runs, vault, voices, watched } from "./store.js";
 import { effect, signal, tinykeys } from "./vendor/vendor.js";
 
 /** What was typed of a symbol: null while none is, else `s` and up to two hex digits. @type {import("@preact/signals").Signal<string | null>} */
@@ -117,11 +117,11 @@ function goHome() {
 
 /** The innermost first: an open pane, the past, a notice, another view, the writing. */
 function escape() {
-  const run = activeRun.peek();
+  const run = watched.peek()?.outcome === null ? watched.peek() : [...runs.peek().values()][0];
   const oldest = notices.peek()[0];
   if (panel.peek() !== null) panel.value = null;
   else if (past.peek() !== null) toNow();
-  else if (run !== null) void stop(run.pressId);
+  else if (run) void stop(run.pressId);
   else if (oldest) dismiss(oldest.id);
   else if (route.peek().view !== "page") history.back();
 }

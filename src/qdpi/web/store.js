@@ -5,7 +5,7 @@
 
 import * as api from "./api.js";
 import { announce } from "./announce.js";
-import { route } from "./router.js";
+import { go, pageHref, route } from "./router.js";
 import { servedPage } from "./shell.js";
 import { emptyState, foldAll, SequenceGap } from "./state/fold.js";
 import { newRun, without, withDelta, withStatus } from "./state/runs.js";
@@ -60,10 +60,11 @@ export const pageId = computed(() => {
 });
 export const shown = signal(/** @type {Shown | null} */ (null));
 export const preview = signal(/** @type {{pageId: string, seq: number, value: any} | null} */ (null));
-export const activeRun = computed(() => {
-  const here = [...runs.value.values()];
-  return here.find((run) => run.locus === pageId.value) ?? here[0] ?? null;
-});
+/** @typedef {Run & {outcome: {page_id: string} | null}} Watched a run, and its page once it is bound */
+/** The run that the reader waits for, in place of the page that it was pressed on. */
+export const watched = signal(/** @type {Watched | null} */ (null));
+/** A page that takes the place of its own words as they were written: nothing moves then, not even the focus. */
+export const continued = signal(/** @type {string | null} */ (null));
 /** The newest outcome that the server has committed and the page has: nothing before it can be lost. */
 export const savedSeq = computed(() => (treeVersion.value, tree.head));
 
@@ -109,6 +110,44 @@ export function firstShown() {
       queueMicrotask(() => stop());
     });
   });
+}
+
+/** @param {string} pressId */
+export function watchRun(pressId) {
+  const run = runs.peek().get(pressId);
+  if (run) watched.value = { ...run, outcome: null };
+}
+
+/** Show the words of a page that is bound already. @param {any} event @param {{words: string, locus: string}} pressed */
+export function watchBound(event, pressed) {
+  watched.value = { ...newRun(event.press_id), ...pressed, outcome: null };
+  endRun(event);
+}
+
+/** No longer wait for a run: its page takes its place, or the page that it was pressed on. @param {string} [boundAs] */
+export function endWatching(boundAs) {
+  if (boundAs === undefined) {
+    watched.value = null;
+    return;
+  }
+  void pageOf(boundAs).then(
+    (page) => {
+      continued.value = boundAs;
+      shown.value = { pageId: boundAs, status: "ready", page, problem: null };
+      go(pageHref(boundAs));
+      watched.value = null;
+    },
+    (error) => {
+      watched.value = null;
+      report(error, "The page is bound, and cannot be shown yet");
+    },
+  );
+}
+
+/** Keep the run that is watched as the stream tells of it. @param {string} pressId */
+function refreshWatched(pressId) {
+  const run = runs.peek().get(pressId);
+  if (run && watched.peek()?.pressId === pressId) watched.value = { ...run, outcome: null };
 }
 
 /** @param {string} id */
@@ -191,7 +230,7 @@ export async function wholeVault(at = null) {
 export function takeFrame(frame) {
   const kind = frame.event.split(".").pop();
   if (frame.event === "status") takeStatus(frame.data);
-  else if (kind === "delta") runs.value = withDelta(runs.value, frame.data).runs;
+  else if (kind === "delta") takeDelta(frame.data);
   else if (kind === "done" || kind === "failed") takeOutcome(frame.data);
   else if (kind === "vault" || frame.event === "vault") takeVaultChange(frame.data);
 }
@@ -203,12 +242,20 @@ function takeStatus(status) {
     return;
   }
   runs.value = withStatus(runs.value, status);
+  refreshWatched(status.press_id);
+}
+
+/** @param {any} delta */
+function takeDelta(delta) {
+  runs.value = withDelta(runs.value, delta).runs;
+  refreshWatched(delta.press_id);
 }
 
 /** @param {any} event */
 function takeOutcome(event) {
   const run = runs.peek().get(event.press_id);
   runs.value = without(runs.peek(), event.press_id);
+  endRun(event);
   if (!tree.add(nodeOf(event))) {
     if (event.seq > tree.head + 1) void loadJourney().catch(report);
     return;
@@ -221,6 +268,18 @@ function takeOutcome(event) {
   }
   treeVersion.value += 1;
   outcomes.forEach((listener) => listener(event, run ?? newRun(event.press_id)));
+}
+
+/** The run that is watched has its outcome: all of its words, or none. @param {any} event */
+function endRun(event) {
+  const run = watched.peek();
+  if (run === null || run.pressId !== event.press_id) return;
+  if (event.error !== undefined) {
+    watched.value = null;
+    return;
+  }
+  const text = { attempt: Math.max(1, run.text.attempt), points: Array.from(event.text), whole: true };
+  watched.value = { ...run, phase: "saved", until: null, symbol: event.symbol_code, text, outcome: { page_id: event.page_id } };
 }
 
 /** A failed run has no page, whatever else its event has. @param {any} event */

@@ -2,7 +2,7 @@
 
 import { announcement } from "../announce.js";
 import { pageHref, route, sectionHref, viewHref } from "../router.js";
-import { canon, pageId, panel, past, savedSeq, shown, titleOf, tree, treeVersion } from "../store.js";
+import { canon, pageId, panel, past, savedSeq, shown, titleOf, tree, treeVersion, watched } from "../store.js";
 import { servedMain, servedPath } from "../shell.js";
 import { h, html, useLayoutEffect, useRef } from "../vendor/vendor.js";
 import { typedSymbol } from "../keys.js";
@@ -20,7 +20,7 @@ import { Settings } from "./settings.js";
 import { Timeline } from "./timeline.js";
 import { Vault } from "./vault.js";
 import { Why } from "./why.js";
-import { Writing } from "./writing.js";
+import { UnderWay, WritingPage } from "./writing.js";
 
 /** The panes of the side; others are added by their modules. @type {Map<string, {title: string, view: () => any}>} */
 export const panes = new Map([
@@ -36,7 +36,7 @@ export const panes = new Map([
 export function Desk() {
   return html`<div class="desk" data-view=${route.value.view} data-panel=${panel.value} data-past=${past.value !== null}>
     ${h(Masthead, {})}
-    ${route.value.view === "page" && html`${h(Path, {})}<div class="middle">${h(Reading, {})}${h(Writing, {})}${h(Branches, {})}</div>`}
+    ${route.value.view === "page" && html`${h(Path, {})}<div class="middle">${watched.value === null ? h(Reading, {}) : h(WritingPage, {})}${h(UnderWay, {})}${watched.value === null && h(Branches, {})}</div>`}
     ${route.value.view === "ring" && h(Ring, {})}
     ${route.value.view === "find" && h(Search, {})}
     ${route.value.view === "vault" && h(Vault, {})}

@@ -3,7 +3,7 @@
 import { openPage, nextSibling, returnToBook, save, unsave, writeAgain } from "../actions.js";
 import { keepAnchor } from "../anchor.js";
 import { pageHref } from "../router.js";
-import { about, canon, neighboursOf, panel, past, shown, titleOf, tree, treeVersion, vaultShown, voices } from "../store.js";
+import { about, canon, continued, neighboursOf, panel, past, shown, titleOf, tree, treeVersion, vaultShown, voices } from "../store.js";
 import { paragraphsOf } from "../text/paragraphs.js";
 import { h, html, useEffect, useRef } from "../vendor/vendor.js";
 import { Glyph, isWritten, Tool, voiceName } from "./parts.js";
@@ -25,10 +25,14 @@ export function Reading() {
 function PageArticle({ page }) {
   const title = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
-    if (PageArticle.shownBefore) title.current?.focus({ preventScroll: true });
-    if (PageArticle.shownBefore) scrollTo({ top: 0, behavior: "instant" });
-    PageArticle.shownBefore = true;
     document.title = `${page.title} · ${canon.value?.title ?? ""}`;
+    const isContinued = continued.peek() === page.page_id;
+    continued.value = null;
+    if (PageArticle.shownBefore && !isContinued) {
+      title.current?.focus({ preventScroll: true });
+      scrollTo({ top: 0, behavior: "instant" });
+    }
+    PageArticle.shownBefore = true;
   }, []);
   const paragraphs = paragraphsOf(page.text);
   return html`<article class="page" data-voice=${page.char_hex} id="page" data-page-id=${page.page_id}>
