@@ -31,6 +31,8 @@ function PageArticle({ page }) {
     if (PageArticle.shownBefore && !isContinued) {
       title.current?.focus({ preventScroll: true });
       scrollTo({ top: 0, behavior: "instant" });
+    } else if (isContinued && document.activeElement === document.body) {
+      title.current?.focus({ preventScroll: true }); // it was on the heading that this one replaces
     }
     PageArticle.shownBefore = true;
   }, []);
