@@ -20,8 +20,8 @@ from tests.support.gateway import PATIENCE, ScriptedGenerator, delta, served, sy
 from qdpi.api.responses import Following, RunStatus
 from qdpi.api.sse import LineTooLong, ServerEvent, server_events
 from qdpi.client import Client, Frame, GatewayUnreachable, Refused, UnreadableAnswer
-from qdpi.events import Fault, PageDelta, PageDone, PageFailed
-from qdpi.gateway.streams.frames import RETRY, delta_frame, greeting_frame, outcome_frame
+from qdpi.events import Fault, PageDelta, PageDone, PageFailed, ReaderPlace, VaultChange
+from qdpi.gateway.streams.frames import RETRY, change_frame, delta_frame, greeting_frame, outcome_frame
 from qdpi.retry import Backoff
 
 AT_ONCE = Backoff(first=0.0, most=0.0, chance=lambda: 0.0)
@@ -172,6 +172,20 @@ async def test_repeated_text_is_dropped():
         frames = await take(client, 5)
     texts = [(f.attempt, f.offset, f.text) for f in frames if isinstance(f, PageDelta)]
     assert texts == [(1, 0, "The door"), (1, 8, " opens"), (1, 14, " now"), (2, 0, "A window")]
+
+
+async def test_changes_repeated_after_a_reconnection_are_dropped():
+    """A vault's change and a page turn are yielded once, although the gateway repeats them to whoever resumes."""
+    saved = VaultChange(
+        event_id="v-1", ts=factories.at(1), session_id="alice", action="saved", page_id="S01-P0001", label="mine"
+    )
+    turned = ReaderPlace(event_id="p-1", ts=factories.at(2), session_id="alice", page_id="S01-P0002", seq=0)
+    again = saved.model_copy(update={"event_id": "v-2", "action": "labelled"})
+    first = [change_frame(saved).sse, change_frame(turned).sse]
+    server = Server(stream(*first), stream(*first, change_frame(again).sse))
+    async with server.client() as client:
+        frames = await take(client, 3)
+    assert [frame for frame in frames if not isinstance(frame, Following)] == [saved, turned, again]
 
 
 async def test_delta_after_a_lost_one_has_its_offset():

@@ -9,6 +9,7 @@ from tests.support.gateway import background
 from tests.terminal.conftest import LinesAtWork, desk_in
 
 from qdpi.events import Ask, Fault, Press
+from qdpi.ids import bitmap_of
 from qdpi.symbols import Trajectory
 
 FAULT = Fault(code="model_failed", detail="Nothing came.", next_step="Press again.")
@@ -120,6 +121,23 @@ async def test_run_from_before_is_taken_up_with_its_words(tmp_path: Path):
             await desk.generator.answer("alice", first.event_id, text="The page of before.")
             await at_work.prints("The page of before.")
             at_work.end()
+
+
+async def test_book_is_opened_where_it_was_left(tmp_path: Path):
+    """Page turns are kept: another session of the journey goes on there, and knows what was read."""
+    async with desk_in(tmp_path) as desk:
+        at_work = LinesAtWork(desk)
+        at_work.type("next", "go S02-P0005")
+        at_work.end()
+        await at_work.line_reader.run()
+        again = LinesAtWork(desk)
+        again.type("where")
+        again.end()
+        await again.line_reader.run()
+        place = await desk.client.place("alice")
+    assert again.printed.index("S02-P0005") < again.printed.index("Session alice")
+    assert "Read: 3 of the book's 48 pages, 0 of those written." in again.printed
+    assert (place.page_id, place.canon) == ("S02-P0005", bitmap_of([1, 2, 5]))
 
 
 async def test_live_text_not_printed_twice(tmp_path: Path):

@@ -175,10 +175,12 @@ async def _ring(reader: ReaderSession, argument: str) -> Output:
 
 async def _where(reader: ReaderSession, argument: str) -> Output:
     journey, about = await reader.journey(), await reader.client.about()
+    place, ring = await reader.client.place(reader.session_id), reader.canon.ring if reader.canon else ()
     return Group(
         render.plain(f"{reader.here.title} ({render.short_id(reader.here.page_id)})"),
         Text(render.journey_status(journey)),
         render.limits_line(journey, about),
+        Text(f"Read: {place.canon_read} of the book's {len(ring)} pages, {place.pages_read} of those written."),
         render.plain(f"Who writes: {about.writer.label}"),
         render.plain(f"Session {reader.session_id}: it grants access to this journey."),
     )
