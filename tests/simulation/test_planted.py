@@ -21,7 +21,12 @@ PLANTED: dict[Plant, set[str]] = {
     planted.retry_counts_outages: {BLAMED, Broken.LOG_MISSING},
     planted.recorder_skips_records_in_an_outage: {Broken.LOG_MISSING},
     planted.generator_skips_the_outcome_check: {WASTED},
-    planted.generator_ignores_committed_outcomes: {Broken.UNPUBLISHED, Broken.MISSING_PAGE, UNANSWERED},
+    planted.generator_ignores_committed_outcomes: {
+        Broken.UNPUBLISHED,
+        Broken.MISSING_PAGE,
+        Broken.NOT_INDEXED,
+        UNANSWERED,
+    },
     planted.generator_publishes_its_own_outcome: {
         Broken.PUBLISHED_CHANGED,
         Broken.CHANGED_PAGE,
