@@ -98,6 +98,10 @@ export const tree = (sessionId, after) => get(`/journey/${segment(sessionId)}/tr
 /** @param {string} sessionId @param {{at?: number | null, after?: number, limit?: number}} options */
 export const journey = (sessionId, options = {}) => get(`/journey/${segment(sessionId)}${query(options)}`);
 /** @param {string} sessionId */
+export const place = (sessionId) => get(`/journey/${segment(sessionId)}/place`);
+/** @param {string} sessionId @param {string} pageId */
+export const setPlace = (sessionId, pageId) => send(`/journey/${segment(sessionId)}/place`, { page_id: pageId });
+/** @param {string} sessionId */
 export const runsUnderWay = (sessionId) => get(`/journey/${segment(sessionId)}/runs`);
 /** @param {string} sessionId @param {string} pageId @param {AbortSignal} [signal] @param {number | null} [at] a moment */
 export const preview = (sessionId, pageId, signal, at = null) =>

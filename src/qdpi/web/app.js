@@ -26,6 +26,7 @@ async function start() {
   followMoment();
   store.followAddress();
   store.followPreview();
+  store.followReading();
   await store.firstShown(); // until then the server's own page stays, so that no text vanishes
   const desk = document.getElementById("desk");
   if (desk === null) throw new Error("The shell has no place for the desk.");

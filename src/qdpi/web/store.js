@@ -11,6 +11,7 @@ import { emptyState, foldAll, SequenceGap } from "./state/fold.js";
 import { newRun, without, withDelta, withStatus } from "./state/runs.js";
 import { nodeOf, Tree } from "./state/tree.js";
 import { vaultOf, withChange } from "./state/vault.js";
+import { union, visitedPages } from "./state/visited.js";
 import { computed, effect, signal } from "./vendor/vendor.js";
 
 /** @typedef {import("./state/runs.js").Run} Run */
@@ -41,8 +42,10 @@ export const vault = signal(/** @type {import("./state/vault.js").Vault} */ (new
 export const connection = signal(/** @type {"connecting" | "online" | "reconnecting" | "offline"} */ ("connecting"));
 export const notices = signal(/** @type {Notice[]} */ ([]));
 export const panel = signal(/** @type {string | null} */ (null));
-/** The ids of the pages that were read. @type {import("@preact/signals").Signal<ReadonlySet<string>>} */
-export const visited = signal(new Set());
+/** What was read, as the server keeps it. */
+export const readPages = signal({ canon: "", pages: "" });
+/** The ids of the pages that were read. */
+export const visited = computed(() => (treeVersion.value, visitedPages(readPages.value, canon.value?.ring ?? [], tree.nodes)));
 /** A moment in the past that is shown; null for now. See past.js. */
 export const past = signal(/** @type {Moment | null} */ (null));
 /** What is shown of the journey's state and of the vault: those of now, or of that moment. */
@@ -203,9 +206,12 @@ export async function loadJourney() {
     if (columns.next_after === null) break;
     after = columns.next_after;
   }
-  const view = await api.journey(sessionId.value, { after: tree.head, limit: 1 });
+  const [view, place] = await Promise.all([
+    api.journey(sessionId.value, { after: tree.head, limit: 1 }), api.place(sessionId.value),
+  ]);
+  takePlace(place);
   if (view.state.seq >= state.peek().seq) state.value = view.state;
-  leftOff.value ??= view.position ?? canon.value?.ring[0]?.page_id ?? null;
+  leftOff.value ??= place.page_id ?? view.position ?? canon.value?.ring[0]?.page_id ?? null;
   vault.value = vaultOf(await wholeVault());
   treeVersion.value += 1;
 }
@@ -232,7 +238,8 @@ export function takeFrame(frame) {
   if (frame.event === "status") takeStatus(frame.data);
   else if (kind === "delta") takeDelta(frame.data);
   else if (kind === "done" || kind === "failed") takeOutcome(frame.data);
-  else if (kind === "vault" || frame.event === "vault") takeVaultChange(frame.data);
+  else if (kind === "vault") takeVaultChange(frame.data);
+  else if (kind === "place") takePlace(frame.data);
 }
 
 /** @param {any} status */
@@ -287,9 +294,56 @@ function asOutcome(event) {
   return event.error === undefined ? event : { seq: event.seq };
 }
 
-/** @param {any} change */
+/** A change of the vault, here, in another tab or on another device; it may come again. @param {any} change */
 function takeVaultChange(change) {
-  vault.value = withChange(vault.peek(), change.page_id, change.entry ?? null);
+  const { page_id, label, notes, event_id, ts } = change;
+  const known = vault.peek().get(page_id);
+  if (known && Date.parse(known.saved_at) > Date.parse(ts)) return;
+  const entry = change.action === "unsaved" ? null : { ...known, page_id, label, notes, event_id, saved_at: ts };
+  vault.value = withChange(vault.peek(), page_id, entry);
+}
+
+/** What was read here or elsewhere. @param {{canon: string, pages: string}} place */
+export function takePlace({ canon, pages }) {
+  const known = readPages.peek();
+  readPages.value = { canon: union(known.canon, canon), pages: union(known.pages, pages) };
+}
+
+/** So long must a page be shown to be read, in milliseconds. */
+const READ_AFTER = 1500;
+
+/** The pages that were read and of which the server does not know yet, the newest last. @type {Set<string>} */
+const untold = new Set();
+
+/** Tell the server where the reader reads, once a page has been shown for a while. */
+export function followReading() {
+  effect(() => {
+    const now = shown.value;
+    if (now?.status !== "ready" || route.value.view !== "page" || past.value !== null) return undefined;
+    const reading = setTimeout(() => {
+      untold.delete(now.pageId);
+      untold.add(now.pageId);
+      void tellPlaces();
+    }, READ_AFTER);
+    return () => clearTimeout(reading);
+  });
+  effect(() => {
+    if (connection.value === "online") void tellPlaces();
+  });
+}
+
+/** Where the server cannot be reached, the places wait for the next page turn, or until the connection is back. */
+async function tellPlaces() {
+  for (const id of untold) {
+    try {
+      takePlace(await api.setPlace(sessionId.peek(), id));
+    } catch (error) {
+      const problem = asProblem(error);
+      if (problem.isUnreachable || problem.status === 429 || problem.status === 503) return;
+      report(error, "Where you read was not kept");
+    }
+    untold.delete(id);
+  }
 }
 
 /** @type {Set<(event: any, run: Run) => void>} */

@@ -123,20 +123,34 @@ function addStack(marks, { layout }, { at, scale }, bead) {
   marks.stacks.closePath();
 }
 
-/** The counts of stacks, where one has room beside the last. @param {CanvasRenderingContext2D} context @param {Scene} scene @param {View} view @param {Inks} inks */
+/** The counts of stacks, where there is room: the largest first. @param {CanvasRenderingContext2D} context @param {Scene} scene @param {View} view @param {Inks} inks */
 function paintCounts(context, { layout }, { at, scale, box }, inks) {
   context.font = `11px ${inks.font}`;
   context.fillStyle = inks.quiet;
   context.textAlign = "center";
   context.textBaseline = "middle";
-  let lastX = -Infinity, lastY = -Infinity;
-  for (let bead = 0; bead < layout.counts.length; bead += 1) {
-    if (layout.counts[bead] === 0 || layout.isOpen(bead, scale)) continue;
+  const closed = Array.from(layout.counts.keys()).filter((bead) => layout.counts[bead] > 0 && !layout.isOpen(bead, scale));
+  const taken = new Room();
+  for (const bead of closed.sort((a, b) => layout.counts[b] - layout.counts[a])) {
+    const text = String(layout.counts[bead]);
     const [x, y] = at(layout.point(bead, layout.reach(bead, scale) + 11 / scale));
-    const isFree = Math.hypot(x - lastX, (y - lastY) * 1.6) > 26;
-    if (!isFree || x < box[0] || x > box[2] || y < box[1] || y > box[3]) continue;
-    context.fillText(String(layout.counts[bead]), x, y);
-    [lastX, lastY] = [x, y];
+    if (x < box[0] || x > box[2] || y < box[1] || y > box[3]) continue;
+    if (taken.takes(x - 4 - text.length * 3.2, y - 8, x + 4 + text.length * 3.2, y + 8)) context.fillText(text, x, y);
+  }
+}
+
+/** Where words stand: no two on one place. */
+class Room {
+  constructor() {
+    /** @type {number[][]} */
+    this.taken = [];
+  }
+
+  /** @param {number} left @param {number} top @param {number} right @param {number} bottom @returns {boolean} whether it was free */
+  takes(left, top, right, bottom) {
+    if (this.taken.some((other) => left < other[2] && right > other[0] && top < other[3] && bottom > other[1])) return false;
+    this.taken.push([left, top, right, bottom]);
+    return true;
   }
 }
 
@@ -160,18 +174,16 @@ function paintNames(context, { layout }, { at, scale, box }, inks) {
   context.font = `${isSmall ? 10 : 13}px ${inks.font}`;
   context.textAlign = "left";
   context.textBaseline = "middle";
-  /** @type {number[][]} */
-  const taken = [];
+  const taken = new Room();
   for (const arc of layout.arcs) {
     const text = isSmall ? String(arc.section) : arc.name;
     const width = context.measureText(text).width, sin = Math.sin((arc.from + arc.to) / 2), cos = Math.cos((arc.from + arc.to) / 2);
     for (let line = 0; line < 4; line += 1) {
-      const inner = RADIUS - (POINTER + 8 + line * height) / scale;
+      const inner = RADIUS - (POINTER + 16 + line * height) / scale;
       const [x, y] = at([sin * inner, -cos * inner]);
-      const left = x - (width * (1 + sin)) / 2, place = [left - 4, y - height / 2, left + width + 4, y + height / 2];
+      const left = x - (width * (1 + sin)) / 2;
       if (x < box[0] || x > box[2] || y < box[1] || y > box[3]) break;
-      if (taken.some((other) => place[0] < other[2] && place[2] > other[0] && place[1] < other[3] && place[3] > other[1])) continue;
-      taken.push(place);
+      if (!taken.takes(left - 4, y - height / 2, left + width + 4, y + height / 2)) continue;
       context.fillStyle = inks.voices[arc.character];
       context.fillText(text, left, y);
       break;
