@@ -77,7 +77,8 @@ def voice_styles(voices: Sequence[Voice]) -> VoiceStyles:
     lines = [_rules(voice.character, light, dark) for voice, light, dark in pairs]
     registered = "".join(_registered(voice.character, dark) for voice, dark in zip(voices, given, strict=True))
     roots = "".join(root for root, _ in lines)
-    return VoiceStyles(f"{registered}:root {{\n{roots}}}\n{''.join(rule for _, rule in lines)}")
+    named = "".join(rule for _, rule in lines)
+    return VoiceStyles(f"{registered}:root {{\n{roots}}}\n@media not (forced-colors: active) {{\n{named}}}\n")
 
 
 def _rules(character: int, light: str, dark: str) -> tuple[str, str]:
