@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 from playwright.async_api import Page, expect
 from tests.web.browser import Axe, Faults, shot
-from tests.web.conftest import PHONE, OpenContext
+from tests.web.conftest import OpenContext
 
 pytestmark = pytest.mark.web
 
@@ -155,23 +155,24 @@ async def test_axe_finds_nothing(open_context: OpenContext, axe: Axe, theme: str
 
 
 @pytest.mark.parametrize("script", [False, True], ids=["no script", "script"])
-@pytest.mark.parametrize("width", [320, *WIDTHS.values()])
-async def test_nothing_scrolls_sideways(open_context: OpenContext, width: int, script: bool):
-    """320 pixels are a window of 1280 at 400 %."""
-    page = await (await open_context(viewport={"width": width, "height": 700})).new_page()
+async def test_nothing_scrolls_sideways(page: Page, script: bool):
+    """At any width; 320 pixels are a window of 1280 at 400 %."""
     if not script:
         await without_script(page)
     for path in VIEWS:
         await page.goto(path)
         if script:
             await taken_over(page)
-        assert await sideways(page) == 0, path
+        for width in (320, *WIDTHS.values()):
+            await page.set_viewport_size({"width": width, "height": 700})
+            assert await sideways(page) == 0, (path, width)
 
 
 async def test_a_page_of_usual_length_is_seen_whole(page: Page):
     """No page of the book needs scrolling in a window of 900 pixels, down to the last line."""
     for path in (FIRST, "/p/S02-P0005", "/p/S16-P0053"):
         await page.goto(path)
+        await taken_over(page)
         await page.evaluate("() => document.fonts.ready")
         box = await page.locator(".text").bounding_box()
         assert box is not None
@@ -225,6 +226,7 @@ async def test_voices_have_their_colours_in_both_themes(open_context: OpenContex
     for theme in THEMES:
         page = await (await open_context(color_scheme=theme)).new_page()
         await page.goto("/p/S02-P0005")
+        await taken_over(page)
         seen.append(await page.evaluate(told))
         name = page.locator(".page-head .voice-name")
         assert await name.evaluate("(name) => getComputedStyle(name).color") == seen[-1]
@@ -246,6 +248,7 @@ async def test_on_paper_there_is_the_page_alone(page: Page):
 
 async def test_forced_colours_leave_everything_to_be_seen(open_context: OpenContext):
     page = await (await open_context(forced_colors="active", color_scheme="dark")).new_page()
+    await without_script(page)
     await page.goto("/ring")
     glyph = page.locator(".glyph").first
     await expect(glyph).to_be_visible()
@@ -257,11 +260,11 @@ async def test_forced_colours_leave_everything_to_be_seen(open_context: OpenCont
 @pytest.mark.parametrize("theme", THEMES)
 async def test_pictures_of_every_width(open_context: OpenContext, theme: str):
     """To be looked at by people."""
-    for name, width in WIDTHS.items():
-        options = PHONE if name == "phone" else {"viewport": {"width": width, "height": 900}}
-        page = await (await open_context(**options, color_scheme=theme)).new_page()
-        for path, view in (("/p/S02-P0005", "page"), ("/find?q=lemon", "find"), ("/about", "about")):
-            await page.goto(path)
-            await taken_over(page)
+    page = await (await open_context(color_scheme=theme)).new_page()
+    for path, view in (("/p/S02-P0005", "page"), ("/find?q=lemon", "find"), ("/about", "about")):
+        await page.goto(path)
+        await taken_over(page)
+        for name, width in WIDTHS.items():
+            await page.set_viewport_size({"width": width, "height": 900})
             taken = await shot(page, f"reading-{view}-{name}-{theme}")
             assert taken.stat().st_size > 10_000
