@@ -276,6 +276,18 @@ async def test_what_is_not_there_is_said_on_a_page(tmp_path: Path, path: str, sa
         assert "etag" not in answer.headers
 
 
+@pytest.mark.parametrize("path", ["/nowhere", "/ring/", "/p/", "/p/S01-P0001/", "/<script>", "/p/..%2f.."])
+async def test_an_address_of_nothing_is_a_page_for_browsers_and_a_problem_for_programs(tmp_path: Path, path: str):
+    async with gateway_in(tmp_path) as here:
+        browser = await here.client.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+        assert (browser.status_code, browser.headers["content-type"]) == (404, MEDIA_TYPES[".html"])
+        assert "There is nothing at" in " ".join(Document(browser.text).text("p"))
+        program = await here.client.get(path)
+        assert (program.status_code, program.headers["content-type"]) == (404, "application/problem+json")
+        api = await here.client.get(f"/api/v1{path}", headers={"accept": "text/html"})
+        assert api.headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize("path", [f"/p/{GENERATED}", "/vault", "/at/7"])
 async def test_what_belongs_to_a_session_is_for_the_script(tmp_path: Path, path: str):
     """The address has no session, so the server answers with the shell alone, the same for every reader."""

@@ -128,6 +128,7 @@ def create_app(
     for router in _ROUTERS:
         app.include_router(router)
     problems.install(app)
+    reading.install(app)
     app.add_middleware(BodyLimit, gateway=gateway)
     app.add_middleware(Compression)
     app.add_middleware(Head)

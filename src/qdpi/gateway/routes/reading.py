@@ -10,12 +10,14 @@ from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from qdpi import __version__
+from qdpi.api import API_PREFIX
 from qdpi.api.responses import Problem, SearchAnswer
 from qdpi.api.writers import writer_of
 from qdpi.canon.characters import character_named
@@ -44,6 +46,7 @@ _HEADINGS: Final = {
     HTTPStatus.SERVICE_UNAVAILABLE: "The book is not at hand",
     HTTPStatus.UNPROCESSABLE_ENTITY: "That cannot be read",
 }
+_ELSEWHERE: Final = "Find the page by its words or its title."
 _VAULT: Final = ("Your vault", "Here are the pages that you saved, along the time in which you saved them.")
 _PAST: Final = ("A moment of your journey", "Here is the whole desk as it was at a moment of your journey.")
 _WRITTEN: Final = ("A page of a journey", "This page was written for a reader, on the way through the book.")
@@ -63,6 +66,21 @@ class HtmlRoute(APIRoute):
                 return await refused(request, error)
 
         return handler
+
+
+def install(app: FastAPI) -> None:
+    """Have browsers that ask for what is not there answered with a page; programs are answered with a problem."""
+    answer = app.exception_handlers[HTTPException]
+
+    async def handler(request: Request, error: Exception) -> Response:
+        path = request.url.path
+        missing = isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND
+        if missing and "text/html" in request.headers.get("accept", "") and not path.startswith(f"{API_PREFIX}/"):
+            return await refused(request, UnknownPage(f"There is nothing at {path!r:.80}.", next_step=_ELSEWHERE))
+        answered: Response = await answer(request, error)  # type: ignore[misc]
+        return answered
+
+    app.add_exception_handler(HTTPException, handler)
 
 
 router = APIRouter(tags=["reading"], route_class=HtmlRoute, default_response_class=HTMLResponse)
@@ -170,7 +188,7 @@ async def page(page_id: str, shell: ShellDep) -> Response:
             return RedirectResponse(f"{shell.root}/p/{found.page_id}", HTTPStatus.PERMANENT_REDIRECT)
         return await _page_of_the_book(shell, found)
     if not PAGE_ID.fullmatch(page_id):
-        raise UnknownPage(f"{page_id!r:.80} is not a page's id.", next_step="Find the page by its words or its title.")
+        raise UnknownPage(f"{page_id!r:.80} is not a page's id.", next_step=_ELSEWHERE)
     return shell.needs_script("page", _WRITTEN, pageId=page_id, page=None, home=False)
 
 
