@@ -18,7 +18,8 @@ from qdpi.bootstrap import build_system
 from qdpi.client import Client, Refused, UnreadableAnswer
 from qdpi.gateway.app import create_app
 
-NOT_FOR_PROGRAMS = {("GET", "/"), ("GET", "/metrics")}
+NOT_FOR_PROGRAMS = {("GET", "/metrics")}
+HTML = "text/html"
 ABOUT_THE_CONNECTION = {"on_wait"}
 UNSAID = {"x-request-id", "traceparent"}
 VALUES: dict[str, Any] = {"after": 3, "limit": 7, "at": 2, "code": 17, "symbol_code": 18, "id": "S01-P0001"}
@@ -33,6 +34,8 @@ class Operation(NamedTuple):
 def operations(document: dict[str, Any]) -> Iterator[Operation]:
     for path, methods in document["paths"].items():
         for method, about in methods.items():
+            if HTML in about.get("responses", {}).get("200", {}).get("content", {}):
+                continue  # a page for a browser
             named = {parameter["name"].lower() for parameter in about.get("parameters", ())}
             yield Operation(method.upper(), path, frozenset((named | body_fields(document, about)) - UNSAID))
 

@@ -75,18 +75,22 @@ SYMBOL_FORMS: dict[str, Any] = {
     "anyOf": [{"type": "integer", "minimum": 0, "maximum": 255}, {"type": "string"}],
     "examples": [0, "0x1F", "an-author:XC"],
 }
-Words = Annotated[
-    str, AfterValidator(lambda words: check_words(words)), Field(json_schema_extra={"maxLength": INTENT_LIMIT})
+_ANY: Final = rf"[^{CONTROL}]*"
+_NOT_BLANK: Final = rf"{_ANY}[^\s{CONTROL}]{_ANY}"
+
+
+def _described(pattern: str, limit: int) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "maxLength": limit})
+
+
+Words = Annotated[str, AfterValidator(lambda words: check_words(words)), _described(_ANY, INTENT_LIMIT)]
+SomeWords = Annotated[
+    str, AfterValidator(lambda words: _check_some_words(check_words(words))), _described(_NOT_BLANK, INTENT_LIMIT)
 ]
-SomeWords = Annotated[Words, AfterValidator(_check_some_words)]
 Label = Annotated[
-    str,
-    AfterValidator(lambda words: check_words(words, "label", LABEL_LIMIT)),
-    Field(json_schema_extra={"maxLength": LABEL_LIMIT}),
+    str, AfterValidator(lambda words: check_words(words, "label", LABEL_LIMIT)), _described(_ANY, LABEL_LIMIT)
 ]
-Notes = Annotated[
-    str, AfterValidator(lambda words: check_words(words, "notes")), Field(json_schema_extra={"maxLength": INTENT_LIMIT})
-]
+Notes = Annotated[str, AfterValidator(lambda words: check_words(words, "notes")), _described(_ANY, INTENT_LIMIT)]
 SymbolInput = Annotated[int, BeforeValidator(_read_symbol), WithJsonSchema(SYMBOL_FORMS)]
 GivenId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_check_printable)]
 

@@ -1,5 +1,7 @@
 """The bounds that the gateway checks, in its OpenAPI document: patterns and limits by the names of parameters.
 
+Those of a reader's words are part of their types (`api/requests.py`).
+
 One table for the parameters of paths, queries, headers and bodies, so that a route that takes a session or a page has
 their bounds without naming them. What a schema admits is not refused as malformed, and what it does not admit is
 refused: tests hold both.
@@ -10,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from qdpi.api.requests import CONTROL, LABEL_LIMIT
+from qdpi.api.requests import CONTROL
 from qdpi.api.responses import MOST_PAGES
 from qdpi.canon.editions import PAGE_ID
-from qdpi.events import INTENT_LIMIT
 from qdpi.gateway.sessions import SIGNATURE
 from qdpi.gateway.streams.sse import LARGEST_SEQ
 from qdpi.ids import SESSION_ID
@@ -36,10 +37,6 @@ def _list_of(item: str, most: int | None = None) -> Schema:
     return _text(f"{item}(?:,{item}){times}")
 
 
-def _words(limit: int) -> Schema:
-    return _text(f"[^{CONTROL}]*", maxLength=limit)
-
-
 _SLUGS: Final = sorted(CHARACTER_MAP.values())
 _CODES: Final = [profile.code for profile in PROFILES]
 _BYTE: Final = "(?:0?[0-9]{1,2}|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
@@ -54,7 +51,6 @@ _CURSOR_OF_VAULT: Final = _text(r"-?[0-9]{1,20}\.[0-9A-Za-z-]{1,128}")
 _SEQ: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": LARGEST_SEQ}
 _PAGE: Final = _text(PAGE_ID.pattern, examples=["S01-P0001"])
 _GIVEN_ID: Final = _text(f"[^{CONTROL}\\n\\t]+", minLength=1, maxLength=128)
-_NOT_BLANK: Final = f"[^{CONTROL}]*[^\\s{CONTROL}][^{CONTROL}]*"
 _WORD: Final = r"[0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\uffff]"
 _QUERY: Final = rf"{_WORD}|^\s*\*\s*$"
 _CHARACTERS: Final = _list_of(_one_of([*range(16), *_SLUGS]))
@@ -66,9 +62,6 @@ _BOUNDS: Final[dict[str, Schema]] = {
     "symbol_code": _SYMBOL,
     "event_id": _GIVEN_ID,
     "client_request_id": _GIVEN_ID,
-    "user_intent": _words(INTENT_LIMIT),
-    "label": _words(LABEL_LIMIT),
-    "notes": _words(INTENT_LIMIT),
     "after": _SEQ,
     "Last-Event-ID": _SEQ,
     "at": {"anyOf": [_SEQ, {"type": "string", "format": "date-time"}]},
@@ -88,7 +81,6 @@ _ELSEWHERE: Final[dict[tuple[str, str], Schema]] = {
     ("/at/{seq}", "seq"): {"type": "integer", "minimum": 0, "maximum": 999_999_999},
     ("/find", "q"): {"type": "string", "pattern": rf"{_QUERY}|^\s*$", "maxLength": LONGEST},
     ("/find", "character"): {**_CHARACTERS, "pattern": rf"{_CHARACTERS['pattern']}|^$"},
-    ("AskBody", "user_intent"): _text(_NOT_BLANK, maxLength=INTENT_LIMIT),
 }
 """Where a name means something else: by the end of a path or the name of a body."""
 _KEPT: Final = ("title", "description", "default", "examples")
