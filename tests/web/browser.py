@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, expect
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, expect
 
 ROOT: Final = Path(__file__).parents[2]
 AXE: Final = ROOT / "web-tools" / "node_modules" / "axe-core" / "axe.min.js"
@@ -53,7 +53,7 @@ class Faults:
         await context.add_init_script(_REPORT_VIOLATIONS)
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.found.append(f"exception: {error.error}"))
-        context.on("request", self._see)
+        context.on("request", lambda request: self._see(request.method, request.url))
         context.on("page", self._attend)
 
     def expect(self, pattern: str) -> None:
@@ -77,16 +77,17 @@ class Faults:
 
     def _attend(self, page: Page) -> None:
         page.on("crash", lambda crashed: self.found.append(f"crash: {crashed.url}"))
+        page.on("websocket", lambda socket: self._see("GET", socket.url))
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "assert"}:
             place = message.location
             self.found.append(f"console: {message.text} ({place.get('url')}:{place.get('lineNumber')})")
 
-    def _see(self, request: Request) -> None:
-        parts = urlsplit(request.url)
+    def _see(self, method: str, url: str) -> None:
+        parts = urlsplit(url)
         if parts.scheme in _OTHERS and parts.netloc not in self.hosts:
-            self.found.append(f"request to another host: {request.method} {request.url}")
+            self.found.append(f"request to another host: {method} {url}")
 
 
 async def open_desk(page: Page, path: str = "/") -> None:

@@ -11,9 +11,16 @@ from playwright.async_api import Page, Route, expect
 from tests.web.browser import Axe, Faults, open_desk, shot
 from tests.web.conftest import OpenContext, StartServer
 
+from qdpi.gateway.web_files import shipped_files
+
 pytestmark = pytest.mark.web
 
 POLICY: Final = {"content-security-policy": "default-src 'none'; script-src 'self'; trusted-types 'none'"}
+
+
+def address(name: str) -> str:
+    """Return where the server has a file of the page."""
+    return f"/web/{shipped_files().version}/{name}"
 
 
 async def test_the_start_page_loads_without_a_fault(page: Page, faults: Faults, axe: Axe):
@@ -39,6 +46,28 @@ async def test_the_server_s_page_stays_until_the_script_has_its_own(page: Page):
     await open_desk(page)
 
     assert await page.evaluate("() => window.gaps") == 0
+
+
+@pytest.mark.parametrize(
+    ("bundle", "use"),
+    [
+        ("ring.js", "({ select, zoom }) => select('main').call(zoom().on('zoom', () => {})).property('__zoom').k"),
+        ("hash.js", "({ sha256 }) => sha256(new Uint8Array()).length / 32"),
+        ("vendor.js", "({ uFuzzy }) => uFuzzy.latinize(['é'])[0] === 'e' ? 1 : 0"),
+    ],
+)
+async def test_a_bundle_runs_under_the_page_s_policy(page: Page, bundle: str, use: str):
+    await open_desk(page)
+
+    assert await page.evaluate(f"async (url) => ({use})(await import(url))", address(f"vendor/{bundle}")) == 1
+
+
+async def test_every_font_is_one_that_the_browser_reads(page: Page):
+    await open_desk(page)
+
+    for name in (each for each in shipped_files().files if each.endswith(".woff2")):
+        load = "async (url) => (await new FontFace('tried', `url(${url})`).load()).status"
+        assert await page.evaluate(load, address(name)) == "loaded", name
 
 
 async def test_a_phone_shows_the_start_page_without_scrolling_sideways(phone: Page, axe: Axe):
@@ -105,6 +134,16 @@ async def test_a_request_elsewhere_is_a_fault(page: Page, faults: Faults):
     assert not any("another host" in fault for fault in faults.remaining())
 
 
+async def test_a_socket_elsewhere_is_a_fault(page: Page, faults: Faults):
+    """Even one that the policy stops is seen."""
+    faults.expect("CSP: connect-src refuses")
+    faults.tolerate("violates|another host")
+    await page.goto("/")
+
+    await page.evaluate("() => { try { new WebSocket('ws://127.0.0.2:9/') } catch {} }")
+    await page.wait_for_load_state("networkidle")
+
+
 async def test_exceptions_and_errors_are_faults(page: Page, faults: Faults):
     for expected in ("exception: .*it broke", "console: not well", "console: .*404"):
         faults.expect(expected)
@@ -123,7 +162,7 @@ def test_an_expected_fault_that_does_not_occur_is_one():
     assert faults.remaining() == ["expected, and did not occur: it broke"]
 
 
-async def test_axe_finds_an_image_without_words_and_faint_text(page: Page, faults: Faults, axe: Axe):
+async def test_axe_finds_an_image_without_words_and_a_page_without_language(page: Page, faults: Faults, axe: Axe):
     faults.tolerate("violates|CSP: img-src")
     await serve(page, "<!doctype html><title>x</title><main><h1>x</h1><img src='a.png'></main>")
 
