@@ -21,7 +21,7 @@ CHROMIUM_ABSENT: Final = (
     "no Chromium here: install it (Debian: apt-get install chromium), or name its program in QDPI_TEST_CHROMIUM"
 )
 AXE_ABSENT: Final = "no axe-core here: install Node 20.19 or newer with npm, then run `make page-types`"
-PATIENCE: Final = 15_000
+PATIENCE: Final = 30_000
 """The longest that a step waits for the page, in milliseconds."""
 _OTHERS: Final = ("http", "https", "ws", "wss", "ftp")
 _REPORT_VIOLATIONS: Final = """

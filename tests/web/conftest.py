@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 from tests.faults.qdpi_process import QdpiProcess
 from tests.web.browser import AXE, AXE_ABSENT, CHROMIUM_ABSENT, PATIENCE, Axe, Faults, chromium
 
@@ -50,6 +50,7 @@ async def browser() -> AsyncIterator[Browser]:
     program = chromium()
     if program is None:
         pytest.skip(CHROMIUM_ABSENT)
+    expect.set_options(timeout=PATIENCE)
     async with async_playwright() as playwright:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         running = await playwright.chromium.launch(executable_path=program, args=arguments)
