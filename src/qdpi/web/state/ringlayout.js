@@ -17,8 +17,6 @@ export const RADIUS = 1000;
 export const TALLEST = 12;
 /** Between two sections there is room for so many beads. */
 const GAP = 3;
-/** From the circle to a frond's first page. */
-const STALK = 12;
 /** Pages of a block are drawn one by one from this size on, in pixels of the screen. */
 const SMALLEST = 5;
 const MOST_COLUMNS = 24;
@@ -44,6 +42,8 @@ export class RingLayout {
     this.step = this.placeBeads(sections);
     /** The side of a page that stands alone, and of a block. */
     this.cell = Math.min(40, this.step * RADIUS * 0.84);
+    /** From the circle to a frond's first page. */
+    this.stalk = Math.max(12, this.cell * 0.75);
     const size = nodes.length + 1;
     /** The bead of outcome `seq`; -1 for a failed run. */
     this.beadOf = new Int32Array(size).fill(-1);
@@ -142,7 +142,7 @@ export class RingLayout {
   reach(bead, scale) {
     if (this.counts[bead] === 0) return RADIUS;
     const { rows, side } = this.blockOf(bead);
-    return RADIUS + STALK + (this.isOpen(bead, scale) ? rows * side : this.stackLength(bead, scale));
+    return RADIUS + this.stalk + (this.isOpen(bead, scale) ? rows * side : this.stackLength(bead, scale));
   }
 
   /** @returns {number} how far the longest frond reaches, as it is seen from afar */
@@ -170,14 +170,14 @@ export class RingLayout {
     const row = this.rowOf[seq];
     const column = Math.floor(row / rows);
     const lean = columns === 1 ? (this.depthOf[seq] - 1) * side * 0.25 : 0;
-    return this.point(bead, RADIUS + STALK + ((row % rows) + 0.5) * side, (column - (columns - 1) / 2) * side + lean);
+    return this.point(bead, RADIUS + this.stalk + ((row % rows) + 0.5) * side, (column - (columns - 1) / 2) * side + lean);
   }
 
   /** @param {Mark} mark @param {number} scale @returns {[number, number]} */
   middleOf(mark, scale) {
     if (mark.kind === "bead") return this.point(mark.bead, RADIUS);
     if (mark.kind === "page" && this.isOpen(mark.bead, scale)) return this.pointOf(mark.seq);
-    return this.point(mark.bead, RADIUS + STALK + this.stackLength(mark.bead, scale) / 2);
+    return this.point(mark.bead, RADIUS + this.stalk + this.stackLength(mark.bead, scale) / 2);
   }
 
   /**
@@ -239,13 +239,13 @@ export class RingLayout {
 
   /** @param {number} bead @param {number} x @param {number} y @param {number} out @param {number} scale @returns {Mark | null} */
   markOn(bead, x, y, out, scale) {
-    if (out < RADIUS + STALK / 2 || this.counts[bead] === 0) return { kind: "bead", bead, seq: 0, count: 0 };
+    if (out < RADIUS + this.stalk / 2 || this.counts[bead] === 0) return { kind: "bead", bead, seq: 0, count: 0 };
     if (!this.isOpen(bead, scale)) return { kind: "stack", bead, seq: 0, count: this.counts[bead] };
     const { columns, rows, side } = this.blockOf(bead);
     const aside = x * Math.cos(this.angles[bead]) + y * Math.sin(this.angles[bead]);
     const along = x * Math.sin(this.angles[bead]) - y * Math.cos(this.angles[bead]);
     const column = clamp(Math.round(aside / side + (columns - 1) / 2), columns);
-    const row = clamp(Math.floor((along - RADIUS - STALK) / side), rows);
+    const row = clamp(Math.floor((along - RADIUS - this.stalk) / side), rows);
     const place = Math.min(column * rows + row, this.counts[bead] - 1);
     return { kind: "page", bead, seq: this.pages[this.starts[bead] + place], count: 0 };
   }

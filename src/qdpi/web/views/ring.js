@@ -151,7 +151,7 @@ function RingMap({ layout }) {
     event.stopPropagation();
   };
   return html`<div class="ring-map" ref=${box} tabindex="0" role="application" aria-label="The ring, drawn. Arrow keys go along it and outward, Enter opens a page, plus and minus zoom, 0 shows all."
-    onPointerMove=${onMove} onPointerLeave=${() => select(null)} onClick=${onClick} onKeyDown=${onKeyDown}>
+    onPointerMove=${onMove} onPointerLeave=${(/** @type {PointerEvent} */ event) => event.pointerType !== "touch" && select(null)} onClick=${onClick} onKeyDown=${onKeyDown}>
     <canvas aria-hidden="true"></canvas><canvas aria-hidden="true"></canvas><canvas aria-hidden="true"></canvas>
     <span hidden>${["paper", "ink", "quiet"].map((ink) => html`<i key=${ink} data-ink=${ink}></i>`)}${Array.from({ length: 16 }, (_, n) => html`<i key=${n} data-ink=${n} data-voice=${n}></i>`)}</span>
     <div class="ring-tools" role="group" aria-label="Zoom">

@@ -37,6 +37,8 @@ export class RingCanvas {
     this.frame = 0;
     this.dpr = 1;
     this.isStale = true;
+    /** How often all was drawn anew. */
+    this.draws = 0;
     /** How long each frame of script took, the newest last: for tests and benchmarks. @type {number[]} */
     this.spent = [];
   }
@@ -153,6 +155,7 @@ export class RingCanvas {
   /** @param {Scene} scene */
   drawAll(scene) {
     this.isStale = false;
+    this.draws += 1;
     this.drawn = this.transform;
     this.base.canvas.style.setProperty("transform", `translate(${-OVERSCAN}px, ${-OVERSCAN}px)`);
     const context = this.cleared(this.base);

@@ -110,10 +110,11 @@ function RowView({ row, place, isFocused, isHere, isOwed, isRead, onToggle, onFo
   const marks = [row.kind === "written" && voice, isHere && "you are here", isOwed && "owed", isRead && "read", row.count > 0 && `${row.count} written`].filter(Boolean);
   return html`<div class="ring-row" role="treeitem" ref=${line} data-kind=${row.kind} data-voice=${row.voice} data-here=${isHere} data-owed=${isOwed} data-read=${isRead}
     tabindex=${isFocused ? 0 : -1} aria-level=${row.level} aria-posinset=${row.place} aria-setsize=${row.of} aria-expanded=${row.isOpen} aria-current=${isHere ? "page" : null}
-    aria-label=${[row.title, ...marks].join(", ")} onFocus=${() => onFocus(row.id)} onClick=${() => row.kind === "section" && onToggle(row.id, !row.isOpen)}>
+    onFocus=${() => onFocus(row.id)} onClick=${() => row.kind === "section" && onToggle(row.id, !row.isOpen)}>
     <span class="twist" aria-hidden="true" onClick=${(/** @type {Event} */ event) => { event.stopPropagation(); if (row.isOpen !== null) onToggle(row.id, !row.isOpen); }}>${row.isOpen === null ? "" : row.isOpen ? "▾" : "▸"}</span>
     ${row.kind === "section" ? h(Glyph, { character: row.voice }) : html`<span class="shape" aria-hidden="true"></span>`}
     ${row.kind === "section" ? html`<span class="row-title voice-name">${row.title}</span>` : html`<a class="row-title" href=${pageHref(row.id)} tabindex="-1" dir="auto">${row.title}</a>`}
+    ${marks.length > 0 && html`<span class="sr-only">, ${marks.join(", ")}</span>`}
     ${row.count > 0 && html`<span class="row-count" aria-hidden="true">${row.count}</span>`}
   </div>`;
 }

@@ -117,7 +117,7 @@ function addFrond(marks, { layout, isVisited, voiceOf }, { at, scale, box }, bea
 
 /** A stack is a bar from the ring outward, longer by the order of its count. @param {Marks} marks @param {Scene} scene @param {View} view @param {number} bead */
 function addStack(marks, { layout }, { at, scale }, bead) {
-  const half = Math.min(layout.cell * 0.35, 2.5 / scale), reach = layout.reach(bead, scale), from = RADIUS + 10;
+  const half = Math.min(layout.cell * 0.35, 2.5 / scale), reach = layout.reach(bead, scale), from = RADIUS + layout.stalk - 2;
   const corners = [at(layout.point(bead, from, -half)), at(layout.point(bead, reach, -half)), at(layout.point(bead, reach, half)), at(layout.point(bead, from, half))];
   corners.forEach(([x, y], n) => (n === 0 ? marks.stacks.moveTo(x, y) : marks.stacks.lineTo(x, y)));
   marks.stacks.closePath();
