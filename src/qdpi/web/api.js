@@ -80,7 +80,7 @@ function query(values) {
 export const about = () => get("/about");
 export const canon = () => get("/canon");
 export const voices = () => get("/voices");
-export const symbols = () => get("/symbols");
+export const usualRuns = () => get("/pipeline/stats/runs");
 /** @param {string | null} [sessionId] an id to renew */
 export const beginSession = (sessionId = null) => send("/session", sessionId ? { session_id: sessionId } : {});
 

@@ -26,6 +26,7 @@ async function start() {
   followMoment();
   store.followAddress();
   store.followPreview();
+  store.followUsual();
   store.followReading();
   await store.firstShown(); // until then the server's own page stays, so that no text vanishes
   const desk = document.getElementById("desk");

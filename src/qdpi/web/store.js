@@ -30,8 +30,8 @@ export const about = signal(null);
 export const canon = signal(null);
 /** The voices by character. @type {import("@preact/signals").Signal<Map<number, any>>} */
 export const voices = signal(new Map());
-/** The meanings of the sixteen behaviours, in the order of their numbers. @type {import("@preact/signals").Signal<any[]>} */
-export const behaviours = signal([]);
+/** What runs usually take here, by model, the newest first. @type {import("@preact/signals").Signal<any[]>} */
+export const usual = signal([]);
 
 /** The journey's outcomes; `treeVersion` changes with it. */
 export const tree = new Tree();
@@ -194,6 +194,17 @@ export function followPreview() {
       () => undefined, // the grid then says that it does not know; pressing still works
     );
     return () => leaving.abort();
+  });
+}
+
+/** Read what runs usually take, whenever the reader is about to press. */
+export function followUsual() {
+  effect(() => {
+    if (panel.value !== "press") return;
+    api.usualRuns().then(
+      (told) => (usual.value = told.models),
+      () => undefined, // then the page does not say it
+    );
   });
 }
 

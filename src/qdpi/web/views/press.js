@@ -4,7 +4,7 @@
  */
 
 import { ask, press } from "../actions.js";
-import { behaviours, past, preview, stateShown, voices } from "../store.js";
+import { about, past, preview, stateShown, usual, voices } from "../store.js";
 import { h, html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { Glyph, Mark } from "./parts.js";
 import { behaviourName, counted, hexOf, ORIENTATION_LETTERS, ORIENTATIONS, PROVENANCES, TRAJECTORIES } from "./words.js";
@@ -132,12 +132,23 @@ function TwoSteps({ chosen, choose }) {
 function Outlook({ code }) {
   const { sentence, closed } = outlookOf(code);
   const voice = voices.value.get(code >> 4);
-  const profile = behaviours.value[code & 15];
   return html`<div class="outlook" data-voice=${code >> 4}>
-    <p><strong>${hexOf(code)} <span class="voice-name">${voice?.name}</span>, ${profile?.meaning ?? behaviourName(code & 15)}.</strong> ${sentence}</p>
+    <p><strong>${hexOf(code)} <span class="voice-name">${voice?.name}</span>, ${behaviourName(code & 15)}.</strong> ${sentence}</p>
     ${voice && html`<p class="quiet">${voice.sentence}</p>`}
+    ${h(Usual, { code })}
     ${closed.length > 0 && html`<ul class="closed">${closed.map((each) => html`<li key=${each.word}><strong>${each.word}</strong> is closed: ${each.why}</li>`)}</ul>`}
   </div>`;
+}
+
+/** How long it usually takes here, what it costs, and who writes: before pressing. @param {{code: number}} props */
+function Usual({ code }) {
+  const [model] = usual.value;
+  const writer = about.value?.writer.label;
+  const told = model?.behaviours.find((/** @type {any} */ each) => each.behavior === (code & 15))?.usual ?? model?.usual;
+  if (!told) return writer ? html`<p class="quiet">${writer}</p>` : null;
+  const tokens = (told.prompt_tokens ?? 0) + (told.completion_tokens ?? 0);
+  const took = told.seconds < 1 ? "less than a second" : counted(Math.round(told.seconds), "second");
+  return html`<p class="quiet">Usually ${took}${tokens > 0 && ` and ${counted(tokens, "token")}`} here. ${writer}</p>`;
 }
 
 /** What the reader owes the book, always in sight. */
