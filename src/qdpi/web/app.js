@@ -4,13 +4,13 @@ import * as api from "./api.js";
 import { followPresses } from "./actions.js";
 import { startKeys } from "./keys.js";
 import { followMoment } from "./past.js";
-import { startRouter } from "./router.js";
+import { route, startRouter } from "./router.js";
 import { openSession } from "./session.js";
 import { applySettings } from "./settings.js";
 import * as store from "./store.js";
 import { Stream } from "./stream.js";
 import { h, render } from "./vendor/vendor.js";
-import { Desk } from "./views/desk.js";
+import { Desk, readyFor } from "./views/desk.js";
 
 async function start() {
   applySettings();
@@ -28,7 +28,7 @@ async function start() {
   store.followPreview();
   store.followUsual();
   store.followReading();
-  await store.firstShown(); // until then the server's own page stays, so that no text vanishes
+  await Promise.all([store.firstShown(), readyFor(route.peek().view)]); // until then the server's own page stays, so that no text vanishes
   const desk = document.getElementById("desk");
   if (desk === null) throw new Error("The shell has no place for the desk.");
   desk.replaceChildren();

@@ -24,7 +24,8 @@ const siblings = (count, locus = idOf(0)) => Array.from({ length: count }, (_, n
 const length = ([x, y]) => Math.hypot(x, y);
 
 test("beads stand on a circle, in their order, with a gap after each section", () => {
-  const { angles, arcs, step, point } = layout([]);
+  const ring = layout([]);
+  const { angles, arcs, step } = ring;
   assert.equal(arcs.length, 16);
   assert.deepEqual(arcs.map((arc) => arc.section), SECTIONS.map((section) => section.section));
   for (let bead = 1; bead < angles.length; bead += 1) {
@@ -33,7 +34,7 @@ test("beads stand on a circle, in their order, with a gap after each section", (
     assert.ok(Math.abs(steps - wanted) < 1e-6, `${steps} places after bead ${bead - 1}`);
   }
   assert.ok(angles[0] > 0 && angles[709] < 2 * Math.PI);
-  assert.ok(Math.abs(length(point.call({ angles }, 100, RADIUS)) - RADIUS) < 1e-9);
+  assert.ok(Math.abs(length(ring.point(100, RADIUS)) - RADIUS) < 1e-9);
 });
 
 test("pages of a locus stack outward, the oldest nearest to the book", () => {

@@ -37,6 +37,8 @@ export class RingLayout {
     const count = ring.pages.length;
     /** @type {Float64Array} each bead's angle, clockwise from the top */
     this.angles = new Float64Array(count);
+    this.sines = new Float64Array(count);
+    this.cosines = new Float64Array(count);
     /** @type {Arc[]} */
     this.arcs = [];
     this.step = this.placeBeads(sections);
@@ -61,6 +63,8 @@ export class RingLayout {
     this.growFronds(placements);
     this.pages = new Int32Array(this.starts[count]);
     this.order();
+    /** How far the longest frond reaches, as it is seen from afar. */
+    this.extent = this.angles.reduce((most, _, bead) => Math.max(most, this.reach(bead, 1e-9)), RADIUS);
   }
 
   /** @param {{section: number, character: number, name: string}[]} sections @returns {number} the angle of one place */
@@ -72,6 +76,8 @@ export class RingLayout {
     let place = GAP / 2;
     pages.forEach((page, n) => {
       const angle = (this.angles[n] = (place + 0.5) * step);
+      this.sines[n] = Math.sin(angle);
+      this.cosines[n] = Math.cos(angle);
       const last = this.arcs[this.arcs.length - 1];
       if (last?.section === page.section) last.to = angle;
       else this.arcs.push({ section: page.section, character: known.get(page.section)?.character ?? 0, name: known.get(page.section)?.name ?? "", from: angle, to: angle });
@@ -145,13 +151,6 @@ export class RingLayout {
     return RADIUS + this.stalk + (this.isOpen(bead, scale) ? rows * side : this.stackLength(bead, scale));
   }
 
-  /** @returns {number} how far the longest frond reaches, as it is seen from afar */
-  get extent() {
-    let most = RADIUS;
-    for (let bead = 0; bead < this.counts.length; bead += 1) most = Math.max(most, this.reach(bead, 1e-9));
-    return most;
-  }
-
   /**
    * @param {number} bead
    * @param {number} out how far from the middle
@@ -159,7 +158,7 @@ export class RingLayout {
    * @returns {[number, number]}
    */
   point(bead, out, aside = 0) {
-    const sin = Math.sin(this.angles[bead]), cos = Math.cos(this.angles[bead]);
+    const sin = this.sines[bead], cos = this.cosines[bead];
     return [sin * out + cos * aside, -cos * out + sin * aside];
   }
 
@@ -242,8 +241,8 @@ export class RingLayout {
     if (out < RADIUS + this.stalk / 2 || this.counts[bead] === 0) return { kind: "bead", bead, seq: 0, count: 0 };
     if (!this.isOpen(bead, scale)) return { kind: "stack", bead, seq: 0, count: this.counts[bead] };
     const { columns, rows, side } = this.blockOf(bead);
-    const aside = x * Math.cos(this.angles[bead]) + y * Math.sin(this.angles[bead]);
-    const along = x * Math.sin(this.angles[bead]) - y * Math.cos(this.angles[bead]);
+    const aside = x * this.cosines[bead] + y * this.sines[bead];
+    const along = x * this.sines[bead] - y * this.cosines[bead];
     const column = clamp(Math.round(aside / side + (columns - 1) / 2), columns);
     const row = clamp(Math.floor((along - RADIUS - this.stalk) / side), rows);
     const place = Math.min(column * rows + row, this.counts[bead] - 1);
@@ -256,7 +255,7 @@ export class RingLayout {
       const [markX, markY] = this.middleOf(mark, scale);
       return Math.hypot(markX - x, markY - y);
     }
-    const aside = Math.abs(x * Math.cos(this.angles[mark.bead]) + y * Math.sin(this.angles[mark.bead]));
+    const aside = Math.abs(x * this.cosines[mark.bead] + y * this.sines[mark.bead]);
     return Math.max(aside, out - this.reach(mark.bead, scale));
   }
 

@@ -10,17 +10,24 @@ import { Branches } from "./branches.js";
 import { Export } from "./export.js";
 import { Help } from "./help.js";
 import { Notices } from "./notices.js";
+import { later } from "./later.js";
 import { isWritten } from "./parts.js";
 import { Palette } from "./palette.js";
 import { nameOf, Owed, Press } from "./press.js";
 import { Reading } from "./reading.js";
-import { Ring } from "./ring.js";
 import { Search } from "./search.js";
 import { Settings } from "./settings.js";
 import { Timeline } from "./timeline.js";
 import { Vault } from "./vault.js";
 import { Why } from "./why.js";
 import { UnderWay, WritingPage } from "./writing.js";
+
+const ring = later(async () => (await import("./ring.js")).Ring);
+
+/** Wait for what the view of the address needs, so that the server's page stays until then. @param {string} view */
+export async function readyFor(view) {
+  if (view === "ring") await ring.ready();
+}
 
 /** The panes of the side; others are added by their modules. @type {Map<string, {title: string, view: () => any}>} */
 export const panes = new Map([
@@ -37,7 +44,7 @@ export function Desk() {
   return html`<div class="desk" data-view=${route.value.view} data-panel=${panel.value} data-past=${past.value !== null}>
     ${h(Masthead, {})}
     ${route.value.view === "page" && html`${h(Path, {})}<div class="middle">${watched.value === null ? h(Reading, {}) : h(WritingPage, {})}${h(UnderWay, {})}${watched.value === null && h(Branches, {})}</div>`}
-    ${route.value.view === "ring" && h(Ring, {})}
+    ${route.value.view === "ring" && h(ring.View, {})}
     ${route.value.view === "find" && h(Search, {})}
     ${route.value.view === "vault" && h(Vault, {})}
     ${route.value.view === "served" && h(Served, {})}

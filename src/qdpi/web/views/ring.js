@@ -56,15 +56,18 @@ function useLayout() {
 
 /** @param {RingLayout} layout @returns {import("./ringpaint.js").Scene} */
 function sceneOf(layout) {
-  const open = Object.keys(stateShown.value.branches);
-  const isOpen = new Set(open);
-  const owed = layout.nodes.filter((node) => node.pageId !== null && node.branch !== null && isOpen.has(node.branch)).map((node) => layout.markOf(node.pageId));
-  const sections = layout.arcs.map((arc) => [arc.section, arc.character]);
-  const voiceOfSection = new Map(/** @type {[number, number][]} */ (sections));
-  const read = visited.value;
+  const open = new Set(Object.keys(stateShown.value.branches)), read = visited.value;
+  const owed = layout.nodes.filter((node) => node.pageId !== null && open.has(node.branch ?? "")).map((node) => layout.markOf(node.pageId));
+  const voiceOf = new Map(layout.arcs.map((arc) => [arc.section, arc.character]));
+  const pageVoices = new Uint8Array(layout.nodes.length + 1), pagesRead = new Uint8Array(layout.nodes.length + 1);
+  for (const { seq, symbol, pageId } of layout.nodes) {
+    pageVoices[seq] = (symbol ?? 0) >> 4;
+    pagesRead[seq] = Number(pageId !== null && read.has(pageId));
+  }
   return {
-    layout, here: layout.markOf(pageId.value), owed: owed.filter((mark) => mark !== null), isVisited: (id) => read.has(id),
-    voiceOf: (mark) => (mark.kind === "page" ? (layout.nodes[mark.seq - 1].symbol ?? 0) >> 4 : voiceOfSection.get(layout.ring.pages[mark.bead].section) ?? 0),
+    layout, here: layout.markOf(pageId.value), owed: owed.filter((mark) => mark !== null), pageVoices, pagesRead,
+    beadVoices: Uint8Array.from(layout.ring.pages, (page) => voiceOf.get(page.section) ?? 0),
+    beadsRead: Uint8Array.from(layout.ring.pages, (page) => Number(read.has(page.page_id))),
   };
 }
 

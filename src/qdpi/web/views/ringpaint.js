@@ -4,19 +4,20 @@
  *
  * @typedef {import("../state/ringlayout.js").Mark} Mark
  * @typedef {import("../state/ringlayout.js").RingLayout} RingLayout
- * @typedef {{layout: RingLayout, here: Mark | null, isVisited: (id: string) => boolean, owed: Mark[],
- *   voiceOf: (mark: Mark) => number}} Scene
+ * @typedef {{layout: RingLayout, here: Mark | null, owed: Mark[], beadVoices: Uint8Array, beadsRead: Uint8Array,
+ *   pageVoices: Uint8Array, pagesRead: Uint8Array}} Scene of beads by their place, of pages by their seq
  * @typedef {{paper: string, ink: string, quiet: string, voices: string[], font: string}} Inks
  * @typedef {{at: (point: [number, number]) => [number, number], scale: number, box: number[]}} View
  *   `at` gives a point of the ring its place in the window, `scale` is pixels a unit, `box` what can be seen
  */
 
-import { RADIUS } from "../state/ringlayout.js";
+import { RADIUS, TALLEST } from "../state/ringlayout.js";
 
 /** Below this size a hollow mark cannot be told from a filled one: it is pale instead. */
 const HOLLOW_FROM = 4.5;
-/** Above this size a mark is round where it should be: fewer than these fit into a window. */
-const ROUND_FROM = 6;
+const PALE = 0.55;
+/** The width of a hollow mark's line. */
+const STROKE = 1.25;
 /** How long the pointer to the reader's place is, in pixels. */
 const POINTER = 20;
 const FULL_TURN = 2 * Math.PI;
@@ -37,52 +38,64 @@ export function paintRing(context, scene, view, inks) {
   paintNames(context, scene, view, inks);
 }
 
-/** Marks by voice and by how they are painted: one call of the canvas for many. */
+/** Marks by voice, so that a colour is set once. Many small squares are painted one by one: as one path they are slow. */
 class Marks {
   constructor() {
     const paths = () => Array.from({ length: 16 }, () => new Path2D());
-    this.filled = paths();
-    this.pale = paths();
-    this.hollow = paths();
+    /** @type {number[][]} squares by voice: left, top and side of each */
+    this.filled = Array.from({ length: 16 }, () => []);
+    /** @type {number[][]} */
+    this.pale = Array.from({ length: 16 }, () => []);
+    /** @type {number[][]} */
+    this.hollow = Array.from({ length: 16 }, () => []);
+    this.discs = paths();
+    this.circles = paths();
     /** Beads too small for a shape: strokes across the ring, short and pale, or longer where the page was read. */
     this.unread = paths();
     this.read = paths();
     this.stacks = new Path2D();
   }
 
-  /**
-   * @param {[number, number]} middle
-   * @param {number} size
-   * @param {number} voice
-   * @param {{isRound: boolean, isFilled: boolean}} shape
-   */
-  add([x, y], size, voice, { isRound, isFilled }) {
-    const path = (isFilled ? this.filled : size < HOLLOW_FROM ? this.pale : this.hollow)[voice];
-    const half = (isFilled || size < HOLLOW_FROM ? size : size - 1.25) / 2;
-    if (!isRound || size < ROUND_FROM) return path.rect(x - half, y - half, 2 * half, 2 * half);
-    path.moveTo(x + half, y);
-    path.arc(x, y, half, 0, FULL_TURN);
+  /** @param {[number, number]} middle @param {number} size @param {number} voice @param {boolean} isFilled */
+  addSquare([x, y], size, voice, isFilled) {
+    const isHollow = !isFilled && size >= HOLLOW_FROM;
+    const side = isHollow ? size - STROKE : size;
+    (isFilled ? this.filled : isHollow ? this.hollow : this.pale)[voice].push(x - side / 2, y - side / 2, side);
+  }
+
+  /** @param {[number, number]} middle @param {number} size @param {number} voice @param {boolean} isFilled */
+  addRound([x, y], size, voice, isFilled) {
+    const path = (isFilled ? this.discs : this.circles)[voice], radius = (isFilled ? size : size - STROKE) / 2;
+    path.moveTo(x + radius, y);
+    path.arc(x, y, radius, 0, FULL_TURN);
   }
 
   /** @param {CanvasRenderingContext2D} context @param {Inks} inks @param {number} scale */
   paint(context, inks, scale) {
     inks.voices.forEach((color, voice) => {
       context.fillStyle = context.strokeStyle = color;
-      context.globalAlpha = 0.55;
-      context.fill(this.pale[voice]);
+      context.globalAlpha = PALE;
+      each(this.pale[voice], (x, y, side) => context.fillRect(x, y, side, side));
       context.lineWidth = Math.max(1, scale * 4);
       context.stroke(this.unread[voice]);
       context.globalAlpha = 1;
       context.stroke(this.read[voice]);
-      context.fill(this.filled[voice]);
-      context.lineWidth = 1.25;
-      context.stroke(this.hollow[voice]);
+      context.fill(this.discs[voice]);
+      each(this.filled[voice], (x, y, side) => context.fillRect(x, y, side, side));
+      context.lineWidth = STROKE;
+      context.stroke(this.circles[voice]);
+      each(this.hollow[voice], (x, y, side) => context.strokeRect(x, y, side, side));
     });
     context.fillStyle = inks.quiet;
     context.globalAlpha = 0.75;
     context.fill(this.stacks);
     context.globalAlpha = 1;
   }
+}
+
+/** @param {number[]} squares @param {(x: number, y: number, side: number) => void} paint */
+function each(squares, paint) {
+  for (let n = 0; n < squares.length; n += 3) paint(squares[n], squares[n + 1], squares[n + 2]);
 }
 
 /** @param {RingLayout} layout @param {number} bead @param {View} view @returns {boolean} whether a bead or its frond may be seen */
@@ -93,25 +106,24 @@ function isInSight(layout, bead, { at, scale, box }) {
 }
 
 /** @param {Marks} marks @param {Scene} scene @param {View} view @param {number} bead */
-function addBead(marks, { layout, isVisited, voiceOf }, { at, scale }, bead) {
+function addBead(marks, { layout, beadVoices, beadsRead }, { at, scale }, bead) {
   const size = Math.min(22, layout.cell * scale * 0.85);
-  const mark = /** @type {Mark} */ ({ kind: "bead", bead, seq: 0, count: 0 });
-  const isFilled = isVisited(layout.pageOf(mark));
-  if (size >= HOLLOW_FROM) return marks.add(at(layout.point(bead, RADIUS)), size, voiceOf(mark), { isRound: true, isFilled });
-  const path = (isFilled ? marks.read : marks.unread)[voiceOf(mark)], half = (isFilled ? 4.5 : 2) / scale;
+  const isFilled = beadsRead[bead] === 1, voice = beadVoices[bead];
+  if (size >= HOLLOW_FROM) return marks.addRound(at(layout.point(bead, RADIUS)), size, voice, isFilled);
+  const path = (isFilled ? marks.read : marks.unread)[voice], half = (isFilled ? 4.5 : 2) / scale;
   path.moveTo(...at(layout.point(bead, RADIUS - half)));
   path.lineTo(...at(layout.point(bead, RADIUS + half)));
 }
 
 /** @param {Marks} marks @param {Scene} scene @param {View} view @param {number} bead */
-function addFrond(marks, { layout, isVisited, voiceOf }, { at, scale, box }, bead) {
+function addFrond(marks, { layout, pageVoices, pagesRead }, { at, scale, box }, bead) {
   const size = Math.min(20, Math.max(1.6, layout.blockOf(bead).side * scale * 0.72));
+  const [left, top, right, bottom] = [box[0] - size, box[1] - size, box[2] + size, box[3] + size];
   for (let place = layout.starts[bead]; place < layout.starts[bead + 1]; place += 1) {
     const seq = layout.pages[place];
     const point = at(layout.pointOf(seq));
-    if (point[0] < box[0] - size || point[0] > box[2] + size || point[1] < box[1] - size || point[1] > box[3] + size) continue;
-    const mark = /** @type {Mark} */ ({ kind: "page", bead, seq, count: 0 });
-    marks.add(point, size, voiceOf(mark), { isRound: false, isFilled: isVisited(layout.pageOf(mark)) });
+    if (point[0] < left || point[0] > right || point[1] < top || point[1] > bottom) continue;
+    marks.addSquare(point, size, pageVoices[seq], pagesRead[seq] === 1);
   }
 }
 
@@ -129,7 +141,7 @@ function paintCounts(context, { layout }, { at, scale, box }, inks) {
   context.fillStyle = inks.quiet;
   context.textAlign = "center";
   context.textBaseline = "middle";
-  const closed = Array.from(layout.counts.keys()).filter((bead) => layout.counts[bead] > 0 && !layout.isOpen(bead, scale));
+  const closed = Array.from(layout.counts.keys()).filter((bead) => layout.counts[bead] > TALLEST && !layout.isOpen(bead, scale));
   const taken = new Room();
   for (const bead of closed.sort((a, b) => layout.counts[b] - layout.counts[a])) {
     const text = String(layout.counts[bead]);
@@ -192,9 +204,9 @@ function paintNames(context, { layout }, { at, scale, box }, inks) {
 }
 
 /** From a page to what it grew from, to what grew from it, and to where it leads back. @param {CanvasRenderingContext2D} context @param {Scene} scene @param {View} view @param {Inks} inks @param {Mark | null} selected */
-export function paintEdges(context, { layout, voiceOf }, { at, scale }, inks, selected) {
+export function paintEdges(context, { layout, pageVoices }, { at, scale }, inks, selected) {
   if (selected === null || selected.kind === "stack") return;
-  context.strokeStyle = selected.kind === "page" ? inks.voices[voiceOf(selected)] : inks.quiet;
+  context.strokeStyle = selected.kind === "page" ? inks.voices[pageVoices[selected.seq]] : inks.quiet;
   context.lineWidth = 1.25;
   context.beginPath();
   const line = (/** @type {[number, number]} */ from, /** @type {[number, number]} */ to) => {
