@@ -37,6 +37,10 @@ SAID: dict[str, dict[str, str]] = {
         "antThinking": f"<antThinking>{T}</antThinking>{P}",
         "inner monologue": f"<inner_monologue>{T}</inner_monologue>{P}",
         "reasoning_content": f"<reasoning_content>{T}</reasoning_content>{P}",
+        "critique": f"<critique>{T}</critique>{P}",
+        "notes": f"<notes>{T}</notes>{P}",
+        "an internal one": f"<internal_monologue>{T}</internal_monologue>{P}",
+        "a draft": f"<draft>{T}</draft><final>{P}</final>",
         "a longer name": f"<thinking_process>{T}</thinking_process>{P}",
         "escaped for HTML": f"&lt;think&gt;{T}&lt;/think&gt;{P}",
         "escaped for JSON": f"\\u003cthink\\u003e{T}\\u003c/think\\u003e{P}",
@@ -66,6 +70,7 @@ SAID: dict[str, dict[str, str]] = {
         "not begun": f"{T}[/THINK]{P}",
         "small": f"[think]{T}[/think]{P}",
         "reasoning": f"[REASONING]{T}[/REASONING]{P}",
+        "in braces": f"{{think}}{T}{{/think}}{P}",
     },
     "Kimi's thoughts": {
         "whole": f"◁think▷{T}◁/think▷{P}",
@@ -90,6 +95,11 @@ SAID: dict[str, dict[str, str]] = {
     "Ollama's command line": {"whole": f"Thinking...\n{T}\n...done thinking.\n\n{P}"},
     "Open WebUI's thoughts": {
         "whole": f'<details type="reasoning" done="true">\n<summary>Thought</summary>\n> {T}\n</details>\n{P}'
+    },
+    "comments of HTML": {
+        "at the beginning": f"<!-- {T} -->\n{P}",
+        "in the middle": P.replace("\n\n", f"\n\n<!-- {T} -->\n\n"),
+        "not ended": f"{P}\n<!-- {T}",
     },
     "answer tags": {
         "after a thought": f"<think>{T}</think><answer>{P}</answer>",
@@ -142,6 +152,8 @@ SAID: dict[str, dict[str, str]] = {
         "only the next turn": f"{P}\n<|im_start|>user\n{T}",
         "the prompt again": f"<|im_start|>user\n{T}<|im_end|>\n<|im_start|>assistant\n{P}",
         "no name": f"<|im_start|>{P}",
+        "Kimi": f"<|im_assistant|>assistant<|im_middle|>{P}<|im_end|>",
+        "without bars": f"{P}</im_end>{T}",
     },
     "Llama 3 and 4": {
         "end": f"{P}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n{T}",
@@ -165,12 +177,16 @@ SAID: dict[str, dict[str, str]] = {
     "Granite": {
         "role": f"<|start_of_role|>assistant<|end_of_role|>{P}<|end_of_text|>\n<|start_of_role|>user<|end_of_role|>{T}"
     },
-    "speaker tokens (Phi, GLM, Zephyr, DeepSeek, Yi)": {
+    "speaker tokens (Phi, GLM, Zephyr, DeepSeek, Yi, Hunyuan)": {
         "Phi": f"<|assistant|>\n{P}<|end|>\n<|user|>\n{T}",
         "GLM": f"{P}<|user|>{T}",
         "Zephyr": f"<|system|>\n{T}</s>\n<|user|>\n{T}</s>\n<|assistant|>\n{P}</s>",
         "DeepSeek": f"<｜User｜>{T}<｜Assistant｜>{P}",
+        "Hunyuan": f"<｜hy_User｜>{T}<｜hy_Assistant｜>{P}<｜hy_EOT｜>",
+        "with a slash": f"{P}<|/assistant|>{T}",
     },
+    "MiniMax": {"turns": f"]~!b[]~b]ai\n{P}[e~[\n]~b]user\n{T}"},
+    "Ling": {"turns": f"<role>ASSISTANT</role>{P}<|role_end|><role>HUMAN</role>{T}"},
     "DeepSeek": {"end": f"<｜begin▁of▁sentence｜>{P}<｜end▁of▁sentence｜>{T}", "plain bars": f"{P}<|end_of_sentence|>"},
     "EXAONE": {"turns": f"[|assistant|]{P}[|endofturn|]\n[|user|]{T}"},
     "GLM": {"begin": f"[gMASK]<sop>{P}", "end": f"{P}<eop>"},
@@ -183,6 +199,7 @@ SAID: dict[str, dict[str, str]] = {
         "eos": f"{P}<eos>",
         "Chameleon": f"{P}<END-OF-TURN>{T}",
         "end of turn": f"{P}<|end_of_turn|>{T}",
+        "without bars": f"{P}<EOT>{T}",
     },
     "begin and filler tokens": {
         "sentence": f"<s>{P}",
@@ -212,11 +229,20 @@ SAID: dict[str, dict[str, str]] = {
         "Alpaca without a colon": f"### Response\n{P}\n\n### Instruction\n{T}",
         "Vicuna": f"{P}\nUSER: {T}\nASSISTANT: {T}",
         "Human": f"{P}\n\nHuman: {T}",
+        "User, in the next line": f"{P}\nUser: {T}",
     },
     "turns without their tokens": {
         "Llama 3": f"assistant\n\n{P}assistant\n\n{T}",
         "ChatML": f"{P}\nuser\n{T}\nassistant\n{T}",
         "Gemma": f"model\n{P}\nuser\n{T}",
+    },
+    "end tokens of families unknown": {
+        "end": f"{P}<|message_end|>{T}",
+        "end of something": f"{P}<|endofresponse|>{T}",
+        "end of something, full-width": f"{P}<｜end▁of▁answer▁turn｜>{T}",
+        "in short": f"{P}<|eod|>{T}",
+        "stop": f"{P}<|lamp_stop|>{T}",
+        "separators": f"<|message_sep|>{P}<|separator|>",
     },
     "fences and fields": {
         "fence": f"```\n{P}\n```",
@@ -243,6 +269,7 @@ PROSE = (
     "He answered: [The page is torn here.] And [S]he went on…",
     "Analysis was her trade. Assistant: that was his. The User: a novel.",
     "analysis of the water, and a final answer",
+    "The door --> the stair <-- the tide. End: stop. {lamp} ]b[ and [e]",
     "<",
     "the keys [ and < and ◁ and &",
     "It was the assistant final rehearsal.",

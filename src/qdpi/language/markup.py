@@ -70,6 +70,7 @@ def _spelled(expression: str) -> str:
 _MIND = r"(?:think|thought|reason|reflect|scratch[_-]?pad|monolog|deliberat|ponder|chain[_-]of)"
 _THOUGHTS = (
     rf"[\w-]{{0,20}}{_MIND}[\w-]{{0,20}}|analysis|analy[sz]e|cot|cot_budget_reflect|brainstorm(?:ing)?|plan(?:ning)?"
+    r"|critique|rationale|considerations?|strategy|outline|drafts?|notes?|(?:internal|inner|self)(?:[_-]\w{1,20})?"
 )
 _PAGES = (
     r"(?:[a-z]{1,12}[_-])?(?:answer|response|reply|output|solution|page|story|prose|narrative|text|content|result)"
@@ -92,8 +93,8 @@ FAMILIES: Final = (
     Family(
         "Mistral's thoughts",
         {
-            Mark.THOUGHT: r"\[THINK\]|(?-i:\[(?:THINKING|THOUGHTS?|REASONING)\])",
-            Mark.THOUGHT_ENDS: r"\[/(?:THINK|THINKING|THOUGHTS?|REASONING)\]",
+            Mark.THOUGHT: r"\[THINK\]|(?-i:\[(?:THINKING|THOUGHTS?|REASONING)\])|\{think(?:ing)?\}",
+            Mark.THOUGHT_ENDS: r"\[/(?:THINK|THINKING|THOUGHTS?|REASONING)\]|\{/think(?:ing)?\}",
         },
     ),
     Family(
@@ -132,6 +133,7 @@ FAMILIES: Final = (
         },
     ),
     Family("Open WebUI's thoughts", {Mark.THOUGHT: _tag("details"), Mark.THOUGHT_ENDS: _end_tag("details")}),
+    Family("comments of HTML", {Mark.THOUGHT: r"<!--", Mark.WORDS_END_THOUGHT: r"-->"}),
     Family("answer tags", {Mark.NOISE: _empty_tag(_PAGES), Mark.PAGE: _tag(_PAGES), Mark.PAGE_ENDS: _end_tag(_PAGES)}),
     Family(
         "harmony (gpt-oss)",
@@ -162,7 +164,11 @@ FAMILIES: Final = (
     ),
     Family(
         "ChatML",
-        {Mark.TURN: r"<\|im_start\|>", Mark.END: r"<\|im_end\|>", Mark.HEADER_ENDS: r"<\|im_(?:sep|middle)\|>"},
+        {
+            Mark.TURN: r"<\|im_(?:start|assistant|user|system|tool)\|>",
+            Mark.END: r"<\|im_end\|>|</?im_end>",
+            Mark.HEADER_ENDS: r"<\|im_(?:sep|middle)\|>",
+        },
     ),
     Family(
         "Llama 3 and 4",
@@ -200,9 +206,16 @@ FAMILIES: Final = (
     ),
     Family("Granite", {Mark.TURN: r"<\|start_of_role\|>", Mark.HEADER_ENDS: r"<\|end_of_role\|>"}),
     Family(
-        "speaker tokens (Phi, GLM, Zephyr, DeepSeek, Yi)",
-        {Mark.OWN_TURN: _bar(_OWN), Mark.OTHER_TURN: _bar(_OTHERS)},
+        "speaker tokens (Phi, GLM, Zephyr, DeepSeek, Yi, Hunyuan)",
+        {
+            Mark.OWN_TURN: _bar(rf"(?:[a-z]{{1,8}}_)?(?:{_OWN})"),
+            Mark.OTHER_TURN: _bar(rf"(?:[a-z]{{1,8}}_)?(?:{_OTHERS})"),
+            Mark.END: _bar(rf"/(?:{_OWN})"),
+            Mark.NOISE: _bar(rf"/(?:{_OTHERS})"),
+        },
     ),
+    Family("MiniMax", {Mark.TURN: r"\]~b\]", Mark.END: r"\[e~\[", Mark.NOISE: r"\]~!b\["}),
+    Family("Ling", {Mark.TURN: r"<role>", Mark.HEADER_ENDS: r"</role>"}),
     Family("DeepSeek", {Mark.END: _bar("end[_▁]of[_▁]sentence"), Mark.NOISE: _bar("begin[_▁]of[_▁]sentence")}),
     Family(
         "EXAONE",
@@ -218,7 +231,7 @@ FAMILIES: Final = (
     Family(
         "end tokens",
         {
-            Mark.END: r"</s>|<eos>|<END[-_]OF[-_]TURN>|\[EOS\]|"
+            Mark.END: r"</s>|<eos>|</?(?-i:EOS|EOT|EOM|EOD)>|<END[-_]OF[-_]TURN>|\[EOS\]|"
             + _bar("endoftext|end_of_text|endofturn|end_of_turn|end_of_message|endofprompt|eos|done|stop")
         },
     ),
@@ -274,7 +287,7 @@ FAMILIES: Final = (
             rf"|{_LINE}(?-i:ASSISTANT|GPT): ?"
             rf"|{_LINE}#{{2,4}} ?(?:Response|Assistant|Answer|Output|Completion):|{_LINE}### ?Response\s?(?=\n)",
             Mark.OTHER_TURN: rf"{_PARAGRAPH}(?-i:User|Human|System|Instruction): ?"
-            rf"|{_LINE}(?-i:USER|HUMAN|SYSTEM): ?"
+            rf"|{_LINE}(?-i:USER|HUMAN|SYSTEM|User): ?"
             rf"|{_LINE}#{{2,4}} ?(?:Instruction|Input|Human|User|System|Question|Context|Prompt):"
             rf"|{_LINE}### ?Instruction\s?(?=\n)",
             Mark.END: rf"{_LINE}#{{2,4}} ?End\n",
@@ -285,6 +298,15 @@ FAMILIES: Final = (
         {
             Mark.OWN_TURN: rf"(?-i:{_FIRST}(?:assistant|model)\n|{_LINE}assistant\n|(?<=[.!?…\"”’'])assistant\n)",
             Mark.OTHER_TURN: rf"(?-i:{_LINE}user\n|(?<=[.!?…\"”’'])user\n)",
+        },
+    ),
+    Family(
+        "end tokens of families unknown",
+        {
+            Mark.END: _bar(
+                r"(?:[\w▁-]{1,20}[_▁-])?(?:end|stop|eo[a-z]{1,2})(?:[_▁-][\w▁-]{1,30})?|end(?:of)?[a-z]{1,20}"
+            ),
+            Mark.NOISE: _bar(r"(?:[a-z]{1,12}_)?sep(?:arator)?"),
         },
     ),
     Family(
@@ -304,7 +326,7 @@ _CONTEXT: Final = 2  # characters before a mark that its expression may look at
 _MOST_HEADER: Final = 80
 _LONGEST_TAG: Final = 400
 _TAG = re.compile(r"[<&\\]")
-_BROKEN = re.compile(r"<[|｜/]|<[a-z]{3}|\[[|/]|◁", re.IGNORECASE)
+_BROKEN = re.compile(r"<[|｜/!]|<[a-z]{3}|\[[|/]|◁", re.IGNORECASE)
 _NAME = re.compile(
     r"\s*(?:(?P<final>final|response|text)|(?P<own>assistant|model|chatbot|bot|gpt|ai)"
     r"|(?P<other>user|human|system|tool|developer|observation|function|environment|ipython|context|documents?)"
