@@ -40,6 +40,8 @@ _KEYS: Final = [
     "fault",
     "failure",
     "err",
+    "innererror",
+    "hint",
     "metadata",
     "raw",
 ]
