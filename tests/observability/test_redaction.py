@@ -126,6 +126,8 @@ def test_without_secrets_nothing_changes():
         ("http://reader:pass%2Fword@host/v1", {"pass%2Fword", "pass/word"}),
         ("https://sk-0123456789abcdef@host/v1", {"sk-0123456789abcdef"}),
         ("https://host/v1?token=abc", {"token=abc"}),
+        ("https://host/v1?v=2&key=le%2Fak", {"v=2&key=le%2Fak", "v=2&key=le/ak", "le%2Fak", "le/ak"}),
+        ("https://host/v1?x=0123456789ab&v=2024", {"x=0123456789ab&v=2024", "0123456789ab"}),
         ("http://[broken:secret@host", {"http://[broken:secret"}),
     ],
 )

@@ -7,7 +7,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeVar, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 T = TypeVar("T")
 
@@ -18,6 +18,8 @@ _LONGEST_FRAGMENT_IGNORED: Final = 7
 """Fragments of a secret with white space or control characters in it are secrets too, if they are longer than this."""
 _TOKEN: Final = 12
 """A user of a URL this long, or one without a password, is taken for a token."""
+_NAMES_SECRET: Final = re.compile(r"key|token|secret|pass|auth|sig|code|cred", re.IGNORECASE)
+"""Names in a URL's query of which even a short value is a secret."""
 _CODECS: Final = ("utf-8", "latin-1")
 """The encodings in which HTTP libraries send a user and a password."""
 _SEPARATORS: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
@@ -134,12 +136,23 @@ def secrets_in(value: str, secret: bool) -> set[str]:
     return {found for part in parts if "://" in part for found in url_secrets(part)}
 
 
+def _query_secrets(query: str) -> Iterator[str]:
+    for part in query.split("&"):
+        name, _, written = part.partition("=")
+        for value in (written, *(decoded for _, decoded in parse_qsl(part))):
+            if len(value) >= _TOKEN or (_NAMES_SECRET.search(name) and len(value) >= SHORTEST):
+                yield value
+
+
 def url_secrets(url: str | None) -> set[str]:
-    """Return a URL's secrets, as written and decoded: its password, its query, and its user where that is a token."""
+    """Return a URL's secrets, as written and decoded: its password, its query, and its user where that is a token.
+
+    The values in the query are secrets by themselves too; of the short ones, those that their name calls so.
+    """
     try:
         parts = urlsplit(url or "")
         user, password = parts.username or "", parts.password or ""
-        found = {password, parts.query, "" if password and len(user) < _TOKEN else user}
+        found = {password, parts.query, "" if password and len(user) < _TOKEN else user, *_query_secrets(parts.query)}
     except ValueError:  # not a URL: everything before an @ may be a secret
         found = {(url or "").rpartition("@")[0]}
     return {form for secret in found if secret for form in (secret, unquote(secret))}
