@@ -70,6 +70,14 @@ test("a page that comes back from the ring itself leads to the page that it was 
   assert.deepEqual(grown(["a", "S01-P14", "T1", null]).placements.list, [{ anchor: "S01-P14", depth: 1, returnTo: "S01-P14" }]);
 });
 
+test("the way to a page is that of its tree, however long the journey is", () => {
+  const { placements } = grown(["a", "S01-P12", "T0", null], ["b", "a", "T0", null], ["c", "b", "T1", null], ["d", "c", "T0", null], ["e", "d", "T0", null]);
+  assert.deepEqual(["a", "b", "c", "d", "e"].map((id) => placements.wayTo(id)), [
+    ["S01-P12"], ["S01-P12", "a"], ["S01-P12", "a", "b"], ["S01-P13"], ["S01-P13", "d"],
+  ]);
+  assert.deepEqual(placements.wayTo("S01-P12"), []);
+});
+
 test("the ring is closed, and a page that the book no longer has counts as the next one", () => {
   assert.equal(ring.after("S03-P34"), "S01-P11");
   assert.deepEqual(grown(["a", "S01-P13x", "T0", null]).placements.list, [{ anchor: "S01-P14", depth: 1, returnTo: "S02-P21" }]);

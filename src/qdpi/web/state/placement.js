@@ -91,6 +91,19 @@ export class Placements {
     return cameBack ? this.onTheRing(placement.returnTo) : placement;
   }
 
+  /**
+   * @param {string} id
+   * @returns {string[]} the way from the book to a page that was written: the page of the book first. A page that came
+   *   back, and what was pressed there, counts as the book: a long journey has short ways.
+   */
+  wayTo(id) {
+    const way = [];
+    for (let page = this.pages.get(id); page; page = page.placement.depth > 1 ? this.pages.get(page.node.locus ?? "") : undefined) {
+      way.push(page.placement.depth > 1 ? (page.node.locus ?? "") : page.placement.anchor);
+    }
+    return way.reverse();
+  }
+
   /** @param {string} id @returns {Placement} */
   onTheRing(id) {
     const anchor = this.ring.resolve(id);

@@ -1,8 +1,9 @@
 /** The desk: the book in the middle, the rest at its edges, each a toggle away. */
 
 import { announcement } from "../announce.js";
+import { placements } from "../past.js";
 import { pageHref, route, sectionHref, viewHref } from "../router.js";
-import { canon, pageId, panel, past, savedSeq, shown, titleOf, tree, treeVersion, watched } from "../store.js";
+import { canon, pageId, panel, past, savedSeq, shown, titleOf, treeVersion, watched } from "../store.js";
 import { servedMain, servedPath } from "../shell.js";
 import { h, html, useLayoutEffect, useRef } from "../vendor/vendor.js";
 import { typedSymbol } from "../keys.js";
@@ -110,7 +111,7 @@ function Where() {
 function Path() {
   void treeVersion.value;
   const at = pageId.value;
-  const path = at === null ? [] : tree.ancestryOf(at).reverse();
+  const path = at === null ? [] : placements().wayTo(at);
   if (path.length === 0) return null;
   return html`<nav class="path" aria-label="The way here">
     <ol>${path.map((id) => html`<li key=${id}><a href=${pageHref(id)}>${titleOf(id)}</a></li>`)}<li aria-current="page">here</li></ol>

@@ -114,6 +114,7 @@ function RowView({ row, place, isFocused, isHere, isOwed, isRead, onToggle, onFo
     <span class="twist" aria-hidden="true" onClick=${(/** @type {Event} */ event) => { event.stopPropagation(); if (row.isOpen !== null) onToggle(row.id, !row.isOpen); }}>${row.isOpen === null ? "" : row.isOpen ? "▾" : "▸"}</span>
     ${row.kind === "section" ? h(Glyph, { character: row.voice }) : html`<span class="shape" aria-hidden="true"></span>`}
     ${row.kind === "section" ? html`<span class="row-title voice-name">${row.title}</span>` : html`<a class="row-title" href=${pageHref(row.id)} tabindex="-1" dir="auto">${row.title}</a>`}
+    ${row.kind === "page" && html`<span class="row-place">${row.place}</span>`}
     ${marks.length > 0 && html`<span class="sr-only">, ${marks.join(", ")}</span>`}
     ${row.count > 0 && html`<span class="row-count" aria-hidden="true">${row.count}</span>`}
   </div>`;
