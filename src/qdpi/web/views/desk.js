@@ -8,46 +8,48 @@ import { servedMain, servedPath } from "../shell.js";
 import { h, html, useLayoutEffect, useRef } from "../vendor/vendor.js";
 import { typedSymbol } from "../keys.js";
 import { Branches } from "./branches.js";
-import { Export } from "./export.js";
-import { Help } from "./help.js";
 import { Notices } from "./notices.js";
 import { later } from "./later.js";
 import { isWritten } from "./parts.js";
-import { Palette } from "./palette.js";
 import { nameOf, Owed, Press } from "./press.js";
 import { Reading } from "./reading.js";
-import { Search } from "./search.js";
-import { Settings } from "./settings.js";
 import { Timeline } from "./timeline.js";
-import { Vault } from "./vault.js";
-import { Why } from "./why.js";
 import { UnderWay, WritingPage } from "./writing.js";
 
-const ring = later(async () => (await import("./ring.js")).Ring);
+/** The views in place of the page. */
+const VIEWS = /** @type {Record<string, ReturnType<typeof later>>} */ ({
+  ring: later(async () => (await import("./ring.js")).Ring),
+  find: later(async () => (await import("./search.js")).Search),
+  vault: later(async () => (await import("./vault.js")).Vault),
+});
 
 /** Wait for what the view of the address needs, so that the server's page stays until then. @param {string} view */
 export async function readyFor(view) {
-  if (view === "ring") await ring.ready();
+  await VIEWS[view]?.ready();
 }
 
-/** The panes of the side; others are added by their modules. @type {Map<string, {title: string, view: () => any}>} */
-export const panes = new Map([
-  ["press", { title: "Press", view: Press }],
-  ["why", { title: "Why this page", view: Why }],
-  ["settings", { title: "Text and settings", view: Settings }],
-  ["help", { title: "Keys and help", view: Help }],
-  ["export", { title: "Take it with you", view: Export }],
-  ["palette", { title: "Go to", view: Palette }],
-]);
+/** The panes of the side, each with its title. @type {Record<string, {title: string, view: (props: object) => any}>} */
+const PANES = {
+  press: { title: "Press", view: Press },
+  why: { title: "Why this page", view: pane(async () => (await import("./why.js")).Why) },
+  settings: { title: "Text and settings", view: pane(async () => (await import("./settings.js")).Settings) },
+  help: { title: "Keys and help", view: pane(async () => (await import("./help.js")).Help) },
+  export: { title: "Take it with you", view: pane(async () => (await import("./export.js")).Export) },
+  palette: { title: "Go to", view: pane(async () => (await import("./palette.js")).Palette) },
+};
+
+/** @param {() => Promise<(props: object) => any>} load */
+function pane(load) {
+  return later(load, { isPane: true }).View;
+}
 
 /** The whole page. */
 export function Desk() {
+  const other = VIEWS[route.value.view];
   return html`<div class="desk" data-view=${route.value.view} data-panel=${panel.value} data-past=${past.value !== null}>
     ${h(Masthead, {})}
     ${route.value.view === "page" && html`${h(Path, {})}<div class="middle">${watched.value === null ? h(Reading, {}) : h(WritingPage, {})}${h(UnderWay, {})}${watched.value === null && h(Branches, {})}</div>`}
-    ${route.value.view === "ring" && h(ring.View, {})}
-    ${route.value.view === "find" && h(Search, {})}
-    ${route.value.view === "vault" && h(Vault, {})}
+    ${other && h(other.View, { key: route.value.view })}
     ${route.value.view === "served" && h(Served, {})}
     ${h(TypedSymbol, {})}
     ${h(Side, {})}
@@ -120,7 +122,7 @@ function Path() {
 
 function Side() {
   const open = panel.value;
-  const pane = open === null ? undefined : panes.get(open);
+  const pane = open === null ? undefined : PANES[open];
   if (!pane) return null;
   return html`<aside class="side" aria-label=${pane.title}>
     <header><h2>${pane.title}</h2><button type="button" class="close" aria-label="Close" onClick=${() => (panel.value = null)}>×</button></header>
