@@ -193,6 +193,17 @@ async def test_check_asks_for_one_token() -> None:
         await model.close()
 
 
+async def test_check_of_a_server_that_demands_more_tokens_leaves_later_calls_their_limit() -> None:
+    async with model_server() as server:
+        server.refusals = [(400, {}, {"error": {"message": "max_tokens must be at least 16", "param": "max_tokens"}})]
+        model = hosted(server, model="storyteller")
+        assert await model.check() is None
+        model.lm.kwargs["max_tokens"] = 70
+        await write(model)
+        assert server.requests[-1].body["max_tokens"] == 70
+        await model.close()
+
+
 async def test_check_accepts_a_model_that_only_thinks() -> None:
     """Its one token may be part of a thought."""
     async with model_server("empty") as server:

@@ -29,6 +29,7 @@ from qdpi.language.servers.protocols import Answer, Turns, protocol_of
 
 _MOST_ATTEMPTS: Final = 12
 """The most requests of one call: each after the first is without a parameter or a model that was refused."""
+_ONE_TOKEN: Final = lm15.Config(max_tokens=1)
 _LISTED: Final = 10
 """How many listed models an error names."""
 
@@ -82,8 +83,7 @@ class ServerEngine:
 
     async def probe(self) -> None:
         """Ask for one token, to find out whether the model writes. Raises ModelFailed where it does not."""
-        config = lm15.Config(max_tokens=1)
-        request = lm15.Request(model=self.model or "?", messages=(lm15.Message.user("Say yes."),), config=config)
+        request = lm15.Request(model=self.model or "?", messages=(lm15.Message.user("Say yes."),), config=_ONE_TOKEN)
         try:
             async with aclosing(self._answered(request)) as events:
                 async for event in events:
@@ -174,7 +174,8 @@ class ServerEngine:
             asked = client.build_request("POST", endpoint.url(protocol.path), json=body)
             response = await client.send(asked, stream=True)
             if response.status_code == HTTPStatus.OK:
-                self._refused[endpoint, model] = left_out
+                if request.config is not _ONE_TOKEN:  # a limit that is too small is no parameter that is not known
+                    self._refused[endpoint, model] = left_out
                 return response, protocol.answer()
             failure = await refusal(response)
             if (named := refused_parameter(failure, body)) and named not in left_out:
