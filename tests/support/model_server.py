@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 PAGE = ("The lamp ", "went out, ", "and the river ", "kept on talking.")
 LONG_PAGE = (*PAGE, *(f" Bell {number} answered." for number in range(20)))
@@ -90,13 +90,13 @@ class ModelServer:
         for number, piece in enumerate(self._pieces()):
             if self.mode == "slow" and number == len(PAGE) - 1:
                 await self.release.wait()
-            await _event(writer, {"choices": [{"index": 0, "delta": {"content": piece}}]})
+            await send_event(writer, {"choices": [{"index": 0, "delta": {"content": piece}}]})
             if self.mode == "dies" and number == 1:
                 return
         while self.mode == "drip":
-            await _event(writer, {"choices": [{"index": 0, "delta": {"content": "drip "}}]})
-        await _event(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-        await _event(writer, {"choices": [], "usage": {"prompt_tokens": 21, "completion_tokens": 9}})
+            await send_event(writer, {"choices": [{"index": 0, "delta": {"content": "drip "}}]})
+        await send_event(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        await send_event(writer, {"choices": [], "usage": {"prompt_tokens": 21, "completion_tokens": 9}})
         writer.write(b"data: [DONE]\n\n")
         await writer.drain()
         self.finished.set()
@@ -104,16 +104,16 @@ class ModelServer:
     async def _write_anthropic(self, writer: asyncio.StreamWriter) -> None:
         writer.write(EVENT_STREAM)
         start = {"id": "m1", "type": "message", "role": "assistant", "model": "storyteller", "content": []}
-        await _event(writer, {"type": "message_start", "message": start | {"usage": {"input_tokens": 21}}})
+        await send_event(writer, {"type": "message_start", "message": start | {"usage": {"input_tokens": 21}}})
         block = {"type": "text", "text": ""}
-        await _event(writer, {"type": "content_block_start", "index": 0, "content_block": block})
+        await send_event(writer, {"type": "content_block_start", "index": 0, "content_block": block})
         for piece in self._pieces():
             delta = {"type": "text_delta", "text": piece}
-            await _event(writer, {"type": "content_block_delta", "index": 0, "delta": delta})
-        await _event(writer, {"type": "content_block_stop", "index": 0})
+            await send_event(writer, {"type": "content_block_delta", "index": 0, "delta": delta})
+        await send_event(writer, {"type": "content_block_stop", "index": 0})
         ended, counted = {"stop_reason": "end_turn"}, {"input_tokens": 21, "output_tokens": 9}
-        await _event(writer, {"type": "message_delta", "delta": ended, "usage": counted})
-        await _event(writer, {"type": "message_stop"})
+        await send_event(writer, {"type": "message_delta", "delta": ended, "usage": counted})
+        await send_event(writer, {"type": "message_stop"})
 
     def _pieces(self) -> tuple[str, ...]:
         if self.mode == "empty":
@@ -152,17 +152,27 @@ async def _send(writer: asyncio.StreamWriter, pieces: list[bytes | float]) -> No
             await asyncio.sleep(piece)
 
 
-async def _event(writer: asyncio.StreamWriter, data: dict[str, Any]) -> None:
+async def send_event(writer: asyncio.StreamWriter, data: dict[str, Any]) -> None:
+    """Send a server-sent event of a model's stream."""
     name = f"event: {data['type']}\n" if "type" in data else ""
     writer.write(f"{name}data: {json.dumps(data)}\n\n".encode())
     await writer.drain()
     await asyncio.sleep(0)
 
 
+Served = TypeVar("Served", bound=ModelServer)
+
+
 @asynccontextmanager
 async def model_server(mode: str = "ok") -> AsyncIterator[ModelServer]:
     """Run a server on a free loopback port for the duration of a block."""
-    served = ModelServer(mode)
+    async with serving(ModelServer(mode)) as served:
+        yield served
+
+
+@asynccontextmanager
+async def serving(served: Served) -> AsyncIterator[Served]:
+    """Run a given server on a free loopback port for the duration of a block."""
     tasks: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

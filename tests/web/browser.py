@@ -91,9 +91,9 @@ class Faults:
 
 
 async def open_desk(page: Page, path: str = "/") -> None:
-    """Open an address, and wait until the page's own modules have taken over from the server's page."""
+    """Open an address, and wait until the page's own modules have taken over: the server's desk has no view."""
     await page.goto(path)
-    await expect(page.locator("#desk > .desk")).to_be_visible()
+    await expect(page.locator("#desk > .desk[data-view]")).to_be_visible()
 
 
 class Axe:

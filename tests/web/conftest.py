@@ -17,8 +17,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 from tests.faults.qdpi_process import QdpiProcess
+from tests.support.model_server import serving
 from tests.web.browser import AXE, AXE_ABSENT, CHROMIUM_ABSENT, PATIENCE, Axe, Faults, chromium
+from tests.web.storyteller import Storyteller
 
+from qdpi.client import Client
 from qdpi.settings import SETTINGS
 
 DESKTOP: Final[dict[str, Any]] = {"viewport": {"width": 1280, "height": 900}}
@@ -84,6 +87,48 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
 
         started: list[QdpiProcess] = []
         yield start
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _told(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Storyteller, QdpiProcess]]:
+    async with serving(Storyteller()) as model, AsyncExitStack() as stack:
+        environment = {
+            "QDPI_MODEL": "openai/storyteller",
+            "OPENAI_BASE_URL": f"{model.url}/v1",
+            "OPENAI_API_KEY": "none",
+        }
+        yield model, await _started(tmp_path_factory.mktemp("told"), environment, stack)
+
+
+@pytest.fixture
+def storyteller(_told: tuple[Storyteller, QdpiProcess]) -> Iterator[Storyteller]:
+    """The model of `told`, which writes when the test lets it."""
+    model, _ = _told
+    yield model
+    model.forget()
+
+
+@pytest.fixture
+def told(_told: tuple[Storyteller, QdpiProcess], storyteller: Storyteller) -> QdpiProcess:
+    """`qdpi run` with a model in the test's hands, for all tests that need one. Whoever kills it starts it again."""
+    _, process = _told
+    return process
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(server: QdpiProcess) -> AsyncIterator[Client]:
+    """What the server says to other programs."""
+    async with Client(server.url) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def told_client(told: QdpiProcess) -> AsyncIterator[Client]:
+    """What the server with the storyteller says to other programs."""
+    async with Client(told.url) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import { announce } from "./announce.js";
 import { go, pageHref } from "./router.js";
 import { withStatus } from "./state/runs.js";
 import {
-  canon, endWatching, notify, onOutcome, pageId, panel, past, report, runs, sessionId, shown, tree, vault, watchBound, watchRun,
+  canon, draft, endWatching, notify, onOutcome, pageId, panel, past, report, runs, sessionId, shown, tree, vault, watchBound, watchRun,
 } from "./store.js";
 import { withChange } from "./state/vault.js";
 
@@ -53,28 +53,42 @@ export async function ask(words) {
  * @param {{symbol: number | null, locus: string, words: string}} pressed
  */
 async function send(request, pressed) {
+  const from = pageId.peek();
   panel.value = null;
   announce("Queued");
   try {
     const accepted = await again(request);
     const press = accepted.event_id;
+    if (draft.peek() === pressed.words) draft.value = "";
     const outcome = answered.find((event) => event.press_id === press);
     if (outcome) {
       // The stream was faster than the answer to the press.
-      if (outcome.error === undefined && pageId.peek() === pressed.locus) watchBound(outcome, pressed);
+      if (outcome.error !== undefined) giveBack(pressed.words);
+      else if (pageId.peek() === from) watchBound(outcome, pressed);
       return;
     }
+    own.add(press);
     if (!runs.peek().has(press)) {
       runs.value = withStatus(runs.peek(), {
         press_id: press, phase: "queued", symbol_code: pressed.symbol, locus: pressed.locus, user_intent: pressed.words,
       });
     }
-    if (pageId.peek() === pressed.locus) watchRun(press);
+    if (pageId.peek() === from) watchRun(press); // else the reader has gone on meanwhile
   } catch (error) {
+    giveBack(pressed.words);
     report(error, "The press was not taken");
   }
 }
 
+/** Words that no page has answered are the reader's again: to press with, once more. @param {string} words */
+function giveBack(words) {
+  if (words === "") return;
+  if (draft.peek() === "") draft.value = words;
+  panel.value ??= "press";
+}
+
+/** The presses of this tab. @type {Set<string>} */
+const own = new Set();
 /** The newest outcomes. @type {any[]} */
 const answered = [];
 const MOST_ANSWERED = 100;
@@ -170,10 +184,12 @@ export async function unsave(id) {
 
 /** Go where this tab's presses lead, and say how they ended. */
 export function followPresses() {
-  onOutcome((event) => {
+  onOutcome((event, run) => {
     answered.push(event);
     answered.splice(0, answered.length - MOST_ANSWERED);
+    const isOwn = own.delete(event.press_id);
     if (event.error !== undefined) {
+      if (isOwn && event.error.code !== "stopped") giveBack(run.words);
       notify({ kind: event.error.code === "stopped" ? "info" : "problem", title: "No page was written", detail: event.error.detail, next: event.error.next_step });
       return;
     }

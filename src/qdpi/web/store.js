@@ -64,6 +64,8 @@ export const pageId = computed(() => {
 export const shown = signal(/** @type {Shown | null} */ (null));
 export const preview = signal(/** @type {{pageId: string, seq: number, value: any} | null} */ (null));
 /** @typedef {Run & {outcome: {page_id: string} | null}} Watched a run, and its page once it is bound */
+/** What the reader writes to press with: kept until a page has answered it. */
+export const draft = signal("");
 /** The run that the reader waits for, in place of the page that it was pressed on. */
 export const watched = signal(/** @type {Watched | null} */ (null));
 /** A page that takes the place of its own words as they were written: nothing moves then, not even the focus. */
@@ -255,10 +257,7 @@ export function takeFrame(frame) {
 
 /** @param {any} status */
 function takeStatus(status) {
-  if (status.phase === "following") {
-    if (status.seq > tree.head) void loadJourney().catch(report);
-    return;
-  }
+  if (status.phase === "following") return; // what the page has not yet comes in order, and each outcome is told once
   runs.value = withStatus(runs.value, status);
   refreshWatched(status.press_id);
 }

@@ -113,7 +113,8 @@ function Where() {
 function Path() {
   void treeVersion.value;
   const at = pageId.value;
-  const path = at === null ? [] : placements().wayTo(at);
+  const locus = watched.value?.locus ?? null; // a page that is being written has its own way already
+  const path = locus !== null ? [...placements().wayTo(locus), locus] : at === null ? [] : placements().wayTo(at);
   if (path.length === 0) return null;
   return html`<nav class="path" aria-label="The way here">
     <ol>${path.map((id) => html`<li key=${id}><a href=${pageHref(id)}>${titleOf(id)}</a></li>`)}<li aria-current="page">here</li></ol>

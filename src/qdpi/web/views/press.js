@@ -4,8 +4,8 @@
  */
 
 import { ask, press } from "../actions.js";
-import { about, past, preview, stateShown, usual, voices } from "../store.js";
-import { h, html, useEffect, useRef, useState } from "../vendor/vendor.js";
+import { about, draft, past, preview, stateShown, usual, voices } from "../store.js";
+import { h, html, useState } from "../vendor/vendor.js";
 import { Glyph, Mark } from "./parts.js";
 import { behaviourName, counted, hexOf, ORIENTATION_LETTERS, ORIENTATIONS, PROVENANCES, TRAJECTORIES } from "./words.js";
 
@@ -35,7 +35,7 @@ export function nameOf(code) {
 /** The pane with the grid, what the chosen cell would do, and the words. */
 export function Press() {
   const [chosen, choose] = useState(0x0f);
-  const [words, setWords] = useState("");
+  const words = draft.value;
   const isPast = past.value !== null;
   return html`<section class="press" aria-label="Press a symbol">
     ${h(Grid, { chosen, choose, onPress: (/** @type {number} */ code) => void press(code, words), isPast })}
@@ -43,7 +43,7 @@ export function Press() {
     ${h(Outlook, { code: chosen })}
     <form class="ask" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); void press(chosen, words); }}>
       <label for="words">In your words</label>
-      <textarea id="words" rows="2" maxlength="4000" value=${words} onInput=${(/** @type {any} */ event) => setWords(event.target.value)} placeholder="Ask, or leave it empty"></textarea>
+      <textarea id="words" rows="2" maxlength="4000" value=${words} onInput=${(/** @type {any} */ event) => (draft.value = event.target.value)} placeholder="Ask, or leave it empty"></textarea>
       <div class="buttons">
         <button type="submit" class="primary" disabled=${isPast}>Press ${hexOf(chosen)}</button>
         <button type="button" disabled=${isPast || words.trim() === ""} onClick=${() => void ask(words)}>Let the book choose who answers</button>
@@ -55,22 +55,19 @@ export function Press() {
 
 /** @param {{chosen: number, choose: (code: number) => void, onPress: (code: number) => void, isPast: boolean}} props */
 function Grid({ chosen, choose, onPress, isPast }) {
-  const grid = useRef(/** @type {HTMLElement | null} */ (null));
-  const wasChosen = useRef(chosen);
-  useEffect(() => {
-    if (wasChosen.current !== chosen && grid.current?.contains(document.activeElement)) {
-      /** @type {HTMLElement | null} */ (grid.current.querySelector(`[data-code="${chosen}"]`))?.focus();
-    }
-    wasChosen.current = chosen;
-  }, [chosen]);
-  /** @param {KeyboardEvent} event */
+  /**
+   * The focus moves here and chooses; what is chosen never moves the focus, or two quick keys would chase each other.
+   *
+   * @param {KeyboardEvent & {currentTarget: HTMLElement}} event
+   */
   const move = (event) => {
-    const to = moved(chosen, event);
+    const from = event.target instanceof HTMLElement ? event.target.dataset.code : undefined;
+    const to = from === undefined ? null : moved(Number(from), event);
     if (to === null) return;
     event.preventDefault();
-    choose(to);
+    /** @type {HTMLElement | null} */ (event.currentTarget.querySelector(`[data-code="${to}"]`))?.focus();
   };
-  return html`<div class="grid" role="grid" aria-label="Symbols: a row for each voice, a column for each behaviour" aria-colcount="17" aria-rowcount="17" ref=${grid} onKeyDown=${move}>
+  return html`<div class="grid" role="grid" aria-label="Symbols: a row for each voice, a column for each behaviour" aria-colcount="17" aria-rowcount="17" onKeyDown=${move}>
     <div role="row" class="grid-head">
       <span role="columnheader" class="corner"><span class="sr-only">Voice</span></span>
       ${ALL.map((n) => html`<span role="columnheader" key=${n} class=${n % 4 === 0 ? "first" : ""} title=${behaviourName(n)}><abbr title=${behaviourName(n)}>${ORIENTATION_LETTERS[n >> 2]}${PROVENANCES[n & 3][0]}</abbr></span>`)}
@@ -89,7 +86,7 @@ function Row({ character, chosen, choose, onPress, isPast }) {
       const given = preview.value?.value.behaviours[behavior].given ?? null;
       return html`<span role="gridcell" key=${behavior} class=${behavior % 4 === 0 ? "first" : ""} aria-selected=${code === chosen}>
         <button type="button" class="cell" data-code=${code} data-given=${given} tabindex=${code === chosen ? 0 : -1}
-          aria-label=${nameOf(code)} aria-disabled=${isPast} onFocus=${() => choose(code)} onMouseEnter=${() => choose(code)}
+          aria-label=${nameOf(code)} aria-disabled=${isPast} onFocus=${() => choose(code)} onMouseMove=${() => code !== chosen && choose(code)}
           onClick=${() => !isPast && onPress(code)}>${h(Mark, { trajectory: given })}</button>
       </span>`;
     })}

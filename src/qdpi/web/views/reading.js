@@ -5,8 +5,9 @@ import { keepAnchor } from "../anchor.js";
 import { pageHref } from "../router.js";
 import { about, canon, continued, neighboursOf, panel, past, shown, titleOf, tree, treeVersion, vaultShown, voices } from "../store.js";
 import { paragraphsOf } from "../text/paragraphs.js";
-import { h, html, useEffect, useRef } from "../vendor/vendor.js";
+import { h, html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { Glyph, isWritten, Tool, voiceName } from "./parts.js";
+import { StepsDone } from "./steps.js";
 import { behaviourName } from "./words.js";
 
 /** The page of the address, while it is read from the server, and why it cannot be shown. */
@@ -23,10 +24,10 @@ export function Reading() {
 
 /** @param {{page: any}} props */
 function PageArticle({ page }) {
+  const [isContinued] = useState(continued.peek() === page.page_id);
   const title = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
     document.title = `${page.title} · ${canon.value?.title ?? ""}`;
-    const isContinued = continued.peek() === page.page_id;
     continued.value = null;
     if (PageArticle.shownBefore && !isContinued) {
       title.current?.focus({ preventScroll: true });
@@ -38,7 +39,7 @@ function PageArticle({ page }) {
   }, []);
   const paragraphs = paragraphsOf(page.text);
   return html`<article class="page" data-voice=${page.char_hex} id="page" data-page-id=${page.page_id}>
-    ${h(Head, { page, titleRef: title })}
+    ${h(Head, { page, isContinued, titleRef: title })}
     <div class="text" dir="auto">${paragraphs.map((lines, n) => html`<p key=${n} dir="auto">${lines.flatMap((line, at) => (at === 0 ? [line] : [html`<br />`, line]))}</p>`)}</div>
     ${h(Foot, { page })}
   </article>`;
@@ -46,8 +47,8 @@ function PageArticle({ page }) {
 /** The first page keeps the focus where the browser put it. */
 PageArticle.shownBefore = false;
 
-/** @param {{page: any, titleRef: {current: HTMLElement | null}}} props */
-function Head({ page, titleRef }) {
+/** @param {{page: any, isContinued: boolean, titleRef: {current: HTMLElement | null}}} props */
+function Head({ page, isContinued, titleRef }) {
   const drawing = isWritten(page) ? null : voices.value.get(page.char_hex)?.drawing;
   return html`<header class="page-head">
     ${drawing ? html`<img class="drawing" src=${drawing} alt="" width="64" height="64" />` : h(Glyph, { character: page.char_hex, behavior: isWritten(page) ? page.behavior : null, isEmblem: true })}
@@ -58,12 +59,17 @@ function Head({ page, titleRef }) {
       ${h(Counter, { pageId: page.page_id })}
     </p>
     ${page.user_intent && html`<p class="asked">You asked: <q dir="auto">${page.user_intent}</q></p>`}
-    ${h(Labels, { page })}
+    ${h(Labels, { page, isContinued })}
   </header>`;
 }
 
-/** What a reader should know about a page before reading it. @param {{page: any}} props */
-function Labels({ page }) {
+/**
+ * What a reader should know about a page before reading it. Where that is nothing, the steps of a page that was bound
+ * before the reader's eyes stay: its text would move up.
+ *
+ * @param {{page: any, isContinued: boolean}} props
+ */
+function Labels({ page, isContinued }) {
   const labels = [
     page.status === "stopped" && "You stopped this page: it is a part.",
     isWritten(page) && page.model === "offline" && "Written by the built-in writer, without a language model.",
@@ -71,7 +77,8 @@ function Labels({ page }) {
     page.grown_from?.anchor === "changed" && "The page of the book that it grew from has changed since.",
     page.grown_from?.anchor === "dropped" && "The page of the book that it grew from is no longer in it.",
   ].filter(Boolean);
-  return labels.length > 0 && html`<ul class="labels">${labels.map((label) => html`<li key=${label}>${label}</li>`)}</ul>`;
+  if (labels.length === 0) return isContinued ? h(StepsDone, {}) : null;
+  return html`<ul class="labels">${labels.map((label) => html`<li key=${label}>${label}</li>`)}</ul>`;
 }
 
 /** Which of the pages at its locus this one is. @param {{pageId: string}} props */

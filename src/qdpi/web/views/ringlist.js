@@ -21,6 +21,7 @@ export function RingList({ layout }) {
   const [view, setView] = useState({ top: 0, height: 800, row: ROW * 16 });
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const hasFocus = useRef(false);
+  const isMoving = useRef(false);
   const typed = useRef({ letters: "", at: 0 });
   const rows = useMemo(() => tree.rows(open), [tree, open]);
   const at = Math.max(0, rows.findIndex((row) => row.id === focused));
@@ -34,7 +35,9 @@ export function RingList({ layout }) {
   useEffect(() => {
     if (!hasFocus.current) return;
     bringIntoView(box.current, at, view.row, "nearest");
+    isMoving.current = true; // the focus that is moved here chooses nothing, or two quick keys would chase each other
     /** @type {HTMLElement | null | undefined} */ (box.current?.querySelector('[tabindex="0"]'))?.focus({ preventScroll: true });
+    isMoving.current = false;
   }, [focused]);
 
   /** @param {string} id @param {boolean} isOpen */
@@ -68,7 +71,7 @@ export function RingList({ layout }) {
       ${places.map((place) => h(RowView, {
         key: rows[place].id, row: rows[place], place, isFocused: place === at, isHere: rows[place].id === here,
         isOwed: isOwedIn(layout, rows[place], owed), isRead: visited.value.has(rows[place].id),
-        onToggle: toggle, onFocus: setFocused,
+        onToggle: toggle, onFocus: (/** @type {string} */ id) => { if (!isMoving.current) setFocused(id); },
       }))}
     </div>
   </div>`;

@@ -17,7 +17,7 @@ export const TRAJECTORIES = /** @type {Record<string, {word: string, would: stri
 
 export const PHASES = /** @type {Record<string, string>} */ ({
   queued: "Queued", reading: "Reading the page", planning: "Planning", waiting: "Waiting for the model’s server",
-  writing: "Writing", checking: "Checking", binding: "Binding",
+  writing: "Writing", checking: "Checking", binding: "Binding", saved: "Saved",
 });
 /** The phases that a reader is shown as steps, in their order. */
 export const STEPS = ["queued", "planning", "writing", "checking", "binding", "saved"];

@@ -12,7 +12,8 @@ import { Pace } from "../text/pace.js";
 import { h, html, useEffect, useRef } from "../vendor/vendor.js";
 import { GrowingText } from "./growing.js";
 import { Glyph, isStill, voiceName } from "./parts.js";
-import { behaviourName, PHASES, STEPS } from "./words.js";
+import { Steps } from "./steps.js";
+import { behaviourName, PHASES } from "./words.js";
 
 const AT_END = 48;
 
@@ -44,20 +45,6 @@ function Run({ run }) {
       <button type="button" class="tool" onClick=${() => endWatching()}>Back to the page</button>
     </div></div>
   </article></main>`;
-}
-
-/** @param {{run: import("../state/runs.js").Run}} props */
-function Steps({ run }) {
-  const at = Math.max(0, STEPS.indexOf(run.phase === "reading" || run.phase === "waiting" ? "planning" : run.phase));
-  const place = run.phase === "queued" && run.place !== null && run.place > 1 ? `, number ${run.place} in line` : "";
-  const until = run.until === null ? "" : ` until ${new Date(run.until).toLocaleTimeString()}`;
-  return html`<p class="steps">
-    <span class="sr-only">${PHASES[run.phase] ?? run.phase}${place}${until}</span>
-    <span aria-hidden="true">
-      ${STEPS.map((step, n) => html`<span key=${step} class=${n < at ? "done" : n === at ? "now" : "to-come"}>${step}</span>`)}
-      ${(place || until) && html`<span class="quiet">${PHASES[run.phase]}${place}${until}</span>`}
-    </span>
-  </p>`;
 }
 
 /** The words, at the reader's pace. When the page is bound and all of it is shown, the page takes their place. @param {{run: import("../store.js").Watched}} props */

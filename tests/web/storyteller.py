@@ -1,0 +1,65 @@
+"""A language model in the test's hands: a server whose pages go on when the test lets them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tests.support.model_server import EVENT_STREAM, ModelRequest, ModelServer, send_event
+from tests.support.replies import PLAN, page_for
+
+PLAN_ASKED = "Plan the next page"
+
+
+class Storyteller(ModelServer):
+    """Plans at once. While it is held, a page stands after its first sentence or before its first word, until `let_go`.
+
+    `refusals` answer the first calls in its place, as with any `ModelServer`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._goes_on = asyncio.Event()
+        self._goes_on.set()
+        self._first_sentences = True
+
+    def hold(self, *, first_sentences: bool = True) -> None:
+        """From now on pages stand after their first sentence, or before it."""
+        self._first_sentences = first_sentences
+        self._goes_on.clear()
+
+    def let_go(self) -> None:
+        """Let all pages go on, those that stand included."""
+        self._goes_on.set()
+
+    def forget(self) -> None:
+        """Be as at first."""
+        self.let_go()
+        self._first_sentences = True
+        self.refusals.clear()
+        self.requests.clear()
+
+    async def _complete(self, request: ModelRequest, writer: asyncio.StreamWriter) -> None:
+        if self.refusals:
+            await super()._complete(request, writer)
+            return
+        prompt = "\n".join(str(message["content"]) for message in request.body["messages"])
+        writer.write(EVENT_STREAM)
+        if PLAN_ASKED in prompt:
+            await send_event(writer, _piece(PLAN))
+        else:
+            page = page_for(prompt)
+            first = page.index(". ") + 2
+            if not self._first_sentences:
+                await self._goes_on.wait()
+            await send_event(writer, _piece(page[:first]))
+            await self._goes_on.wait()
+            await send_event(writer, _piece(page[first:]))
+        await send_event(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        await send_event(writer, {"choices": [], "usage": {"prompt_tokens": 21, "completion_tokens": 9}})
+        writer.write(b"data: [DONE]\n\n")
+        await writer.drain()
+
+
+def _piece(text: str) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {"content": text}}]}
