@@ -51,9 +51,14 @@ async def test_a_page_goes_through_its_steps(open_context: OpenContext, told: Qd
     """Queued, planning, writing, checking and binding are said; at the end it is saved, and counted."""
     page = await told_page(open_context, told)
     await told_texts(page, ".steps > .sr-only")
+    now = writing(page).locator(".steps .now")
+    storyteller.hold(before="plan")
+    await sit_down(page)
+    await press(page, "1F")
+    await expect(now).to_have_text("planning")
+    storyteller.let_go()
     storyteller.hold()
-    await begin(page)
-    await expect(writing(page).locator(".steps .now")).to_have_text("writing")
+    await expect(now).to_have_text("writing")
 
     storyteller.let_go()
 
@@ -119,7 +124,8 @@ async def test_a_page_of_the_offline_writer_stands_where_its_words_stood(page: P
     await expect(writing(page).locator(".steps .now")).to_have_text("saved")
     await page.clock.run_for(500)
     before = await first.bounding_box()
-    await page.clock.resume()
+
+    await page.clock.run_for(8_000)
 
     await expect(bound(page).locator(".labels")).to_contain_text("Written by the built-in writer")
 
@@ -186,7 +192,7 @@ async def test_escape_stops_before_the_first_word(
 ):
     """There is nothing to keep: the reader is told so, and stands on the page again."""
     page = await told_page(open_context, told)
-    storyteller.hold(first_sentences=False)
+    storyteller.hold(before="first word")
     await sit_down(page)
     await press(page, "1F")
     await expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
