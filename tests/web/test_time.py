@@ -30,6 +30,7 @@ async def journey(page: Page) -> list[str]:
 
 async def drag_to(page: Page, share: float) -> None:
     """Drag the slider from now to a share of the journey's time, and let it go."""
+    await expect(page.locator(".bar .owed")).to_be_visible()  # it stands beside the slider
     box = await page.locator(".scrubber").bounding_box()
     assert box is not None
     await page.mouse.move(box["x"] + box["width"] - 8, box["y"] + box["height"] / 2)
