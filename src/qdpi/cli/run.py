@@ -49,7 +49,7 @@ async def _run(settings: Settings, listening: socket) -> None:
 
 
 def invitation(settings: Settings, url: str, book: CanonRevision, model: str) -> str:
-    """Return the address, the book and the model, and a first session with `curl`."""
+    """Return the address, the book and the model, where to read, and a first session with `curl`."""
     by = f" by {book.author}" if book.author else ""
     return "\n".join(
         (
@@ -57,7 +57,7 @@ def invitation(settings: Settings, url: str, book: CanonRevision, model: str) ->
             f"  book   {book.title}{by}, {book.pages} pages",
             f"  model  {model}",
             *_kept(settings),
-            "Press a symbol and watch its page come:",
+            "Open the address in a browser, or press a symbol here and watch its page come:",
             f"  {session_of(settings, url)}",
             f'  curl -sN "{url}/api/v1/event/stream?session_id=$S" &',
             f"  curl -s -X POST {url}/api/v1/event/ui/symbol -H 'content-type: application/json' \\",

@@ -65,7 +65,8 @@ export function startKeys() {
         };
       }
     }
-    return tinykeys(window, bindings);
+    // Which keys belong to a field is said here, by `isForField`: the library would keep all of them, Escape too.
+    return tinykeys(window, bindings, { ignore: (event) => event.isComposing || event.repeat });
   });
   addEventListener("keydown", typeSymbol, { capture: true });
 }
