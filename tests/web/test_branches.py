@@ -131,6 +131,11 @@ async def test_why_this_page_shows_the_receipt(still: Page, client: Client):
     source = next(use for use in receipt.sources if use.page_id != FIRST)
     assert source.passage
     await expect(why.locator("blockquote").filter(has_text=source.passage.strip()[:40]).first).to_be_visible()
+    found = " and ".join(
+        {"lexical": "its words", "semantic": "its meaning", "notes": "your notes"}[one] for one in source.via
+    )
+    told = why.get_by_role("listitem").filter(has=still.get_by_role("button", name=source.page_id))
+    await expect(told.first).to_contain_text(f"found by {found}" if found else source.kind)
     await why.get_by_role("button", name=source.page_id).first.click()
     await expect(still.locator("article.page")).to_have_attribute("data-page-id", source.page_id)
 

@@ -33,6 +33,7 @@ async def test_control_k_opens_the_palette_from_a_field(page: Page):
 async def test_a_letter_in_a_field_is_a_letter(page: Page):
     await open_desk(page, "/p/S01-P0001")
     await page.keyboard.press("p")
+    await expect(page.locator("#palette-query")).to_be_focused()
     await page.keyboard.type("vgwe")
 
     await expect(page.locator("#palette-query")).to_have_value("vgwe")

@@ -5,10 +5,10 @@ import { sessionId } from "../store.js";
 import { html } from "../vendor/vendor.js";
 
 const FORMATS = [
-  ["log", "Everything, to import again", "The whole log, with hashes. The only form that loses nothing."],
+  ["log", "Everything, to go on from", "The whole journey as one file, from which the command qdpi import makes it again: the only form that loses nothing."],
   ["epub", "A book", "EPUB 3, for readers: your journey as chapters, branches as links."],
-  ["markdown", "Text", "Markdown with frontmatter, a file for each page."],
-  ["twee", "A story for Twine", "Twee 3."],
+  ["markdown", "Text", "Plain text (Markdown), a file for each page."],
+  ["twee", "A story for Twine", "To open in Twine, the editor for branching stories (Twee 3)."],
 ];
 
 /** The pane with a link for each format. */

@@ -52,6 +52,9 @@ function Keys() {
     <button type="button" aria-label=${`Key of: ${command.title}`} onKeyDown=${(/** @type {KeyboardEvent} */ event) => take(event, command.id)} onClick=${() => setWaiting(command.id)}>${waiting === command.id ? "press a key" : shownKey(settings.value.keys[command.id] ?? command.keys[0])}</button></li>`)}</ul></details>`;
 }
 
+/** @returns {boolean} whether the page's address means another computer wherever else it is opened */
+const isOnlyHere = () => /^(localhost|.+\.localhost|127\..+|\[::1\])$/u.test(location.hostname);
+
 /** A link that takes the session to another device. */
 function DeviceLink() {
   const [told, setTold] = useState("");
@@ -66,6 +69,7 @@ function DeviceLink() {
   };
   return html`<section><h3>On another device</h3>
     <p>Open this link there to go on where you are. Whoever has it can read and write in your journey.</p>
+    ${isOnlyHere() && html`<p class="quiet">This address works on this computer only. For a link that works elsewhere, open the book at an address that the other device reaches.</p>`}
     <input class="link-field" readonly value=${link} aria-label="Link to your journey" onFocus=${(/** @type {any} */ event) => event.target.select()} />
     <button type="button" onClick=${() => void copy()}>Copy</button> <span role="status">${told}</span></section>`;
 }

@@ -2,7 +2,7 @@
 
 import * as api from "../api.js";
 import { openPage } from "../actions.js";
-import { asProblem, sessionId, shown } from "../store.js";
+import { asProblem, sessionId, shown, titleOf } from "../store.js";
 import { html, useEffect, useState } from "../vendor/vendor.js";
 import { isWritten } from "./parts.js";
 import { TRAJECTORIES } from "./words.js";
@@ -51,11 +51,15 @@ function sections(page, receipt) {
     </section>`;
 }
 
+/** How a search found a page, for readers. @type {Record<string, string>} */
+const FOUND = { lexical: "its words", semantic: "its meaning", notes: "your notes" };
+
 /** @param {any} use @param {number} n */
 function source(use, n) {
+  const found = use.via.map((/** @type {string} */ ranking) => FOUND[ranking] ?? ranking);
   return html`<li key=${n}>
-    <button type="button" class="link" onClick=${() => openPage(use.page_id)}>${use.page_id}</button>
-    <span class="quiet"> ${use.kind}${use.via ? `, by ${use.via}` : ""}</span>
+    <button type="button" class="link" onClick=${() => openPage(use.page_id)}><span dir="auto">${titleOf(use.page_id)}</span> · ${use.page_id}</button>
+    <span class="quiet"> ${use.kind}${found.length > 0 ? `, found by ${found.join(" and ")}` : ""}</span>
     ${use.passage && html`<blockquote dir="auto">${use.passage}</blockquote>`}
   </li>`;
 }
