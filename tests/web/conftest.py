@@ -20,6 +20,7 @@ from tests.faults.qdpi_process import QdpiProcess
 from tests.support.model_server import serving
 from tests.web.browser import AXE, AXE_ABSENT, CHROMIUM_ABSENT, PATIENCE, Axe, Faults, chromium
 from tests.web.storyteller import Storyteller
+from tests.web.desk_views import Journey, journey_at
 
 from qdpi.client import Client
 from qdpi.settings import SETTINGS
@@ -73,6 +74,12 @@ async def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> 
     """`qdpi run` with the offline writer and the project's own book, for all tests that do not harm it."""
     async with AsyncExitStack() as stack:
         yield await _started(tmp_path_factory.mktemp("web"), {}, stack)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def journey(server: QdpiProcess) -> Journey:
+    """A journey on the shared server: tests look at it, and press in sessions of their own."""
+    return await journey_at(server.url)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
