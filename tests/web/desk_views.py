@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,8 +31,6 @@ class Journey:
 
     def device(self, **settings: Any) -> dict[str, Any]:
         """Return the options of a context in which this journey and these settings were kept before."""
-        import json
-
         kept = {"qdpi.session": self.session_id} | ({"qdpi.settings": json.dumps(settings)} if settings else {})
         storage = [{"name": name, "value": value} for name, value in kept.items()]
         return {"storage_state": {"cookies": [], "origins": [{"origin": self.url, "localStorage": storage}]}}
@@ -43,9 +42,9 @@ async def journey_at(url: str, *, locus: str = "S01-P0001") -> Journey:
         session = (await client.session()).session_id
         first = await client.run(0x1F, session_id=session, page_id=locus, user_intent=WORDS)
         second = await client.run(0x1F, session_id=session, page_id=locus, user_intent=WORDS)
-        third = await client.run(0x20, session_id=session, page_id=first.page.page_id)
-        await client.save(session, first.page.page_id, label=LABEL, notes="Read it at night.")
-        return Journey(url, session, tuple(each.page.page_id for each in (first, second, third)))
+        third = await client.run(0x20, session_id=session, page_id=first.page_id)
+        await client.save(session, first.page_id, label=LABEL, notes="Read it at night.")
+        return Journey(url, session, tuple(each.page_id for each in (first, second, third)))
 
 
 Opens = Callable[[Page, Journey], Awaitable[None]]

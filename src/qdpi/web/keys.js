@@ -48,8 +48,11 @@ export const COMMANDS = [
 export function keysOf(command) {
   const own = settings.value.keys[command.id];
   const keys = own ? [own] : command.keys;
-  return settings.value.letters ? keys : keys.filter((key) => !/^[a-z]$/iu.test(key));
+  return settings.value.letters ? keys : keys.filter((key) => !isCharacter(key));
 }
+
+/** @param {string} key @returns {boolean} whether it is one character, which speech and a slip of the hand type too (WCAG 2.1.4) */
+export const isCharacter = (key) => Array.from(key.replace(/^Shift\+/u, "")).length === 1;
 
 /** Bind the keys, and again when the reader changes them. */
 export function startKeys() {

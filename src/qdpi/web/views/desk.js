@@ -1,11 +1,11 @@
 /** The desk: the book in the middle, the rest at its edges, each a toggle away. */
 
-import { announcement } from "../announce.js";
+import { announce, announcement } from "../announce.js";
 import { placements } from "../past.js";
 import { pageHref, route, sectionHref, viewHref } from "../router.js";
 import { canon, pageId, panel, past, savedSeq, shown, titleOf, treeVersion, watched } from "../store.js";
 import { servedMain, servedPath } from "../shell.js";
-import { h, html, useLayoutEffect, useRef } from "../vendor/vendor.js";
+import { h, html, useEffect, useLayoutEffect, useRef } from "../vendor/vendor.js";
 import { typedSymbol } from "../keys.js";
 import { Branches } from "./branches.js";
 import { Notices } from "./notices.js";
@@ -77,9 +77,12 @@ function toggle(name) {
 /** What was typed after `s`, and what it would do, before Enter. */
 function TypedSymbol() {
   const typed = typedSymbol.value;
-  if (typed === null) return null;
-  const code = typed.length === 2 ? Number.parseInt(typed, 16) : null;
-  return html`<p class="typed" role="status">s <kbd>${typed.padEnd(2, "_")}</kbd> ${code === null ? "two hex digits" : `${nameOf(code)} Enter presses, Esc forgets.`}</p>`;
+  const code = typed?.length === 2 ? Number.parseInt(typed, 16) : null;
+  const sentence = code === null ? "two hex digits" : `${nameOf(code)} Enter presses, Esc forgets.`;
+  useEffect(() => {
+    if (typed !== null) announce(sentence);
+  }, [typed]);
+  return typed !== null && html`<p class="typed">s <kbd>${typed.padEnd(2, "_")}</kbd> ${sentence}</p>`;
 }
 
 function Masthead() {
@@ -121,12 +124,28 @@ function Path() {
   </nav>`;
 }
 
+/** The pane at the side. The focus goes into it, and back to where it was when it is closed. */
 function Side() {
   const open = panel.value;
   const pane = open === null ? undefined : PANES[open];
-  if (!pane) return null;
+  return pane ? h(Pane, { key: open, pane }) : null;
+}
+
+/** @param {{pane: {title: string, view: () => any}}} props */
+function Pane({ pane }) {
+  const title = useRef(/** @type {HTMLElement | null} */ (null));
+  useLayoutEffect(() => {
+    const before = document.activeElement;
+    const side = title.current?.closest("aside");
+    if (!side?.contains(before)) title.current?.focus({ preventScroll: true });
+    return () => {
+      const now = document.activeElement;
+      const isLost = now === document.body || side?.contains(now);
+      if (isLost && before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+    };
+  }, []);
   return html`<aside class="side" aria-label=${pane.title}>
-    <header><h2>${pane.title}</h2><button type="button" class="close" aria-label="Close" onClick=${() => (panel.value = null)}>×</button></header>
+    <header><h2 tabindex="-1" ref=${title}>${pane.title}</h2><button type="button" class="close" aria-label="Close" onClick=${() => (panel.value = null)}>×</button></header>
     ${h(pane.view, {})}
   </aside>`;
 }

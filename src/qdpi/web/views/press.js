@@ -26,10 +26,12 @@ export function outlookOf(code) {
   return { given: behaviour.given, sentence: [TRAJECTORIES[behaviour.given].would, ...reasons].join(" "), closed };
 }
 
+const PAST = "This is the past: nothing is pressed in it.";
+
 /** @param {number} code @returns {string} all that a cell says, in words */
 export function nameOf(code) {
   const voice = voices.value.get(code >> 4)?.name ?? "";
-  return `${hexOf(code)}, ${voice}, ${behaviourName(code & 15)}: ${outlookOf(code).sentence}`;
+  return `${hexOf(code)}, ${voice}, ${behaviourName(code & 15)}: ${past.value === null ? outlookOf(code).sentence : PAST}`;
 }
 
 /** The pane with the grid, what the chosen cell would do, and the words. */
@@ -133,7 +135,7 @@ function Outlook({ code }) {
     <p><strong>${hexOf(code)} <span class="voice-name">${voice?.name}</span>, ${behaviourName(code & 15)}.</strong> ${sentence}</p>
     ${voice && html`<p class="quiet">${voice.sentence}</p>`}
     ${h(Usual, { code })}
-    ${closed.length > 0 && html`<ul class="closed">${closed.map((each) => html`<li key=${each.word}><strong>${each.word}</strong> is closed: ${each.why}</li>`)}</ul>`}
+    ${closed.length > 0 && html`<ul class="closed">${closed.map((each) => html`<li key=${each.word}><strong>${each.word}</strong> ${each.why}</li>`)}</ul>`}
   </div>`;
 }
 

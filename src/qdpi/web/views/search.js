@@ -1,5 +1,6 @@
 /** Search: the book, your own pages, your vault; words, phrases and filters. */
 
+import { announce } from "../announce.js";
 import * as api from "../api.js";
 import { pageHref } from "../router.js";
 import { asProblem, canon, sessionId, voices } from "../store.js";
@@ -27,7 +28,10 @@ export function Search() {
     const leaving = new AbortController();
     const timer = setTimeout(() => {
       api.search({ ...query, session_id: sessionId.peek() }, leaving.signal).then(
-        (answer) => setTold({ answer, problem: null, query }),
+        (answer) => {
+          setTold({ answer, problem: null, query });
+          announce(counted(answer.total, "page"));
+        },
         (error) => leaving.signal.aborted || setTold({ answer: null, problem: asProblem(error), query }),
       );
     }, PAUSE);
@@ -71,7 +75,7 @@ function Select({ label, value, options, onChange }) {
 
 /** @param {{answer: any}} props */
 function Hits({ answer }) {
-  return html`<section aria-labelledby="hits"><h2 id="hits" aria-live="polite">${counted(answer.total, "page")}</h2>
+  return html`<section aria-labelledby="hits"><h2 id="hits">${counted(answer.total, "page")}</h2>
     ${answer.goto.length > 0 && answer.total === 0 && html`<p>Did you mean ${answer.goto.slice(0, 3).map((/** @type {any} */ each) => html`<a key=${each.page_id} href=${pageHref(each.page_id)}>${each.title}</a> `)}?</p>`}
     <ol class="hits">${answer.hits.map((/** @type {any} */ hit) => html`<li key=${hit.page_id} data-voice=${hit.character}>
       <a class="hit-title" href=${pageHref(hit.page_id)} dir="auto">${marked(hit.title, hit.title_marks)}</a>

@@ -1,9 +1,10 @@
 /** Text and settings: how the page looks, how fast it appears, which keys it has; and the session's link. */
 
-import { COMMANDS } from "../keys.js";
+import { announce } from "../announce.js";
+import { COMMANDS, keysOf } from "../keys.js";
 import { linkOf } from "../session.js";
 import { change, DEFAULTS, settings } from "../settings.js";
-import { sessionId } from "../store.js";
+import { notify, sessionId } from "../store.js";
 import { h, html, useState } from "../vendor/vendor.js";
 import { shownKey } from "./help.js";
 
@@ -45,8 +46,8 @@ function Keys() {
     event.stopPropagation();
     setWaiting(null);
     if (event.key === "Escape") return;
-    const parts = [event.ctrlKey && "Control", event.altKey && "Alt", event.metaKey && "Meta", event.key].filter(Boolean);
-    change({ keys: { ...settings.peek().keys, [id]: parts.join("+") } });
+    const parts = [event.ctrlKey && "Control", event.altKey && "Alt", event.metaKey && "Meta", event.shiftKey && "Shift", event.key === " " ? "Space" : event.key].filter(Boolean);
+    bind(id, parts.join("+"));
   };
   return html`<details><summary>Keys</summary><ul class="rebind">${COMMANDS.map((command) => html`<li key=${command.id}><span>${command.title}</span>
     <button type="button" aria-label=${`Key of: ${command.title}`} onKeyDown=${(/** @type {KeyboardEvent} */ event) => take(event, command.id)} onClick=${() => setWaiting(command.id)}>${waiting === command.id ? "press a key" : shownKey(settings.value.keys[command.id] ?? command.keys[0])}</button></li>`)}</ul></details>`;
@@ -54,6 +55,13 @@ function Keys() {
 
 /** @returns {boolean} whether the page's address means another computer wherever else it is opened */
 const isOnlyHere = () => /^(localhost|.+\.localhost|127\..+|\[::1\])$/u.test(location.hostname);
+
+/** Give a key to a command: no other has it then. @param {string} id @param {string} key */
+function bind(id, key) {
+  const other = COMMANDS.find((command) => command.id !== id && keysOf(command).includes(key));
+  if (other) notify({ kind: "info", title: "This key is taken", detail: `${shownKey(key)} is the key of: ${other.title}.`, next: "Choose another one." });
+  else change({ keys: { ...settings.peek().keys, [id]: key } });
+}
 
 /** A link that takes the session to another device. */
 function DeviceLink() {
@@ -63,13 +71,15 @@ function DeviceLink() {
     try {
       await navigator.clipboard.writeText(link);
       setTold("Copied.");
+      announce("Copied.");
     } catch {
       setTold("Select the link and copy it.");
+      announce("Select the link and copy it.");
     }
   };
   return html`<section><h3>On another device</h3>
     <p>Open this link there to go on where you are. Whoever has it can read and write in your journey.</p>
     ${isOnlyHere() && html`<p class="quiet">This address works on this computer only. For a link that works elsewhere, open the book at an address that the other device reaches.</p>`}
     <input class="link-field" readonly value=${link} aria-label="Link to your journey" onFocus=${(/** @type {any} */ event) => event.target.select()} />
-    <button type="button" onClick=${() => void copy()}>Copy</button> <span role="status">${told}</span></section>`;
+    <button type="button" onClick=${() => void copy()}>Copy</button> <span>${told}</span></section>`;
 }
