@@ -14,6 +14,10 @@ from qdpi.client import Client
 
 WORDS: Final = "What does the lamp know of the sea?"
 LABEL: Final = "The lamp, again"
+MOVE: Final = """(path) => {
+  history.pushState(null, "", path);
+  dispatchEvent(new PopStateEvent("popstate"));
+}"""
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,9 @@ async def go(page: Page, path: str) -> None:
         await open_desk(page, path)
         return
     await page.keyboard.press("Escape")
-    await page.evaluate("(path) => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }", path)
+    await page.evaluate(
+        "(path) => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }", path
+    )
 
 
 VIEWS: Final[Mapping[str, Opens]] = {
