@@ -19,8 +19,8 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from tests.faults.qdpi_process import QdpiProcess
 from tests.support.model_server import serving
 from tests.web.browser import AXE, AXE_ABSENT, CHROMIUM_ABSENT, PATIENCE, Axe, Faults, chromium
-from tests.web.storyteller import Storyteller
 from tests.web.desk_views import Journey, journey_at
+from tests.web.storyteller import Storyteller
 
 from qdpi.client import Client
 from qdpi.settings import SETTINGS

@@ -148,7 +148,7 @@ async def test_a_page_is_saved_named_noted_and_taken_out_again(still: Page, clie
     await expect(other.get_by_text("Nothing is saved yet.")).to_be_visible()
 
     await still.keyboard.press("b")
-    await expect(still.get_by_role("button", name="Take out of the vault")).to_be_visible()
+    await expect(still.get_by_role("button", name="Saved in the vault: take it out")).to_be_visible()
     entry = other.locator(".saved-page")
     await expect(entry).to_have_count(1)
     await entry.get_by_role("button", name="Name and notes").click()

@@ -82,7 +82,7 @@ function TypedSymbol() {
   useEffect(() => {
     if (typed !== null) announce(sentence);
   }, [typed]);
-  return typed !== null && html`<p class="typed">s <kbd>${typed.padEnd(2, "_")}</kbd> ${sentence}</p>`;
+  return typed !== null && html`<section class="typed" aria-label="The symbol that you type"><p>s <kbd>${typed.padEnd(2, "_")}</kbd> ${sentence}</p></section>`;
 }
 
 function Masthead() {
@@ -131,7 +131,7 @@ function Side() {
   return pane ? h(Pane, { key: open, pane }) : null;
 }
 
-/** @param {{pane: {title: string, view: () => any}}} props */
+/** @param {{pane: {title: string, view: (props: object) => any}}} props */
 function Pane({ pane }) {
   const title = useRef(/** @type {HTMLElement | null} */ (null));
   useLayoutEffect(() => {

@@ -105,7 +105,7 @@ function Foot({ page }) {
       <li class="turn-on"><a href=${pageHref(after)} rel="next"><span class="turn-way">Next page</span> <span class="turn-title" dir="auto">${titleOf(after)}</span></a></li>
     </ul></nav>`}
     <div class="tools" role="toolbar" aria-label="This page">
-      ${(saved || past.value === null) && h(Tool, { label: saved ? "Take out of the vault" : "Save in the vault", pressed: Boolean(saved), children: saved ? "Saved" : "Save", onClick: () => void (saved ? unsave(page.page_id) : save(page.page_id)) })}
+      ${(saved || past.value === null) && h(Tool, { label: saved ? "Saved in the vault: take it out" : "Save in the vault", pressed: Boolean(saved), children: saved ? "Saved" : "Save", onClick: () => void (saved ? unsave(page.page_id) : save(page.page_id)) })}
       ${written && past.value === null && h(Tool, { label: "Write it again, as another alternative", children: "Again", onClick: () => void writeAgain(page.page_id) })}
       ${written && h(Tool, { label: "Why this page", children: "Why", pressed: panel.value === "why", onClick: () => (panel.value = panel.value === "why" ? null : "why") })}
       ${written && page.return_to && h(Tool, { label: "Return to the book", children: "Return", onClick: returnToBook })}
