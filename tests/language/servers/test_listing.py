@@ -18,7 +18,6 @@ CHATTING = [
     "gemma-3-27b-it",
     "deepseek-r1",
     "deepseek-chat",
-    "claude-sonnet-4-5",
     "Phi-4-mini-instruct",
     "meta-llama/Llama-3.3-70B-Instruct",
     "HuggingFaceTB/SmolLM2-135M-Instruct",

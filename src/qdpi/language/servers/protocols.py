@@ -1,7 +1,7 @@
 """The two protocols of models' servers: the request of a call, and its answer, read event by event. Pure.
 
 OpenAI's chat completions (https://platform.openai.com/docs/api-reference/chat-streaming), spoken by most servers with
-small differences, and Anthropic's messages (https://docs.anthropic.com/en/docs/build-with-claude/streaming).
+small differences, and Anthropic's messages (https://docs.anthropic.com/en/api/messages-streaming).
 """
 
 from __future__ import annotations
