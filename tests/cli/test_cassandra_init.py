@@ -39,13 +39,16 @@ def test_init_is_idempotent(qdpi: Call, cassandra_environment: dict[str, str], m
     """The keyspace is created once; a second call leaves it unchanged."""
     from tests.support.keyspace import keyspace
 
+    from qdpi.store.cassandra.schema import schema_of
+
     with keyspace(cassandra_environment) as space:
         for name, value in space.environment.items():
             monkeypatch.setenv(name, value)
         for table in ("vault", "schema_version"):
             space.rows(f"DROP TABLE {table}")
+        version = schema_of(space.settings).version
         for _ in range(2):
             made = json.loads(qdpi("cassandra-init", "--json").out)
-            assert (made["keyspace"], made["version"], made["vectors"]) == (space.name, 1, True)
+            assert (made["keyspace"], made["version"], made["vectors"]) == (space.name, version, True)
         assert {"vault", "outcomes"} <= set(space.tables())
-        assert "has its tables, version 1" in qdpi("cassandra-init").out
+        assert f"has its tables, version {version}" in qdpi("cassandra-init").out
