@@ -30,7 +30,7 @@ from tests.contract.bus.rig import (
 from qdpi.bus.kafka.topics import OVERHEAD
 from qdpi.bus.port import Delivery, EventBus, Membership, Message, Partition, Start
 from qdpi.errors import BusUnavailable, InvalidInput
-from qdpi.events import TOPICS, DeadLetter, PageEvent, Press, TopicSpec
+from qdpi.events import TOPICS, DeadLetter, PageEvent, Press, ReaderPlace, TopicSpec
 from qdpi.retry import retry_while_unavailable
 
 pytestmark = pytest.mark.kafka
@@ -240,7 +240,7 @@ async def test_topics_are_configured_by_their_specs(rig, bus):
         assert int(result["retention.ms"].value) == spec.retention * 1_000
         assert int(result["max.message.bytes"].value) == spec.max_bytes + OVERHEAD
         assert result["cleanup.policy"].value == ("compact,delete" if spec.compact else "delete")
-    assert [name for name, spec in TOPICS.items() if spec.compact] == [PageEvent.topic]
+    assert {name for name, spec in TOPICS.items() if spec.compact} == {PageEvent.topic, ReaderPlace.topic}
 
 
 @pytest.mark.parametrize(

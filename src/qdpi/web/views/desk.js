@@ -18,9 +18,9 @@ import { UnderWay, WritingPage } from "./writing.js";
 
 /** The views in place of the page. */
 const VIEWS = /** @type {Record<string, ReturnType<typeof later>>} */ ({
-  ring: later(async () => (await import("./ring.js")).Ring),
-  find: later(async () => (await import("./search.js")).Search),
-  vault: later(async () => (await import("./vault.js")).Vault),
+  ring: later(async () => (await import("./ring.js")).Ring, { title: "The ring" }),
+  find: later(async () => (await import("./search.js")).Search, { title: "Find" }),
+  vault: later(async () => (await import("./vault.js")).Vault, { title: "Vault" }),
 });
 
 /** Wait for what the view of the address needs, so that the server's page stays until then. @param {string} view */
@@ -40,7 +40,7 @@ const PANES = {
 
 /** @param {() => Promise<(props: object) => any>} load */
 function pane(load) {
-  return later(load, { isPane: true }).View;
+  return later(load).View;
 }
 
 /** The whole page. */

@@ -6,10 +6,10 @@ import { h, html, useEffect, useState } from "../vendor/vendor.js";
 /**
  * @template {object} Props
  * @param {() => Promise<(props: Props) => any>} load
- * @param {{isPane?: boolean}} [options] a pane stands beside the page, any other view in its place
+ * @param {{title?: string}} [options] a view in place of the page has a title, which is there before it; a pane has none
  * @returns {{View: (props: Props) => any, ready: () => Promise<void>}} the view, and what waits until it is there
  */
-export function later(load, { isPane = false } = {}) {
+export function later(load, { title } = {}) {
   /** @type {((props: Props) => any) | null} */
   let loaded = null;
   const ready = async () => void (loaded ??= await load());
@@ -20,7 +20,8 @@ export function later(load, { isPane = false } = {}) {
       if (!isThere) ready().then(() => setThere(true), (error) => report(error, "This view could not be loaded"));
     }, []);
     if (isThere && loaded) return h(/** @type {any} */ (loaded), props);
-    return isPane ? html`<div aria-busy="true"></div>` : html`<main class="column" id="main" tabindex="-1" aria-busy="true"></main>`;
+    if (title === undefined) return html`<div aria-busy="true"></div>`;
+    return html`<main class="column" id="main" tabindex="-1" aria-busy="true"><h1 class="page-title" tabindex="-1">${title}</h1></main>`;
   }
   return { View, ready };
 }
