@@ -224,12 +224,12 @@ def test_whole_sentences_keep_at_least_half(cut: str, whole: str) -> None:
 
 async def test_page_with_an_unknown_control_token_is_reworked(edition: Edition) -> None:
     """Its reworked page passes; the same again is kept, and does not pass."""
-    ends = iter(["<|muse_end|>", "", "<|muse_end|>", "<|muse_end|>"])
+    ends = iter(["<|muse|>", "", "<|muse|>", "<|muse|>"])
     model = writer(lambda prompt: page_for(prompt) + next(ends))
     for passes in (True, False):
         ran = await run(edition, model, XC)
         assert ran.page.validation.reworked
-        assert '"<|muse_end|>"' in ran.prompts[-1]
+        assert '"<|muse|>"' in ran.prompts[-1]
         assert ran.page.validation.passed is passes
 
 

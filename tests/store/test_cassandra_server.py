@@ -358,7 +358,9 @@ def test_cqlsh_creates_the_same_schema(cassandra_space: Keyspace, tmp_path: Path
         made = described(cassandra_space, name)
         assert made == described(cassandra_space, cassandra_space.name)
         assert len(made["columns"]) > 100
-        assert stored_version(cassandra_space.session, name) == 1
+        assert stored_version(cassandra_space.session, name) == stored_version(
+            cassandra_space.session, cassandra_space.name
+        )
     finally:
         cassandra_space.rows(f"DROP KEYSPACE {name}")
 
@@ -391,7 +393,7 @@ async def test_cqlsh_reads_our_rows(store: CassandraPageStore, emptied: Keyspace
         "{'who lit it?'}",
     ]
     assert await asyncio.to_thread(
-        first_row, "SELECT head, seq, request_id FROM outcomes WHERE session_id = 'reader'"
+        first_row, "SELECT head, seq, request_id FROM outcomes WHERE session_id = 'reader' AND seq >= 0"
     ) == [
         "1",
         "0",
