@@ -83,7 +83,7 @@ def test_flag_wins_over_its_variable():
         ("QDPI_RUN_TIMEOUT", "-5", "expected 0.1 or more"),
         ("QDPI_PAGE_EVENTS", "topic", "one of keyed, section, page"),
         ("QDPI_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
-        ("QDPI_LOG_FORMAT", "xml", "one of json, console"),
+        ("QDPI_LOG_FORMAT", "xml", "one of auto, json, console"),
     ],
 )
 def test_wrong_value_is_refused(variable, value, hint):

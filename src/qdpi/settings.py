@@ -33,8 +33,9 @@ class LogLevel(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """The format of log lines."""
+    """The format of log lines; `AUTO` is for people on a terminal, and JSON elsewhere."""
 
+    AUTO = "auto"
     JSON = "json"
     CONSOLE = "console"
 
@@ -177,7 +178,12 @@ class Settings:
     log_level: LogLevel = _setting(
         "QDPI_LOG_LEVEL", "The lowest level of log lines written: debug, info, warning or error.", LogLevel.INFO
     )
-    log_format: LogFormat = _setting("QDPI_LOG_FORMAT", "The format of log lines: json or console.", LogFormat.JSON)
+    log_format: LogFormat = _setting(
+        "QDPI_LOG_FORMAT",
+        "The format of log lines: json, console, or auto. auto is JSON, and on a terminal a short line for each page "
+        "written, each warning and each error.",
+        LogFormat.AUTO,
+    )
     kafka_brokers: str | None = _setting(
         "KAFKA_BROKERS", "Kafka's brokers, host:port, separated by commas. Unset: the embedded bus."
     )

@@ -13,6 +13,7 @@ from tests.gateway.test_presses import assert_problem
 from tests.support.gateway import gateway_in
 
 from qdpi.gateway.middleware import BODY_LIMIT, SECURITY_HEADERS
+from qdpi.gateway.web_files import shipped_files
 from qdpi.system import System
 
 PRESS = "/api/v1/event/ui/symbol"
@@ -150,6 +151,19 @@ async def test_log_line_of_request(tmp_path: Path):
         assert lines[0]["journey"] == lines[1]["journey"]
         assert lines[0]["ms"] >= 0
         assert "my-own-journey" not in str(logs)
+
+
+async def test_files_of_the_reader_s_page_are_logged_for_who_debugs(tmp_path: Path):
+    """A page asks for dozens of them; one that is not there is a request like others."""
+    async with gateway_in(tmp_path) as gateway:
+        address = f"{shipped_files().address()}/app.js"
+        with capture_logs() as logs:
+            assert (await gateway.client.get(address)).status_code == 200
+            assert (await gateway.client.get("/web/0/app.js")).status_code == 404
+        assert [(line["event"], line["log_level"]) for line in logs] == [
+            ("http.file", "debug"),
+            ("http.request", "info"),
+        ]
 
 
 async def test_log_omits_signature(tmp_path: Path):

@@ -80,7 +80,7 @@ async def test_grid_press_shows_its_page(tmp_path: Path, size: tuple[int, int]):
         await screen.until(lambda: isinstance(screen.app.screen, GridScreen))
         await screen.press("1", "f", "left", "up")
         await screen.shows("0x0E an-author:ZU", "#symbol")
-        assert "T3 is closed" in screen.text("#symbol")
+        assert "T3 is outside the licence of ZU" in screen.text("#symbol")
         await screen.press("enter")
         press = await desk.pressed()
         assert isinstance(press, Press)

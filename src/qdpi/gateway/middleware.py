@@ -14,10 +14,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qdpi.errors import BodyTooLarge, QdpiError, TooManyRequests
+from qdpi.gateway.colors import VOICES_PREFIX
 from qdpi.gateway.context import EXCHANGE, Exchange, Gateway
 from qdpi.gateway.limits import address_of
 from qdpi.gateway.negotiation import accepts_gzip, weak
 from qdpi.gateway.problems import problem_response, refusal_of
+from qdpi.gateway.web_files import PREFIX
 
 BODY_LIMIT: Final = 1 << 20
 """The largest body, in bytes."""
@@ -63,6 +65,8 @@ COMPRESSED_IN_THREAD_FROM: Final = 64 << 10
 """The bytes from which a body is compressed in a thread, so that the event loop never waits over a millisecond."""
 INCOMPRESSIBLE: Final = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/epub+zip")
 """Media types that are compressed already, or must arrive piece by piece."""
+_FILES: Final = (PREFIX, VOICES_PREFIX)
+"""The addresses of files, of which a page asks for dozens."""
 _READS: Final = frozenset({"GET", "HEAD"})
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -121,7 +125,10 @@ class Envelope:
             facts["journey"] = self._gateway.system.journey_label(exchange.journey)
         if exchange.event_id is not None:
             facts["event_id"] = exchange.event_id
-        log.info("http.request", **facts)
+        if str(facts["route"]).startswith(_FILES) and status is not None and status < HTTPStatus.BAD_REQUEST:
+            log.debug("http.file", **facts)
+        else:
+            log.info("http.request", **facts)
 
 
 class Admission:

@@ -209,8 +209,8 @@ def closed_lines(preview: Preview) -> Iterator[str]:
             whys.setdefault((closed.trajectory, closed.rule), set()).add(closed.why)
     for (trajectory, rule), closed_for in codes.items():
         why = whys[trajectory, rule]
-        who = "all" if len(closed_for) == len(preview.behaviours) else " ".join(closed_for)
-        yield f"{trajectory.value} closed for {who}: {why.pop() if len(why) == 1 else f'by the rule {rule}'}"
+        who = "all behaviours" if len(closed_for) == len(preview.behaviours) else " ".join(closed_for)
+        yield f"{trajectory.value} {why.pop() if len(why) == 1 else f'is closed by the rule {rule}'} ({who})"
 
 
 def symbol_view(preview: Preview, code: int, voices: Sequence[VoiceEntry]) -> RenderableType:
@@ -221,7 +221,7 @@ def symbol_view(preview: Preview, code: int, voices: Sequence[VoiceEntry]) -> Re
         plain(f"0x{code:02X} {symbol_name(code)}: {CHARACTER_NAMES[character]}, {found.meaning}", "bold"),
         plain(voices[character].sentence, "italic"),
         plain(f"{found.given.value} {TRAJECTORY_VERBS[found.given]}. {' '.join(found.reasons)}"),
-        *(plain(f"{each.trajectory.value} is closed: {each.why}", "dim") for each in found.closed),
+        *(plain(f"{each.trajectory.value} {each.why}", "dim") for each in found.closed),
     ]
     return Group(*lines)
 
