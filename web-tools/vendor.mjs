@@ -12,7 +12,7 @@ import ts from "typescript";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const WEB = path.join(HERE, "..", "src", "qdpi", "web");
-const BUNDLES = ["vendor", "ring", "hash"];
+const BUNDLES = ["vendor", "fuzzy", "ring", "hash"];
 const PERMISSIVE = new Set(["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "OFL-1.1"]);
 /** What Trusted Types and the content security policy refuse. */
 const REFUSED = /\beval\s*\(|\bnew\s+Function\b|[^.\w]Function\s*\(/;

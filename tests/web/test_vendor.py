@@ -19,11 +19,11 @@ VENDORED: Final = ("vendor", "fonts")
 PERMISSIVE: Final = {"Apache-2.0", "BSD-3-Clause", "ISC", "MIT", "OFL-1.1"}
 EXPORTS: Final = {
     "vendor/vendor.js": {
-        *("h", "render", "Fragment", "html"),
-        *("signal", "computed", "effect", "batch", "untracked", "useSignal", "useComputed", "useSignalEffect"),
+        *("h", "render", "html", "tinykeys"),
+        *("signal", "computed", "effect", "untracked"),
         *("useState", "useEffect", "useLayoutEffect", "useMemo", "useRef"),
-        *("tinykeys", "uFuzzy"),
     },
+    "vendor/fuzzy.js": {"uFuzzy"},
     "vendor/ring.js": {"zoom", "zoomIdentity", "zoomTransform", "select"},
     "vendor/hash.js": {"sha256"},
 }

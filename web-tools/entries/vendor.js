@@ -1,12 +1,11 @@
 // What src/qdpi/web/vendor/vendor.js exports: all libraries of the first load, with one Preact among them.
-import { Fragment, h as createElement, render } from "preact";
+import { h as createElement, render } from "preact";
 import htm from "htm";
 
-export { Fragment, render };
+export { render };
 export { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-export { batch, computed, effect, signal, untracked, useComputed, useSignal, useSignalEffect } from "@preact/signals";
+export { computed, effect, signal, untracked } from "@preact/signals";
 export { tinykeys } from "tinykeys";
-export { default as uFuzzy } from "@leeoniya/ufuzzy";
 
 /** @typedef {import("preact").VNode<any>} VNode */
 /** @typedef {import("preact").ComponentChildren} Children */

@@ -86,8 +86,6 @@ export const beginSession = (sessionId = null) => send("/session", sessionId ? {
 
 /** @param {string} id @param {string} sessionId @param {AbortSignal} [signal] */
 export const page = (id, sessionId, signal) => get(`/page/${segment(id)}${query({ session_id: sessionId })}`, signal);
-/** @param {string[]} ids @param {string} sessionId */
-export const pages = (ids, sessionId) => get(`/pages${query({ ids: ids.join(","), session_id: sessionId })}`);
 /** @param {string} id @param {string} sessionId */
 export const receipt = (id, sessionId) => get(`/page/${segment(id)}/receipt${query({ session_id: sessionId })}`);
 /** @param {string} id @param {string} sessionId */
@@ -101,8 +99,6 @@ export const journey = (sessionId, options = {}) => get(`/journey/${segment(sess
 export const place = (sessionId) => get(`/journey/${segment(sessionId)}/place`);
 /** @param {string} sessionId @param {string} pageId */
 export const setPlace = (sessionId, pageId) => send(`/journey/${segment(sessionId)}/place`, { page_id: pageId });
-/** @param {string} sessionId */
-export const runsUnderWay = (sessionId) => get(`/journey/${segment(sessionId)}/runs`);
 /** @param {string} sessionId @param {string} pageId @param {AbortSignal} [signal] @param {number | null} [at] a moment */
 export const preview = (sessionId, pageId, signal, at = null) =>
   get(`/journey/${segment(sessionId)}/preview/lean${query({ page_id: pageId, at })}`, signal);

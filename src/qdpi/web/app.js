@@ -3,14 +3,16 @@
 import * as api from "./api.js";
 import { followPresses } from "./actions.js";
 import { startKeys } from "./keys.js";
-import { followMoment } from "./past.js";
 import { route, startRouter } from "./router.js";
 import { openSession } from "./session.js";
 import { applySettings } from "./settings.js";
 import * as store from "./store.js";
 import { Stream } from "./stream.js";
 import { h, render } from "./vendor/vendor.js";
-import { Desk, readyFor } from "./views/desk.js";
+import { Desk, readyFor, readyToPress } from "./views/desk.js";
+
+/** Follow the moments of the journey, in the address too. */
+const followMoment = async () => (await import("./past.js")).followMoment();
 
 async function start() {
   applySettings();
@@ -23,7 +25,8 @@ async function start() {
   await store.loadJourney();
   followPresses();
   startKeys();
-  followMoment();
+  const isPastNear = store.tree.head > 0 || route.peek().seq !== null;
+  if (isPastNear) await followMoment();
   store.followAddress();
   store.followPreview();
   store.followUsual();
@@ -38,6 +41,8 @@ async function start() {
     state: (state) => (store.connection.value = state),
     after: () => store.tree.head,
   }).open();
+  await readyToPress();
+  if (!isPastNear) await followMoment();
 }
 
 start().catch((error) => store.report(error, "The page could not begin"));

@@ -8,10 +8,9 @@
 import {
   nextSibling, press, returnToBook, save, stop, turn, unsave, writeAgain,
 } from "./actions.js";
-import { toNow } from "./past.js";
 import { go, route, viewHref } from "./router.js";
 import { settings } from "./settings.js";
-import { canon, dismiss, notices, notify, pageId, panel, past, runs, vault, voices, watched } from "./store.js";
+import { canon, dismiss, notices, pageId, panel, past, runs, vault, watched } from "./store.js";
 import { effect, signal, tinykeys } from "./vendor/vendor.js";
 
 /** What was typed of a symbol: null while none is, else `s` and up to two hex digits. @type {import("@preact/signals").Signal<string | null>} */
@@ -124,19 +123,8 @@ function escape() {
   const run = watched.peek()?.outcome === null ? watched.peek() : [...runs.peek().values()][0];
   const oldest = notices.peek()[0];
   if (panel.peek() !== null) panel.value = null;
-  else if (past.peek() !== null) toNow();
+  else if (past.peek() !== null) void import("./past.js").then(({ toNow }) => toNow());
   else if (run) void stop(run.pressId);
   else if (oldest) dismiss(oldest.id);
   else if (route.peek().view !== "page") history.back();
-}
-
-/** Commands that a voice's name completes in the palette. @returns {Command[]} */
-export function voiceCommands() {
-  return [...voices.value.values()].map((voice) => ({
-    id: `voice-${voice.character}`, title: `Press a symbol of ${voice.name}`, keys: [],
-    run: () => {
-      panel.value = "press";
-      notify({ kind: "info", title: voice.name, detail: voice.sentence, next: "" });
-    },
-  }));
 }

@@ -20,13 +20,6 @@ export async function openSession() {
   return id;
 }
 
-/** @returns {Promise<string>} a new session's id, in place of the one that was kept */
-export async function newSession() {
-  const id = (await api.beginSession()).session_id;
-  keep(id);
-  return id;
-}
-
 /** @param {string} id @returns {string} a link that takes the session to another device */
 export function linkOf(id) {
   return `${location.origin}${location.pathname}#session=${id}`;

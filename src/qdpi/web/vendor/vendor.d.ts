@@ -1,5 +1,5 @@
+export { render };
 export { tinykeys } from "tinykeys";
-export { default as uFuzzy } from "@leeoniya/ufuzzy";
 /** @typedef {import("preact").VNode<any>} VNode */
 /** @typedef {import("preact").ComponentChildren} Children */
 /**
@@ -27,8 +27,6 @@ export type Children = import("preact").ComponentChildren;
  * The props that a component is given: all that it needs, and none that it does not have. Preact's own types take any.
  */
 export type Given<P> = NoInfer<Omit<P, "children"> & Partial<Pick<P, "children" & keyof P>>> & import("preact").Attributes;
-import { Fragment } from "preact";
 import { render } from "preact";
-export { Fragment, render };
 export { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-export { batch, computed, effect, signal, untracked, useComputed, useSignal, useSignalEffect } from "@preact/signals";
+export { computed, effect, signal, untracked } from "@preact/signals";

@@ -1,20 +1,16 @@
 /** The desk: the book in the middle, the rest at its edges, each a toggle away. */
 
-import { announce, announcement } from "../announce.js";
-import { placements } from "../past.js";
+import { announcement } from "../announce.js";
 import { pageHref, route, sectionHref, viewHref } from "../router.js";
-import { canon, pageId, panel, past, savedSeq, shown, titleOf, treeVersion, watched } from "../store.js";
+import { canon, panel, past, runs, savedSeq, shown, tree, treeVersion, watched } from "../store.js";
 import { servedMain, servedPath } from "../shell.js";
-import { h, html, useEffect, useLayoutEffect, useRef } from "../vendor/vendor.js";
+import { h, html, useLayoutEffect, useRef } from "../vendor/vendor.js";
 import { typedSymbol } from "../keys.js";
-import { Branches } from "./branches.js";
+import { later, loadAtLeisure } from "./later.js";
 import { Notices } from "./notices.js";
-import { later } from "./later.js";
+import { Owed } from "./owed.js";
 import { isWritten } from "./parts.js";
-import { nameOf, Owed, Press } from "./press.js";
 import { Reading } from "./reading.js";
-import { Timeline } from "./timeline.js";
-import { UnderWay, WritingPage } from "./writing.js";
 
 /** The views in place of the page. */
 const VIEWS = /** @type {Record<string, ReturnType<typeof later>>} */ ({
@@ -23,14 +19,33 @@ const VIEWS = /** @type {Record<string, ReturnType<typeof later>>} */ ({
   vault: later(async () => (await import("./vault.js")).Vault, { title: "Vault" }),
 });
 
+/** What a journey brings to the page, once something was written. */
+const JOURNEY = {
+  path: later(async () => (await import("./path.js")).Path),
+  branches: later(async () => (await import("./branches.js")).Branches),
+  timeline: later(async () => (await import("./timeline.js")).Timeline),
+};
+const WRITING = {
+  page: later(async () => (await import("./writing.js")).WritingPage, { title: "Queued" }),
+  others: later(async () => (await import("./writing.js")).UnderWay),
+};
+const PRESS = later(async () => (await import("./press.js")).Press);
+const TYPED = later(async () => (await import("./typed.js")).TypedSymbol);
+
 /** Wait for what the view of the address needs, so that the server's page stays until then. @param {string} view */
 export async function readyFor(view) {
-  await VIEWS[view]?.ready();
+  const needed = [VIEWS[view], ...(tree.head > 0 ? Object.values(JOURNEY) : [])];
+  await Promise.all(needed.map((each) => each?.ready()));
+}
+
+/** Load what the first press needs. */
+export async function readyToPress() {
+  await loadAtLeisure([PRESS, TYPED, ...Object.values(WRITING), ...Object.values(JOURNEY)].map(({ ready }) => ready));
 }
 
 /** The panes of the side, each with its title. @type {Record<string, {title: string, view: (props: object) => any}>} */
 const PANES = {
-  press: { title: "Press", view: Press },
+  press: { title: "Press", view: PRESS.View },
   why: { title: "Why this page", view: pane(async () => (await import("./why.js")).Why) },
   settings: { title: "Text and settings", view: pane(async () => (await import("./settings.js")).Settings) },
   help: { title: "Keys and help", view: pane(async () => (await import("./help.js")).Help) },
@@ -46,16 +61,27 @@ function pane(load) {
 /** The whole page. */
 export function Desk() {
   const other = VIEWS[route.value.view];
+  const isBegun = (treeVersion.value, tree.head > 0);
   return html`<div class="desk" data-view=${route.value.view} data-panel=${panel.value} data-past=${past.value !== null}>
     ${h(Masthead, {})}
-    ${route.value.view === "page" && html`${h(Path, {})}<div class="middle">${watched.value === null ? h(Reading, {}) : h(WritingPage, {})}${h(UnderWay, {})}${watched.value === null && h(Branches, {})}</div>`}
+    ${route.value.view === "page" && h(Middle, { isBegun })}
     ${other && h(other.View, { key: route.value.view })}
     ${route.value.view === "served" && h(Served, {})}
-    ${h(TypedSymbol, {})}
+    ${typedSymbol.value !== null && h(TYPED.View, {})}
     ${h(Side, {})}
-    ${h(Bar, {})}
+    ${h(Bar, { isBegun })}
     ${h(Notices, {})}
     <div class="sr-only" role="status" aria-live="polite">${announcement.value}</div>
+  </div>`;
+}
+
+/** The page that is read or written, the way to it, and what was written at it. @param {{isBegun: boolean}} props */
+function Middle({ isBegun }) {
+  const isWriting = watched.value !== null;
+  return html`${(isBegun || isWriting) && h(JOURNEY.path.View, {})}<div class="middle">
+    ${isWriting ? h(WRITING.page.View, {}) : h(Reading, {})}
+    ${runs.value.size > 0 && h(WRITING.others.View, {})}
+    ${isBegun && !isWriting && h(JOURNEY.branches.View, {})}
   </div>`;
 }
 
@@ -72,17 +98,6 @@ function Served() {
 /** @param {string} name */
 function toggle(name) {
   panel.value = panel.peek() === name ? null : name;
-}
-
-/** What was typed after `s`, and what it would do, before Enter. */
-function TypedSymbol() {
-  const typed = typedSymbol.value;
-  const code = typed?.length === 2 ? Number.parseInt(typed, 16) : null;
-  const sentence = code === null ? "two hex digits" : `${nameOf(code)} Enter presses, Esc forgets.`;
-  useEffect(() => {
-    if (typed !== null) announce(sentence);
-  }, [typed]);
-  return typed !== null && html`<section class="typed" aria-label="The symbol that you type"><p>s <kbd>${typed.padEnd(2, "_")}</kbd> ${sentence}</p></section>`;
 }
 
 function Masthead() {
@@ -112,18 +127,6 @@ function Where() {
   return html`<p class="where">${link}<span>page ${at - first + 1} of ${section.pages}</span><span>${at + 1} of ${ring.length} on the ring</span></p>`;
 }
 
-/** The way from the book to a page that was written, as a line. */
-function Path() {
-  void treeVersion.value;
-  const at = pageId.value;
-  const locus = watched.value?.locus ?? null; // a page that is being written has its own way already
-  const path = locus !== null ? [...placements().wayTo(locus), locus] : at === null ? [] : placements().wayTo(at);
-  if (path.length === 0) return null;
-  return html`<nav class="path" aria-label="The way here">
-    <ol>${path.map((id) => html`<li key=${id}><a href=${pageHref(id)}>${titleOf(id)}</a></li>`)}<li aria-current="page">here</li></ol>
-  </nav>`;
-}
-
 /** The pane at the side. The focus goes into it, and back to where it was when it is closed. */
 function Side() {
   const open = panel.value;
@@ -150,12 +153,12 @@ function Pane({ pane }) {
   </aside>`;
 }
 
-/** The bar at the bottom: what can be done, and that everything is saved. */
-function Bar() {
+/** The bar at the bottom: what can be done, and that everything is saved. @param {{isBegun: boolean}} props */
+function Bar({ isBegun }) {
   return html`<section class="bar" aria-label="Pressing">
     <button type="button" class="primary" aria-expanded=${panel.value === "press"} onClick=${() => (panel.value = panel.value === "press" ? null : "press")}>Press</button>
     ${h(Owed, {})}
-    ${h(Timeline, {})}
+    ${isBegun && h(JOURNEY.timeline.View, {})}
     <span class="saved" title="Every page up to here is kept by the server">saved ✓ ${savedSeq.value}</span>
   </section>`;
 }

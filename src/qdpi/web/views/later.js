@@ -1,4 +1,7 @@
-/** Views that are loaded when they are first wanted: the first page of the book comes without them. */
+/**
+ * Views that are loaded when they are first wanted: the first page of the book comes without them. What a reader is
+ * likely to want next is loaded at leisure, so that its first use waits for nothing.
+ */
 
 import { report } from "../store.js";
 import { h, html, useEffect, useState } from "../vendor/vendor.js";
@@ -24,4 +27,15 @@ export function later(load, { title } = {}) {
     return html`<main class="column" id="main" tabindex="-1" aria-busy="true"><h1 class="page-title" tabindex="-1">${title}</h1></main>`;
   }
   return { View, ready };
+}
+
+/** Resolve when the browser has nothing else to do. @returns {Promise<void>} */
+const leisure = () => new Promise((resolve) => ("requestIdleCallback" in window ? requestIdleCallback(() => resolve()) : setTimeout(resolve, 200)));
+
+/** Load one after another, whenever the browser is idle. @param {(() => Promise<void>)[]} loads */
+export async function loadAtLeisure(loads) {
+  for (const load of loads) {
+    await leisure();
+    await load().catch(() => undefined); // its first use loads it again, and says what fails
+  }
 }

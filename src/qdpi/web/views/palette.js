@@ -3,7 +3,8 @@
 import { openPage } from "../actions.js";
 import { COMMANDS, keysOf } from "../keys.js";
 import { canon, panel, tree, vault } from "../store.js";
-import { h, html, uFuzzy, useEffect, useMemo, useRef, useState } from "../vendor/vendor.js";
+import { uFuzzy } from "../vendor/fuzzy.js";
+import { h, html, useEffect, useMemo, useRef, useState } from "../vendor/vendor.js";
 
 const MOST = 12;
 const fuzzy = new uFuzzy({ intraMode: 1, unicode: true, interSplit: "[^\\p{L}\\d']+", intraSplit: "\\p{Ll}\\p{Lu}", intraBound: "\\p{L}\\d|\\d\\p{L}|\\p{Ll}\\p{Lu}", intraChars: "[\\p{L}\\d']", intraContr: "'\\p{L}{1,2}\\b" });

@@ -4,8 +4,9 @@
  */
 
 import { ask, press } from "../actions.js";
-import { about, draft, past, preview, stateShown, usual, voices } from "../store.js";
+import { about, draft, past, preview, usual, voices } from "../store.js";
 import { h, html, useState } from "../vendor/vendor.js";
+import { Owed } from "./owed.js";
 import { Glyph, Mark } from "./parts.js";
 import { behaviourName, counted, hexOf, ORIENTATION_LETTERS, ORIENTATIONS, PROVENANCES, TRAJECTORIES } from "./words.js";
 
@@ -148,14 +149,4 @@ function Usual({ code }) {
   const tokens = (told.prompt_tokens ?? 0) + (told.completion_tokens ?? 0);
   const took = told.seconds < 1 ? "less than a second" : counted(Math.round(told.seconds), "second");
   return html`<p class="quiet">Usually ${took}${tokens > 0 && ` and ${counted(tokens, "token")}`} here. ${writer}</p>`;
-}
-
-/** What the reader owes the book, always in sight. */
-export function Owed() {
-  const told = preview.value?.value;
-  const open = Object.keys(stateShown.value.branches).length;
-  if (!told) return null;
-  return html`<p class="owed">
-    ${counted(told.return_debt, "page")} owed · ${counted(told.ttl, "page")} left before the way leads back · ${counted(open, "branch", "branches")} open
-  </p>`;
 }

@@ -23,7 +23,6 @@ export function Timeline() {
   const moment = past.value;
   const settling = useRef(/** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined));
   useEffect(() => () => clearTimeout(settling.current), []);
-  if (head === 0) return null;
   const seq = moment?.seq ?? head;
   /** @param {any} event */
   const onInput = (event) => {

@@ -1,0 +1,1 @@
+export { default as uFuzzy } from "@leeoniya/ufuzzy";
