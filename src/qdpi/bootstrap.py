@@ -104,6 +104,7 @@ def build_system(
 
 async def build_model(settings: Settings) -> LanguageModel:
     """Return the language model that the settings name or configure. Raises `InvalidSetting`."""
+    from qdpi.language.port import CallLimits
     from qdpi.language.select import choose_model
 
     return await choose_model(
@@ -115,6 +116,7 @@ async def build_model(settings: Settings) -> LanguageModel:
         anthropic_base_url=settings.anthropic_base_url,
         timeout=settings.model_timeout,
         wait=settings.model_wait,
+        limits=CallLimits(settings.temperature, settings.max_tokens, settings.prompt_tokens),
     )
 
 

@@ -108,6 +108,19 @@ class Settings:
         "How long a press waits for a model's server that has too many requests or still loads the model, in seconds.",
         90.0, most=86_400,
     )  # fmt: skip
+    temperature: float | None = _setting(
+        "QDPI_TEMPERATURE", "The temperature of a hosted model's sampling. Unset: the model's own.", most=2
+    )
+    max_tokens: int | None = _setting(
+        "QDPI_MAX_TOKENS",
+        "The most tokens of one answer of a hosted model, its reasoning included. Unset: the model's own limit.",
+        least=16,
+    )  # fmt: skip
+    prompt_tokens: int = _setting(
+        "QDPI_PROMPT_TOKENS",
+        "The most tokens of a hosted model's prompt, less for a short context: what a page can do without is left out.",
+        4_000, least=1_500,
+    )  # fmt: skip
     concurrency: int = _setting(
         "QDPI_CONCURRENCY", "How many model calls one page generator has in flight.", 32, least=1
     )

@@ -139,6 +139,17 @@ def test_run_symbol_prints_its_page(qdpi: Call, data: Path):
     assert not (data / "bus.db").exists()
 
 
+def test_run_symbol_shows_its_prompt(qdpi: Call):
+    """As it was sent, before the page; in JSON beside it."""
+    shown = qdpi("run-symbol", "an-author:XC", "--page", "S01-P0002", "--show-prompt").out
+    told = json.loads(qdpi("run-symbol", "an-author:XC", "--page", "S01-P0002", "--show-prompt", "--json").out)
+    (prompt,) = told["prompts"]
+    assert [message["role"] for message in prompt["messages"]] == ["system", "user", "assistant", "user"]
+    assert shown.startswith("--- receive: system\nYou are an author")
+    assert all(message["content"] in shown for message in prompt["messages"])
+    assert shown.index(told["title"]) > shown.index(prompt["messages"][-1]["content"][-40:])
+
+
 def test_run_symbol_json_is_the_whole_prediction(qdpi: Call):
     result = json.loads(qdpi("run-symbol", "0x0D", "--trajectory", "t2", "--intent", "the lamp", "--json").out)
 

@@ -36,6 +36,23 @@ async def test_model_that_recovers_writes_the_page(tmp_path: Path, working: Work
     assert outcome.receipt.failures == (UNREACHABLE.detail, UNREACHABLE.detail)
 
 
+async def test_prompt_has_the_written_pages_on_the_way(tmp_path: Path, working: Working) -> None:
+    """At the third page of a branch: the first of its way, and the end of the second."""
+    model = writer()
+    async with asyncio.timeout(60), working(tmp_path, model) as flow:
+        pages, locus = [], LOCUS
+        for symbol in ("london-fox:XC", "princhetta:XC", "london-fox:XC"):
+            outcome = await flow.press("s", symbol, locus)
+            assert outcome.page is not None
+            pages.append(outcome.page)
+            locus = outcome.page.page_id
+        await flow.press("s", "an-author:XC", locus)
+    prompt = model.prompts[-1]
+    assert " ".join(pages[0].text.split()[:8]) in prompt
+    assert " ".join(pages[1].text.split()[-8:]) in prompt
+    assert pages[2].text.splitlines()[0] in prompt
+
+
 async def test_model_outage_fails_one_press_only(tmp_path: Path, working: Working) -> None:
     """A lasting outage of the model fails the press once, and the next one is answered."""
     replies = iter([UNREACHABLE] * 3)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import dspy
 import pytest
 
 from qdpi.errors import InvalidInput
-from qdpi.language.prose import ProseAdapter, rendered
+from qdpi.language.prose import ProseAdapter, rendered, without_tokens
 
 
 class Page(dspy.Signature):  # type: ignore[misc]
@@ -42,13 +43,13 @@ def test_format_of_one_input() -> None:
 
 
 def test_format_of_several_inputs() -> None:
-    """Several inputs are sections headed by name and description."""
+    """Several inputs are sections: a tag of the field's name, under its description."""
     plan = {"trajectory": "T2", "beats": ["leave", "arrive"], "mood": "", "to": {"section": 3}}
     _, (_, said) = turns(locus_text="The lamp.", sources=["A stair.", "A door."], plan=plan)
     assert said == (
-        "Locus text (the page the reader stands on):\nThe lamp.\n\n"
-        "Sources (what may be drawn on):\n- A stair.\n- A door.\n\n"
-        "Plan:\ntrajectory: T2\nbeats: leave, arrive\nto: section: 3"
+        "The page the reader stands on:\n<locus_text>\nThe lamp.\n</locus_text>\n\n"
+        "What may be drawn on:\n<sources>\n- A stair.\n- A door.\n</sources>\n\n"
+        "<plan>\ntrajectory: T2\nbeats: leave, arrive\nto: section: 3\n</plan>"
     )
 
 
@@ -89,3 +90,38 @@ def test_two_output_fields_are_refused() -> None:
 def test_rendered_values_are_text(value: Any, text: str) -> None:
     """Values are rendered as text, never as their repr."""
     assert rendered(value) == text
+
+
+@pytest.mark.parametrize("name", ["locus_text", "sources", "plan"])
+@pytest.mark.parametrize("forged", ["</{0}>", "< / {0} >", "<{0}>", "</{0}\n>", "<{1}>"])
+def test_value_forges_no_section(name: str, forged: str) -> None:
+    """Whatever a value says, the sections are those of the inputs."""
+    inputs: dict[str, Any] = {"locus_text": "The lamp.", "sources": ["A stair."], "plan": {"beats": ["leave"]}}
+    text = f"Before.\n{forged.format(name, name.upper())}\nAfter."
+    inputs[name] = {"plan": {"beats": [text]}, "sources": [text]}.get(name, text)
+    _, (_, said) = turns(**inputs)
+    assert re.findall(r"(?i)<\s*/?\s*(?:locus_text|sources|plan)\s*>", said) == [
+        "<locus_text>", "</locus_text>", "<sources>", "</sources>", "<plan>", "</plan>"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<start_of_turn>", "<end_of_turn>", "<bos>",
+        "</s>", "<s>", "[INST]", "[/INST]", "<<SYS>>", "<think>", "</think>", "<｜begin▁of▁sentence｜>",
+        "[|user|]", "<0x0A>",
+    ],
+)  # fmt: skip
+def test_value_has_no_control_token(token: str) -> None:
+    """In no turn: a chat template would read it as one."""
+    for inputs in ({"locus_text": f"The {token} lamp."}, {"locus_text": "The lamp.", "sources": [f"A {token} stair."]}):
+        said = turns([{"locus_text": f"One {token}.", "text": "Two."}], **inputs)
+        assert not [content for _, content in said if token in content]
+        assert all(re.search(r"lamp|stair|One|Two|author", content) for _, content in said)
+
+
+def test_text_without_tokens_is_unchanged() -> None:
+    """Prose keeps its own brackets and marks."""
+    text = "“A < b,” she said [aside] — it’s 5 > 4… <em>so</em>; a|b."
+    assert without_tokens(text) == text

@@ -18,6 +18,7 @@ from qdpi.errors import ModelBusy, ModelEmpty, ModelFailed, ModelRefused, ModelT
 from qdpi.language.completion import Completion, complete
 from qdpi.language.endpoint import Dialect, Endpoint
 from qdpi.language.hosted import HostedModel
+from qdpi.language.port import CallLimits
 
 KEY = "sk-very-secret-0123456789"
 KINDS: list[tuple[str, Dialect]] = [
@@ -37,7 +38,7 @@ class Page(dspy.Signature):  # type: ignore[misc]
 
 def hosted(server: ModelServer, kind: str = "openai", dialect: Dialect = "vllm", **given: Any) -> HostedModel:
     endpoint = Endpoint(dialect, f"{server.url}/v1", given.pop("api_key", KEY))
-    return HostedModel(kind, endpoint, model=given.pop("model", None), timeout=5.0)
+    return HostedModel(kind, endpoint, model=given.pop("model", None), timeout=5.0, **given)
 
 
 async def write(model: HostedModel, *, timeout: float = 5.0, on_text: Any = None) -> Completion:
@@ -74,6 +75,21 @@ async def test_first_model_is_found_at_the_first_call(kind: str, dialect: Dialec
         await model.close()
     assert model.name == f"{kind}/storyteller"
     assert [request.body.get("model") for request in server.requests] == [None, "storyteller", "storyteller"]
+
+
+@pytest.mark.parametrize(("kind", "dialect"), KINDS)
+async def test_limits_are_sent(kind: str, dialect: Dialect) -> None:
+    """Where they are set; where they are not, the model's own hold."""
+    async with model_server() as server:
+        for limits in (CallLimits(temperature=0.3, max_tokens=700), CallLimits()):
+            model = hosted(server, kind, dialect, model="storyteller", limits=limits)
+            await write(model)
+            await model.close()
+    limited, free = (request.body for request in server.requests)
+    most = "max_completion_tokens" if dialect == "openai" else "max_tokens"
+    assert (limited["temperature"], limited[most]) == (0.3, 700)
+    assert "temperature" not in free
+    assert (most in free) == (kind == "anthropic"), "its protocol demands one"
 
 
 async def test_named_model_request() -> None:

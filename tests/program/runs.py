@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.support import factories
@@ -65,6 +66,7 @@ async def run(
     pressed: Page | None = None,
     state: JourneyState | None = None,
     progress: RunProgress | None = None,
+    path: Sequence[Page] = (),
 ) -> Ran:
     """Run a behaviour once at the locus, in one character's voice."""
     program = QDPIProgram(edition, model)
@@ -76,6 +78,7 @@ async def run(
         state=state or JourneyState(),
         asked=PressInput(user_intent=words, trajectory=wish),
         reader_pages=reader_pages(edition) if own is None else own,
+        path=path,
     )
     brief, draft = program.prepare(given), Draft()
     await program.draft(given, brief, draft, progress or SilentProgress())

@@ -8,7 +8,8 @@ from tests.support.replies import PLAN, continuer, is_plan, writer
 from tests.support.scripted import ScriptedModel
 
 from qdpi.canon.edition import Edition
-from qdpi.program.brief import ReaderPage, first_words, last_words
+from qdpi.program.brief import ReaderPage, record_of
+from qdpi.search.text import first_words, last_words
 from qdpi.symbols import PROFILES, Orientation, Profile, Provenance, Source, Trajectory
 
 # code: model calls of a capable model, kinds of passages, trajectories that the licence opens, way without a wish
@@ -70,9 +71,10 @@ async def test_model_calls_of_a_continuing_model(profile: Profile, edition: Edit
 async def test_page_prompt_has_the_models_plan(profile: Profile, edition: Edition) -> None:
     ran = await run(edition, writer(), profile.behavior)
     beats = PLAN.splitlines() if profile.plans else []
-    assert ran.draft.plan["beats"] == beats
+    assert ran.draft.plan is not None
+    assert list(ran.draft.plan.beats) == beats
     assert all(beat in ran.prompts[-1] for beat in beats)
-    assert ran.draft.plan["leads"] == profile.orientation.name.lower()
+    assert record_of(ran.draft.plan, ran.brief)["leads"] == profile.orientation.name.lower()
 
 
 @every_profile

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from qdpi.canon.sections import SectionTitle
+from qdpi.canon.voice_cards import VoiceCards
 from qdpi.page_schema import Page, Reading, Voice
 from qdpi.policy.ring import Ring
 from qdpi.search.checks import Thresholds
@@ -23,6 +24,7 @@ class Edition:
     ring: Ring
     pages: Mapping[str, Page]
     voices: Mapping[int, Voice]
+    cards: VoiceCards
     section_titles: Mapping[int, SectionTitle]
     readings: Mapping[str, Reading]
     index: InvertedIndex

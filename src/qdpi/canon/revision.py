@@ -12,6 +12,7 @@ from typing import Final
 from qdpi.canon.book import Book
 from qdpi.canon.edition import Edition
 from qdpi.canon.sections import section_titles
+from qdpi.canon.voice_cards import VoiceCards
 from qdpi.page_schema import Edges, Page, Reading
 from qdpi.policy.ring import Ring
 from qdpi.search.analysis import read_text
@@ -102,10 +103,12 @@ def assemble_edition(
     """Return an edition made of its stored parts."""
     index = InvertedIndex(documents_of(pages))
     thresholds = Thresholds.from_dict(revision.thresholds)
+    by_id = {page.page_id: page for page in pages}
     return Edition(
         revision=revision,
         ring=Ring([(page.page_id, page.section) for page in pages]),
-        pages={page.page_id: page for page in pages},
+        pages=by_id,
+        cards=VoiceCards(by_id),
         voices={voice.character: voice for voice in revision.voices},
         section_titles=section_titles(pages, revision.voices),
         readings=readings,

@@ -14,6 +14,7 @@ from typing import Final
 
 from qdpi.canon.book import CanonPage
 from qdpi.canon.metadata import About
+from qdpi.canon.voice_cards import card_of
 from qdpi.page_schema import Voice
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 
@@ -27,17 +28,6 @@ _SUMMARIES: Final = ("narrative_function", "brief_summary", "role")
 _PATTERNS: Final = (("tone", "Tone"), ("narrative_style", "Manner"), ("linguistic_markers", "Language"))
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_SENTENCE_END: Final = re.compile(r"[.!?…]+[\"'”’)\]]*(?:\s+|$)")
-_QUOTED: Final = re.compile(r"“[^”]*”|\"[^\"]*\"")
-_FIRST: Final = frozenset({"i", "me", "my", "mine", "myself", "we", "us", "our"})
-_SECOND: Final = frozenset({"you", "your", "yours", "yourself"})
-_THIRD: Final = frozenset({"he", "him", "his", "she", "her", "hers", "they", "them", "their"})
-_PAST: Final = frozenset(
-    {"was", "were", "had", "did", "said", "went", "came", "saw", "knew", "thought", "felt", "took", "made"}
-)
-_PRESENT: Final = frozenset(
-    {"is", "are", "am", "has", "does", "says", "goes", "comes", "sees", "knows", "thinks", "feels", "takes"}
-)
 _FEWEST: Final = 2
 """The least number of occurrences of a word that counts as a habit."""
 
@@ -148,14 +138,12 @@ def describe(texts: Sequence[str], counts: Counter[str], spread: Counter[str], s
 
     `counts` are the section's words, `spread` gives each word's number of sections out of `sections`.
     """
-    number = "one page" if len(texts) == 1 else f"{len(texts)} pages"
-    narration = "\n\n".join(_QUOTED.sub(" ", text) for text in texts)
-    narrated = Counter(words_of(narration))
+    number, card = "one page" if len(texts) == 1 else f"{len(texts)} pages", card_of(texts)
+    person = f"told in the {card.person} person" if card.person else "told without persons"
+    tense = f", in the {card.tense} tense" if card.tense else ""
+    measured = ", ".join((person + tense, f"in sentences of about {card.sentence_words} words", *card.habits))
     habits = ", ".join(distinctive(counts, spread, sections))
-    described = (
-        f"Measured on the section's {number}: {_person(narrated)}, in the {_tense(narrated)} tense, "
-        f"in sentences of about {_sentence_length(texts)} words{_manner(texts)}."
-    )
+    described = f"Measured on the section's {number}: {measured}."
     return f"{described} Words this voice returns to: {habits}." if habits else described
 
 
@@ -167,31 +155,3 @@ def distinctive(counts: Counter[str], spread: Counter[str], sections: int, *, mo
         if count >= _FEWEST and len(word) >= 4 and "'" not in word
     ]
     return tuple(word for _, word in sorted(scored)[:most])
-
-
-def _person(narrated: Counter[str]) -> str:
-    persons = (("first", _FIRST), ("second", _SECOND), ("third", _THIRD))
-    shares = [(sum(narrated[word] for word in words), name) for name, words in persons]
-    most, name = max(shares)
-    return f"told in the {name} person" if most else "told without persons"
-
-
-def _tense(narrated: Counter[str]) -> str:
-    past = sum(narrated[word] for word in _PAST)
-    present = sum(narrated[word] for word in _PRESENT)
-    return "past" if past > present else "present"
-
-
-def _sentence_length(texts: Sequence[str]) -> int:
-    sentences = [n for text in texts for part in _SENTENCE_END.split(text) if (n := len(_WORD.findall(part)))]
-    return round(sum(sentences) / len(sentences)) if sentences else 0
-
-
-def _manner(texts: Sequence[str]) -> str:
-    """Describe whether much of the section is dialogue, and whether it often asks."""
-    whole = "".join(texts)
-    quoted = sum(len(match) for match in _QUOTED.findall(whole))
-    ends = _SENTENCE_END.findall(whole)
-    talk = ", much of it talk" if quoted > len(whole) / 4 else ""
-    asks = ", often asking" if sum("?" in end for end in ends) > len(ends) / 8 else ""
-    return talk + asks

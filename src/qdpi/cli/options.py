@@ -17,6 +17,9 @@ MODEL: Final = (
     "model",
     "model_timeout",
     "model_wait",
+    "temperature",
+    "max_tokens",
+    "prompt_tokens",
     "ollama_base_url",
     "openai_api_key",
     "openai_base_url",
@@ -74,7 +77,7 @@ def _flag(setting: Setting) -> Callable[[F], F]:
     return click.option(
         f"--{setting.name.replace('_', '-')}",
         setting.name,
-        metavar=_METAVARS.get(setting.kind, "TEXT"),
+        metavar="NUMBER" if setting.name == "temperature" else _METAVARS.get(setting.kind, "TEXT"),
         help=f"{setting.help}  [{setting.variable}{default}]",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import click
@@ -24,10 +24,17 @@ _WIDTH: Final = 88
     metavar="T",
     help="The wished trajectory: T0 continue, T1 loop back, T2 fork, T3 drift. The policy decides.",
 )
+@click.option("--show-prompt", is_flag=True, help="Also print what the model is sent, before the page.")
 @json_option
 @settings_options(*MODEL, *STORE, "book")
 def run_symbol(
-    symbol: str, page: str | None, intent: str, trajectory: str | None, as_json: bool, settings: Settings
+    symbol: str,
+    page: str | None,
+    intent: str,
+    trajectory: str | None,
+    show_prompt: bool,
+    as_json: bool,
+    settings: Settings,
 ) -> None:
     """Press SYMBOL on a page of the book and print the page that it writes.
 
@@ -38,10 +45,15 @@ def run_symbol(
     from qdpi.symbols import parse_symbol
 
     code, words = parse_symbol(symbol), check_words(intent)
-    answer(asyncio.run(_run(code, page, words, trajectory, settings)), page_lines, as_json)
+    prompts: list[dict[str, Any]] = []
+    said = asyncio.run(_run(code, page, words, trajectory, settings, prompts))
+    answer(said | ({"prompts": prompts} if show_prompt else {}), page_lines, as_json)
 
 
-async def _run(code: int, page: str | None, words: str, wish: str | None, settings: Settings) -> dict[str, Any]:
+async def _run(
+    code: int, page: str | None, words: str, wish: str | None, settings: Settings, prompts: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a run's prediction, and append each prompt of it to `prompts`."""
     from qdpi.bootstrap import build_model, build_system, ensure_book
     from qdpi.cli.errors import progress_line
     from qdpi.program import QDPIProgram
@@ -52,7 +64,11 @@ async def _run(code: int, page: str | None, words: str, wish: str | None, settin
     async with open_store(build_system(settings)) as system, open_model(model):
         await ensure_book(system, progress_line("Ingesting the book"))
         edition = await system.editions.current()
-        program = QDPIProgram(edition, model, timeout=settings.model_timeout)
+
+        def keep(phase: str, messages: Sequence[Mapping[str, str]]) -> None:
+            prompts.append({"phase": phase, "messages": list(messages)})
+
+        program = QDPIProgram(edition, model, timeout=settings.model_timeout, on_prompt=keep)
         prediction = await program.aforward(code, words, page, trajectory=trajectory)
         return {"symbol_code": code, "page": page or edition.ring.first, "model": model.name, **prediction.toDict()}
 
@@ -70,8 +86,16 @@ def wished(name: str | None) -> Any:
 
 
 def page_lines(page: Mapping[str, Any]) -> str:
-    """Return a run's prediction as text: the page, then the policy's reasons, edges, checks and model."""
-    return "\n".join((page["title"], "", *_paragraphs(page["page_text"]), *_facts(page)))
+    """Return a run's prediction as text: its prompts where there are any, the page, then how it came about."""
+    return "\n".join((*_prompts(page), page["title"], "", *_paragraphs(page["page_text"]), *_facts(page)))
+
+
+def _prompts(page: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the model was sent, as it was sent: each message under its phase and role."""
+    for prompt in page.get("prompts", ()):
+        for message in prompt["messages"]:
+            yield f"--- {prompt['phase']}: {message['role']}"
+            yield from (*message["content"].splitlines(), "")
 
 
 def _paragraphs(text: str) -> Iterator[str]:

@@ -66,9 +66,17 @@ class PieceEngine:
         yield lm15.StreamEndEvent(finish_reason="stop", usage=lm15.Usage())
 
 
-def bind(name: str, engine: Any, *, max_tokens: int | None = None) -> dspy.LM:
+def bind(name: str, engine: Any, *, max_tokens: int | None = None, temperature: float | None = None) -> dspy.LM:
     """Return a DSPy LM over `engine`: no cache, no retries (the program has its own), no history."""
-    return dspy.LM(name, engine=AsyncOnly(), async_engine=engine, cache=False, num_retries=0, max_tokens=max_tokens)
+    return dspy.LM(
+        name,
+        engine=AsyncOnly(),
+        async_engine=engine,
+        cache=False,
+        num_retries=0,
+        max_tokens=max_tokens,
+        temperature=temperature,
+    )
 
 
 def prompt_of(request: lm15.Request) -> str:

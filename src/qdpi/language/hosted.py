@@ -13,7 +13,7 @@ from qdpi.concurrency import PerLoop
 from qdpi.errors import ModelFailed
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.endpoint import Endpoint
-from qdpi.language.port import Capabilities
+from qdpi.language.port import NO_LIMITS, CallLimits, Capabilities
 from qdpi.retry import Backoff
 
 if TYPE_CHECKING:
@@ -38,12 +38,19 @@ class HostedModel:
     """
 
     def __init__(
-        self, kind: str, endpoint: Endpoint, *, model: str | None, timeout: float, wait: float = LONGEST_WAIT
+        self,
+        kind: str,
+        endpoint: Endpoint,
+        *,
+        model: str | None,
+        timeout: float,
+        wait: float = LONGEST_WAIT,
+        limits: CallLimits = NO_LIMITS,
     ) -> None:
         self._kind = kind
         self._endpoint = endpoint
         self._model = model
-        self._timeout, self._wait = timeout, wait
+        self._timeout, self._wait, self._limits = timeout, wait, limits
         self._slots = PerLoop(lambda: asyncio.Semaphore(_CALLS_AT_ONCE))
         self._first_check: asyncio.Task[None] | None = None
 
@@ -59,7 +66,7 @@ class HostedModel:
     @property
     def capabilities(self) -> Capabilities:
         """The capabilities of the usual models of its kind."""
-        return Capabilities(plans=True)
+        return Capabilities(plans=True, prompt_tokens=self._limits.prompt_tokens)
 
     @cached_property
     def lm(self) -> dspy.LM:
@@ -67,7 +74,8 @@ class HostedModel:
         load_dspy()
         from qdpi.language.engines import bind
 
-        return bind(self._kind, self._engine)
+        limits = self._limits
+        return bind(self._kind, self._engine, max_tokens=limits.max_tokens, temperature=limits.temperature)
 
     @cached_property
     def _engine(self) -> ServerEngine:

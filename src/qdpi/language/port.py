@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     import dspy
+
+
+PROMPT_TOKENS: Final = 4_000
+"""The most tokens of a prompt: models with a shorter context are rare, and no longer prompt writes a better page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,23 @@ class Capabilities:
     """Follows instructions well enough to plan a page; a model without it only continues prose."""
     thinks: bool = True
     """May reason in its answers, so that the beginning of each is held back (`qdpi.language.answer`)."""
+    prompt_tokens: int = PROMPT_TOKENS
+    """The most tokens of a prompt that it is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """What a model's calls are held to; None leaves it to the model.
+
+    `max_tokens` is the most tokens of an answer, its reasoning included, `prompt_tokens` the most of a prompt.
+    """
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    prompt_tokens: int = PROMPT_TOKENS
+
+
+NO_LIMITS: Final = CallLimits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,25 +10,26 @@ import dspy
 
 from qdpi.errors import InvalidInput
 from qdpi.language.answer import tidy
+from qdpi.search.checks import foreign_marks
 
 
 class ProseAdapter(dspy.Adapter):
     """A DSPy adapter for one output field: the whole completion is its value, without markers.
 
-    The system line is the signature's instructions, demos are turns of the conversation, and the last
-    turn is the input: bare when one field has content, else a section for each, headed by the field's
-    name and description.
+    The system line is the signature's instructions, demos are turns of the conversation, and the last turn is the
+    input: bare when one field has content, else a section for each, in a tag of the field's name under its description.
+    No value can forge a section: the tags are broken within it, and so is whatever looks like a control token.
     """
 
     def format(self, signature: type[dspy.Signature], demos: list[Any], inputs: dict[str, Any]) -> list[dict[str, str]]:
-        """Return the messages for one call; demos without an answer are left out.
+        """Return the messages for one call; demos without a question or an answer are left out.
 
         Raises InvalidInput where no input field has any content.
         """
         name = _output_field(signature)
         messages = [{"role": "system", "content": signature.instructions}]
         for demo in demos:
-            if demo.get(name):
+            if demo.get(name) and any(rendered(demo.get(each)) for each in signature.input_fields):
                 messages.append({"role": "user", "content": _turn(signature, demo)})
                 messages.append({"role": "assistant", "content": str(demo[name]).strip()})
         messages.append({"role": "user", "content": _turn(signature, inputs)})
@@ -51,15 +53,27 @@ def _turn(signature: type[dspy.Signature], values: Mapping[str, Any]) -> str:
     if not sections:
         raise InvalidInput(f"None of the inputs {list(signature.input_fields)} has any content.")
     if len(sections) == 1:
-        return next(iter(sections.values()))
-    return "\n\n".join(f"{_heading(signature, name)}:\n{text}" for name, text in sections.items())
+        return without_tokens(next(iter(sections.values())))
+    tag = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(signature.input_fields)})\s*>)", re.IGNORECASE)
+    return "\n\n".join(
+        f"{_heading(signature, name)}<{name}>\n{tag.sub('‹', without_tokens(text))}\n</{name}>"
+        for name, text in sections.items()
+    )
+
+
+def without_tokens(text: str) -> str:
+    """Return a text in which no chat template finds a control token: whatever looks like one is broken by a space."""
+    for mark in sorted(set(foreign_marks(text)), key=len, reverse=True):
+        text = text.replace(mark, f"{mark[0]} {mark[1:]}")
+    return text
 
 
 def _heading(signature: type[dspy.Signature], name: str) -> str:
-    title = name.replace("_", " ").capitalize()
+    """Return what a section is, as a line of its own; "" where the signature does not say it."""
     description = str((signature.input_fields[name].json_schema_extra or {}).get("desc") or "").strip()
-    given = description and description != f"${{{name}}}"
-    return f"{title} ({description.rstrip('.')})" if given else title
+    if not description or description == f"${{{name}}}":
+        return ""
+    return f"{description[0].upper()}{description[1:].rstrip('.')}:\n"
 
 
 def rendered(value: Any) -> str:

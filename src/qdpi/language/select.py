@@ -11,7 +11,7 @@ from qdpi.language.endpoint import Endpoint, checked_url
 from qdpi.language.hosted import LONGEST_WAIT, HostedModel
 from qdpi.language.local import LocalModel, weights
 from qdpi.language.offline import OfflineWriter
-from qdpi.language.port import LanguageModel
+from qdpi.language.port import NO_LIMITS, CallLimits, LanguageModel
 
 OPENAI_MODEL = "gpt-4.1-mini"
 """OpenAI's model where none is named: the order of its list of models means nothing."""
@@ -30,6 +30,7 @@ class _Configured:
     anthropic_base_url: str | None
     timeout: float
     wait: float
+    limits: CallLimits
 
     def ollama(self, name: str | None) -> LanguageModel:
         url = checked_url("OLLAMA_BASE_URL", self.ollama_base_url or _OLLAMA_URL)
@@ -60,7 +61,7 @@ class _Configured:
         return LocalModel(file, timeout=self.timeout)
 
     def _hosted(self, kind: str, endpoint: Endpoint, name: str | None) -> LanguageModel:
-        return HostedModel(kind, endpoint, model=name, timeout=self.timeout, wait=self.wait)
+        return HostedModel(kind, endpoint, model=name, timeout=self.timeout, wait=self.wait, limits=self.limits)
 
 
 async def choose_model(
@@ -73,12 +74,13 @@ async def choose_model(
     timeout: float,
     anthropic_base_url: str | None = None,
     wait: float = LONGEST_WAIT,
+    limits: CallLimits = NO_LIMITS,
 ) -> LanguageModel:
     """Return the model that `model` (QDPI_MODEL) names, else the first of Ollama, OpenAI, Anthropic, local, offline.
 
     No server is contacted: an unreachable one is chosen too, and its calls fail until it is reachable.
-    `wait` is the most seconds that a busy server
-    may keep calls away. Raises InvalidSetting for an unknown name, or for a model whose settings are missing.
+    `wait` is the most seconds that a busy server may keep calls away, `limits` those of a hosted model. Raises
+    InvalidSetting for an unknown name, or for a model whose settings are missing.
     """
     configured = _Configured(
         ollama_base_url=ollama_base_url or None,
@@ -88,6 +90,7 @@ async def choose_model(
         anthropic_base_url=anthropic_base_url or None,
         timeout=timeout,
         wait=wait,
+        limits=limits,
     )
     return _named(model.strip(), configured) if model and model.strip() else _first(configured)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -32,20 +32,11 @@ from qdpi.pipeline_signatures import (
 )
 from qdpi.policy import decide, situation_of
 from qdpi.policy.placement import bind, standing_of
-from qdpi.program.brief import (
-    Brief,
-    constraints_of,
-    cue_of,
-    demo_turns,
-    find_sources,
-    instruction_of,
-    plan_of,
-    question_of,
-    target_page,
-    target_sections,
-    voice_of,
-)
+from qdpi.program.brief import Brief, find_sources, question_of, record_of, target_page, target_sections
+from qdpi.program.cues import cue_of, demo_turns, instruction_of
 from qdpi.program.draft import Draft, FinishedPage, RunInput, RunProgress, SilentProgress
+from qdpi.program.plan import PagePlan, read_plan
+from qdpi.program.prompts import page_inputs, plan_inputs
 from qdpi.search.analysis import read_text
 from qdpi.search.checks import check_copy, check_form, check_marks
 from qdpi.symbols import CHARACTER_NAMES, Provenance, Source, Trajectory, decode_symbol, profile_of
@@ -73,7 +64,7 @@ class QDPIProgram(dspy.Module):
     """Reads a locus, indexes it, asks for a plan and receives a page.
 
     The default edition is the short book of the package, the default model the offline writer. `timeout` is that of
-    one model call, in seconds.
+    one model call, in seconds. `on_prompt` is called with the phase and the messages of each call, before it.
     """
 
     def __init__(
@@ -82,6 +73,7 @@ class QDPIProgram(dspy.Module):
         model: LanguageModel | None = None,
         *,
         timeout: float = 120.0,
+        on_prompt: Callable[[str, Sequence[Mapping[str, str]]], None] | None = None,
     ) -> None:
         super().__init__()
         self.read = Extract(ReadSignature)
@@ -89,7 +81,7 @@ class QDPIProgram(dspy.Module):
         self.ask = dspy.Predict(AskSignature)
         self.receive = dspy.Predict(ReceiveSignature)
         self.continue_prose = dspy.Predict(ContinueSignature)
-        self._edition, self._timeout = edition, timeout
+        self._edition, self._timeout, self._on_prompt = edition, timeout, on_prompt
         self._model = model or _offline_writer()
         self._habits = Habits()
 
@@ -97,6 +89,11 @@ class QDPIProgram(dspy.Module):
     def model(self) -> LanguageModel:
         """The model that writes."""
         return self._model
+
+    @property
+    def reads_path(self) -> bool:
+        """Whether a page's prompt has the pages on the way to it (`RunInput.path`)."""
+        return self._model.capabilities.plans
 
     def forward(
         self, symbol_code: int, user_intent: str = "", locus_page: str | None = None, **options: Any
@@ -134,7 +131,7 @@ class QDPIProgram(dspy.Module):
         await self.draft(run, brief, draft, progress or SilentProgress())
         page = self.finish(run, brief, draft)
         return dspy.Prediction(
-            plan=draft.plan,
+            plan=record_of(draft.plan, brief),
             page_text=page.text,
             edges=page.binding.edges.model_dump(mode="json"),
             validation=page.validation.model_dump(mode="json"),
@@ -183,7 +180,7 @@ class QDPIProgram(dspy.Module):
         """
         while draft.validation is None:
             draft.attempts = await progress.begin()
-            if not draft.plan:
+            if draft.plan is None:
                 draft.plan = await self._plan(run, brief, draft, progress)
             draft.text = await self._write(run, brief, draft, progress)
             await progress.phase(Phase.CHECKING)
@@ -191,7 +188,7 @@ class QDPIProgram(dspy.Module):
             if validation.passed or draft.refused:
                 draft.validation = validation
             else:
-                draft.refused = validation.reasons
+                draft.refused, draft.refused_text = validation.reasons, draft.text
 
     def finish(self, run: RunInput, brief: Brief, draft: Draft) -> FinishedPage:
         """Check the text where a stop prevented it, read the new page, and bind it."""
@@ -232,12 +229,14 @@ class QDPIProgram(dspy.Module):
             thresholds_version=thresholds.version,
         )
 
-    async def _plan(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> dict[str, Any]:
+    async def _plan(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> PagePlan:
         if not (brief.profile.plans and self._model.capabilities.plans):
-            return plan_of(brief)
+            return PagePlan()
         await progress.phase(Phase.PLANNING)
-        beats = await self._call("ask", self.ask, self._ask_inputs(run, brief), draft)
-        return plan_of(brief, [line.strip("-• ") for line in beats.splitlines() if line.strip()])
+        indexed = {**self.read(reading=brief.reading).toDict(), **self.index(reading=brief.reading).toDict()}
+        inputs = plan_inputs(run, brief, indexed, self._model.capabilities.prompt_tokens)
+        said = await self._call("ask", self.ask, inputs, draft)
+        return read_plan(said, [source.use.page_id for source in brief.sources])
 
     async def _write(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> str:
         await progress.phase(Phase.WRITING)
@@ -252,7 +251,8 @@ class QDPIProgram(dspy.Module):
 
         try:
             if self._model.capabilities.plans:
-                inputs = self._receive_inputs(run, brief, draft)
+                plan = draft.plan or PagePlan()
+                inputs = page_inputs(run, brief, plan, draft, self._model.capabilities.prompt_tokens)
                 return await self._call("receive", self.receive, inputs, draft, take)
             inputs = self._continue_inputs(run, brief, draft)
             return await self._call("receive", self.continue_prose, inputs, draft, take)
@@ -270,6 +270,9 @@ class QDPIProgram(dspy.Module):
     ) -> str:
         clock, timeout, habits = asyncio.get_running_loop().time, self._timeout, self._habits
         began, pieces = clock(), list[str]()
+        messages = _messages(predict, inputs)
+        if self._on_prompt is not None:
+            self._on_prompt(phase, messages)
 
         async def take(piece: str) -> None:
             pieces.append(piece)
@@ -277,7 +280,7 @@ class QDPIProgram(dspy.Module):
                 await on_text(piece)
 
         def record(answer: Completion) -> str:
-            return self._record_call(phase, draft, _prompt(predict, inputs), answer, (clock() - began) * 1000)
+            return self._record_call(phase, draft, json.dumps(messages), answer, (clock() - began) * 1000)
 
         try:
             receive = take if on_text is not None else None  # a text that nobody is shown can be held back whole
@@ -311,28 +314,6 @@ class QDPIProgram(dspy.Module):
         result = work()
         draft.milliseconds[phase] = round(draft.milliseconds.get(phase, 0.0) + (clock() - began) * 1000, 3)
         return result
-
-    def _ask_inputs(self, run: RunInput, brief: Brief) -> dict[str, Any]:
-        x, y = self.read(reading=brief.reading), self.index(reading=brief.reading)
-        return {
-            "state": {**x.toDict(), **y.toDict()},
-            "user_intent": brief.asked.words,
-            "trajectory": brief.verdict.given,
-            "voice": voice_of(run.edition, decode_symbol(run.symbol_code)[0]),
-            "constraints": constraints_of(brief),
-            "sources": [source.excerpt() for source in brief.sources],
-        }
-
-    def _receive_inputs(self, run: RunInput, brief: Brief, draft: Draft) -> dict[str, Any]:
-        return {
-            "render": brief.locus.text,
-            "plan": draft.plan,
-            "voice": voice_of(run.edition, decode_symbol(run.symbol_code)[0]),
-            "constraints": constraints_of(brief),
-            "sources": [source.excerpt() for source in brief.sources],
-            "edges": {"leads to": brief.destination.title} if brief.destination else {},
-            "validation": {"mend": list(draft.refused)} if draft.refused else {},
-        }
 
     def _continue_inputs(self, run: RunInput, brief: Brief, draft: Draft) -> dict[str, Any]:
         character = decode_symbol(run.symbol_code)[0]
@@ -370,11 +351,11 @@ def _target(run: RunInput, provenance: Provenance, given: Trajectory, section: i
     return target_page(run.edition, sections, question)
 
 
-def _prompt(predict: dspy.Predict, inputs: Mapping[str, Any]) -> str:
+def _messages(predict: dspy.Predict, inputs: Mapping[str, Any]) -> list[dict[str, str]]:
     values = dict(inputs)
     signature = values.pop("signature", predict.signature)
     demos = values.pop("demos", predict.demos)
-    return json.dumps(ProseAdapter().format(signature, demos, values))
+    return ProseAdapter().format(signature, demos, values)
 
 
 def _offline_writer() -> LanguageModel:

@@ -1,4 +1,4 @@
-"""The brief of a run: its question, its sources, and the instructions for the model.
+"""The brief of a run: its question, its sources, and where its page will lead.
 
 Pure functions of a profile, an edition and a standing. The profile's orientation decides what the page is made from,
 its provenance which passages are read.
@@ -15,38 +15,17 @@ from qdpi.events import ReaderInput
 from qdpi.page_schema import Page, PolicyVerdict, Reading, SourceUse
 from qdpi.policy import named_sections
 from qdpi.policy.placement import Standing
+from qdpi.program.plan import PagePlan
 from qdpi.search.document import Document, document_of
 from qdpi.search.index import InvertedIndex
-from qdpi.symbols import CHARACTER_NAMES, Orientation, Profile, Provenance, Source, Trajectory
+from qdpi.search.text import first_words
+from qdpi.symbols import Orientation, Profile, Provenance, Source
 
-PASSAGE_WORDS: Final = 60
 QUOTED_WORDS: Final = 24
-CUE_WORDS: Final = 140
-DEMO_WORDS: Final = 110
+"""How many words of a passage its receipt quotes."""
 
 _SOURCE_COUNTS: Final = {Orientation.READ: 2, Orientation.INDEX: 4, Orientation.ASK: 3, Orientation.RECEIVE: 2}
 """The number of passages for a page of each orientation."""
-
-_ORIENTATION_INSTRUCTIONS: Final = {
-    Orientation.READ: "Reread the page closely: stay with its scene, and see in it what it passed over.",
-    Orientation.INDEX: "Make the page of what memory holds: let its recurring things and names return, changed.",
-    Orientation.ASK: "Pursue the question through the page, and end nearer to an answer or to a better question.",
-    Orientation.RECEIVE: "Receive freely: take up a loose thread of the page and let it lead.",
-}
-
-_PROVENANCE_INSTRUCTIONS: Final = {
-    Provenance.CANON: "Hold to what the novel has said; contradict none of it.",
-    Provenance.PARALLEL: "Let matter of another section show through this one.",
-    Provenance.USER: "Serve the reader's words, within what the novel allows.",
-    Provenance.SYSTEM: "Follow the thread of this journey's own pages.",
-}
-
-_TRAJECTORY_INSTRUCTIONS: Final = {
-    Trajectory.CONTINUE: "Go on from the page in its own section.",
-    Trajectory.LOOP: "Come back: end where the page to return to can begin.",
-    Trajectory.FORK: "Leave for the other section whose passage is given, and arrive there.",
-    Trajectory.DRIFT: "Drift away from the page, without a goal.",
-}
 
 
 class ReaderPage(NamedTuple):
@@ -63,12 +42,8 @@ class SourceText:
     use: SourceUse
     text: str
 
-    def excerpt(self) -> str:
-        """Return the passage's beginning."""
-        return first_words(self.text, PASSAGE_WORDS)
 
-
-_PROVENANCE_SOURCE: Final = {
+OWN_SOURCE: Final = {
     Provenance.PARALLEL: Source.PARALLEL,
     Provenance.USER: Source.VAULT,
     Provenance.SYSTEM: Source.JOURNEY,
@@ -233,102 +208,18 @@ def _source(page: Page, kind: Source, score: float, via: tuple[str, ...]) -> Sou
     return SourceText(use, page.text)
 
 
-def constraints_of(brief: Brief) -> list[str]:
-    """Return a page's constraints as sentences: by orientation, provenance and trajectory, and its destination."""
-    lines = [
-        _ORIENTATION_INSTRUCTIONS[brief.profile.orientation],
-        _PROVENANCE_INSTRUCTIONS[brief.profile.provenance],
-        instruction_of(brief.verdict.given),
-    ]
-    if brief.destination is not None:
-        lines.append(f"The page it leads to begins: {first_words(brief.destination.text, 30)}")
-    return lines
-
-
-def plan_of(brief: Brief, beats: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the plan that policy and index give, with the model's beats where there are any."""
+def record_of(plan: PagePlan | None, brief: Brief) -> dict[str, Any]:
+    """Return a plan as a receipt keeps it, with what policy and index give to it."""
+    plan = plan or PagePlan()
     return {
         "leads": brief.profile.orientation.name.lower(),
         "trajectory": brief.verdict.given.value,
         "pursues": brief.question,
         "motifs": list(brief.reading.motifs[:6]),
         "names": list(brief.reading.entities[:4]),
-        "beats": list(beats),
+        "intent": plan.intent,
+        "beats": list(plan.beats),
+        "mood": plan.mood,
+        "answers": plan.answers,
+        "uses": list(plan.uses),
     }
-
-
-def cue_of(brief: Brief) -> str:
-    """Return the prose that a model without instructions is given to continue.
-
-    X: the page itself. Y: passages and the page's last words. A: the page and the question. Z: passages and
-    hooks. A fork and a return end with the beginning of their destination.
-    """
-    parts = [*_cue_matter(brief)]
-    if brief.destination is not None:
-        parts.append(first_words(brief.destination.text, PASSAGE_WORDS // 2))
-    return "\n\n".join(part for part in parts if part)
-
-
-def _cue_matter(brief: Brief) -> Iterable[str]:
-    page = brief.locus.text
-    if brief.profile.orientation is Orientation.READ:
-        return (*_excerpts(brief, 2, PASSAGE_WORDS // 2), last_words(page, CUE_WORDS))
-    if brief.profile.orientation is Orientation.INDEX:
-        return (*_excerpts(brief, 4, PASSAGE_WORDS // 2), last_words(page, CUE_WORDS // 3))
-    if brief.profile.orientation is Orientation.ASK:
-        return (*_excerpts(brief, 2, PASSAGE_WORDS // 2), last_words(page, CUE_WORDS // 2), brief.question)
-    return (*_excerpts(brief, 2, PASSAGE_WORDS), brief.asked.words, *brief.reading.hooks[:2])
-
-
-def _excerpts(brief: Brief, count: int, words: int) -> list[str]:
-    # The passages of the provenance's own source come first: a short cue has no room for all.
-    own = _PROVENANCE_SOURCE.get(brief.profile.provenance)
-    ranked = sorted(brief.sources, key=lambda source: source.use.kind != own)
-    return [first_words(source.text, words) for source in ranked[:count]]
-
-
-def instruction_of(given: Trajectory) -> str:
-    """Return the instruction for a trajectory."""
-    return f"{given.value}: {_TRAJECTORY_INSTRUCTIONS[given]}"
-
-
-def demo_turns(edition: Edition, character: int, question: str, exclude: str) -> list[dict[str, str]]:
-    """Return one turn of the voice's own pages: a canon page as the cue, its true next page as the answer."""
-    own = edition.ring.pages_of(character + 1)
-    hits = edition.retriever.search(question, 3, sections={character + 1})
-    candidates = [hit.page_id for hit in hits] + [own[0]]
-    page_id = next((p for p in candidates if p not in {own[-1], exclude}), own[0])
-    following = edition.ring.step(page_id)
-    return [
-        {
-            "cue": last_words(edition.pages[page_id].text, DEMO_WORDS),
-            "page_text": first_words(edition.pages[following].text, DEMO_WORDS),
-        }
-    ]
-
-
-def voice_of(edition: Edition, character: int) -> dict[str, str]:
-    """Return a character's voice as the model is given it."""
-    voice = edition.voices[character]
-    return {"name": CHARACTER_NAMES[character], "manner": voice.profile}
-
-
-def first_words(text: str, count: int) -> str:
-    """Return a text's first `count` words, cut at the last end of a sentence in their second half."""
-    words = text.split()
-    if len(words) <= count:
-        return " ".join(words)
-    cut = " ".join(words[:count])
-    end = max(cut.rfind(mark) for mark in ".!?")
-    return cut[: end + 1] if end > len(cut) // 2 else cut
-
-
-def last_words(text: str, count: int) -> str:
-    """Return a text's last `count` words, from the first beginning of a sentence in their first half."""
-    words = text.split()
-    if len(words) <= count:
-        return " ".join(words)
-    cut = " ".join(words[-count:])
-    starts = [position for mark in (". ", "! ", "? ") if (position := cut.find(mark)) >= 0]
-    start = min(starts, default=-1)
-    return cut[start + 2 :] if 0 <= start < len(cut) // 2 else cut

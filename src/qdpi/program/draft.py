@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from qdpi.canon.edition import Edition
 from qdpi.events import Phase, ReaderInput
@@ -12,6 +12,7 @@ from qdpi.journey import JourneyState
 from qdpi.page_schema import ModelCall, Page, Reading, Validation
 from qdpi.policy.placement import Binding
 from qdpi.program.brief import ReaderPage
+from qdpi.program.plan import PagePlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,8 @@ class RunInput:
     """The input of a run: the symbol, the page pressed on, the journey so far, and the canon's edition.
 
     `page_id` is that of the page to be written, `asked` what its reader asks for, `kept` the stored reading of
-    the page pressed on, and `reader_pages` the reader's own pages, the oldest first.
+    the page pressed on, and `reader_pages` the reader's own pages, the oldest first. `path` has the written pages
+    between the ring and the page pressed on, the oldest first.
     """
 
     page_id: str
@@ -30,22 +32,24 @@ class RunInput:
     asked: ReaderInput = ReaderInput()
     kept: Reading | None = None
     reader_pages: Sequence[ReaderPage] = ()
+    path: Sequence[Page] = ()
 
 
 @dataclass(slots=True)
 class Draft:
     """The page so far: the text, the plan, the model calls, and milliseconds by phase.
 
-    `refused` has the reasons against an earlier text; `validation` is the verdict on the last text, None until it
-    is complete. `attempts` is the number of the newest attempt of any process.
+    `refused` has the reasons against an earlier text, `refused_text` that text. `validation` is the verdict on the last
+    text, None until it is complete. `attempts` is the number of the newest attempt of any process.
     """
 
     text: str = ""
-    plan: dict[str, Any] = field(default_factory=dict)
+    plan: PagePlan | None = None
     calls: list[ModelCall] = field(default_factory=list)
     milliseconds: dict[str, float] = field(default_factory=dict)
     validation: Validation | None = None
     refused: tuple[str, ...] = ()
+    refused_text: str = ""
     reworked: bool = False
     attempts: int = 0
     failures: list[str] = field(default_factory=list)

@@ -13,7 +13,7 @@ from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus, Receipt
 from qdpi.policy import POLICY_VERSION, locus_terms
 from qdpi.program import PROGRAM_VERSION
-from qdpi.program.brief import Brief
+from qdpi.program.brief import Brief, record_of
 from qdpi.program.draft import Draft, FinishedPage, RunInput
 from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, decode_symbol
@@ -41,7 +41,7 @@ def conclude(request: PageRequest, state: JourneyState, completed: CompletedRun,
             "canon_revision": completed.run.edition.revision.revision,
             "model": completed.model,
             "profile": completed.brief.profile.code,
-            "plan": completed.draft.plan,
+            "plan": record_of(completed.draft.plan, completed.brief),
             "policy": completed.brief.verdict,
             "locus_reading": "kept" if completed.brief.kept else "computed",
             "sources": tuple(source.use for source in completed.brief.sources),

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|(?<!\n)\n\s*\n")
+_RUN = re.compile(r"\S+")
+_BLANK_LINE = re.compile(r"\n\s*\n")
 _BLANK_LINES = re.compile(r"\n[ \t]*(?=\n)")
 _ABBREVIATION = re.compile(r"(?:^|\W)(?:(?i:mr|mrs|ms|dr|st|prof|jr|sr|vs|etc|e\.g|i\.e)|[A-HJ-Z])\.$")
 
@@ -110,6 +112,42 @@ def paragraphs(text: str) -> list[list[str]]:
     """Return the paragraphs of a text, each as its lines. Blank lines part paragraphs; what is empty is left out."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return [part.strip("\n").split("\n") for part in _BLANK_LINES.split(lines) if part.strip()]
+
+
+def opening(text: str, count: int) -> str:
+    """Return a text's first `count` words with its paragraphs, cut at a sentence's end in their second half."""
+    words = list(_RUN.finditer(text))
+    if len(words) <= count:
+        return kept_paragraphs(text)
+    cut = text[: words[count - 1].end()]
+    end = max(cut.rfind(mark) for mark in ".!?")
+    return kept_paragraphs(cut[: end + 1] if end > len(cut) // 2 else cut)
+
+
+def ending(text: str, count: int) -> str:
+    """Return a text's last `count` words with its paragraphs, from a sentence's beginning in their first half."""
+    words = list(_RUN.finditer(text))
+    if len(words) <= count:
+        return kept_paragraphs(text)
+    cut = text[words[-count].start() :]
+    begins = [found.end() for found in re.finditer(r"[.!?][\"'”’)]*\s+", cut)]
+    start = next((at for at in begins if at < len(cut) // 2), 0)
+    return kept_paragraphs(cut[start:])
+
+
+def kept_paragraphs(text: str) -> str:
+    """Return a text with one blank line between its paragraphs, and other white space as it is, without its ends."""
+    return "\n\n".join(part.strip() for part in _BLANK_LINE.split(text) if part.strip())
+
+
+def first_words(text: str, count: int) -> str:
+    """Return the beginning of a text as one line; see `opening`."""
+    return " ".join(opening(text, count).split())
+
+
+def last_words(text: str, count: int) -> str:
+    """Return the end of a text as one line; see `ending`."""
+    return " ".join(ending(text, count).split())
 
 
 def _goes_on(text: str, start: int, end: int) -> bool:

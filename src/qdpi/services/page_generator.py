@@ -36,6 +36,7 @@ from qdpi.language.port import LanguageModel
 from qdpi.observability.metrics import Metrics
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus, Reading
+from qdpi.policy import MAX_BRANCH_DEPTH
 from qdpi.program import STOPPED, QDPIProgram
 from qdpi.program.brief import Brief, ReaderPage
 from qdpi.program.draft import Draft, RunInput
@@ -217,6 +218,7 @@ class PageGenerator:
             asked=request,
             kept=await self._kept_reading(pressed),
             reader_pages=await find_reader_pages(self._store, request.session_id, state.seq, profile_of(symbol)),
+            path=await find_path(self._store, request.session_id, pressed) if self._program.reads_path else (),
         )
 
     async def _edition(self, request: PageRequest) -> Edition:
@@ -352,6 +354,23 @@ def build(system: System, model: LanguageModel, program: QDPIProgram | None = No
         await asyncio.to_thread(system.embedder.embed, [""])
 
     return worker._replace(loops=(after_stops, stops.run, warm, *others), stop=stop)
+
+
+async def find_path(store: PageStore, session_id: str, page: Page) -> list[Page]:
+    """Return the reader's written pages between the ring and a page, the oldest first; none for a page of the canon.
+
+    A page that is no longer there ends the way: what is before it is not known.
+    """
+    path: list[Page] = []
+    for _ in range(MAX_BRANCH_DEPTH):
+        if page.placement is None or page.placement.depth <= 1:
+            break
+        before = await store.page(page.placement.locus)
+        if before is None or before.is_canon or not before.is_open_to(session_id):
+            break
+        path.insert(0, before)
+        page = before
+    return path
 
 
 async def find_reader_pages(store: PageStore, session_id: str, head: int, profile: Profile) -> list[ReaderPage]:
