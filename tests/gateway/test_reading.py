@@ -375,3 +375,13 @@ async def test_the_page_about_the_book_is_for_people_who_run_it(tmp_path: Path):
         page = await shown(here, "/about")
         assert {"/openapi.json", "/asyncapi.json", "/readyz", "/api/v1/canon"} <= hrefs(page)
         assert str(here.client.base_url).rstrip("/") + "/api/v1/pipeline/run/symbol" in "".join(page.text("code"))
+
+
+async def test_the_window_s_title_turns_no_direction(tmp_path: Path):
+    """An override in a page's title ends with the title: the book's name behind it is not turned."""
+    async with gateway_in(tmp_path, book=False) as here:
+        first, *others = own_book().pages
+        await put(here, replace(own_book(), pages=(replace(first, title="one \u202eeno \u2067"), *others)))
+        page = await shown(here, "/")
+        assert page.text("title") == [f"one eno  · {own_book().title}"]
+        assert page.text("h1") == ["one \u202eeno \u2067"]

@@ -96,6 +96,11 @@ async def open_desk(page: Page, path: str = "/") -> None:
     await expect(page.locator("#desk > .desk[data-view]")).to_be_visible()
 
 
+async def without_script(page: Page) -> None:
+    """Have an empty script in the place of ours, so that a test's own questions can be asked of the server's page."""
+    await page.route("**/app.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+
+
 class Axe:
     """axe-core, run in a page: what it finds against WCAG 2.2 A and AA, and its best practices."""
 

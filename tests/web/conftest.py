@@ -62,7 +62,8 @@ async def browser() -> AsyncIterator[Browser]:
         await running.close()
 
 
-async def _started(directory: Path, environment: dict[str, str], stack: AsyncExitStack) -> QdpiProcess:
+async def own_server(directory: Path, environment: dict[str, str], stack: AsyncExitStack) -> QdpiProcess:
+    """Start `qdpi run` with settings and no others; it ends with the stack."""
     process = QdpiProcess(directory, environment=_UNSET | environment)
     stack.push_async_callback(process.end, signal.SIGKILL)
     await process.start()
@@ -73,7 +74,7 @@ async def _started(directory: Path, environment: dict[str, str], stack: AsyncExi
 async def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[QdpiProcess]:
     """`qdpi run` with the offline writer and the project's own book, for all tests that do not harm it."""
     async with AsyncExitStack() as stack:
-        yield await _started(tmp_path_factory.mktemp("web"), {}, stack)
+        yield await own_server(tmp_path_factory.mktemp("web"), {}, stack)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -89,7 +90,7 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
 
         async def start(**environment: str) -> QdpiProcess:
             directory = tmp_path / f"server-{len(started)}"
-            started.append(await _started(directory, environment, stack))
+            started.append(await own_server(directory, environment, stack))
             return started[-1]
 
         started: list[QdpiProcess] = []
@@ -106,7 +107,7 @@ async def _told(
             "OPENAI_BASE_URL": f"{model.url}/v1",
             "OPENAI_API_KEY": "none",
         }
-        yield model, await _started(tmp_path_factory.mktemp("told"), environment, stack)
+        yield model, await own_server(tmp_path_factory.mktemp("told"), environment, stack)
 
 
 @pytest.fixture

@@ -40,14 +40,16 @@ class Journey:
         return {"storage_state": {"cookies": [], "origins": [{"origin": self.url, "localStorage": storage}]}}
 
 
-async def journey_at(url: str, *, locus: str = "S01-P0001") -> Journey:
+async def journey_at(
+    url: str, *, locus: str = "S01-P0001", words: str = WORDS, label: str = LABEL, notes: str = "Read it at night."
+) -> Journey:
     """Make a journey on a server: two alternatives at a page of the book, a page on, and one in the vault."""
     async with Client(url) as client:
         session = (await client.session()).session_id
-        first = await client.run(0x1F, session_id=session, page_id=locus, user_intent=WORDS)
-        second = await client.run(0x1F, session_id=session, page_id=locus, user_intent=WORDS)
+        first = await client.run(0x1F, session_id=session, page_id=locus, user_intent=words)
+        second = await client.run(0x1F, session_id=session, page_id=locus, user_intent=words)
         third = await client.run(0x20, session_id=session, page_id=first.page_id)
-        await client.save(session, first.page_id, label=LABEL, notes="Read it at night.")
+        await client.save(session, first.page_id, label=label, notes=notes)
         return Journey(url, session, tuple(each.page_id for each in (first, second, third)))
 
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from playwright.async_api import Page, expect
-from tests.web.browser import Axe, Faults, shot
-from tests.web.conftest import OpenContext, StartServer
-
-from qdpi.symbols import CHARACTER_MAP
+from tests.web.browser import Axe, Faults, shot, without_script
+from tests.web.conftest import OpenContext
 
 pytestmark = pytest.mark.web
 
 FIRST: Final = "/p/S01-P0001"
 VIEWS: Final = ["/", "/p/S02-P0005", "/s/2", "/ring", "/vault", "/find?q=lemon", "/about", "/at/0"]
-HOSTILE: Final = ("<script>alert(1)</script><img src=x onerror=alert(2)>", "W" * 280, "👩‍👩‍👧‍👦 &amp; 🏳️‍🌈", "שלום עולם")
 WIDTHS: Final = {"phone": 390, "tablet": 820, "desktop": 1280, "wide": 1920}
 THEMES: Final = ["light", "dark"]
 SCRIPTLESS: Final[dict[str, Any]] = {"java_script_enabled": False}
@@ -43,11 +38,6 @@ async def places(page: Page) -> dict[str, tuple[int, int]]:
     """Return where the parts of a page are, in whole pixels."""
     found = {part: await page.locator(part).bounding_box() for part in PARTS}
     return {part: (round(box["x"]), round(box["y"])) for part, box in found.items() if box}
-
-
-async def without_script(page: Page) -> None:
-    """Have an empty script in the place of ours, so that a test's own questions can be asked of the server's page."""
-    await page.route("**/app.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
 
 
 async def taken_over(page: Page) -> None:
@@ -273,39 +263,3 @@ async def test_pictures_of_every_width(open_context: OpenContext, theme: str):
             await page.set_viewport_size({"width": width, "height": 900})
             taken = await shot(page, f"reading-{view}-{name}-{theme}")
             assert taken.stat().st_size > 10_000
-
-
-@pytest.mark.parametrize("script", [False, True], ids=["no script", "script"])
-async def test_a_hostile_book_stays_text_and_within_its_column(
-    start_server: StartServer, open_context: OpenContext, tmp_path: Path, script: bool
-):
-    """Marks of HTML, 100,000 characters without a space, text from right to left, and joined emoji."""
-    own = await start_server(QDPI_BOOK=str(hostile_book(tmp_path)))
-    page = await (await open_context(base_url=own.url, viewport={"width": 390, "height": 844})).new_page()
-    if not script:
-        await without_script(page)
-    for number, title in enumerate(HOSTILE, start=1):
-        await page.goto(f"/p/S01-P{number:04}")
-        if script:
-            await taken_over(page)
-        await expect(page.locator("h1")).to_have_text(title)
-        assert await sideways(page) == 0, title
-    assert await page.locator("h1").evaluate("(title) => getComputedStyle(title).direction") == "rtl"
-    assert await page.evaluate("() => document.querySelectorAll('.text script, h1 img').length") == 0
-
-
-def hostile_book(folder: Path) -> Path:
-    """Write a book whose first pages have hostile titles, and texts as bad."""
-    rows = [
-        {
-            "id": number,
-            "symbolId": CHARACTER_MAP[max(0, number - len(HOSTILE))],
-            "section": max(1, number - len(HOSTILE) + 1),
-            "title": HOSTILE[number - 1] if number <= len(HOSTILE) else f"Page {number}",
-            "text": f"{HOSTILE[min(number, len(HOSTILE)) - 1]}\n\n{'x' * 100_000}",
-        }
-        for number in range(1, len(HOSTILE) + 16)
-    ]
-    path = folder / "texts.json"
-    path.write_text(json.dumps(rows), encoding="utf-8")
-    return path

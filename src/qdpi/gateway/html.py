@@ -28,6 +28,8 @@ _FIRST_FONT: Final = "fonts/literata-roman.woff2"
 """The font that the first page is set in."""
 _NOT_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that HTML does not allow in a text."""
+_TURNING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Marks that turn the direction of what follows them (https://www.unicode.org/reports/tr9/)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ def printable(text: str) -> str:
     return _NOT_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def undirected(text: str) -> str:
+    """Return a text without marks that turn the direction of what follows: for where no element can isolate it."""
+    return type(text)(_TURNING.sub("", text))
+
+
 def marked(text: str, marks: Iterable[Sequence[int]]) -> Markup:
     """Return a text as HTML with the ranges in `<mark>`; `marks` are [start, end) in code points, in order."""
     pieces, at = list[Markup](), 0
@@ -103,5 +110,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(paragraphs=paragraphs, marked=marked)
+    environment.filters.update(paragraphs=paragraphs, marked=marked, undirected=undirected)
     return environment

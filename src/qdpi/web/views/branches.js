@@ -30,7 +30,7 @@ function Card({ node }) {
   return html`<li class="card" data-voice=${code >> 4}>
     <a href=${pageHref(node.pageId ?? "")}>
       ${h(Glyph, { character: code >> 4, behavior: code & 15 })}
-      <span class="card-title">${node.title}</span>
+      <span class="card-title" dir="auto">${node.title}</span>
       <span class="quiet"><span class="voice-name">${voiceName(code)}</span> · ${behaviourName(code & 15)}</span>
       <span class="quiet">${trajectory && html`${h(Mark, { trajectory: node.trajectory })} ${trajectory.word}`}${node.status === "stopped" ? " · a part" : ""}</span>
     </a>

@@ -4,6 +4,7 @@
  */
 
 import { report } from "../store.js";
+import { entitle } from "./parts.js";
 import { h, html, useEffect, useState } from "../vendor/vendor.js";
 
 /**
@@ -20,6 +21,7 @@ export function later(load, { title } = {}) {
   function View(props) {
     const [isThere, setThere] = useState(loaded !== null);
     useEffect(() => {
+      if (title !== undefined) entitle(title);
       if (!isThere) ready().then(() => setThere(true), (error) => report(error, "This view could not be loaded"));
     }, []);
     if (isThere && loaded) return h(/** @type {any} */ (loaded), props);

@@ -5,6 +5,7 @@ import { COMMANDS, keysOf } from "../keys.js";
 import { canon, panel, tree, vault } from "../store.js";
 import { uFuzzy } from "../vendor/fuzzy.js";
 import { h, html, useEffect, useMemo, useRef, useState } from "../vendor/vendor.js";
+import { undirected } from "./words.js";
 
 const MOST = 12;
 const fuzzy = new uFuzzy({ intraMode: 1, unicode: true, interSplit: "[^\\p{L}\\d']+", intraSplit: "\\p{Ll}\\p{Lu}", intraBound: "\\p{L}\\d|\\d\\p{L}|\\p{Ll}\\p{Lu}", intraChars: "[\\p{L}\\d']", intraContr: "'\\p{L}{1,2}\\b" });
@@ -13,7 +14,7 @@ const fuzzy = new uFuzzy({ intraMode: 1, unicode: true, interSplit: "[^\\p{L}\\d
 
 /** @returns {Choice[]} every page and every command */
 function choices() {
-  const book = (canon.value?.ring ?? []).map((/** @type {any} */ page) => ({ name: `${page.title} · ${page.page_id}`, kind: "the book", run: () => openPage(page.page_id) }));
+  const book = (canon.value?.ring ?? []).map((/** @type {any} */ page) => ({ name: `${undirected(page.title)} · ${page.page_id}`, kind: "the book", run: () => openPage(page.page_id) }));
   const own = [...tree.pages.values()].reverse().map((node) => ({ name: node.title ?? "", kind: vault.value.has(node.pageId ?? "") ? "your vault" : "your journey", run: () => openPage(node.pageId ?? "") }));
   const commands = COMMANDS.filter((command) => command.id !== "palette").map((command) => ({ name: command.title, kind: keysOf(command)[0] ?? "command", run: command.run }));
   return [...commands, ...own, ...book];

@@ -1,9 +1,9 @@
 /** Small parts that several views share. */
 
 import { settings } from "../settings.js";
-import { voices } from "../store.js";
+import { canon, voices } from "../store.js";
 import { html } from "../vendor/vendor.js";
-import { hexOf, TRAJECTORIES } from "./words.js";
+import { hexOf, TRAJECTORIES, undirected } from "./words.js";
 
 const assets = new URL("..", import.meta.url).pathname;
 
@@ -28,6 +28,11 @@ export const isWritten = (page) => page.seq !== null && page.seq !== undefined;
 /** @param {number} code @returns {string} the name of the voice of a symbol */
 export function voiceName(code) {
   return voices.value.get(code >> 4)?.name ?? `Voice ${hexOf(code)[0]}`;
+}
+
+/** Give the window its title. @param {string} title of what it shows */
+export function entitle(title) {
+  document.title = undirected(`${title} · ${canon.value?.title ?? ""}`);
 }
 
 /** @param {number} seconds since 1970 @returns {string} */

@@ -13,6 +13,6 @@ export function Path() {
   const path = locus !== null ? [...placements().wayTo(locus), locus] : at === null ? [] : placements().wayTo(at);
   if (path.length === 0) return null;
   return html`<nav class="path" aria-label="The way here">
-    <ol>${path.map((id) => html`<li key=${id}><a href=${pageHref(id)}>${titleOf(id)}</a></li>`)}<li aria-current="page">here</li></ol>
+    <ol>${path.map((id) => html`<li key=${id}><a href=${pageHref(id)} dir="auto">${titleOf(id)}</a></li>`)}<li aria-current="page">here</li></ol>
   </nav>`;
 }

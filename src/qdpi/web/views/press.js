@@ -134,7 +134,7 @@ function Outlook({ code }) {
   const voice = voices.value.get(code >> 4);
   return html`<div class="outlook" data-voice=${code >> 4}>
     <p><strong>${hexOf(code)} <span class="voice-name">${voice?.name}</span>, ${behaviourName(code & 15)}.</strong> ${sentence}</p>
-    ${voice && html`<p class="quiet">${voice.sentence}</p>`}
+    ${voice && html`<p class="quiet" dir="auto">${voice.sentence}</p>`}
     ${h(Usual, { code })}
     ${closed.length > 0 && html`<ul class="closed">${closed.map((each) => html`<li key=${each.word}><strong>${each.word}</strong> ${each.why}</li>`)}</ul>`}
   </div>`;

@@ -6,9 +6,9 @@ import { pageHref } from "../router.js";
 import { about, canon, continued, neighboursOf, panel, past, shown, titleOf, tree, treeVersion, vaultShown, voices } from "../store.js";
 import { paragraphsOf } from "../text/paragraphs.js";
 import { h, html, useEffect, useRef, useState } from "../vendor/vendor.js";
-import { Glyph, isWritten, Tool, voiceName } from "./parts.js";
+import { entitle, Glyph, isWritten, Tool, voiceName } from "./parts.js";
 import { StepsDone } from "./steps.js";
-import { behaviourName } from "./words.js";
+import { behaviourName, undirected } from "./words.js";
 
 /** The page of the address, while it is read from the server, and why it cannot be shown. */
 export function Reading() {
@@ -27,7 +27,7 @@ function PageArticle({ page }) {
   const [isContinued] = useState(continued.peek() === page.page_id);
   const title = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
-    document.title = `${page.title} · ${canon.value?.title ?? ""}`;
+    entitle(page.title);
     continued.value = null;
     if (PageArticle.shownBefore && !isContinued) {
       title.current?.focus({ preventScroll: true });
@@ -116,10 +116,12 @@ function Foot({ page }) {
 /** @param {{problem: import("../api.js").Problem | null}} props */
 function NoPage({ problem }) {
   const first = canon.value?.ring[0]?.page_id;
+  const title = problem?.status === 404 ? "There is no such page" : "The page cannot be shown";
+  useEffect(() => entitle(title), [title]);
   return html`<article class="leaf refusal">
-    <h1 class="page-title" tabindex="-1">${problem?.status === 404 ? "There is no such page" : "The page cannot be shown"}</h1>
+    <h1 class="page-title" tabindex="-1">${title}</h1>
     <p>${problem?.detail}</p>
     <p>${problem?.nextStep}</p>
-    ${first && html`<p><button type="button" onClick=${() => openPage(first)}>Open the first page of ${about.value?.book?.title ?? "the book"}</button></p>`}
+    ${first && html`<p><button type="button" onClick=${() => openPage(first)}>Open the first page of ${undirected(about.value?.book?.title ?? "the book")}</button></p>`}
   </article>`;
 }

@@ -12,7 +12,7 @@ import { h, html, useEffect, useMemo, useRef, useState } from "../vendor/vendor.
 import { Glyph, isStill } from "./parts.js";
 import { RingCanvas } from "./ringcanvas.js";
 import { RingList } from "./ringlist.js";
-import { counted } from "./words.js";
+import { counted, undirected } from "./words.js";
 
 /** @typedef {import("../state/ringlayout.js").Mark} Mark */
 
@@ -29,7 +29,6 @@ export function Ring() {
   const layout = useLayout();
   useEffect(() => {
     if (hasMoved()) title.current?.focus({ preventScroll: true });
-    document.title = `The ring · ${canon.value?.title ?? ""}`;
   }, []);
   const written = layout.pages?.length ?? 0;
   return html`<main class="ring" id="main" data-shows=${shows}>
@@ -194,9 +193,9 @@ function nearEnough(layout, bead, canvas) {
 
 /** @param {RingLayout} layout @param {Mark} mark @returns {string} */
 function nameOf(layout, mark) {
-  if (mark.kind === "stack") return `${counted(mark.count, "page")} written from ${titleOf(layout.pageOf(mark))}`;
+  if (mark.kind === "stack") return `${counted(mark.count, "page")} written from ${undirected(titleOf(layout.pageOf(mark)))}`;
   const grown = mark.kind === "bead" ? layout.counts[mark.bead] : 0;
-  return `${titleOf(layout.pageOf(mark))}${grown ? `, ${counted(grown, "page")} written` : ""}`;
+  return `${undirected(titleOf(layout.pageOf(mark)))}${grown ? `, ${counted(grown, "page")} written` : ""}`;
 }
 
 /**

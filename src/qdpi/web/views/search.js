@@ -76,7 +76,7 @@ function Select({ label, value, options, onChange }) {
 /** @param {{answer: any}} props */
 function Hits({ answer }) {
   return html`<section aria-labelledby="hits"><h2 id="hits">${counted(answer.total, "page")}</h2>
-    ${answer.goto.length > 0 && answer.total === 0 && html`<p>Did you mean ${answer.goto.slice(0, 3).map((/** @type {any} */ each) => html`<a key=${each.page_id} href=${pageHref(each.page_id)}>${each.title}</a> `)}?</p>`}
+    ${answer.goto.length > 0 && answer.total === 0 && html`<p>Did you mean ${answer.goto.slice(0, 3).map((/** @type {any} */ each) => html`<a key=${each.page_id} href=${pageHref(each.page_id)} dir="auto">${each.title}</a> `)}?</p>`}
     <ol class="hits">${answer.hits.map((/** @type {any} */ hit) => html`<li key=${hit.page_id} data-voice=${hit.character}>
       <a class="hit-title" href=${pageHref(hit.page_id)} dir="auto">${marked(hit.title, hit.title_marks)}</a>
       <span class="byline">${h(Glyph, { character: hit.character })} <span class="voice-name">${voices.value.get(hit.character)?.name}</span> <span class="quiet">${hit.kind === "canon" ? `page ${hit.page_num}` : hit.saved ? "in your vault" : "in your journey"}</span></span>

@@ -29,7 +29,7 @@ function Saved({ entry }) {
   };
   return html`<li class="saved-page">
     <a href=${pageHref(entry.page_id)} dir="auto">${entry.label || title}</a>
-    <span class="quiet">${entry.label && title} · ${new Date(entry.saved_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}</span>
+    <span class="quiet">${entry.label && html`<span dir="auto">${title}</span> `}· ${new Date(entry.saved_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}</span>
     ${entry.notes && !isOpen && html`<p dir="auto">${entry.notes}</p>`}
     ${isOpen ? html`<form onSubmit=${keep}>
       <label>Name <input maxlength="200" value=${label} onInput=${(/** @type {any} */ event) => setLabel(event.target.value)} /></label>

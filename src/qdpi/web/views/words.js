@@ -22,6 +22,9 @@ export const PHASES = /** @type {Record<string, string>} */ ({
 /** The phases that a reader is shown as steps, in their order. */
 export const STEPS = ["queued", "planning", "writing", "checking", "binding", "saved"];
 
+/** @param {string} text @returns {string} without the marks that turn the direction of what follows, to stand within our words */
+export const undirected = (text) => text.replace(/[\u202a-\u202e\u2066-\u2069]/gu, "");
+
 /** @param {number} code @returns {string} a symbol's two hex digits */
 export const hexOf = (code) => code.toString(16).toUpperCase().padStart(2, "0");
 

@@ -90,7 +90,7 @@ export function UnderWay() {
     <ul>${others.map((run) => html`<li key=${run.pressId} data-voice=${run.symbol === null ? null : run.symbol >> 4}>
       ${run.symbol !== null && h(Glyph, { character: run.symbol >> 4, behavior: run.symbol & 15 })}
       <span>${run.symbol === null ? "A question" : html`<span class="voice-name">${voiceName(run.symbol)}</span> · ${behaviourName(run.symbol & 15)}`}${run.words && html`: <q dir="auto">${run.words}</q>`}</span>
-      <span class="quiet">${(PHASES[run.phase] ?? run.phase).toLowerCase()}${run.place !== null && run.place > 1 ? `, number ${run.place} in line` : ""}${run.locus !== null && run.locus !== pageId.value ? `, at ${tree.pages.get(run.locus)?.title ?? run.locus}` : ""}</span>
+      <span class="quiet">${(PHASES[run.phase] ?? run.phase).toLowerCase()}${run.place !== null && run.place > 1 ? `, number ${run.place} in line` : ""}${run.locus !== null && run.locus !== pageId.value ? html`, at <span dir="auto">${tree.pages.get(run.locus)?.title ?? run.locus}</span>` : ""}</span>
       <button type="button" class="tool" onClick=${() => watch(run.pressId)}>Watch</button>
       <button type="button" class="tool" onClick=${() => void stop(run.pressId)}>Stop</button>
     </li>`)}</ul></section>`;
