@@ -1,8 +1,9 @@
 """`make fonts`: subset the fonts of the reader's page into src/qdpi/web/fonts, with their licences and checksums.
 
 Each file has Latin letters, the weights from 400 to 700 and the features that the page's styles use. Kerning is that of
-weight 400 at every weight: kerning that varies is a third of a file, and cannot be seen at the sizes of text. The same
-versions give the same bytes.
+weight 400 at every weight: kerning that varies is a third of a file, and cannot be seen at the sizes of text. Literata's
+italic has the weight 400 alone: nothing is set in a bold italic, and a first page loads it. The same versions give the
+same bytes.
 """
 
 from __future__ import annotations
@@ -64,14 +65,16 @@ class Face:
     source: Path
     characters: str
     fixed: Mapping[str, float]
+    weights: tuple[int, int] = WEIGHTS
 
 
 def faces() -> Iterator[Face]:
     """Give the files of the page. Literata is fixed at the optical size of 14 points, that of its paragraphs."""
-    for style, suffix in (("roman", ""), ("italic", "-Italic")):
+    one = (WEIGHTS[0], WEIGHTS[0])
+    for style, suffix, weights in (("roman", "", WEIGHTS), ("italic", "-Italic", one)):
         source = LITERATA / "files" / f"Literata{suffix}[opsz,wght].ttf"
-        yield Face(f"literata-{style}.woff2", "fontpkg-literata", source, LATIN, {"opsz": 14})
-        yield Face(f"literata-{style}-more.woff2", "fontpkg-literata", source, MORE_LATIN, {"opsz": 14})
+        yield Face(f"literata-{style}.woff2", "fontpkg-literata", source, LATIN, {"opsz": 14}, weights)
+        yield Face(f"literata-{style}-more.woff2", "fontpkg-literata", source, MORE_LATIN, {"opsz": 14}, weights)
     for style, suffix in (("roman", "normal"), ("italic", "italic")):
         source = ATKINSON / "files" / f"atkinson-hyperlegible-next-latin-wght-{suffix}.woff2"
         yield Face(f"atkinson-{style}.woff2", "@fontsource-variable/atkinson-hyperlegible-next", source, LATIN, {})
@@ -91,8 +94,11 @@ def made(face: Face) -> bytes:
     subsetter.populate(unicodes=parse_unicodes(face.characters))
     subsetter.subset(font)
     plain = _saved(font)
-    varying = instantiateVariableFont(_opened(plain), {**face.fixed, "wght": WEIGHTS})
-    still = instantiateVariableFont(_opened(plain), {**face.fixed, "wght": WEIGHTS[0]})
+    lightest, heaviest = face.weights
+    still = instantiateVariableFont(_opened(plain), {**face.fixed, "wght": lightest})
+    if lightest == heaviest:
+        return _saved(still, "woff2")
+    varying = instantiateVariableFont(_opened(plain), {**face.fixed, "wght": face.weights})
     if "GPOS" in still:
         varying["GPOS"] = still["GPOS"]
         varying["GDEF"].table.VarStore = None

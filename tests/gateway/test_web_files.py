@@ -77,10 +77,36 @@ async def test_a_file_is_sent_compressed(tmp_path: Path):
         packed, plain = await asset(gateway, accept_encoding="gzip"), await asset(gateway, accept_encoding="identity")
         assert packed.headers["content-encoding"] == "gzip"
         assert "content-encoding" not in plain.headers
-        assert packed.content == plain.content == (WEB / STYLE).read_bytes()
+        assert packed.content == plain.content == shipped_files().files[STYLE].served
         assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
         assert packed.headers["etag"] == plain.headers["etag"]
         assert int(packed.headers["content-length"]) < len(plain.content)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "served"),
+    [
+        ("a.js", "/** What.\n *  Why. */\nf();\n", "\n\nf();\n"),
+        ("a.js", "  // why\n  f(); // here\n", "\n  f(); // here\n"),
+        ("a.js", "/* a */ f(); /* b */\n", "/* a */ f(); /* b */\n"),
+        ("a.js", "f(/** @type {X} */ (x));\n/** a */\n/* b */", "f(/** @type {X} */ (x));\n\n"),
+        ("a.js", 'f("https://host/*", `\\\n*/`);\n', 'f("https://host/*", `\\\n*/`);\n'),
+        ("a.css", "/* What. */\n  a { b: url(//host/c) } /* d */", "\n  a { b: url(//host/c) } /* d */"),
+        ("a.css", "//host {}", "//host {}"),
+        ("a.svg", "/* text */", "/* text */"),
+        ("vendor/a.js", "/* kept */", "/* kept */"),
+    ],
+)
+def test_comments_with_lines_of_their_own_are_not_served(name: str, body: str, served: str):
+    assert WebFile(name, body.encode()).served.decode() == served
+
+
+def test_what_is_served_has_its_place_in_the_file():
+    """Every line is served as it is in the folder, or empty: an error names the line and column of the file."""
+    for name, file in shipped_files().files.items():
+        if file.suffix in {".js", ".css"}:
+            lines = zip(file.body.decode().split("\n"), file.served.decode().split("\n"), strict=True)
+            assert all(served in {"", line} for line, served in lines), name
 
 
 def test_what_is_compressed_already_is_left_alone():

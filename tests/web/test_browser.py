@@ -53,7 +53,7 @@ async def test_the_server_s_page_stays_until_the_script_has_its_own(page: Page):
     [
         ("ring.js", "({ select, zoom }) => select('main').call(zoom().on('zoom', () => {})).property('__zoom').k"),
         ("hash.js", "({ sha256 }) => sha256(new Uint8Array()).length / 32"),
-        ("vendor.js", "({ uFuzzy }) => uFuzzy.latinize(['é'])[0] === 'e' ? 1 : 0"),
+        ("fuzzy.js", "({ uFuzzy }) => uFuzzy.latinize(['é'])[0] === 'e' ? 1 : 0"),
     ],
 )
 async def test_a_bundle_runs_under_the_page_s_policy(page: Page, bundle: str, use: str):

@@ -8,11 +8,23 @@ import { openSession } from "./session.js";
 import { applySettings } from "./settings.js";
 import * as store from "./store.js";
 import { Stream } from "./stream.js";
-import { h, render } from "./vendor/vendor.js";
+import { effect, h, render } from "./vendor/vendor.js";
 import { Desk, readyFor, readyToPress } from "./views/desk.js";
 
-/** Follow the moments of the journey, in the address too. */
-const followMoment = async () => (await import("./past.js")).followMoment();
+/** Whether there are moments to go back to: of a journey that has begun, or one in the address. */
+const hasMoments = () => (store.treeVersion.value, store.tree.head > 0 || route.value.seq !== null);
+
+/** Follow the moment in the address: what shows it is loaded for it. */
+const followMoments = async () => (await import("./past.js")).followMoment();
+
+/** The same, once there are moments. */
+function followMomentsLater() {
+  const stop = effect(() => {
+    if (!hasMoments()) return;
+    queueMicrotask(() => stop());
+    followMoments().catch((error) => store.report(error, "The journey’s time could not be loaded"));
+  });
+}
 
 async function start() {
   applySettings();
@@ -25,8 +37,8 @@ async function start() {
   await store.loadJourney();
   followPresses();
   startKeys();
-  const isPastNear = store.tree.head > 0 || route.peek().seq !== null;
-  if (isPastNear) await followMoment();
+  if (hasMoments()) await followMoments();
+  else followMomentsLater();
   store.followAddress();
   store.followPreview();
   store.followUsual();
@@ -42,7 +54,6 @@ async function start() {
     after: () => store.tree.head,
   }).open();
   await readyToPress();
-  if (!isPastNear) await followMoment();
 }
 
 start().catch((error) => store.report(error, "The page could not begin"));

@@ -51,7 +51,7 @@ async def voice_colors(version: str, gateway: GatewayDep, request: Request) -> R
 
 def _encoded(found: WebFile, accept_encoding: str) -> tuple[bytes, dict[str, str]]:
     packed = found.gzipped if accepts_gzip(accept_encoding) else None
-    return (found.body, {}) if packed is None else (packed, {"content-encoding": "gzip"})
+    return (found.served, {}) if packed is None else (packed, {"content-encoding": "gzip"})
 
 
 def _unknown(version: str, name: str) -> Refusal:
