@@ -1,9 +1,9 @@
 """`make fonts`: subset the fonts of the reader's page into src/qdpi/web/fonts, with their licences and checksums.
 
 Each file has Latin letters, the weights from 400 to 700 and the features that the page's styles use. Kerning is that of
-weight 400 at every weight: kerning that varies is a third of a file, and cannot be seen at the sizes of text. Literata's
-italic has the weight 400 alone: nothing is set in a bold italic, and a first page loads it. The same versions give the
-same bytes.
+weight 400 at every weight: kerning that varies is a third of a file, and is not seen at the sizes of text. The italic
+of Literata has the weight 400 alone: nothing is set in a bold italic, and a first page loads it. The same versions give
+the same bytes.
 """
 
 from __future__ import annotations
