@@ -168,6 +168,15 @@ async def test_every_page_has_the_headers_that_keep_a_reader_safe(tmp_path: Path
         assert "camera=()" in PERMISSIONS_POLICY
 
 
+async def test_an_answer_in_place_of_a_kept_page_changes_none_of_its_headers(tmp_path: Path):
+    """A browser gives what it has kept the headers of a 304: another policy would be the page's from then on."""
+    async with gateway_in(tmp_path) as here:
+        first = await here.client.get("/")
+        same = await here.client.get("/", headers={"if-none-match": first.headers["etag"]})
+        assert same.status_code == 304
+        assert not {"content-security-policy", "permissions-policy", "x-frame-options"} & same.headers.keys()
+
+
 @pytest.mark.parametrize("path", [*VIEWS, f"/p/{GENERATED}", "/p/S99-P9999"])
 async def test_nothing_in_a_page_is_style_or_script_by_itself(tmp_path: Path, path: str):
     """The policy would refuse it: an inline script, a style, a handler, and whatever comes from another host."""

@@ -12,7 +12,7 @@ from tests.support.gateway import GatewayFixture, gateway_in
 
 import qdpi
 from qdpi.errors import InvalidInput
-from qdpi.gateway.middleware import CONTENT_POLICY
+from qdpi.gateway.middleware import CONTENT_POLICY, SECURITY_HEADERS
 from qdpi.gateway.web_files import MEDIA_TYPES, WebFile, WebFiles, shipped_files
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +66,8 @@ async def test_a_file_is_kept_for_ever(tmp_path: Path):
         assert answer.headers["content-type"] == "text/css; charset=utf-8"
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["content-security-policy"] == CONTENT_POLICY
+        assert answer.headers["content-security-policy"] == SECURITY_HEADERS["content-security-policy"]
+        assert "permissions-policy" not in answer.headers
         same = await asset(gateway, if_none_match=answer.headers["etag"])
         assert (same.status_code, same.content) == (304, b"")
         assert same.headers["cache-control"] == answer.headers["cache-control"]
