@@ -115,7 +115,6 @@ async def test_a_first_load_keeps_to_its_budget_and_a_second_takes_next_to_nothi
     at_first = transfers.total({"/", *first})
     assert at_first <= MOST_IN_ALL
     assert transfers.total() - at_first <= MOST_AT_LEISURE
-    print(at_first, transfers.total() - at_first)
 
     transfers.found.clear()
     await page.reload()
