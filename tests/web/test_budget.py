@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import CDPSession, Page, expect
+from playwright.async_api import Page
 from tests.web.browser import open_desk
 
 from qdpi.gateway.web_files import shipped_files
