@@ -17,7 +17,8 @@ from qdpi.gateway.web_modules import first_load
 pytestmark = pytest.mark.web
 
 MOST_BYTES: Final = {
-    "shell": 4_000, "styles": 13_000, "vendor": 10_000, "own": 32_000, "fonts": 70_000, "data": 15_000, "pictures": 2_000,
+    "shell": 4_000, "styles": 13_000, "vendor": 10_000, "own": 32_000, "fonts": 70_000, "data": 15_000,
+    "pictures": 2_000,
 }  # fmt: skip
 """What a first load may transfer by kind, compressed."""
 MOST_IN_ALL: Final = 150_000
@@ -120,7 +121,6 @@ async def test_a_first_load_keeps_to_its_budget_and_a_second_takes_next_to_nothi
     await page.reload()
     await wait_for_leisure(page)
 
-    print(transfers.total())
     again = {_name_of(each["address"]) for each in transfers.found.values() if each.get("bytes", 0) > 0}
     assert {name for name in again if not name.startswith("/")} == set()
     assert transfers.total() <= MOST_AGAIN
