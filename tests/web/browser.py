@@ -17,6 +17,8 @@ ROOT: Final = Path(__file__).parents[2]
 AXE: Final = ROOT / "web-tools" / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES: Final = Path(__file__).parent / "pictures"
 """The folder of the pictures that tests take; git ignores it."""
+PROBES: Final = Path(__file__).parent / "probes"
+"""Questions about a whole view, each a function in JavaScript."""
 CHROMIUM_ABSENT: Final = (
     "no Chromium here: install it (Debian: apt-get install chromium), or name its program in QDPI_TEST_CHROMIUM"
 )

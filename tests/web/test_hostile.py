@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Final
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 from tests.support.model_server import serving
-from tests.web.browser import Faults, without_script
+from tests.web.browser import PROBES, Faults, without_script
 from tests.web.conftest import OpenContext, own_server
 from tests.web.desk_views import VIEWS, Journey, journey_at
 from tests.web.hostile import MARKUP, OVERRIDE, HostileModel, hostile_book, words
@@ -21,7 +20,6 @@ pytestmark = pytest.mark.web
 WIDTHS: Final = (390, 1280)
 ABSENT: Final = "404 .*b2a7d4c6-3a5a"
 SERVED: Final = ["/p/S01-P0001", "/p/S01-P0003", "/p/S02-P0006", "/s/2", "/ring", "/find?q=lamp", "/about"]
-PROBES: Final = Path(__file__).parent / "probes"
 MISPLACED: Final = (PROBES / "misplaced.js").read_text(encoding="utf-8")
 CONTRASTS: Final = (PROBES / "contrasts.js").read_text(encoding="utf-8")
 
