@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from asyncio.subprocess import PIPE
 from typing import Any, Final
 
 from playwright.async_api import Locator, Page, expect
@@ -70,3 +73,12 @@ async def texts(page: Page) -> list[str]:
     """Return the texts that `told_texts` has kept."""
     kept: Any = await page.evaluate("() => window.texts")
     return list(kept)
+
+
+async def read_in_terminal(url: str, session: str, *commands: str) -> str:
+    """Give commands to `qdpi read` at a server, in a session, and return what it says."""
+    command = [sys.executable, "-m", "qdpi", "read", "--lines", "--url", url, "--session", session]
+    reader = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    said, _ = await reader.communicate("".join(f"{each}\n" for each in commands).encode())
+    assert reader.returncode == 0, said
+    return said.decode()

@@ -12,7 +12,7 @@ from playwright.async_api import Locator, Page, expect
 from tests.faults.qdpi_process import QdpiProcess
 from tests.web.browser import Faults
 from tests.web.conftest import OpenContext
-from tests.web.reader import bound, page_id, press, sit_down, texts, told_texts, writing
+from tests.web.reader import bound, page_id, press, read_in_terminal, sit_down, texts, told_texts, writing
 from tests.web.storyteller import Storyteller
 
 from qdpi.client import Client
@@ -251,29 +251,39 @@ async def test_a_busy_model_is_waited_for_with_its_time(
     assert any(re.search(r"Waiting for the model’s server until \d+:\d+", said) for said in await texts(page))
 
 
-async def test_after_a_reload_the_run_is_there_with_its_words_and_its_stop(
+async def test_after_a_reload_and_in_a_new_tab_the_run_is_there_with_its_words_and_its_stop(
     open_context: OpenContext, told: QdpiProcess, storyteller: Storyteller
 ):
+    """The reader reloads, then closes the tab and comes back in another one."""
     page = await told_page(open_context, told)
     storyteller.hold()
     await begin(page)
     part = (await words(page).inner_text()).strip()
 
     await page.reload()
+    await _take_up(page, part)
+    await page.close()
+    page = await page.context.new_page()
+    await sit_down(page)
+    await _take_up(page, part)
 
+    storyteller.let_go()
+    await expect(bound(page)).to_be_visible()
+
+
+async def _take_up(page: Page, part: str) -> None:
+    """Find the run among those under way, and watch it: its words so far are there."""
     run = page.get_by_role("region", name="Being written").get_by_role("listitem")
     await expect(run).to_contain_text("Receive · System")
     await expect(run.get_by_role("button", name="Stop")).to_be_visible()
     await run.get_by_role("button", name="Watch").click()
     await expect(words(page)).to_contain_text(part)
-    storyteller.let_go()
-    await expect(bound(page)).to_be_visible()
 
 
 async def test_a_second_tab_sees_the_first_tab_s_press_and_its_page(
     open_context: OpenContext, told: QdpiProcess, told_client: Client, storyteller: Storyteller
 ):
-    """Both the tab and another program: what is written in one is known in all."""
+    """The tab, another program and `qdpi read`: what is written in one is known in all."""
     first = await told_page(open_context, told)
     second = await first.context.new_page()
     storyteller.hold()
@@ -290,6 +300,8 @@ async def test_a_second_tab_sees_the_first_tab_s_press_and_its_page(
     await expect(run).to_be_hidden()
     await expect(second.locator(".branches .card")).to_have_count(1)
     assert (await told_client.tree(session)).page_id == [await page_id(first)]
+    title = await first.locator("h1").inner_text()
+    assert f"#1 {title}" in " ".join((await read_in_terminal(told.url, session, "pages")).split())
 
 
 async def test_eight_tabs_all_follow(open_context: OpenContext, told: QdpiProcess, storyteller: Storyteller):
