@@ -71,14 +71,22 @@ def _put(path: Path, text: str) -> None:
 
 
 class HostileModel(ModelServer):
-    """A model whose plans and pages are hostile, in pieces that part emoji and marks of HTML."""
+    """A model whose plans and pages are hostile, in pieces that part emoji and marks of HTML.
+
+    In the mode `slow` it waits for `release` before the end of a page.
+    """
 
     async def _complete(self, request: ModelRequest, writer: asyncio.StreamWriter) -> None:
+        if self.refusals:
+            await super()._complete(request, writer)
+            return
         prompt = "\n".join(str(message["content"]) for message in request.body["messages"])
         text = f"{MARKUP}\n{BACKWARDS}" if PLAN_ASKED in prompt else f"{PAGE}\0\x1b[31m{'w' * 3_000}"
         writer.write(EVENT_STREAM)
         for at in range(0, len(text), 7):
             await send_event(writer, {"choices": [{"index": 0, "delta": {"content": text[at : at + 7]}}]})
+        if self.mode == "slow" and PLAN_ASKED not in prompt:
+            await self.release.wait()
         await send_event(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         writer.write(b"data: [DONE]\n\n")
         await writer.drain()

@@ -14,6 +14,7 @@ from tests.web.browser import PROBES, Faults, without_script
 from tests.web.conftest import OpenContext, own_server
 from tests.web.desk_views import VIEWS, Journey, journey_at
 from tests.web.hostile import MARKUP, OVERRIDE, HostileModel, hostile_book, words
+from tests.web.reader import press, sit_down, writing
 
 pytestmark = pytest.mark.web
 
@@ -25,10 +26,17 @@ CONTRASTS: Final = (PROBES / "contrasts.js").read_text(encoding="utf-8")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def hostile(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Journey]:
+async def model(browser: Browser) -> AsyncIterator[HostileModel]:
+    """A hostile model."""
+    async with serving(HostileModel()) as serves:
+        yield serves
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def hostile(model: HostileModel, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Journey]:
     """A journey of a hostile reader through a hostile book that a hostile model goes on with."""
     folder = tmp_path_factory.mktemp("hostile")
-    async with serving(HostileModel()) as model, AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack:
         environment = {
             "QDPI_BOOK": str(hostile_book(folder / "book")),
             "QDPI_MODEL": "openai/hostile",
@@ -48,7 +56,41 @@ async def test_what_strangers_write_is_text_in_its_place_in_every_view(
     found = list[str]()
     for name, opens in VIEWS.items():
         await opens(page, hostile)
+        if name == "ring":
+            await page.locator(".ring-map").focus()
+            await page.keyboard.press("ArrowRight")
+            await expect(page.locator(".ring-card p[dir=auto]")).to_be_visible()
         found += await faults_of(page, name)
+    assert not found, "\n".join(found)
+
+
+async def test_what_a_hostile_model_says_is_text_in_its_place_while_it_says_it(
+    open_context: OpenContext, hostile: Journey, model: HostileModel
+):
+    """In the page that is being written, in the list of what is being written, and in its refusal."""
+    page = await (await open_context(base_url=hostile.url, reduced_motion="reduce")).new_page()
+    model.mode = "slow"
+    model.release.clear()
+    await sit_down(page)
+    await page.keyboard.press(".")
+    await page.get_by_label("In your words").fill(words(4000))
+    await page.get_by_role("button", name="Press 0F").click()
+    await expect(writing(page)).to_contain_text("7*7")
+    found = await faults_of(page, "writing")
+    await page.get_by_role("button", name="Back to the page").click()
+    await expect(page.get_by_role("region", name="Being written")).to_contain_text("boom()")
+    found += await faults_of(page, "under way")
+    model.release.set()
+    await expect(page.locator(".branches .card").first).to_be_visible()
+
+    model.refusals = [(401, {}, {"error": {"message": words(2000)}})] * 9
+    await press(page, "20")
+    await expect(page.get_by_role("group", name="No page was written")).to_be_visible()
+    found += await faults_of(page, "refused")
+    model.refusals.clear()
+    await page.set_viewport_size({"width": 320, "height": 256})
+    await page.get_by_role("button", name="Dismiss: No page was written").click()
+    await expect(page.get_by_role("group", name="No page was written")).to_be_hidden()
     assert not found, "\n".join(found)
 
 
