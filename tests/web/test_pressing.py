@@ -153,6 +153,7 @@ async def test_a_press_that_is_not_taken_says_why_and_keeps_the_words(still: Pag
     session = await sit_down(still)
     await still.route(PRESSES, refuse)
     await open_grid(still)
+    await still.evaluate("() => scrollTo(0, 60)")
     await still.get_by_label("In your words").fill(WORDS)
     await still.get_by_role("button", name="Press 0F").click()
 
@@ -160,6 +161,7 @@ async def test_a_press_that_is_not_taken_says_why_and_keeps_the_words(still: Pag
     await expect(notice).to_contain_text("32 presses are waiting.")
     await expect(notice).to_contain_text("Wait for one.")
     await expect(still.get_by_label("In your words")).to_have_value(WORDS)
+    assert await still.evaluate("() => scrollY") == 60
 
     await still.unroute(PRESSES)
     await still.get_by_role("button", name="Press 0F").click()

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 from itertools import pairwise
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 from tests.faults.qdpi_process import QdpiProcess
 from tests.web.browser import Faults
 from tests.web.conftest import OpenContext
-from tests.web.reader import bound, page_id, press, read_in_terminal, sit_down, texts, told_texts, writing
+from tests.web.reader import (
+    FIRST,
+    bound,
+    open_grid,
+    page_id,
+    press,
+    read_in_terminal,
+    sit_down,
+    texts,
+    told_texts,
+    writing,
+)
 from tests.web.storyteller import Storyteller
 
 from qdpi.client import Client
@@ -31,6 +43,22 @@ WATCH_SHIFTS: Final = """
 def words(page: Page) -> Locator:
     """Return the words of the page that is being written."""
     return writing(page).locator(".text")
+
+
+PRESS_AND_SEE: Final = """() => new Promise((resolve) => {
+  document.querySelector('.cell[data-code="31"]').click();
+  requestAnimationFrame(() => resolve(document.querySelector("article[aria-busy=true] .steps .now")?.textContent));
+})"""
+
+
+async def hold_presses(page: Page, taken: asyncio.Event) -> None:
+    """Keep presses from the server until an event."""
+
+    async def hold(route: Route) -> None:
+        await taken.wait()
+        await route.continue_()
+
+    await page.route("**/api/v1/event/ui/symbol", hold)
 
 
 async def told_page(open_context: OpenContext, told: QdpiProcess, **options: Any) -> Page:
@@ -69,6 +97,66 @@ async def test_a_page_goes_through_its_steps(open_context: OpenContext, told: Qd
     assert said == sorted(said, key=steps.index)
     assert {"Planning", "Writing", "Saved"} <= set(said)
     await expect(page.get_by_role("status").last).to_contain_text(re.compile(r"Bound: .+, \d+ words"))
+
+
+async def test_a_press_is_seen_at_once_and_nothing_moves_until_its_page_is_bound(
+    open_context: OpenContext, told: QdpiProcess, storyteller: Storyteller
+):
+    """The reader sees `queued` in the next frame, before the server has heard of the press."""
+    page = await told_page(open_context, told)
+    taken = asyncio.Event()
+    await hold_presses(page, taken)
+    storyteller.hold(before="plan")
+    await sit_down(page)
+    await open_grid(page)
+
+    assert await page.evaluate(PRESS_AND_SEE) == "queued"
+    taken.set()
+    await expect(writing(page).locator(".steps .now")).to_have_text("planning")
+    await page.evaluate(f"() => {{ {WATCH_SHIFTS} }}")
+    storyteller.let_go()
+
+    await expect(bound(page)).to_be_visible()
+    shifts = await page.evaluate("() => window.shifts")
+    assert sum(value for value, *_ in shifts) <= 0.01, shifts
+
+
+async def test_a_press_that_the_server_has_not_taken_yet_can_be_stopped(
+    open_context: OpenContext, told: QdpiProcess, storyteller: Storyteller
+):
+    page = await told_page(open_context, told)
+    taken = asyncio.Event()
+    await hold_presses(page, taken)
+    storyteller.hold(before="plan")
+    await sit_down(page)
+    await press(page, "1F")
+
+    await page.get_by_role("button", name="Stop", exact=True).click()
+    taken.set()
+
+    await expect(page.get_by_role("group", name="No page was written")).to_be_visible()
+    await expect(page.locator(f"article.page[data-page-id='{FIRST}']")).to_be_visible()
+
+
+async def test_a_reader_who_goes_on_reads_while_a_page_is_written(
+    open_context: OpenContext, told: QdpiProcess, storyteller: Storyteller
+):
+    """Whether the server has taken the press or not: a link leads to its page, and the run is named below it."""
+    page = await told_page(open_context, told)
+    taken = asyncio.Event()
+    await hold_presses(page, taken)
+    storyteller.hold()
+    await sit_down(page, "S01-P0002")
+    await press(page, "1F")
+
+    await page.locator(".path a").first.click()
+    await expect(page.locator("article.page[data-page-id='S01-P0002']")).to_be_visible()
+    taken.set()
+    await expect(page.locator(".under-way li")).to_have_count(1)
+    await page.get_by_role("button", name="Watch").click()
+    await page.get_by_role("link", name="The Spare Hour").click()
+
+    await expect(page.locator(f"article.page[data-page-id='{FIRST}']")).to_be_visible()
 
 
 async def test_a_press_behind_another_says_its_place_in_line(

@@ -5,7 +5,7 @@ import { announce } from "./announce.js";
 import { go, pageHref } from "./router.js";
 import { withStatus } from "./state/runs.js";
 import {
-  canon, draft, endWatching, notify, onOutcome, pageId, panel, past, report, runs, sessionId, shown, tree, vault, watchBound, watchRun,
+  canon, draft, endWatching, notify, onOutcome, pageId, panel, past, report, runs, sessionId, shown, tree, vault, watchBound, watched, watchRun, watchSent,
 } from "./store.js";
 import { withChange } from "./state/vault.js";
 
@@ -30,7 +30,7 @@ export function watch(pressId) {
 export async function press(code, words = "", at = pageId.peek()) {
   if (at === null || isPast()) return;
   const request = { session_id: sessionId.peek(), symbol_code: code, page_id: at, client_request_id: crypto.randomUUID?.() ?? randomId() };
-  await send(() => api.press(words ? { ...request, user_intent: words } : request), { symbol: code, locus: at, words });
+  await send(request.client_request_id, () => api.press(words ? { ...request, user_intent: words } : request), { symbol: code, locus: at, words });
 }
 
 /** @returns {boolean} whether the past is shown, in which nothing can be done; the reader is told so */
@@ -45,17 +45,26 @@ export async function ask(words) {
   const at = pageId.peek();
   if (at === null || words.trim() === "" || isPast()) return;
   const request = { session_id: sessionId.peek(), page_id: at, user_intent: words, client_request_id: crypto.randomUUID?.() ?? randomId() };
-  await send(() => api.ask(request), { symbol: null, locus: at, words });
+  await send(request.client_request_id, () => api.ask(request), { symbol: null, locus: at, words });
 }
 
+/** What is sent and not yet taken by the server, and whether the reader has stopped it meanwhile. @type {Map<string, {isStopped: boolean}>} */
+const sending = new Map();
+
 /**
+ * A press is shown at once; it is the server's when that has answered.
+ *
+ * @param {string} key the client's id of the press
  * @param {() => Promise<any>} request the same request when it is sent again: it is one press
- * @param {{symbol: number | null, locus: string, words: string}} pressed
+ * @param {import("./store.js").Pressed} pressed
  */
-async function send(request, pressed) {
-  const from = pageId.peek();
+async function send(key, request, pressed) {
+  const sent = { isStopped: false };
+  const isWatched = () => watched.peek()?.key === key; // else the reader has gone on meanwhile
+  sending.set(key, sent);
   panel.value = null;
   announce("Queued");
+  watchSent(key, pressed);
   try {
     const accepted = await again(request);
     const press = accepted.event_id;
@@ -63,8 +72,11 @@ async function send(request, pressed) {
     const outcome = answered.find((event) => event.press_id === press);
     if (outcome) {
       // The stream was faster than the answer to the press.
-      if (outcome.error !== undefined) giveBack(pressed.words);
-      else if (pageId.peek() === from) watchBound(outcome, pressed);
+      if (outcome.error === undefined && isWatched()) watchBound(outcome, pressed, key);
+      else if (outcome.error !== undefined) {
+        if (isWatched()) endWatching();
+        giveBack(pressed.words);
+      }
       return;
     }
     own.add(press);
@@ -73,10 +85,14 @@ async function send(request, pressed) {
         press_id: press, phase: "queued", symbol_code: pressed.symbol, locus: pressed.locus, user_intent: pressed.words,
       });
     }
-    if (pageId.peek() === from) watchRun(press); // else the reader has gone on meanwhile
+    if (isWatched()) watchRun(press, key);
+    if (sent.isStopped) await stop(press);
   } catch (error) {
+    if (isWatched()) endWatching();
     giveBack(pressed.words);
     report(error, "The press was not taken");
+  } finally {
+    sending.delete(key);
   }
 }
 
@@ -108,6 +124,12 @@ async function again(request, attempts = 4) {
 
 /** Stop a run: what it has written is kept, and labelled. @param {string} pressId */
 export async function stop(pressId) {
+  const sent = sending.get(pressId);
+  if (sent) {
+    sent.isStopped = true; // it is stopped when it is taken
+    announce("Stopping");
+    return;
+  }
   try {
     await api.stop(sessionId.peek(), pressId);
     announce("Stopping");

@@ -63,7 +63,10 @@ export const pageId = computed(() => {
 });
 export const shown = signal(/** @type {Shown | null} */ (null));
 export const preview = signal(/** @type {{pageId: string, seq: number, value: any} | null} */ (null));
-/** @typedef {Run & {outcome: {page_id: string} | null}} Watched a run, and its page once it is bound */
+/**
+ * @typedef {Run & {outcome: {page_id: string} | null, key: string, isTaken: boolean}} Watched a run, and its page once it
+ *   is bound. Until the server has taken the press, its id is the `key`, which stays the same.
+ */
 /** What the reader writes to press with: kept until a page has answered it. */
 export const draft = signal("");
 /** The run that the reader waits for, in place of the page that it was pressed on. */
@@ -104,6 +107,12 @@ export function followAddress() {
     if (id === servedPage?.page_id && shown.peek() === null) shown.value = { pageId: id, status: "ready", page: servedPage, problem: null };
     else void show(id);
   });
+  let before = route.peek();
+  effect(() => {
+    const now = route.value;
+    if (now !== before && now.view === "page" && before.view === "page") watched.value = null; // the reader has gone on
+    before = now;
+  });
 }
 
 /** Resolve once the page of the address can be shown, or it is known why not. @returns {Promise<void>} */
@@ -117,15 +126,33 @@ export function firstShown() {
   });
 }
 
-/** @param {string} pressId */
-export function watchRun(pressId) {
-  const run = runs.peek().get(pressId);
-  if (run) watched.value = { ...run, outcome: null };
+/** Where the reader was in the page that a press took the place of. */
+let left = { pageId: /** @type {string | null} */ (null), top: 0 };
+
+/** @param {string} id @returns {number} how far a page was scrolled that comes back, the top of any other; told once */
+export function takeScroll(id) {
+  const { pageId, top } = left;
+  left = { pageId: null, top: 0 };
+  return id === pageId ? top : 0;
 }
 
-/** Show the words of a page that is bound already. @param {any} event @param {{words: string, locus: string}} pressed */
-export function watchBound(event, pressed) {
-  watched.value = { ...newRun(event.press_id), ...pressed, outcome: null };
+/** @typedef {{symbol: number | null, locus: string, words: string}} Pressed */
+
+/** Show a press at once, which the server has not taken yet. @param {string} key @param {Pressed} pressed */
+export function watchSent(key, pressed) {
+  left = { pageId: pageId.peek(), top: scrollY };
+  watched.value = { ...newRun(key), ...pressed, outcome: null, key, isTaken: false };
+}
+
+/** @param {string} pressId @param {string} [key] of the press as it was sent */
+export function watchRun(pressId, key = pressId) {
+  const run = runs.peek().get(pressId);
+  if (run) watched.value = { ...run, outcome: null, key, isTaken: true };
+}
+
+/** Show the words of a page that is bound already. @param {any} event @param {Pressed} pressed @param {string} key */
+export function watchBound(event, pressed, key) {
+  watched.value = { ...newRun(event.press_id), ...pressed, outcome: null, key, isTaken: true };
   endRun(event);
 }
 
@@ -151,8 +178,8 @@ export function endWatching(boundAs) {
 
 /** Keep the run that is watched as the stream tells of it. @param {string} pressId */
 function refreshWatched(pressId) {
-  const run = runs.peek().get(pressId);
-  if (run && watched.peek()?.pressId === pressId) watched.value = { ...run, outcome: null };
+  const now = watched.peek();
+  if (now?.pressId === pressId) watchRun(pressId, now.key);
 }
 
 /** @param {string} id */

@@ -3,7 +3,7 @@
 import { openPage, nextSibling, returnToBook, save, unsave, writeAgain } from "../actions.js";
 import { keepAnchor } from "../anchor.js";
 import { pageHref } from "../router.js";
-import { about, canon, continued, neighboursOf, panel, past, shown, titleOf, tree, treeVersion, vaultShown, voices } from "../store.js";
+import { about, canon, continued, neighboursOf, panel, past, shown, takeScroll, titleOf, tree, treeVersion, vaultShown, voices } from "../store.js";
 import { paragraphsOf } from "../text/paragraphs.js";
 import { h, html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { entitle, Glyph, isWritten, Tool, voiceName } from "./parts.js";
@@ -29,9 +29,10 @@ function PageArticle({ page }) {
   useEffect(() => {
     entitle(page.title);
     continued.value = null;
+    const top = takeScroll(page.page_id);
     if (PageArticle.shownBefore && !isContinued) {
       title.current?.focus({ preventScroll: true });
-      scrollTo({ top: 0, behavior: "instant" });
+      scrollTo({ top, behavior: "instant" });
     } else if (isContinued && document.activeElement === document.body) {
       title.current?.focus({ preventScroll: true }); // it was on the heading that this one replaces
     }

@@ -20,7 +20,7 @@ const AT_END = 48;
 /** The run that the reader waits for, as a page. */
 export function WritingPage() {
   const run = watched.value;
-  return run === null ? null : h(Run, { run, key: run.pressId });
+  return run === null ? null : h(Run, { run, key: run.key });
 }
 
 /** @param {{run: import("../store.js").Watched}} props */
@@ -81,10 +81,17 @@ function Words({ run }) {
   return html`<div class="text growing" ref=${box} dir="auto"></div>`;
 }
 
+/** @param {import("../state/runs.js").Run} run @returns {boolean} whether it is shown as a page: the stream may know of it before the press is answered */
+function isWatched(run) {
+  const now = watched.value;
+  if (now === null || now.pressId === run.pressId) return now !== null;
+  return !now.isTaken && run.locus === now.locus && run.symbol === now.symbol && run.words === now.words;
+}
+
 /** The other runs under way: of another page, another tab, another device. */
 export function UnderWay() {
   void treeVersion.value;
-  const others = [...runs.value.values()].filter((run) => run.pressId !== watched.value?.pressId);
+  const others = [...runs.value.values()].filter((run) => !isWatched(run));
   if (others.length === 0) return null;
   return html`<section class="under-way" aria-labelledby="under-way"><h2 id="under-way">Being written</h2>
     <ul>${others.map((run) => html`<li key=${run.pressId} data-voice=${run.symbol === null ? null : run.symbol >> 4}>
