@@ -38,9 +38,9 @@ export async function readyFor(view) {
   await Promise.all(needed.map((each) => each?.ready()));
 }
 
-/** Load what the first press needs. */
+/** Load what the first press needs: what it shows at once before what it is made with. */
 export async function readyToPress() {
-  await loadAtLeisure([PRESS, TYPED, ...Object.values(WRITING), ...Object.values(JOURNEY)].map(({ ready }) => ready));
+  await loadAtLeisure([JOURNEY.path, WRITING.page, WRITING.others, PRESS, TYPED, JOURNEY.branches, JOURNEY.timeline].map(({ ready }) => ready));
 }
 
 /** The panes of the side, each with its title. @type {Record<string, {title: string, view: (props: object) => any}>} */
