@@ -15,6 +15,7 @@ pytestmark = pytest.mark.web
 
 ABSENT: Final = "404 .*b2a7d4c6-3a5a"
 MISPLACED: Final = (PROBES / "misplaced.js").read_text(encoding="utf-8")
+OBSCURED: Final = (PROBES / "obscured.js").read_text(encoding="utf-8")
 CLIPPED: Final = (PROBES / "clipped.js").read_text(encoding="utf-8")
 WIDTHS: Final = (390, 1280)
 USUAL, DOUBLE = 16, 32
@@ -104,4 +105,16 @@ async def test_without_colours_of_ours_and_without_motion_all_can_be_told_apart(
         outline = await page.locator(":focus").evaluate("(each) => getComputedStyle(each).outlineStyle")
         if outline == "none":
             found.append(f"{name}: the focus is not seen")
+    assert not found, "\n".join(found)
+
+
+async def test_what_is_focused_is_not_behind_something(open_context: OpenContext, journey: Journey):
+    """Not behind the bar at the bottom, nor behind a pane, a sheet over a phone's page (WCAG 2.4.11)."""
+    page = await (await open_context(**journey.device())).new_page()
+    found = list[str]()
+    for name in ("written", "press", "why", "settings", "find", "vault", "past"):
+        await VIEWS[name](page, journey)
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 800})
+            found += [f"{name}, {width}: {sentence}" for sentence in await page.evaluate(OBSCURED)]
     assert not found, "\n".join(found)
