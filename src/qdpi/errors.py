@@ -205,6 +205,12 @@ class TooManyRequests(TooMany):
     default_next_step = "Wait for the seconds in Retry-After."
 
 
+class TooManyImports(TooMany):
+    """Other journeys are being imported."""
+
+    code = "too_many_imports"
+
+
 class OutcomePending(QdpiError):
     """A direct run had no outcome in time; the press goes on."""
 

@@ -77,7 +77,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
 ADAPTERS: Final = ("bus.embedded", "bus.kafka", "store.embedded", "store.cassandra")
 """Packages that only `bootstrap` imports, and the adapter itself."""
 NARROW: Final[Mapping[str, tuple[str, ...]]] = {
-    "export": ("gateway.routes.export", "cli"),
+    "export": ("gateway.routes.export", "gateway.routes.imports", "cli"),
     "gateway": ("runtime", "cli"),
 }
 """Parts that only some modules import, beside the part itself."""

@@ -46,7 +46,7 @@ def test_the_page_store_is_its_six_ports():
         ("policy", "search.text", "policy must not import search"),
         ("services.enricher", "repair.scan", "services must not import repair"),
         ("client.http", "gateway.problems", "client must not import gateway"),
-        ("gateway.presses", "export.twee", "only gateway.routes.export, cli may"),
+        ("gateway.presses", "export.twee", "only gateway.routes.export, gateway.routes.imports, cli may"),
         ("services.ingest", "store.embedded.canon", "only bootstrap imports an adapter"),
     ],
 )

@@ -20,6 +20,7 @@ from qdpi.gateway.app import create_app
 
 NOT_FOR_PROGRAMS = {("GET", "/metrics")}
 HTML = "text/html"
+FILE = "application/zip"
 ABOUT_THE_CONNECTION = {"on_wait"}
 UNSAID = {"x-request-id", "traceparent"}
 VALUES: dict[str, Any] = {"after": 3, "limit": 7, "at": 2, "code": 17, "symbol_code": 18, "id": "S01-P0001"}
@@ -41,6 +42,8 @@ def operations(document: dict[str, Any]) -> Iterator[Operation]:
 
 
 def body_fields(document: dict[str, Any], about: dict[str, Any]) -> set[str]:
+    if FILE in about.get("requestBody", {}).get("content", {}):
+        return {"archive"}
     content = about.get("requestBody", {}).get("content", {}).get("application/json", {})
     options = [content.get("schema", {}), *content.get("schema", {}).get("anyOf", ())]
     references = [option["$ref"].rpartition("/")[2] for option in options if "$ref" in option]
@@ -80,7 +83,8 @@ async def call(name: str) -> tuple[httpx.Request, set[str]]:
 
 def sent(request: httpx.Request, path: str) -> set[str]:
     in_path = set(re.findall(r"{(\w+)}", path))
-    in_body = set(json.loads(request.content)) if request.content else set()
+    is_file = request.headers.get("content-type") == FILE
+    in_body = {"archive"} if is_file else set(json.loads(request.content)) if request.content else set()
     return in_path | set(request.url.params) | in_body
 
 

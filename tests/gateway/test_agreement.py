@@ -46,6 +46,8 @@ def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
     for path, methods in document["paths"].items():
         for method, about in methods.items():
             content = about.get("requestBody", {}).get("content", {})
+            if "application/zip" in content:
+                continue  # a file, which no schema describes: tests/gateway/test_import.py
             body = content["application/json"]["schema"] if content else None
             yield Operation(method.upper(), path, tuple(about.get("parameters", ())), body)
 

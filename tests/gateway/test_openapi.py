@@ -34,6 +34,7 @@ ROUTES = {
     "/api/v1/journey/{session_id}/preview/lean": "get",
     "/api/v1/session": "post",
     "/api/v1/export/{session_id}": "get",
+    "/api/v1/import": "post",
     "/api/v1/page/{id}/alternatives": "get",
     "/api/v1/page/{id}/siblings": "get",
     "/api/v1/page/{id}/revisions": "get",

@@ -222,6 +222,22 @@ class SectionFacts(SectionEntry):
     max_return_debt: int = MAX_RETURN_DEBT
 
 
+class ImportedJourney(BaseModel):
+    """What an import did: outcomes that were here before, and outcomes and rows of the log that it wrote.
+
+    `session_id` opens the journey here. `seq` and `digest` are those of the journey as it is here now, which may have
+    more outcomes than the archive.
+    """
+
+    session_id: str
+    changed: bool
+    seq: int
+    digest: str
+    outcomes_here: int
+    outcomes_written: int
+    rows_written: int
+
+
 class WrittenPage(Page):
     """The page of a direct run, with the policy's verdict, the receipt, and the ids of press and run."""
 

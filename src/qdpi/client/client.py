@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
@@ -28,6 +28,7 @@ from qdpi.api.responses import (
     Alive,
     Alternatives,
     CanonShape,
+    ImportedJourney,
     JourneyTree,
     JourneyView,
     LeanPreview,
@@ -50,7 +51,7 @@ from qdpi.api.responses import (
     VoiceEntry,
     WrittenPage,
 )
-from qdpi.client.http import QUIET_SECONDS, Calls, ExportedFile, exported_file, parse, segment
+from qdpi.client.http import QUIET_SECONDS, Calls, ExportedFile, exported_file, parse, segment, without_none
 from qdpi.client.stream import Frame, follow
 from qdpi.errors import QdpiError
 from qdpi.page_schema import Scope
@@ -381,6 +382,20 @@ class Client:
         path = f"{API_PREFIX}/export/{segment(session_id)}"
         async with self._calls.open(path, {"format": format}, {}, RUN_SECONDS) as response:
             yield exported_file(response)
+
+    async def import_journey(
+        self, archive: bytes | AsyncIterable[bytes], *, session_id: str | None = None
+    ) -> ImportedJourney:
+        """Import a journey from the archive that `export` gives; a journey that is here already is continued.
+
+        `session_id` is one of that journey, where the gateway signs them.
+        """
+        path = f"{API_PREFIX}/import"
+        params, headers = without_none({"session_id": session_id}), {"content-type": "application/zip"}
+        response = await self._calls.request(
+            "POST", path, content=archive, params=params, headers=headers, timeout=RUN_SECONDS
+        )
+        return parse(response, ImportedJourney.model_validate_json)
 
     async def about(self) -> About:
         """Return the server's version, its book, who writes the pages, and its limits."""

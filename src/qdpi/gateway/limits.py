@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from starlette.types import Scope
 
-from qdpi.errors import TooManyRequests, TooManyStreams
+from qdpi.errors import TooManyImports, TooManyRequests, TooManyStreams
 from qdpi.settings import Settings
 
 KEPT: Final = 50_000
 """How many journeys and addresses are remembered; a forgotten one starts with a full bucket."""
 MINUTE: Final = 60.0
+MOST_IMPORTS: Final = 2
+"""How many journeys one gateway imports at a time: each takes a processor."""
+_IMPORT_SECONDS: Final = 5
 
 
 class Rate:
@@ -51,6 +54,8 @@ class Limits:
         self._most_of_address, self._most_of_journey = settings.address_streams, settings.max_streams
         self._streams_of_address: Counter[str] = Counter()
         self._streams_of_journey: Counter[str] = Counter()
+        self.imports = 0
+        """How many imports there are now."""
 
     def request_from(self, address: str) -> None:
         """Count a request from an address. Raises `TooManyRequests`."""
@@ -79,6 +84,20 @@ class Limits:
         finally:
             _release(self._streams_of_address, address)
             _release(self._streams_of_journey, journey)
+
+    def importing(self) -> AbstractContextManager[None]:
+        """Count an import, until the returned block ends. Raises `TooManyImports`."""
+        if self.imports >= MOST_IMPORTS:
+            raise TooManyImports("Other journeys are being imported here.", retry_after=_IMPORT_SECONDS)
+        self.imports += 1
+        return self._importing()
+
+    @contextmanager
+    def _importing(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self.imports -= 1
 
 
 def _release(counts: Counter[str], key: str) -> None:

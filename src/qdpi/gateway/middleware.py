@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from qdpi.api import API_PREFIX
 from qdpi.errors import BodyTooLarge, QdpiError, TooManyRequests
 from qdpi.gateway.colors import VOICES_PREFIX
 from qdpi.gateway.context import EXCHANGE, Exchange, Gateway
@@ -24,6 +26,8 @@ from qdpi.gateway.web_files import PREFIX
 
 BODY_LIMIT: Final = 1 << 20
 """The largest body, in bytes."""
+IMPORT_PATH: Final = f"{API_PREFIX}/import"
+"""The one path that reads its body itself, piece by piece, with a limit of its own."""
 CONTENT_POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -241,6 +245,10 @@ class BodyLimit:
         """Serve a request."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self._app(scope, receive, send)
+            return
+        if scope["path"] == IMPORT_PATH:
+            with suppress(ClientDisconnect):
+                await self._app(scope, receive, send)
             return
         try:
             body = await self._read(scope, receive)

@@ -25,17 +25,18 @@ export const API = `${root}/api/v1`;
 
 /**
  * @param {string} path below the gateway's root
- * @param {{method?: string, body?: unknown, signal?: AbortSignal, etag?: string | null}} [options]
+ * @param {{method?: string, body?: unknown, file?: File, signal?: AbortSignal, etag?: string | null}} [options]
  * @returns {Promise<{value: any, etag: string | null, status: number}>} `value` is null for 204 and 304
  * @throws {Problem}
  */
-export async function request(path, { method = "GET", body, signal, etag = null } = {}) {
+export async function request(path, { method = "GET", body, file, signal, etag = null } = {}) {
   const headers = /** @type {Record<string, string>} */ ({ accept: "application/json" });
   if (body !== undefined) headers["content-type"] = "application/json";
+  if (file !== undefined) headers["content-type"] = "application/zip";
   if (etag) headers["if-none-match"] = etag;
   let response;
   try {
-    response = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(path, { method, headers, signal, body: file ?? (body === undefined ? undefined : JSON.stringify(body)) });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem({
@@ -121,3 +122,6 @@ export const unsave = (sessionId, pageId) => send(`/vault/${segment(sessionId)}/
 export const search = (options, signal) => get(`/search${query(options)}`, signal);
 /** @param {string} sessionId @param {string} format @returns {string} the address of a journey as a file */
 export const exportUrl = (sessionId, format) => `${API}/export/${segment(sessionId)}${query({ format })}`;
+/** @param {File} file an archive @param {string | null} sessionId of its journey, where the server signs them */
+export const importJourney = async (file, sessionId) =>
+  (await request(`${API}/import${query({ session_id: sessionId })}`, { method: "POST", file })).value;

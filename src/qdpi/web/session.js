@@ -4,6 +4,7 @@
  */
 
 import * as api from "./api.js";
+import { root } from "./shell.js";
 
 const KEPT_AS = "qdpi.session";
 const IN_LINK = /^#session=([A-Za-z0-9_.~=-]{1,256})$/u;
@@ -23,6 +24,12 @@ export async function openSession() {
 /** @param {string} id @returns {string} a link that takes the session to another device */
 export function linkOf(id) {
   return `${location.origin}${location.pathname}#session=${id}`;
+}
+
+/** Be the reader of another journey from now on, where it was left. @param {string} id */
+export function changeSession(id) {
+  keep(id);
+  location.assign(`${root}/`);
 }
 
 function kept() {

@@ -27,6 +27,11 @@ _BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError,
 _MOST: Final = 10_000
 """The most files of a folder that are looked at."""
 _SHOWN: Final = 8
+_END_BYTES: Final = 22
+_LAST_BYTES: Final = _END_BYTES + 0xFFFF + 20
+"""Where the end of a zip file's directory lies: before a comment, behind the end of a ZIP64's."""
+_MOST_LISTED: Final = 4 << 20
+"""The most bytes of a zip file's directory: some 50,000 files."""
 _ENCRYPTED: Final = 0x1 | 0x40
 _METHODS: Final = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 """Compressions that other programs use in zip files."""
@@ -70,19 +75,31 @@ def open_container(path: Path) -> Iterator[Opener]:
         yield opener
         return
     with translated_errors(str(path)):
-        if (kind := _other_kind(path)) is not None:
-            raise refusal(str(path), None, kind)
-        archive = zipfile.ZipFile(path)
+        if path.exists() and not path.is_file():
+            raise refusal(str(path), None, "it is neither a file nor a folder")
+        stream = path.open("rb")
+    with stream, open_zip(stream, str(path)) as opener:
+        yield opener
+
+
+@contextmanager
+def open_zip(stream: IO[bytes], called: str) -> Iterator[Opener]:
+    """Open the zip file of an archive, which errors name as it is `called`.
+
+    Raises `ArchiveRefused` where there is no archive in it.
+    """
+    with translated_errors(called):
+        if (fault := _other_kind(stream) or _long_directory(stream)) is not None:
+            raise refusal(called, None, fault)
+        archive = zipfile.ZipFile(stream)
     with archive:
         yield _zip_opener(archive)
 
 
-def _other_kind(path: Path) -> str | None:
+def _other_kind(stream: IO[bytes]) -> str | None:
     """Return what a file is that is no zip file, None where it may be one."""
-    if path.exists() and not path.is_file():
-        return "it is neither a file nor a folder"
-    with path.open("rb") as stream:
-        data = stream.read(512)
+    stream.seek(0)
+    data = stream.read(512)
     for offset, mark, kind in _KINDS:
         if data.startswith(mark, offset):
             return f"it is {kind}, not a zip file; unpack it, and import the folder"
@@ -91,6 +108,21 @@ def _other_kind(path: Path) -> str | None:
     if data.lstrip().startswith(b"{"):
         return f"it is one file of an archive; give the folder with {MANIFEST}, {OUTCOMES} and {LOG}"
     return None
+
+
+def _long_directory(stream: IO[bytes]) -> str | None:
+    """Return what is wrong with a zip file's list of files: it is read whole, and a hostile one fills the memory.
+
+    Source: APPNOTE.TXT 6.3.10, 4.3.14 to 4.3.16.
+    """
+    stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LAST_BYTES))
+    last = stream.read()
+    end = last.rfind(b"PK\x05\x06")
+    if end < 0 or len(last) < end + _END_BYTES:
+        return None  # `zipfile` says that it is none
+    listed = int.from_bytes(last[end + 12 : end + 16], "little")
+    is_zip64 = last[max(0, end - 20) : end].startswith(b"PK\x06\x07")
+    return "it lists too many files to be a journey's archive" if is_zip64 or listed > _MOST_LISTED else None
 
 
 # A zip file.

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from qdpi.errors import InvalidSession, validation_detail
 from qdpi.events import SCHEMA_VERSION
-from qdpi.export.archive.container import Opener, open_container, refusal, translated_errors
+from qdpi.export.archive.container import Opener, open_container, open_zip, refusal, translated_errors
 from qdpi.export.archive.format import (
     FORMAT,
     FORMAT_VERSION,
@@ -68,6 +68,13 @@ def open_archive(path: Path) -> Iterator[Archive]:
         yield _archive(opener)
 
 
+@contextmanager
+def open_packed(stream: IO[bytes], called: str) -> Iterator[Archive]:
+    """Open an archive as `open_archive` does, from a zip file that errors name as it is `called`."""
+    with open_zip(stream, called) as opener:
+        yield _archive(opener)
+
+
 def _changed_by_program(data: bytes) -> str | None:
     """Return what a program has done to the beginning of a file or of a line, None where it is as written."""
     if data.startswith(b"\xef\xbb\xbf"):
@@ -114,6 +121,21 @@ def check_manifest(archive: Archive) -> None:
         raise refusal(MANIFEST, None, error.detail.rstrip(".")) from error
 
 
+def check_size(archive: Archive, most: int) -> None:
+    """Check that the files have at most so many bytes, as the manifest says. Raises `ArchiveRefused`.
+
+    `read_values` holds them to what the manifest says.
+    """
+    size = sum(facts.bytes for facts in archive.manifest.files.values())
+    if size > most:
+        raise refusal(
+            MANIFEST,
+            None,
+            f"the journey has {size:,} bytes; over HTTP it may have {most:,}",
+            "Import it on the server, with `qdpi import FILE`.",
+        )
+
+
 def read_values(archive: Archive, file: str, model: type[V], *, after: int = 0) -> Iterator[tuple[int, V]]:
     """Yield a file's values with their line numbers; verify each line's chain, and at the end the file's facts.
 
@@ -122,7 +144,11 @@ def read_values(archive: Archive, file: str, model: type[V], *, after: int = 0) 
     """
     facts = archive.manifest.files[file]
     expected = ChainedLines(archive.manifest.session_id, file)
+    left = facts.bytes
     for number, line in enumerate(archive.lines(file), start=1):
+        left -= len(line)
+        if left < 0 and number <= facts.lines:
+            raise refusal(file, number, f"the manifest lists {facts.bytes:,} bytes, and it has more")
         raw = _bytes_of_value(file, number, line)
         if number > after:
             value = _value(file, number, raw, model)
