@@ -51,6 +51,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
     "cluster": frozenset({"errors"}),
     "bootstrap": FOUNDATION | {"bus", "canon", "language", "program", "search", "services", "store", "system"},
     "runtime": FOUNDATION | {"bootstrap", "bus", "canon", "gateway", "language", "services", "store", "system"},
+    "evaluation": FOUNDATION | {"canon", "client", "runtime", "search"},
     "cli": FOUNDATION
     | {
         "api",
@@ -59,6 +60,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
         "canon",
         "client",
         "cluster",
+        "evaluation",
         "export",
         "gateway",
         "language",

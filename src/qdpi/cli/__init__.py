@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "services": Entry("services", "services", "Kafka and Cassandra on this machine, without containers."),
     "export": Entry("export", "export", "Export a journey: its whole log, Markdown, Twee or EPUB."),
     "import": Entry("import_journey", "import_journey", "Import a journey from its archive, checked by hash."),
+    "eval": Entry("eval", "evaluate", "Evaluate writers on a book: voices, properties, times."),
     "doctor": Entry("doctor", "doctor", "Check this machine and say what to fix."),
 }
 """Every command, in the order of the help."""

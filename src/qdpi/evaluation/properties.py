@@ -1,0 +1,231 @@
+"""The properties of a page, measured from outside of the product: no check of the program is asked. Pure.
+
+Each was chosen because the pages of a novel and other texts differ in it; docs/evaluation.md has the definitions. A
+property that cannot be known of a page is None.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
+from typing import Final, NamedTuple
+
+from qdpi.canon.book import Book, CanonPage
+from qdpi.evaluation.lecture import FEWEST_HABITS, lecture_habits
+from qdpi.search.analysis import read_text
+from qdpi.search.checks import Thresholds, calibrate, check_form
+from qdpi.search.ngrams import CanonGrams
+from qdpi.search.text import paragraphs, terms_of, words
+
+LAST_WORDS: Final = 60
+"""How many words at the end of a page should lead on to the page that it leads to."""
+FEWEST_MOTIFS: Final = 2
+"""How many motifs of its locus a page takes up that is anchored there."""
+_CLOSING: Final = "\"'”’)]*_»"
+
+
+@dataclass(frozen=True, slots=True)
+class PageToMeasure:
+    """A page with what it answers to. `leads_to` is the canon page that it leads to, None where there is none.
+
+    `is_canon` is whether the text itself is a page of the book.
+    """
+
+    text: str
+    voice: int
+    locus: CanonPage
+    leads_to: CanonPage | None = None
+    words: str = ""
+    is_canon: bool = False
+
+
+class Property(NamedTuple):
+    """A property: its name in JSON, in a table, its meaning, and whether more or less of it is wanted."""
+
+    name: str
+    title: str
+    meaning: str
+    wanted: str
+    measure: Callable[[Ground, PageToMeasure], float | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """What pages are measured against: the whole book, both halves.
+
+    `neighbours` are the likenesses of each page of a section to the one before, sorted.
+    """
+
+    thresholds: Thresholds
+    grams: CanonGrams
+    vectors: Mapping[str, Mapping[str, float]]
+    rarity: Mapping[str, float]
+    sections: Mapping[int, tuple[CanonPage, ...]]
+    neighbours: tuple[float, ...]
+    names: Mapping[str, frozenset[str]]
+    motifs: Mapping[str, tuple[str, ...]]
+    paragraphs: Mapping[int, float]
+
+    def vector(self, text: str) -> dict[str, float]:
+        """Return a text's content stems, weighed by their rarity in the book, as a vector of length 1."""
+        counts = Counter(terms_of(words(text)))
+        weighed = {
+            stem: (1 + math.log(count)) * self.rarity[stem] for stem, count in counts.items() if stem in self.rarity
+        }
+        length = math.sqrt(math.fsum(value * value for value in weighed.values()))
+        return {stem: value / length for stem, value in weighed.items()} if length else {}
+
+
+def ground_of(book: Book) -> Ground:
+    """Return what pages are measured against, from every page of the book."""
+    sections = defaultdict[int, list[CanonPage]](list)
+    for page in book.pages:
+        sections[page.character].append(page)
+    readings = {page.page_id: read_text(page.text) for page in book.pages}
+    grams = CanonGrams.build([page.text for page in book.pages])
+    ground = Ground(
+        thresholds=calibrate([page.text for page in book.pages], grams),
+        grams=grams,
+        vectors={},
+        rarity=_rarity(book.pages),
+        sections={character: tuple(pages) for character, pages in sections.items()},
+        neighbours=(),
+        names={page_id: _name_words(reading.entities) for page_id, reading in readings.items()},
+        motifs={page_id: reading.motifs for page_id, reading in readings.items()},
+        paragraphs={c: median(mean_paragraph(page.text) or 0.0 for page in pages) for c, pages in sections.items()},
+    )
+    vectors = {page.page_id: ground.vector(page.text) for page in book.pages}
+    pairs = [pair for pages in sections.values() for pair in pairwise(pages)]
+    likenesses = sorted(likeness(vectors[a.page_id], vectors[b.page_id]) for a, b in pairs)
+    return replace(ground, vectors=vectors, neighbours=tuple(likenesses))
+
+
+def _rarity(pages: Sequence[CanonPage]) -> dict[str, float]:
+    counts = Counter(stem for page in pages for stem in set(terms_of(words(page.text))))
+    return {stem: math.log((1 + len(pages)) / (1 + count)) + 1 for stem, count in counts.items()}
+
+
+def _name_words(entities: Sequence[str]) -> frozenset[str]:
+    return frozenset(word for name in entities for word in words(name) if len(word) > 2)
+
+
+def likeness(a: Mapping[str, float], b: Mapping[str, float]) -> float:
+    """Return the cosine of two vectors of length 1."""
+    small, large = (a, b) if len(a) < len(b) else (b, a)
+    return math.fsum(value * large.get(stem, 0.0) for stem, value in small.items())
+
+
+def mean_paragraph(text: str) -> float | None:
+    """Return the mean number of words of a text's paragraphs; a line is one. None for a text without words."""
+    lengths = [count for lines in paragraphs(text) for line in lines if (count := len(words(line)))]
+    return sum(lengths) / len(lengths) if lengths else None
+
+
+def form(ground: Ground, page: PageToMeasure) -> float:
+    """Return 1 for prose of the book's form: length, repetition, noise."""
+    return float(check_form(page.text, ground.thresholds, ground.grams, held_out=page.is_canon).passed)
+
+
+def copied(ground: Ground, page: PageToMeasure) -> float | None:
+    """Return the share of the page's runs of eight words that the book has."""
+    flags = ground.grams.copied(words(page.text), held_out=page.is_canon)
+    return float(flags.mean()) if len(flags) else None
+
+
+def lectures(ground: Ground, page: PageToMeasure) -> float:
+    """Return 1 for a page with the habits of essays about a text, of advice, or of an assistant."""
+    return float(len(lecture_habits(page.text)) >= FEWEST_HABITS)
+
+
+def names(ground: Ground, page: PageToMeasure) -> float | None:
+    """Return 1 for a page with a name of its locus, None where the locus has no names."""
+    known = ground.names[page.locus.page_id]
+    return float(not known.isdisjoint(words(page.text))) if known else None
+
+
+def anchored(ground: Ground, page: PageToMeasure) -> float | None:
+    """Return 1 for a page with two or more motifs of its locus, None where the locus has fewer."""
+    motifs = ground.motifs[page.locus.page_id]
+    if len(motifs) < FEWEST_MOTIFS:
+        return None
+    return float(len(set(motifs).intersection(terms_of(words(page.text)))) >= FEWEST_MOTIFS)
+
+
+def answers(ground: Ground, page: PageToMeasure) -> float | None:
+    """Return 1 for a page with a content word of the reader's words, None where there were none."""
+    asked = set(terms_of(words(page.words)))
+    return float(not asked.isdisjoint(terms_of(words(page.text)))) if asked else None
+
+
+def bridges(ground: Ground, page: PageToMeasure) -> float | None:
+    """Return the share of the section's pages that the page's end is less like than the page that it leads to.
+
+    Half is chance. Ties count half. None for a page that leads nowhere, or without words of the book at its end.
+    """
+    if page.leads_to is None:
+        return None
+    end = ground.vector(" ".join(words(page.text)[-LAST_WORDS:]))
+    away = {page.leads_to.page_id, page.locus.page_id}
+    others = [p for p in ground.sections[page.leads_to.character] if p.page_id not in away and p.text != page.text]
+    if not end or not others:
+        return None
+    own = likeness(end, ground.vectors[page.leads_to.page_id])
+    rest = [likeness(end, ground.vectors[other.page_id]) for other in others]
+    return sum((own > each) + 0.5 * (own == each) for each in rest) / len(rest)
+
+
+def shaped(ground: Ground, page: PageToMeasure) -> float | None:
+    """Return 1 where the mean paragraph is at least half and at most twice as long as the voice's median."""
+    usual, mean = ground.paragraphs.get(page.voice), mean_paragraph(page.text)
+    if not usual or mean is None:
+        return None
+    return float(usual / 2 <= mean <= usual * 2)
+
+
+def ends(ground: Ground, page: PageToMeasure) -> float:
+    """Return 1 for a page whose last sentence ends."""
+    return float(page.text.rstrip().rstrip(_CLOSING)[-1:] in {".", "!", "?", "…", "—", "–"})
+
+
+def closes(ground: Ground, page: PageToMeasure) -> float | None:
+    """Return 1 for a page that closes every quotation it opens, None for a page without quotation marks."""
+    counted = Counter(mark for mark in page.text if mark in '“”"')
+    if not counted:
+        return None
+    return float(counted["“"] == counted["”"] and counted['"'] % 2 == 0)
+
+
+def continuity(ground: Ground, page: PageToMeasure) -> float | None:
+    """Return the share of neighbours in the book that are less alike than the page and its locus."""
+    if not ground.neighbours:
+        return None
+    like = likeness(ground.vector(page.text), ground.vectors[page.locus.page_id])
+    return bisect_left(ground.neighbours, like) / len(ground.neighbours)
+
+
+PROPERTIES: Final = (
+    Property("form", "form", "prose of the book's form: length, repetition, noise", "more", form),
+    Property("copied", "copied", "runs of eight words that the book has", "less", copied),
+    Property("lectures", "lectures", "talks as an essay, as advice or as an assistant", "less", lectures),
+    Property("names", "names", "has a name of its locus", "more", names),
+    Property("anchored", "anchored", "has two motifs or more of its locus", "more", anchored),
+    Property("answers", "answers", "has a content word of the reader's words; asked pages alone", "more", answers),
+    Property(
+        "bridges", "bridges", "its end is nearer to where it leads than others are; .5 is chance", "more", bridges
+    ),
+    Property("shaped", "paragraphs", "its paragraphs are about as long as the voice's", "more", shaped),
+    Property("ends", "ends", "its last sentence ends", "more", ends),
+    Property("closes", "quotes close", "closes the quotations it opens", "more", closes),
+    Property("continuity", "continuity", "how like its locus, beside neighbours in the book", "more", continuity),
+)
+"""Every property of one page, in the order of the table."""
+
+
+def measure(ground: Ground, page: PageToMeasure) -> dict[str, float | None]:
+    """Return every property of a page, by name."""
+    return {each.name: each.measure(ground, page) for each in PROPERTIES}
