@@ -103,6 +103,16 @@ async def without_script(page: Page) -> None:
     await page.route("**/app.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
 
 
+async def held_by(page: Page) -> dict[str, float]:
+    """Return what a page holds once its rubbish is collected: `Nodes`, `JSEventListeners`, `JSHeapUsedSize` in bytes."""
+    session = await page.context.new_cdp_session(page)
+    await session.send("Performance.enable")
+    await session.send("HeapProfiler.collectGarbage")
+    told = (await session.send("Performance.getMetrics"))["metrics"]
+    await session.detach()
+    return {each["name"]: each["value"] for each in told}
+
+
 class Axe:
     """axe-core, run in a page: what it finds against WCAG 2.2 A and AA, and its best practices."""
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Page
-from tests.web.browser import open_desk
+from playwright.async_api import Page, ViewportSize, expect
+from tests.web.browser import held_by, open_desk
 
 from qdpi.gateway.web_files import shipped_files
 from qdpi.gateway.web_modules import first_load
@@ -34,6 +34,17 @@ AT_FIRST: Final = """() => {
   return performance.getEntriesByType("resource").filter(({ startTime }) => startTime < shown).map(({ name }) => name);
 }"""
 """The addresses that were asked for until the desk stood."""
+
+LONG_PAGE: Final = "/p/S15-P0047"
+TOP_PARAGRAPH: Final = """() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => {
+  const boxes = [...document.querySelectorAll(".text p")].map((each) => each.getBoundingClientRect());
+  const at = boxes.findIndex(({ bottom }) => bottom > 0);
+  resolve([at, -boxes[at].top / boxes[at].height]);
+})))"""
+TIMES: Final = 50
+PANES: Final = (".", "w", ",", "?", "e", "p")
+MOST_LEFT: Final = {"Nodes": 100, "JSEventListeners": 20, "JSHeapUsedSize": 2_000_000}
+"""By how much fifty page turns and panes may let them grow: the pages themselves are kept, to be turned back to."""
 
 
 @dataclass
@@ -124,3 +135,76 @@ async def test_a_first_load_keeps_to_its_budget_and_a_second_takes_next_to_nothi
     again = {_name_of(each["address"]) for each in transfers.found.values() if each.get("bytes", 0) > 0}
     assert {name for name in again if not name.startswith("/")} == set()
     assert transfers.total() <= MOST_AGAIN
+
+
+async def top_paragraph(page: Page) -> tuple[int, float]:
+    """Return which paragraph is at the top of the window, and which part of it is above, once all is laid out."""
+    number, part = await page.evaluate(TOP_PARAGRAPH)
+    return number, part
+
+
+async def test_the_paragraph_at_the_top_stays_there_when_the_page_is_laid_out_again(page: Page):
+    """Where it begins above the window, the same part of it stays above."""
+    await page.set_viewport_size({"width": 1280, "height": 400})
+    await open_desk(page, LONG_PAGE)
+    await wait_for_leisure(page)
+    await page.evaluate("() => scrollTo(0, document.querySelectorAll('.text p')[1].offsetTop + 30)")
+    number, part = await top_paragraph(page)
+    assert part > 0
+
+    async def is_kept() -> bool:
+        now, now_part = await top_paragraph(page)
+        return now == number and abs(now_part - part) < 0.1
+
+    for width in (700, 480, 1280):
+        await page.set_viewport_size({"width": width, "height": 400})
+        assert await is_kept(), width
+    await page.keyboard.press(".")
+    await expect(page.get_by_role("complementary", name="Press")).to_be_visible()
+    assert await is_kept()
+    await page.keyboard.press(",")
+    size = page.get_by_role("slider", name="Text size")
+    for step in ("4", "-2"):
+        await size.fill(step)
+        assert await is_kept(), step
+
+
+async def test_the_paragraph_at_the_top_stays_there_when_a_phone_is_turned(phone: Page):
+    """Also when all of the page fits into the window meanwhile, so that another one is at its top."""
+    turned = ViewportSize(width=844, height=390)
+    await phone.set_viewport_size(turned)
+    await open_desk(phone, LONG_PAGE)
+    await phone.evaluate("() => scrollTo(0, document.querySelectorAll('.text p')[1].offsetTop + 30)")
+    number, part = await top_paragraph(phone)
+    assert part > 0
+
+    await phone.set_viewport_size(ViewportSize(width=390, height=600))
+    assert await top_paragraph(phone) == (number, pytest.approx(part, abs=0.1))
+    await phone.set_viewport_size(ViewportSize(width=900, height=1600))
+    assert await phone.evaluate("() => scrollY") == 0
+    await phone.set_viewport_size(turned)
+
+    assert await top_paragraph(phone) == (number, pytest.approx(part, abs=0.1))
+
+
+async def test_fifty_pages_and_fifty_panes_leave_nothing_behind(still: Page):
+    await open_desk(still)
+    await wait_for_leisure(still)
+
+    async def turn_and_open(times: int) -> None:
+        for _ in range(times):
+            await still.keyboard.press("ArrowRight")
+        for n in range(times):
+            await still.keyboard.press(PANES[n % len(PANES)])
+        await still.keyboard.press("Escape")
+        await expect(still.locator(".side")).to_have_count(0)
+        await still.evaluate("() => scrollTo(0, 0)")
+        await still.wait_for_load_state("networkidle")
+
+    await turn_and_open(len(PANES) * 2)
+    before = await held_by(still)
+    await turn_and_open(TIMES)
+
+    after = await held_by(still)
+    grown = {name: after[name] - before[name] for name in MOST_LEFT}
+    assert {name: by for name, by in grown.items() if by > MOST_LEFT[name]} == {}, grown

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 from playwright.async_api import Page, Route, expect
-from tests.web.browser import Axe, open_desk, shot
+from tests.web.browser import Axe, held_by, open_desk, shot
 from tests.web.conftest import PHONE, OpenContext
 from tests.web.journeys import begin, columns_of, press, ring_of
 
@@ -16,6 +16,8 @@ pytestmark = pytest.mark.web
 MANY: Final = 10_000
 MOST_SCRIPT: Final = 6
 """The longest that the script takes in half of the frames of a gesture, in milliseconds: a fifth is usual."""
+MOST_HEAP: Final = 60_000_000
+"""The most memory that the page may take with as many pages, in bytes."""
 RING: Final = "document.querySelector('.ring-map').ring"
 PLACE_OF: Final = f"""(id) => {{
   const ring = {RING}, box = document.querySelector('.ring-map').getBoundingClientRect();
@@ -159,6 +161,7 @@ async def test_ten_thousand_pages_are_moved_as_an_image_and_drawn_when_the_gestu
     assert moved > 0
     assert statistics.median(spent) <= MOST_SCRIPT
     await still.wait_for_function(f"() => {RING}.draws === {before + 1}")
+    assert (await held_by(still))["JSHeapUsedSize"] <= MOST_HEAP
 
 
 async def test_a_stack_of_many_pages_is_one_mark_until_the_reader_comes_near(still: Page):

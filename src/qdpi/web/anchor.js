@@ -4,29 +4,55 @@
  */
 
 /**
- * @param {HTMLElement} column whose children are watched
+ * @param {HTMLElement} column which is watched
  * @param {string} selector of what may be an anchor
  * @returns {() => void} stops watching
  */
 export function keepAnchor(column, selector) {
-  /** @type {{element: Element, top: number} | null} */
+  /** @type {{element: Element, top: number, height: number} | null} null at the top of the page, which stays the top */
   let anchor = null;
-  let width = column.clientWidth;
+  let kept = -1; // where the page was scrolled to here: what the reader scrolls to is another place
+  let resizing = 0; // the frame that a change of the window waits for: it scrolls a page that has become too short
   const note = () => {
-    const found = [...column.querySelectorAll(selector)].find((element) => element.getBoundingClientRect().bottom > 0);
-    anchor = found ? { element: found, top: found.getBoundingClientRect().top } : null;
+    if (resizing !== 0 || scrollY === kept) return;
+    const element = [...column.querySelectorAll(selector)].find((each) => each.getBoundingClientRect().bottom > 0);
+    anchor = element && scrollY > 0 ? { element, ...placeOf(element) } : null;
+    kept = -1;
   };
-  const observer = new ResizeObserver(() => {
-    if (column.clientWidth !== width && anchor?.element.isConnected && scrollY > 0) {
-      scrollBy({ top: anchor.element.getBoundingClientRect().top - anchor.top, behavior: "instant" });
+  const restore = () => {
+    if (anchor?.element.isConnected) {
+      const { top, height } = placeOf(anchor.element);
+      // Of a paragraph that begins above the window the same part stays above it. Where the page is too short for that,
+      // the anchor stays for when it is long enough again.
+      const before = anchor.top < 0 ? anchor.top * (height / anchor.height) : anchor.top;
+      scrollBy({ top: top - before, behavior: "instant" });
+      kept = scrollY;
+    } else {
+      kept = -1;
+      note();
     }
-    width = column.clientWidth;
-    note();
-  });
+  };
+  const onResize = () => {
+    cancelAnimationFrame(resizing);
+    resizing = requestAnimationFrame(() => {
+      restore();
+      resizing = requestAnimationFrame(() => (resizing = 0));
+    });
+  };
+  const observer = new ResizeObserver(restore);
   observer.observe(column);
   addEventListener("scroll", note, { passive: true });
+  addEventListener("resize", onResize);
   return () => {
     observer.disconnect();
+    cancelAnimationFrame(resizing);
     removeEventListener("scroll", note);
+    removeEventListener("resize", onResize);
   };
+}
+
+/** @param {Element} element @returns {{top: number, height: number}} */
+function placeOf(element) {
+  const { top, height } = element.getBoundingClientRect();
+  return { top, height };
 }

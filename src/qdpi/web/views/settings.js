@@ -32,7 +32,7 @@ function Choices({ legend, name, value, options }) {
 
 /** @param {{label: string, name: "size" | "measure" | "leading" | "pace", value: number, least: number, most: number, step: number, shown: string}} props */
 function Range({ label, name, value, least, most, step, shown }) {
-  return html`<label class="range"><span>${label}</span> <output>${shown}</output>
+  return html`<label class="range"><span>${label}</span> <span class="range-value" aria-hidden="true">${shown}</span>
     <input type="range" min=${least} max=${most} step=${step} value=${value} aria-valuetext=${shown} onInput=${(/** @type {any} */ event) => change({ [name]: Number(event.target.value) })} /></label>`;
 }
 
