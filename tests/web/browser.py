@@ -104,7 +104,7 @@ async def without_script(page: Page) -> None:
 
 
 async def held_by(page: Page) -> dict[str, float]:
-    """Return what a page holds once its rubbish is collected: `Nodes`, `JSEventListeners`, `JSHeapUsedSize` in bytes."""
+    """Return what a page holds, its rubbish collected: `Nodes`, `JSEventListeners`, `JSHeapUsedSize` in bytes."""
     session = await page.context.new_cdp_session(page)
     await session.send("Performance.enable")
     await session.send("HeapProfiler.collectGarbage")
