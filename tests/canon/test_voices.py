@@ -112,6 +112,19 @@ def test_default_colours_are_sixteen(tmp_path: Path) -> None:
     assert all(re.fullmatch("#[0-9a-f]{6}", color) for color in colors)
 
 
+@pytest.mark.parametrize("color", ["#fff", "#ffffff80", "white", "rgb(1, 2, 3)", "red;} body {display: none", 7])
+def test_a_page_s_colour_that_is_none_is_left_aside_with_a_note(tmp_path: Path, color: object) -> None:
+    """The voice has one of its own; upper case and spaces around are no fault, and null is no value."""
+    rows = written_books.rows()
+    for row, given in zip(rows, [color, color, " #ABCDEF ", None, "", None], strict=False):
+        row["color"] = given
+    book = read_book(written_books.texts_json(tmp_path / "texts.json", rows))
+    assert re.fullmatch("#[0-9a-f]{6}", book.voices[0].color)
+    assert book.voices[1].color == "#abcdef"
+    (note,) = book.notes
+    assert note.startswith("texts.json: the color of 2 pages is not like #34ff78 and was left aside, such as ")
+
+
 def test_majority_colour_is_the_characters(tmp_path: Path) -> None:
     """The colour of most of a section's pages is the character's."""
     rows = written_books.rows()

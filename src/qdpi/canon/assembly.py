@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from qdpi.canon.book import Book, book_id_of
 from qdpi.canon.characters import character_named
-from qdpi.canon.metadata import About, color_of
+from qdpi.canon.metadata import About, color_of, shown_name
 from qdpi.canon.validation import Fault, RawPage, check_pages, refuse
 from qdpi.canon.voices import voices_of
 
@@ -52,8 +52,8 @@ def counted(items: Sequence[T], progress: Progress | None) -> Iterator[T]:
             progress(number, len(items))
 
 
-def with_row_colors(about: About, rows: Iterable[Mapping[str, object]]) -> About:
-    """Add, for characters without a colour, the one that most of their pages carry.
+def with_row_colors(about: About, rows: Sequence[Mapping[str, object]], file: str) -> About:
+    """Add, for characters without a colour, the one that most of their pages carry; and a note on what is no colour.
 
     The rows of the pages and index.json have the author's colours. The info.json of the characters are not read,
     since nearly all of them say white. The majority decides, since parts of a section may differ in colour.
@@ -64,4 +64,14 @@ def with_row_colors(about: About, rows: Iterable[Mapping[str, object]]) -> About
         if character is not None and color:
             votes[character][color] += 1
     most = {character: count.most_common(1)[0][0] for character, count in votes.items()}
-    return replace(about, colors={**most, **about.colors})
+    return replace(about, colors={**most, **about.colors}, notes=(*about.notes, *_colors_left_aside(rows, file)))
+
+
+def _colors_left_aside(rows: Iterable[Mapping[str, object]], file: str) -> tuple[str, ...]:
+    """Return a note on the pages whose colour is none, or nothing."""
+    given = [color for row in rows if (color := row.get("color")) is not None and color != ""]
+    wrong = [color for color in given if color_of(color) is None]
+    if not wrong:
+        return ()
+    pages = "1 page" if len(wrong) == 1 else f"{len(wrong)} pages"
+    return (f"{file}: the color of {pages} is not like #34ff78 and was left aside, such as {shown_name(wrong[0])}",)

@@ -42,7 +42,7 @@ def read_corpus(root: Path, progress: Progress | None = None) -> Book:
     raws = [_raw_page(folder, row, faults) for row in counted(rows, progress)]
     faults += _unnamed(root, rows, source)
     notes = note_of(find_unread(root, folder.read))
-    return assemble_book(root, source, raws, with_row_colors(about, rows), (*about_faults, *faults), notes)
+    return assemble_book(root, source, raws, with_row_colors(about, rows, source), (*about_faults, *faults), notes)
 
 
 def _listed_rows(folder: BookFolder) -> tuple[list[Row], list[Fault]]:

@@ -34,7 +34,7 @@ def read_texts_json(path: Path, progress: Progress | None = None, notes: tuple[s
     about, listed = _opened(value, path.name, faults)
     rows = _rows(listed, path.name, faults)
     raws = [_raw_page(path.name, row, faults) for row in counted(rows, progress)]
-    return assemble_book(path, path.name, raws, with_row_colors(about, rows), faults, notes)
+    return assemble_book(path, path.name, raws, with_row_colors(about, rows, path.name), faults, notes)
 
 
 def _opened(value: object, file: str, faults: list[Fault]) -> tuple[About, object]:
