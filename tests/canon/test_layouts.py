@@ -166,6 +166,14 @@ def test_character_names_are_recognised(tmp_path: Path, name: object) -> None:
     assert read_book(written_books.texts_json(tmp_path / "texts.json", rows)).pages[12].character == 6
 
 
+@pytest.mark.parametrize("title", ["\u3164", "\u2800 \u200b", "\u202e", "\ufe0f"])
+def test_a_title_with_nothing_to_see_is_absent(tmp_path: Path, title: str) -> None:
+    """The page then has its character's name: a link to it can be seen."""
+    rows = written_books.rows()
+    rows[0]["title"] = title
+    assert read_book(written_books.texts_json(tmp_path / "texts.json", rows)).pages[0].title == "an author"
+
+
 def test_line_ends_and_blank_lines_are_normalised(tmp_path: Path) -> None:
     """Line ends and surrounding blank lines are not part of a text."""
     made = written_books.corpus(tmp_path)

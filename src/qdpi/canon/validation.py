@@ -22,6 +22,8 @@ MAX_TITLE: Final = 300
 MAX_PAGES: Final = 999_999
 
 _WHOLE: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+_UNSEEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0]")
+"""Fillers and lone variation selectors: characters of a text by their category, of which nothing is seen."""
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -95,7 +97,7 @@ def is_absent(value: object) -> bool:
 
 
 def _is_blank(text: str) -> bool:
-    return all(unicodedata.category(character)[0] in "ZC" for character in text)
+    return all(unicodedata.category(character)[0] in "ZC" or _UNSEEN.match(character) for character in text)
 
 
 def control_character(text: str) -> str | None:

@@ -6,7 +6,7 @@ import { beadsOf } from "../state/beads.js";
 import { past, titleOf, tree, treeVersion, vaultShown } from "../store.js";
 import { h, html, useEffect, useMemo, useRef } from "../vendor/vendor.js";
 import { timeOf } from "./parts.js";
-import { counted } from "./words.js";
+import { counted, nameFor } from "./words.js";
 
 /** The server is asked when the slider has stood so long, in milliseconds. */
 const SETTLED_AFTER = 250;
@@ -68,6 +68,6 @@ function Bead({ bead }) {
   useEffect(() => place.current?.style.setProperty("--at", bead.at.toFixed(5)), [bead.at]);
   const [entry] = bead.entries;
   const isOne = bead.entries.length === 1;
-  const name = isOne ? entry.label || titleOf(entry.page_id) : counted(bead.entries.length, "saved page");
+  const name = isOne ? nameFor(entry.label, titleOf(entry.page_id)) : counted(bead.entries.length, "saved page");
   return html`<li ref=${place}><a href=${isOne ? pageHref(entry.page_id) : viewHref("vault")} title=${name} aria-label=${isOne ? `Saved: ${name}` : name}></a></li>`;
 }

@@ -4,7 +4,7 @@ import { save, unsave } from "../actions.js";
 import { pageHref } from "../router.js";
 import { titleOf, treeVersion, vaultShown } from "../store.js";
 import { h, html, useState } from "../vendor/vendor.js";
-import { counted } from "./words.js";
+import { counted, nameFor } from "./words.js";
 
 /** The view at /vault. */
 export function Vault() {
@@ -21,6 +21,7 @@ function Saved({ entry }) {
   const [label, setLabel] = useState(entry.label);
   const [notes, setNotes] = useState(entry.notes);
   const title = entry.title ?? titleOf(entry.page_id);
+  const name = nameFor(entry.label, title);
   /** @param {Event} event */
   const keep = (event) => {
     event.preventDefault();
@@ -28,8 +29,8 @@ function Saved({ entry }) {
     setOpen(false);
   };
   return html`<li class="saved-page">
-    <a href=${pageHref(entry.page_id)} dir="auto">${entry.label || title}</a>
-    <span class="quiet">${entry.label && html`<span dir="auto">${title}</span> `}· ${new Date(entry.saved_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}</span>
+    <a href=${pageHref(entry.page_id)} dir="auto">${name}</a>
+    <span class="quiet">${name !== title && html`<span dir="auto">${title}</span> `}· ${new Date(entry.saved_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}</span>
     ${entry.notes && !isOpen && html`<p dir="auto">${entry.notes}</p>`}
     ${isOpen ? html`<form onSubmit=${keep}>
       <label>Name <input maxlength="200" value=${label} onInput=${(/** @type {any} */ event) => setLabel(event.target.value)} /></label>

@@ -25,6 +25,12 @@ export const STEPS = ["queued", "planning", "writing", "checking", "binding", "s
 /** @param {string} text @returns {string} without the marks that turn the direction of what follows, to stand within our words */
 export const undirected = (text) => text.replace(/[\u202a-\u202e\u2066-\u2069]/gu, "");
 
+/** What has no ink: white space, controls, fillers and lone variation selectors. */
+const UNSEEN = /^[\p{Z}\p{C}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0]*$/u;
+
+/** @param {string} label @param {string} title @returns {string} the reader's name for a page where there is something to see in it */
+export const nameFor = (label, title) => (UNSEEN.test(label) ? title : label);
+
 /** @param {number} code @returns {string} a symbol's two hex digits */
 export const hexOf = (code) => code.toString(16).toUpperCase().padStart(2, "0");
 
