@@ -53,7 +53,7 @@ class Gateway(Process):
     def run(self, system: System) -> None:
         """Start the gateway and its hub."""
         self.system = system
-        self.gateway = wire(system, lambda: None, 256, 15.0, lambda: asyncio.get_running_loop().time())
+        self.gateway = wire(system, lambda: None, 256, 15.0, 20.0, lambda: asyncio.get_running_loop().time())
         self.keep(self.gateway.hub.listen(), "hub")
 
     async def press(self, body: PressBody) -> str:

@@ -1,7 +1,8 @@
 """A pytest plugin: which tests may run beside each other, where there are several processes (`pytest -n 3`).
 
 Tests on the shared Kafka run one after another in one process, those on the shared Cassandra (or on both) in another,
-those in the browser in a third, and all others beside them, file by file. Tests of the tier `long` that start servers
+those in the browser in a third and those in the browser with a model in the test's hands in a fourth, and all others
+beside them, file by file. Tests of the tier `long` that start servers
 of their own run one after another, because three nodes of each fill two cores. A mark `xdist_group` of a test's own
 wins.
 """
@@ -9,6 +10,9 @@ wins.
 from __future__ import annotations
 
 import pytest
+
+_MODEL = "told"
+"""The fixture of the server whose model is in the test's hands (tests/web/conftest.py)."""
 
 
 def group_of(item: pytest.Item) -> str:
@@ -20,7 +24,7 @@ def group_of(item: pytest.Item) -> str:
     if servers and item.get_closest_marker("long"):
         return "servers"
     if item.get_closest_marker("web"):
-        return "web"
+        return "web with a model" if _MODEL in getattr(item, "fixturenames", ()) else "web"
     return servers[0] if servers else item.path.relative_to(item.config.rootpath).as_posix()
 
 

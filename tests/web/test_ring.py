@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from playwright.async_api import Page, Route, expect
-from tests.web.browser import Axe, held_by, open_desk, shot
-from tests.web.conftest import PHONE, OpenContext
+from tests.web.browser import held_by, open_desk
+from tests.web.conftest import OpenContext
 from tests.web.journeys import begin, columns_of, press, ring_of
 
 pytestmark = pytest.mark.web
@@ -59,17 +59,6 @@ async def test_the_ring_has_every_page_of_the_book_and_says_where_the_reader_is(
     assert await page.evaluate(f"() => {RING}.scene.layout.angles.length") == len(ring)
     assert await page.evaluate(f"() => {RING}.scene.layout.pageOf({RING}.scene.here)") == ring[0]
     await expect(page.get_by_role("treeitem", name="you are here")).to_have_count(1)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing_in_the_ring(open_context: OpenContext, axe: Axe, scheme: Any):
-    for options in ({}, PHONE):
-        context = await open_context(**options, color_scheme=scheme)
-        await press(context.request, await begin(context), 0x1F)
-        page = await context.new_page()
-        await open_ring(page)
-        assert await axe(page) == []
-        await shot(page, f"ring-{scheme}-{'phone' if options else 'wide'}")
 
 
 async def test_pointing_at_a_page_shows_its_first_words_and_a_click_opens_it(page: Page):

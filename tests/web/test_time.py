@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from playwright.async_api import Page, Route, expect
-from tests.web.browser import Axe, open_desk, shot
-from tests.web.conftest import OpenContext
+from tests.web.browser import open_desk
 from tests.web.journeys import API, begin, press, ring_of
 
 pytestmark = pytest.mark.web
@@ -157,14 +155,3 @@ async def test_a_moment_that_is_not_there_is_said_so(page: Page):
 
     await expect(page.locator(".notice")).to_contain_text("this journey has 4 outcomes")
     await expect(page.locator(".moment")).to_have_count(0)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing_in_the_past(open_context: OpenContext, axe: Axe, scheme: Any):
-    page = await (await open_context(color_scheme=scheme)).new_page()
-    await journey(page)
-    await open_desk(page, "/at/2")
-    await expect(page.locator(PROVEN)).to_be_visible()
-
-    assert await axe(page) == []
-    await shot(page, f"time-{scheme}")

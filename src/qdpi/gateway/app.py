@@ -47,7 +47,7 @@ from qdpi.gateway.routes import (
 from qdpi.gateway.search_indexes import CanonIndexes, JourneyIndexes
 from qdpi.gateway.sessions import Sessions
 from qdpi.gateway.streams import sse
-from qdpi.gateway.streams.hub import PING_SECONDS, QUEUE_LIMIT, Hub
+from qdpi.gateway.streams.hub import PING_SECONDS, QUEUE_LIMIT, SEND_SECONDS, Hub
 from qdpi.gateway.streams.pending import PendingPresses
 from qdpi.system import System
 
@@ -107,16 +107,17 @@ def create_app(
     model_name: Callable[[], str | None] = lambda: None,
     queue_limit: int = QUEUE_LIMIT,
     ping_seconds: float = PING_SECONDS,
+    send_seconds: float = SEND_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """Return the gateway of a system. The caller opens the system's bus and store before, and closes them after.
 
     `model_health` returns the language model's fault, None while it is healthy; /readyz reports it. `model_name`
     returns its name, None where no worker of this process writes pages. A stream client may have `queue_limit` frames
-    queued and gets a ping every `ping_seconds`. Rate limits use `clock`, a
-    monotonic time in seconds.
+    queued, gets a ping every `ping_seconds`, and is disconnected where it takes no frame for `send_seconds`. Rate
+    limits use `clock`, a monotonic time in seconds.
     """
-    gateway = wire(system, model_health, queue_limit, ping_seconds, clock, model_name)
+    gateway = wire(system, model_health, queue_limit, ping_seconds, send_seconds, clock, model_name)
     app = GatewayApp(
         title="Gibsey QDPI",
         version=__version__,
@@ -149,6 +150,7 @@ def wire(
     model_health: Callable[[], str | None],
     queue_limit: int,
     ping_seconds: float,
+    send_seconds: float,
     clock: Callable[[], float],
     model_name: Callable[[], str | None] = lambda: None,
 ) -> Gateway:
@@ -162,6 +164,7 @@ def wire(
         now=system.now,
         queue_limit=queue_limit,
         ping_seconds=ping_seconds,
+        send_seconds=send_seconds,
         on_page=recent_runs.take,
     )
     return Gateway(

@@ -20,7 +20,7 @@ from qdpi.gateway.context import Exchange, Gateway, exchange_of, gateway_of
 from qdpi.gateway.problems import Refusal, problem_response, refusal_of
 from qdpi.gateway.streams.follower import Follower, FollowerLeft
 from qdpi.gateway.streams.hub import Subscription
-from qdpi.gateway.streams.sse import SEND_SECONDS, asked
+from qdpi.gateway.streams.sse import asked
 from qdpi.gateway.streams.websocket_messages import answer
 
 GOING_AWAY: Final = 1001
@@ -69,8 +69,8 @@ async def _serve(
     leaving = asyncio.create_task(_receive_until_left(websocket, gateway, exchange, subscription))
     with system.metrics.streams.labels("websocket").track_inprogress():
         try:
-            await _post(websocket, first.text)
-            await _follow(websocket, follower)
+            await _post(websocket, gateway, first.text)
+            await _follow(websocket, gateway, follower)
         except TimeoutError:
             subscription.overflowed = True
         except (FollowerLeft, WebSocketDisconnect):
@@ -84,15 +84,15 @@ async def _serve(
         await _close(websocket, TRY_AGAIN_LATER if subscription.overflowed else GOING_AWAY)
 
 
-async def _follow(websocket: WebSocket, follower: Follower) -> None:
+async def _follow(websocket: WebSocket, gateway: Gateway, follower: Follower) -> None:
     async with aclosing(follower.frames()) as frames:
         async for frame in frames:
             if frame is not None:  # the WebSocket protocol has its own pings
-                await _post(websocket, frame.text)
+                await _post(websocket, gateway, frame.text)
 
 
-async def _post(websocket: WebSocket, text: str) -> None:
-    async with asyncio.timeout(SEND_SECONDS):
+async def _post(websocket: WebSocket, gateway: Gateway, text: str) -> None:
+    async with asyncio.timeout(gateway.hub.send_seconds):
         await websocket.send_text(text)
 
 

@@ -34,6 +34,8 @@ TAPPED: Final = (Press, Ask, PageDelta, PageDone, PageFailed, VaultChange, Reade
 QUEUE_LIMIT: Final = 256
 """How many frames may be queued for one client."""
 PING_SECONDS: Final = 15.0
+SEND_SECONDS: Final = 20.0
+"""How long a client may take to accept a frame before it is disconnected; it resumes after the last outcome it has."""
 
 log = structlog.get_logger("qdpi.gateway")
 
@@ -146,9 +148,10 @@ class Hub:
         now: Callable[[], datetime],
         queue_limit: int = QUEUE_LIMIT,
         ping_seconds: float = PING_SECONDS,
+        send_seconds: float = SEND_SECONDS,
         on_page: Callable[[PageDone], None] = lambda done: None,
     ) -> None:
-        self.pending = pending
+        self.pending, self.send_seconds = pending, send_seconds
         self.texts = TextsInFlight()
         self.away_since: datetime | None = now()
         self.last_model: str | None = None

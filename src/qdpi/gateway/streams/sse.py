@@ -26,8 +26,6 @@ from qdpi.gateway.streams.frames import PING, RETRY
 from qdpi.gateway.streams.hub import Subscription
 
 PATH: Final = f"{API_PREFIX}/event/stream"
-SEND_SECONDS: Final = 20.0
-"""How long a client may take to accept a frame before it is disconnected; it resumes by its Last-Event-ID."""
 LARGEST_SEQ: Final = 2**53
 
 _HEADERS: Final = (
@@ -179,7 +177,7 @@ class EventStream:
                 await self._post(send, _body(frame.sse if frame else PING))
 
     async def _post(self, send: Send, message: Message) -> None:
-        async with asyncio.timeout(SEND_SECONDS):
+        async with asyncio.timeout(self._gateway.hub.send_seconds):
             await send(message)
 
 
