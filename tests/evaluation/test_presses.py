@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -114,5 +115,16 @@ async def test_a_gateway_with_another_book_is_refused(tmp_path: Path):
     """A gateway elsewhere must serve the edition: with the whole book it has learnt from the judge's half."""
     writer = parse_writer("url=http://127.0.0.1:1 as=there", {})
     async with answering(tmp_path, lambda generator, journey, press: generator.answer(journey, press)) as client:
-        with pytest.raises(InvalidInput, match="not the edition of this evaluation"):
-            await check_edition(client, writer, own_book())
+        ring = (await client.canon()).ring
+        served_pages = [await client.page(page.page_id) for page in ring]
+        book = own_book()
+        pages = tuple(
+            replace(book.pages[0], page_id=page.page_id, section=page.section, page_num=number, text=page.text)
+            for number, page in enumerate(served_pages, start=1)
+        )
+        loci = [page.page_id for page in pages[::5]]
+        await check_edition(client, writer, replace(book, pages=pages), loci)
+        changed = tuple(replace(page, text=f"Not {page.text}") for page in pages)
+        for other in (book.pages, pages[:-1], changed):
+            with pytest.raises(InvalidInput, match="another book than the edition"):
+                await check_edition(client, writer, replace(book, pages=other), [other[0].page_id, other[4].page_id])

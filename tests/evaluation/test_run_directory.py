@@ -84,6 +84,12 @@ def test_the_same_evaluation_goes_on_and_another_is_refused(directory: RunDirect
         directory.begin({"seed": 2}, {})
 
 
+def test_a_directory_that_cannot_be_written_to_is_refused(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match="--out"):
+        RunDirectory(tmp_path / "file").begin({"seed": 1}, {})
+
+
 def test_what_is_no_record_and_no_answer_is_refused(directory: RunDirectory):
     (directory.root / "evaluation.json").write_text("[")
     with pytest.raises(InvalidInput, match="is not JSON"):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from qdpi.canon.book import Book
-from qdpi.client import Client
+from qdpi.canon.book import Book, page_id_of
+from qdpi.client import Client, Refused
+from qdpi.concurrency import map_concurrently
 from qdpi.errors import InvalidInput
 from qdpi.evaluation.answers import Answer
 from qdpi.evaluation.blind import Duel, blind_key, blind_page, pairs_of, tally
@@ -54,12 +57,17 @@ def record_of(book: Book, split: Split, options: Options) -> dict[str, Any]:
     return {
         "version": RECORD_VERSION,
         "book": book.title,
-        "content_hash": book.content_hash,
+        "pages": pages_hash(book),
         "seed": options.seed,
         "loci": options.loci.value,
         "asks": sha256("\n".join(options.asks)),
         "split": split.sentence(),
     }
+
+
+def pages_hash(book: Book) -> str:
+    """Return a hash of a book's pages alone: what is derived from them may differ between versions of the product."""
+    return sha256(json.dumps([(page.page_id, page.title, page.text) for page in book.pages]))
 
 
 def prepare(directory: RunDirectory, book: Book, split: Split, options: Options) -> None:
@@ -90,19 +98,34 @@ async def press_for(
             log.append(answer)
             counted(answer)
 
-        async with serving(writer, directory.edition, lambda done, total: None) as url, Client(url) as client:
-            await check_edition(client, writer, edition)
+        tell(f"{writer.name}: {len(left)} of {len(presses)} presses to make.")
+        async with serving(writer, directory.edition) as url, Client(url) as client:
+            await check_edition(client, writer, edition, [press.locus for press in left])
             patience = CALLS_A_PRESS * writer.settings.model_timeout
             await press_all(client, left, take, at_once=at_once, patience=patience, clock=clock)
 
 
-async def check_edition(client: Client, writer: Writer, edition: Book) -> None:
-    """Check that a gateway's book is the edition. Raises `InvalidInput`."""
-    canon = await client.canon()
-    if canon.content_hash != edition.content_hash:
+async def check_edition(client: Client, writer: Writer, edition: Book, loci: Iterable[str]) -> None:
+    """Check that a gateway's book is the edition: its pages at the loci, and that none comes after its last.
+
+    Raises `InvalidInput`. Reads single pages, which servers of other versions have too.
+    """
+    texts = {page.page_id: page.text for page in edition.pages}
+    last = edition.pages[-1]
+
+    async def has(page_id: str) -> bool:
+        try:
+            return (await client.page(page_id)).text == texts.get(page_id, "")
+        except Refused as refusal:
+            if refusal.problem.status != HTTPStatus.NOT_FOUND:
+                raise
+            return page_id not in texts
+
+    wanted = [*dict.fromkeys(loci), page_id_of(last.section, last.page_num + 1)]
+    if not all(await map_concurrently(has, wanted)):
         raise InvalidInput(
-            f"{writer.name} serves {canon.title!r} in {len(canon.ring)} pages, which is not the edition of this "
-            "evaluation: it would have learnt from the judge's half.",
+            f"{writer.name} serves another book than the edition of this evaluation: it would have learnt from the "
+            "judge's half.",
             next_step="Start it on the folder `edition` of this evaluation's directory: QDPI_BOOK=…/edition.",
         )
 

@@ -162,7 +162,7 @@ def as_json(results: Results) -> dict[str, Any]:
     return {
         "version": RESULTS_VERSION,
         "judge": JUDGE_VERSION,
-        "book": {"title": bench.book.title, "pages": len(bench.book.pages), "content_hash": bench.book.content_hash},
+        "book": {"title": bench.book.title, "pages": len(bench.book.pages)},
         "split": {
             "sentence": bench.split.sentence(),
             "loci": len(bench.split.loci),

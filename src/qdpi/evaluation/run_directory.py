@@ -40,10 +40,15 @@ class RunDirectory:
                     f"{self.root} has another evaluation: {', '.join(different)} differ.",
                     next_step="Give the same options again, or another directory with --out.",
                 )
-        self.edition.mkdir(parents=True, exist_ok=True)
-        for name, text in edition.items():
-            (self.edition / name).write_text(text, encoding="utf-8")
-        self.write(RECORD, json_text(record))  # last: a directory with a record has its whole edition
+        try:
+            self.edition.mkdir(parents=True, exist_ok=True)
+            for name, text in edition.items():
+                (self.edition / name).write_text(text, encoding="utf-8")
+            self.write(RECORD, json_text(record))  # last: a directory with a record has its whole edition
+        except OSError as error:
+            raise InvalidInput(
+                f"{self.root} cannot be written to: {error.strerror}.", next_step="Give another directory with --out."
+            ) from error
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of results at once, and return its path."""

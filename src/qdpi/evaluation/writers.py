@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -105,7 +105,7 @@ def _checked_url(url: str | None, given: str) -> str | None:
 
 
 @asynccontextmanager
-async def serving(writer: Writer, edition: Path, progress: Callable[[int, int], None]) -> AsyncIterator[str]:
+async def serving(writer: Writer, edition: Path) -> AsyncIterator[str]:
     """Give a URL at which the writer answers on the edition: its own, or that of a product started for the block.
 
     The product is the whole one, on an embedded bus and store in a temporary directory; nothing of it is left. Raises
@@ -122,13 +122,17 @@ async def serving(writer: Writer, edition: Path, progress: Callable[[int, int], 
         settings = apart(writer.settings, Path(data), edition)
         with listen(settings) as listening:
             process = await build_process(
-                settings, workers=WORKERS, listening=listening, first_book=progress, retry=False
+                settings, workers=WORKERS, listening=listening, first_book=_unseen, retry=False
             )
             async with running(process):
                 reason = await process.model.check() if process.model else None
                 if reason:
                     raise ModelUnreachable(f"{writer.name} cannot be evaluated. {reason}")
                 yield address_of(listening)
+
+
+def _unseen(done: int, total: int) -> None:
+    """Take the progress of an ingest, which is short beside the presses."""
 
 
 def _quiet(settings: Settings) -> Settings:
