@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cluster, embedded, ingest, load, readers, takeover
+from benchmarks import cluster, embedded, ingest, load, readers, takeover, web
 
 ON_SERVICES: dict[str, Callable[[dict[str, str]], None]] = {
     "cluster": cluster.measure,
@@ -23,15 +23,18 @@ ON_SERVICES: dict[str, Callable[[dict[str, str]], None]] = {
     "ingest": ingest.measure,
 }
 """The parts that run on Kafka and Cassandra, by name."""
+ALONE: dict[str, Callable[[], None]] = {"embedded": embedded.measure, "web": web.measure}
+"""The parts that need no server of others; `web` needs Chromium."""
 
 
 def main() -> None:
     """Run the parts that the command line names, or all; print a line for each figure."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["embedded", *ON_SERVICES], help="only these parts")
-    parts = parser.parse_args().parts or ["embedded", *ON_SERVICES]
-    if "embedded" in parts:
-        embedded.measure()
+    parser.add_argument("parts", nargs="*", choices=[*ALONE, *ON_SERVICES], help="only these parts")
+    parts = parser.parse_args().parts or [*ALONE, *ON_SERVICES]
+    for name, measure in ALONE.items():
+        if name in parts:
+            measure()
     if wanted := [part for part in parts if part in ON_SERVICES]:
         asyncio.run(_on_services(wanted))
 
