@@ -16,7 +16,7 @@ from tests.web.desk_views import VIEWS, Journey, journey_at
 from tests.web.hostile import MARKUP, OVERRIDE, HostileModel, hostile_book, words
 from tests.web.reader import press, sit_down, writing
 
-pytestmark = pytest.mark.web
+pytestmark = [pytest.mark.web, pytest.mark.xdist_group("web with a model")]
 
 WIDTHS: Final = (390, 1280)
 ABSENT: Final = "404 .*b2a7d4c6-3a5a"

