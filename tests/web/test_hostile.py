@@ -120,6 +120,9 @@ async def test_every_voice_can_be_read_on_all_it_stands_on(open_context: OpenCon
         for theme in ("light", "dark"):
             await page.emulate_media(color_scheme=theme)
             found += [f"{name}, {theme}: {sentence}" for sentence in await page.evaluate(CONTRASTS)]
+        await page.evaluate("() => void (document.documentElement.dataset.theme = 'light')")  # on a dark device
+        found += [f"{name}, light by choice: {sentence}" for sentence in await page.evaluate(CONTRASTS)]
+        await page.evaluate("() => void (document.documentElement.dataset.theme = 'auto')")
     assert not found, "\n".join(found)
 
 
