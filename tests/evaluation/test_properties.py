@@ -50,13 +50,13 @@ def test_copies_are_counted_by_the_share_of_the_page(ground: Ground):
 
 
 def test_names_and_motifs_of_the_locus_are_found(ground: Ground):
-    names, motifs = ground.names[LOCUS.page_id], ground.motifs[LOCUS.page_id]
-    known = next(page for page in BOOK.pages if ground.names[page.page_id])
-    name = min(ground.names[known.page_id])
-    assert measured(ground, f"Then {name.title()} came in.", "names", locus=known) == 1.0
+    motifs = ground.reading(LOCUS).motifs
+    known = next(page for page in BOOK.pages if ground.reading(page).entities)
+    nameless = replace(LOCUS, page_id="S99-P9999", text="it was late, and nobody was there.")
+    name = ground.reading(known).entities[0]
+    assert measured(ground, f"Then {name} came in.", "names", locus=known) == 1.0
     assert measured(ground, "Then nobody came in.", "names", locus=known) == 0.0
-    if not names:
-        assert measured(ground, "Then nobody came in.", "names") is None
+    assert measured(ground, "Then nobody came in.", "names", locus=nameless) is None
     assert measured(ground, f"The {motifs[0]} and the {motifs[1]}.", "anchored") == 1.0
     assert measured(ground, f"The {motifs[0]} alone.", "anchored") == 0.0
 

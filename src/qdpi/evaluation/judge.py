@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,19 @@ SIZES: Final = (2, 3, 4, 5)
 COLUMNS: Final = 1 << 15
 RIDGE: Final = 0.1
 """The weight of the penalty; between 0.01 and 1 the verdicts on a novel's held-out pages hardly change."""
+MOST_PAGES: Final = 100
+"""How many pages of a voice the judge learns from: more tell it little, and cost memory."""
+MOST_TOLD_APART: Final = 1_024
+"""How many texts are told apart at most, whose likenesses to each other are all computed."""
 JUDGED_WORDS: Final = 150
 """How much of a page is judged: pages of different lengths would be judged unlike."""
 NAME: Final = "@"
 """What a masked name becomes."""
 
+T = TypeVar("T")
 Floats = NDArray[np.float64]
+Counts = NDArray[np.float32]
+_BATCH: Final = 256
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SPACE: Final = re.compile(r"\s+")
 _BEFORE: Final = " \t\"“‘'(["
@@ -73,10 +80,10 @@ def _is_name(text: str, found: re.Match[str], names: frozenset[str]) -> bool:
     return base.isupper() or (bool(before) and before not in _ENDS)
 
 
-def ngram_counts(text: str) -> Floats:
+def ngram_counts(text: str) -> Counts:
     """Return how often the n-grams of each column occur in a text; shape [COLUMNS]."""
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
-    counts = np.zeros(COLUMNS)
+    counts = np.zeros(COLUMNS, dtype=np.float32)
     for size in SIZES:
         width = len(points) - size + 1
         if width <= 0:
@@ -91,9 +98,12 @@ def ngram_counts(text: str) -> Floats:
     return counts
 
 
-def counts_of(texts: Sequence[str]) -> Floats:
+def counts_of(texts: Sequence[str]) -> Counts:
     """Return the n-grams of texts; shape [texts, COLUMNS]."""
-    return np.stack([ngram_counts(text) for text in texts]) if texts else np.zeros((0, COLUMNS))
+    counts = np.zeros((len(texts), COLUMNS), dtype=np.float32)
+    for place, text in enumerate(texts):
+        counts[place] = ngram_counts(text)
+    return counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +114,7 @@ class RidgeClassifier:
     """
 
     classes: tuple[int, ...]
-    rarity: Floats
+    rarity: Counts
     weights: Floats
     offsets: Floats
 
@@ -114,25 +124,30 @@ class RidgeClassifier:
         raw = counts_of(texts)
         rarity = _rarity(raw)
         rows = _normal(raw, rarity)
-        classes, solved, offsets = _solve(rows @ rows.T, labels)
+        classes, solved, offsets = _solve((rows @ rows.T).astype(float), labels)
         return cls(classes, rarity, rows.T @ solved, offsets)
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Return each text's score for each class; shape [texts, classes]."""
-        scores: Floats = _normal(counts_of(texts), self.rarity) @ self.weights + self.offsets
+        scores = np.zeros((len(texts), len(self.classes)))
+        for at in range(0, len(texts), _BATCH):
+            rows = _normal(counts_of(texts[at : at + _BATCH]), self.rarity)
+            scores[at : at + _BATCH] = rows @ self.weights + self.offsets
         return scores
 
 
-def _rarity(raw: Floats) -> Floats:
+def _rarity(raw: Counts) -> Counts:
     known = (raw > 0).sum(axis=0)
-    return np.where(known > 0, np.log((1 + len(raw)) / (1 + known)) + 1, 0.0)
+    return np.where(known > 0, np.log((1 + len(raw)) / (1 + known)) + 1, 0.0).astype(np.float32)
 
 
-def _normal(raw: Floats, rarity: Floats) -> Floats:
-    weighed = np.log1p(raw) * rarity
-    lengths = np.linalg.norm(weighed, axis=1, keepdims=True)
-    normal: Floats = weighed / np.where(lengths > 0, lengths, 1.0)
-    return normal
+def _normal(raw: Counts, rarity: Counts) -> Counts:
+    """Weigh counts, in their place, and bring each row to length 1."""
+    np.log1p(raw, out=raw)
+    raw *= rarity
+    lengths = np.linalg.norm(raw, axis=1, keepdims=True)
+    raw /= np.where(lengths > 0, lengths, np.float32(1))
+    return raw
 
 
 def _solve(likenesses: Floats, labels: Sequence[int]) -> tuple[tuple[int, ...], Floats, Floats]:
@@ -159,8 +174,9 @@ class VoiceJudge:
         """Learn the voices from (text, character) pairs; None where there are fewer than two voices to tell apart."""
         if len({character for _, character in pages}) < 2:
             return None
-        texts = [masked(text, names) for text, _ in pages]
-        return cls(RidgeClassifier.train(texts, [character for _, character in pages]), names)
+        some = [page for voice in sorted({voice for _, voice in pages}) for page in _some_of(pages, voice)]
+        texts = [masked(text, names) for text, _ in some]
+        return cls(RidgeClassifier.train(texts, [character for _, character in some]), names)
 
     @property
     def voices(self) -> tuple[int, ...]:
@@ -174,6 +190,16 @@ class VoiceJudge:
         return [tuple(self.voices[place] for place in order) for order in orders]
 
 
+def _some_of(pages: Sequence[tuple[str, int]], voice: int) -> list[tuple[str, int]]:
+    return spaced([page for page in pages if page[1] == voice], MOST_PAGES)
+
+
+def spaced(items: Sequence[T], most: int) -> list[T]:
+    """Return at most so many items, evenly spaced."""
+    count = min(most, len(items))
+    return [items[place * len(items) // count] for place in range(count)]
+
+
 def beginning(text: str, count: int = JUDGED_WORDS) -> str:
     """Return a text up to the end of its word number `count`, white space kept."""
     ends = [found.end() for found in re.finditer(r"\S+", text)]
@@ -183,15 +209,18 @@ def beginning(text: str, count: int = JUDGED_WORDS) -> str:
 def told_apart(texts: Sequence[str], labels: Mapping[str, Sequence[int]], folds: int = 8) -> dict[str, list[bool]]:
     """Return, for each labelling and text, whether a classifier of the other folds finds the text's label.
 
-    Cross-validation: text number i is in fold i modulo `folds`, so give the texts in an order without a pattern. Fewer
-    than two texts tell nothing.
+    Cross-validation: text number i is in fold i modulo `folds`, so give the texts in an order without a pattern. Of
+    many texts the first 1,024 are taken; fewer than two tell nothing.
     """
     if len(texts) < 2:
         return {name: [] for name in labels}
-    raw = counts_of(texts)
+    some = texts[:MOST_TOLD_APART]
+    raw = counts_of(some)
     rows = _normal(raw, _rarity(raw))
-    likenesses = rows @ rows.T
-    return {name: _cross_validated(likenesses, each, min(folds, len(texts))) for name, each in labels.items()}
+    likenesses = (rows @ rows.T).astype(float)
+    return {
+        name: _cross_validated(likenesses, each[: len(some)], min(folds, len(some))) for name, each in labels.items()
+    }
 
 
 def _cross_validated(likenesses: Floats, labels: Sequence[int], folds: int) -> list[bool]:

@@ -10,13 +10,15 @@ import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from qdpi.canon.book import Book, CanonPage
+from qdpi.evaluation.judge import spaced
 from qdpi.evaluation.lecture import FEWEST_HABITS, lecture_habits
+from qdpi.page_schema import Reading
 from qdpi.search.analysis import read_text
 from qdpi.search.checks import Thresholds, calibrate, check_form
 from qdpi.search.ngrams import CanonGrams
@@ -26,7 +28,15 @@ LAST_WORDS: Final = 60
 """How many words at the end of a page should lead on to the page that it leads to."""
 FEWEST_MOTIFS: Final = 2
 """How many motifs of its locus a page takes up that is anchored there."""
+MOST_RANKED: Final = 200
+"""How many pages of a section an end is ranked among."""
+MOST_PAIRS: Final = 2_000
+"""How many neighbours of the book a page and its locus are ranked among."""
 _CLOSING: Final = "\"'”’)]*_»"
+
+
+Vector: TypeAlias = Mapping[str, float]
+"""The weights of a text's content stems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +68,32 @@ class Property(NamedTuple):
 class Ground:
     """What pages are measured against: the whole book, both halves.
 
-    `neighbours` are the likenesses of each page of a section to the one before, sorted.
+    `sections` has at most 200 pages a section, evenly spaced, beside which a page is ranked. `paragraphs` is the
+    median of each voice's mean paragraphs, in words. `neighbours` are likenesses of pages to the ones before, sorted.
     """
 
     thresholds: Thresholds
     grams: CanonGrams
-    vectors: Mapping[str, Mapping[str, float]]
     rarity: Mapping[str, float]
-    sections: Mapping[int, tuple[CanonPage, ...]]
-    neighbours: tuple[float, ...]
-    names: Mapping[str, frozenset[str]]
-    motifs: Mapping[str, tuple[str, ...]]
+    sections: Mapping[int, Sequence[CanonPage]]
     paragraphs: Mapping[int, float]
+    neighbours: Sequence[float] = ()
+    _readings: dict[str, Reading] = field(default_factory=dict)
+    _vectors: dict[str, Vector] = field(default_factory=dict)
 
-    def vector(self, text: str) -> dict[str, float]:
+    def reading(self, page: CanonPage) -> Reading:
+        """Return a page's reading, computed once."""
+        if page.page_id not in self._readings:
+            self._readings[page.page_id] = read_text(page.text)
+        return self._readings[page.page_id]
+
+    def page_vector(self, page: CanonPage) -> Vector:
+        """Return a page's vector, computed once."""
+        if page.page_id not in self._vectors:
+            self._vectors[page.page_id] = self.vector(page.text)
+        return self._vectors[page.page_id]
+
+    def vector(self, text: str) -> Vector:
         """Return a text's content stems, weighed by their rarity in the book, as a vector of length 1."""
         counts = Counter(terms_of(words(text)))
         weighed = {
@@ -86,23 +108,17 @@ def ground_of(book: Book) -> Ground:
     sections = defaultdict[int, list[CanonPage]](list)
     for page in book.pages:
         sections[page.character].append(page)
-    readings = {page.page_id: read_text(page.text) for page in book.pages}
     grams = CanonGrams.build([page.text for page in book.pages])
     ground = Ground(
         thresholds=calibrate([page.text for page in book.pages], grams),
         grams=grams,
-        vectors={},
         rarity=_rarity(book.pages),
-        sections={character: tuple(pages) for character, pages in sections.items()},
-        neighbours=(),
-        names={page_id: _name_words(reading.entities) for page_id, reading in readings.items()},
-        motifs={page_id: reading.motifs for page_id, reading in readings.items()},
+        sections={character: spaced(pages, MOST_RANKED) for character, pages in sections.items()},
         paragraphs={c: median(mean_paragraph(page.text) or 0.0 for page in pages) for c, pages in sections.items()},
     )
-    vectors = {page.page_id: ground.vector(page.text) for page in book.pages}
-    pairs = [pair for pages in sections.values() for pair in pairwise(pages)]
-    likenesses = sorted(likeness(vectors[a.page_id], vectors[b.page_id]) for a, b in pairs)
-    return replace(ground, vectors=vectors, neighbours=tuple(likenesses))
+    pairs = spaced([pair for pages in sections.values() for pair in pairwise(pages)], MOST_PAIRS)
+    likenesses = sorted(likeness(ground.page_vector(a), ground.page_vector(b)) for a, b in pairs)
+    return replace(ground, neighbours=likenesses)
 
 
 def _rarity(pages: Sequence[CanonPage]) -> dict[str, float]:
@@ -114,7 +130,7 @@ def _name_words(entities: Sequence[str]) -> frozenset[str]:
     return frozenset(word for name in entities for word in words(name) if len(word) > 2)
 
 
-def likeness(a: Mapping[str, float], b: Mapping[str, float]) -> float:
+def likeness(a: Vector, b: Vector) -> float:
     """Return the cosine of two vectors of length 1."""
     small, large = (a, b) if len(a) < len(b) else (b, a)
     return math.fsum(value * large.get(stem, 0.0) for stem, value in small.items())
@@ -144,13 +160,13 @@ def lectures(ground: Ground, page: PageToMeasure) -> float:
 
 def names(ground: Ground, page: PageToMeasure) -> float | None:
     """Return 1 for a page with a name of its locus, None where the locus has no names."""
-    known = ground.names[page.locus.page_id]
+    known = _name_words(ground.reading(page.locus).entities)
     return float(not known.isdisjoint(words(page.text))) if known else None
 
 
 def anchored(ground: Ground, page: PageToMeasure) -> float | None:
     """Return 1 for a page with two or more motifs of its locus, None where the locus has fewer."""
-    motifs = ground.motifs[page.locus.page_id]
+    motifs = ground.reading(page.locus).motifs
     if len(motifs) < FEWEST_MOTIFS:
         return None
     return float(len(set(motifs).intersection(terms_of(words(page.text)))) >= FEWEST_MOTIFS)
@@ -174,8 +190,8 @@ def bridges(ground: Ground, page: PageToMeasure) -> float | None:
     others = [p for p in ground.sections[page.leads_to.character] if p.page_id not in away and p.text != page.text]
     if not end or not others:
         return None
-    own = likeness(end, ground.vectors[page.leads_to.page_id])
-    rest = [likeness(end, ground.vectors[other.page_id]) for other in others]
+    own = likeness(end, ground.page_vector(page.leads_to))
+    rest = [likeness(end, ground.page_vector(other)) for other in others]
     return sum((own > each) + 0.5 * (own == each) for each in rest) / len(rest)
 
 
@@ -204,7 +220,7 @@ def continuity(ground: Ground, page: PageToMeasure) -> float | None:
     """Return the share of neighbours in the book that are less alike than the page and its locus."""
     if not ground.neighbours:
         return None
-    like = likeness(ground.vector(page.text), ground.vectors[page.locus.page_id])
+    like = likeness(ground.vector(page.text), ground.page_vector(page.locus))
     return bisect_left(ground.neighbours, like) / len(ground.neighbours)
 
 

@@ -16,6 +16,8 @@ from qdpi.search.text import paragraphs
 from qdpi.symbols import CHARACTER_NAMES, symbol_name
 
 _LOCUS_WORDS: Final = 90
+MOST_SHOWN: Final = 256
+"""How many presses the report shows with their pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class PressShown:
 
 def report(results: Results, columns: Sequence[Column]) -> str:
     """Return the report. `columns` are the scored columns that the results were made of."""
+    presses = presses_shown(results, columns)
     return (
         templates()
         .get_template("report.html")
@@ -59,7 +62,8 @@ def report(results: Results, columns: Sequence[Column]) -> str:
             dots=dot_plot(results.columns),
             times=time_plot(columns),
             voices=CHARACTER_NAMES,
-            presses=presses_shown(results, columns),
+            presses=presses[:MOST_SHOWN],
+            left_out=len(presses[MOST_SHOWN:]),
         )
     )
 
