@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Call
+from tests.cli.conftest import Call, Process
 
 pytestmark = pytest.mark.slow
 
@@ -54,6 +55,26 @@ def test_eval_without_a_writer_prepares_the_edition(qdpi: Call, tmp_path: Path):
         json.loads(out)["split"]["loci"] + json.loads(out)["split"]["learn"],
         True,
     )
+
+
+@pytest.mark.process
+def test_eval_that_is_ended_keeps_its_pages(start: Callable[..., Process], tmp_path: Path):
+    """SIGTERM ends everything that was started for the evaluation, in order, and every page so far is kept."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    process = start(
+        "eval", "--with", "offline", "--presses", "4000", "--out", str(tmp_path / "run"), TMPDIR=str(temporary)
+    )
+    assert process.child.stderr is not None
+    assert any("offline: 3 of 4000" in line for line in process.child.stderr)
+
+    code, err = process.end()
+
+    assert code == 130
+    assert "the same command goes on" in err
+    lines = (tmp_path / "run" / "offline.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["number"] for line in lines[1:4]] == [0, 1, 2]
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize(

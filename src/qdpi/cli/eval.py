@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -142,10 +143,19 @@ def _press(directory: RunDirectory, writers: Sequence[Writer], split: Split, opt
             )
 
     try:
-        asyncio.run(press())
-    except KeyboardInterrupt:
+        asyncio.run(_until_terminated(press()))
+    except (KeyboardInterrupt, asyncio.CancelledError):
         note(f"Interrupted. The pages so far are kept in {directory.root}; the same command goes on.")
-        raise
+        raise KeyboardInterrupt from None
+
+
+async def _until_terminated(work: Coroutine[Any, Any, None]) -> None:
+    """Await work; SIGTERM cancels it, as Ctrl-C does, so that what was started for it ends in order."""
+    from qdpi.concurrency import signal_handlers
+
+    task = asyncio.ensure_future(work)
+    with signal_handlers({signal.SIGTERM: task.cancel}):
+        await task
 
 
 def _answer(directory: RunDirectory, book: Book, split: Split, options: Options, *, blind: bool, as_json: bool) -> None:
