@@ -117,6 +117,8 @@ async def build_model(settings: Settings) -> LanguageModel:
         timeout=settings.model_timeout,
         wait=settings.model_wait,
         limits=CallLimits(settings.temperature, settings.max_tokens, settings.prompt_tokens),
+        local_file=settings.local_model,
+        local_kind=settings.local_model_kind,
     )
 
 

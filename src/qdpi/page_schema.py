@@ -218,6 +218,19 @@ class ModelCall(Value):
     milliseconds: float
 
 
+class ModelFile(Value):
+    """The file of a model on this machine: its name, the licence that it states, its SHA-256 in hex and its bytes.
+
+    `follows_instructions` says whether it is asked as one that does, or only continues prose.
+    """
+
+    name: str
+    licence: str | None
+    sha256: str
+    bytes: int
+    follows_instructions: bool
+
+
 class Receipt(Value):
     """How a page came to be: words, policy, sources, model calls, checks. A field without a measurement is empty."""
 
@@ -231,6 +244,7 @@ class Receipt(Value):
     extractor_version: str
     canon_revision: int | None
     model: str | None = None
+    model_file: ModelFile | None = None
     profile: str | None = None
     plan: dict[str, Any] = Field(default_factory=dict)
     policy: PolicyVerdict | None = None

@@ -40,6 +40,13 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
+class LocalKind(StrEnum):
+    """Whether a model follows instructions, or only continues prose."""
+
+    BASE = "base"
+    INSTRUCT = "instruct"
+
+
 class KafkaGroups(StrEnum):
     """The protocol of Kafka's consumer groups: the classic one, or KIP-848's."""
 
@@ -108,6 +115,14 @@ class Settings:
         "How long a press waits for a model's server that has too many requests or still loads the model, in seconds.",
         90.0, most=86_400,
     )  # fmt: skip
+    local_model: Path | None = _setting(
+        "QDPI_LOCAL_MODEL",
+        "The file, in the format GGUF, of the model that runs on this machine. Unset: the small one of the package.",
+    )
+    local_model_kind: LocalKind | None = _setting(
+        "QDPI_LOCAL_MODEL_KIND",
+        "Whether that model follows instructions (instruct) or only continues prose (base). Unset: its file is asked.",
+    )
     temperature: float | None = _setting(
         "QDPI_TEMPERATURE", "The temperature of a hosted model's sampling. Unset: the model's own.", most=2
     )

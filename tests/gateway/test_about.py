@@ -15,7 +15,6 @@ from qdpi.api.writers import kind_of, writer_of
 from qdpi.events import INTENT_LIMIT
 from qdpi.gateway.web_files import shipped_files
 from qdpi.journey import FOLD_VERSION
-from qdpi.language.local import NAME
 from qdpi.language.offline import OfflineWriter
 
 PATH = "/api/v1/about"
@@ -98,7 +97,7 @@ async def test_answer_is_revalidated(tmp_path: Path):
     ("model", "kind", "said"),
     [
         (OfflineWriter().name, WriterKind.OFFLINE, "no language model"),
-        (f"local/{NAME}", WriterKind.LOCAL, "A small language model"),
+        ("local/smollm2-135m-instruct", WriterKind.LOCAL, "A small language model"),
         ("openai/gpt-4.1-mini", WriterKind.HOSTED, "openai/gpt-4.1-mini"),
         ("ollama_chat", WriterKind.HOSTED, "ollama_chat"),
         ("openai/offline", WriterKind.HOSTED, "openai/offline"),

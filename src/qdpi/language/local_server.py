@@ -1,4 +1,6 @@
-"""The child process of the small local model: `python -P local_server.py WEIGHTS`, a stand-alone program.
+"""The child process of a local model: `python -P local_server.py WEIGHTS [--prose]`, a stand-alone program.
+
+With `--prose` the turns of a chat are one running text, for a model that knows no chat.
 
 Serves OpenAI's protocol on a free loopback port, writes one line of JSON to its standard output,
 `{"address": ...}` or `{"error": ...}`, and ends when its standard input does.
@@ -14,18 +16,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+PROSE = "--prose"
 SLOTS = 4
 CONTEXT_TOKENS = 4_096
 _PR_SET_PDEATHSIG = 1
+_RUNNING_TEXT = "{% for m in messages %}{% if m.role != 'system' %}{{ m.content }}\n\n{% endif %}{% endfor %}"
 
 
-def main(weights: Path) -> None:
+def main(weights: Path, *, prose: bool) -> None:
     """Load the model, report the address, serve until standard input ends."""
     report = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # llama.cpp may print to standard output, which is for the report
     _die_with_parent()
     try:
-        server = _serve(weights)
+        server = _serve(weights, prose)
     except Exception as error:  # the parent reports every failure
         _say(report, error=f"{type(error).__name__}: {error}")
         os._exit(1)
@@ -34,16 +38,17 @@ def main(weights: Path) -> None:
     os._exit(0)  # at once: there is nothing to save
 
 
-def _serve(weights: Path) -> Any:
+def _serve(weights: Path, prose: bool) -> Any:
     import xllamacpp
 
-    return xllamacpp.Server(_parameters(weights))
+    return xllamacpp.Server(_parameters(weights, prose))
 
 
-def _parameters(weights: Path) -> Any:
+def _parameters(weights: Path, prose: bool) -> Any:
     """Return llama.cpp's settings for a small model that shares the machine.
 
-    Sampling is set here, not per call: without the penalties a small model repeats itself.
+    Sampling is set here, not per call: without the penalties a small model repeats itself. One thread reads prompts,
+    as one writes: two would spin at a barrier where the machine has other work, and pages would take minutes.
     """
     import xllamacpp
 
@@ -55,7 +60,10 @@ def _parameters(weights: Path) -> Any:
     params.cache_ram_mib = 0  # its default takes a gigabyte
     params.cache_prompt = False
     params.cpuparams.n_threads = 1
-    params.cpuparams_batch.n_threads = 2
+    params.cpuparams_batch.n_threads = 1
+    if prose:
+        params.use_jinja = True
+        params.chat_template = _RUNNING_TEXT
     params.sampling.temp = 0.9
     params.sampling.min_p = 0.05
     params.sampling.penalty_repeat = 1.15
@@ -75,4 +83,4 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), prose=PROSE in sys.argv[2:])

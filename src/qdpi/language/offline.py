@@ -163,6 +163,7 @@ class OfflineWriter:
 
     def __init__(self) -> None:
         self.name = "offline"
+        self.file = None
         self.capabilities = Capabilities(plans=False, thinks=False)
 
     @cached_property

@@ -6,6 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from qdpi.page_schema import ModelFile
+
 if TYPE_CHECKING:
     import dspy
 
@@ -62,6 +64,10 @@ class LanguageModel(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What it can do."""
+
+    @property
+    def file(self) -> ModelFile | None:
+        """The file that it runs from, once it has written; None where it runs elsewhere or from none."""
 
     @property
     def lm(self) -> dspy.LM:

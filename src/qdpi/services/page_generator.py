@@ -200,7 +200,7 @@ class PageGenerator:
         began = asyncio.get_running_loop().time()
         page = self._program.finish(run, brief, draft)
         draft.milliseconds["bind"] = round((asyncio.get_running_loop().time() - began) * 1000, 3)
-        return CompletedRun(run, brief, draft, page, status, self._program.model.name)
+        return CompletedRun(run, brief, draft, page, status, self._program.model.name, self._program.model.file)
 
     async def _prepared(self, request: PageRequest, state: JourneyState) -> RunInput:
         edition = await self._edition(request)
