@@ -1,5 +1,6 @@
 /** Take the journey with you, as a file that can be read anywhere or one that can be brought back; and bring one back. */
 
+import { announce } from "../announce.js";
 import * as api from "../api.js";
 import { changeSession } from "../session.js";
 import { about, asProblem, sessionId } from "../store.js";
@@ -27,10 +28,15 @@ function BringBack() {
   const bring = async (file) => {
     if (file === undefined) return;
     set({ state: "reading", told: file.name });
+    announce("Reading the file");
     try {
-      set({ state: "done", told: await api.importJourney(file, about.value?.signed ? sessionId.value : null) });
+      const told = await api.importJourney(file, about.value?.signed ? sessionId.value : null);
+      set({ state: "done", told });
+      announce(sentenceOf(told));
     } catch (error) {
-      set({ state: "refused", told: asProblem(error) });
+      const problem = asProblem(error);
+      set({ state: "refused", told: problem });
+      announce(problem.detail);
     }
   };
   return html`<section class="bring-back" aria-labelledby="bring-back">
@@ -38,7 +44,7 @@ function BringBack() {
     <p class="quiet"><label for="journey-file">From the file of “Everything, to go on from”. It is checked whole before anything is written.</label></p>
     <input id="journey-file" type="file" accept=".zip,application/zip" disabled=${state === "reading"}
       onChange=${(/** @type {any} */ event) => void bring(event.target.files?.[0])} />
-    <div role="status">
+    <div>
       ${state === "reading" && html`<p>Reading <span dir="auto">${told}</span> …</p>`}
       ${state === "refused" && html`<p>${told.detail}</p><p class="quiet">${told.nextStep}</p>`}
       ${state === "done" && html`<p>${sentenceOf(told)}</p>
