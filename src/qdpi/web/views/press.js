@@ -5,7 +5,7 @@
 
 import { ask, press } from "../actions.js";
 import { about, draft, past, preview, usual, voices } from "../store.js";
-import { h, html, useState } from "../vendor/vendor.js";
+import { h, html, useMemo, useState } from "../vendor/vendor.js";
 import { Owed } from "./owed.js";
 import { Glyph, Mark } from "./parts.js";
 import { behaviourName, counted, hexOf, ORIENTATION_LETTERS, ORIENTATIONS, PROVENANCES, TRAJECTORIES } from "./words.js";
@@ -35,13 +35,16 @@ export function nameOf(code) {
   return `${hexOf(code)}, ${voice}, ${behaviourName(code & 15)}: ${past.value === null ? outlookOf(code).sentence : PAST}`;
 }
 
+/** @param {number} code */
+const pressWithDraft = (code) => void press(code, draft.peek());
+
 /** The pane with the grid, what the chosen cell would do, and the words. */
 export function Press() {
   const [chosen, choose] = useState(0x0f);
   const words = draft.value;
   const isPast = past.value !== null;
   return html`<section class="press" aria-label="Press a symbol">
-    ${h(Grid, { chosen, choose, onPress: (/** @type {number} */ code) => void press(code, words), isPast })}
+    ${h(Grid, { chosen, choose, onPress: pressWithDraft, isPast })}
     ${h(TwoSteps, { chosen, choose })}
     ${h(Outlook, { code: chosen })}
     <form class="ask" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); void press(chosen, words); }}>
@@ -75,25 +78,29 @@ function Grid({ chosen, choose, onPress, isPast }) {
       <span role="columnheader" class="corner"><span class="sr-only">Voice</span></span>
       ${ALL.map((n) => html`<span role="columnheader" key=${n} class=${n % 4 === 0 ? "first" : ""} title=${behaviourName(n)}><abbr title=${behaviourName(n)}>${ORIENTATION_LETTERS[n >> 2]}${PROVENANCES[n & 3][0]}</abbr></span>`)}
     </div>
-    ${ALL.map((character) => h(Row, { key: character, character, chosen, choose, onPress, isPast }))}
+    ${ALL.map((character) => h(Row, { key: character, character, chosen: chosen >> 4 === character ? chosen & 15 : null, choose, onPress, isPast }))}
   </div>`;
 }
 
-/** @param {{character: number, chosen: number, choose: (code: number) => void, onPress: (code: number) => void, isPast: boolean}} props */
+/**
+ * Of the 256 cells only those of the rows between which the choice moves are made again.
+ *
+ * @param {{character: number, chosen: number | null, choose: (code: number) => void, onPress: (code: number) => void, isPast: boolean}} props
+ */
 function Row({ character, chosen, choose, onPress, isPast }) {
   const voice = voices.value.get(character);
-  return html`<div role="row" data-voice=${character}>
+  return useMemo(() => html`<div role="row" data-voice=${character}>
     <span role="rowheader" title=${voice?.sentence}>${h(Glyph, { character })}<span class="row-name">${voice?.name}</span></span>
     ${ALL.map((behavior) => {
       const code = character * 16 + behavior;
       const given = preview.value?.value.behaviours[behavior].given ?? null;
-      return html`<span role="gridcell" key=${behavior} class=${behavior % 4 === 0 ? "first" : ""} aria-selected=${code === chosen}>
-        <button type="button" class="cell" data-code=${code} data-given=${given} tabindex=${code === chosen ? 0 : -1}
-          aria-label=${nameOf(code)} aria-disabled=${isPast} onFocus=${() => choose(code)} onMouseMove=${() => code !== chosen && choose(code)}
+      return html`<span role="gridcell" key=${behavior} class=${behavior % 4 === 0 ? "first" : ""} aria-selected=${behavior === chosen}>
+        <button type="button" class="cell" data-code=${code} data-given=${given} tabindex=${behavior === chosen ? 0 : -1}
+          aria-label=${nameOf(code)} aria-disabled=${isPast} onFocus=${() => choose(code)} onMouseMove=${() => behavior !== chosen && choose(code)}
           onClick=${() => !isPast && onPress(code)}>${h(Mark, { trajectory: given })}</button>
       </span>`;
     })}
-  </div>`;
+  </div>`, [voice, chosen, preview.value, isPast]);
 }
 
 /** @param {number} code @param {KeyboardEvent} event @returns {number | null} the cell that a key leads to */
