@@ -25,7 +25,7 @@ def test_eval_presses_scores_and_goes_on(qdpi: Call, tmp_path: Path):
 
     lines = (out / "offline.jsonl").read_bytes().splitlines(keepends=True)
     (out / "offline.jsonl").write_bytes(b"".join(lines[:-2]) + lines[-2][:40])
-    code, again, err = qdpi("eval", "--with", "offline", "--presses", "16", "--blind", "--out", out, "--json")
+    code, again, err = qdpi("eval", "--presses", "16", "--blind", "--out", out, "--json")
 
     assert code == 0
     assert [line for line in err.splitlines() if " of 16 (" in line][-1].startswith("offline: 16 of 16 (")
@@ -44,9 +44,9 @@ def test_eval_presses_scores_and_goes_on(qdpi: Call, tmp_path: Path):
     assert [duel["first_chosen"] + duel["second_chosen"] for duel in json.loads(told)] == [1]
 
 
-def test_eval_without_a_writer_prepares_the_edition(qdpi: Call, tmp_path: Path):
-    """Without a writer there is an edition that any server ingests, and figures of the canon and of chance."""
-    code, out, _ = qdpi("eval", "--out", tmp_path / "run", "--json")
+def test_eval_without_presses_prepares_the_edition(qdpi: Call, tmp_path: Path):
+    """Before any press there is an edition that any server ingests, and figures of the canon and of chance."""
+    code, out, _ = qdpi("eval", "--score", "--out", tmp_path / "run", "--json")
 
     assert code == 0
     assert [column["kind"] for column in json.loads(out)["columns"]] == ["canon", "chance"]
@@ -82,6 +82,7 @@ def test_eval_that_is_ended_keeps_its_pages(start: Callable[..., Process], tmp_p
     [
         (("--with", "QDPI_NOTHING=1"), "QDPI_NOTHING is no setting"),
         (("--with", "offline", "--with", "offline"), "Two writers are named 'offline'"),
+        (("--score", "--with", "offline"), "takes no --with"),
         (("--asks", "/nowhere/asks.txt"), "cannot be read"),
         (("--tally", "/nowhere/tally.json"), "cannot be read"),
     ],

@@ -127,6 +127,16 @@ def test_a_book_of_single_pages_has_no_neighbours():
     assert found["bridges"] is None
 
 
+def test_lectures_are_not_known_in_other_languages():
+    """The habits are English words: of a book in another language nothing is said."""
+    book = book_of(4)
+    text = "Dann kam der Mond, und niemand war da; es ist wichtig, das zu sagen, sagte der Alte zu den anderen."
+    german = replace(book, pages=tuple(replace(page, text=text) for page in book.pages))
+    page = PageToMeasure(LECTURES[0], 0, german.pages[0])
+    assert measure(ground_of(german), page)["lectures"] is None
+    assert measure(ground_of(book), replace(page, locus=book.pages[0]))["lectures"] == 1.0
+
+
 def test_properties_have_names_of_their_own():
     assert len({each.name for each in PROPERTIES}) == len({each.title for each in PROPERTIES}) == len(PROPERTIES)
 

@@ -33,8 +33,10 @@ _ASKS: Final = "Give a file in UTF-8, one ask a line."
     multiple=True,
     metavar="WRITER",
     help="A writer, once or several times: a model such as local, "
-    '"QDPI_MODEL=local as=NAME" with any settings, or "url=URL as=NAME" for a gateway elsewhere.',
+    '"QDPI_MODEL=local as=NAME" with any settings, or "url=URL as=NAME" for a gateway elsewhere. '
+    "Unset: the model of the settings.",
 )
+@click.option("--score", is_flag=True, help="Press nothing: write the edition, and score what the directory has.")
 @click.option("--presses", type=click.IntRange(1, 100_000), default=64, show_default=True, help="How many presses.")
 @click.option("--seed", type=int, default=1, show_default=True, help="What decides the presses.")
 @click.option(
@@ -63,6 +65,7 @@ _ASKS: Final = "Give a file in UTF-8, one ask a line."
 @settings_options("book")
 def evaluate(
     given: tuple[str, ...],
+    score: bool,
     presses: int,
     seed: int,
     loci: str,
@@ -78,8 +81,8 @@ def evaluate(
 
     Each writer gets the same presses, at the last pages of each section, on an edition without the pages that the
     judge learns from. The table has its figures beside those of held-out pages of the book and of chance. The directory
-    of the evaluation gets report.html and results.json. Interrupted, the same command goes on. Without --with nothing
-    is pressed: what is there is judged again, and `edition` is a book for a gateway elsewhere.
+    of the evaluation gets report.html and results.json. Interrupted, the same command goes on. Writers that the
+    directory already has stay in the table.
     """
     from qdpi.cli.output import answer
     from qdpi.evaluation.evaluate import Options, prepare, read_tally
@@ -92,7 +95,9 @@ def evaluate(
     if tally is not None:
         answer([duel._asdict() for duel in read_tally(directory, tally)], duel_lines, as_json)
         return
-    writers = distinct_writers(given, os.environ)
+    if score and given:
+        raise click.UsageError("--score presses nothing, so it takes no --with.")
+    writers = [] if score else distinct_writers(given or ("",), os.environ)
     options = Options(
         presses=presses, seed=seed, loci=Loci(loci), asks=read_asks(asks) if asks else ASKS, at_once=at_once
     )

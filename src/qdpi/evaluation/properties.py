@@ -22,12 +22,14 @@ from qdpi.page_schema import Reading
 from qdpi.search.analysis import read_text
 from qdpi.search.checks import Thresholds, calibrate, check_form
 from qdpi.search.ngrams import CanonGrams
-from qdpi.search.text import paragraphs, terms_of, words
+from qdpi.search.text import FUNCTION_WORDS, paragraphs, terms_of, words
 
 LAST_WORDS: Final = 60
 """How many words at the end of a page should lead on to the page that it leads to."""
 FEWEST_MOTIFS: Final = 2
 """How many motifs of its locus a page takes up that is anchored there."""
+ENGLISH: Final = 0.25
+"""With a smaller share of English function words a book is in another language; novels have 0.4 to 0.6."""
 MOST_RANKED: Final = 200
 """How many pages of a section an end is ranked among."""
 MOST_PAIRS: Final = 2_000
@@ -69,7 +71,8 @@ class Ground:
     """What pages are measured against: the whole book, both halves.
 
     `sections` has at most 200 pages a section, evenly spaced, beside which a page is ranked. `paragraphs` is the
-    median of each voice's mean paragraphs, in words. `neighbours` are likenesses of pages to the ones before, sorted.
+    median of each voice's mean paragraphs, in words. `is_english` is whether the book seems to be. `neighbours` are
+    likenesses of pages to the ones before, sorted.
     """
 
     thresholds: Thresholds
@@ -77,6 +80,7 @@ class Ground:
     rarity: Mapping[str, float]
     sections: Mapping[int, Sequence[CanonPage]]
     paragraphs: Mapping[int, float]
+    is_english: bool
     neighbours: Sequence[float] = ()
     _readings: dict[str, Reading] = field(default_factory=dict)
     _vectors: dict[str, Vector] = field(default_factory=dict)
@@ -114,11 +118,17 @@ def ground_of(book: Book) -> Ground:
         grams=grams,
         rarity=_rarity(book.pages),
         sections={character: spaced(pages, MOST_RANKED) for character, pages in sections.items()},
+        is_english=_is_english(book.pages),
         paragraphs={c: median(mean_paragraph(page.text) or 0.0 for page in pages) for c, pages in sections.items()},
     )
     pairs = spaced([pair for pages in sections.values() for pair in pairwise(pages)], MOST_PAIRS)
     likenesses = sorted(likeness(ground.page_vector(a), ground.page_vector(b)) for a, b in pairs)
     return replace(ground, neighbours=likenesses)
+
+
+def _is_english(pages: Sequence[CanonPage]) -> bool:
+    known = [word in FUNCTION_WORDS for page in spaced(pages, MOST_RANKED) for word in words(page.text)]
+    return sum(known) >= ENGLISH * len(known)
 
 
 def _rarity(pages: Sequence[CanonPage]) -> dict[str, float]:
@@ -153,8 +163,13 @@ def copied(ground: Ground, page: PageToMeasure) -> float | None:
     return float(flags.mean()) if len(flags) else None
 
 
-def lectures(ground: Ground, page: PageToMeasure) -> float:
-    """Return 1 for a page with the habits of essays about a text, of advice, or of an assistant."""
+def lectures(ground: Ground, page: PageToMeasure) -> float | None:
+    """Return 1 for a page with the habits of essays about a text, of advice, or of an assistant.
+
+    None where the book is not in English, as the habits are.
+    """
+    if not ground.is_english:
+        return None
     return float(len(lecture_habits(page.text)) >= FEWEST_HABITS)
 
 

@@ -13,6 +13,9 @@ from qdpi.evaluation.statistics import Estimate, estimate, paired, percentile
 from qdpi.symbols import CHARACTER_MAP
 
 RESULTS_VERSION: Final = 1
+NOT_ENGLISH: Final = (
+    "This book does not seem to be in English: lectures are left out, and --asks should give words in its language."
+)
 
 
 class Figure(NamedTuple):
@@ -100,7 +103,7 @@ class Results:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the book is too small for."""
-        return self.bench.split.notes()
+        return (*self.bench.split.notes(), *(() if self.bench.ground.is_english else (NOT_ENGLISH,)))
 
 
 def results_of(bench: Bench, columns: Sequence[Column], seed: int, loci: str) -> Results:

@@ -53,7 +53,7 @@ class RunDirectory:
     def write(self, name: str, text: str) -> Path:
         """Write a file of results at once, and return its path."""
         path, new = self.root / name, self.root / f".{name}.new"
-        new.write_text(text, encoding="utf-8")
+        new.write_bytes(text.encode("utf-8", "replace"))
         return new.replace(path)
 
     def writers(self) -> list[str]:
