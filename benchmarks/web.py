@@ -79,6 +79,8 @@ STOP: Final = """() => {
   return [window.frames, [...document.querySelector(".ring-map").ring.spent]];
 }"""
 
+DRAWN: Final = "() => document.querySelector('.ring-map').ring.spent.at(-1)"
+
 
 def measure() -> None:
     """Print the figures of the reader's page; without Chromium say what is missing."""
@@ -200,6 +202,8 @@ async def _ring(page: Page) -> None:
         frames, script = await page.evaluate(STOP)
         _say(f"ring of {LONG:,} pages {what}, from frame to frame", frames)
         _say(f"ring of {LONG:,} pages {what}, script a frame", script)
+        await page.wait_for_timeout(500)  # the gesture has ended
+        print(f"web, all of it drawn anew: {await page.evaluate(DRAWN):.1f} ms of script", flush=True)
     held = await held_by(page)
     print(f"web, heap with {LONG:,} pages: {held['JSHeapUsedSize'] / 1e6:.1f} MB", flush=True)
 
