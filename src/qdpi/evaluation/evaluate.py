@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from qdpi.canon.book import Book, page_id_of
 from qdpi.client import Client, Refused
-from qdpi.concurrency import map_concurrently
+from qdpi.concurrency import first_of, map_concurrently
 from qdpi.errors import InvalidInput
 from qdpi.evaluation.answers import Answer
 from qdpi.evaluation.blind import Duel, blind_key, blind_page, pairs_of, tally
@@ -99,10 +99,11 @@ async def press_for(
             counted(answer)
 
         tell(f"{writer.name}: {len(left)} of {len(presses)} presses to make.")
-        async with serving(writer, directory.edition) as url, Client(url) as client:
+        async with serving(writer, directory.edition) as gateway, Client(gateway.url) as client:
             await check_edition(client, writer, edition, [press.locus for press in left])
             patience = CALLS_A_PRESS * writer.settings.model_timeout
-            await press_all(client, left, take, at_once=at_once, patience=patience, clock=clock)
+            pressing = press_all(client, left, take, at_once=at_once, patience=patience, clock=clock)
+            await first_of(pressing, gateway.ended.wait())
 
 
 async def check_edition(client: Client, writer: Writer, edition: Book, loci: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from qdpi.errors import InvalidInput, ModelUnreachable
@@ -104,15 +105,22 @@ def _checked_url(url: str | None, given: str) -> str | None:
     raise InvalidInput(f"{given[:80]!r} is no writer: {url[:80]!r} is not a URL.", next_step=_HINT)
 
 
-@asynccontextmanager
-async def serving(writer: Writer, edition: Path) -> AsyncIterator[str]:
-    """Give a URL at which the writer answers on the edition: its own, or that of a product started for the block.
+class Gateway(NamedTuple):
+    """A gateway at a URL; `ended` is set when it ends by itself, as far as that is known."""
 
-    The product is the whole one, on an embedded bus and store in a temporary directory; nothing of it is left. Raises
-    `ModelUnreachable` where its model does not answer.
+    url: str
+    ended: asyncio.Event
+
+
+@asynccontextmanager
+async def serving(writer: Writer, edition: Path) -> AsyncIterator[Gateway]:
+    """Give a gateway at which the writer answers on the edition: its own, or one that is started for the block.
+
+    That is the whole product, on an embedded bus and store in a temporary directory; nothing of it is left. Raises
+    `ModelUnreachable` where its model does not answer, and after the block what the product failed with meanwhile.
     """
     if writer.url is not None:
-        yield writer.url
+        yield Gateway(writer.url, asyncio.Event())
         return
     from qdpi.runtime.address import address_of, listen
     from qdpi.runtime.process import build_process, running
@@ -128,7 +136,7 @@ async def serving(writer: Writer, edition: Path) -> AsyncIterator[str]:
                 reason = await process.model.check() if process.model else None
                 if reason:
                     raise ModelUnreachable(f"{writer.name} cannot be evaluated. {reason}")
-                yield address_of(listening)
+                yield Gateway(address_of(listening), process.stopping)
 
 
 def _unseen(done: int, total: int) -> None:
