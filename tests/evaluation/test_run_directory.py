@@ -60,9 +60,16 @@ def test_a_page_wins_over_a_failure(directory: RunDirectory):
 
 def test_writers_are_in_the_order_in_which_they_began(directory: RunDirectory):
     for second, name in enumerate(("zebra", "ant")):
-        with directory.appending(name, {}, AT.replace(second=second)):
-            pass
+        with directory.appending(name, {}, AT.replace(second=second)) as log:
+            log.append(answer(PRESSES[0]))
     assert directory.writers() == ["zebra", "ant"]
+
+
+def test_a_writer_without_answers_is_none(directory: RunDirectory):
+    """A writer whose gateway was refused has no column."""
+    with directory.appending("w", {}, AT):
+        pass
+    assert directory.writers() == []
 
 
 def test_another_writer_of_the_same_name_is_refused(directory: RunDirectory):

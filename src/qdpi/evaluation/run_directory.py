@@ -58,8 +58,8 @@ class RunDirectory:
 
     def writers(self) -> list[str]:
         """Return the names of the writers with answers, the first to have begun first."""
-        heads = {path.name.removesuffix(_ANSWERS): _lines(path)[:1] for path in self.root.glob(f"*{_ANSWERS}")}
-        begun = {name: str(_object(head[0]).get("began", "")) for name, head in heads.items() if head}
+        files = {path.name.removesuffix(_ANSWERS): _lines(path) for path in self.root.glob(f"*{_ANSWERS}")}
+        begun = {name: str(_object(lines[0]).get("began", "")) for name, lines in files.items() if len(lines) > 1}
         return sorted(begun, key=lambda name: (begun[name], name))
 
     def answers(self, writer: str) -> dict[int, Answer]:
