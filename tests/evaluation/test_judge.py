@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
+import pytest
 from tests.evaluation.books import book_of
 
-from qdpi.canon import own_book
+from qdpi.canon import own_book, read_book
 from qdpi.evaluation.judge import NAME, VoiceJudge, beginning, masked, names_in, ngram_counts, told_apart
 from qdpi.evaluation.split import split_book
 
@@ -78,3 +80,28 @@ def test_told_apart_finds_what_is_there_and_nothing_else():
 
 def test_nothing_is_told_apart_in_fewer_than_two_texts():
     assert told_apart(["one"], {"voices": [1]}) == {"voices": []}
+
+
+@pytest.mark.canon
+@pytest.mark.slow
+def test_a_novels_held_out_pages_are_heard(canon: Path):
+    """Of 64 held-out pages of the author's canon at most, voices alike, a third are heard, and over half of three.
+
+    A page in no voice at all would be heard in one of sixteen.
+    """
+    book = read_book(canon)
+    split = split_book(book)
+    names = names_in(page.text for page in book.pages)
+    held = [page for voice in range(16) for page in [p for p in split.loci if p.character == voice][:4]]
+    shares = {}
+    for name, pages in (("B", split.judge), ("A+B", (*split.learn, *split.judge))):
+        judge = VoiceJudge.train([(page.text, page.character) for page in pages], names)
+        assert judge is not None
+        rankings = judge.ranking([page.text for page in held])
+        pairs = list(zip(rankings, held, strict=True))
+        shares[name] = [sum(page.character in ranking[:most] for ranking, page in pairs) / len(held) for most in (1, 3)]
+    (b_1, b_3), (ab_1, ab_3) = shares["B"], shares["A+B"]
+    assert 0.28 < b_1 < 0.55
+    assert 0.5 < b_3 < 0.8
+    assert ab_1 > b_1
+    assert ab_3 > b_3
