@@ -137,6 +137,22 @@ async def test_axe_finds_nothing_in_what_the_server_alone_shows(page: Page, axe:
     assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize("page_id", ["S01-P0001", "S01-P0003", "S16-P0053"])
+async def test_the_ways_on_are_those_that_the_server_shows(page: Page, open_context: OpenContext, page_id: str):
+    """At the first page of the book, at a section's end, and at the last page, from which the ring goes on."""
+    scriptless = await (await open_context(**SCRIPTLESS)).new_page()
+    told = []
+    for reader in (scriptless, page):
+        await reader.goto(f"/p/{page_id}")
+        if reader is page:
+            await taken_over(page)
+        ways = await reader.locator("nav.turn li").all_inner_texts()
+        told.append((ways, [await link.get_attribute("href") for link in await reader.locator("nav.turn a").all()]))
+
+    assert len(told[0][0]) == 2
+    assert told[0] == told[1]
+
+
 @pytest.mark.parametrize("script", [False, True], ids=["no script", "script"])
 async def test_nothing_scrolls_sideways(page: Page, script: bool):
     """At any width; 320 pixels are a window of 1280 at 400 %."""

@@ -190,18 +190,18 @@ export async function show(id) {
     const page = await pageOf(id);
     if (shown.peek()?.pageId !== id) return;
     shown.value = { pageId: id, status: "ready", page, problem: null };
-    for (const neighbour of neighboursOf(id)) void pageOf(neighbour).catch(() => null);
+    for (const { page_id } of neighboursOf(id)) void pageOf(page_id).catch(() => null);
   } catch (error) {
     if (shown.peek()?.pageId !== id) return;
     shown.value = { pageId: id, status: "error", page: null, problem: asProblem(error) };
   }
 }
 
-/** @param {string} id @returns {string[]} the pages before and after one of the book */
+/** @param {string} id @returns {any[]} the entries of the pages before and after one of the book, round the ring */
 export function neighboursOf(id) {
   const ring = canon.peek()?.ring ?? [];
   const at = ring.findIndex((/** @type {any} */ entry) => entry.page_id === id);
-  return at < 0 ? [] : [ring[at - 1]?.page_id, ring[at + 1]?.page_id].filter(Boolean);
+  return at < 0 || ring.length < 2 ? [] : [ring.at(at - 1), ring[(at + 1) % ring.length]];
 }
 
 /** @param {string} id @returns {string} the title of a page of the journey or of the book */

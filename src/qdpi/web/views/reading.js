@@ -3,7 +3,7 @@
 import { openPage, nextSibling, returnToBook, save, unsave, writeAgain } from "../actions.js";
 import { keepAnchor } from "../anchor.js";
 import { pageHref } from "../router.js";
-import { about, canon, continued, neighboursOf, panel, past, shown, takeScroll, titleOf, tree, treeVersion, vaultShown, voices } from "../store.js";
+import { about, canon, continued, neighboursOf, panel, past, shown, takeScroll, tree, treeVersion, vaultShown, voices } from "../store.js";
 import { paragraphsOf } from "../text/paragraphs.js";
 import { h, html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { entitle, Glyph, isWritten, Tool, voiceName } from "./parts.js";
@@ -102,8 +102,8 @@ function Foot({ page }) {
   return html`<div class="foot">
     ${page.page_num !== null && html`<p class="folio" aria-hidden="true">${page.page_num}</p>`}
     ${before && after && html`<nav class="turn" aria-label="Pages"><ul>
-      <li class="turn-back"><a href=${pageHref(before)} rel="prev"><span class="turn-way">Previous page</span> <span class="turn-title" dir="auto">${titleOf(before)}</span></a></li>
-      <li class="turn-on"><a href=${pageHref(after)} rel="next"><span class="turn-way">Next page</span> <span class="turn-title" dir="auto">${titleOf(after)}</span></a></li>
+      <li class="turn-back"><a href=${pageHref(before.page_id)} rel="prev"><span class="turn-way">${before.section === page.section ? "Previous page" : `The last page of section ${before.section}`}</span> <span class="turn-title" dir="auto">${before.title}</span></a></li>
+      <li class="turn-on"><a href=${pageHref(after.page_id)} rel="next"><span class="turn-way">${after.section === page.section ? "Next page" : `On the ring, section ${after.section}`}</span> <span class="turn-title" dir="auto">${after.title}</span></a></li>
     </ul></nav>`}
     <div class="tools" role="toolbar" aria-label="This page">
       ${(saved || past.value === null) && h(Tool, { label: saved ? "Saved in the vault: take it out" : "Save in the vault", pressed: Boolean(saved), children: saved ? "Saved" : "Save", onClick: () => void (saved ? unsave(page.page_id) : save(page.page_id)) })}
