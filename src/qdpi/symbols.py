@@ -88,6 +88,14 @@ CHARACTER_MAP: Final[dict[int, str]] = {
 }
 """Character 0..15 to slug."""
 
+TRAJECTORY_SENTENCES: Final = {
+    Trajectory.CONTINUE: "Go on from the page in its own section.",
+    Trajectory.LOOP: "Come back: end where the page to return to can begin.",
+    Trajectory.FORK: "Leave for the other section whose passage is given, and arrive there.",
+    Trajectory.DRIFT: "Drift away from the page, without a goal.",
+}
+"""What a page of each trajectory does, as a model that continues prose is told it."""
+
 CHARACTER_NAMES: Final[dict[int, str]] = {
     0: "an author",
     1: "London Fox",

@@ -14,6 +14,7 @@ from qdpi.language.completion import complete
 from qdpi.language.offline import OfflineWriter, compose
 from qdpi.search.checks import Thresholds, check_copy, check_form
 from qdpi.search.ngrams import CanonGrams
+from qdpi.symbols import TRAJECTORY_SENTENCES, Trajectory
 
 LOCUS = """The keeper of the glass tower climbed the iron stair every evening with his oil and the brass key.
 Below him the harbour went on with its small business: a cart, a dog, the cry of the fishwives. He had
@@ -91,8 +92,8 @@ def test_field_headings_are_ignored() -> None:
     ],
 )
 def test_trajectory_decides_beginning_and_end(trajectory: str, words: tuple[str, ...]) -> None:
-    sentences = page(f"{LOCUS}\ntrajectory: {trajectory}").replace("\n\n", " ").split(". ")
-    plain = page(f"{LOCUS}\ntrajectory: T0").replace("\n\n", " ").split(". ")
+    sentences = page(f"{LOCUS}\n{TRAJECTORY_SENTENCES[Trajectory(trajectory)]}").replace("\n\n", " ").split(". ")
+    plain = page(f"{LOCUS}\n{TRAJECTORY_SENTENCES[Trajectory.CONTINUE]}").replace("\n\n", " ").split(". ")
     edges = sentences[0] + sentences[-1]
     assert any(word in edges for word in words)
     assert edges != plain[0] + plain[-1]

@@ -9,7 +9,7 @@ from tests.support.scripted import ScriptedModel
 
 from qdpi.canon.edition import Edition
 from qdpi.program.brief import ReaderPage, record_of
-from qdpi.search.text import first_words, last_words
+from qdpi.search.text import ending, first_words
 from qdpi.symbols import PROFILES, Orientation, Profile, Provenance, Source, Trajectory
 
 # code: model calls of a capable model, kinds of passages, trajectories that the licence opens, way without a wish
@@ -99,7 +99,10 @@ async def test_sources_are_in_the_prompt(profile: Profile, model: Model, edition
     own = {Provenance.PARALLEL: "parallel", Provenance.USER: "vault", Provenance.SYSTEM: "journey"}
     its_own = [b for b, s in zip(begins, ran.brief.sources, strict=True) if s.use.kind == own.get(profile.provenance)]
     shown = [begin for begin in begins if begin in ran.prompts[-1]]
-    assert shown if model is continuer else shown == begins
+    if model is continuer:
+        assert shown or profile.code == "XC", "it has but the page's neighbours, and one is the true next page"
+    else:
+        assert shown == begins
     assert set(its_own[:1]) <= set(shown)
 
 
@@ -109,17 +112,17 @@ async def test_cue_follows_the_orientation(profile: Profile, edition: Edition) -
     prompt, locus = ran.prompts[-1], edition.pages[LOCUS]
     reading = edition.readings[LOCUS]
     if profile.orientation is Orientation.READ:
-        assert last_words(locus.text, 140) in prompt
+        assert ending(locus.text, 140) in prompt
     elif profile.orientation is Orientation.INDEX:
         assert sum(first_words(source.text, 30) in prompt for source in ran.brief.sources) >= 3
         assert ran.brief.question == " ".join((*reading.entities, *reading.motifs))
-        assert last_words(locus.text, 140) not in prompt
+        assert ending(locus.text, 140) not in prompt
     elif profile.orientation is Orientation.ASK:
         assert prompt.endswith(ran.brief.question)
         assert ran.brief.question in (*reading.anchors, *reading.hooks)
     else:
-        assert all(hook in prompt for hook in reading.hooks[:2])
-        assert last_words(locus.text, 140) not in prompt
+        assert ending(locus.text, 63) in prompt
+        assert ending(locus.text, 140) not in prompt
 
 
 @every_profile

@@ -142,13 +142,16 @@ async def test_rework_not_needed(edition: Edition) -> None:
 
 @pytest.mark.parametrize("make", [writer, continuer])
 async def test_rework_gets_the_reasons(make: Make, edition: Edition) -> None:
-    """A page that fails its checks is reworked once, and the prompt has the reasons."""
+    """A page that fails its checks is reworked once, with the reasons; a model that follows none is asked again."""
     replies, watcher = in_turn(DEGENERATE, "page"), Watcher()
     model = make(lambda prompt: page_for(prompt) if next(replies) == "page" else DEGENERATE)
     ran = await run(edition, model, XC, progress=watcher)
     first, second = ran.prompts
     assert ran.draft.refused
-    assert all(reason in second and reason not in first for reason in ran.draft.refused)
+    if make is writer:
+        assert all(reason in second and reason not in first for reason in ran.draft.refused)
+    else:
+        assert first == second
     assert ran.page.validation.passed
     assert ran.page.validation.reworked
     assert [step for step in watcher.steps if step[0] == "attempt"] == [("attempt", 1), ("attempt", 2)]

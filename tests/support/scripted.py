@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.port import Capabilities
@@ -70,6 +70,10 @@ class ScriptedModel:
         finally:
             if close := getattr(reply, "aclose", None):
                 await close()
+
+    def led_by(self, words: Mapping[str, float]) -> dict[str, Any]:
+        """Nothing: it is led by its prompt."""
+        return {}
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:

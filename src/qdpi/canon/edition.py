@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from qdpi.canon.sections import SectionTitle
 from qdpi.canon.voice_cards import VoiceCards
+from qdpi.canon.voice_words import VoiceWords
 from qdpi.page_schema import Page, Reading, Voice
 from qdpi.policy.ring import Ring
 from qdpi.search.checks import Thresholds
@@ -25,6 +26,7 @@ class Edition:
     pages: Mapping[str, Page]
     voices: Mapping[int, Voice]
     cards: VoiceCards
+    voice_words: VoiceWords
     section_titles: Mapping[int, SectionTitle]
     readings: Mapping[str, Reading]
     index: InvertedIndex

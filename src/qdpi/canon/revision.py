@@ -13,6 +13,7 @@ from qdpi.canon.book import Book
 from qdpi.canon.edition import Edition
 from qdpi.canon.sections import section_titles
 from qdpi.canon.voice_cards import VoiceCards
+from qdpi.canon.voice_words import VoiceWords
 from qdpi.page_schema import Edges, Page, Reading
 from qdpi.policy.ring import Ring
 from qdpi.search.analysis import read_text
@@ -109,6 +110,7 @@ def assemble_edition(
         ring=Ring([(page.page_id, page.section) for page in pages]),
         pages=by_id,
         cards=VoiceCards(by_id),
+        voice_words=VoiceWords(by_id, readings),
         voices={voice.character: voice for voice in revision.voices},
         section_titles=section_titles(pages, revision.voices),
         readings=readings,

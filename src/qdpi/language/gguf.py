@@ -41,6 +41,7 @@ class GgufHeader:
     context_tokens: int | None
     chat_template: str | None
     tokens: tuple[str, ...]
+    tokenizer: str | None
 
 
 def read_header(path: Path) -> GgufHeader:
@@ -63,6 +64,7 @@ def read_header(path: Path) -> GgufHeader:
         context_tokens=context if isinstance(context, int) else None,
         chat_template=_text(entries, "tokenizer.chat_template"),
         tokens=tuple(entries.get("tokenizer.ggml.tokens") or ()),
+        tokenizer=_text(entries, "tokenizer.ggml.model"),
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qdpi.concurrency import PerLoop
 from qdpi.errors import ModelFailed
@@ -90,6 +90,10 @@ class HostedModel:
 
     async def _locate(self) -> Endpoint:
         return self._endpoint
+
+    def led_by(self, words: Mapping[str, float]) -> dict[str, Any]:
+        """Nothing: it is led by its prompt."""
+        return {}
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:

@@ -9,16 +9,17 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qdpi.concurrency import PerLoop
 from qdpi.errors import ModelUnreachable
 from qdpi.language import local_server
+from qdpi.language.bias import TokenBiases
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.endpoint import Endpoint
 from qdpi.language.gguf import GgufHeader, read_header
@@ -121,7 +122,9 @@ class LocalModel:
         self._sha256: str | None = None
         self.kind = chosen
         self.name = f"local/{_name_of(weights)}"
-        self.capabilities = Capabilities(plans=follows, thinks=follows, prompt_tokens=_PROMPT_TOKENS)
+        self.capabilities = Capabilities(
+            plans=follows, thinks=follows, is_led=not follows, prompt_tokens=_PROMPT_TOKENS
+        )
 
     @cached_property
     def _header(self) -> GgufHeader:
@@ -173,6 +176,16 @@ class LocalModel:
                 return Endpoint("vllm", f"{address}/v1")
             await asyncio.sleep(_POLL_SECONDS)
         raise ModelUnreachable(f"{self.name} is not available. {self._process.down_reason}")
+
+    def led_by(self, words: Mapping[str, float]) -> dict[str, Any]:
+        """Return a bias for each token that is one of the words; empty for a model that follows instructions."""
+        if not self.capabilities.is_led or not words:
+            return {}
+        return {"logit_bias": self._biases.of(words)}
+
+    @cached_property
+    def _biases(self) -> TokenBiases:
+        return TokenBiases(self._header.tokens, self._header.tokenizer)
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.port import Capabilities
 from qdpi.search.text import COMMON_WORDS, FUNCTION_WORDS
+from qdpi.symbols import TRAJECTORY_SENTENCES, Trajectory
 
 if TYPE_CHECKING:
     import dspy
@@ -37,7 +38,6 @@ _NOUN = re.compile(
 )
 _NO_NOUN = re.compile(r"(?:ly|ed|ing|est|less|ful|ous|able|self|selves)\Z")
 _HEADING = re.compile(r"^[A-Z][\w ]{0,40}(?: \([^\n]*\))?:[ ]*$", re.MULTILINE)
-_TRAJECTORY = re.compile(r"\bT[0-3]\b")
 
 _STOCK = """lamp|stair|margin|window|door|river|clock|threshold|corridor|ink|mirror|map|bell|drawer|candle|garden|
 coat|letter|table|keyhole|chair|rope|lantern|wall|bridge|cup""".replace("\n", "").split("|")
@@ -45,41 +45,41 @@ coat|letter|table|keyhole|chair|rope|lantern|wall|bridge|cup""".replace("\n", ""
 _ADJECTIVES = ("old", "small", "dark", "white", "long", "black", "great", "little", "strange", "empty", "new", "red")
 
 _BEGINNINGS = {
-    "T0": (
+    Trajectory.CONTINUE: (
         "The {a} was still there in the morning, and the story went on from there",
         "It did not end with the {a}; there was more to say about the {b}",
         "What came after the {a} was a long time in the making, like most of the things in the book",
     ),
-    "T1": (
+    Trajectory.LOOP: (
         "So the way came back around, past the {a}, to the place where it had begun",
         "The way back to the beginning was not as long as the {a} made it seem",
         "It was time to go back, and even the {a} seemed to know it",
     ),
-    "T2": (
+    Trajectory.FORK: (
         "Here the road was in two parts, and one of them went on under the {a}",
         "There was another way to tell the story, and it began with the {a}",
         "In another part of the house, with a different name on the door, stood the {a}",
     ),
-    "T3": (
+    Trajectory.DRIFT: (
         "After that there was no way to go, only the {a} and the sound of the rain",
         "No one was at the wheel now, and the {a} went where it would",
         "It could have been any time of the day when the {a} began to move out to sea",
     ),
 }
 _ENDINGS = {
-    "T0": (
+    Trajectory.CONTINUE: (
         "There was more to come, and the {a} made room for it",
         "So the page was left open at the {a}, for the one who would come next",
     ),
-    "T1": (
+    Trajectory.LOOP: (
         "Then the old page was there again, with the {a} in the same place as before",
         "That was the end of the circle, and the {a} was at the center of it",
     ),
-    "T2": (
+    Trajectory.FORK: (
         "Which of the two was the true one, the {a} did not say",
         "From now on the {a} would belong to someone else as well",
     ),
-    "T3": (
+    Trajectory.DRIFT: (
         "What the {a} had been for, no one could say any longer",
         "Someone would have to find it again on the other side of the {a}",
     ),
@@ -180,6 +180,10 @@ class OfflineWriter:
         for sentence in compose(prompt_of(request), last_turn_of(request)):
             yield sentence
 
+    def led_by(self, words: Mapping[str, float]) -> dict[str, Any]:
+        """Nothing: it is led by its prompt."""
+        return {}
+
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Always free."""
@@ -206,8 +210,8 @@ def compose(prompt: str, given: str) -> Iterator[str]:
     The nouns are taken from `given`; the whole `prompt` seeds the choices.
     """
     chance = random.Random(hashlib.sha256(prompt.encode("utf-8", "replace")).digest())  # noqa: S311
-    found = _TRAJECTORY.findall(given) or _TRAJECTORY.findall(prompt) or ["T0"]
-    for position, sentence in enumerate(_sentences(chance, given, found[-1])):
+    told = [trajectory for trajectory, sentence in TRAJECTORY_SENTENCES.items() if sentence in prompt]
+    for position, sentence in enumerate(_sentences(chance, given, told[0] if told else Trajectory.CONTINUE)):
         yield _break(chance, position) + sentence
 
 
@@ -217,7 +221,7 @@ def _break(chance: random.Random, position: int) -> str:
     return "\n\n" if position % 4 == 0 or chance.random() < 0.1 else " "
 
 
-def _sentences(chance: random.Random, given: str, trajectory: str) -> Iterator[str]:
+def _sentences(chance: random.Random, given: str, trajectory: Trajectory) -> Iterator[str]:
     nouns = _nouns(given, chance)
     enough = chance.randint(_FEWEST_WORDS, _MOST_WORDS)
     sentence = _filled(chance.choice(_BEGINNINGS[trajectory]), nouns)

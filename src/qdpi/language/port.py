@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from qdpi.page_schema import ModelFile
 
@@ -24,6 +25,8 @@ class Capabilities:
     """Follows instructions well enough to plan a page; a model without it only continues prose."""
     thinks: bool = True
     """May reason in its answers, so that the beginning of each is held back (`qdpi.language.answer`)."""
+    is_led: bool = False
+    """Can be led by words (`LanguageModel.led_by`)."""
     prompt_tokens: int = PROMPT_TOKENS
     """The most tokens of a prompt that it is given."""
 
@@ -72,6 +75,12 @@ class LanguageModel(Protocol):
     @property
     def lm(self) -> dspy.LM:
         """The model as a DSPy LM, bound with `dspy.context(lm=...)`. The first access imports DSPy."""
+
+    def led_by(self, words: Mapping[str, float]) -> dict[str, Any]:
+        """Return the parameters of a call that make words likelier, or less likely, by their log-odds.
+
+        Empty where it cannot be led. `words` are in lower case, with marks and ends of paragraphs among them.
+        """
 
     def slot(self) -> AbstractAsyncContextManager[None]:
         """A slot among its concurrent calls. Further calls queue here, before their timeout begins."""

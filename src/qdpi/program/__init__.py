@@ -33,13 +33,21 @@ from qdpi.pipeline_signatures import (
 from qdpi.policy import decide, situation_of
 from qdpi.policy.placement import bind, standing_of
 from qdpi.program.brief import Brief, find_sources, question_of, record_of, target_page, target_sections
-from qdpi.program.cues import cue_of, demo_turns, instruction_of
+from qdpi.program.cues import call_config, cue_of, demo_turns, leading_words
 from qdpi.program.draft import Draft, FinishedPage, RunInput, RunProgress, SilentProgress
 from qdpi.program.plan import PagePlan, read_plan
 from qdpi.program.prompts import page_inputs, plan_inputs
 from qdpi.search.analysis import read_text
 from qdpi.search.checks import check_copy, check_form, check_marks
-from qdpi.symbols import CHARACTER_NAMES, Provenance, Source, Trajectory, decode_symbol, profile_of
+from qdpi.symbols import (
+    CHARACTER_NAMES,
+    TRAJECTORY_SENTENCES,
+    Provenance,
+    Source,
+    Trajectory,
+    decode_symbol,
+    profile_of,
+)
 
 PROGRAM_VERSION: Final = "qdpi/1"
 _READER_SOURCES: Final = frozenset({Source.VAULT, Source.JOURNEY})
@@ -254,7 +262,7 @@ class QDPIProgram(dspy.Module):
                 plan = draft.plan or PagePlan()
                 inputs = page_inputs(run, brief, plan, draft, self._model.capabilities.prompt_tokens)
                 return await self._call("receive", self.receive, inputs, draft, take)
-            inputs = self._continue_inputs(run, brief, draft)
+            inputs = self._continue_inputs(run, brief)
             return await self._call("receive", self.continue_prose, inputs, draft, take)
         except TextWithdrawn:
             draft.text, draft.reworked = earlier  # a stop must not keep what was no page
@@ -315,22 +323,24 @@ class QDPIProgram(dspy.Module):
         draft.milliseconds[phase] = round(draft.milliseconds.get(phase, 0.0) + (clock() - began) * 1000, 3)
         return result
 
-    def _continue_inputs(self, run: RunInput, brief: Brief, draft: Draft) -> dict[str, Any]:
-        character = decode_symbol(run.symbol_code)[0]
+    def _continue_inputs(self, run: RunInput, brief: Brief) -> dict[str, Any]:
+        character, own = decode_symbol(run.symbol_code)[0], self.continue_prose
+        is_untaught = own.signature.instructions == ContinueSignature.instructions
+        signature = _continuing(CHARACTER_NAMES[character], brief.verdict.given) if is_untaught else own.signature
+        led = leading_words(run.edition, character, brief) if self._model.capabilities.is_led else {}
         return {
             "cue": cue_of(brief),
-            "demos": demo_turns(run.edition, character, brief.question, brief.locus.page_id),
-            "signature": _continuing(CHARACTER_NAMES[character], brief.verdict.given, draft.refused),
+            "demos": own.demos or demo_turns(run.edition, character, brief.question, brief.locus.page_id),
+            "signature": signature,
+            **call_config(self._model.led_by(led)),
         }
 
 
 @lru_cache(maxsize=len(CHARACTER_NAMES) * len(Trajectory))
-def _continuing(name: str, given: Trajectory, refused: tuple[str, ...]) -> type[ContinueSignature]:
+def _continuing(name: str, given: Trajectory) -> type[ContinueSignature]:
     # Creating a signature costs more than a whole page of the offline writer.
-    lines = [f"You are {name}, a voice of a novel. You continue its prose, and only its prose.", instruction_of(given)]
-    if refused:
-        lines.append(f"An earlier draft was refused, to be mended: {' '.join(refused)}")
-    signature: type[ContinueSignature] = ContinueSignature.with_instructions(" ".join(lines))
+    said = f"You are {name}, a voice of a novel. You continue its prose, and only its prose."
+    signature: type[ContinueSignature] = ContinueSignature.with_instructions(f"{said} {TRAJECTORY_SENTENCES[given]}")
     return signature
 
 

@@ -1,72 +1,88 @@
-"""The prompt of a model that only continues prose: the prose to continue, and a page of the voice before it. Pure."""
+"""The prompt of a model that only continues prose: pages of the voice as earlier turns, and prose to continue. Pure.
+
+A model of this kind does what it has just seen. So all that it sees is prose of one kind: pages and what follows them,
+with their paragraphs. The reader's words stand last, as something that was said.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from qdpi.canon.edition import Edition
 from qdpi.program.brief import OWN_SOURCE, Brief
-from qdpi.search.text import first_words, last_words
-from qdpi.symbols import Orientation, Trajectory
+from qdpi.search.text import ending, is_content, opening, words
+from qdpi.symbols import Orientation
 
+DEMOS: Final = 2
+DEMO_WORDS: Final = 90
 PASSAGE_WORDS: Final = 60
 CUE_WORDS: Final = 140
-DEMO_WORDS: Final = 110
-
-_TRAJECTORY_INSTRUCTIONS: Final = {
-    Trajectory.CONTINUE: "Go on from the page in its own section.",
-    Trajectory.LOOP: "Come back: end where the page to return to can begin.",
-    Trajectory.FORK: "Leave for the other section whose passage is given, and arrive there.",
-    Trajectory.DRIFT: "Drift away from the page, without a goal.",
-}
+_QUOTES: Final = "“”\"'"
+MOST_ASKED: Final = 40
+"""The most words of the reader's that the prose ends with."""
+RAISED: Final = 1.0
+"""How much likelier the words that the reader asks with, and the names on the page, are made."""
 
 
 def cue_of(brief: Brief) -> str:
-    """Return the prose that a model without instructions is given to continue.
+    """Return the prose to continue: passages that the page draws on, the end of the page, and what the reader asks.
 
-    X: the page itself. Y: passages and the page's last words. A: the page and the question. Z: passages and
-    hooks. A fork and a return end with the beginning of their destination.
+    X: the page itself. Y: passages, and the page's last words. A: a passage, the page, and its question. Z: passages,
+    and the page's last words. A fork and a return end with the beginning of their destination.
     """
-    parts = [*_cue_matter(brief)]
+    parts = [*_passages(brief), *_page(brief)]
     if brief.destination is not None:
-        parts.append(first_words(brief.destination.text, PASSAGE_WORDS // 2))
+        parts.append(opening(brief.destination.text, PASSAGE_WORDS // 2))
+    if said := _said(brief):
+        parts.append(said)
     return "\n\n".join(part for part in parts if part)
 
 
-def _cue_matter(brief: Brief) -> Iterable[str]:
-    page = brief.locus.text
-    if brief.profile.orientation is Orientation.READ:
-        return (*_excerpts(brief, 2, PASSAGE_WORDS // 2), last_words(page, CUE_WORDS))
-    if brief.profile.orientation is Orientation.INDEX:
-        return (*_excerpts(brief, 4, PASSAGE_WORDS // 2), last_words(page, CUE_WORDS // 3))
-    if brief.profile.orientation is Orientation.ASK:
-        return (*_excerpts(brief, 2, PASSAGE_WORDS // 2), last_words(page, CUE_WORDS // 2), brief.question)
-    return (*_excerpts(brief, 2, PASSAGE_WORDS), brief.asked.words, *brief.reading.hooks[:2])
-
-
-def _excerpts(brief: Brief, count: int, words: int) -> list[str]:
-    # The passages of the provenance's own source come first: a short cue has no room for all.
+def _passages(brief: Brief) -> Iterator[str]:
+    """Yield passages, those of the provenance's own source first: a short cue has no room for all."""
+    count = {Orientation.READ: 0, Orientation.INDEX: 3, Orientation.ASK: 1, Orientation.RECEIVE: 2}
     own = OWN_SOURCE.get(brief.profile.provenance)
     ranked = sorted(brief.sources, key=lambda source: source.use.kind != own)
-    return [first_words(source.text, words) for source in ranked[:count]]
+    least = 1 if own is not None else 0  # what the behaviour is for is always there
+    for source in ranked[: max(least, count[brief.profile.orientation])]:
+        yield opening(source.text, PASSAGE_WORDS // 2)
 
 
-def instruction_of(given: Trajectory) -> str:
-    """Return the instruction for a trajectory."""
-    return f"{given.value}: {_TRAJECTORY_INSTRUCTIONS[given]}"
+def _page(brief: Brief) -> Iterator[str]:
+    share = {Orientation.READ: 1.0, Orientation.INDEX: 0.3, Orientation.ASK: 0.6, Orientation.RECEIVE: 0.45}
+    yield ending(brief.locus.text, int(CUE_WORDS * share[brief.profile.orientation]))
+
+
+def _said(brief: Brief) -> str:
+    """Return the reader's words on one line, as speech; without them the question that an Ask pursues."""
+    if asked := " ".join(brief.asked.words.split()[:MOST_ASKED]).strip(_QUOTES):
+        return f"“{asked}”"
+    return brief.question if brief.profile.orientation is Orientation.ASK else ""
 
 
 def demo_turns(edition: Edition, character: int, question: str, exclude: str) -> list[dict[str, str]]:
-    """Return one turn of the voice's own pages: a canon page as the cue, its true next page as the answer."""
+    """Return turns of the voice's own pages that are nearest to a question: a page as the cue, and its next page."""
     own = edition.ring.pages_of(character + 1)
-    hits = edition.retriever.search(question, 3, sections={character + 1})
-    candidates = [hit.page_id for hit in hits] + [own[0]]
-    page_id = next((p for p in candidates if p not in {own[-1], exclude}), own[0])
-    following = edition.ring.step(page_id)
+    hits = edition.retriever.search(question, DEMOS + 2, sections=frozenset({character + 1}))
+    nearest = dict.fromkeys([hit.page_id for hit in hits] + list(own))
+    chosen = [page_id for page_id in nearest if page_id not in {own[-1], exclude}][:DEMOS] or [own[0]]
     return [
         {
-            "cue": last_words(edition.pages[page_id].text, DEMO_WORDS),
-            "page_text": first_words(edition.pages[following].text, DEMO_WORDS),
+            "cue": ending(edition.pages[page_id].text, DEMO_WORDS),
+            "page_text": opening(edition.pages[edition.ring.step(page_id)].text, DEMO_WORDS),
         }
+        for page_id in reversed(chosen)  # the nearest stands last
     ]
+
+
+def leading_words(edition: Edition, character: int, brief: Brief) -> Mapping[str, float]:
+    """Return the words that lead a page into its voice, and to what the reader asks and the page names."""
+    raised = {word for word in words(brief.asked.words) if is_content(word)}
+    raised |= {word for name in brief.reading.entities for word in words(name)}
+    return {**edition.voice_words[character], **dict.fromkeys(raised, RAISED)}
+
+
+def call_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a call as DSPy takes them; nothing where there are none."""
+    return {"config": dict(parameters)} if parameters else {}
