@@ -5,6 +5,7 @@ import { COMMANDS, keysOf } from "../keys.js";
 import { canon, panel, tree, vault } from "../store.js";
 import { uFuzzy } from "../vendor/fuzzy.js";
 import { h, html, useEffect, useMemo, useRef, useState } from "../vendor/vendor.js";
+import { shownKey } from "./help.js";
 import { undirected } from "./words.js";
 
 const MOST = 12;
@@ -16,7 +17,7 @@ const fuzzy = new uFuzzy({ intraMode: 1, unicode: true, interSplit: "[^\\p{L}\\d
 function choices() {
   const book = (canon.value?.ring ?? []).map((/** @type {any} */ page) => ({ name: `${undirected(page.title)} · ${page.page_id}`, kind: "the book", run: () => openPage(page.page_id) }));
   const own = [...tree.pages.values()].reverse().map((node) => ({ name: node.title ?? "", kind: vault.value.has(node.pageId ?? "") ? "your vault" : "your journey", run: () => openPage(node.pageId ?? "") }));
-  const commands = COMMANDS.filter((command) => command.id !== "palette").map((command) => ({ name: command.title, kind: keysOf(command)[0] ?? "command", run: command.run }));
+  const commands = COMMANDS.filter((command) => command.id !== "palette").map((command) => ({ name: command.title, kind: keysOf(command).map(shownKey)[0] ?? "command", run: command.run }));
   return [...commands, ...own, ...book];
 }
 
@@ -59,11 +60,13 @@ function Option({ choice, n, isAt, take }) {
   return html`<li id=${`palette-${n}`} role="option" aria-selected=${isAt} onClick=${() => take(choice)}><span dir="auto">${choice.name}</span> <span class="quiet">${choice.kind}</span></li>`;
 }
 
-/** @param {Choice[]} all @param {string} query @returns {Choice[]} */
+/** @param {Choice[]} all @param {string} query @returns {Choice[]} what is called so first, then what begins so */
 function matches(all, query) {
-  if (query.trim() === "") return all.slice(0, MOST);
-  const names = all.map((choice) => choice.name);
-  const [indexes, info, order] = fuzzy.search(names, query, 1);
-  const best = order && info ? order.map((n) => info.idx[n]) : (indexes ?? []);
-  return best.slice(0, MOST).map((n) => all[n]);
+  const wanted = query.trim().toLowerCase();
+  if (wanted === "") return all.slice(0, MOST);
+  const [indexes, info, order] = fuzzy.search(all.map((choice) => choice.name), query, 1);
+  const best = (order && info ? order.map((n) => info.idx[n]) : (indexes ?? [])).map((n) => all[n]);
+  /** @param {Choice} choice */
+  const rank = ({ name }) => (name.toLowerCase() === wanted ? 0 : name.toLowerCase().startsWith(wanted) ? 1 : 2);
+  return best.sort((one, other) => rank(one) - rank(other)).slice(0, MOST);
 }
