@@ -162,22 +162,44 @@ class Tokens(Value):
     completion: int | None = None
 
 
+class CheckWeight(StrEnum):
+    """What follows from a check that a page does not pass: one rework, advice to a rework, or a note to the reader."""
+
+    REWORK = "rework"
+    ADVICE = "advice"
+    NOTE = "note"
+
+
 class Check(Value):
-    """One check of a page's text: its verdict, the reasons against it, and what was measured."""
+    """One check of a page's text: it passes where its score reaches the threshold.
+
+    `passed` and `score` are None where it cannot be known; `reason` says why, in a sentence. `canon_passes` is the
+    share of the book's own pages that pass, `reasons` are what is to be mended, `measures` the figures behind it.
+    """
 
     name: str
-    passed: bool
+    passed: bool | None
+    score: float | None = None
+    threshold: float | None = None
+    reason: str = ""
+    weight: CheckWeight = CheckWeight.REWORK
+    canon_passes: float | None = None
     reasons: tuple[str, ...] = ()
     measures: dict[str, float] = Field(default_factory=dict)
 
 
 class Validation(Value):
-    """The checks' verdict on a page. `style_ok` and `continuity_score` are None where not measured."""
+    """The checks' verdict on a page: `passed` where no check of weight `rework` fails, and `reasons` are of those.
+
+    `advice` has what is to be mended in the checks of weight `advice`. `style_ok` is whether voice and shape pass,
+    `continuity_score` the score of continuity; None where they cannot be known.
+    """
 
     passed: bool
     style_ok: bool | None = None
     continuity_score: float | None = None
     reasons: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     reworked: bool = False
     thresholds_version: str = ""

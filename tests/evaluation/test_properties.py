@@ -9,8 +9,8 @@ import pytest
 from tests.evaluation.books import book_of
 
 from qdpi.canon import own_book
-from qdpi.evaluation.lecture import lecture_habits
 from qdpi.evaluation.properties import PROPERTIES, Ground, PageToMeasure, ground_of, measure
+from qdpi.measures.lecture import lecture_habits
 
 BOOK = own_book()
 LOCUS, NEXT, AFTER = BOOK.pages[0], BOOK.pages[1], BOOK.pages[2]

@@ -13,8 +13,8 @@ from tests.support.gateway import GatewayFixture, gateway_in, put_book
 
 from qdpi.errors import StoreUnavailable
 from qdpi.ids import page_id, request_id
+from qdpi.measures.checks import Thresholds
 from qdpi.page_schema import Page, Placement
-from qdpi.search.checks import Thresholds
 from qdpi.system import System
 
 FIRST, SECOND = factories.canon_id(1), factories.canon_id(2)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from qdpi.language.completion import complete
 from qdpi.language.offline import OfflineWriter, compose
-from qdpi.search.checks import Thresholds, check_copy, check_form
+from qdpi.measures.checks import Thresholds, check_copy, check_form
 from qdpi.search.ngrams import CanonGrams
 from qdpi.symbols import TRAJECTORY_SENTENCES, Trajectory
 

@@ -15,6 +15,7 @@ from qdpi.errors import InvalidSymbol, ModelEmpty, ModelFailed, ModelUnreachable
 from qdpi.events import Phase
 from qdpi.ids import sha256
 from qdpi.language.port import Capabilities
+from qdpi.measures.calibration import NAMES
 from qdpi.program import QDPIProgram, whole_sentences
 from qdpi.program.draft import Draft, RunInput, SilentProgress
 from qdpi.search.analysis import read_text
@@ -190,8 +191,8 @@ async def test_check_finds_copies_of_the_locus(edition: Edition) -> None:
 
 async def test_check_names_its_thresholds(edition: Edition) -> None:
     validation = (await run(edition, writer(), XC)).page.validation
-    assert validation.thresholds_version == edition.thresholds.version
-    assert [check.name for check in validation.checks] == ["form", "copy", "marks"]
+    assert validation.thresholds_version == edition.measures.calibration.version
+    assert [check.name for check in validation.checks] == list(NAMES)
 
 
 # what models do
@@ -280,7 +281,7 @@ async def test_retry_continues_with_the_failed_step(edition: Edition) -> None:
 
     def reply(prompt: str) -> Reply:
         said = next(replies)
-        return page_for(prompt) if said == "page" else said
+        return page_for(edition.pages[LOCUS].text) if said == "page" else said
 
     model = writer(reply)
     program, draft = QDPIProgram(edition, model), Draft()

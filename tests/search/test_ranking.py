@@ -264,7 +264,7 @@ def test_import_of_search_loads_no_vectors() -> None:
         "assert 'numpy' not in sys.modules\n"
         "import qdpi.search.analysis\n"
         "assert 'numpy' not in sys.modules\n"
-        "import qdpi.search.ranking, qdpi.search.checks\n"
+        "import qdpi.search.ranking, qdpi.measures.checks\n"
         "assert not {'wordllama', 'tokenizers', 'tqdm', 'numba'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=ENVIRONMENT)

@@ -24,10 +24,10 @@ from qdpi.gateway.server import GatewayServer
 from qdpi.gateway.streams.hub import Hub
 from qdpi.ids import derived_id, request_id
 from qdpi.journey import JourneyState, fold
+from qdpi.measures.checks import Thresholds
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Voice
 from qdpi.retry import Backoff
-from qdpi.search.checks import Thresholds
 from qdpi.settings import Settings
 from qdpi.store.ports import Committed
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from qdpi.canon.sections import SectionTitle
 from qdpi.canon.voice_cards import VoiceCards
 from qdpi.canon.voice_words import VoiceWords
+from qdpi.measures.measures import Measures
 from qdpi.page_schema import Page, Reading, Voice
 from qdpi.policy.ring import Ring
-from qdpi.search.checks import Thresholds
 from qdpi.search.index import InvertedIndex
-from qdpi.search.ngrams import CanonGrams
 from qdpi.search.ranking import HybridRetriever
 from qdpi.store.rows import CanonRevision
 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """A canon revision with its ring, pages, voices, section titles, readings by page id, index, retriever, checks."""
+    """A canon revision with its ring, pages, voices, section titles, readings by id, index, retriever, measures."""
 
     revision: CanonRevision
     ring: Ring
@@ -31,5 +30,4 @@ class Edition:
     readings: Mapping[str, Reading]
     index: InvertedIndex
     retriever: HybridRetriever
-    thresholds: Thresholds
-    grams: CanonGrams
+    measures: Measures

@@ -1,4 +1,4 @@
-"""Makes revisions and editions of a book: canon pages with edges and signals, and the bounds of the checks.
+"""Makes revisions and editions of a book: canon pages with edges and signals, and the calibration of the checks.
 
 Pure: the same book and the same earlier pages give the same revision.
 """
@@ -14,13 +14,14 @@ from qdpi.canon.edition import Edition
 from qdpi.canon.sections import section_titles
 from qdpi.canon.voice_cards import VoiceCards
 from qdpi.canon.voice_words import VoiceWords
+from qdpi.measures.book import BookStatistics
+from qdpi.measures.calibration import Calibration, calibrated, is_current
+from qdpi.measures.measures import Measures
 from qdpi.page_schema import Edges, Page, Reading
 from qdpi.policy.ring import Ring
 from qdpi.search.analysis import read_text
-from qdpi.search.checks import Thresholds, calibrate
 from qdpi.search.document import Document, document_of
 from qdpi.search.index import InvertedIndex
-from qdpi.search.ngrams import CanonGrams
 from qdpi.search.ranking import HybridRetriever
 from qdpi.search.vectors import SemanticIndex
 from qdpi.store.rows import CanonRevision
@@ -65,7 +66,7 @@ def canon_pages(
     return pages
 
 
-def revision_of(book: Book, revision: int, at: datetime, thresholds: Thresholds) -> CanonRevision:
+def revision_of(book: Book, revision: int, at: datetime, calibration: Calibration) -> CanonRevision:
     """Return the record of a book as a revision of the canon."""
     return CanonRevision(
         revision=revision,
@@ -76,14 +77,23 @@ def revision_of(book: Book, revision: int, at: datetime, thresholds: Thresholds)
         pages=len(book.pages),
         created_at=at,
         voices=book.voices,
-        thresholds_version=thresholds.version,
-        thresholds=thresholds.as_dict(),
+        thresholds_version=calibration.version,
+        thresholds=calibration.as_dict(),
     )
 
 
-def thresholds_of(pages: Sequence[Page]) -> Thresholds:
-    """Return the bounds of the checks, loosened where the book's own pages break them."""
-    return calibrate([page.text for page in pages])
+def calibration_of(pages: Sequence[Page], readings: Mapping[str, Reading]) -> Calibration:
+    """Return the thresholds of the checks, loosened where the book's own pages break them."""
+    return calibrated(BookStatistics.of(pages, readings), pages, readings)
+
+
+def shares_of(revision: CanonRevision) -> dict[str, float | None]:
+    """Return the share of a revision's pages that passes each check; none where it was calibrated by another version.
+
+    A share is None where no page of the book could be measured.
+    """
+    stored = revision.thresholds
+    return dict(Calibration.from_dict(stored).passes) if is_current(stored) else {}
 
 
 def is_same_book(book: Book, earlier: Mapping[str, Page]) -> bool:
@@ -103,7 +113,6 @@ def assemble_edition(
 ) -> Edition:
     """Return an edition made of its stored parts."""
     index = InvertedIndex(documents_of(pages))
-    thresholds = Thresholds.from_dict(revision.thresholds)
     by_id = {page.page_id: page for page in pages}
     return Edition(
         revision=revision,
@@ -116,8 +125,7 @@ def assemble_edition(
         readings=readings,
         index=index,
         retriever=HybridRetriever(index, semantic),
-        thresholds=thresholds,
-        grams=CanonGrams.build([page.text for page in pages]),
+        measures=Measures(pages, readings, revision.thresholds),
     )
 
 
@@ -131,4 +139,4 @@ def edition_of(book: Book) -> Edition:
     at = datetime(1970, 1, 1, tzinfo=UTC)
     readings = {page.page_id: read_text(page.text) for page in book.pages}
     pages = canon_pages(book, readings, 1, at, {})
-    return assemble_edition(revision_of(book, 1, at, thresholds_of(pages)), pages, readings)
+    return assemble_edition(revision_of(book, 1, at, calibration_of(pages, readings)), pages, readings)

@@ -198,7 +198,9 @@ async def _answering(what: str, *calls: Callable[[], Awaitable[None]]) -> Findin
 
 async def _book(system: System, fix: bool) -> list[Finding]:
     from qdpi.bootstrap import ensure_book
+    from qdpi.canon.revision import shares_of
     from qdpi.cli.errors import progress_line
+    from qdpi.cli.output import in_shares
     from qdpi.services.ingest import walk_ring
 
     if fix:
@@ -210,7 +212,8 @@ async def _book(system: System, fix: bool) -> list[Finding]:
     detail = f"{revision.title}, {revision.pages} pages, revision {revision.revision}"
     if not (await walk_ring(system.store, revision)).closed:
         return [Finding("book", Health.FAIL, f"{detail}; its ring is not closed.", "Ingest the book again.")]
-    return [Finding("book", Health.OK, f"{detail}, ring closed.")]
+    shares = in_shares(shares_of(revision)) or "measured at the first page"
+    return [Finding("book", Health.OK, f"{detail}, ring closed. Its own pages that pass each check: {shares}.")]
 
 
 async def _model(settings: Settings) -> list[Finding]:

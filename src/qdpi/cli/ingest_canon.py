@@ -34,6 +34,7 @@ def ingest_canon(path: Path, replace: bool, as_json: bool, settings: Settings) -
 async def _ingest(path: Path, replace: bool, settings: Settings) -> dict[str, Any]:
     from qdpi.bootstrap import build_system
     from qdpi.canon import read_book
+    from qdpi.canon.revision import shares_of
     from qdpi.cli.errors import note, progress_line
     from qdpi.runtime.startup import open_store
     from qdpi.services.ingest import ingest, walk_ring
@@ -58,6 +59,7 @@ async def _ingest(path: Path, replace: bool, settings: Settings) -> dict[str, An
         "pages": done.revision.pages,
         "next_edges": ring.next_edges,
         "ring_closed": ring.closed,
+        "checks": shares_of(done.revision),
         "seconds": round(time.perf_counter() - began, 2),
         "peak_memory_mb": round(peak_memory() / 1e6),
     }
@@ -70,14 +72,18 @@ def peak_memory() -> int:
 
 
 def _text(done: dict[str, Any]) -> str:
+    from qdpi.cli.output import in_shares
+
     if done["changed"]:
         what = f"revision {done['revision']}: {done['written']} pages new or changed, {done['dropped']} dropped"
     else:
         what = f"unchanged, revision {done['revision']}"
     ring = "the ring is closed" if done["ring_closed"] else "THE RING IS NOT CLOSED"
     by = f" by {done['author']}" if done["author"] else ""
+    shares = in_shares(done["checks"]) or "measured at the first page"
     return (
         f"{done['title']}{by}: {what}.\n"
         f"{done['pages']} pages, {done['next_edges']} NEXT edges, {ring}.\n"
+        f"The share of its own pages that passes each check: {shares}.\n"
         f"{done['seconds']} s, {done['peak_memory_mb']} MB at most."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -64,3 +64,8 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     whole = [head, *rows]
     widths = [max(len(row[column]) for row in whole) for column in range(len(head))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in whole]
+
+
+def in_shares(shares: Mapping[str, float | None]) -> str:
+    """Return shares in words: `form 94%, answers unknown`."""
+    return ", ".join(f"{name} {'unknown' if share is None else f'{share:.0%}'}" for name, share in shares.items())

@@ -17,10 +17,10 @@ from typing import Final, NamedTuple, TypeAlias
 
 from qdpi.canon.book import Book, CanonPage
 from qdpi.evaluation.judge import spaced
-from qdpi.evaluation.lecture import FEWEST_HABITS, lecture_habits
+from qdpi.measures.checks import Thresholds, calibrate, check_form
+from qdpi.measures.lecture import FEWEST_HABITS, lecture_habits
 from qdpi.page_schema import Reading
 from qdpi.search.analysis import read_text
-from qdpi.search.checks import Thresholds, calibrate, check_form
 from qdpi.search.ngrams import CanonGrams
 from qdpi.search.text import FUNCTION_WORDS, paragraphs, terms_of, words
 
@@ -154,7 +154,7 @@ def mean_paragraph(text: str) -> float | None:
 
 def form(ground: Ground, page: PageToMeasure) -> float:
     """Return 1 for prose of the book's form: length, repetition, noise."""
-    return float(check_form(page.text, ground.thresholds, ground.grams, held_out=page.is_canon).passed)
+    return float(not check_form(page.text, ground.thresholds, ground.grams, held_out=page.is_canon).reasons)
 
 
 def copied(ground: Ground, page: PageToMeasure) -> float | None:

@@ -10,7 +10,7 @@ import dspy
 
 from qdpi.errors import InvalidInput
 from qdpi.language.answer import tidy
-from qdpi.search.checks import foreign_marks
+from qdpi.measures.checks import foreign_marks
 
 
 class ProseAdapter(dspy.Adapter):

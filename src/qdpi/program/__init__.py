@@ -22,7 +22,8 @@ from qdpi.language.answer import Habits
 from qdpi.language.completion import Completion, complete
 from qdpi.language.port import LanguageModel, Usage
 from qdpi.language.prose import ProseAdapter
-from qdpi.page_schema import Check, ModelCall, Reading, Validation
+from qdpi.measures.verdict import Subject
+from qdpi.page_schema import ModelCall, Reading, Validation
 from qdpi.pipeline_signatures import (
     AskSignature,
     ContinueSignature,
@@ -38,7 +39,6 @@ from qdpi.program.draft import Draft, FinishedPage, RunInput, RunProgress, Silen
 from qdpi.program.plan import PagePlan, read_plan
 from qdpi.program.prompts import page_inputs, plan_inputs
 from qdpi.search.analysis import read_text
-from qdpi.search.checks import check_copy, check_form, check_marks
 from qdpi.symbols import (
     CHARACTER_NAMES,
     TRAJECTORY_SENTENCES,
@@ -192,11 +192,16 @@ class QDPIProgram(dspy.Module):
                 draft.plan = await self._plan(run, brief, draft, progress)
             draft.text = await self._write(run, brief, draft, progress)
             await progress.phase(Phase.CHECKING)
+            await self.learn(run)
             validation = self._timed("check", draft, lambda: self.check(run, brief, draft.text))
             if validation.passed or draft.refused:
                 draft.validation = validation
             else:
-                draft.refused, draft.refused_text = validation.reasons, draft.text
+                draft.refused, draft.refused_text = (*validation.reasons, *validation.advice), draft.text
+
+    async def learn(self, run: RunInput) -> None:
+        """Learn what pages are measured against, at the first page of an edition, beside the event loop."""
+        await asyncio.to_thread(run.edition.measures.learn)
 
     def finish(self, run: RunInput, brief: Brief, draft: Draft) -> FinishedPage:
         """Check the text where a stop prevented it, read the new page, and bind it."""
@@ -219,23 +224,25 @@ class QDPIProgram(dspy.Module):
         )
 
     def check(self, run: RunInput, brief: Brief, text: str) -> Validation:
-        """Check a text's form, and how much it copies from the canon, its locus and its sources."""
-        thresholds, grams = run.edition.thresholds, run.edition.grams
+        """Measure a text against the book, its locus, its sources and what was asked."""
         own = [source.text for source in brief.sources if source.use.kind in _READER_SOURCES]
-        extra = own if brief.locus.is_canon else [brief.locus.text, *own]
-        results = (
-            check_form(text, thresholds, grams),
-            check_copy(text, thresholds, grams, extra=extra),
-            check_marks(text),
+        parallel = [source.text for source in brief.sources if source.use.kind == Source.PARALLEL]
+        target = [run.edition.pages[brief.target].text] if brief.target else []
+        destination = [brief.destination.text] if brief.destination else []
+        following = run.edition.ring.after(run.edition.ring.resolve(brief.standing.anchor))
+        continues = brief.verdict.given is Trajectory.CONTINUE
+        subject = Subject(
+            text=text,
+            voice=decode_symbol(run.symbol_code)[0],
+            locus=brief.locus.text,
+            locus_id=brief.locus.page_id,
+            motifs=brief.reading.motifs,
+            leads_to=following if continues else brief.destination.page_id if brief.destination else None,
+            matter=(*own, *parallel, *target, *destination),
+            asked=brief.asked.words,
+            shown=tuple(own if brief.locus.is_canon else [brief.locus.text, *own]),
         )
-        return Validation(
-            passed=all(result.passed for result in results),
-            reasons=tuple(reason for result in results for reason in result.reasons),
-            checks=tuple(
-                Check(name=r.name, passed=r.passed, reasons=r.reasons, measures=dict(r.measures)) for r in results
-            ),
-            thresholds_version=thresholds.version,
-        )
+        return run.edition.measures.validate(subject)
 
     async def _plan(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> PagePlan:
         if not (brief.profile.plans and self._model.capabilities.plans):

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 import structlog
 
 from qdpi.canon.book import Book
-from qdpi.canon.revision import canon_pages, is_same_book, revision_of, thresholds_of
+from qdpi.canon.revision import calibration_of, canon_pages, is_same_book, revision_of
 from qdpi.concurrency import gather_all, map_concurrently
 from qdpi.errors import BookRefused, Unavailable
 from qdpi.page_schema import Page, Reading
@@ -76,8 +76,8 @@ async def ingest(
     known = {**{p.page_id: p for p in await _newest(store, book, earlier)}, **earlier}
     pages = canon_pages(book, readings, number, _time_after(current, now()), known)
     fresh = [page for page in pages if known.get(page.page_id) is None or known[page.page_id].revision != page.revision]
-    thresholds = await asyncio.to_thread(thresholds_of, pages)
-    record = revision_of(book, number, _time_after(current, now()), thresholds)
+    calibration = await asyncio.to_thread(calibration_of, pages, readings)
+    record = revision_of(book, number, _time_after(current, now()), calibration)
     writes = _Writes(store, backoff)
     await writes.index(fresh, readings, embedder, progress)
     await writes.revision(record, pages)

@@ -197,6 +197,8 @@ class PageGenerator:
         draft.milliseconds["prepare"] = round((asyncio.get_running_loop().time() - began) * 1000, 3)
         self._metrics.readings.labels("kept" if brief.kept else "computed").inc()
         status = await self._draft(request, run, brief, draft, deltas)
+        if draft.validation is None:  # a page that was stopped is measured when it is finished
+            await self._program.learn(run)
         began = asyncio.get_running_loop().time()
         page = self._program.finish(run, brief, draft)
         draft.milliseconds["bind"] = round((asyncio.get_running_loop().time() - began) * 1000, 3)

@@ -30,7 +30,7 @@ from qdpi.api.responses import (
 from qdpi.api.texts import marked_pieces
 from qdpi.errors import QdpiError
 from qdpi.events import PageDone, PageFailed
-from qdpi.page_schema import PageStatus
+from qdpi.page_schema import Check, PageStatus
 from qdpi.policy.preview import BehaviourPreview
 from qdpi.symbols import CHARACTER_NAMES, PROFILES, Trajectory, decode_symbol, profile_of, symbol_name
 from qdpi.terminal.printable import printable
@@ -343,8 +343,15 @@ def receipt_view(receipt: ReceiptView) -> RenderableType:
         rows.append(["tokens", f"{receipt.tokens.prompt or 0} read, {receipt.tokens.completion} written"])
     if receipt.validation is not None:
         passed = "passed" if receipt.validation.passed else "not passed"
-        rows += [["checks", passed], *(["", reason] for reason in receipt.validation.reasons)]
+        rows += [["checks", passed], *(["", _check_line(check)] for check in receipt.validation.checks)]
     return columns(rows)
+
+
+def _check_line(check: Check) -> str:
+    """Return a check in words; one of an earlier version says nothing where it passed."""
+    mark = "?" if check.passed is None else "✓" if check.passed else "✗"
+    told = printable(check.reason or " ".join(check.reasons))
+    return f"{mark} {check.name}{': ' if told else ''}{told}"
 
 
 def ring_view(canon: CanonShape, here: PageView | None) -> RenderableType:

@@ -69,5 +69,12 @@ function checks(validation) {
   if (!validation) return null;
   return html`<section><h3>Checks</h3>
     <p>${validation.passed ? "Passed" : "Not passed"}${validation.reworked ? ", after one rework" : ""}.</p>
-    <ul>${validation.checks.map((/** @type {any} */ check) => html`<li key=${check.name}>${check.passed ? "✓" : "✗"} ${check.name}${check.reasons.length > 0 ? `: ${check.reasons.join(" ")}` : ""}</li>`)}</ul></section>`;
+    <ul>${validation.checks.map((/** @type {any} */ check) => html`<li key=${check.name}>${check.passed === null ? "?" : check.passed ? "✓" : "✗"} ${check.name}${told(check)}</li>`)}</ul></section>`;
+}
+
+/** What a check says, and how many of the book's own pages pass it. @param {any} check */
+function told(check) {
+  const why = check.reason || check.reasons.join(" ");
+  const share = check.canon_passes ?? null;
+  return (why ? `: ${why}` : "") + (share === null || check.passed === null ? "" : ` Of the book's own pages, ${Math.round(share * 100)}% pass.`);
 }

@@ -16,7 +16,7 @@ _VERB: Final = (
     r"(?:is|are|suggests?|shows?|describes?|explores?|highlights?|conveys?|uses?|emphasi[sz]es?|illustrates?|reflects?"
     r"|implies|seems?|appears?|begins?|invites?|presents?|reveals?|captures?|portrays?|depicts?|raises?)"
 )
-_HABITS: Final = {
+HABITS: Final = {
     "agrees with its reader": r"\byou(?:'re| are) (?:absolutely |quite )?(?:right|correct)\b",
     "gives an example": (
         r"\b(?:an?|the|another) (?:classic|great|good|perfect|prime|excellent|powerful|clear) "
@@ -55,7 +55,7 @@ _HABITS: Final = {
     "explains what things are": r"\bwhat (?:makes|it means)\b|\b(?:some|every|no)thing that (?:has|is|can|will)\b",
     "speaks of the world": r"\bthis world\b|\bthe world around\b|\bin (?:this|today's) (?:world|moment|society|age)\b",
 }
-_PATTERNS: Final = {habit: re.compile(pattern, re.IGNORECASE) for habit, pattern in _HABITS.items()}
+_PATTERNS: Final = {habit: re.compile(pattern, re.IGNORECASE) for habit, pattern in HABITS.items()}
 
 
 def lecture_habits(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The checks that a page must pass: its form, and how much it copies.
+"""The checks of a page's form, of what it copies, and of marks that belong on no page.
 
 Definitions and default bounds were measured on a canon of 710 pages. Each book has its own bounds: `calibrate`
 loosens those that the book's pages break, and the result is stored with the book.
@@ -17,6 +17,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 
 from qdpi.errors import InvalidInput
+from qdpi.page_schema import Check
 from qdpi.search.ngrams import COPY_GRAM, CanonGrams, longest_run
 from qdpi.search.text import FUNCTION_WORDS, cased_words, sentences, words
 
@@ -119,16 +120,6 @@ def _fits(value: object, default: object) -> bool:
     return type(value) is type(default)
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """The result of one check: the verdict, a sentence for each broken bound, and every measure."""
-
-    name: str
-    passed: bool
-    reasons: tuple[str, ...]
-    measures: dict[str, float]
-
-
 class _Bound(NamedTuple):
     measure: str
     side: Literal["min", "max"]
@@ -197,14 +188,31 @@ def _judge(
     measures: dict[str, float],
     bounds: Iterable[_Bound],
     thresholds: Thresholds,
+    kept: str,
     also: tuple[str, ...] = (),
-) -> CheckResult:
-    found = (bound.reason(measures[bound.measure], bound.of(thresholds)) for bound in bounds)
+) -> Check:
+    found = [bound.reason(measures[bound.measure], bound.of(thresholds)) for bound in bounds]
     reasons = (*(reason for reason in found if reason), *also)
-    return CheckResult(name, not reasons, reasons, measures)
+    broken = sum(reason is not None for reason in found) + bool(also)
+    return _verdict(name, reasons, kept, measures, 1 - broken / (len(found) + 1))
 
 
-def check_form(text: str, thresholds: Thresholds, grams: CanonGrams, *, held_out: bool = False) -> CheckResult:
+def _verdict(
+    name: str, reasons: tuple[str, ...], kept: str, measures: dict[str, float], score: float | None = None
+) -> Check:
+    """Return a check of bounds: its score is the share of them that the page keeps, and all must be kept."""
+    return Check(
+        name=name,
+        passed=not reasons,
+        score=round(score if score is not None else float(not reasons), 4),
+        threshold=1.0,
+        reason=" ".join(reasons) or kept,
+        reasons=reasons,
+        measures=measures,
+    )
+
+
+def check_form(text: str, thresholds: Thresholds, grams: CanonGrams, *, held_out: bool = False) -> Check:
     """Check that a page reads as prose of this book: length, repetition, noise, lists, an assistant's phrases.
 
     `held_out` says that the text is itself a page of the canon behind `grams`.
@@ -212,7 +220,8 @@ def check_form(text: str, thresholds: Thresholds, grams: CanonGrams, *, held_out
     phrases = [match.group().strip() for match in _BOILERPLATE.finditer(text.replace("’", "'"))]
     measures = measure_form(text, grams, held_out=held_out) | {"boilerplate": float(len(phrases))}
     also = tuple(f'The page speaks as an assistant: "{phrase}"; remove such phrases.' for phrase in phrases)
-    return _judge("form", measures, _FORM, thresholds, also[:3])
+    kept = "The page has the form of the book's prose."
+    return _judge("form", measures, _FORM, thresholds, kept, also[:3])
 
 
 def check_copy(
@@ -222,7 +231,7 @@ def check_copy(
     extra: Sequence[str] = (),
     *,
     held_out: bool = False,
-) -> CheckResult:
+) -> Check:
     """Check how much a page shares word for word with the canon and with the `extra` texts.
 
     `extra` are texts the model was shown beside the canon (few-shot turns, a generated locus). A page
@@ -234,7 +243,8 @@ def check_copy(
         "shared_8grams": _share(int(flags.sum()), len(flags)),
         "copied_run": float(run + COPY_GRAM - 1 if run else 0),
     }
-    return _judge("copy", measures, _COPY, thresholds)
+    kept = f"{measures['shared_8grams']:.0%} of its runs of eight words are taken from the book or the prompt."
+    return _judge("copy", measures, _COPY, thresholds, kept)
 
 
 def foreign_marks(text: str) -> list[str]:
@@ -242,7 +252,7 @@ def foreign_marks(text: str) -> list[str]:
     return [found.group().strip() for found in _FOREIGN.finditer(text)]
 
 
-def check_marks(text: str) -> CheckResult:
+def check_marks(text: str) -> Check:
     """Check that a page contains nothing of the shape of a control token, and does not begin as a thought."""
     marks = foreign_marks(text)
     thought = _ABOUT_THE_TASK.match(text)
@@ -253,7 +263,8 @@ def check_marks(text: str) -> CheckResult:
         reasons.append(
             f'The page begins as a thought about the task: "{thought.group().strip()}"; write only the page.'
         )
-    return CheckResult("marks", not reasons, tuple(reasons[:3]), {"control_tokens": float(len(marks))})
+    kept = "Nothing on the page looks like a control token or a thought about the task."
+    return _verdict("marks", tuple(reasons[:3]), kept, {"control_tokens": float(len(marks))})
 
 
 def calibrate(pages: Iterable[str], grams: CanonGrams | None = None) -> Thresholds:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.search.own_pages import LEDGER, LIGHTHOUSE, ORCHARD, OWN_PAGES
 
 from qdpi.errors import InvalidInput
-from qdpi.search.checks import CheckResult, Thresholds, calibrate, check_copy, check_form, check_marks, foreign_marks
+from qdpi.measures.checks import Thresholds, calibrate, check_copy, check_form, check_marks, foreign_marks
+from qdpi.page_schema import Check
 from qdpi.search.ngrams import CanonGrams
 
 GRAMS = CanonGrams.build(OWN_PAGES)
@@ -90,7 +91,7 @@ HONEST = [
 ]
 
 
-def form(text: str, thresholds: Thresholds | None = None) -> CheckResult:
+def form(text: str, thresholds: Thresholds | None = None) -> Check:
     return check_form(text, thresholds or Thresholds(), GRAMS)
 
 
@@ -98,7 +99,7 @@ def form(text: str, thresholds: Thresholds | None = None) -> CheckResult:
 def test_form_of_own_pages_passes(page: str) -> None:
     """A page of the book passes the check of form."""
     result = form(page)
-    assert result == CheckResult("form", True, (), result.measures)
+    assert (result.name, result.passed, result.score, result.reasons) == ("form", True, 1, ())
 
 
 @pytest.mark.parametrize("name", DEGENERATE)
@@ -153,7 +154,8 @@ def test_mark_of_an_unknown_family_is_quoted(mark: str) -> None:
 
 @pytest.mark.parametrize("prose", HONEST)
 def test_mark_like_prose_passes(prose: str) -> None:
-    assert check_marks(prose) == CheckResult("marks", True, (), {"control_tokens": 0.0})
+    result = check_marks(prose)
+    assert (result.passed, result.reasons, result.measures) == (True, (), {"control_tokens": 0.0})
 
 
 @pytest.mark.parametrize(
