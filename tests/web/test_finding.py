@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 from tests.web.browser import Faults, open_desk
 from tests.web.conftest import OpenContext
 from tests.web.desk_views import LABEL, Journey
@@ -35,6 +36,27 @@ async def test_the_palette_finds_pages_and_commands_however_they_are_spelled(
         await page.keyboard.press("Enter")
         await expect(page).to_have_url(re.compile(f"{leads_to}$"))
         await expect(page.get_by_role("combobox")).to_have_count(0)
+
+
+async def test_a_page_that_comes_late_leaves_the_field_that_is_written_in(page: Page):
+    """Its heading would take the focus, and the keys go elsewhere."""
+    await open_desk(page, "/p/S01-P0001")
+    slow = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await slow.wait()
+        await route.continue_()
+
+    await page.route("**/page/S07-P0021**", hold)
+    await page.keyboard.press("Control+k")
+    await page.get_by_role("combobox").fill("s07-p0021")
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("combobox")).to_be_focused()
+    slow.set()
+    await expect(page.locator('#page[data-page-id="S07-P0021"]')).to_be_visible()
+
+    await expect(page.get_by_role("combobox")).to_be_focused()
 
 
 async def test_the_palette_is_walked_by_arrows_and_left_by_escape(page: Page):

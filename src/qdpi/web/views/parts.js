@@ -51,3 +51,8 @@ export function Tool({ label, onClick, pressed, title, children }) {
 export function isStill() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches || settings.value.pace === 0;
 }
+
+/** Give the focus to the heading of what came; not while the reader writes in a field, such as the palette's. @param {HTMLElement | null} heading */
+export function focusHeading(heading) {
+  if (!document.activeElement?.matches("input, textarea, select")) heading?.focus({ preventScroll: true });
+}

@@ -6,7 +6,7 @@ import { pageHref } from "../router.js";
 import { about, canon, continued, neighboursOf, panel, past, shown, takeScroll, tree, treeVersion, vaultShown, voices } from "../store.js";
 import { paragraphsOf } from "../text/paragraphs.js";
 import { h, html, useEffect, useRef, useState } from "../vendor/vendor.js";
-import { entitle, Glyph, isWritten, Tool, voiceName } from "./parts.js";
+import { entitle, focusHeading, Glyph, isWritten, Tool, voiceName } from "./parts.js";
 import { StepsDone } from "./steps.js";
 import { behaviourName, undirected } from "./words.js";
 
@@ -31,7 +31,7 @@ function PageArticle({ page }) {
     continued.value = null;
     const top = takeScroll(page.page_id);
     if (PageArticle.shownBefore && !isContinued) {
-      title.current?.focus({ preventScroll: true });
+      focusHeading(title.current);
       scrollTo({ top, behavior: "instant" });
     } else if (isContinued && document.activeElement === document.body) {
       title.current?.focus({ preventScroll: true }); // it was on the heading that this one replaces

@@ -9,7 +9,7 @@ import { Ring as BookRing } from "../state/placement.js";
 import { RingLayout } from "../state/ringlayout.js";
 import { canon, pageId, pageOf, past, stateShown, titleOf, tree, treeVersion, visited, voices } from "../store.js";
 import { h, html, useEffect, useMemo, useRef, useState } from "../vendor/vendor.js";
-import { Glyph, isStill } from "./parts.js";
+import { focusHeading, Glyph, isStill } from "./parts.js";
 import { RingCanvas } from "./ringcanvas.js";
 import { RingList } from "./ringlist.js";
 import { counted, undirected } from "./words.js";
@@ -28,7 +28,7 @@ export function Ring() {
   const [shows, setShows] = useState(/** @type {"both" | "ring" | "list"} */ ("both"));
   const layout = useLayout();
   useEffect(() => {
-    if (hasMoved()) title.current?.focus({ preventScroll: true });
+    if (hasMoved()) focusHeading(title.current);
   }, []);
   const written = layout.pages?.length ?? 0;
   return html`<main class="ring" id="main" data-shows=${shows}>
