@@ -170,6 +170,44 @@ async def test_rework_that_fails_is_kept(edition: Edition) -> None:
     assert [call.attempt for call in ran.draft.calls] == [1, 2]
 
 
+async def test_a_lecture_is_reworked_and_kept_with_its_label(edition: Edition) -> None:
+    """Lecturing asks for the one rework; what lectures again is delivered, and says so."""
+    lecture = f"{edition.pages[LOCUS].title}. You're right, and this is a great example of how we must all look within."
+    ran = await run(edition, writer(lambda prompt: f"{page_for(prompt)} {lecture}"), XC)
+    assert len(ran.prompts) == 2
+    assert "It has habits of a lecture" in ran.prompts[1]
+    assert not ran.page.validation.passed
+    assert "lecture" in " ".join(ran.page.validation.reasons)
+
+
+async def test_style_alone_asks_for_no_rework(edition: Edition) -> None:
+    """A page that only lacks the voice's sound and shape is written once, passes, and has the advice on it."""
+    ran = await run(edition, writer(lambda prompt: " ".join(page_for(edition.pages[LOCUS].text).split())), XC)
+    assert len(ran.prompts) == 1
+    assert ran.page.validation.passed
+    assert ran.page.validation.style_ok is False
+    assert ran.page.validation.advice
+
+
+async def test_advice_goes_with_a_rework(edition: Edition) -> None:
+    """A page that is sent back for another reason gets the advice on its style too."""
+    ran = await run(edition, writer(lambda prompt: DEGENERATE), XC)
+    advice = ran.page.validation.advice
+    assert advice
+    assert all(sentence in ran.prompts[1] for sentence in advice)
+
+
+async def test_a_page_is_measured_by_what_was_asked(edition: Edition) -> None:
+    """The reader's words, the page that it leads to and its voice are those of the run."""
+    words = "a boat of green glass"
+    ran = await run(edition, writer(lambda prompt: page_for(f"A boat. {edition.pages[LOCUS].text}")), XC, words=words)
+    checks = {check.name: check for check in ran.page.validation.checks}
+    assert checks["answers"].score is not None
+    assert "leads to no page" not in checks["bridges"].reason
+    assert checks["anchored"].measures["motifs"] == len(ran.brief.reading.motifs)
+    assert ran.page.validation.continuity_score == checks["continuity"].score
+
+
 async def test_rework_keeps_the_plan(edition: Edition) -> None:
     ran = await run(edition, writer(lambda prompt: PLAN if is_plan(prompt) else DEGENERATE), ZC)
     assert [call.phase for call in ran.draft.calls] == ["ask", "receive", "receive"]
