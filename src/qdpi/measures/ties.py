@@ -42,7 +42,7 @@ def continuity(book: BookStatistics, subject: Subject) -> Measured:
     score = float(np.searchsorted(book.neighbours, alike)) / len(book.neighbours)
     return Measured(
         score,
-        f"It takes up what it goes on from more than {score:.0%} of neighbours in the book do.",
+        f"It keeps to what it goes on from more closely than {score:.0%} of the book's neighbouring pages do.",
         mend="Go on with the matter of the page before: its things, its people, what happens there.",
         figures={"likeness": alike},
     )

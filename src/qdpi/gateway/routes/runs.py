@@ -40,7 +40,7 @@ _RESPONSES: Final = {
                     "return_to": "S01-P0002",
                     "text": "…",
                     "edges": {"next_within": "S01-P0002", "loop_back_to": None, "forks": [], "mirrors": []},
-                    "validation": {"passed": True, "style_ok": None, "continuity_score": None},
+                    "validation": {"passed": True, "style_ok": True, "continuity_score": 0.62},
                     "status": "complete",
                     "policy": {"wished": None, "given": "T0", "rule": "canon-continues", "reasons": []},
                     "locus": "S01-P0001",
