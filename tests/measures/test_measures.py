@@ -124,6 +124,8 @@ def test_shape_is_held_against_the_voice() -> None:
         ("She said, “Come", False),
         ("She said, “Come.", False),
         ("“One paragraph.\n\n“And the next.”", True),
+        ("“Roses are red,\nand the sea is blue.”", True),
+        ("“Roses are red,\nand the sea is blue.\n\nHe left.", False),
         ("„Komm“, sagte sie.", True),
         ("„Komm, sagte sie.", False),
         ("«Viens», dit-elle.", True),

@@ -35,12 +35,15 @@ def ends_its_last_sentence(text: str) -> bool:
 def closes_its_quotes(text: str) -> bool | None:
     """Return whether a text closes the quotations that it opens; None for a text without quotation marks.
 
-    A quotation of several paragraphs may open again with each and close with the last.
+    A quotation of several paragraphs may open again with each and close with the last; one of verse may run over lines.
     """
     if not _QUOTES.search(text):
         return None
-    lines = [line.strip() for lines in paragraphs(text) for line in lines if line.strip()]
-    return all(_is_closed(line, after) for line, after in pairwise([*lines, ""]))
+    parts = [[line.strip() for line in lines if line.strip()] for lines in paragraphs(text)]
+    lines = [line for part in parts for line in part]
+    return all(_is_closed(line, after) for line, after in pairwise([*lines, ""])) or all(
+        _is_closed(" ".join(part), "".join(after[:1])) for part, after in pairwise([*parts, []])
+    )
 
 
 def _is_closed(line: str, after: str) -> bool:
