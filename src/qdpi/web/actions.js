@@ -2,10 +2,11 @@
 
 import * as api from "./api.js";
 import { announce } from "./announce.js";
-import { go, pageHref } from "./router.js";
+import { go, pageHref, route } from "./router.js";
 import { withStatus } from "./state/runs.js";
+import { writtenTitle } from "./state/tree.js";
 import {
-  canon, draft, endWatching, notify, onOutcome, pageId, panel, past, report, runs, sessionId, shown, tree, vault, watchBound, watched, watchRun, watchSent,
+  bound, canon, chosen, draft, endWatching, notify, onOutcome, pageId, panel, past, report, runs, sessionId, shown, tree, vault, watchBound, watched, watchRun, watchSent,
 } from "./store.js";
 import { withChange } from "./state/vault.js";
 
@@ -15,8 +16,9 @@ export function openPage(id) {
   go(pageHref(id));
 }
 
-/** Wait for a run in place of the page that is shown. @param {string} pressId */
-export function watch(pressId) {
+/** Wait for a run, in place of the page that it was pressed on. @param {import("./state/runs.js").Run} run */
+export function watch({ pressId, locus }) {
+  if (locus !== null) go(pageHref(locus));
   watchRun(pressId);
 }
 
@@ -69,13 +71,14 @@ async function send(key, request, pressed) {
     const accepted = await again(request);
     const press = accepted.event_id;
     if (draft.peek() === pressed.words) draft.value = "";
+    chosen.value = null;
     const outcome = answered.find((event) => event.press_id === press);
     if (outcome) {
       // The stream was faster than the answer to the press.
       if (outcome.error === undefined && isWatched()) watchBound(outcome, pressed, key);
       else if (outcome.error !== undefined) {
         if (isWatched()) endWatching();
-        giveBack(pressed.words);
+        giveBack(pressed);
       }
       return;
     }
@@ -89,16 +92,17 @@ async function send(key, request, pressed) {
     if (sent.isStopped) await stop(press);
   } catch (error) {
     if (isWatched()) endWatching();
-    giveBack(pressed.words);
+    giveBack(pressed);
     report(error, "The press was not taken");
   } finally {
     sending.delete(key);
   }
 }
 
-/** Words that no page has answered are the reader's again: to press with, once more. @param {string} words */
-function giveBack(words) {
+/** Words that no page has answered are the reader's again: to press with, once more. @param {{words: string, symbol: number | null}} pressed */
+function giveBack({ words, symbol }) {
   if (words === "") return;
+  chosen.value ??= symbol;
   if (draft.peek() === "") draft.value = words;
   panel.value ??= "press";
 }
@@ -211,12 +215,13 @@ export function followPresses() {
     answered.splice(0, answered.length - MOST_ANSWERED);
     const isOwn = own.delete(event.press_id);
     if (event.error !== undefined) {
-      if (isOwn && event.error.code !== "stopped") giveBack(run.words);
+      if (isOwn && event.error.code !== "stopped") giveBack(run);
       notify({ kind: event.error.code === "stopped" ? "info" : "problem", title: "No page was written", detail: event.error.detail, next: event.error.next_step });
       return;
     }
+    if (isOwn && (watched.peek()?.pressId !== event.press_id || route.peek().view !== "page")) bound.value = { pageId: event.page_id, symbol: event.symbol_code };
     const words = (event.text.match(/\S+/gu) ?? []).length;
-    announce(`Bound: ${event.title}, ${words} words. Press Alt+R to read.`);
+    announce(`Bound: ${writtenTitle(event.trajectory, event.title)}, ${words} words. Press Alt+R to read.`);
   });
 }
 

@@ -42,6 +42,7 @@ async function start() {
   store.followAddress();
   store.followPreview();
   store.followUsual();
+  store.followWatched();
   store.followReading();
   await Promise.all([store.firstShown(), readyFor(route.peek().view)]); // until then the server's own page stays, so that no text vanishes
   const desk = document.getElementById("desk");

@@ -122,7 +122,9 @@ function goHome() {
 function escape() {
   const run = watched.peek()?.outcome === null ? watched.peek() : [...runs.peek().values()][0];
   const oldest = notices.peek()[0];
-  if (panel.peek() !== null) panel.value = null;
+  const open = /** @type {HTMLElement | null} */ (document.querySelector(":popover-open"));
+  if (open) open.hidePopover();
+  else if (panel.peek() !== null) panel.value = null;
   else if (past.peek() !== null) void import("./past.js").then(({ toNow }) => toNow());
   else if (run) void stop(run.pressId);
   else if (oldest) dismiss(oldest.id);

@@ -9,7 +9,7 @@ import { go, pageHref, route } from "./router.js";
 import { servedPage } from "./shell.js";
 import { emptyState, foldAll, SequenceGap } from "./state/fold.js";
 import { newRun, without, withDelta, withStatus } from "./state/runs.js";
-import { nodeOf, Tree } from "./state/tree.js";
+import { nodeOf, Tree, writtenTitle } from "./state/tree.js";
 import { vaultOf, withChange } from "./state/vault.js";
 import { union, visitedPages } from "./state/visited.js";
 import { computed, effect, signal } from "./vendor/vendor.js";
@@ -69,8 +69,12 @@ export const preview = signal(/** @type {{pageId: string, seq: number, value: an
  */
 /** What the reader writes to press with: kept until a page has answered it. */
 export const draft = signal("");
+/** The symbol that the reader has chosen to press: kept as long. */
+export const chosen = signal(/** @type {number | null} */ (null));
 /** The run that the reader waits for, in place of the page that it was pressed on. */
 export const watched = signal(/** @type {Watched | null} */ (null));
+/** The page of a press of this tab that was bound while the reader was elsewhere, until it is read. */
+export const bound = signal(/** @type {{pageId: string, symbol: number} | null} */ (null));
 /** A page that takes the place of its own words as they were written: nothing moves then, not even the focus. */
 export const continued = signal(/** @type {string | null} */ (null));
 /** The newest outcome that the server has committed and the page has: nothing before it can be lost. */
@@ -104,8 +108,10 @@ export function followAddress() {
   effect(() => {
     const id = pageId.value;
     if (id === null || shown.peek()?.pageId === id) return;
-    if (id === servedPage?.page_id && shown.peek() === null) shown.value = { pageId: id, status: "ready", page: servedPage, problem: null };
-    else void show(id);
+    if (id === servedPage?.page_id && shown.peek() === null) {
+      if (past.peek() === null) leftOff.value = id;
+      shown.value = { pageId: id, status: "ready", page: servedPage, problem: null };
+    } else void show(id);
   });
   let before = route.peek();
   effect(() => {
@@ -176,6 +182,16 @@ export function endWatching(boundAs) {
   );
 }
 
+/** Whoever goes to another page no longer waits in place of this one. */
+export function followWatched() {
+  effect(() => {
+    const at = pageId.value;
+    const locus = watched.peek()?.locus ?? null;
+    if (locus !== null && at !== locus) watched.value = null;
+    if (at === bound.peek()?.pageId) bound.value = null;
+  });
+}
+
 /** Keep the run that is watched as the stream tells of it. @param {string} pressId */
 function refreshWatched(pressId) {
   const now = watched.peek();
@@ -206,7 +222,9 @@ export function neighboursOf(id) {
 
 /** @param {string} id @returns {string} the title of a page of the journey or of the book */
 export function titleOf(id) {
-  return tree.pages.get(id)?.title ?? canon.value?.ring.find((/** @type {any} */ entry) => entry.page_id === id)?.title ?? id;
+  const written = tree.pages.get(id);
+  if (written) return writtenTitle(written.trajectory, written.title);
+  return canon.value?.ring.find((/** @type {any} */ entry) => entry.page_id === id)?.title ?? id;
 }
 
 /** Read what each symbol would do at the page that is shown, again after each outcome. */
@@ -226,15 +244,23 @@ export function followPreview() {
   });
 }
 
-/** Read what runs usually take, whenever the reader is about to press. */
+/** Read what runs usually take, whenever the reader is about to press or waits. */
 export function followUsual() {
+  const isWanted = computed(() => panel.value === "press" || runs.value.size > 0);
   effect(() => {
-    if (panel.value !== "press") return;
+    if (!isWanted.value) return;
     api.usualRuns().then(
       (told) => (usual.value = told.models),
       () => undefined, // then the page does not say it
     );
   });
+}
+
+/** @param {number | null} code a symbol @returns {any} what its runs usually take here, as far as that is known */
+export function usualOf(code) {
+  const [model] = usual.value;
+  const own = code === null ? undefined : model?.behaviours.find((/** @type {any} */ each) => each.behavior === (code & 15));
+  return (own ?? model)?.usual;
 }
 
 /** Read the whole journey so far. @throws {api.Problem} */

@@ -8,6 +8,8 @@
  *   written below it; `isOpen` is null for a row without children.
  */
 
+import { writtenTitle } from "./tree.js";
+
 /** Rows of one moment's ring. */
 export class RingRows {
   /**
@@ -88,7 +90,7 @@ export class RingRows {
       const grown = this.children.get(seq);
       const isOpen = grown ? open.has(id) : null;
       rows.push({
-        id, kind: "written", level, place: at + 1, of: seqs.length, title: node.title ?? "", voice: (node.symbol ?? 0) >> 4,
+        id, kind: "written", level, place: at + 1, of: seqs.length, title: writtenTitle(node.trajectory, node.title), voice: (node.symbol ?? 0) >> 4,
         count: grown?.length ?? 0, isOpen, parent, seq,
       });
       if (isOpen) this.addWritten(rows, open, seq, id, level + 1);

@@ -94,6 +94,18 @@ export class Tree {
   }
 }
 
+/** How a written page stands to the page of the book whose title it bears. @type {Record<string, string>} */
+const STANDS = { T0: "After", T1: "After", T2: "Towards", T3: "Near" };
+
+/**
+ * @param {string | null | undefined} trajectory of a page that was written
+ * @param {string | null | undefined} title of the page of the book that it goes on from, or leads to
+ * @returns {string} its own title: it is not that page
+ */
+export function writtenTitle(trajectory, title) {
+  return title ? `${STANDS[trajectory ?? ""] ?? "After"} ${title}` : "";
+}
+
 /**
  * @param {Record<string, any>} event `gibsey.generate.page.done` or `.failed`
  * @returns {Node}

@@ -2,6 +2,7 @@
 
 import { pageHref } from "../router.js";
 import { past, pageId, tree, treeVersion } from "../store.js";
+import { writtenTitle } from "../state/tree.js";
 import { h, html } from "../vendor/vendor.js";
 import { Glyph, Mark, voiceName } from "./parts.js";
 import { behaviourName, TRAJECTORIES } from "./words.js";
@@ -30,9 +31,9 @@ function Card({ node }) {
   return html`<li class="card" data-voice=${code >> 4}>
     <a href=${pageHref(node.pageId ?? "")}>
       ${h(Glyph, { character: code >> 4, behavior: code & 15 })}
-      <span class="card-title" dir="auto">${node.title}</span>
-      <span class="quiet"><span class="voice-name">${voiceName(code)}</span> · ${behaviourName(code & 15)}</span>
-      <span class="quiet">${trajectory && html`${h(Mark, { trajectory: node.trajectory })} ${trajectory.word}`}${node.status === "stopped" ? " · a part" : ""}</span>
+      <span class="card-title"><span class="voice-name">${voiceName(code)}</span> <span class="quiet">${behaviourName(code & 15)}</span></span>
+      <span dir="auto">${writtenTitle(node.trajectory, node.title)}</span>
+      <span class="quiet">${trajectory && html`${h(Mark, { trajectory: node.trajectory })} ${trajectory.does}`}${node.status === "stopped" ? " · a part: you stopped it" : ""}</span>
     </a>
   </li>`;
 }

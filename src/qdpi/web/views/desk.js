@@ -2,7 +2,7 @@
 
 import { announcement } from "../announce.js";
 import { pageHref, route, sectionHref, viewHref } from "../router.js";
-import { canon, panel, past, runs, savedSeq, shown, tree, treeVersion, watched } from "../store.js";
+import { bound, canon, panel, past, runs, shown, tree, treeVersion, watched } from "../store.js";
 import { servedMain, servedPath } from "../shell.js";
 import { h, html, useLayoutEffect, useRef } from "../vendor/vendor.js";
 import { typedSymbol } from "../keys.js";
@@ -80,7 +80,6 @@ function Middle({ isBegun }) {
   const isWriting = watched.value !== null;
   return html`${(isBegun || isWriting) && h(JOURNEY.path.View, {})}<div class="middle">
     ${isWriting ? h(WRITING.page.View, {}) : h(Reading, {})}
-    ${runs.value.size > 0 && h(WRITING.others.View, {})}
     ${isBegun && !isWriting && h(JOURNEY.branches.View, {})}
   </div>`;
 }
@@ -153,12 +152,13 @@ function Pane({ pane }) {
   </aside>`;
 }
 
-/** The bar at the bottom: what can be done, and that everything is saved. @param {{isBegun: boolean}} props */
+/** The bar at the bottom: what is being written, what can be done, and that everything is saved. @param {{isBegun: boolean}} props */
 function Bar({ isBegun }) {
-  return html`<section class="bar" aria-label="Pressing">
+  const kept = (treeVersion.value, tree.pages.size);
+  return html`<div class="bar">${(runs.value.size > 0 || bound.value !== null) && h(WRITING.others.View, {})}<section class="bar-row" aria-label="Pressing">
     <button type="button" class="primary" aria-expanded=${panel.value === "press"} onClick=${() => (panel.value = panel.value === "press" ? null : "press")}>Press</button>
     ${h(Owed, {})}
     ${isBegun && h(JOURNEY.timeline.View, {})}
-    <span class="saved" title="Every page up to here is kept by the server">saved ✓ ${savedSeq.value}</span>
-  </section>`;
+    ${kept > 0 && html`<span class="saved" title="The server keeps every page that was written for you">${kept.toLocaleString("en")}<span class="long"> ${kept === 1 ? "page" : "pages"}</span> saved ✓</span>`}
+  </section></div>`;
 }

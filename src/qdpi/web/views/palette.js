@@ -2,10 +2,11 @@
 
 import { openPage } from "../actions.js";
 import { COMMANDS, keysOf } from "../keys.js";
-import { canon, panel, tree, vault } from "../store.js";
+import { canon, panel, titleOf, tree, vault } from "../store.js";
 import { uFuzzy } from "../vendor/fuzzy.js";
 import { h, html, useEffect, useMemo, useRef, useState } from "../vendor/vendor.js";
 import { shownKey } from "./help.js";
+import { voiceName } from "./parts.js";
 import { undirected } from "./words.js";
 
 const MOST = 12;
@@ -16,7 +17,7 @@ const fuzzy = new uFuzzy({ intraMode: 1, unicode: true, interSplit: "[^\\p{L}\\d
 /** @returns {Choice[]} every page and every command */
 function choices() {
   const book = (canon.value?.ring ?? []).map((/** @type {any} */ page) => ({ name: `${undirected(page.title)} · ${page.page_id}`, kind: "the book", run: () => openPage(page.page_id) }));
-  const own = [...tree.pages.values()].reverse().map((node) => ({ name: node.title ?? "", kind: vault.value.has(node.pageId ?? "") ? "your vault" : "your journey", run: () => openPage(node.pageId ?? "") }));
+  const own = [...tree.pages.values()].reverse().map((node) => ({ name: `${undirected(titleOf(node.pageId ?? ""))} · ${voiceName(node.symbol ?? 0)}`, kind: vault.value.has(node.pageId ?? "") ? "your vault" : "your journey", run: () => openPage(node.pageId ?? "") }));
   const commands = COMMANDS.filter((command) => command.id !== "palette").map((command) => ({ name: command.title, kind: keysOf(command).map(shownKey)[0] ?? "command", run: command.run }));
   return [...commands, ...own, ...book];
 }

@@ -4,6 +4,7 @@ import { openPage, nextSibling, returnToBook, save, unsave, writeAgain } from ".
 import { keepAnchor } from "../anchor.js";
 import { pageHref } from "../router.js";
 import { about, canon, continued, neighboursOf, panel, past, shown, takeScroll, tree, treeVersion, vaultShown, voices } from "../store.js";
+import { writtenTitle } from "../state/tree.js";
 import { paragraphsOf } from "../text/paragraphs.js";
 import { h, html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { entitle, focusHeading, Glyph, isWritten, Tool, voiceName } from "./parts.js";
@@ -24,10 +25,11 @@ export function Reading() {
 
 /** @param {{page: any}} props */
 function PageArticle({ page }) {
+  const own = isWritten(page) ? writtenTitle(page.trajectory, page.title) : page.title;
   const [isContinued] = useState(continued.peek() === page.page_id);
   const title = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
-    entitle(page.title);
+    entitle(own);
     continued.value = null;
     const top = takeScroll(page.page_id);
     if (PageArticle.shownBefore && !isContinued) {
@@ -40,7 +42,7 @@ function PageArticle({ page }) {
   }, []);
   const paragraphs = paragraphsOf(page.text);
   return html`<article class="page" data-voice=${page.char_hex} id="page" data-page-id=${page.page_id}>
-    ${h(Head, { page, isContinued, titleRef: title })}
+    ${h(Head, { page, own, isContinued, titleRef: title })}
     <div class="text" dir="auto">${paragraphs.map((lines, n) => html`<p key=${n} dir="auto">${lines.flatMap((line, at) => (at === 0 ? [line] : [html`<br />`, line]))}</p>`)}</div>
     ${h(Foot, { page })}
   </article>`;
@@ -48,12 +50,12 @@ function PageArticle({ page }) {
 /** The first page keeps the focus where the browser put it. */
 PageArticle.shownBefore = false;
 
-/** @param {{page: any, isContinued: boolean, titleRef: {current: HTMLElement | null}}} props */
-function Head({ page, isContinued, titleRef }) {
+/** @param {{page: any, own: string, isContinued: boolean, titleRef: {current: HTMLElement | null}}} props `own` is the page's own title */
+function Head({ page, own, isContinued, titleRef }) {
   const drawing = isWritten(page) ? null : voices.value.get(page.char_hex)?.drawing;
   return html`<header class="page-head">
     ${drawing ? html`<img class="drawing" src=${drawing} alt="" width="64" height="64" />` : h(Glyph, { character: page.char_hex, behavior: isWritten(page) ? page.behavior : null, isEmblem: true })}
-    <h1 id="page-title" class="page-title" tabindex="-1" ref=${titleRef} dir="auto">${page.title}</h1>
+    <h1 id="page-title" class="page-title" tabindex="-1" ref=${titleRef} dir="auto">${own}</h1>
     <p class="byline">
       ${drawing && html`${h(Glyph, { character: page.char_hex })} `}<span class="voice-name">${voiceName(page.symbol_code)}</span>
       ${isWritten(page) && html`<span> · ${behaviourName(page.behavior)}</span>`}
@@ -72,9 +74,9 @@ function Head({ page, isContinued, titleRef }) {
  */
 function Labels({ page, isContinued }) {
   const labels = [
-    page.status === "stopped" && "You stopped this page: it is a part.",
-    isWritten(page) && page.model === "offline" && "Written by the built-in writer, without a language model.",
-    isWritten(page) && page.validation?.passed === false && "This page did not pass its checks.",
+    page.status === "stopped" && "You stopped this page: it is a part, and stays one.",
+    isWritten(page) && page.model === "offline" && "Written by the offline writer, which is no language model.",
+    isWritten(page) && page.validation?.passed === false && "This page did not pass its checks: “Why” says which.",
     page.grown_from?.anchor === "changed" && "The page of the book that it grew from has changed since.",
     page.grown_from?.anchor === "dropped" && "The page of the book that it grew from is no longer in it.",
   ].filter(Boolean);

@@ -25,7 +25,7 @@ const EXCERPT = 180;
 /** The view at /ring. */
 export function Ring() {
   const title = useRef(/** @type {HTMLElement | null} */ (null));
-  const [shows, setShows] = useState(/** @type {"both" | "ring" | "list"} */ ("both"));
+  const [shows, setShows] = useState(/** @type {"both" | "ring" | "list"} */ (matchMedia("(min-width: 60rem)").matches ? "both" : "ring"));
   const layout = useLayout();
   useEffect(() => {
     if (hasMoved()) focusHeading(title.current);

@@ -3,7 +3,7 @@
 import { announce } from "../announce.js";
 import * as api from "../api.js";
 import { pageHref } from "../router.js";
-import { asProblem, canon, sessionId, voices } from "../store.js";
+import { asProblem, canon, sessionId, titleOf, tree, voices } from "../store.js";
 import { markedPieces } from "../text/points.js";
 import { h, html, useEffect, useRef, useState } from "../vendor/vendor.js";
 import { Glyph } from "./parts.js";
@@ -58,13 +58,15 @@ function Filters({ query, set }) {
   const sections = (canon.value?.sections ?? []).map((/** @type {any} */ each) => [String(each.section), each.name]);
   const people = [...voices.value.values()].map((voice) => [voice.slug, voice.name]);
   const behaviours = Array.from({ length: 16 }, (_, n) => [String(n), `${ORIENTATIONS[n >> 2]}, ${PROVENANCES[n & 3]}`]);
+  const active = [query.section, query.character, query.behavior, query.trajectory].filter(Boolean).length;
   return html`<div class="filters">
     ${h(Select, { label: "Where", value: query.scope, options: [["canon", "The book"], ["journey", "Your pages"], ["vault", "Your vault"]], onChange: (value) => set({ scope: value }) })}
+    <details open=${active > 0 ? true : undefined}><summary>${active > 0 ? counted(active, "filter") : "Filters"}</summary><div class="filters">
     ${h(Select, { label: "Section", value: query.section, options: sections, onChange: (value) => set({ section: value }) })}
     ${h(Select, { label: "Voice", value: query.character, options: people, onChange: (value) => set({ character: value }) })}
     ${h(Select, { label: "Behaviour", value: query.behavior, options: behaviours, onChange: (value) => set({ behavior: value }) })}
-    ${h(Select, { label: "Leads", value: query.trajectory, options: Object.entries(TRAJECTORIES).map(([code, each]) => [code, each.word]), onChange: (value) => set({ trajectory: value }) })}
-  </div>`;
+    ${h(Select, { label: "Where it leads", value: query.trajectory, options: Object.entries(TRAJECTORIES).map(([code, each]) => [code, each.does]), onChange: (value) => set({ trajectory: value }) })}
+    </div></details></div>`;
 }
 
 /** @param {{label: string, value: string, options: string[][], onChange: (value: string) => void}} props */
@@ -78,11 +80,14 @@ function Hits({ answer }) {
   return html`<section aria-labelledby="hits"><h2 id="hits">${counted(answer.total, "page")}</h2>
     ${answer.goto.length > 0 && answer.total === 0 && html`<p>Did you mean ${answer.goto.slice(0, 3).map((/** @type {any} */ each) => html`<a key=${each.page_id} href=${pageHref(each.page_id)} dir="auto">${each.title}</a> `)}?</p>`}
     <ol class="hits">${answer.hits.map((/** @type {any} */ hit) => html`<li key=${hit.page_id} data-voice=${hit.character}>
-      <a class="hit-title" href=${pageHref(hit.page_id)} dir="auto">${marked(hit.title, hit.title_marks)}</a>
+      <a class="hit-title" href=${pageHref(hit.page_id)} dir="auto">${tree.pages.has(hit.page_id) && html`${standsOf(hit.page_id)} `}${marked(hit.title, hit.title_marks)}</a>
       <span class="byline">${h(Glyph, { character: hit.character })} <span class="voice-name">${voices.value.get(hit.character)?.name}</span> <span class="quiet">${hit.kind === "canon" ? `page ${hit.page_num}` : hit.saved ? "in your vault" : "in your journey"}</span></span>
       <p class="passage" dir="auto">${marked(hit.passage, hit.marks)}</p></li>`)}</ol>
   </section>`;
 }
+
+/** @param {string} id of a page that was written @returns {string} the word before the title that it bears */
+const standsOf = (id) => titleOf(id).split(" ")[0];
 
 /** @param {string} text @param {[number, number][]} marks */
 function marked(text, marks) {

@@ -2,7 +2,7 @@
 
 import { save, unsave } from "../actions.js";
 import { pageHref } from "../router.js";
-import { titleOf, treeVersion, vaultShown } from "../store.js";
+import { titleOf, tree, treeVersion, vaultShown } from "../store.js";
 import { h, html, useState } from "../vendor/vendor.js";
 import { counted, nameFor } from "./words.js";
 
@@ -20,7 +20,7 @@ function Saved({ entry }) {
   const [isOpen, setOpen] = useState(false);
   const [label, setLabel] = useState(entry.label);
   const [notes, setNotes] = useState(entry.notes);
-  const title = entry.title ?? titleOf(entry.page_id);
+  const title = tree.pages.has(entry.page_id) ? titleOf(entry.page_id) : (entry.title ?? titleOf(entry.page_id));
   const name = nameFor(entry.label, title);
   /** @param {Event} event */
   const keep = (event) => {
@@ -30,12 +30,12 @@ function Saved({ entry }) {
   };
   return html`<li class="saved-page">
     <a href=${pageHref(entry.page_id)} dir="auto">${name}</a>
-    <span class="quiet">${name !== title && html`<span dir="auto">${title}</span> `}· ${new Date(entry.saved_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}</span>
+    <p class="quiet">${name !== title && html`<span dir="auto">${title}</span> · `}saved ${new Date(entry.saved_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}</p>
     ${entry.notes && !isOpen && html`<p dir="auto">${entry.notes}</p>`}
     ${isOpen ? html`<form onSubmit=${keep}>
       <label>Name <input maxlength="200" value=${label} onInput=${(/** @type {any} */ event) => setLabel(event.target.value)} /></label>
       <label>Notes <textarea rows="3" maxlength="4000" value=${notes} onInput=${(/** @type {any} */ event) => setNotes(event.target.value)}></textarea></label>
-      <button type="submit" class="primary">Keep</button> <button type="button" onClick=${() => setOpen(false)}>Cancel</button></form>`
-      : html`<button type="button" onClick=${() => setOpen(true)}>Name and notes</button> <button type="button" onClick=${() => void unsave(entry.page_id)}>Take out</button>`}
+      <div class="buttons"><button type="submit" class="primary">Keep</button><button type="button" onClick=${() => setOpen(false)}>Cancel</button></div></form>`
+      : html`<div class="buttons"><button type="button" onClick=${() => setOpen(true)}>Name and notes</button><button type="button" onClick=${() => void unsave(entry.page_id)}>Take out</button></div>`}
   </li>`;
 }

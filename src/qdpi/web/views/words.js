@@ -1,18 +1,17 @@
 /** What the page calls things: one place, so that the grid, the cards and the help say the same. Pure. */
 
 export const ORIENTATIONS = ["Read", "Index", "Ask", "Receive"];
-export const ORIENTATION_LETTERS = ["X", "Y", "A", "Z"];
 export const PROVENANCES = ["Canon", "Parallel", "User", "System"];
 
 /**
- * What a trajectory does to the reader's path: a word, what a press would do, what a page did, and the outline of its
- * mark in a square of 12: no typeface has all four.
+ * What a trajectory does to the reader's path: a word, a noun, what a press would do, what a page did, and the outline
+ * of its mark in a square of 12: no typeface has all four.
  */
-export const TRAJECTORIES = /** @type {Record<string, {word: string, would: string, did: string, outline: string}>} */ ({
-  T0: { word: "on", would: "It would go on from here.", did: "It goes on from where you pressed.", outline: "M4 2.5L9 6L4 9.5" },
-  T1: { word: "back", would: "It would lead back into the book.", did: "It leads back into the book.", outline: "M8 2.5L3 6L8 9.5" },
-  T2: { word: "fork", would: "It would open a branch into another section.", did: "It opened a branch into another section.", outline: "M6 10.5V6.5L2.5 2M6 6.5L9.5 2" },
-  T3: { word: "drift", would: "It would drift away, without a destination.", did: "It drifts away, without a destination.", outline: "M6 2L10 6L6 10L2 6Z" },
+export const TRAJECTORIES = /** @type {Record<string, {word: string, noun: string, does: string, would: string, did: string, outline: string}>} */ ({
+  T0: { word: "on", noun: "going on", does: "goes on", would: "It would go on from here.", did: "It goes on from where you pressed.", outline: "M4 2.5L9 6L4 9.5" },
+  T1: { word: "back", noun: "way back", does: "leads back into the book", would: "It would lead back into the book.", did: "It leads back into the book.", outline: "M8 2.5L3 6L8 9.5" },
+  T2: { word: "fork", noun: "branch", does: "opens a branch into another section", would: "It would open a branch into another section.", did: "It opened a branch into another section.", outline: "M6 10.5V6.5L2.5 2M6 6.5L9.5 2" },
+  T3: { word: "drift", noun: "drifting", does: "drifts away", would: "It would drift away, without a destination.", did: "It drifts away, without a destination.", outline: "M6 2L10 6L6 10L2 6Z" },
 });
 
 export const PHASES = /** @type {Record<string, string>} */ ({
