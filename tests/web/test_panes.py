@@ -44,4 +44,4 @@ async def test_symbols_and_words_are_seen_together_on_a_laptop(page: Page):
 
     await expect(page.get_by_role("gridcell").first).to_be_in_viewport(ratio=1)
     await expect(page.get_by_label("In your words")).to_be_in_viewport(ratio=1)
-    await expect(page.get_by_role("button", name="Press 0F")).to_be_in_viewport(ratio=1)
+    await expect(page.get_by_role("button", name="Choose a symbol first")).to_be_in_viewport(ratio=1)

@@ -16,6 +16,7 @@ from tests.web.conftest import OpenContext
 from tests.web.reader import (
     FIRST,
     bound,
+    cell,
     open_grid,
     page_id,
     press,
@@ -91,7 +92,7 @@ async def test_a_page_goes_through_its_steps(open_context: OpenContext, told: Qd
     storyteller.let_go()
 
     await expect(bound(page)).to_be_visible()
-    await expect(page.get_by_text("saved ✓ 1")).to_be_visible()
+    await expect(page.get_by_text("1 page saved ✓")).to_be_visible()
     said = await texts(page)
     steps = ["Queued", "Reading the page", "Planning", "Writing", "Checking", "Binding", "Saved"]
     assert said == sorted(said, key=steps.index)
@@ -215,7 +216,7 @@ async def test_a_page_of_the_offline_writer_stands_where_its_words_stood(page: P
 
     await page.clock.run_for(8_000)
 
-    await expect(bound(page).locator(".labels")).to_contain_text("Written by the built-in writer")
+    await expect(bound(page).locator(".labels")).to_contain_text("Written by the offline writer")
 
     after = await first.bounding_box()
     assert before
@@ -269,7 +270,7 @@ async def test_stop_keeps_the_part_and_labels_it(
 
     await page.get_by_role("button", name="Stop, and keep this part").click()
 
-    await expect(bound(page).locator(".labels")).to_contain_text("You stopped this page: it is a part.")
+    await expect(bound(page).locator(".labels")).to_contain_text("You stopped this page: it ends where you did.")
     assert (await bound(page).locator(".text").inner_text()).strip() == part.strip()
     kept = await told_client.page(await page_id(page), session_id=session)
     assert kept.status is PageStatus.STOPPED
@@ -315,13 +316,14 @@ async def test_words_of_a_press_that_failed_are_the_reader_s_again(
     storyteller.refusals = [(401, {}, {"error": {"message": "This key is not known."}})] * 9
     await sit_down(page)
     await page.keyboard.press(".")
+    await cell(page, 0x1E).click()
     await page.get_by_label("In your words").fill("Who keeps the lamp?")
-    await page.get_by_role("button", name="Press 0F").click()
+    await page.get_by_role("button", name="Press 1E with your words").click()
     await expect(page.get_by_role("group", name="No page was written")).to_be_visible()
 
     await expect(page.get_by_label("In your words")).to_have_value("Who keeps the lamp?")
     storyteller.refusals.clear()
-    await page.get_by_role("button", name="Press 0F").click()
+    await page.get_by_role("button", name="Press 1E with your words").click()
 
     await expect(bound(page).locator(".asked")).to_contain_text("Who keeps the lamp?")
 
@@ -349,6 +351,7 @@ async def test_after_a_reload_and_in_a_new_tab_the_run_is_there_with_its_words_a
     part = (await words(page).inner_text()).strip()
 
     await page.reload()
+    await page.get_by_role("link", name="Ring", exact=True).click()
     await _take_up(page, part)
     await page.close()
     page = await page.context.new_page()
@@ -362,7 +365,8 @@ async def test_after_a_reload_and_in_a_new_tab_the_run_is_there_with_its_words_a
 async def _take_up(page: Page, part: str) -> None:
     """Find the run among those under way, and watch it: its words so far are there."""
     run = page.get_by_role("region", name="Being written").get_by_role("listitem")
-    await expect(run).to_contain_text("Receive · System")
+    await expect(run).to_contain_text("London Fox is writing at A Pamphlet on the Patience · Receive · System")
+    await expect(run).to_be_in_viewport(ratio=1)
     await expect(run.get_by_role("button", name="Stop")).to_be_visible()
     await run.get_by_role("button", name="Watch").click()
     await expect(words(page)).to_contain_text(part)

@@ -11,6 +11,9 @@
  *   status: ("complete" | "stopped" | "failed")[], title: (string | null)[], error: (string | null)[]}} Columns
  */
 
+import { undirected } from "../text/paragraphs.js";
+
+
 /** The outcomes of one journey, in order, and the pages at each locus. Grows only at its end. */
 export class Tree {
   constructor() {
@@ -103,7 +106,7 @@ const STANDS = { T0: "After", T1: "After", T2: "Towards", T3: "Near" };
  * @returns {string} its own title: it is not that page
  */
 export function writtenTitle(trajectory, title) {
-  return title ? `${STANDS[trajectory ?? ""] ?? "After"} ${title}` : "";
+  return title ? `${STANDS[trajectory ?? ""] ?? "After"} ${undirected(title)}` : "";
 }
 
 /**

@@ -10,3 +10,6 @@ export function paragraphsOf(text) {
     .map((paragraph) => paragraph.split(/\r\n|\r|\n/u).map((line) => line.trim()).filter((line) => line !== ""))
     .filter((lines) => lines.length > 0);
 }
+
+/** @param {string} text @returns {string} without the marks that turn the direction of what follows, to stand within our words */
+export const undirected = (text) => text.replace(/[\u202a-\u202e\u2066-\u2069]/gu, "");

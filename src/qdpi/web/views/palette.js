@@ -17,7 +17,7 @@ const fuzzy = new uFuzzy({ intraMode: 1, unicode: true, interSplit: "[^\\p{L}\\d
 /** @returns {Choice[]} every page and every command */
 function choices() {
   const book = (canon.value?.ring ?? []).map((/** @type {any} */ page) => ({ name: `${undirected(page.title)} · ${page.page_id}`, kind: "the book", run: () => openPage(page.page_id) }));
-  const own = [...tree.pages.values()].reverse().map((node) => ({ name: `${undirected(titleOf(node.pageId ?? ""))} · ${voiceName(node.symbol ?? 0)}`, kind: vault.value.has(node.pageId ?? "") ? "your vault" : "your journey", run: () => openPage(node.pageId ?? "") }));
+  const own = [...tree.pages.values()].reverse().map((node) => ({ name: `${titleOf(node.pageId ?? "")} · ${voiceName(node.symbol ?? 0)}`, kind: vault.value.has(node.pageId ?? "") ? "your vault" : "your journey", run: () => openPage(node.pageId ?? "") }));
   const commands = COMMANDS.filter((command) => command.id !== "palette").map((command) => ({ name: command.title, kind: keysOf(command).map(shownKey)[0] ?? "command", run: command.run }));
   return [...commands, ...own, ...book];
 }

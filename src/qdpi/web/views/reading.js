@@ -74,7 +74,7 @@ function Head({ page, own, isContinued, titleRef }) {
  */
 function Labels({ page, isContinued }) {
   const labels = [
-    page.status === "stopped" && "You stopped this page: it is a part, and stays one.",
+    page.status === "stopped" && "You stopped this page: it ends where you did.",
     isWritten(page) && page.model === "offline" && "Written by the offline writer, which is no language model.",
     isWritten(page) && page.validation?.passed === false && "This page did not pass its checks: “Why” says which.",
     page.grown_from?.anchor === "changed" && "The page of the book that it grew from has changed since.",

@@ -21,8 +21,7 @@ export const PHASES = /** @type {Record<string, string>} */ ({
 /** The phases that a reader is shown as steps, in their order. */
 export const STEPS = ["queued", "planning", "writing", "checking", "binding", "saved"];
 
-/** @param {string} text @returns {string} without the marks that turn the direction of what follows, to stand within our words */
-export const undirected = (text) => text.replace(/[\u202a-\u202e\u2066-\u2069]/gu, "");
+export { undirected } from "../text/paragraphs.js";
 
 /** What has no ink: white space, controls, fillers and lone variation selectors. */
 const UNSEEN = /^[\p{Z}\p{C}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0]*$/u;
