@@ -90,6 +90,7 @@ async def test_a_search_marks_its_words_and_comes_back_with_its_results(open_con
     await field.fill('"the second one o\'clock"')
     await expect(page.locator(".hits li")).not_to_have_count(0)
     await field.fill("lamp")
+    await page.get_by_text("Filters", exact=True).click()
     await page.get_by_role("combobox", name="Voice").select_option(label="Jacklyn Variance")
     voices = page.locator(".hits .voice-name")
     await expect(voices.first).to_have_text("Jacklyn Variance")
@@ -147,6 +148,7 @@ async def test_settings_are_there_before_the_first_paint_after_a_reload(page: Pa
 async def test_the_help_lists_each_key_that_is_bound_and_no_other(page: Page):
     await open_desk(page, "/p/S01-P0001")
     await page.keyboard.press("?")
+    await expect(page.locator(".help dl.keys kbd").first).to_be_visible()
     listed = await page.locator(".help dl.keys kbd").all_inner_texts()
     assert {"→", "←", "Ctrl + k", "s", "Esc", "Ctrl + Enter", "Alt + ↓"} <= set(listed)
     await page.keyboard.press(",")

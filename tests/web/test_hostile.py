@@ -14,7 +14,7 @@ from tests.web.browser import PROBES, Faults, without_script
 from tests.web.conftest import OpenContext, own_server
 from tests.web.desk_views import VIEWS, Journey, journey_at
 from tests.web.hostile import MARKUP, OVERRIDE, HostileModel, hostile_book, words
-from tests.web.reader import press, sit_down, writing
+from tests.web.reader import cell, press, sit_down, writing
 
 pytestmark = [pytest.mark.web, pytest.mark.xdist_group("web with a model")]
 
@@ -73,6 +73,7 @@ async def test_what_a_hostile_model_says_is_text_in_its_place_while_it_says_it(
     model.release.clear()
     await sit_down(page)
     await page.keyboard.press(".")
+    await cell(page, 0x0F).click()
     await page.get_by_label("In your words").fill(words(4000))
     await page.get_by_role("button", name="Press 0F").click()
     await expect(writing(page)).to_contain_text("7*7")

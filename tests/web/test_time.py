@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 from tests.web.browser import open_desk
 from tests.web.journeys import API, begin, press, ring_of
+from tests.web.reader import cell, open_grid
 
 pytestmark = pytest.mark.web
 
@@ -116,7 +117,8 @@ async def test_the_vault_stands_along_the_time_and_a_bead_resumes_from_its_page(
 
     await expect(page).to_have_url(f"/p/{written[1]}")
     await expect(page.locator(".moment")).to_have_count(0)
-    await page.locator(".bar .primary").click()
+    await open_grid(page)
+    await cell(page, 0x0F).click()
     await expect(page.locator(".side form button[type=submit]")).to_be_enabled()
 
 

@@ -137,7 +137,7 @@ function Row({ character, at, isFirst, point, take, isPast, isPointing }) {
           onClick=${(/** @type {MouseEvent} */ event) => take(own, event)}>${h(Mark, { trajectory: given })}</button>
       </span>`;
     })}
-  </div>`, [voice, chosen, preview.value, isPast]);
+  </div>`, [voice, at, isFirst, preview.value, isPast]);
 }
 
 /** @param {number} code @param {KeyboardEvent} event @returns {number | null} the cell that a key leads to */
