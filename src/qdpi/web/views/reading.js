@@ -76,6 +76,7 @@ function Labels({ page, isContinued }) {
   const labels = [
     page.status === "stopped" && "You stopped this page: it ends where you did.",
     isWritten(page) && page.model === "offline" && "Written by the offline writer, which is no language model.",
+    page.user_intent && page.validation?.checks?.some((/** @type {any} */ check) => check.name === "answers" && check.passed === false) && "This page does not take up your words.",
     isWritten(page) && page.validation?.passed === false && "This page did not pass its checks: “Why” says which.",
     page.grown_from?.anchor === "changed" && "The page of the book that it grew from has changed since.",
     page.grown_from?.anchor === "dropped" && "The page of the book that it grew from is no longer in it.",
