@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 from tests.contract.bus.kafka import KafkaRig, RigBus
 from tests.contract.bus.rig import PATIENCE, fetch, make_topic, scan
 
@@ -40,6 +42,7 @@ class Transactions:
     def __init__(self, rig: KafkaRig) -> None:
         properties = {"bootstrap.servers": rig.environment["KAFKA_BROKERS"], "transactional.id": f"other-{uuid4().hex}"}
         self._producer, self._prefix = Producer(properties), rig.environment["KAFKA_PREFIX"]
+        self._admin = AdminClient({"bootstrap.servers": rig.environment["KAFKA_BROKERS"]})
         self._producer.init_transactions(PATIENCE)
 
     @contextmanager
@@ -52,6 +55,17 @@ class Transactions:
         yield
         end = self._producer.commit_transaction if commit else self._producer.abort_transaction
         end(PATIENCE)
+        self._await_end(topic)
+
+    def _await_end(self, topic: str) -> None:
+        """Wait for the control record: the coordinator writes it after it has answered the producer (KIP-98)."""
+        partition, pause = TopicPartition(self._prefix + topic, 0), threading.Event()
+        while len({self._end_of(partition, level) for level in IsolationLevel}) > 1:
+            pause.wait(0.01)
+
+    def _end_of(self, partition: TopicPartition, level: IsolationLevel) -> int:
+        asked = self._admin.list_offsets({partition: OffsetSpec.latest()}, isolation_level=level)
+        return int(asked[partition].result(PATIENCE).offset)
 
     def write(self, topic: str, *values: bytes, commit: bool = True) -> None:
         """Write the values as one whole transaction."""

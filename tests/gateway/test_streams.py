@@ -393,7 +393,7 @@ async def test_slow_client_disconnected(tmp_path: Path):
     """A slow client is disconnected; the others get every frame without delay."""
     async with (
         system_in(tmp_path) as system,
-        served(system, queue_limit=16, send_seconds=1) as (address, app, server),
+        served(system, queue_limit=16, send_seconds=3) as (address, app, server),
         listening(address, "reader") as client,
     ):
         hub, generator = app.state.gateway.hub, ScriptedGenerator(system)
