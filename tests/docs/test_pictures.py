@@ -66,9 +66,8 @@ async def test_pictures_of_the_browser_can_be_drawn_again(pictures: ModuleType):
 def test_every_picture_is_shown_in_a_document(pictures: ModuleType):
     """There are those that `make pictures` draws, and no other."""
     committed = {path.name for path in IMAGES.iterdir()}
-    documents = "".join(
-        path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    )
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    shown = "".join(path.read_text(encoding="utf-8") for path in documents)
 
     assert committed == {"page.svg", "symbols.svg", *pictures.WINDOWS}
     assert [name for name in sorted(committed) if f"images/{name})" not in shown] == []
