@@ -176,6 +176,21 @@ async def test_few_journeys_are_imported_at_a_time(tmp_path: Path):
         assert "http.request_failed" not in [line["event"] for line in logs]
 
 
+async def test_archive_that_does_not_arrive_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its place is another's then."""
+    monkeypatch.setattr(imports, "RECEIVE_SECONDS", 0.1)
+
+    async with asyncio.timeout(60), system_in(tmp_path) as system, served(system) as (address, app, _):
+        host, _, port = address.partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"POST {PATH} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 1000\r\n\r\nPK".encode())
+        answer = (await reader.readuntil(b"}")).decode()
+        writer.close()
+        assert " 422 " in answer.partition("\r\n")[0]
+        assert "had not arrived after 0.1 seconds" in answer
+        await until(lambda: app.state.gateway.limits.imports == 0)
+
+
 async def test_file_of_an_import_has_no_name(tmp_path: Path):
     """It is gone with the process, however that ends."""
     async with system_in(tmp_path / "here") as system, served(system) as (address, app, _):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -17,8 +18,10 @@ from qdpi.settings import Settings
 KEPT: Final = 50_000
 """How many journeys and addresses are remembered; a forgotten one starts with a full bucket."""
 MINUTE: Final = 60.0
-MOST_IMPORTS: Final = 2
-"""How many journeys one gateway imports at a time: each takes a processor."""
+MOST_IMPORTS: Final = 8
+"""How many archives one gateway receives and imports at a time."""
+IMPORTS_AT_WORK: Final = 2
+"""How many of them are imported, while the others wait: each takes a processor."""
 _IMPORT_SECONDS: Final = 5
 
 
@@ -54,6 +57,7 @@ class Limits:
         self._most_of_address, self._most_of_journey = settings.address_streams, settings.max_streams
         self._streams_of_address: Counter[str] = Counter()
         self._streams_of_journey: Counter[str] = Counter()
+        self.import_turn = asyncio.Semaphore(IMPORTS_AT_WORK)
         self.imports = 0
         """How many imports there are now."""
 

@@ -227,6 +227,9 @@ export function titleOf(id) {
   return canon.value?.ring.find((/** @type {any} */ entry) => entry.page_id === id)?.title ?? id;
 }
 
+/** @param {string} id @returns {boolean} whether it is a page of the book or of the journey */
+const isKnown = (id) => tree.pages.has(id) || (canon.value?.ring ?? []).some((/** @type {any} */ entry) => entry.page_id === id);
+
 /** Read what each symbol would do at the page that is shown, again after each outcome. */
 export function followPreview() {
   effect(() => {
@@ -234,7 +237,7 @@ export function followPreview() {
     const seq = savedSeq.value;
     const session = sessionId.value;
     const at = settledSeq.value;
-    if (id === null || session === "" || (at === null && past.peek() !== null)) return undefined;
+    if (id === null || !isKnown(id) || session === "" || (at === null && past.peek() !== null)) return undefined;
     const leaving = new AbortController();
     api.preview(session, id, leaving.signal, at).then(
       (value) => (preview.value = { pageId: id, seq, value }),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO, Annotated, Any, Final
 
@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from qdpi.api import API_PREFIX
 from qdpi.api.responses import ImportedJourney
-from qdpi.errors import BodyTooLarge, QdpiError, Unauthorized
+from qdpi.errors import BodyTooLarge, InvalidInput, QdpiError, Unauthorized
 from qdpi.export.archive.read import Archive, check_size, open_packed
 from qdpi.export.archive.restore import import_archive
 from qdpi.gateway.context import Exchange, ExchangeDep, Gateway, GatewayDep, journey_of
@@ -24,6 +24,9 @@ from qdpi.gateway.problems import problem_responses
 PACKED_LIMIT: Final = 128 << 20
 """The most bytes of an archive as it is sent: over 100,000 pages."""
 UNPACKED_LIMIT: Final = 1 << 30
+RECEIVE_SECONDS: Final = 300
+"""How long an archive may take to arrive: whoever sends none must not keep others away."""
+_DRAIN_SECONDS: Final = 20
 _DRAINED: Final = 8 << 20
 """The most bytes of a refused body that are read."""
 _CALLED: Final = "the file"
@@ -65,7 +68,11 @@ async def import_journey(
         await _drain(request)
         raise
     with turn:
-        async with _received(request, gateway.system.settings.data_dir) as file, _opened(file) as archive:
+        async with (
+            _received(request, gateway.system.settings.data_dir) as file,
+            gateway.limits.import_turn,
+            _opened(file) as archive,
+        ):
             named = archive.manifest.session_id
             if gateway.sessions.signed and named != journey:
                 raise _not_its_journey()
@@ -99,10 +106,12 @@ def _journey_here(gateway: Gateway, exchange: Exchange, session_id: str | None) 
 async def _drain(request: Request) -> None:
     """Read a body that is refused unread, so that its sender comes to read the refusal."""
     size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > _DRAINED:
-            return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for piece in request.stream():
+                size += len(piece)
+                if size > _DRAINED:
+                    return
 
 
 @asynccontextmanager
@@ -112,12 +121,23 @@ async def _received(request: Request, directory: Path) -> AsyncIterator[IO[bytes
     with file:
         size = int(declared) if (declared := request.headers.get("content-length", "")).isdecimal() else 0
         _check_packed(size)
-        size = 0
-        async for piece in request.stream():
-            size += len(piece)
-            _check_packed(size)
-            await asyncio.to_thread(file.write, piece)
+        try:
+            async with asyncio.timeout(RECEIVE_SECONDS):
+                await _write(request, file)
+        except TimeoutError:
+            raise InvalidInput(
+                f"The archive had not arrived after {RECEIVE_SECONDS:,} seconds.",
+                next_step="Send it again, or import it on the server, with `qdpi import FILE`.",
+            ) from None
         yield file
+
+
+async def _write(request: Request, file: IO[bytes]) -> None:
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        _check_packed(size)
+        await asyncio.to_thread(file.write, piece)
 
 
 def _nameless_file(directory: Path) -> IO[bytes]:

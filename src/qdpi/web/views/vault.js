@@ -1,16 +1,21 @@
 /** The vault: the pages that the reader saved, with names and notes. */
 
 import { save, unsave } from "../actions.js";
-import { pageHref } from "../router.js";
+import { hasMoved, pageHref } from "../router.js";
 import { titleOf, tree, treeVersion, vaultShown } from "../store.js";
-import { h, html, useState } from "../vendor/vendor.js";
+import { h, html, useEffect, useRef, useState } from "../vendor/vendor.js";
+import { focusHeading } from "./parts.js";
 import { counted, nameFor } from "./words.js";
 
 /** The view at /vault. */
 export function Vault() {
+  const title = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    if (hasMoved()) focusHeading(title.current);
+  }, []);
   void treeVersion.value;
   const entries = [...vaultShown.value.values()].reverse();
-  return html`<main class="column" id="main" tabindex="-1"><article class="leaf vault"><h1 class="page-title" tabindex="-1">Vault</h1>
+  return html`<main class="column" id="main" tabindex="-1"><article class="leaf vault"><h1 class="page-title" tabindex="-1" ref=${title}>Vault</h1>
     <p class="quiet">${entries.length === 0 ? "Nothing is saved yet. Save a page, and it is here, with your name for it." : counted(entries.length, "page")}</p>
     <ol>${entries.map((entry) => h(Saved, { key: entry.page_id, entry }))}</ol></article></main>`;
 }
