@@ -111,6 +111,8 @@ async def _ingested() -> Book:
     )
     await ensure_book(system)
     edition = await system.editions.current()
+    # Learnt on a thread at the first page otherwise, which only the first world of a process would see.
+    edition.measures.learn()
     brisk = replace(edition, retriever=AnyPages(edition.index.documents))  # type: ignore[arg-type]
     return Book(tables, edition, brisk, system.embedder)
 

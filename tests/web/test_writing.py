@@ -70,6 +70,18 @@ async def told_page(open_context: OpenContext, told: QdpiProcess, **options: Any
     return await context.new_page()
 
 
+async def held_page(
+    open_context: OpenContext, told: QdpiProcess, storyteller: Storyteller
+) -> tuple[Page, asyncio.Event]:
+    """Return a page at its desk. Its presses reach the server once the event is set, and are planned when let go."""
+    page = await told_page(open_context, told)
+    taken = asyncio.Event()
+    await hold_presses(page, taken)
+    storyteller.hold(before="plan")
+    await sit_down(page)
+    return page, taken
+
+
 async def begin(page: Page, symbol: str = "1F") -> str:
     """Press, and see the first sentence. Returns the session's id."""
     session = await sit_down(page)
@@ -106,11 +118,7 @@ async def test_a_press_is_seen_at_once_and_nothing_moves_until_its_page_is_bound
     open_context: OpenContext, told: QdpiProcess, storyteller: Storyteller
 ):
     """The reader sees `queued` in the next frame, before the server has heard of the press."""
-    page = await told_page(open_context, told)
-    taken = asyncio.Event()
-    await hold_presses(page, taken)
-    storyteller.hold(before="plan")
-    await sit_down(page)
+    page, taken = await held_page(open_context, told, storyteller)
     await open_grid(page)
     await cell(page, 0x1F).click()
     await expect(page.get_by_role("button", name="Press 1F")).to_be_enabled()
@@ -132,11 +140,7 @@ async def test_a_press_is_seen_at_once_and_nothing_moves_until_its_page_is_bound
 async def test_a_press_that_the_server_has_not_taken_yet_can_be_stopped(
     open_context: OpenContext, told: QdpiProcess, storyteller: Storyteller
 ):
-    page = await told_page(open_context, told)
-    taken = asyncio.Event()
-    await hold_presses(page, taken)
-    storyteller.hold(before="plan")
-    await sit_down(page)
+    page, taken = await held_page(open_context, told, storyteller)
     await press(page, "1F")
 
     await page.get_by_role("button", name="Stop", exact=True).click()

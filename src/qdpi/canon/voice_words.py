@@ -34,6 +34,11 @@ class VoiceWords:
         """Return a voice's strongest words, in lower case, with their log-odds within ±2; empty without a page."""
         return self.learn().get(character, {})
 
+    @property
+    def is_learnt(self) -> bool:
+        """Whether `learn` returns at once."""
+        return self._known is not None
+
     def learn(self) -> Mapping[int, Mapping[str, float]]:
         """Count the words of all voices, once: half a second for 700 pages, which no event loop has."""
         if self._known is None:

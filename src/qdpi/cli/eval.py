@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,6 @@ from qdpi.settings import Settings
 
 if TYPE_CHECKING:
     from qdpi.canon import Book
-    from qdpi.evaluation.blind import Duel
     from qdpi.evaluation.evaluate import Options
     from qdpi.evaluation.run_directory import RunDirectory
     from qdpi.evaluation.split import Split
@@ -165,7 +164,7 @@ async def _until_terminated(work: Coroutine[Any, Any, None]) -> None:
 
 def _answer(directory: RunDirectory, book: Book, split: Split, options: Options, *, blind: bool, as_json: bool) -> None:
     from qdpi.cli.errors import note
-    from qdpi.cli.output import answer
+    from qdpi.cli.output import answer, table
     from qdpi.evaluation.evaluate import score, write_reading, write_results
     from qdpi.evaluation.results import as_json as json_of
     from qdpi.evaluation.results import table_rows
@@ -177,20 +176,15 @@ def _answer(directory: RunDirectory, book: Book, split: Split, options: Options,
     head, rows = table_rows(scored.results)
     answer(
         json_of(scored.results),
-        lambda done: "\n".join((done["split"]["sentence"], *done["notes"], "", *table_lines(head, rows))),
+        lambda done: "\n".join((done["split"]["sentence"], *done["notes"], "", *table(head, rows))),
         as_json,
     )
     note(f"Written: {', '.join(map(str, written))}")
 
 
-def table_lines(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return a table as lines."""
+def duel_lines(duels: Sequence[Mapping[str, Any]]) -> str:
+    """Return what a reader chose, a line for each two writers."""
     from qdpi.cli.output import table
 
-    return table(head, rows)
-
-
-def duel_lines(duels: Sequence[dict[str, Any] | Duel]) -> str:
-    """Return what a reader chose, a line for each two writers."""
-    rows = [tuple(str(value) for value in (each.values() if isinstance(each, dict) else each)) for each in duels]
-    return "\n".join(table_lines(("", "or", "the first", "the second", "both", "neither"), rows))
+    rows = [tuple(map(str, each.values())) for each in duels]
+    return "\n".join(table(("", "or", "the first", "the second", "both", "neither"), rows))

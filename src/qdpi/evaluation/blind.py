@@ -72,15 +72,14 @@ def pairs_of(results: Results, columns: Sequence[Column], most: int, seed: int) 
 
 
 def _texts(results: Results, columns: Sequence[Column]) -> dict[str, dict[int, str]]:
-    pages = results.bench.book.pages
-    following = {page.page_id: after.text for page, after in zip(pages, (*pages[1:], pages[0]), strict=True)}
+    following = results.bench.following
     by_writer = {
         column.name: {page.answer.number: page.page.text for page in column.pages if page.answer}
         for column in columns
         if column.kind == "writer"
     }
     loci = {page.answer.number: page.page.locus.page_id for c in columns for page in c.pages if page.answer}
-    return {CANON: {number: following[locus] for number, locus in loci.items()}} | by_writer
+    return {CANON: {number: following[locus].text for number, locus in loci.items()}} | by_writer
 
 
 def _both(texts: Mapping[str, Mapping[int, str]], duel: tuple[str, str]) -> list[int]:

@@ -19,15 +19,13 @@ from qdpi.canon.book import Book, CanonPage
 from qdpi.evaluation.judge import spaced
 from qdpi.measures.checks import Thresholds, calibrate, check_form
 from qdpi.measures.lecture import FEWEST_HABITS, lecture_habits
+from qdpi.measures.shape import mean_paragraph
+from qdpi.measures.ties import FEWEST_MOTIFS, LAST_WORDS
 from qdpi.page_schema import Reading
 from qdpi.search.analysis import read_text
 from qdpi.search.ngrams import CanonGrams
-from qdpi.search.text import FUNCTION_WORDS, paragraphs, terms_of, words
+from qdpi.search.text import FUNCTION_WORDS, terms_of, words
 
-LAST_WORDS: Final = 60
-"""How many words at the end of a page should lead on to the page that it leads to."""
-FEWEST_MOTIFS: Final = 2
-"""How many motifs of its locus a page takes up that is anchored there."""
 ENGLISH: Final = 0.25
 """With a smaller share of English function words a book is in another language; novels have 0.4 to 0.6."""
 MOST_RANKED: Final = 200
@@ -144,12 +142,6 @@ def likeness(a: Vector, b: Vector) -> float:
     """Return the cosine of two vectors of length 1."""
     small, large = (a, b) if len(a) < len(b) else (b, a)
     return math.fsum(value * large.get(stem, 0.0) for stem, value in small.items())
-
-
-def mean_paragraph(text: str) -> float | None:
-    """Return the mean number of words of a text's paragraphs; a line is one. None for a text without words."""
-    lengths = [count for lines in paragraphs(text) for line in lines if (count := len(words(line)))]
-    return sum(lengths) / len(lengths) if lengths else None
 
 
 def form(ground: Ground, page: PageToMeasure) -> float:

@@ -90,7 +90,7 @@ def presses_shown(results: Results, columns: Sequence[Column]) -> list[PressShow
     failures = {column.name: {answer.number: answer for answer in column.failures} for column in writers}
     first = {answer.number: answer for each in failures.values() for answer in each.values()}
     first |= {number: page.answer for each in pages.values() for number, page in each.items() if page.answer}
-    following = _following(results)
+    following = results.bench.following
     shown_presses = []
     for number, press in sorted(first.items()):
         locus = results.bench.pages[press.locus]
@@ -113,16 +113,11 @@ def presses_shown(results: Results, columns: Sequence[Column]) -> list[PressShow
                 locus.page_id,
                 " ".join(locus.text.split()[-_LOCUS_WORDS:]),
                 press.words,
-                following[locus.page_id],
+                following[locus.page_id].text,
                 given,
             )
         )
     return shown_presses
-
-
-def _following(results: Results) -> dict[str, str]:
-    pages = results.bench.book.pages
-    return {page.page_id: after.text for page, after in zip(pages, (*pages[1:], pages[0]), strict=True)}
 
 
 def facts_of(page: ScoredPage) -> list[str]:

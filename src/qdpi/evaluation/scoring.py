@@ -34,20 +34,30 @@ class Bench:
     pages: Mapping[str, CanonPage]
     """The pages of the edition by their ids there."""
 
+    @property
+    def following(self) -> dict[str, CanonPage]:
+        """The page after each page of the book, round the ring, by the id of the page before it."""
+        ring = self.book.pages
+        return {page.page_id: after for page, after in zip(ring, (*ring[1:], ring[0]), strict=True)}
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredPage:
     """A page with its figures by name; None for what cannot be known of it.
 
-    `voice` is the one that was asked for, `heard` the one that the judge thinks it is, None where it does not know the
-    voice asked for. `answer` is None for a page of the canon.
+    `heard` is the voice that the judge thinks it is, None where it does not know the one that was asked for. `answer`
+    is None for a page of the canon.
     """
 
     page: PageToMeasure
     figures: Mapping[str, float | None]
-    voice: int
     heard: int | None = None
     answer: Answer | None = None
+
+    @property
+    def voice(self) -> int:
+        """The voice that was asked for."""
+        return self.page.voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +150,6 @@ def _scored(bench: Bench, pages: Sequence[tuple[PageToMeasure, Answer | None]]) 
                 **measure(bench.ground, page),
             }
             | _outcome(answer),
-            page.voice,
             by_own[0] if page.voice in by_own else None,
             answer,
         )

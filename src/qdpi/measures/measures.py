@@ -39,6 +39,11 @@ class Measures:
             return self._learnt
 
     @property
+    def is_learnt(self) -> bool:
+        """Whether `learn` returns at once."""
+        return self._learnt is not None
+
+    @property
     def calibration(self) -> Calibration:
         """The book's thresholds and the shares of its pages that pass."""
         return self._stored or self.learn()[1]

@@ -15,6 +15,7 @@ from typing import Any, Final
 import dspy
 
 from qdpi.canon.edition import Edition
+from qdpi.canon.voice_words import VoiceWords
 from qdpi.errors import TextWithdrawn, UnknownPage
 from qdpi.events import Phase, PressInput
 from qdpi.ids import sha256
@@ -22,6 +23,7 @@ from qdpi.language.answer import Habits
 from qdpi.language.completion import Completion, complete
 from qdpi.language.port import LanguageModel, Usage
 from qdpi.language.prose import ProseAdapter
+from qdpi.measures.measures import Measures
 from qdpi.measures.verdict import Subject
 from qdpi.page_schema import ModelCall, Reading, Validation
 from qdpi.pipeline_signatures import (
@@ -200,8 +202,8 @@ class QDPIProgram(dspy.Module):
                 draft.refused, draft.refused_text = (*validation.reasons, *validation.advice), draft.text
 
     async def learn(self, run: RunInput) -> None:
-        """Learn what pages are measured against, at the first page of an edition, beside the event loop."""
-        await asyncio.to_thread(run.edition.measures.learn)
+        """Learn what pages are measured against, at the first page of an edition."""
+        await _learn(run.edition.measures)
 
     def finish(self, run: RunInput, brief: Brief, draft: Draft) -> FinishedPage:
         """Check the text where a stop prevented it, read the new page, and bind it."""
@@ -269,6 +271,8 @@ class QDPIProgram(dspy.Module):
                 plan = draft.plan or PagePlan()
                 inputs = page_inputs(run, brief, plan, draft, self._model.capabilities.prompt_tokens)
                 return await self._call("receive", self.receive, inputs, draft, take)
+            if self._model.capabilities.is_led:
+                await _learn(run.edition.voice_words)
             inputs = self._continue_inputs(run, brief)
             return await self._call("receive", self.continue_prose, inputs, draft, take)
         except TextWithdrawn:
@@ -373,6 +377,12 @@ def _messages(predict: dspy.Predict, inputs: Mapping[str, Any]) -> list[dict[str
     signature = values.pop("signature", predict.signature)
     demos = values.pop("demos", predict.demos)
     return ProseAdapter().format(signature, demos, values)
+
+
+async def _learn(taught: Measures | VoiceWords) -> None:
+    """Learn from a whole book beside the event loop; what is learnt already costs no thread."""
+    if not taught.is_learnt:
+        await asyncio.to_thread(taught.learn)
 
 
 def _offline_writer() -> LanguageModel:

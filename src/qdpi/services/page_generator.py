@@ -206,8 +206,6 @@ class PageGenerator:
 
     async def _prepared(self, request: PageRequest, state: JourneyState) -> RunInput:
         edition = await self._edition(request)
-        if self._program.model.capabilities.is_led:
-            await asyncio.to_thread(edition.voice_words.learn)
         wanted = request.page_id or state.position or edition.ring.first
         pressed = await find_locus(edition, self._store, wanted, request.session_id)
         symbol = request.symbol_code

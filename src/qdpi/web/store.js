@@ -113,12 +113,6 @@ export function followAddress() {
       shown.value = { pageId: id, status: "ready", page: servedPage, problem: null };
     } else void show(id);
   });
-  let before = route.peek();
-  effect(() => {
-    const now = route.value;
-    if (now !== before && now.view === "page" && before.view === "page") watched.value = null; // the reader has gone on
-    before = now;
-  });
 }
 
 /** Resolve once the page of the address can be shown, or it is known why not. @returns {Promise<void>} */
@@ -184,6 +178,12 @@ export function endWatching(boundAs) {
 
 /** Whoever goes to another page no longer waits in place of this one. */
 export function followWatched() {
+  let before = route.peek();
+  effect(() => {
+    const now = route.value;
+    if (now !== before && now.view === "page" && before.view === "page") watched.value = null; // to the same page, too
+    before = now;
+  });
   effect(() => {
     const at = pageId.value;
     const locus = watched.peek()?.locus ?? null;
@@ -220,15 +220,18 @@ export function neighboursOf(id) {
   return at < 0 || ring.length < 2 ? [] : [ring.at(at - 1), ring[(at + 1) % ring.length]];
 }
 
+/** @param {string} id @returns {any} the entry of a page of the book */
+const entryOf = (id) => canon.value?.ring.find((/** @type {any} */ entry) => entry.page_id === id);
+
 /** @param {string} id @returns {string} the title of a page of the journey or of the book */
 export function titleOf(id) {
   const written = tree.pages.get(id);
   if (written) return writtenTitle(written.trajectory, written.title);
-  return canon.value?.ring.find((/** @type {any} */ entry) => entry.page_id === id)?.title ?? id;
+  return entryOf(id)?.title ?? id;
 }
 
 /** @param {string} id @returns {boolean} whether it is a page of the book or of the journey */
-const isKnown = (id) => tree.pages.has(id) || (canon.value?.ring ?? []).some((/** @type {any} */ entry) => entry.page_id === id);
+const isKnown = (id) => tree.pages.has(id) || entryOf(id) !== undefined;
 
 /** Read what each symbol would do at the page that is shown, again after each outcome. */
 export function followPreview() {

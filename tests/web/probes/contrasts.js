@@ -12,13 +12,15 @@
   function told(each) {
     const behind = [];
     let opacity = 1;
+    // A shape is seen against what lies behind it: that of a page that was read is filled with its own border's colour.
+    const isShape = each.matches(".shape");
     for (let at = each; at; at = at.parentElement) {
       const { backgroundColor, opacity: own } = getComputedStyle(at);
-      behind.unshift([backgroundColor, 1]);
+      if (!(isShape && at === each)) behind.unshift([backgroundColor, 1]);
       opacity *= Number(own);
     }
     const { color, borderTopColor } = getComputedStyle(each);
-    const front = [each.matches(".shape") ? borderTopColor : color, opacity];
+    const front = [isShape ? borderTopColor : color, opacity];
     const [bright, dark] = [shine(painted(behind)), shine(painted([...behind, front]))].sort((a, b) => b - a);
     const ratio = (bright + 0.05) / (dark + 0.05);
     const name = `${each.tagName} .${each.getAttribute("class")} ${each.textContent.slice(0, 30)}`;

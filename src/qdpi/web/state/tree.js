@@ -13,7 +13,6 @@
 
 import { undirected } from "../text/paragraphs.js";
 
-
 /** The outcomes of one journey, in order, and the pages at each locus. Grows only at its end. */
 export class Tree {
   constructor() {
