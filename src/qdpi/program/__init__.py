@@ -7,6 +7,7 @@ calls, and one rework), and finished (checked and bound). Only `draft` is asynch
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
@@ -37,6 +38,7 @@ from qdpi.policy import decide, situation_of
 from qdpi.policy.placement import bind, standing_of
 from qdpi.program.brief import Brief, find_sources, question_of, record_of, target_page, target_sections
 from qdpi.program.cues import call_config, cue_of, demo_turns, leading_words
+from qdpi.program.dials import Dials, dials_of
 from qdpi.program.draft import Draft, FinishedPage, RunInput, RunProgress, SilentProgress
 from qdpi.program.plan import PagePlan, read_plan
 from qdpi.program.prompts import page_inputs, plan_inputs
@@ -52,6 +54,7 @@ from qdpi.symbols import (
 )
 
 PROGRAM_VERSION: Final = "qdpi/1"
+_DIALS: Final = "dials"
 _READER_SOURCES: Final = frozenset({Source.VAULT, Source.JOURNEY})
 SENTENCE_ENDS: Final = '.!?…"”’)'
 STOPPED: Final = "stopped"
@@ -74,7 +77,8 @@ class QDPIProgram(dspy.Module):
     """Reads a locus, indexes it, asks for a plan and receives a page.
 
     The default edition is the short book of the package, the default model the offline writer. `timeout` is that of
-    one model call, in seconds. `on_prompt` is called with the phase and the messages of each call, before it.
+    one model call, in seconds. `dials` turn the page of a model that continues prose. `on_prompt` is called with the
+    phase and the messages of each call, before it.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class QDPIProgram(dspy.Module):
         model: LanguageModel | None = None,
         *,
         timeout: float = 120.0,
+        dials: Dials | None = None,
         on_prompt: Callable[[str, Sequence[Mapping[str, str]]], None] | None = None,
     ) -> None:
         super().__init__()
@@ -92,6 +97,7 @@ class QDPIProgram(dspy.Module):
         self.receive = dspy.Predict(ReceiveSignature)
         self.continue_prose = dspy.Predict(ContinueSignature)
         self._edition, self._timeout, self._on_prompt = edition, timeout, on_prompt
+        self.dials = dials or Dials()
         self._model = model or _offline_writer()
         self._habits = Habits()
 
@@ -101,9 +107,33 @@ class QDPIProgram(dspy.Module):
         return self._model
 
     @property
+    def edition(self) -> Edition | None:
+        """The edition that a call reads; None for that of the package, before the first one."""
+        return self._edition
+
+    @property
     def reads_path(self) -> bool:
         """Whether a page's prompt has the pages on the way to it (`RunInput.path`)."""
         return self._model.capabilities.plans
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> QDPIProgram:
+        """Return a program whose predictors are copies; book and model are shared: an optimiser makes many programs."""
+        copied = object.__new__(type(self))
+        memo[id(self)] = copied
+        for name, value in self.__dict__.items():
+            is_own = isinstance(value, dspy.Module | list)
+            setattr(copied, name, copy.deepcopy(value, memo) if is_own else value)
+        return copied
+
+    def dump_state(self, json_mode: bool = True) -> dict[str, Any]:
+        """Return what an optimiser may change: the predictors and the dials."""
+        return {**super().dump_state(json_mode=json_mode), _DIALS: self.dials.as_dict()}
+
+    def load_state(self, state: dict[str, Any], *, allow_unsafe_lm_state: bool = False) -> None:
+        """Take a state over; dials that it does not name have their defaults. Raises `InvalidInput`."""
+        dials = dials_of(state.get(_DIALS, {}))  # refused before anything is changed
+        super().load_state(state, allow_unsafe_lm_state=allow_unsafe_lm_state)
+        self.dials = dials
 
     def forward(
         self, symbol_code: int, user_intent: str = "", locus_page: str | None = None, **options: Any
@@ -338,12 +368,12 @@ class QDPIProgram(dspy.Module):
         character, own = decode_symbol(run.symbol_code)[0], self.continue_prose
         is_untaught = own.signature.instructions == ContinueSignature.instructions
         signature = _continuing(CHARACTER_NAMES[character], brief.verdict.given) if is_untaught else own.signature
-        led = leading_words(run.edition, character, brief) if self._model.capabilities.is_led else {}
+        led = leading_words(run.edition, character, brief, self.dials) if self._model.capabilities.is_led else {}
         return {
             "cue": cue_of(brief),
-            "demos": own.demos or demo_turns(run.edition, character, brief.question, brief.locus.page_id),
+            "demos": own.demos or demo_turns(run.edition, character, brief, self.dials),
             "signature": signature,
-            **call_config(self._model.led_by(led)),
+            **call_config(self._model.led_by(led), self.dials),
         }
 
 

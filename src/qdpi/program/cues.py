@@ -11,18 +11,15 @@ from typing import Any, Final
 
 from qdpi.canon.edition import Edition
 from qdpi.program.brief import OWN_SOURCE, Brief
+from qdpi.program.dials import Dials
 from qdpi.search.text import ending, is_content, opening, words
 from qdpi.symbols import Orientation
 
-DEMOS: Final = 2
-DEMO_WORDS: Final = 90
 PASSAGE_WORDS: Final = 60
 CUE_WORDS: Final = 140
 _QUOTES: Final = "“”\"'"
 MOST_ASKED: Final = 40
 """The most words of the reader's that the prose ends with."""
-RAISED: Final = 1.0
-"""How much likelier the words that the reader asks with, and the names on the page, are made."""
 
 
 def cue_of(brief: Brief) -> str:
@@ -61,28 +58,35 @@ def _said(brief: Brief) -> str:
     return brief.question if brief.profile.orientation is Orientation.ASK else ""
 
 
-def demo_turns(edition: Edition, character: int, question: str, exclude: str) -> list[dict[str, str]]:
-    """Return turns of the voice's own pages that are nearest to a question: a page as the cue, and its next page."""
+def demo_turns(edition: Edition, character: int, brief: Brief, dials: Dials) -> list[dict[str, str]]:
+    """Return turns of the voice's own pages that are nearest to the question: a page as the cue, and its next page."""
+    if not dials.demos:
+        return []
     own = edition.ring.pages_of(character + 1)
-    hits = edition.retriever.search(question, DEMOS + 2, sections=frozenset({character + 1}))
+    hits = edition.retriever.search(brief.question, dials.demos + 2, sections=frozenset({character + 1}))
     nearest = dict.fromkeys([hit.page_id for hit in hits] + list(own))
-    chosen = [page_id for page_id in nearest if page_id not in {own[-1], exclude}][:DEMOS] or [own[0]]
+    left_out = {own[-1], brief.locus.page_id}
+    chosen = [page_id for page_id in nearest if page_id not in left_out][: dials.demos] or [own[0]]
     return [
         {
-            "cue": ending(edition.pages[page_id].text, DEMO_WORDS),
-            "page_text": opening(edition.pages[edition.ring.step(page_id)].text, DEMO_WORDS),
+            "cue": ending(edition.pages[page_id].text, dials.demo_words),
+            "page_text": opening(edition.pages[edition.ring.step(page_id)].text, dials.demo_words),
         }
         for page_id in reversed(chosen)  # the nearest stands last
     ]
 
 
-def leading_words(edition: Edition, character: int, brief: Brief) -> Mapping[str, float]:
+def leading_words(edition: Edition, character: int, brief: Brief, dials: Dials) -> Mapping[str, float]:
     """Return the words that lead a page into its voice, and to what the reader asks and the page names."""
+    voice = {word: odds * dials.strength for word, odds in edition.voice_words[character].items()}
     raised = {word for word in words(brief.asked.words) if is_content(word)}
     raised |= {word for name in brief.reading.entities for word in words(name)}
-    return {**edition.voice_words[character], **dict.fromkeys(raised, RAISED)}
+    led = {**voice, **dict.fromkeys(raised, dials.raised)}
+    return {word: odds for word, odds in led.items() if odds}
 
 
-def call_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a call as DSPy takes them; nothing where there are none."""
-    return {"config": dict(parameters)} if parameters else {}
+def call_config(parameters: Mapping[str, Any], dials: Dials) -> dict[str, Any]:
+    """Return the parameters of a call as DSPy takes them, its temperature among them; nothing where there are none."""
+    tempered = {} if dials.temperature is None else {"temperature": dials.temperature}
+    config = {**parameters, **tempered}
+    return {"config": config} if config else {}
