@@ -11,6 +11,7 @@ from typing import Any
 import dspy
 import pytest
 from dspy import lm15
+from dspy.clients.cache import Cache
 from tests.support.scripted import Reply, ScriptedModel
 
 from qdpi.errors import ModelEmpty, ModelTimeout, ModelTooLong, ModelUnreachable, StoreUnavailable, TextWithdrawn
@@ -276,3 +277,41 @@ async def test_endless_answer_is_ended() -> None:
 async def test_longest_answer_is_accepted() -> None:
     longest = ("word " * MOST_CHARACTERS)[:MOST_CHARACTERS]
     assert (await ask(ScriptedModel(lambda _: longest))).text == longest.strip()
+
+
+# without await
+
+
+def test_plain_call_of_an_lm_answers() -> None:
+    """Optimisers propose instructions so."""
+    model = ScriptedModel(lambda prompt: f"It said: {prompt}")
+    assert model.lm("The lamp.")[0] == "It said: The lamp."
+
+
+async def test_plain_call_within_an_event_loop_is_refused() -> None:
+    """It would hold up the loop that it waits for."""
+    with pytest.raises(dspy.LMError, match="use acall"):
+        ScriptedModel(lambda _: "one").lm("The lamp.")
+    assert (await ScriptedModel(lambda _: "one").lm.acall("The lamp."))[0] == "one"
+
+
+def test_plain_call_that_fails_says_why() -> None:
+    with pytest.raises(dspy.LMError, match="It does not answer"):
+        ScriptedModel(lambda _: ModelUnreachable("It does not answer.")).lm("The lamp.")
+
+
+async def test_answer_that_does_not_come_in_pieces_is_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DSPy's cache gives such answers."""
+    in_memory = Cache(enable_disk_cache=False, enable_memory_cache=True, disk_cache_dir=None)
+    monkeypatch.setattr(dspy, "cache", in_memory)
+    shown: list[str] = []
+
+    async def keep(piece: str) -> None:
+        shown.append(piece)
+
+    model = ScriptedModel(lambda _: "The lamp went out.")
+    model.lm.cache = True
+    answers = [await ask(model, on_text=keep) for _ in range(2)]
+    assert [answer.text for answer in answers] == ["The lamp went out."] * 2
+    assert len(model.prompts) == 1
+    assert "".join(shown) == "The lamp went out." * 2

@@ -601,3 +601,12 @@ async def test_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch)
         assert (await write(model)).text == "".join(PAGE)
         await model.close()
     assert proxy.requests[0].path == "http://models.example/v1/chat/completions"
+
+
+@pytest.mark.parametrize(("kind", "dialect"), KINDS)
+async def test_plain_calls_from_other_threads_close_their_connections(kind: str, dialect: Dialect) -> None:
+    """As an optimiser makes them; each has an event loop of its own."""
+    async with model_server() as server:
+        model = hosted(server, kind, dialect)
+        answers = [await asyncio.to_thread(model.lm, "Continue the page.") for _ in range(2)]
+        assert [answer[0] for answer in answers] == ["".join(PAGE)] * 2

@@ -80,7 +80,9 @@ async def _answer(
     # group. The setting underneath, `send_stream`, sends each chunk from the engine's own loop.
     bound = dspy.context(lm=model.lm, adapter=ProseAdapter(), send_stream=sink, disable_history=True, trace=trace)
     with bound, dspy.track_usage() as spent:
-        await predict.acall(**inputs)
+        prediction = await predict.acall(**inputs)
+    if not sink.has_streamed:
+        await sink.take_whole(prediction)
     await sink.finish()
     if not sink.pieces:
         raise ModelEmpty(sink.emptiness)
@@ -93,16 +95,21 @@ class _Sink:
     def __init__(self, name: str, on_text: Callable[[str], Awaitable[None]] | None, prose: ProseStream) -> None:
         self._name, self._on_text, self._prose = name, on_text, prose
         self._characters = 0
+        self.has_streamed = False
         self.pieces: list[str] = []
         self.finish_reason: str | None = None
 
     async def send(self, chunk: Any) -> None:
-        choice = chunk.choices[0]
+        choice, self.has_streamed = chunk.choices[0], True
         self.finish_reason = choice.finish_reason or self.finish_reason
         try:
             await self._give(self._prose.feed(self._counted(choice.delta.content or "")))
         except Exception as error:
             raise Carried(error) from error
+
+    async def take_whole(self, prediction: dspy.Prediction) -> None:
+        """Take an answer that did not come in pieces, as those of DSPy's cache and of other LMs."""
+        await self._give(self._prose.feed(self._counted("".join(map(str, prediction.values())))))
 
     async def finish(self) -> None:
         await self._give(self._prose.finish(cut_off=self.finish_reason == "length"))

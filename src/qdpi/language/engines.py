@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import wraps
@@ -19,7 +20,7 @@ class Carried(dspy.LMError):
     """Carries an error that is not DSPy's through DSPy, which passes on errors of its own type unchanged."""
 
     def __init__(self, failure: Exception) -> None:
-        super().__init__(type(failure).__name__)
+        super().__init__(str(failure) if isinstance(failure, QdpiError) else type(failure).__name__)
         self.failure = failure
 
 
@@ -38,12 +39,29 @@ def carrying(stream: Stream) -> Stream:
     return carried
 
 
-class AsyncOnly:
-    """The synchronous engine that `dspy.LM` requires: our models are called on an event loop only."""
+class Blocking:
+    """The synchronous half of an engine, for what calls an LM without `await`: DSPy's optimisers do.
+
+    Each call has an event loop of its own, which closes its connections.
+    """
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
 
     def complete(self, request: lm15.Request) -> lm15.Response:
-        """Raise: there is no synchronous call."""
-        raise lm15.UnsupportedFeatureError("This model is asked with `await`: use acall, not a plain call.")
+        """Return the whole answer. Raises on the thread of a running event loop, which it would hold up."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self._complete(request))
+        raise lm15.UnsupportedFeatureError("Within an event loop this model is asked with `await`: use acall.")
+
+    async def _complete(self, request: lm15.Request) -> lm15.Response:
+        try:
+            return await lm15.amaterialize_response(self._engine.stream(request), request)
+        finally:
+            if close := getattr(self._engine, "aclose", None):
+                await close()
 
 
 class PieceEngine:
@@ -70,7 +88,7 @@ def bind(name: str, engine: Any, *, max_tokens: int | None = None, temperature: 
     """Return a DSPy LM over `engine`: no cache, no retries (the program has its own), no history."""
     return dspy.LM(
         name,
-        engine=AsyncOnly(),
+        engine=Blocking(engine),
         async_engine=engine,
         cache=False,
         num_retries=0,

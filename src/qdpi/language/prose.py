@@ -28,16 +28,22 @@ class ProseAdapter(dspy.Adapter):
         """
         name = _output_field(signature)
         messages = [{"role": "system", "content": signature.instructions}]
-        for demo in demos:
-            if demo.get(name) and any(rendered(demo.get(each)) for each in signature.input_fields):
-                messages.append({"role": "user", "content": _turn(signature, demo)})
-                messages.append({"role": "assistant", "content": str(demo[name]).strip()})
+        for demo in answered(signature, demos):
+            messages.append({"role": "user", "content": _turn(signature, demo)})
+            messages.append({"role": "assistant", "content": str(demo[name]).strip()})
         messages.append({"role": "user", "content": _turn(signature, inputs)})
         return messages
 
     def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, str]:
         """Return the completion's prose under the output field's name."""
         return {_output_field(signature): tidy(completion)}
+
+
+def answered(signature: type[dspy.Signature], demos: list[Any]) -> list[Any]:
+    """Return the demos with a question and an answer; optimisers also give predictors what is a demo of others."""
+    name = _output_field(signature)
+    asked = [demo for demo in demos if any(rendered(demo.get(each)) for each in signature.input_fields)]
+    return [demo for demo in asked if rendered(demo.get(name))]
 
 
 def _output_field(signature: type[dspy.Signature]) -> str:

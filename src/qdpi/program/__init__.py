@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -22,8 +22,9 @@ from qdpi.events import Phase, PressInput
 from qdpi.ids import sha256
 from qdpi.language.answer import Habits
 from qdpi.language.completion import Completion, complete
+from qdpi.language.outside import OutsideModel
 from qdpi.language.port import LanguageModel, Usage
-from qdpi.language.prose import ProseAdapter
+from qdpi.language.prose import ProseAdapter, answered
 from qdpi.measures.measures import Measures
 from qdpi.measures.verdict import Subject
 from qdpi.page_schema import ModelCall, Reading, Validation
@@ -55,6 +56,8 @@ from qdpi.symbols import (
 
 PROGRAM_VERSION: Final = "qdpi/1"
 _DIALS: Final = "dials"
+_SHARED: Final = frozenset({"_edition", "_model", "_own_model", "_habits", "_on_prompt", "_run"})
+"""What copies of a program have in common."""
 _READER_SOURCES: Final = frozenset({Source.VAULT, Source.JOURNEY})
 SENTENCE_ENDS: Final = '.!?…"”’)'
 STOPPED: Final = "stopped"
@@ -78,7 +81,10 @@ class QDPIProgram(dspy.Module):
 
     The default edition is the short book of the package, the default model the offline writer. `timeout` is that of
     one model call, in seconds. `dials` turn the page of a model that continues prose. `on_prompt` is called with the
-    phase and the messages of each call, before it.
+    phase and the messages of each call, before it. `run` is what `forward` awaits a cycle with.
+
+    Called as a DSPy module it is fit for optimisers: it adds its calls to DSPy's trace, and an LM that is bound from
+    outside (`dspy.context(lm=…)`, `set_lm`) gets the calls in the place of its model.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class QDPIProgram(dspy.Module):
         timeout: float = 120.0,
         dials: Dials | None = None,
         on_prompt: Callable[[str, Sequence[Mapping[str, str]]], None] | None = None,
+        run: Callable[[Coroutine[Any, Any, dspy.Prediction]], dspy.Prediction] = asyncio.run,
     ) -> None:
         super().__init__()
         self.read = Extract(ReadSignature)
@@ -96,8 +103,9 @@ class QDPIProgram(dspy.Module):
         self.ask = dspy.Predict(AskSignature)
         self.receive = dspy.Predict(ReceiveSignature)
         self.continue_prose = dspy.Predict(ContinueSignature)
-        self._edition, self._timeout, self._on_prompt = edition, timeout, on_prompt
+        self._edition, self._timeout, self._on_prompt, self._run = edition, timeout, on_prompt, run
         self.dials = dials or Dials()
+        self._own_model = model
         self._model = model or _offline_writer()
         self._habits = Habits()
 
@@ -121,8 +129,7 @@ class QDPIProgram(dspy.Module):
         copied = object.__new__(type(self))
         memo[id(self)] = copied
         for name, value in self.__dict__.items():
-            is_own = isinstance(value, dspy.Module | list)
-            setattr(copied, name, copy.deepcopy(value, memo) if is_own else value)
+            setattr(copied, name, value if name in _SHARED else copy.deepcopy(value, memo))
         return copied
 
     def dump_state(self, json_mode: bool = True) -> dict[str, Any]:
@@ -139,7 +146,7 @@ class QDPIProgram(dspy.Module):
         self, symbol_code: int, user_intent: str = "", locus_page: str | None = None, **options: Any
     ) -> dspy.Prediction:
         """Run one cycle on a new journey; see `aforward`. Must not be called within an event loop."""
-        return asyncio.run(self.aforward(symbol_code, user_intent, locus_page, **options))
+        return self._run(self.aforward(symbol_code, user_intent, locus_page, **options))
 
     async def aforward(
         self,
@@ -167,8 +174,8 @@ class QDPIProgram(dspy.Module):
             asked=PressInput(user_intent=user_intent, trajectory=trajectory),
         )
         brief = self.prepare(run)
-        draft = Draft()
-        await self.draft(run, brief, draft, progress or SilentProgress())
+        draft = Draft(trace=dspy.settings.trace)
+        await self._with_outside_lm().draft(run, brief, draft, progress or SilentProgress())
         page = self.finish(run, brief, draft)
         return dspy.Prediction(
             plan=record_of(draft.plan, brief),
@@ -180,6 +187,16 @@ class QDPIProgram(dspy.Module):
             title=page.title,
             return_to=page.binding.return_to,
         )
+
+    def _with_outside_lm(self) -> QDPIProgram:
+        """Return this program, its predictors included, over the LM that is bound from outside; itself without one."""
+        own = next((predictor.lm for predictor in self.predictors() if predictor.lm is not None), None)
+        lm = own or dspy.settings.lm
+        if lm is None:
+            return self
+        bound = copy.copy(self)
+        bound.__dict__["_model"] = OutsideModel(lm, self._own_model)
+        return bound
 
     async def _loaded_edition(self) -> Edition:
         if self._edition is None:
@@ -333,7 +350,10 @@ class QDPIProgram(dspy.Module):
 
         try:
             receive = take if on_text is not None else None  # a text that nobody is shown can be held back whole
-            return record(await complete(self._model, predict, inputs, on_text=receive, timeout=timeout, habits=habits))
+            answer = complete(
+                self._model, predict, inputs, on_text=receive, timeout=timeout, habits=habits, trace=draft.trace
+            )
+            return record(await answer)
         except asyncio.CancelledError:
             # The receipt of a stopped page also lists the call that was cancelled.
             record(Completion("".join(pieces), Usage(None, None), STOPPED))
@@ -366,23 +386,27 @@ class QDPIProgram(dspy.Module):
 
     def _continue_inputs(self, run: RunInput, brief: Brief) -> dict[str, Any]:
         character, own = decode_symbol(run.symbol_code)[0], self.continue_prose
-        is_untaught = own.signature.instructions == ContinueSignature.instructions
-        signature = _continuing(CHARACTER_NAMES[character], brief.verdict.given) if is_untaught else own.signature
+        signature = _continuing(own.signature, CHARACTER_NAMES[character], brief.verdict.given)
         led = leading_words(run.edition, character, brief, self.dials) if self._model.capabilities.is_led else {}
         return {
             "cue": cue_of(brief),
-            "demos": own.demos or demo_turns(run.edition, character, brief, self.dials),
+            "demos": answered(own.signature, own.demos) or demo_turns(run.edition, character, brief, self.dials),
             "signature": signature,
             **call_config(self._model.led_by(led), self.dials),
         }
 
 
-@lru_cache(maxsize=len(CHARACTER_NAMES) * len(Trajectory))
-def _continuing(name: str, given: Trajectory) -> type[ContinueSignature]:
+@lru_cache(maxsize=4 * len(CHARACTER_NAMES) * len(Trajectory))
+def _continuing(signature: type[dspy.Signature], name: str, given: Trajectory) -> type[dspy.Signature]:
     # Creating a signature costs more than a whole page of the offline writer.
-    said = f"You are {name}, a voice of a novel. You continue its prose, and only its prose."
-    signature: type[ContinueSignature] = ContinueSignature.with_instructions(f"{said} {TRAJECTORY_SENTENCES[given]}")
-    return signature
+    said = (
+        f"You are {name}, a voice of a novel. You continue its prose, and only its prose. {TRAJECTORY_SENTENCES[given]}"
+    )
+    is_taught = signature.instructions != ContinueSignature.instructions
+    made: type[dspy.Signature] = signature.with_instructions(
+        f"{signature.instructions}\n\n{said}" if is_taught else said
+    )
+    return made
 
 
 def whole_sentences(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from qdpi.canon.edition import Edition
 from qdpi.events import Phase, ReaderInput
@@ -53,6 +53,7 @@ class Draft:
     reworked: bool = False
     attempts: int = 0
     failures: list[str] = field(default_factory=list)
+    trace: list[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
