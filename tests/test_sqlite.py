@@ -168,6 +168,59 @@ async def test_impossible_directory_is_unavailable(tmp_path: Path) -> None:
         await database(tmp_path / "file" / "data" / "qdpi.db").open()
 
 
+def bytes_in(directory: Path) -> dict[str, bytes]:
+    """Return the contents of the files, without those that hold nothing and the memory that readers share."""
+    files = (file for file in directory.iterdir() if not file.name.endswith("-shm"))
+    return {file.name: held for file in files if (held := file.read_bytes())}
+
+
+async def reads_only(path: Path, before: dict[str, bytes]) -> None:
+    reader = database(path, read_only=True)
+    await reader.open()
+    try:
+        assert await reader.read(words) == ["lamp"]
+        with pytest.raises(RuntimeError, match="reading only"):
+            await reader.write(insert("stair"))
+    finally:
+        await reader.close()
+    assert bytes_in(path.parent) == before
+
+
+async def test_read_only_leaves_the_files_as_they_were(path: Path) -> None:
+    """A file opened for reading only is read, and stays as it was byte for byte: at rest, and beside its writer."""
+    writer = database(path)
+    await writer.open()
+    await writer.write(insert("lamp"))
+    await reads_only(path, bytes_in(path.parent))
+    await writer.close()
+    assert files_in(path.parent) == [path.name]
+    await reads_only(path, bytes_in(path.parent))
+    assert files_in(path.parent) == [path.name]
+
+
+async def test_read_only_where_nothing_can_be_written(path: Path) -> None:
+    """A directory that takes no shared memory, as one that is not writable, is enough where there is no WAL."""
+    writer = database(path)
+    await writer.open()
+    await writer.write(insert("lamp"))
+    await writer.close()
+    path.with_name(f"{path.name}-shm").mkdir()
+    await reads_only(path, bytes_in(path.parent))
+
+
+async def test_read_only_neither_creates_nor_migrates(path: Path) -> None:
+    """A missing file and one of another version are refused, with what to do, and stay as they are."""
+    with pytest.raises(InvalidSetting, match="does not exist"):
+        await database(path, read_only=True).open()
+    assert not path.parent.exists()
+    old = database(path)
+    await old.open()
+    await old.close()
+    with pytest.raises(InvalidSetting, match=r"version 1; this qdpi reads version 2.*migrates it"):
+        await database(path, version=2, read_only=True).open()
+    assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (1,)
+
+
 async def test_failing_work_is_rolled_back_alone(db: Database) -> None:
     """Only the failing work is rolled back, and its caller gets the error."""
 

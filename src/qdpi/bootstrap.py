@@ -44,20 +44,22 @@ def build_store(
     settings: Settings,
     *,
     repairing: bool = False,
+    read_only: bool = False,
     now: Callable[[], datetime] = utc_now,
     new_id: Callable[[], str] = random_id,
 ) -> PageStore:
     """Return the page store that the settings name.
 
-    With `repairing`, its writes win over earlier deletions, where the store keeps tombstones.
+    With `repairing`, its writes win over earlier deletions, where the store keeps tombstones. With `read_only` it must
+    exist, and opening it creates and migrates nothing.
     """
     if settings.cassandra_hosts:
         from qdpi.store.cassandra import CassandraPageStore
 
-        return CassandraPageStore(settings, now=now, preparation=new_id(), repairing=repairing)
+        return CassandraPageStore(settings, now=now, preparation=new_id(), repairing=repairing, read_only=read_only)
     from qdpi.store.embedded import EmbeddedPageStore
 
-    return EmbeddedPageStore(settings.data_dir / "store.db")
+    return EmbeddedPageStore(settings.data_dir / "store.db", read_only=read_only)
 
 
 async def apply_cassandra_schema(settings: Settings) -> AppliedSchema:
@@ -83,17 +85,21 @@ def build_system(
     new_id: Callable[[], str] = random_id,
     backoff: Backoff | None = None,
     embedder: Embedder | None = None,
+    read_only: bool = False,
 ) -> System:
-    """Wire a system; a part that is given replaces the one that the settings name."""
+    """Wire a system; a part that is given replaces the one that the settings name.
+
+    With `read_only` its store exists and is only read, also where a reading is missing.
+    """
     chosen_bus = bus or build_bus(settings, now)
-    chosen_store = store or build_store(settings, now=now, new_id=new_id)
+    chosen_store = store or build_store(settings, read_only=read_only, now=now, new_id=new_id)
     chosen_embedder = embedder or Embedder()
     return System(
         settings=settings,
         bus=chosen_bus,
         store=chosen_store,
         publisher=Publisher(chosen_bus, settings.page_events),
-        editions=Editions(chosen_store, chosen_embedder),
+        editions=Editions(chosen_store, chosen_embedder, keep=not read_only),
         metrics=Metrics(),
         now=now,
         new_id=new_id,

@@ -44,6 +44,8 @@ _NEXT_STEPS: Final = {
     sqlite3.SQLITE_NOTADB: "Move the file away, or give another QDPI_DATA_DIR.",
 }
 """SQLite's primary result codes of an unusable file, as opposed to those of a wrong statement."""
+_NOT_WRITABLE: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+"""Those of a WAL's shared memory that cannot be made."""
 
 
 @dataclass(slots=True, eq=False)
@@ -139,6 +141,7 @@ class Database:
     version gets the schema and then, in the same transaction, the `migrations` of the versions since. `unavailable`
     is raised, with its cause and the next step, while the file cannot be used: locked by another process for
     longer than `busy_timeout` seconds, a full disk, an I/O error. The next call retries.
+    With `read_only` the file must exist, nothing of it is written, and a file of an older version is refused.
     The WAL is kept to about `wal_bound` bytes, except during a long read of one snapshot.
     Work runs on the threads, never on the loop: it must not touch objects of the loop, nor return objects of the
     connection (a cursor).
@@ -155,6 +158,7 @@ class Database:
         migrations: Mapping[int, Callable[[sqlite3.Connection], None]] = _NO_MIGRATIONS,
         busy_timeout: float = 5.0,
         wal_bound: int = 32 << 20,
+        read_only: bool = False,
     ) -> None:
         self.path = path
         self._schema = schema
@@ -164,22 +168,26 @@ class Database:
         self._max_pending = max_pending
         self._busy_timeout = busy_timeout
         self._wal_bound = wal_bound
+        self._read_only = read_only
+        self._query = "mode=ro"
+        self._leaves_wal = False
         self._running: _Running | None = None
         self._write_failed = False
 
     async def open(self) -> None:
         """Create the directory and the file, apply the schema, start the threads. Idempotent.
 
-        Raises `InvalidSetting` where the file is of a newer version or not a database.
+        Raises `InvalidSetting` where the file is of a newer version or not a database; read-only, also where it is
+        missing or of an older version.
         """
         if self._running is not None:
             return
-        await asyncio.to_thread(self._prepare)
+        await asyncio.to_thread(self._examine if self._read_only else self._prepare)
         writes = _Inbox(self._max_pending, 1)
         reads = _Inbox(self._max_pending, READERS)
         watch = _Inbox(self._max_pending, 1)
         threads = (
-            self._thread("write", self._serve_writes, writes),
+            *(() if self._read_only else (self._thread("write", self._serve_writes, writes),)),
             *(self._thread(f"read-{n}", self._serve_reads, reads) for n in range(READERS)),
             self._thread("watch", self._serve_reads, watch),
         )
@@ -195,15 +203,18 @@ class Database:
         # The writer last: the last connection to close removes the WAL, which a read-only one may not.
         for thread in reversed(running.threads):
             await asyncio.to_thread(thread.join)
-        await asyncio.to_thread(self._connect_and_close)
+        if not self._leaves_wal:
+            await asyncio.to_thread(self._connect_and_close)
 
     async def write(self, work: Work[T], *, durable: bool = True) -> T:
         """Run work in a transaction and return its result after the commit.
 
         The work has a savepoint of its own: if it raises, it alone is rolled back, and its caller gets the error.
         It must not begin or end transactions. Waits while `max_pending` jobs are queued. The work of a cancelled
-        caller still runs. Raises the `unavailable` error.
+        caller still runs. Raises the `unavailable` error, and `RuntimeError` where the file is open for reading only.
         """
+        if self._read_only:
+            raise RuntimeError(f"{self.path} is open for reading only.")
         result: T = await self._open().writes.submit(work, self._closed, durable=durable)
         return result
 
@@ -213,7 +224,7 @@ class Database:
         Raises the `unavailable` error.
         """
         try:
-            await asyncio.to_thread(_sync, Path(f"{self.path}-wal"))
+            await asyncio.to_thread(_sync, self._wal)
         except OSError as error:
             raise self._unavailable(f"{self.path} cannot be synced to its disk: {error.strerror}.") from error
 
@@ -257,7 +268,7 @@ class Database:
     # connections
 
     def _connect(self, *, writable: bool) -> sqlite3.Connection:
-        uri = f"{self.path.absolute().as_uri()}?mode={'rwc' if writable else 'ro'}"
+        uri = f"{self.path.absolute().as_uri()}?{'mode=rwc' if writable else self._query}"
         connection = sqlite3.connect(uri, uri=True, timeout=self._busy_timeout, isolation_level=None)
         if writable:
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -273,6 +284,42 @@ class Database:
                 self._apply_schema(connection)
         except (sqlite3.Error, OSError) as error:
             raise self._translate(error) from error
+
+    def _examine(self) -> None:
+        """Check that the file can be read as it is, without writing anything of it."""
+        if not self.path.is_file():
+            raise InvalidSetting(
+                f"{self.path} does not exist.", next_step="Give the QDPI_DATA_DIR of an existing store."
+            )
+        # A WAL that is here is another process's, or waits for the next writer to recover it.
+        self._leaves_wal = self._wal.exists()
+        try:
+            found = self._read_version()
+        except sqlite3.Error as error:
+            raise self._translate(error) from error
+        if found > self._version:
+            raise self._newer(found)
+        if found < self._version:
+            raise InvalidSetting(
+                f"{self.path} has schema version {found}; this qdpi reads version {self._version}.",
+                next_step="Start `qdpi run` on it once, which migrates it.",
+            )
+
+    def _read_version(self) -> int:
+        """Return the file's version, and find out how the file is opened.
+
+        A reader of a WAL makes a file of shared memory. Where the directory takes none and there is no WAL to be read,
+        nobody writes to the file either, and it is opened as one that does not change.
+        """
+        try:
+            with contextlib.closing(self._connect(writable=False)) as connection:
+                return _stored_version(connection)
+        except sqlite3.OperationalError as error:
+            if _primary_code(error) not in _NOT_WRITABLE or self._leaves_wal:
+                raise
+        self._query = "mode=ro&immutable=1"
+        with contextlib.closing(self._connect(writable=False)) as connection:
+            return _stored_version(connection)
 
     def _enter_wal(self, connection: sqlite3.Connection) -> None:
         # When two processes create the file concurrently, SQLite does not wait for this lock.
@@ -290,15 +337,18 @@ class Database:
     def _apply_schema(self, connection: sqlite3.Connection) -> None:
         found = _stored_version(connection)
         if found > self._version:
-            raise InvalidSetting(
-                f"{self.path} has schema version {found}; this qdpi knows versions up to {self._version}.",
-                next_step="Upgrade qdpi, or give another QDPI_DATA_DIR.",
-            )
+            raise self._newer(found)
         if found < self._version:
             # Closing the connection rolls back what a failure has left open.
             connection.executescript(f"BEGIN IMMEDIATE; {self._schema}\n;")
             self._migrate(connection)
             connection.execute("COMMIT")
+
+    def _newer(self, found: int) -> InvalidSetting:
+        return InvalidSetting(
+            f"{self.path} has schema version {found}; this qdpi knows versions up to {self._version}.",
+            next_step="Upgrade qdpi, or give another QDPI_DATA_DIR.",
+        )
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         # Read again: another process may have migrated the file before the transaction began.
@@ -337,9 +387,13 @@ class Database:
                 wal_limit = self._wal_bound + (0 if self._truncate_wal(connection) else size)
         _close(connection)
 
+    @property
+    def _wal(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-wal")
+
     def _wal_bytes(self) -> int:
         try:
-            return self.path.with_name(self.path.name + "-wal").stat().st_size
+            return self._wal.stat().st_size
         except FileNotFoundError:
             return 0
 

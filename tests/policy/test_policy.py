@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qdpi.errors import InvalidInput
 from qdpi.page_schema import PolicyVerdict
 from qdpi.policy import (
     MAX_BRANCH_DEPTH,
@@ -15,6 +16,7 @@ from qdpi.policy import (
     MAX_RETURN_DEBT,
     MIN_NOVELTY,
     POLICY_VERSION,
+    PolicyLimits,
     Situation,
     allow_fork,
     choose,
@@ -347,3 +349,53 @@ def test_every_wish_is_given_or_the_nearest_open(profile, situation, wish):
     allowed = [t for t in order if not list(refuse(t, profile, situation))]
     expected = T1 if returning else allowed[0]
     assert decide(profile, situation, wish=wish).given is expected
+
+
+# Other limits
+
+
+def test_limits_change_what_is_open_and_the_version():
+    """A policy of other limits decides by them, says them in its reasons, and names them in its version."""
+    deep: dict[str, Any] = {"depth": 3, "in_branch": True, "open_branches": 1, "return_debt": 3}
+    other = PolicyLimits(max_branch_depth=4, max_return_debt=5)
+    assert ruling("XP", T0, **deep).given is T1
+    verdict = decide(BY_CODE["XP"], Situation(**deep), wish=T0, limits=other)
+    assert (verdict.given, verdict.version) == (T0, "policy/1 max_return_debt=5 max_branch_depth=4")
+    (reason,) = decide(BY_CODE["XP"], Situation(depth=4), wish=T0, limits=other).reasons
+    assert "depth 4 has reached 4" in reason
+
+
+@pytest.mark.parametrize(
+    ("limits", "situation"),
+    [
+        (PolicyLimits(max_return_debt=0), {"return_debt": 1}),
+        (PolicyLimits(max_open_branches=0), {}),
+        (PolicyLimits(max_departures=1), {"departures": 1}),
+        (PolicyLimits(min_novelty=1.0), {"novelty": 0.9}),
+        (PolicyLimits(max_branch_depth=1), {"depth": 1}),
+    ],
+)
+def test_every_limit_closes_a_fork(limits: PolicyLimits, situation: dict[str, Any]):
+    assert decide(BY_CODE["XP"], Situation(**situation), wish=T2).given is T2
+    assert decide(BY_CODE["XP"], Situation(**situation), wish=T2, limits=limits).given is not T2
+
+
+def test_signals_are_weighed_by_the_limits():
+    """Without a wish too: a branch goes on until it owes as many pages as the limits allow."""
+    owing = Situation(depth=1, in_branch=True, open_branches=1, return_debt=2)
+    assert choose(BY_CODE["XS"], owing, "", 1) == (T1, "signals")
+    assert choose(BY_CODE["XS"], owing, "", 1, PolicyLimits(max_return_debt=3)) == (T0, "signals")
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_branch_depth": -1}, {"min_novelty": 1.5}, {"min_novelty": float("nan")}, {"max_departures": -5}]
+)
+def test_limits_that_mean_nothing_are_refused(limits: dict[str, Any]):
+    (name,) = limits
+    with pytest.raises(InvalidInput, match=f"The policy's {name} is"):
+        PolicyLimits(**limits)
+
+
+@given(any_profile, situations, any_wish)
+def test_default_limits_are_those_of_the_version(profile: Profile, situation: Situation, wish: Trajectory | None):
+    assert decide(profile, situation, wish=wish, limits=PolicyLimits()) == decide(profile, situation, wish=wish)

@@ -8,7 +8,7 @@ from tests.support import factories
 
 from qdpi.bootstrap import build_store
 from qdpi.journey import JourneyState
-from qdpi.services.page_generator import READER_PAGES, find_reader_pages
+from qdpi.services.run import READER_PAGES, find_reader_pages
 from qdpi.settings import Settings
 from qdpi.store.ports import Committed, PageStore
 from qdpi.symbols import PROFILES, Source, profile_of

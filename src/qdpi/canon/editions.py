@@ -17,7 +17,7 @@ from qdpi.page_schema import Page, Reading
 from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.search.vectors import Embedder, SemanticIndex, from_bytes
 from qdpi.store.paging import outcomes_before
-from qdpi.store.ports import Outcomes, Pages, PageStore
+from qdpi.store.ports import OutcomeReads, PageReads, PageStore, RunReads
 from qdpi.store.rows import CanonRevision, Embedding, ReadingRow
 
 KEPT_EDITIONS: Final = 2
@@ -27,10 +27,13 @@ PAGE_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class Editions:
-    """Returns the current edition, and any revision that a run names. A finished ingest takes effect at once."""
+    """Returns the current edition, and any revision that a run names. A finished ingest takes effect at once.
 
-    def __init__(self, store: PageStore, embedder: Embedder) -> None:
-        self._store, self._embedder = store, embedder
+    Readings that the store lacks, those of a new extractor, are computed, and stored where it is written to (`keep`).
+    """
+
+    def __init__(self, store: PageStore, embedder: Embedder, *, keep: bool = True) -> None:
+        self._store, self._embedder, self._keep_readings = store, embedder, keep
         self._editions: OrderedDict[int, Edition] = OrderedDict()
         self._loading = asyncio.Lock()
 
@@ -72,21 +75,22 @@ class Editions:
         missing = [page for page in pages if page.page_id not in readings]
         if missing:
             computed = await asyncio.to_thread(lambda: [(page, read_text(page.text)) for page in missing])
-            await self._store.put_readings([reading_row(page, reading) for page, reading in computed])
+            if self._keep_readings:
+                await self._store.put_readings([reading_row(page, reading) for page, reading in computed])
             readings |= {page.page_id: reading for page, reading in computed}
         embeddings = await self._store.embeddings([page.page_id for page in pages])
         semantic = await asyncio.to_thread(semantic_index, pages, embeddings, self._embedder)
         return await asyncio.to_thread(assemble_edition, record, pages, readings, semantic)
 
 
-async def find_page(edition: Edition | None, store: Pages, page_id: str) -> Page | None:
+async def find_page(edition: Edition | None, store: PageReads, page_id: str) -> Page | None:
     """Return a page of the edition, of an earlier one, or of any journey; None where no page has this id."""
     if not PAGE_ID.fullmatch(page_id):
         return None
     return (edition.pages.get(page_id) if edition else None) or await store.page(page_id)
 
 
-async def find_locus(edition: Edition | None, store: PageStore, page_id: str, session_id: str) -> Page:
+async def find_locus(edition: Edition | None, store: RunReads, page_id: str, session_id: str) -> Page:
     """Return a page that a journey may use as its locus: of the edition, of an earlier one, or its own.
 
     Raises `UnknownPage`.
@@ -97,7 +101,7 @@ async def find_locus(edition: Edition | None, store: PageStore, page_id: str, se
     return page
 
 
-async def written_last(store: Outcomes, page_id: str, session_id: str) -> Page | None:
+async def written_last(store: OutcomeReads, page_id: str, session_id: str) -> Page | None:
     """Return the page at a journey's position from its outcomes, None where `page_id` is not that position.
 
     A page that a worker has committed but not yet written to the pages table is only in its outcome. Failed runs

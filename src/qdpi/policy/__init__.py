@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
+from qdpi.errors import InvalidInput
 from qdpi.journey import JourneyState
 from qdpi.page_schema import PolicyVerdict, Reading
 from qdpi.policy.placement import Standing
@@ -27,6 +28,44 @@ NOVELTY_WINDOW: Final = 4
 """The number of recent pages that a page is compared with."""
 MIN_NOVELTY: Final = 0.35
 """Below this the locus repeats what the journey has been reading: three of its last four loci are alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLimits:
+    """The numbers that the rules hold a journey to; by default those of `POLICY_VERSION`.
+
+    Raises `InvalidInput` for a number that is negative, and for a novelty above 1.
+    """
+
+    max_return_debt: int = MAX_RETURN_DEBT
+    max_branch_depth: int = MAX_BRANCH_DEPTH
+    max_open_branches: int = MAX_OPEN_BRANCHES
+    max_departures: int = MAX_DEPARTURES
+    min_novelty: float = MIN_NOVELTY
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not 0 <= value < float("inf") or (field.name == "min_novelty" and value > 1):
+                raise InvalidInput(
+                    f"The policy's {field.name} is {value}.",
+                    next_step="Give a number from 0 to 1." if field.type == "float" else "Give a number from 0.",
+                )
+
+    @property
+    def version(self) -> str:
+        """The policy's version, with every number that is not its own: `policy/1 max_branch_depth=5`."""
+        changed = [
+            f"{field.name}={getattr(self, field.name)}"
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
+        ]
+        return " ".join((POLICY_VERSION, *changed))
+
+
+LIMITS: Final = PolicyLimits()
+"""The limits of `POLICY_VERSION`."""
 
 _NEAREST: Final[dict[Trajectory, tuple[Trajectory, ...]]] = {
     Trajectory.CONTINUE: (Trajectory.CONTINUE,),
@@ -97,16 +136,16 @@ def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
     return len(a & b) / union if union else 0.0
 
 
-def allow_fork(open_branches: int, return_debt: int) -> bool:
+def allow_fork(open_branches: int, return_debt: int, limits: PolicyLimits = LIMITS) -> bool:
     """Tell whether a section's open branches and return debt (pages) allow a departure."""
-    if return_debt > MAX_RETURN_DEBT:
+    if return_debt > limits.max_return_debt:
         return False
-    return open_branches < MAX_OPEN_BRANCHES
+    return open_branches < limits.max_open_branches
 
 
-def require_return(branch_length: int) -> bool:
+def require_return(branch_length: int, limits: PolicyLimits = LIMITS) -> bool:
     """Tell whether a branch of this length (its depth) must return with the next page."""
-    return branch_length >= MAX_BRANCH_DEPTH
+    return branch_length >= limits.max_branch_depth
 
 
 def ttl(depth: int) -> int:
@@ -121,37 +160,40 @@ def decide(
     wish: Trajectory | None = None,
     words: str = "",
     section: int | None = None,
+    limits: PolicyLimits = LIMITS,
 ) -> PolicyVerdict:
     """Return the verdict on a press: its wish or the profile's own choice, or the nearest trajectory that is open.
 
     `words` are the reader's. `section` is the locus's: words that name the character of another section fork.
     """
-    desired, chosen_by = (wish, "wish") if wish else choose(profile, situation, words, section)
+    desired, chosen_by = (wish, "wish") if wish else choose(profile, situation, words, section, limits)
     reasons: list[str] = []
     for candidate in _NEAREST[desired]:
-        refusals = tuple(refuse(candidate, profile, situation))
+        refusals = tuple(refuse(candidate, profile, situation, limits))
         if not refusals:
             rule = chosen_by if candidate is desired else refusal_rule(reasons)
-            return _verdict(wish, candidate, rule, reasons)
+            return _verdict(wish, candidate, rule, reasons, limits)
         reasons += [f"{rule}: {candidate.value} {why}" for rule, why in refusals]
         if refusals[0][0] in _FORCING:
             break
-    return _verdict(wish, Trajectory.LOOP, refusal_rule(reasons), reasons)
+    return _verdict(wish, Trajectory.LOOP, refusal_rule(reasons), reasons, limits)
 
 
 _FORCING: Final = frozenset({"ttl", "unresolved-anchors"})
 """The rules that force a return."""
 
 
-def refuse(candidate: Trajectory, profile: Profile, situation: Situation) -> Iterator[tuple[str, str]]:
+def refuse(
+    candidate: Trajectory, profile: Profile, situation: Situation, limits: PolicyLimits = LIMITS
+) -> Iterator[tuple[str, str]]:
     """Yield (rule, reason) for every rule that closes a trajectory in a situation; none where it is open.
 
     The rules that force a return come first.
     """
-    if candidate is not Trajectory.LOOP and require_return(situation.depth):
+    if candidate is not Trajectory.LOOP and require_return(situation.depth, limits):
         yield (
             "ttl",
-            f"is closed: depth {situation.depth} has reached {MAX_BRANCH_DEPTH}, so the next page returns",
+            f"is closed: depth {situation.depth} has reached {limits.max_branch_depth}, so the next page returns",
         )
     if candidate in _DEPARTURES and situation.in_branch and situation.unresolved:
         yield (
@@ -164,24 +206,24 @@ def refuse(candidate: Trajectory, profile: Profile, situation: Situation) -> Ite
             f"is outside the licence of {profile.code} ({', '.join(t.value for t in profile.open)})",
         )
     if candidate in _DEPARTURES:
-        yield from _refuse_departure(situation)
+        yield from _refuse_departure(situation, limits)
 
 
-def _refuse_departure(situation: Situation) -> Iterator[tuple[str, str]]:
-    if not allow_fork(situation.open_branches, situation.return_debt):
+def _refuse_departure(situation: Situation, limits: PolicyLimits) -> Iterator[tuple[str, str]]:
+    if not allow_fork(situation.open_branches, situation.return_debt, limits):
         yield (
             "return-debt",
             f"is closed: {situation.open_branches} open branch(es) here owe {situation.return_debt} page(s)",
         )
-    if situation.departures >= MAX_DEPARTURES and not situation.in_branch:
+    if situation.departures >= limits.max_departures and not situation.in_branch:
         yield (
             "budget",
-            f"is closed: this journey has departed {situation.departures} times of {MAX_DEPARTURES}",
+            f"is closed: this journey has departed {situation.departures} times of {limits.max_departures}",
         )
-    if situation.novelty < MIN_NOVELTY:
+    if situation.novelty < limits.min_novelty:
         yield (
             "novelty",
-            f"is closed: novelty {situation.novelty:.2f} is under {MIN_NOVELTY}, this is what was just read",
+            f"is closed: novelty {situation.novelty:.2f} is under {limits.min_novelty}, this is what was just read",
         )
 
 
@@ -190,11 +232,15 @@ def refusal_rule(reasons: list[str]) -> str:
     return reasons[0].partition(":")[0]
 
 
-def _verdict(wish: Trajectory | None, given: Trajectory, rule: str, reasons: list[str]) -> PolicyVerdict:
-    return PolicyVerdict(wished=wish, given=given, rule=rule, reasons=tuple(reasons), version=POLICY_VERSION)
+def _verdict(
+    wish: Trajectory | None, given: Trajectory, rule: str, reasons: list[str], limits: PolicyLimits
+) -> PolicyVerdict:
+    return PolicyVerdict(wished=wish, given=given, rule=rule, reasons=tuple(reasons), version=limits.version)
 
 
-def choose(profile: Profile, situation: Situation, words: str, section: int | None) -> tuple[Trajectory, str]:
+def choose(
+    profile: Profile, situation: Situation, words: str, section: int | None, limits: PolicyLimits = LIMITS
+) -> tuple[Trajectory, str]:
     """Return the trajectory that a profile takes without a wish, and the name of that choice."""
     if profile.choice is Choice.CONTINUE:
         return Trajectory.CONTINUE, "canon-continues"
@@ -202,7 +248,7 @@ def choose(profile: Profile, situation: Situation, words: str, section: int | No
         return Trajectory.FORK, "parallel-forks"
     if profile.choice is Choice.WORDS:
         return follow_words(words, section), "words"
-    return weigh_signals(profile, situation), "signals"
+    return weigh_signals(profile, situation, limits), "signals"
 
 
 def follow_words(words: str, section: int | None) -> Trajectory:
@@ -228,12 +274,12 @@ def _names(name: str, words: str) -> bool:
     return re.search(rf"\b{re.escape(name)}\b", words) is not None
 
 
-def weigh_signals(profile: Profile, situation: Situation) -> Trajectory:
+def weigh_signals(profile: Profile, situation: Situation, limits: PolicyLimits = LIMITS) -> Trajectory:
     """Choose by return debt, then open questions, then novelty: return, fork, drift or continue."""
     if situation.in_branch:
-        owes = situation.return_debt >= MAX_RETURN_DEBT or situation.unresolved
+        owes = situation.return_debt >= limits.max_return_debt or situation.unresolved
         return Trajectory.LOOP if owes else Trajectory.CONTINUE
-    if not allow_fork(situation.open_branches, situation.return_debt) or situation.novelty < 0.5:
+    if not allow_fork(situation.open_branches, situation.return_debt, limits) or situation.novelty < 0.5:
         return Trajectory.CONTINUE
     if Trajectory.DRIFT in profile.open:
         return Trajectory.DRIFT

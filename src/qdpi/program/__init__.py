@@ -35,7 +35,7 @@ from qdpi.pipeline_signatures import (
     ReadSignature,
     ReceiveSignature,
 )
-from qdpi.policy import decide, situation_of
+from qdpi.policy import LIMITS, PolicyLimits, decide, situation_of
 from qdpi.policy.placement import bind, standing_of
 from qdpi.program.brief import Brief, find_sources, question_of, record_of, target_page, target_sections
 from qdpi.program.cues import call_config, cue_of, demo_turns, leading_words
@@ -80,8 +80,9 @@ class QDPIProgram(dspy.Module):
     """Reads a locus, indexes it, asks for a plan and receives a page.
 
     The default edition is the short book of the package, the default model the offline writer. `timeout` is that of
-    one model call, in seconds. `dials` turn the page of a model that continues prose. `on_prompt` is called with the
-    phase and the messages of each call, before it. `run` is what `forward` awaits a cycle with.
+    one model call, in seconds. `dials` turn the page of a model that continues prose, `limits` are the policy's.
+    `on_prompt` is called with the phase and the messages of each call, before it. `run` is what `forward` awaits a
+    cycle with.
 
     Called as a DSPy module it is fit for optimisers: it adds its calls to DSPy's trace, and an LM that is bound from
     outside (`dspy.context(lm=…)`, `set_lm`) gets the calls in the place of its model.
@@ -94,6 +95,7 @@ class QDPIProgram(dspy.Module):
         *,
         timeout: float = 120.0,
         dials: Dials | None = None,
+        limits: PolicyLimits = LIMITS,
         on_prompt: Callable[[str, Sequence[Mapping[str, str]]], None] | None = None,
         run: Callable[[Coroutine[Any, Any, dspy.Prediction]], dspy.Prediction] = asyncio.run,
     ) -> None:
@@ -108,6 +110,7 @@ class QDPIProgram(dspy.Module):
         self._own_model = model
         self._model = model or _offline_writer()
         self._habits = Habits()
+        self.limits = limits
 
     @property
     def model(self) -> LanguageModel:
@@ -211,7 +214,9 @@ class QDPIProgram(dspy.Module):
         kept = edition.readings.get(locus.page_id) if locus.is_canon else run.kept
         reading = kept or read_text(locus.text)
         situation = situation_of(run.state, standing, reading)
-        verdict = decide(profile, situation, wish=asked.wish, words=asked.words, section=standing.section)
+        verdict = decide(
+            profile, situation, wish=asked.wish, words=asked.words, section=standing.section, limits=self.limits
+        )
         question = question_of(profile, reading, asked.words)
         target = _target(run, profile.provenance, verdict.given, standing.section, question)
         destination = {Trajectory.FORK: target, Trajectory.LOOP: standing.return_to}.get(verdict.given)

@@ -37,14 +37,15 @@ class CompletedRun:
 
 def conclude(request: PageRequest, state: JourneyState, completed: CompletedRun, at: datetime) -> Outcome:
     """Return the outcome of a completed run, the next of its journey."""
-    receipt = _receipt(request, completed.draft).model_copy(
+    verdict = completed.brief.verdict
+    receipt = _receipt(request, completed.draft, verdict.version).model_copy(
         update={
             "canon_revision": completed.run.edition.revision.revision,
             "model": completed.model,
             "model_file": completed.model_file,
             "profile": completed.brief.profile.code,
             "plan": record_of(completed.draft.plan, completed.brief),
-            "policy": completed.brief.verdict,
+            "policy": verdict,
             "locus_reading": "kept" if completed.brief.kept else "computed",
             "sources": tuple(source.use for source in completed.brief.sources),
             "validation": completed.page.validation,
@@ -61,7 +62,14 @@ def conclude(request: PageRequest, state: JourneyState, completed: CompletedRun,
     )
 
 
-def fail(request: PageRequest, state: JourneyState, error: Fault, at: datetime, draft: Draft) -> Outcome:
+def fail(
+    request: PageRequest,
+    state: JourneyState,
+    error: Fault,
+    at: datetime,
+    draft: Draft,
+    policy_version: str = POLICY_VERSION,
+) -> Outcome:
     """Return the outcome of a run without a page, the next of its journey."""
     fault = _short(error)
     event = PageFailed(
@@ -79,7 +87,7 @@ def fail(request: PageRequest, state: JourneyState, error: Fault, at: datetime, 
         user_intent=request.words,
         wished=request.wish,
     )
-    receipt = _receipt(request, draft)
+    receipt = _receipt(request, draft, policy_version)
     return Outcome(event=event, receipt=receipt, state=fold(state, event), request=request)
 
 
@@ -91,14 +99,14 @@ def _short(fault: Fault) -> Fault:
     return Fault(code=code, detail=detail, next_step=next_step)
 
 
-def _receipt(request: PageRequest, draft: Draft) -> Receipt:
+def _receipt(request: PageRequest, draft: Draft, policy_version: str) -> Receipt:
     return Receipt(
         receipt_id=derived_id("receipt", request.request_id),
         press_id=request.press_id,
         request_id=request.request_id,
         user_intent=request.words,
         program_version=PROGRAM_VERSION,
-        policy_version=POLICY_VERSION,
+        policy_version=policy_version,
         extractor_version=EXTRACTOR_VERSION,
         canon_revision=request.canon_revision,
         calls=tuple(draft.calls),

@@ -7,7 +7,7 @@ from typing import Final
 
 from qdpi.outcome import LogEntry, Outcome
 from qdpi.store.columns import tree_row
-from qdpi.store.ports import Log, Outcomes
+from qdpi.store.ports import Log, OutcomeReads, Outcomes
 from qdpi.store.rows import TreeRow
 
 OUTCOMES_PER_PAGE: Final = 50
@@ -15,7 +15,7 @@ ROWS_PER_PAGE: Final = 500
 
 
 async def outcomes_of(
-    store: Outcomes, journey: str, head: int | None = None, after: int = 0
+    store: OutcomeReads, journey: str, head: int | None = None, after: int = 0
 ) -> AsyncIterator[list[Outcome]]:
     """Yield pages of a journey's outcomes above `after`, in order, up to the seq `head`, by default to the newest."""
     while head is None or after < head:
@@ -45,7 +45,7 @@ def _gaps(known: Collection[int], after: int, until: int) -> Iterator[tuple[int,
         before = seq
 
 
-async def outcomes_before(store: Outcomes, journey: str, seq: int) -> AsyncIterator[list[Outcome]]:
+async def outcomes_before(store: OutcomeReads, journey: str, seq: int) -> AsyncIterator[list[Outcome]]:
     """Yield pages of a journey's outcomes below a seq, the newest first; pages grow from 1 to `OUTCOMES_PER_PAGE`."""
     below, limit = seq, 1
     while below > 1:

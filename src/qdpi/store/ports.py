@@ -308,5 +308,39 @@ class Places(Protocol):
         ...
 
 
+class PageReads(Protocol):
+    """Reading a page by its id."""
+
+    async def page(self, page_id: str) -> Page | None:
+        """Return a page: of a canon page its newest revision."""
+        ...
+
+
+class OutcomeReads(Protocol):
+    """Reading a journey's outcomes."""
+
+    async def last_outcome(self, session_id: str) -> Outcome | None:
+        """Return the journey's newest outcome."""
+        ...
+
+    async def outcomes(self, session_id: str, *, after: int = 0, limit: int = 1_000) -> list[Outcome]:
+        """Return outcomes with a seq above `after`, in order."""
+        ...
+
+
+class RunReads(PageReads, OutcomeReads, Protocol):
+    """All that a run reads of its journey and of the pages it stands on: a part of the ports above."""
+
+    async def readings(
+        self, pages: Collection[tuple[str, int]], extractor_version: str
+    ) -> Mapping[tuple[str, int], ReadingRow]:
+        """Return the stored readings of (page id, revision) pairs."""
+        ...
+
+    async def vault(self, session_id: str) -> list[VaultEntry]:
+        """Return a reader's saved pages, the oldest first."""
+        ...
+
+
 class PageStore(Lifecycle, Outcomes, Pages, Log, Canon, Index, Vault, Places, Protocol):
     """All seven ports, with their lifecycle: what an adapter implements."""

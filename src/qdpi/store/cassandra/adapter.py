@@ -38,6 +38,8 @@ _NO_ID: Final = "-"
 class CassandraPageStore(Outcomes, Pages, Log, Canon, Index, Vault, Places):
     """The `PageStore` on a Cassandra cluster; keyspace and tables are created where they are missing.
 
+    With `read_only` they must be there, and be of this version.
+
     `preparation` is an id, unique to this store, that keeps the canon pages it prepares apart from those of other
     processes. With `repairing`, projections are written at the present time (`now`), so that they win over
     tombstones. Every method raises `StoreUnavailable` while no quorum answers, after little more than
@@ -52,9 +54,10 @@ class CassandraPageStore(Outcomes, Pages, Log, Canon, Index, Vault, Places):
         preparation: str,
         repairing: bool = False,
         vectors: bool | None = None,
+        read_only: bool = False,
     ) -> None:
         self._settings = settings
-        connection = Connection(settings, Backoff(first=0.02, most=0.5), vectors=vectors)
+        connection = Connection(settings, Backoff(first=0.02, most=0.5), vectors=vectors, read_only=read_only)
         super().__init__(connection, WriteTimes(now, repairing=repairing), preparation)
 
     async def open(self) -> None:

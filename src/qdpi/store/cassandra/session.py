@@ -71,11 +71,13 @@ class Connection:
     """A cluster and a keyspace in it, for the event loop that opened it.
 
     Every method raises `StoreUnavailable` while the cluster does not answer. With `vectors` False the server's vector
-    search is not used; with None it is used where the server has it.
+    search is not used; with None it is used where the server has it. With `read_only` the schema is not applied.
     """
 
-    def __init__(self, settings: Settings, backoff: Backoff, *, vectors: bool | None = None) -> None:
-        self._settings, self._backoff, self._use_vectors = settings, backoff, vectors
+    def __init__(
+        self, settings: Settings, backoff: Backoff, *, vectors: bool | None = None, read_only: bool = False
+    ) -> None:
+        self._settings, self._backoff, self._use_vectors, self._read_only = settings, backoff, vectors, read_only
         self._schema = schema.schema_of(settings)
         self._opening = asyncio.Lock()
         self._open: _Opened | None = None
@@ -182,11 +184,16 @@ class Connection:
                 f"Keyspace {self._schema.keyspace} has schema version {version}; this qdpi knows {known}.",
                 next_step="Use a newer qdpi, or another CASSANDRA_KEYSPACE.",
             )
+        if version != known and self._read_only:
+            raise InvalidSetting(
+                f"Keyspace {self._schema.keyspace} has schema version {version}; this qdpi reads {known}.",
+                next_step="Give the CASSANDRA_KEYSPACE of an existing store, or migrate it with `qdpi cassandra-init`.",
+            )
         vectors = self._use_vectors is not False and _release(session) >= schema.FIRST_WITH_VECTORS
         if apply_schema or version != known:
             schema.apply(session, self._schema, vectors=vectors)
         table = self._embeddings_table(cluster)
-        if table is None:  # dropped by hand, with the stored version still in place
+        if table is None and not self._read_only:  # dropped by hand, with the stored version still in place
             schema.apply(session, self._schema, vectors=vectors)
             table = self._embeddings_table(cluster)
         return vectors and table is not None and "vector" in table.columns

@@ -18,14 +18,14 @@ from qdpi.store.embedded.vault import Vault
 
 
 class EmbeddedPageStore(Outcomes, Pages, Log, Canon, Index, Vault, Places):
-    """The `PageStore` in a SQLite file, created where it is missing.
+    """The `PageStore` in a SQLite file, created where it is missing; with `read_only` it must be there.
 
     Outcomes and the canon are fsynced before a write returns; projections, which can be derived again, are not.
     Every method raises `StoreUnavailable` while the file cannot be used (after `busy_timeout` seconds where another
     process holds its lock).
     """
 
-    def __init__(self, path: Path, *, busy_timeout: float = 5.0) -> None:
+    def __init__(self, path: Path, *, busy_timeout: float = 5.0, read_only: bool = False) -> None:
         super().__init__(
             Database(
                 path,
@@ -34,6 +34,7 @@ class EmbeddedPageStore(Outcomes, Pages, Log, Canon, Index, Vault, Places):
                 migrations=MIGRATIONS,
                 unavailable=StoreUnavailable,
                 busy_timeout=busy_timeout,
+                read_only=read_only,
             )
         )
 
