@@ -10,9 +10,11 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import product
 from pathlib import Path
 
 import dspy
+import httpx
 import pytest
 from tests.support.gateway import until
 from tests.support.gguf_files import SAYS, gguf
@@ -28,6 +30,20 @@ pytestmark = [
 
 LOCUS = """The keeper climbed the iron stair every evening with his oil and the brass key. Below him the harbour
 went on with its small business. He had forgotten the name of the town, but not the smell of the tar."""
+DOORS = (
+    ("GET", "/"),
+    ("GET", "/models"),
+    ("GET", "/v1/models"),
+    ("GET", "/slots"),
+    ("GET", "/props"),
+    ("POST", "/props"),
+    ("GET", "/metrics"),
+    ("POST", "/completion"),
+    ("POST", "/v1/completions"),
+    ("POST", "/v1/chat/completions"),
+    ("POST", "/tokenize"),
+    ("POST", "/slots/0?action=erase"),
+)
 
 
 class Page(dspy.Signature):  # type: ignore[misc]
@@ -167,3 +183,24 @@ async def test_model_that_cannot_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(ModelUnreachable, match="is being started"):
         await write(local, [])
     await local.close()
+
+
+async def test_port_answers_nobody_without_the_key(model: LocalModel) -> None:
+    """Not another user of the machine, and no page in a browser, whose origin is never taken up."""
+    await model.check()
+    endpoint = await model.endpoint()
+    address = endpoint.url("").removesuffix("/v1")
+    foreign = {"origin": "https://elsewhere.example"}
+    keys: list[dict[str, str]] = [{}, {"authorization": "Bearer guessed"}]
+    async with httpx.AsyncClient(base_url=address, trust_env=False, headers=foreign) as client:
+        for key, (method, path) in product(keys, DOORS):
+            answer = await client.request(method, path, headers=key, json={} if method == "POST" else None)
+            assert answer.status_code in {401, 404}, (method, path, answer.text)
+            assert not answer.headers.get("access-control-allow-origin")
+        preflight = await client.options("/completion", headers={"access-control-request-method": "POST"})
+        assert not preflight.headers.get("access-control-allow-origin")
+        assert preflight.headers.get("access-control-allow-credentials") != "true"
+        known = {"authorization": f"Bearer {endpoint.api_key}"}
+        for method, path in (("GET", "/slots"), ("POST", "/props"), ("GET", "/metrics")):
+            assert (await client.request(method, path, headers=known)).status_code == 501  # off even for us
+    assert min(await model.speed()) > 0

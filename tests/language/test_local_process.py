@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from qdpi.language.local import ServerProcess
+from qdpi.settings import SETTINGS
 
 SERVES = """
 import json, os, sys
@@ -21,6 +22,12 @@ print(json.dumps({"address": f"http://127.0.0.1:{os.getpid()}"}), flush=True)
 sys.stdin.read()
 """
 REFUSES = 'import json; print(json.dumps({"error": "ImportError: no such wheel"}), flush=True)'
+TELLS = """
+import json, sys
+key = sys.stdin.readline().strip()
+print(json.dumps({"address": key}), flush=True)
+sys.stdin.read()
+"""
 CRASHES = "import os; os._exit(7)"
 BABBLES = "print('llama'); print('x' * 100_000)"
 
@@ -145,3 +152,32 @@ sys.stdin.read()
         child = int(parent.stdout.readline())
         parent.kill()
     assert gone(child)
+
+
+def test_every_start_has_a_new_key_that_no_command_line_shows(serve: Callable[[str], ServerProcess]) -> None:
+    process = serve(TELLS)
+    until(lambda: process.address)
+    first, pid = process.key, process.pid
+    assert process.address == first
+    assert len(first) >= 32
+    assert first.encode() not in proc(pid, "cmdline") + proc(pid, "environ")
+    process.stop()
+    process.start()
+    until(lambda: process.address)
+    assert process.address == process.key != first
+
+
+def test_child_inherits_no_secret(serve: Callable[[str], ServerProcess], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever holds one: our settings, and whatever else is in the environment of a server."""
+    secrets = [setting.variable for setting in SETTINGS] + ["AWS_SECRET_ACCESS_KEY", "DATABASE_URL", "LD_PRELOAD_KEY"]
+    for variable in secrets:
+        monkeypatch.setenv(variable, "planted-secret")
+    process = serve(TELLS)
+    until(lambda: process.address)
+    held = proc(process.pid, "environ")
+    assert b"planted-secret" not in held
+    assert b"PATH=" in held
+
+
+def proc(pid: int | None, name: str) -> bytes:
+    return Path(f"/proc/{pid}/{name}").read_bytes()

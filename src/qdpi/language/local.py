@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import re
+import secrets
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +49,14 @@ _PATIENCE_SECONDS = 15.0
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 30.0
 _POLL_SECONDS = 0.05
+_NEEDED = frozenset(
+    {
+        "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE",
+        "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE",
+    }
+)  # fmt: skip
+_NEEDED_PREFIXES = ("CUDA_", "GGML_", "LC_", "OMP_")
+"""The variables that Python, llama.cpp and its libraries read."""
 _SPOKEN = (
     "The lamp was lit at the end of the pier, as it was on every evening, and the keeper went down the stair. " * 8
 )
@@ -162,18 +172,18 @@ class LocalModel:
         from qdpi.language.servers.engine import ServerEngine
 
         return ServerEngine(
-            self._locate,
+            self.endpoint,
             model=self.name.removeprefix("local/"),
             timeout=self._timeout,
             longest_pause=self._timeout,
             extensions={} if self.capabilities.plans else {"grammar": _SEVENTY_WORDS},
         )
 
-    async def _locate(self) -> Endpoint:
-        """Return the server's endpoint; waits for at most `patience`. Raises ModelUnreachable."""
+    async def endpoint(self) -> Endpoint:
+        """Return its server's address and key; waits for at most `patience`. Raises ModelUnreachable."""
         for _ in range(max(1, round(self._patience / _POLL_SECONDS))):
             if address := self._process.address:
-                return Endpoint("vllm", f"{address}/v1")
+                return Endpoint("vllm", f"{address}/v1", self._process.key)
             await asyncio.sleep(_POLL_SECONDS)
         raise ModelUnreachable(f"{self.name} is not available. {self._process.down_reason}")
 
@@ -209,13 +219,13 @@ class LocalModel:
         """Return how many tokens a second it reads and writes, on the machine as it is now. Raises ModelFailed."""
         import httpx
 
-        await self._locate()
+        endpoint = await self.endpoint()
         asked = {"prompt": _SPOKEN, "n_predict": 32, "cache_prompt": False}
+        key = {"authorization": f"Bearer {endpoint.api_key}"}
         try:
-            async with httpx.AsyncClient(timeout=self._timeout, trust_env=False) as client:
-                answer = (
-                    (await client.post(f"{self._process.address}/completion", json=asked)).raise_for_status().json()
-                )
+            async with httpx.AsyncClient(timeout=self._timeout, trust_env=False, headers=key) as client:
+                response = await client.post(endpoint.url("/completions"), json=asked)
+                answer = response.raise_for_status().json()
             timings = answer["timings"]
             return float(timings["prompt_per_second"]), float(timings["predicted_per_second"])
         except (httpx.HTTPError, ValueError, KeyError) as error:
@@ -230,21 +240,28 @@ class LocalModel:
     async def check(self) -> str | None:
         """Return the same as `health`, after waiting for a process that is starting."""
         try:
-            await self._locate()
+            await self.endpoint()
         except ModelUnreachable as failure:
             return failure.detail
         return self.health()
 
 
+def environment_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a child needs of an environment: no secret or password of ours is among it."""
+    return {name: value for name, value in environ.items() if name in _NEEDED or name.startswith(_NEEDED_PREFIXES)}
+
+
 class ServerProcess:
     """Runs `command`, whose first line of output is `{"address": ...}`, and restarts it when it ends.
 
-    A dedicated thread starts the child and waits for it, because the kernel kills the child when the thread that
+    The child gets a new key at each start, as the first line of its input, and of the environment what it needs. A
+    dedicated thread starts the child and waits for it, because the kernel kills the child when the thread that
     started it ends. The pauses between attempts double up to 30 s; they are reset once the child has served.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self._command = list(command)
+    def __init__(self, command: Sequence[str], new_key: Callable[[], str] = secrets.token_urlsafe) -> None:
+        self._command, self._new_key = list(command), new_key
+        self._key = ""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -256,6 +273,11 @@ class ServerProcess:
     def address(self) -> str | None:
         """The address at which the child serves; None while it does not."""
         return self._address
+
+    @property
+    def key(self) -> str:
+        """The key that the child's callers send; never shown."""
+        return self._key
 
     @property
     def pid(self) -> int | None:
@@ -328,9 +350,19 @@ class ServerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
+                env=environment_of(os.environ),
                 start_new_session=True,
             )
+            self._key = self._new_key()
+            _tell(self._child, self._key)
             return self._child
+
+
+def _tell(child: subprocess.Popen[str], key: str) -> None:
+    """Write a child its key. One that has ended already says why in its report."""
+    if child.stdin:
+        with suppress(BrokenPipeError):
+            os.write(child.stdin.fileno(), f"{key}\n".encode())  # past the buffer, whose rest would fail at the close
 
 
 def _report(child: subprocess.Popen[str]) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 With `--prose` the turns of a chat are one running text, for a model that knows no chat.
 
-Serves OpenAI's protocol on a free loopback port, writes one line of JSON to its standard output,
-`{"address": ...}` or `{"error": ...}`, and ends when its standard input does.
+Reads the key that its callers must send from the first line of its standard input: a command line can be read by
+every user of the machine. Serves OpenAI's protocol on a free loopback port, writes one line of JSON to its standard
+output, `{"address": ...}` or `{"error": ...}`, and ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def main(weights: Path, *, prose: bool) -> None:
     os.dup2(2, 1)  # llama.cpp may print to standard output, which is for the report
     _die_with_parent()
     try:
-        server = _serve(weights, prose)
+        server = _serve(weights, prose, _key())
     except Exception as error:  # the parent reports every failure
         _say(report, error=f"{type(error).__name__}: {error}")
         os._exit(1)
@@ -38,10 +39,28 @@ def main(weights: Path, *, prose: bool) -> None:
     os._exit(0)  # at once: there is nothing to save
 
 
-def _serve(weights: Path, prose: bool) -> Any:
+def _key() -> str:
+    """Return the key that callers must send. Raises ValueError where there is none: no server is open to all."""
+    key = sys.stdin.buffer.readline().decode().strip()
+    if not key:
+        raise ValueError("the first line of its standard input has no key")
+    return key
+
+
+def _serve(weights: Path, prose: bool, key: str) -> Any:
     import xllamacpp
 
-    return xllamacpp.Server(_parameters(weights, prose))
+    params = _parameters(weights, prose)
+    _close(params, key)
+    return xllamacpp.Server(params)
+
+
+def _close(params: Any, key: str) -> None:
+    """Serve whoever has the key and nobody else: no web page, and no view of what others ask."""
+    params.api_keys = [key]
+    params.cors_origins = params.cors_methods = params.cors_headers = ""
+    params.cors_credentials = False
+    params.endpoint_slots = params.endpoint_props = params.endpoint_metrics = params.ui = False
 
 
 def _parameters(weights: Path, prose: bool) -> Any:
