@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
@@ -13,20 +12,21 @@ from pathlib import Path
 
 from tests.faults.evidence import PATIENCE
 from tests.faults.forked_workers import ENVIRONMENT, ROOT
+from tests.support.ports import LOOPBACK, kept_port
 
 
 class QdpiProcess:
     """`qdpi run` or another command. `lives` counts the starts."""
 
     def __init__(self, directory: Path, command: str = "run", environment: Mapping[str, str] | None = None) -> None:
-        self.directory, self.port, self.lives = directory, _free_port(), 0
+        self.directory, self.port, self.lives = directory, kept_port(), 0
         self._command, self._environment = command, dict(environment or {})
         self._process: Process | None = None
 
     @property
     def url(self) -> str:
         """The gateway's address."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{LOOPBACK}:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -63,8 +63,3 @@ class QdpiProcess:
         await asyncio.wait_for(self._process.communicate(), PATIENCE)
         assert self._process.returncode is not None
         return self._process.returncode
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from tests.support import factories
+from tests.support.ports import LOOPBACK, kept_port
 
 from qdpi.bootstrap import build_system, opened
 from qdpi.bus.port import Start
@@ -285,19 +286,22 @@ async def gateway_in(
 
 @asynccontextmanager
 async def served(
-    system: System, *, port: int = 0, **app_options: Any
+    system: System, *, port: int | None = None, **app_options: Any
 ) -> AsyncIterator[tuple[str, FastAPI, GatewayServer]]:
-    """Serve a system's gateway on a port of this machine, a free one; yields its address, app and server."""
+    """Serve a system's gateway on a port of this machine, by default a free one; yields its address, app and server.
+
+    It can be served at the same port again.
+    """
     app = create_app(system, **app_options)
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
+        listener.bind((LOOPBACK, port or kept_port()))
         listener.listen()
         server = GatewayServer(app, host="127.0.0.1", port=0)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             await app.state.gateway.hub.listening.wait()
-            yield f"127.0.0.1:{listener.getsockname()[1]}", app, server
+            yield f"{LOOPBACK}:{listener.getsockname()[1]}", app, server
         finally:
             server.should_exit = True
             await serving

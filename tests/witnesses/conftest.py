@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.witnesses.servers import MODEL, Server, free_port, litellm, llama_cpp, llama_cpp_python
+from tests.support.ports import kept_port
+from tests.witnesses.servers import MODEL, Server, litellm, llama_cpp, llama_cpp_python
 
 from qdpi.settings import SETTINGS
 
@@ -34,7 +35,7 @@ def llama_cpp_python_server(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="session")
 def doomed_port() -> int:
     """The port of the server behind LiteLLM that tests start and kill."""
-    return free_port()
+    return kept_port()
 
 
 @pytest.fixture(scope="session")

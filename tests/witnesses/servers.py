@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Final
 
 import httpx
 import pytest
+from tests.support.ports import kept_port
 
 from qdpi.language.local import weights
 
@@ -45,14 +45,6 @@ class Server:
         """End it at once, as a crash would."""
         self.process.kill()
         self.process.wait()
-
-
-def free_port() -> int:
-    """Return a loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def small_model() -> Path:
@@ -104,7 +96,7 @@ def wait_until_ready(server: Server, path: str) -> None:
 @contextmanager
 def llama_cpp(folder: Path, *, port: int | None = None, ready: bool = True) -> Iterator[Server]:
     """Run llama.cpp's server; with `ready` False, give it as soon as it listens, while it loads the model."""
-    file, port = small_model(), port or free_port()
+    file, port = small_model(), port or kept_port()
     command: list[str | Path] = [sys.executable, _HERE / "llama_cpp.py", file, str(port), MODEL, KEY]
     with _started(folder / f"llama-cpp-{port}.log", port, *command) as server:
         if ready:
@@ -120,7 +112,7 @@ def llama_cpp_python(folder: Path, *options: str) -> Iterator[Server]:
     file, python = small_model(), _LLAMA_CPP_PYTHON / "bin" / "python"
     if not (_LLAMA_CPP_PYTHON / "bin" / "uvicorn").exists():
         pytest.skip("llama-cpp-python is not compiled here: `make llama-cpp-python` takes minutes")
-    port = free_port()
+    port = kept_port()
     what: list[str | Path] = ["--model", file, "--model_alias", MODEL, "--api_key", KEY]
     how = ["--n_ctx", "4096", "--n_threads", "1", *options]
     where = ["--host", "127.0.0.1", "--port", str(port)]
@@ -138,7 +130,7 @@ def litellm(folder: Path, models: Mapping[str, str]) -> Iterator[Server]:
         failure = _LITELLM / "failure"
         reason = " ".join(failure.read_text().split()) if failure.exists() else "`make test-long` installs it"
         pytest.skip(f"LiteLLM is not installed: {reason}")
-    port = free_port()
+    port = kept_port()
     config = folder / "litellm.yaml"
     config.write_text(_litellm_config(models))
     # Its table of prices would be fetched from the network at the start.

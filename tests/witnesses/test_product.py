@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 from tests.cli.conftest import Process
-from tests.witnesses.servers import KEY, MODEL, PATIENCE, free_port, llama_cpp
+from tests.support.ports import kept_port
+from tests.witnesses.servers import KEY, MODEL, PATIENCE, llama_cpp
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("witnesses")]
 
@@ -52,7 +53,7 @@ def doctor(folder: Path, environ: dict[str, str]) -> str:
 
 def test_press_while_the_model_loads(tmp_path: Path) -> None:
     """A press made while llama.cpp loads its model waits for it and becomes a page."""
-    port = free_port()
+    port = kept_port()
     environ = openai(port)
     with qdpi_run(tmp_path, environ) as url, llama_cpp(tmp_path, port=port, ready=False):
         page = press(url)
