@@ -23,8 +23,17 @@ CHROMIUM_ABSENT: Final = (
     "no Chromium here: install it (Debian: apt-get install chromium), or name its program in QDPI_TEST_CHROMIUM"
 )
 AXE_ABSENT: Final = "no axe-core here: install Node 20.19 or newer with npm, then run `make page-types`"
-PATIENCE: Final = 30_000
+PATIENCE: Final = 60_000
 """The longest that a step waits for the page, in milliseconds."""
+OFF: Final = (
+    "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay", "MediaRouter",
+    "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "PreconnectToSearch", "TcpPortRandomizationWin",
+    "ThirdPartyStoragePartitioning", "msEdgeUpdateLaunchServicesPreferredVersion", "msForceBrowserSignIn",
+    "WebUIOmniboxAimPopup", "WebUIOmniboxPopup",
+)  # fmt: skip
+"""Features of Chromium that are off: what Playwright switches off, because of two such switches Chromium takes the last
+alone; and two documents of its address bar, which cost each new window more than our page does."""
 _OTHERS: Final = ("http", "https", "ws", "wss", "ftp")
 _REPORT_VIOLATIONS: Final = """
 addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sample, sourceFile }) =>
@@ -35,6 +44,11 @@ addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, s
 def chromium() -> str | None:
     """Return the path of the browser's program, None where there is none."""
     return os.environ.get("QDPI_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def switches() -> list[str]:
+    """Return what the browser is started with beside Playwright's own. Its sandbox refuses root."""
+    return [f"--disable-features={','.join(OFF)}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
 
 
 @dataclass
@@ -133,6 +147,12 @@ class Axe:
 
 def _sentences(violation: Mapping[str, Any]) -> list[str]:
     return [f"{violation['id']}: {violation['help']}: {node['html']:.200}" for node in violation["nodes"]]
+
+
+async def show_people(page: Page, name: str) -> None:
+    """Take a picture of a view that a test looks at by other means, where QDPI_TEST_PICTURES asks for it."""
+    if os.environ.get("QDPI_TEST_PICTURES"):
+        await shot(page, name)
 
 
 async def shot(page: Page, name: str, *, whole: bool = False) -> Path:

@@ -5,7 +5,6 @@ Tests with the mark `web` share one event loop, because a browser belongs to the
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -18,7 +17,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 from tests.faults.qdpi_process import QdpiProcess
 from tests.support.model_server import serving
-from tests.web.browser import AXE, AXE_ABSENT, CHROMIUM_ABSENT, PATIENCE, Axe, Faults, chromium
+from tests.web.browser import AXE, AXE_ABSENT, CHROMIUM_ABSENT, PATIENCE, Axe, Faults, chromium, switches
 from tests.web.desk_views import Journey, journey_at
 from tests.web.storyteller import Storyteller
 
@@ -50,14 +49,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium; its own sandbox refuses root."""
+    """Debian's Chromium."""
     program = chromium()
     if program is None:
         pytest.skip(CHROMIUM_ABSENT)
     expect.set_options(timeout=PATIENCE)
     async with async_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        running = await playwright.chromium.launch(executable_path=program, args=arguments)
+        running = await playwright.chromium.launch(executable_path=program, args=switches(), timeout=PATIENCE)
         yield running
         await running.close()
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 from playwright.async_api import Page, expect
-from tests.web.browser import Axe, Faults, open_desk, shot
+from tests.web.browser import Axe, Faults, open_desk, show_people
 from tests.web.conftest import PHONE, OpenContext
 from tests.web.desk_views import VIEWS, Journey
 
@@ -31,10 +31,10 @@ async def test_axe_finds_nothing_in_any_view(
     for name, opens in VIEWS.items():
         await opens(page, journey)
         found += [f"{name}: {sentence}" for sentence in await axe(page)]
-        await shot(page, f"{name}-{window}-light")
+        await show_people(page, f"{name}-{window}-light")
         await page.emulate_media(color_scheme="dark")
         found += [f"{name}, dark: {sentence}" for sentence in await axe(page, "wcag2aa")]
-        await shot(page, f"{name}-{window}-dark")
+        await show_people(page, f"{name}-{window}-dark")
         await page.emulate_media(color_scheme="light")
         if await page.get_by_role("heading", level=1).count() != 1:
             found.append(f"{name}: not one first heading")
@@ -141,7 +141,7 @@ async def test_at_four_hundred_percent_nothing_scrolls_sideways(
     found = list[str]()
     for name, opens in VIEWS.items():
         await opens(page, journey)
-        await shot(page, f"{name}-zoomed")
+        await show_people(page, f"{name}-zoomed")
         if not await page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"):
             found.append(f"{name}: wider than the window")
         small = await page.locator("button:visible").evaluate_all(

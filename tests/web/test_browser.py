@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Browser, Page, Route, expect
 from tests.web.browser import Axe, Faults, open_desk, shot
 from tests.web.conftest import OpenContext, StartServer
 
@@ -30,6 +31,17 @@ async def test_the_start_page_loads_without_a_fault(page: Page, faults: Faults, 
     await expect(page.locator("h1")).to_have_count(1)
     assert await axe(page) == []
     assert faults.found == []
+
+
+async def test_what_playwright_switches_off_is_off(browser: Browser):
+    """Chromium takes the last list of features alone, and that is ours."""
+    session = await browser.new_browser_cdp_session()
+    line = str((await session.send("SystemInfo.getInfo"))["commandLine"])
+    await session.detach()
+    *before, last = [set(names.split(",")) for names in re.findall(r" --disable-features=(\S+)", line)]
+
+    assert before, "Playwright has a list of its own"
+    assert set().union(*before) - last == set(), "name them in `OFF`, too"
 
 
 async def test_the_server_s_page_stays_until_the_script_has_its_own(page: Page):

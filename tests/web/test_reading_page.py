@@ -256,6 +256,7 @@ async def test_forced_colours_leave_everything_to_be_seen(open_context: OpenCont
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("theme", THEMES)
 async def test_pictures_of_every_width(open_context: OpenContext, theme: str):
     """To be looked at by people."""
