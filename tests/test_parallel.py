@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.inner import run_pytest
+from tests.support.parallel import turn_of
+from tests.support.tiers import Tier
 
 MARKED = """
 import os, pytest
@@ -48,3 +50,20 @@ def test_tests_on_a_server_share_a_process(tmp_path: Path):
     assert ran["kafka"] == ran["more_kafka"] != ran["cassandra"] == ran["both"]
     assert ran["web"] == ran["more_web"]
     assert ran["long_kafka"] == ran["long_cassandra"]
+
+
+def test_what_takes_longest_begins_first():
+    """A process of its own for the servers and the browser, then what takes seconds, then what takes a moment."""
+    groups = {
+        "tests/bus/test_worker.py": {Tier.CHECK},
+        "tests/flow/test_order.py": {Tier.TEST},
+        "kafka": {Tier.TEST},
+        "tests/export/test_epub.py": {Tier.CHECK, Tier.TEST},
+        "cassandra": {Tier.TEST},
+        "web": {Tier.TEST},
+    }
+
+    ordered = sorted(groups, key=lambda group: turn_of(group, groups[group]))
+
+    assert ordered[:3] == ["cassandra", "web", "kafka"]
+    assert set(ordered[3:5]) == {"tests/flow/test_order.py", "tests/export/test_epub.py"}

@@ -5,11 +5,19 @@ those in the browser in a third and those in the browser with a model in the tes
 beside them, file by file. Tests of the tier `long` that start servers
 of their own run one after another, because three nodes of each fill two cores. A mark `xdist_group` of a test's own
 wins.
+
+What takes longest begins first (`--no-loadscope-reorder` keeps the order that tests have here): no process has a minute
+left to do when the others have ended.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Final
+
 import pytest
+from tests.support.tiers import Tier, tier_of
 
 _MODEL = "told"
 """The fixture of the server whose model is in the test's hands (tests/web/conftest.py)."""
@@ -28,9 +36,25 @@ def group_of(item: pytest.Item) -> str:
     return servers[0] if servers else item.path.relative_to(item.config.rootpath).as_posix()
 
 
+_FIRST: Final = ("cassandra", "web", "web with a model", "kafka", "servers", "witnesses")
+"""The groups with minutes of work, the longest first."""
+
+
+def turn_of(group: str, tiers: Collection[Tier]) -> int:
+    """Return when a group with tests of some tiers begins: those above, then what takes seconds, then what does not."""
+    if group in _FIRST:
+        return _FIRST.index(group)
+    return len(_FIRST) + (set(tiers) == {Tier.CHECK})
+
+
 @pytest.hookimpl(tryfirst=True)  # the distributor reads the marks in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.pluginmanager.hasplugin("xdist"):
         return
+    tiers = defaultdict[str, set[Tier]](set)
+    for item in items:
+        tiers[group_of(item)].add(tier_of(item))
+    turns = {group: turn_of(group, taken) for group, taken in tiers.items()}
+    items.sort(key=lambda item: turns[group_of(item)])
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group_of(item)))
