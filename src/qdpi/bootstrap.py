@@ -23,6 +23,7 @@ from qdpi.store.ports import PageStore
 from qdpi.system import System, random_id, utc_now
 
 if TYPE_CHECKING:
+    from qdpi.program.saved import SavedProgram
     from qdpi.store.cassandra.adapter import AppliedSchema
 
 
@@ -126,6 +127,15 @@ async def build_model(settings: Settings) -> LanguageModel:
         local_file=settings.local_model,
         local_kind=settings.local_model_kind,
     )
+
+
+def check_program(settings: Settings) -> SavedProgram | None:
+    """Return the saved program that the settings name, None where they name none. Raises `InvalidSetting`."""
+    if settings.program is None:
+        return None
+    from qdpi.program.saved import read_program
+
+    return read_program(settings.program)
 
 
 @asynccontextmanager

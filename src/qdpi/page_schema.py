@@ -253,8 +253,21 @@ class ModelFile(Value):
     follows_instructions: bool
 
 
+class ProgramFile(Value):
+    """The file of a saved program: its name, its SHA-256 in hex, what optimised it, for which model, on which book."""
+
+    name: str
+    sha256: str
+    optimizer: str = ""
+    model: str = ""
+    book: str = ""
+
+
 class Receipt(Value):
-    """How a page came to be: words, policy, sources, model calls, checks. A field without a measurement is empty."""
+    """How a page came to be: words, policy, sources, model calls, checks. A field without a measurement is empty.
+
+    `program` is the saved program that wrote it, None for the program as its version has it.
+    """
 
     receipt_version: int = RECEIPT_VERSION
     receipt_id: str
@@ -262,6 +275,7 @@ class Receipt(Value):
     request_id: str
     user_intent: str = ""
     program_version: str
+    program: ProgramFile | None = None
     policy_version: str
     extractor_version: str
     canon_revision: int | None

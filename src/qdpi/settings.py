@@ -123,6 +123,10 @@ class Settings:
         "QDPI_LOCAL_MODEL_KIND",
         "Whether that model follows instructions (instruct) or only continues prose (base). Unset: its file is asked.",
     )
+    program: Path | None = _setting(
+        "QDPI_PROGRAM",
+        "The file of a saved program, which writes the pages. Unset: the program as its version has it.",
+    )
     temperature: float | None = _setting(
         "QDPI_TEMPERATURE", "The temperature of a hosted model's sampling. Unset: the model's own.", most=2
     )

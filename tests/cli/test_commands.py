@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import subprocess
 import sys
@@ -19,8 +20,10 @@ from qdpi.errors import MalformedEvent, ModelEmpty, UnknownPage
 from qdpi.events import TOPICS, DeadLetter, PageRequest, Press, decode, fault_of
 from qdpi.journey import JourneyState
 from qdpi.outcome import dead_letter_of
+from qdpi.program.dials import Dials
 from qdpi.program.draft import Draft
 from qdpi.program.result import fail
+from qdpi.program.saved import Origin, SavedProgram
 from qdpi.system import utc_now
 
 BOOK = Path(book_file).parent / "corpus"
@@ -156,6 +159,38 @@ def test_run_symbol_json_is_the_whole_prediction(qdpi: Call):
     assert result["policy"]["wished"] == "T2"
     assert result["page_text"]
     assert result.keys() >= {"plan", "page_text", "edges", "validation", "policy", "sources", "title", "return_to"}
+
+
+def saved_program(path: Path, model: str) -> Path:
+    """Write a program that shows one pair of pages only."""
+    program = SavedProgram(Dials(demos=1, demo_words=20), origin=Origin(optimizer="random-search", model=model))
+    path.write_text(json.dumps(program.as_json()), encoding="utf-8")
+    return path
+
+
+def test_run_symbol_is_written_by_the_saved_program(qdpi: Call, tmp_path: Path):
+    """Which changes the page, and is named beside it."""
+    given = ("run-symbol", "an-author:XC", "--page", "S01-P0002")
+    program = saved_program(tmp_path / "mine.json", "offline")
+    plain, taught = (json.loads(qdpi(*given, *flags, "--json").out) for flags in ((), ("--program", program)))
+
+    assert plain["program"] is None
+    assert taught["program"]["name"] == "mine.json"
+    assert plain["page_text"] != taught["page_text"]
+    assert (
+        f"by the saved program mine.json ({taught['program']['sha256'][:12]})" in qdpi(*given, "--program", program).out
+    )
+
+
+@pytest.mark.parametrize("command", [("run", "--port", "0"), ("worker", "page_generator"), ("run-symbol", "0")])
+def test_damaged_program_is_refused_at_the_start(qdpi: Call, tmp_path: Path, command: tuple[str, ...]):
+    (tmp_path / "mine.json").write_text("{", encoding="utf-8")
+
+    code, out, err = qdpi(*command, "--program", tmp_path / "mine.json")
+
+    assert (code, out) == (2, "")
+    assert "QDPI_PROGRAM" in err
+    assert "no JSON" in err
 
 
 @pytest.mark.parametrize(
@@ -354,6 +389,30 @@ def test_doctor_failure_has_next_step(qdpi: Call, monkeypatch: pytest.MonkeyPatc
     assert lines["model"].startswith("fail")
     assert "QDPI_MODEL" in lines["model"]
     assert lines["book"].startswith("warn")
+
+
+@pytest.mark.parametrize(("model", "health"), [("offline", "ok"), ("", "ok"), ("openai/large", "warn")])
+def test_doctor_says_which_program_writes(qdpi: Call, tmp_path: Path, model: str, health: str):
+    """It warns where the program was optimised for another model."""
+    path = saved_program(tmp_path / "mine.json", model)
+
+    code, out, _ = qdpi("doctor", "--port", "0", "--program", path)
+
+    lines = {line.split()[1]: line for line in out.splitlines()}
+    assert code == 0
+    assert lines["program"].startswith(
+        f"{health:4} program  mine.json, optimised by random-search for {model or 'any'}"
+    )
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in lines["program"]
+
+
+def test_doctor_reports_a_damaged_program(qdpi: Call, tmp_path: Path):
+    (tmp_path / "mine.json").write_text('{"format": "qdpi-program"}', encoding="utf-8")
+
+    code, out, _ = qdpi("doctor", "--port", "0", "--program", tmp_path / "mine.json")
+
+    assert code == 1
+    assert "fail program" in out
 
 
 def test_doctor_reports_an_invalid_setting(qdpi: Call):

@@ -1,6 +1,7 @@
 """From a press to all its effects, topic by topic and table by table."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from qdpi.events import (
 )
 from qdpi.ids import page_id, request_id
 from qdpi.outcome import log_entry
+from qdpi.program.saved import Origin, SavedProgram, read_program
 from qdpi.search.analysis import EXTRACTOR_VERSION, read_text
 from qdpi.symbols import CHARACTER_MAP
 
@@ -194,9 +196,12 @@ async def test_readings_of_loci_are_reused(tmp_path: Path, working: Working) -> 
 
 
 async def test_receipt_is_complete(tmp_path: Path, working: Working) -> None:
-    """A receipt has model, profile, attempts, calls, sources, plan, validation, policy and times."""
-    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+    """A receipt has model, program, profile, attempts, calls, sources, plan, validation, policy and times."""
+    taught = tmp_path / "taught.json"
+    taught.write_text(json.dumps(SavedProgram(origin=Origin(optimizer="gepa")).as_json()), encoding="utf-8")
+    async with asyncio.timeout(60), working(tmp_path, writer(), program=taught) as flow:
         receipt = (await flow.press("s", "princhetta:AP", "S05-P0014")).receipt
+    assert receipt.program == read_program(taught).file
     assert (receipt.model, receipt.profile, receipt.canon_revision) == ("scripted", "AP", 1)
     assert receipt.attempts == 1
     assert receipt.failures == ()

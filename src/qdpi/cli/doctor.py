@@ -226,12 +226,16 @@ async def _model(settings: Settings) -> list[Finding]:
         trouble = await model.check()
         name = model.name
         local = None if trouble or not isinstance(model, LocalModel) else await _local_model(model)
+    program = _program(settings, None if trouble else name)
     if trouble:
-        return [Finding("model", Health.FAIL, f"{name}: {trouble}", "Start it, or set QDPI_MODEL to another.")]
+        return [
+            Finding("model", Health.FAIL, f"{name}: {trouble}", "Start it, or set QDPI_MODEL to another."),
+            *program,
+        ]
     if name == "offline":
         step = "Set OLLAMA_BASE_URL or a key, or run `make local-model`, for pages that a language model writes."
-        return [Finding("model", Health.OK, "offline: the built-in writer, without a language model.", step)]
-    return [Finding("model", Health.OK, f"{name} answers."), *([local] if local else [])]
+        return [Finding("model", Health.OK, "offline: the built-in writer, without a language model.", step), *program]
+    return [Finding("model", Health.OK, f"{name} answers."), *([local] if local else []), *program]
 
 
 async def _local_model(model: LocalModel) -> Finding:
@@ -249,6 +253,25 @@ async def _local_model(model: LocalModel) -> Finding:
         f"{file.name}, {file.bytes / 1e6:,.0f} MB, {licence}: {does}; reads {reads:,.0f} and writes {writes:,.0f} "
         f"tokens a second now. SHA-256 {file.sha256}.",
     )
+
+
+def _program(settings: Settings, model: str | None) -> list[Finding]:
+    """Say which saved program writes the pages, and whether it was optimised for the model where that is known."""
+    from qdpi.bootstrap import check_program
+
+    try:
+        saved = check_program(settings)
+    except QdpiError as error:
+        return [_failed("program", error)]
+    if saved is None or saved.file is None:
+        return []
+    origin = saved.origin
+    by = f"optimised by {origin.optimizer or 'hand'} for {origin.model or 'any model'}"
+    detail = f"{saved.file.name}, {by}{f' on {origin.book}' if origin.book else ''}. SHA-256 {saved.file.sha256}."
+    if model and origin.model and origin.model != model:
+        step = f"What is learnt for one model may harm another: optimise it for {model}, or unset QDPI_PROGRAM."
+        return [Finding("program", Health.WARN, detail, step)]
+    return [Finding("program", Health.OK, detail)]
 
 
 def _wheels() -> Finding:

@@ -19,6 +19,7 @@ MODEL: Final = (
     "model_wait",
     "local_model",
     "local_model_kind",
+    "program",
     "temperature",
     "max_tokens",
     "prompt_tokens",

@@ -56,8 +56,8 @@ async def _run(
     """Return a run's prediction, and append each prompt of it to `prompts`."""
     from qdpi.bootstrap import build_model, build_system, ensure_book
     from qdpi.cli.errors import progress_line
-    from qdpi.program import QDPIProgram
     from qdpi.runtime.startup import open_model, open_store
+    from qdpi.services.run import build_program
 
     trajectory = wished(wish)
     model = await build_model(settings)
@@ -68,9 +68,15 @@ async def _run(
         def keep(phase: str, messages: Sequence[Mapping[str, str]]) -> None:
             prompts.append({"phase": phase, "messages": list(messages)})
 
-        program = QDPIProgram(edition, model, timeout=settings.model_timeout, on_prompt=keep)
+        program = build_program(settings, model, edition, keep)
         prediction = await program.aforward(code, words, page, trajectory=trajectory)
-        return {"symbol_code": code, "page": page or edition.ring.first, "model": model.name, **prediction.toDict()}
+        return {
+            "symbol_code": code,
+            "page": page or edition.ring.first,
+            "model": model.name,
+            "program": program.saved.model_dump(mode="json") if program.saved else None,
+            **prediction.toDict(),
+        }
 
 
 def wished(name: str | None) -> Any:
@@ -115,11 +121,15 @@ def _facts(page: Mapping[str, Any]) -> Iterator[str]:
     yield f"edges       {_edges(page['edges'])}"
     yield f"checks      {'passed' if validation['passed'] else 'not passed'}{', reworked' * validation['reworked']}"
     yield from (f"            {reason}" for reason in validation["reasons"])
-    yield f"written by  {page['model']}"
+    yield f"written by  {page['model']}{_program(page['program'])}"
 
 
 def _wish(policy: Mapping[str, Any]) -> str:
     return f" ({policy['wished']} was wished)" if policy["wished"] else ""
+
+
+def _program(saved: Mapping[str, Any] | None) -> str:
+    return f", by the saved program {saved['name']} ({saved['sha256'][:12]})" if saved else ""
 
 
 def _edges(edges: Mapping[str, Any]) -> str:

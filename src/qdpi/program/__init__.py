@@ -27,7 +27,7 @@ from qdpi.language.port import LanguageModel, Usage
 from qdpi.language.prose import ProseAdapter, answered
 from qdpi.measures.measures import Measures
 from qdpi.measures.verdict import Subject
-from qdpi.page_schema import ModelCall, Reading, Validation
+from qdpi.page_schema import ModelCall, ProgramFile, Reading, Validation
 from qdpi.pipeline_signatures import (
     AskSignature,
     ContinueSignature,
@@ -43,6 +43,7 @@ from qdpi.program.dials import Dials, dials_of
 from qdpi.program.draft import Draft, FinishedPage, RunInput, RunProgress, SilentProgress
 from qdpi.program.plan import PagePlan, read_plan
 from qdpi.program.prompts import page_inputs, plan_inputs
+from qdpi.program.saved import SIGNATURES, SavedProgram
 from qdpi.search.analysis import read_text
 from qdpi.symbols import (
     CHARACTER_NAMES,
@@ -54,7 +55,6 @@ from qdpi.symbols import (
     profile_of,
 )
 
-PROGRAM_VERSION: Final = "qdpi/1"
 _DIALS: Final = "dials"
 _SHARED: Final = frozenset({"_edition", "_model", "_own_model", "_habits", "_on_prompt", "_run"})
 """What copies of a program have in common."""
@@ -62,6 +62,9 @@ _READER_SOURCES: Final = frozenset({Source.VAULT, Source.JOURNEY})
 SENTENCE_ENDS: Final = '.!?…"”’)'
 STOPPED: Final = "stopped"
 """The `finish_reason` of a call that was cancelled by its reader's stop."""
+
+OnPrompt = Callable[[str, Sequence[Mapping[str, str]]], None]
+"""Called with the phase and the messages of a call, before it."""
 
 
 class Extract(dspy.Module):
@@ -96,7 +99,7 @@ class QDPIProgram(dspy.Module):
         timeout: float = 120.0,
         dials: Dials | None = None,
         limits: PolicyLimits = LIMITS,
-        on_prompt: Callable[[str, Sequence[Mapping[str, str]]], None] | None = None,
+        on_prompt: OnPrompt | None = None,
         run: Callable[[Coroutine[Any, Any, dspy.Prediction]], dspy.Prediction] = asyncio.run,
     ) -> None:
         super().__init__()
@@ -107,6 +110,7 @@ class QDPIProgram(dspy.Module):
         self.continue_prose = dspy.Predict(ContinueSignature)
         self._edition, self._timeout, self._on_prompt, self._run = edition, timeout, on_prompt, run
         self.dials = dials or Dials()
+        self.saved: ProgramFile | None = None
         self._own_model = model
         self._model = model or _offline_writer()
         self._habits = Habits()
@@ -134,6 +138,16 @@ class QDPIProgram(dspy.Module):
         for name, value in self.__dict__.items():
             setattr(copied, name, value if name in _SHARED else copy.deepcopy(value, memo))
         return copied
+
+    def take(self, saved: SavedProgram) -> QDPIProgram:
+        """Take a saved program's instructions, demos and dials over, and return this program, which is it now."""
+        for name, signature in SIGNATURES.items():
+            predictor, learnt = getattr(self, name), saved.predictors.get(name)
+            instructions = learnt.instructions if learnt else None
+            predictor.signature = signature.with_instructions(instructions) if instructions else signature
+            predictor.demos = [dict(demo) for demo in learnt.demos] if learnt else []
+        self.dials, self.saved = saved.dials, saved.file
+        return self
 
     def dump_state(self, json_mode: bool = True) -> dict[str, Any]:
         """Return what an optimiser may change: the predictors and the dials."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from qdpi.canon.edition import Edition
 from qdpi.events import Phase, ReaderInput
 from qdpi.journey import JourneyState
-from qdpi.page_schema import ModelCall, Page, Reading, Validation
+from qdpi.page_schema import ModelCall, Page, ProgramFile, Reading, Validation
 from qdpi.policy.placement import Binding
 from qdpi.program.brief import ReaderPage
 from qdpi.program.plan import PagePlan
@@ -41,6 +41,8 @@ class Draft:
 
     `refused` has the reasons against an earlier text, `refused_text` that text. `validation` is the verdict on the last
     text, None until it is complete. `attempts` is the number of the newest attempt of any process.
+    `trace` is a list in which DSPy's optimisers collect the calls; None where nothing is optimised. `program` is the
+    saved program that writes, None for the program as its version has it.
     """
 
     text: str = ""
@@ -54,6 +56,7 @@ class Draft:
     attempts: int = 0
     failures: list[str] = field(default_factory=list)
     trace: list[Any] | None = None
+    program: ProgramFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from qdpi.journey import JourneyState, fold
 from qdpi.outcome import Outcome
 from qdpi.page_schema import ModelFile, Page, PageStatus, Receipt
 from qdpi.policy import POLICY_VERSION, locus_terms
-from qdpi.program import PROGRAM_VERSION
 from qdpi.program.brief import Brief, record_of
 from qdpi.program.draft import Draft, FinishedPage, RunInput
+from qdpi.program.saved import PROGRAM_VERSION
 from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, decode_symbol
 
@@ -106,6 +106,7 @@ def _receipt(request: PageRequest, draft: Draft, policy_version: str) -> Receipt
         request_id=request.request_id,
         user_intent=request.words,
         program_version=PROGRAM_VERSION,
+        program=draft.program,
         policy_version=policy_version,
         extractor_version=EXTRACTOR_VERSION,
         canon_revision=request.canon_revision,

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from qdpi.bootstrap import build_model, build_system, build_workers, ensure_book
+from qdpi.bootstrap import build_model, build_system, build_workers, check_program, ensure_book
 from qdpi.concurrency import first_of, signal_handlers
 from qdpi.errors import QdpiError
 from qdpi.events import TOPICS
@@ -144,6 +144,8 @@ async def build_process(
 ) -> Process:
     """Return a process of the parts that the settings name. Raises `InvalidSetting`."""
     model = await build_model(settings) if workers else None
+    if workers:
+        check_program(settings)  # refused at the start, not when the first worker is built
     return Process(
         build_system(settings), model, workers=workers, listening=listening, first_book=first_book, retry=retry
     )

@@ -26,7 +26,7 @@ from qdpi.program import STOPPED, QDPIProgram
 from qdpi.retry import Backoff, retry_while_unavailable
 from qdpi.services.deltas import DeltaStream
 from qdpi.services.projector import derive, project, publish
-from qdpi.services.run import Runner, build_runner
+from qdpi.services.run import Runner, build_program, build_runner
 from qdpi.services.stops import Stops
 from qdpi.services.workers import ServiceWorker, consume
 from qdpi.store.ports import Answered, Committed, Moved, PageStore
@@ -151,11 +151,11 @@ class PageGenerator:
 def build(system: System, model: LanguageModel, program: QDPIProgram | None = None) -> ServiceWorker:
     """Return the page generator's worker, which reads every stop before it takes work.
 
-    `program` writes the pages where it is given, else a program over `model`.
+    `program` writes the pages where it is given, else the one that the settings name, over `model`.
     """
     settings = system.settings
     stops = Stops(system.bus, system.backoff)
-    runner = build_runner(system, program or QDPIProgram(model=model, timeout=settings.model_timeout), stops)
+    runner = build_runner(system, program or build_program(settings, model), stops)
     service = PageGenerator(
         system.store,
         system.publisher,

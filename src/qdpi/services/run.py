@@ -15,16 +15,19 @@ from qdpi.errors import InvalidInput, ModelBusy, ModelFailed, NoBook, RunStopped
 from qdpi.events import PageRequest, Phase, fault_of
 from qdpi.ids import page_id
 from qdpi.journey import JourneyState
+from qdpi.language.port import LanguageModel
 from qdpi.observability.metrics import Metrics
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus, Reading
-from qdpi.program import QDPIProgram
+from qdpi.program import OnPrompt, QDPIProgram
 from qdpi.program.brief import Brief, ReaderPage
 from qdpi.program.draft import Draft, RunInput, RunProgress
 from qdpi.program.result import CompletedRun, conclude, fail
+from qdpi.program.saved import read_program
 from qdpi.retry import Backoff
 from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.services.enricher import ASK_USER
+from qdpi.settings import Settings
 from qdpi.store.ports import RunReads
 from qdpi.symbols import Profile, Source, encode_symbol, profile_of
 from qdpi.system import System
@@ -94,7 +97,7 @@ class Runner:
 
         With `refused` it is that failure, after `attempts` attempts, and nothing is written.
         """
-        state, draft = last.state if last else JourneyState(), Draft(attempts=attempts)
+        state, draft = last.state if last else JourneyState(), Draft(attempts=attempts, program=self._program.saved)
         if fault := fault_of(refused, self._redact) if refused else request.error:
             return fail(request, state, fault, self._at(request, last), draft, self._program.limits.version)
         try:
@@ -217,6 +220,14 @@ class Runner:
         """
         earliest = max(last.at + timedelta(microseconds=1), request.ts) if last else request.ts
         return max(self._now(), earliest)
+
+
+def build_program(
+    settings: Settings, model: LanguageModel, edition: Edition | None = None, on_prompt: OnPrompt | None = None
+) -> QDPIProgram:
+    """Return the program that the settings name, over a model. Raises `InvalidSetting`."""
+    program = QDPIProgram(edition, model, timeout=settings.model_timeout, on_prompt=on_prompt)
+    return program.take(read_program(settings.program)) if settings.program else program
 
 
 def build_runner(system: System, program: QDPIProgram, stops: StopSignal, *, reads: RunReads | None = None) -> Runner:
