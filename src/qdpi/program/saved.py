@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,9 +21,6 @@ from qdpi.language.prose import rendered
 from qdpi.page_schema import ProgramFile
 from qdpi.pipeline_signatures import AskSignature, ContinueSignature, ReceiveSignature
 from qdpi.program.dials import Dials, dials_of
-
-if TYPE_CHECKING:
-    from qdpi.program import QDPIProgram
 
 SAVED_VERSION: Final = 1
 PROGRAM_VERSION: Final = "qdpi/1"
@@ -93,7 +90,16 @@ class SavedProgram:
         }
 
 
-def learnt_by(program: QDPIProgram) -> SavedProgram:
+class Teachable(Protocol):
+    """A program with the predictors of `SIGNATURES`, and dials."""
+
+    dials: Dials
+    ask: Any
+    receive: Any
+    continue_prose: Any
+
+
+def learnt_by(program: Teachable) -> SavedProgram:
     """Return what a program has learnt, without an origin."""
     found = {}
     for name, signature in SIGNATURES.items():
