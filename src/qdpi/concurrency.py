@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
@@ -90,3 +90,10 @@ def signal_handlers(handlers: Mapping[signal.Signals, Callable[[], object]]) -> 
     finally:
         for number in handlers:
             loop.remove_signal_handler(number)
+
+
+async def until_terminated(work: Coroutine[Any, Any, None]) -> None:
+    """Await work; SIGTERM cancels it, as Ctrl-C does, so that what was started for it ends in order."""
+    task = asyncio.ensure_future(work)
+    with signal_handlers({signal.SIGTERM: task.cancel}):
+        await task

@@ -53,6 +53,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
     "bootstrap": FOUNDATION | {"bus", "canon", "language", "program", "search", "services", "store", "system"},
     "runtime": FOUNDATION | {"bootstrap", "bus", "canon", "gateway", "language", "services", "store", "system"},
     "evaluation": FOUNDATION | {"canon", "client", "measures", "runtime", "search"},
+    "counterfactual": FOUNDATION | {"canon", "evaluation", "program", "search", "services", "store", "system"},
     "cli": FOUNDATION
     | {
         "api",
@@ -61,6 +62,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
         "canon",
         "client",
         "cluster",
+        "counterfactual",
         "evaluation",
         "export",
         "gateway",

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
-from tests.repair.world import JOURNEYS, World
+from tests.repair.world import JOURNEYS, World, writer
 from tests.support import factories
+from tests.support.flow import EMBEDDER
 from tests.support.tables import Row, Tables
 
+from qdpi.bootstrap import build_system
 from qdpi.bus.port import Message
+from qdpi.counterfactual.compare import compare
+from qdpi.counterfactual.shadow import run_again
 from qdpi.events import Ask, PageDone, PageRequest, Press, decode
 from qdpi.ids import page_id, request_id
 from qdpi.journey import fold
 from qdpi.outcome import Outcome, log_entry
+from qdpi.program import QDPIProgram
 from qdpi.repair.repair import Repair
 from qdpi.repair.replay import replay, replay_all
+from qdpi.runtime.startup import open_store
 from qdpi.services.backlog import event_of
 from qdpi.store.ports import Committed
 from qdpi.system import random_id, utc_now
@@ -160,6 +167,22 @@ class RepairSuite:
         assert not any(each.before.equal for each in replayed)
         assert {each.after.journey: each.after.found for each in replayed} == hashes
         assert await world.found() == {}
+
+    async def test_presses_run_again_touch_nothing(self, world: World) -> None:
+        """Run again by the same writer, presses give the same pages and failures, and no row and no record changes."""
+        before = await world.fingerprint()
+        program = QDPIProgram(model=writer())
+        settings = replace(world.settings, model_retries=0)
+        told: list[str] = []
+        async with open_store(build_system(settings, embedder=EMBEDDER, read_only=True)) as system:
+            pairs = {
+                journey: [pair async for pair in run_again(system, program, journey, most=None, tell=told.append)]
+                for journey in JOURNEYS
+            }
+        assert {journey: len(found) for journey, found in pairs.items()} == JOURNEYS
+        assert [compare(pair).differs for found in pairs.values() for pair in found] == [[]] * sum(JOURNEYS.values())
+        assert len(told) == sum(JOURNEYS.values())
+        assert await world.fingerprint() == before
 
     async def test_check_names_differing_fields(self, world: World) -> None:
         """A check names the differences field by field and writes nothing."""

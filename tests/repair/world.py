@@ -25,12 +25,16 @@ PAGE = "She went on up the stair, and the lamp went with her. " * 12
 JOURNEYS = {"alice": 6, "bob": 1, "carol": 2}
 
 
+def writer() -> ScriptedModel:
+    """Return the model that wrote the journeys: one page, and none where its prompt says "silence"."""
+    return ScriptedModel(lambda prompt: ModelEmpty("It wrote nothing.") if "silence" in str(prompt) else PAGE)
+
+
 async def populate(settings: Settings) -> None:
     """Read as three readers: pages of every kind, a closed and an open departure, a failure, vaults."""
-    model = ScriptedModel(lambda prompt: ModelEmpty("It wrote nothing.") if "silence" in str(prompt) else PAGE)
     async with opened(build_system(settings)) as system:
         await system.bus.create_topics(TOPICS.values())
-    async with working(settings.data_dir, model, model_retries=0, **_given(settings)) as flow:
+    async with working(settings.data_dir, writer(), model_retries=0, **_given(settings)) as flow:
         for _ in range(2):
             await flow.press("alice", "an-author:XC")
         await flow.press("alice", "an-author:ZS", words="silence")

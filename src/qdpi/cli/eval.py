@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -133,6 +132,7 @@ def _press(directory: RunDirectory, writers: Sequence[Writer], split: Split, opt
         return
     from qdpi.canon import read_book
     from qdpi.cli.errors import note
+    from qdpi.concurrency import until_terminated
     from qdpi.evaluation.evaluate import press_for
     from qdpi.observability.logs import configure_logs
     from qdpi.system import utc_now
@@ -147,19 +147,10 @@ def _press(directory: RunDirectory, writers: Sequence[Writer], split: Split, opt
             )
 
     try:
-        asyncio.run(_until_terminated(press()))
+        asyncio.run(until_terminated(press()))
     except (KeyboardInterrupt, asyncio.CancelledError):
         note(f"Interrupted. The pages so far are kept in {directory.root}; the same command goes on.")
         raise KeyboardInterrupt from None
-
-
-async def _until_terminated(work: Coroutine[Any, Any, None]) -> None:
-    """Await work; SIGTERM cancels it, as Ctrl-C does, so that what was started for it ends in order."""
-    from qdpi.concurrency import signal_handlers
-
-    task = asyncio.ensure_future(work)
-    with signal_handlers({signal.SIGTERM: task.cancel}):
-        await task
 
 
 def _answer(directory: RunDirectory, book: Book, split: Split, options: Options, *, blind: bool, as_json: bool) -> None:

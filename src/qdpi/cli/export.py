@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
@@ -63,35 +60,14 @@ async def _export(session: str, form: str, output: Path | None, settings: Settin
 
 
 async def _write(path: Path, pieces: AsyncIterator[bytes]) -> int:
+    from qdpi.cli.output import complete_file
+
     size = 0
-    with _file(path) as stream:
+    with complete_file(path, "Give another file with -o.") as stream:
         async for piece in pieces:
             await asyncio.to_thread(stream.write, piece)
             size += len(piece)
     return size
-
-
-@contextmanager
-def _file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears under its name once it is complete. Raises `InvalidInput` where it cannot be written."""
-    from qdpi.errors import InvalidInput
-
-    if str(path) == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as stream:
-            yield stream
-        part.replace(path)
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be written: {error.strerror or error}.", next_step="Give another file with -o."
-        ) from error
-    finally:
-        if os.path.lexists(part):
-            part.unlink()
 
 
 def _text(done: dict[str, Any]) -> str:

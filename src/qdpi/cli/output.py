@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 import click
 
@@ -69,3 +72,35 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
 def in_shares(shares: Mapping[str, float | None]) -> str:
     """Return shares in words: `form 94%, answers unknown`."""
     return ", ".join(f"{name} {'unknown' if share is None else f'{share:.0%}'}" for name, share in shares.items())
+
+
+def check_writable(path: Path, next_step: str) -> None:
+    """Check, before long work, that a file can be written. Raises `InvalidInput`."""
+    from qdpi.errors import InvalidInput
+
+    if path.is_dir() or not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        raise InvalidInput(f"{path} cannot be written.", next_step=next_step)
+
+
+@contextmanager
+def complete_file(path: Path, next_step: str) -> Iterator[BinaryIO]:
+    """Open a file that appears under its name once it is complete; `-` is standard output.
+
+    Raises `InvalidInput` where it cannot be written.
+    """
+    from qdpi.errors import InvalidInput
+
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as stream:
+            yield stream
+        part.replace(path)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror or error}.", next_step=next_step) from error
+    finally:
+        if os.path.lexists(part):
+            part.unlink()

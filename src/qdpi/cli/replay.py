@@ -1,8 +1,13 @@
-"""`qdpi replay`: compare a journey's projections with its outcomes by hash, and rewrite what differs."""
+"""`qdpi replay`: compare a journey's projections with its outcomes by hash, and rewrite what differs.
+
+With `--with` it runs the journey's presses again, with another model, program or policy, and stores nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,11 +23,29 @@ if TYPE_CHECKING:
 @click.argument("sessions", nargs=-1, metavar="[SESSION...]")
 @click.option("--all", "whole_store", is_flag=True, help="Every journey, and the pages of the book.")
 @click.option("--check", is_flag=True, help="Compare only: write nothing.")
+@click.option(
+    "--with",
+    "given",
+    multiple=True,
+    metavar="VARIANT",
+    help="Run the presses again with another model (openai/NAME), program=FILE, policy=max_branch_depth=5,… or any "
+    "setting as QDPI_TEMPERATURE=0, several together. An empty one is the settings as they are.",
+)
+@click.option("--limit", type=click.IntRange(1), help="With --with: run at most this many presses of each journey.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="With --with: write the pages here, too.")
 @json_option
 @settings_options(*STORE)
 @click.pass_context
 def replay(
-    ctx: click.Context, sessions: tuple[str, ...], whole_store: bool, check: bool, as_json: bool, settings: Settings
+    ctx: click.Context,
+    sessions: tuple[str, ...],
+    whole_store: bool,
+    check: bool,
+    given: tuple[str, ...],
+    limit: int | None,
+    html: Path | None,
+    as_json: bool,
+    settings: Settings,
 ) -> None:
     """Fold journeys again from their outcomes, and prove that the store holds what is derived from them.
 
@@ -34,13 +57,26 @@ def replay(
     line.
 
     Exits with 0 if all are equal, with 1 if one is not.
+
+    With --with the presses of the journeys are run again instead, in order: the same symbols, words, wishes and
+    loci. Each page is shown beside the one that was written then. The store is only read, and the new pages are
+    stored nowhere. With --json each press is a line. Interrupted, it ends with the presses so far.
     """
     from qdpi.ids import check_session
 
     if bool(sessions) == whole_store:
         raise click.UsageError("Give the ids of journeys, or --all.")
-    named = tuple(check_session(session) for session in dict.fromkeys(sessions))
-    ctx.exit(asyncio.run(_replay(named, check, as_json, settings)))
+    named = tuple(check_session(session.partition(".")[0]) for session in dict.fromkeys(sessions))
+    if not given:
+        if limit or html:
+            raise click.UsageError(f"{'--limit' if limit else '--html'} is for --with.")
+        ctx.exit(asyncio.run(_replay(named, check, as_json, settings)))
+    if whole_store or check:
+        raise click.UsageError(f"--with takes the ids of journeys, not {'--all' if whole_store else '--check'}.")
+    from qdpi.cli.run_again import run_again
+    from qdpi.counterfactual.variant import parse_variant
+
+    run_again(named, parse_variant(given, os.environ, settings), limit, html, as_json)
 
 
 async def _replay(sessions: tuple[str, ...], check: bool, as_json: bool, settings: Settings) -> int:

@@ -13,7 +13,7 @@ def secrets_of(environ: Mapping[str, str], arguments: Sequence[str]) -> Iterator
     for setting in SETTINGS:
         yield from secrets_in(environ.get(setting.variable, ""), setting.secret)
         flag = f"--{setting.name.replace('_', '-')}"
-        for value in _given(flag, arguments) if setting.secret else ():
+        for value in (*_given(flag, arguments), *_assigned(setting.variable, arguments)) if setting.secret else ():
             yield from secrets_in(value, secret=True)
     for variable, value in environ.items():
         if variable.lower().endswith("_proxy"):
@@ -31,3 +31,12 @@ def _given(flag: str, arguments: Sequence[str]) -> Iterator[str]:
             yield argument
         elif name == flag and equals:
             yield value
+
+
+def _assigned(variable: str, arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the values that words within arguments give to a variable, as `--with "VARIABLE=VALUE"` does."""
+    for argument in arguments:
+        for word in argument.replace("'", " ").replace('"', " ").split():
+            name, equals, value = word.partition("=")
+            if name in {variable, f"--with={variable}"} and equals:
+                yield value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from qdpi.evaluation.plots import colors_of, dot_plot, time_plot
 from qdpi.evaluation.results import FIGURES, PAGE_FIGURES, RUN_FIGURES, Results, known_figures, shown, shown_number
@@ -69,10 +69,10 @@ def report(results: Results, columns: Sequence[Column]) -> str:
 
 
 @cache
-def templates() -> Environment:
-    """Return the environment of this package's templates: everything that they are given is escaped."""
+def templates(package: str = "qdpi.evaluation") -> Environment:
+    """Return the environment of a package's templates, which may extend these: all that they are given is escaped."""
     environment = Environment(
-        loader=PackageLoader("qdpi.evaluation", "templates"),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("qdpi.evaluation")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -164,7 +164,7 @@ class OfflineWriter:
     def __init__(self) -> None:
         self.name = "offline"
         self.file = None
-        self.capabilities = Capabilities(plans=False, thinks=False)
+        self.capabilities = Capabilities(plans=False, thinks=False, draws=False)
 
     @cached_property
     def lm(self) -> dspy.LM:

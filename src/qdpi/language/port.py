@@ -29,6 +29,8 @@ class Capabilities:
     """Can be led by words (`LanguageModel.led_by`)."""
     prompt_tokens: int = PROMPT_TOKENS
     """The most tokens of a prompt that it is given."""
+    draws: bool = True
+    """Draws its words at random, so that the same prompt may give another page."""
 
 
 @dataclass(frozen=True, slots=True)

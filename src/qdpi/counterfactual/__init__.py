@@ -1,0 +1,1 @@
+"""Counterfactual runs: a journey's presses run again with another model, program or policy, beside the journey."""
