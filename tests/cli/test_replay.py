@@ -16,6 +16,9 @@ from tests.cli.conftest import Call
 from tests.support.flow import working
 from tests.support.scripted import ScriptedModel
 
+from qdpi.program import QDPIProgram
+from qdpi.program.dials import Dials
+from qdpi.program.saved import learnt_by
 from qdpi.settings import Settings
 from qdpi.symbols import Trajectory
 
@@ -89,6 +92,17 @@ def test_another_policy_in_the_terminal_and_as_a_file(qdpi: Call, data: Path, tm
     assert "who lit &lt;the&gt; lamp?" in html
     assert "alice" not in html
     assert "<script" not in html
+
+
+def test_saved_program(qdpi: Call, data: Path, tmp_path: Path) -> None:
+    """Its pages are its own, and name it."""
+    program = QDPIProgram(dials=Dials(demos=0))
+    (tmp_path / "tuned.json").write_text(json.dumps(learnt_by(program).as_json()), encoding="utf-8")
+    code, out, err = qdpi("replay", "--with", f"program={tmp_path / 'tuned.json'}", "bob", "--json")
+    assert code == 0, err
+    (press,) = presses(out)
+    assert (press["original"]["program"], press["shadow"]["program"]) == (None, "tuned.json")
+    assert press["differs"][-1] == "text"
 
 
 def test_random_writer_is_said_to_be_one(qdpi: Call, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

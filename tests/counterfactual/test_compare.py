@@ -107,7 +107,10 @@ def test_terminal_shows_both_pages_beside_each_other():
     assert any("wordswithout" in line and "Short." in line for line in lines)
     assert "   differs: trajectory, text" in lines
     same = press_lines(compared(written(), written()), 100)
-    assert same[1] == "   the same page: T0 by wish, all checks passed, scripted, 1 call, 420 tokens, 0.0 s"
+    assert (
+        same[1]
+        == "   the same page: T0 by wish, all checks passed, scripted with small.json, 1 call, 420 tokens, 0.0 s"
+    )
 
 
 def test_headline_says_what_was_pressed():

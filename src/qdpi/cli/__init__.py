@@ -34,7 +34,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "tail": Entry("tail", "tail", "Follow the events on the bus."),
     "dlq": Entry("dlq", "dlq", "Dead letters: list, show and replay them."),
     "repair": Entry("repair", "repair", "Find the damage of crashes and lost writes, and repair it."),
-    "replay": Entry("replay", "replay", "Rebuild journeys from their outcomes, or run their presses again."),
+    "replay": Entry("replay", "replay", "Rebuild journeys, or run their presses again."),
     "services": Entry("services", "services", "Kafka and Cassandra on this machine, without containers."),
     "export": Entry("export", "export", "Export a journey: its whole log, Markdown, Twee or EPUB."),
     "import": Entry("import_journey", "import_journey", "Import a journey from its archive, checked by hash."),

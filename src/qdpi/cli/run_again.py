@@ -83,12 +83,13 @@ async def _run_journeys(sessions: Sequence[str], variant: Variant, limit: int | 
     from qdpi.bootstrap import build_model, build_system
     from qdpi.counterfactual.shadow import run_again as run_presses_again
     from qdpi.errors import InvalidInput, ModelUnreachable
-    from qdpi.program import QDPIProgram
     from qdpi.runtime.startup import open_model, open_store
+    from qdpi.services.run import build_program
 
     settings = variant.settings
     model = await build_model(settings)
-    program = QDPIProgram(model=model, timeout=settings.model_timeout, limits=variant.limits)
+    program = build_program(settings, model)
+    program.limits = variant.limits
     async with open_store(build_system(settings, read_only=True)) as system:
         for session in sessions:
             if not await system.store.head(session):

@@ -37,6 +37,7 @@ class PageFacts:
     not_passed: Sequence[str]
     reworked: bool
     model: str | None
+    program: str | None
     policy: str
     calls: int
     prompt_tokens: int | None
@@ -132,6 +133,7 @@ def facts_of(outcome: Outcome) -> PageFacts:
         not_passed=[check.name for check in _failed_checks(validation)],
         reworked=validation.reworked if validation else False,
         model=receipt.model,
+        program=receipt.program.name if receipt.program else None,
         policy=verdict.version if verdict else receipt.policy_version,
         calls=len(receipt.calls),
         prompt_tokens=tokens.prompt,
@@ -220,7 +222,11 @@ def facts_in_words(side: PageFacts) -> list[str]:
     if side.error is not None:
         return [side.error.code, _cost(side)]
     stopped = " stopped" if side.status == "stopped" else ""
-    return [f"{side.trajectory} by {side.rule}{stopped}", _checks(side), str(side.model), _cost(side)]
+    return [f"{side.trajectory} by {side.rule}{stopped}", _checks(side), _writer(side), _cost(side)]
+
+
+def _writer(side: PageFacts) -> str:
+    return f"{side.model} with {side.program}" if side.program else str(side.model)
 
 
 def _checks(side: PageFacts) -> str:
