@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import pytest
 from tests.flow.conftest import Working
+from tests.support.flow import Flow
 from tests.support.replies import writer
 
 from qdpi.bus.port import Message
@@ -24,35 +26,42 @@ GROUPS = {
 }
 
 
-@pytest.mark.parametrize("topic", GROUPS)
-async def test_malformed_record_is_a_dead_letter(topic: str, tmp_path: Path, working: Working) -> None:
-    """A malformed record is a dead letter with its bytes, and the next press is answered."""
-    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
-        for value in GARBAGE:
-            await flow.system.bus.publish(Message(topic, b"s", value, (("x-odd", b"\xff"),)))
-        outcome = await flow.press("s", "london-fox:XC", "S05-P0014")
-        letters = await flow.published.until(
-            DeadLetter, lambda letter: letter.group == GROUPS[topic], count=len(GARBAGE)
-        )
+async def letters_after_garbage(
+    flow: Flow, key: bytes | None, *headers: tuple[str, bytes]
+) -> dict[str, list[DeadLetter]]:
+    """Write garbage to all topics and press: return the dead letters of each topic once the press is answered."""
+    for topic, value in product(GROUPS, GARBAGE):
+        await flow.system.bus.publish(Message(topic, key, value, headers))
+    outcome = await flow.press("s", "london-fox:XC", "S05-P0014")
     assert isinstance(outcome.event, PageDone)
     assert outcome.seq == 1
-    assert [letter.original() for letter in letters] == [(b"s", value, (("x-odd", b"\xff"),)) for value in GARBAGE]
-    assert {letter.source_topic for letter in letters} == {topic}
-    assert {(letter.attempts, letter.error.code) for letter in letters} == {(1, "malformed_event")}
+    return {topic: await letters_of(flow, topic) for topic in GROUPS}
 
 
-@pytest.mark.parametrize("topic", GROUPS)
-async def test_malformed_record_without_a_key_is_a_dead_letter(topic: str, tmp_path: Path, working: Working) -> None:
+async def letters_of(flow: Flow, topic: str) -> list[DeadLetter]:
+    def is_of_topic(letter: DeadLetter) -> bool:
+        return letter.source_topic == topic and letter.group == GROUPS[topic]
+
+    return await flow.published.until(DeadLetter, is_of_topic, count=len(GARBAGE))
+
+
+async def test_malformed_records_of_every_topic_are_dead_letters(tmp_path: Path, working: Working) -> None:
+    """A malformed record is a dead letter with its bytes, and the next press is answered."""
+    async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
+        letters = await letters_after_garbage(flow, b"s", ("x-odd", b"\xff"))
+    expected = [(b"s", value, (("x-odd", b"\xff"),)) for value in GARBAGE]
+    for topic, found in letters.items():
+        assert [letter.original() for letter in found] == expected, topic
+        assert {(letter.attempts, letter.error.code) for letter in found} == {(1, "malformed_event")}, topic
+
+
+async def test_malformed_records_without_a_key_are_dead_letters(tmp_path: Path, working: Working) -> None:
     """Records without a key are dead letters too."""
     async with asyncio.timeout(60), working(tmp_path, writer()) as flow:
-        for value in GARBAGE:
-            await flow.system.bus.publish(Message(topic, None, value))
-        await flow.press("s", "london-fox:XC", "S05-P0014")
-        letters = await flow.published.until(
-            DeadLetter, lambda letter: letter.group == GROUPS[topic], count=len(GARBAGE)
-        )
-    assert Counter(letter.original()[1] for letter in letters) == Counter(GARBAGE)
-    assert {letter.original()[0] for letter in letters} == {None}
+        letters = await letters_after_garbage(flow, None)
+    for topic, found in letters.items():
+        assert Counter(letter.original()[1] for letter in found) == Counter(GARBAGE), topic
+        assert {letter.original()[0] for letter in found} == {None}, topic
 
 
 @pytest.mark.parametrize(
