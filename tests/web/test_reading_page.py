@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any, Final
 
 import pytest
 from playwright.async_api import Page, expect
-from tests.web.browser import Axe, Faults, shot, without_script
+from tests.web.browser import PATIENCE, Axe, Faults, shot, without_script
 from tests.web.conftest import OpenContext
 
 pytestmark = pytest.mark.web
@@ -104,10 +105,12 @@ async def test_the_script_takes_the_page_over_without_moving_it(page: Page):
 
 
 async def test_the_policy_admits_the_server_s_own_websocket(page: Page, faults: Faults):
-    async with page.expect_websocket() as opening:
-        await page.goto("/")
-    socket = await opening.value
-    await socket.wait_for_event("framereceived")
+    heard = asyncio.Event()
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda _: heard.set()))
+
+    await page.goto("/")
+
+    await asyncio.wait_for(heard.wait(), PATIENCE / 1000)
     assert faults.found == []
 
 
