@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from tests.counterfactual.presses import failure, written
 from tests.support import factories
 
-from qdpi.counterfactual.columns import headline, press_lines, side_by_side, summary_lines
+from qdpi.counterfactual.columns import headline, press_lines, summary_lines
 from qdpi.counterfactual.compare import ComparedPress, as_json, compare, totals
 from qdpi.counterfactual.report import report
 from qdpi.counterfactual.shadow import PressPair
@@ -118,13 +119,25 @@ def test_headline_says_what_was_pressed():
     assert headline(compared(written(asked=wished), written(), pressed_on=4)) == (
         "1  london-fox:XU at the page of press 4, each its own “who?”, T2 wished"
     )
+    elsewhere = compared(written(2, "S01-P0009"), written(2, "S01-P0001"), pressed_on=1)
+    assert headline(elsewhere) == "2  an-author:XC at the page of press 1"
     unread = failure(asked={"symbol_code": None, "page_id": None})
     assert headline(compared(unread, unread)) == "1  a press"
     assert headline(compared(unread, written())) == "1  a press at S01-P0001"
 
 
-def test_columns_of_unequal_length():
-    assert side_by_side(["one", "two"], ["three"], 20) == ["   one       three", "   two"]
+@pytest.mark.parametrize("text", ["灯" * 300, "a " * 200, "x" * 300, "", "\x1b[2J\x07 " * 30])
+@pytest.mark.parametrize("width", [40, 77])
+def test_columns_stay_columns(text: str, width: int):
+    """Wide characters, long words and control characters: on every line the second column begins in one place."""
+    lines = press_lines(compared(written(text=text), written(text="y" * 500)), width)
+    assert max(map(cell_len, lines)) <= width
+    assert len({cell_len(line[: line.index("y" * 5)]) for line in lines if "y" * 5 in line}) == 1
+
+
+def test_what_looks_like_markup_is_text():
+    lines = press_lines(compared(written(text="[bold]so[/bold] :smile:"), written()), 100)
+    assert any("[bold]so[/bold] :smile:" in line for line in lines)
 
 
 def test_report_escapes_and_has_no_script():

@@ -8,7 +8,7 @@ import pytest
 from tests.counterfactual.presses import failure, fault, page_of, written
 from tests.support import factories
 
-from qdpi.counterfactual.shadow import Shadow, ShadowPress, shadow_press, vault_at
+from qdpi.counterfactual.shadow import Shadow, ShadowPress, shadow_press
 from qdpi.journey import JourneyState
 from qdpi.outcome import Outcome
 from qdpi.page_schema import Page, PageStatus
@@ -121,13 +121,16 @@ async def test_reads_its_own_pages_and_the_canon():
     assert list(readings) == [(id_of(first), 1)]
 
 
+async def test_vault_as_it_was_at_each_press():
+    """Of each page the newest change until then counts; the entries are in the order of their changes."""
+    changes = (change("a", 1), change("b", 2), change("a", 3, "unsaved"), change("c", 4), change("b", 5, "labelled"))
+    beside, held = shadow(changes=changes), {}
+    for time in range(6):
+        beside.until = factories.at(time)
+        held[time] = [entry.page_id for entry in await beside.vault("reader")]
+    assert held == {0: [], 1: ["a"], 2: ["a", "b"], 3: ["b"], 4: ["b", "c"], 5: ["c", "b"]}
+
+
 def change(page: str, second: int, action: str = "saved") -> VaultChangeRow:
     entry = factories.vault_entry(page, second).model_copy(update={"saved_at": factories.at(second)})
     return VaultChangeRow.model_validate({**entry.model_dump(), "action": action})
-
-
-def test_vault_as_it_was():
-    """Of each page the newest change until then counts; the entries are in the order of their changes."""
-    changes = [change("a", 1), change("b", 2), change("a", 3, "unsaved"), change("c", 4), change("b", 5, "labelled")]
-    at = {time: [entry.page_id for entry in vault_at(changes, factories.at(time))] for time in range(6)}
-    assert at == {0: [], 1: ["a"], 2: ["a", "b"], 3: ["b"], 4: ["b", "c"], 5: ["c", "b"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -119,3 +120,19 @@ async def test_another_policy(data: Path) -> None:
     assert (verdicts[2].original.trajectory, verdicts[2].shadow.trajectory) == (Trajectory.FORK, Trajectory.LOOP)
     assert verdicts[2].shadow.rule == "ttl"
     assert verdicts[2].differs[0] == "trajectory"
+
+
+async def test_beside_a_running_server(data: Path, tmp_path: Path) -> None:
+    """While workers run on the store it is read beside them, and not a byte of it changes; presses go on meanwhile."""
+    directory = tmp_path / "running"
+    shutil.copytree(data, directory)
+    async with working(directory, ScriptedModel(as_read)) as flow:
+        before = held(directory)
+        assert await pairs(directory, QDPIProgram(model=ScriptedModel(as_read)), most=1)
+        assert held(directory) == before
+        assert (await flow.press("dora", "an-author:XC")).seq == 6
+
+
+def held(directory: Path) -> dict[str, bytes]:
+    """Return the bytes of the store's file and of its WAL."""
+    return {path.name: path.read_bytes() for path in directory.glob("store.db*") if not path.name.endswith("-shm")}

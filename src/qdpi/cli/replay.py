@@ -66,7 +66,7 @@ def replay(
 
     if bool(sessions) == whole_store:
         raise click.UsageError("Give the ids of journeys, or --all.")
-    named = tuple(check_session(session.partition(".")[0]) for session in dict.fromkeys(sessions))
+    named = tuple(dict.fromkeys(check_session(session.partition(".")[0]) for session in sessions))
     if not given:
         if limit or html:
             raise click.UsageError(f"{'--limit' if limit else '--html'} is for --with.")

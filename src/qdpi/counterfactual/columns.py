@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
+import io
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from qdpi.counterfactual.compare import (
     ComparedPress,
@@ -18,19 +23,19 @@ from qdpi.counterfactual.compare import (
 
 SHOWN_WORDS: Final = 60
 """How many words of each page a terminal shows: the whole pages are in the file and in the JSON."""
-_GAP: Final = 3
+_INDENT, _GAP = 3, 3
 _LEAST, _MOST = 40, 160
 
 
 def press_lines(press: ComparedPress, width: int) -> list[str]:
     """Return a press as lines: what was pressed, both sides, and what differs. `width` is the terminal's."""
-    width = max(_LEAST, min(width, _MOST))
-    head = textwrap.wrap(headline(press), width, subsequent_indent="   ")
-    notes = [line for note in press.notes for line in _wrapped(note, width - 3, "   ")]
-    if not press.differs:
-        return [*head, *notes, *_wrapped(same_in_words(press), width - 3, "   "), ""]
-    pages = side_by_side(_side("journey", press.original), _side("shadow", press.shadow), width)
-    return [*head, *notes, *pages, *_wrapped(f"differs: {', '.join(press.differs)}", width - 3, "   "), ""]
+    parts: list[RenderableType] = [Text(headline(press)), *(_indented(Text(note)) for note in press.notes)]
+    if press.differs:
+        parts += [_indented(_beside(_side("journey", press.original), _side("shadow", press.shadow)))]
+        parts += [_indented(Text(f"differs: {', '.join(press.differs)}"))]
+    else:
+        parts += [_indented(Text(same_in_words(press)))]
+    return [*_lines(Group(*parts), max(_LEAST, min(width, _MOST))), ""]
 
 
 def headline(press: ComparedPress) -> str:
@@ -38,7 +43,8 @@ def headline(press: ComparedPress) -> str:
     if press.pressed_on is None:
         at = f" at {press.original.locus}" if press.original.locus else ""
     else:
-        at = f" at the page of press {press.pressed_on}, each its own"
+        own = ", each its own" if press.original.locus == press.shadow.locus else ""
+        at = f" at the page of press {press.pressed_on}{own}"
     words = f" “{press.words}”" if press.words else ""
     wished = f", {press.wished} wished" if press.wished else ""
     return f"{press.seq}  {press.symbol}{at}{words}{wished}"
@@ -50,13 +56,25 @@ def same_in_words(press: ComparedPress) -> str:
     return f"{what}: {', '.join(facts_in_words(press.original))}"
 
 
-def side_by_side(left: Sequence[str], right: Sequence[str], width: int) -> list[str]:
+def _beside(left: Sequence[str], right: Sequence[str]) -> Table:
     """Return two texts, given as paragraphs, in two columns: each paragraph beside its counterpart."""
-    half = (width - 3 - _GAP) // 2
-    lines = []
-    for one, other in zip_longest(left, right, fillvalue=""):
-        lines += list(zip_longest(textwrap.wrap(one, half), textwrap.wrap(other, half), fillvalue=""))
-    return [f"   {one.ljust(half + _GAP)}{other}".rstrip() for one, other in lines]
+    columns = Table.grid(padding=(0, _GAP, 0, 0), expand=True, pad_edge=False)
+    for _ in range(2):
+        columns.add_column(ratio=1, overflow="fold")
+    for pair in zip_longest(left, right, fillvalue=""):
+        columns.add_row(*map(Text, pair))
+    return columns
+
+
+def _indented(part: RenderableType) -> Padding:
+    return Padding(part, (0, 0, 0, _INDENT))
+
+
+def _lines(what: RenderableType, width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as captured:
+        console.print(what)
+    return [line.rstrip() for line in captured.get().splitlines()]
 
 
 def summary_lines(journey: str, found: Totals) -> list[str]:
@@ -77,7 +95,3 @@ def excerpt(text: str) -> str:
     """Return the first words of a text."""
     words = text.split()
     return " ".join(words[:SHOWN_WORDS]) + (" …" if len(words) > SHOWN_WORDS else "")
-
-
-def _wrapped(paragraph: str, width: int, indent: str) -> list[str]:
-    return [f"{indent}{line}" for line in textwrap.wrap(paragraph, width)]

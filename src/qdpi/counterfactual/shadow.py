@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from qdpi.page_schema import Page
 from qdpi.program import QDPIProgram
 from qdpi.search.analysis import EXTRACTOR_VERSION
 from qdpi.services.run import build_runner
+from qdpi.services.vault import entries_at
 from qdpi.store.paging import outcomes_of
 from qdpi.store.ports import PageStore
 from qdpi.store.rows import ReadingRow, VaultChangeRow, VaultEntry
@@ -101,14 +102,7 @@ class Shadow:
 
     async def vault(self, session_id: str) -> list[VaultEntry]:
         """Return the pages that were saved at the time `until`, the oldest first."""
-        return vault_at(self._changes, self.until)
-
-
-def vault_at(changes: Iterable[VaultChangeRow], until: datetime) -> list[VaultEntry]:
-    """Return what a vault held at a time, from its changes in their order."""
-    newest = {change.page_id: change for change in changes if change.saved_at <= until}
-    kept = [change for change in newest.values() if change.action != "unsaved"]
-    return sorted(kept, key=lambda change: (change.saved_at, change.event_id, change.page_id))
+        return entries_at(self._changes, self.until)
 
 
 def shadow_press(original: Outcome, before: JourneyState, pages: Mapping[str, Page], shadow: Shadow) -> ShadowPress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from qdpi.events import VaultChange, decode
 from qdpi.outcome import LogEntry
@@ -25,6 +26,12 @@ def newest_changes(before: Mapping[str, VaultChange], entries: Iterable[LogEntry
 def vault_entries(changes: Iterable[VaultChange]) -> list[VaultEntry]:
     """Return the entries that the newest change of each page leaves in a vault; an unsaved page has none."""
     return [vault_entry(change) for change in changes if change.action != "unsaved"]
+
+
+def entries_at(changes: Iterable[VaultChangeRow], time: datetime) -> list[VaultEntry]:
+    """Return what a vault held at a time, the oldest first, from its stored changes in their order."""
+    newest = {row.page_id: vault_change(row) for row in changes if row.saved_at <= time}
+    return sorted(vault_entries(newest.values()), key=lambda entry: (entry.saved_at, entry.event_id, entry.page_id))
 
 
 def vault_entry(change: VaultChange) -> VaultEntry:
