@@ -78,12 +78,14 @@ def test_cause_of_a_group_of_one():
 def test_report_hides_secrets(capsys: pytest.CaptureFixture[str]):
     environ = {"OPENAI_API_KEY": "sk-environment", "QDPI_SECRET": "first,second"}
     arguments = ["run", "--anthropic-api-key", "ak-after", "--openai-api-key=ok-joined", "--port", "8000"]
+    arguments += ["--with", "openai/NAME OPENAI_API_KEY=sk-among as=large", "--with=ANTHROPIC_API_KEY='ak-alone'"]
 
-    report(RuntimeError("sk-environment second ak-after ok-joined 8000"), environ, arguments)
+    report(RuntimeError("sk-environment second ak-after ok-joined sk-among ak-alone 8000"), environ, arguments)
 
-    assert set(secrets_of(environ, arguments)) >= {"sk-environment", "first", "second", "ak-after", "ok-joined"}
+    known = set(secrets_of(environ, arguments))
+    assert known >= {"sk-environment", "first", "second", "ak-after", "ok-joined", "sk-among", "ak-alone"}
     result = capsys.readouterr().err
-    assert "*** *** *** *** 8000" in result
+    assert "*** *** *** *** *** *** 8000" in result
 
 
 def test_progress_line_reports_steps_and_the_end(capsys: pytest.CaptureFixture[str]):

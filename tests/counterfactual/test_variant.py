@@ -35,8 +35,19 @@ def test_words_given_together_or_apart():
     assert together.described == "QDPI_MODEL=offline QDPI_MODEL_TIMEOUT=7 policy=max_branch_depth=5"
 
 
+def test_model_of_any_name():
+    """A model's name need not be the name of a file, as that of an evaluation's writer must."""
+    assert variant("model='ollama_chat/größer als dies'").settings.model == "ollama_chat/größer als dies"
+
+
+def test_program_is_a_setting():
+    read = variant("program=/tmp/tuned.json")
+    assert (read.settings.program, read.described) == (Path("/tmp/tuned.json"), "QDPI_PROGRAM=/tmp/tuned.json")
+
+
 def test_empty_variant_is_the_settings():
     assert variant("", QDPI_MODEL="local").settings.model == "local"
+    assert variant("").described == "the settings as they are"
 
 
 def test_policy_of_several_limits():
@@ -57,7 +68,8 @@ def test_policy_of_several_limits():
         ("policy=min_novelty=much", "min_novelty is 'much'.*from 0 to 1"),
         ("policy=min_novelty=2", "min_novelty is 2.0"),
         ("policy=max_departures=-1", "max_departures is -1"),
-        ("QDPI_NONE=1", "QDPI_NONE is no setting"),
+        ("QDPI_NONE=1", "is no variant: QDPI_NONE is no setting.*Give a model such as openai/NAME, program=FILE"),
+        ("policy=max_branch_depth=5, max_return_debt=4", "is no variant: max_return_debt is no setting"),
         ("offline local", "names more than one model"),
         ("url=http://127.0.0.1:9000", "nothing that a journey can be run with"),
         ("as=large", "nothing that a journey can be run with"),

@@ -348,6 +348,16 @@ def test_tables_have_the_plans_columns(cassandra_space: Keyspace, table: str) ->
     assert set(PLAN[table].split()) <= {row[1] for row in columns if row[0] == table}
 
 
+async def test_read_only_creates_no_keyspace(cassandra_space: Keyspace) -> None:
+    """A store that is only read neither creates nor migrates: a keyspace that is missing is refused, and stays so."""
+    name = f"{cassandra_space.name}_none"
+    elsewhere = replace(cassandra_space.settings, cassandra_keyspace=name)
+    missing = CassandraPageStore(elsewhere, now=utc_now, preparation="-", read_only=True)
+    with pytest.raises(InvalidSetting, match=f"Keyspace {name} has no schema of qdpi"):
+        await missing.open()
+    assert stored_version(cassandra_space.session, name) is None
+
+
 def test_cqlsh_creates_the_same_schema(cassandra_space: Keyspace, tmp_path: Path) -> None:
     name = f"{cassandra_space.environment['CASSANDRA_KEYSPACE']}_sh"
     script = tmp_path / "schema.cql"

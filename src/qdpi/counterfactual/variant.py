@@ -20,7 +20,8 @@ _OF_THE_STORE: Final = tuple(
 )
 _NUMBERS: Final = {field.name: type(getattr(LIMITS, field.name)) for field in fields(PolicyLimits)}
 _HINT: Final = (
-    "Give a model such as openai/NAME, program=FILE, policy=max_branch_depth=5, or any setting as QDPI_TEMPERATURE=0."
+    "Give a model such as openai/NAME, program=FILE, policy=max_branch_depth=5,max_return_debt=4, or any setting as "
+    "QDPI_TEMPERATURE=0."
 )
 
 
@@ -48,12 +49,13 @@ def parse_variant(given: Sequence[str], environ: Mapping[str, str], store: Setti
         else:
             words.append(f"{_SHORT.get(name, name)}={value}" if is_pair else word)
     _refuse_foreign(words)
-    writer = parse_writer(shlex.join(words), environ)
+    # A writer of an evaluation needs a name, which a model's may not give.
+    writer = parse_writer(shlex.join((*words, "as=shadow")), environ, noun="variant", hint=_HINT)
     named = [f"{name}={value}" for name, value in writer.described.items() if value]
     return Variant(
         replace(writer.settings, **{each.name: getattr(store, each.name) for each in _OF_THE_STORE}),
         parse_limits(policies),
-        " ".join((*named, *(f"policy={policy}" for policy in policies))),
+        " ".join((*named, *(f"policy={policy}" for policy in policies))) or "the settings as they are",
     )
 
 

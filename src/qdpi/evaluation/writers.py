@@ -36,14 +36,17 @@ class Writer:
     described: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse_writer(given: str, environ: Mapping[str, str]) -> Writer:
-    """Read a writer: words, as a shell reads them. Raises `InvalidInput`, `InvalidSetting`.
+_HINT: Final = 'Give a model such as local, or "QDPI_MODEL=local as=mine", or "url=http://127.0.0.1:8000 as=other".'
+
+
+def parse_writer(given: str, environ: Mapping[str, str], *, noun: str = "writer", hint: str = _HINT) -> Writer:
+    """Read a writer: words, as a shell reads them. Raises `InvalidInput`, in which it is a `noun`, and `InvalidSetting`.
 
     A word alone is the model, `VARIABLE=VALUE` any setting, `url=URL` a gateway in place of settings, `as=NAME` the
     writer's name. Settings that are not given come from the environment.
     """
     alone, pairs = list[str](), dict[str, str]()
-    for word in _words_of(given):
+    for word in _words_of(given, noun, hint):
         name, is_pair, value = word.partition("=")
         if is_pair and "/" not in name:
             pairs[name] = value
@@ -55,7 +58,7 @@ def parse_writer(given: str, environ: Mapping[str, str]) -> Writer:
     unknown = sorted(pairs.keys() - _VARIABLES)
     if unknown or len(alone) > 1 or (url and pairs):
         reason = f"{unknown[0]} is no setting" if unknown else "it names more than one model or gateway"
-        raise InvalidInput(f"{given[:80]!r} is no writer: {reason}.", next_step=_HINT)
+        raise InvalidInput(f"{given[:80]!r} is no {noun}: {reason}.", next_step=hint)
     settings = _quiet(load_settings({**environ, **pairs}))
     described = {"url": url} if url else {"QDPI_MODEL": settings.model or "", **pairs}
     return Writer(
@@ -76,14 +79,11 @@ def distinct_writers(given: Sequence[str], environ: Mapping[str, str]) -> list[W
     return writers
 
 
-_HINT: Final = 'Give a model such as local, or "QDPI_MODEL=local as=mine", or "url=http://127.0.0.1:8000 as=other".'
-
-
-def _words_of(given: str) -> list[str]:
+def _words_of(given: str, noun: str, hint: str) -> list[str]:
     try:
         return shlex.split(given)
     except ValueError as error:
-        raise InvalidInput(f"{given[:80]!r} is no writer: {error}.", next_step=_HINT) from error
+        raise InvalidInput(f"{given[:80]!r} is no {noun}: {error}.", next_step=hint) from error
 
 
 def _default_name(url: str | None, settings: Settings) -> str:

@@ -185,8 +185,9 @@ class Connection:
                 next_step="Use a newer qdpi, or another CASSANDRA_KEYSPACE.",
             )
         if version != known and self._read_only:
+            found = "no schema of qdpi" if version is None else f"schema version {version}"
             raise InvalidSetting(
-                f"Keyspace {self._schema.keyspace} has schema version {version}; this qdpi reads {known}.",
+                f"Keyspace {self._schema.keyspace} has {found}; this qdpi reads version {known}.",
                 next_step="Give the CASSANDRA_KEYSPACE of an existing store, or migrate it with `qdpi cassandra-init`.",
             )
         vectors = self._use_vectors is not False and _release(session) >= schema.FIRST_WITH_VECTORS
