@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from qdpi.observability.redaction import secrets_in
@@ -36,7 +37,15 @@ def _given(flag: str, arguments: Sequence[str]) -> Iterator[str]:
 def _assigned(variable: str, arguments: Sequence[str]) -> Iterator[str]:
     """Yield the values that words within arguments give to a variable, as `--with "VARIABLE=VALUE"` does."""
     for argument in arguments:
-        for word in argument.replace("'", " ").replace('"', " ").split():
+        for word in _words(argument.removeprefix("--with=")):
             name, equals, value = word.partition("=")
-            if name in {variable, f"--with={variable}"} and equals:
+            if name == variable and equals:
                 yield value
+
+
+def _words(argument: str) -> list[str]:
+    """Return the words of an argument as a shell reads them, or between spaces where it could not read them."""
+    try:
+        return shlex.split(argument)
+    except ValueError:
+        return argument.split()

@@ -40,7 +40,7 @@ _HINT: Final = 'Give a model such as local, or "QDPI_MODEL=local as=mine", or "u
 
 
 def parse_writer(given: str, environ: Mapping[str, str], *, noun: str = "writer", hint: str = _HINT) -> Writer:
-    """Read a writer: words, as a shell reads them. Raises `InvalidInput`, in which it is a `noun`, and `InvalidSetting`.
+    """Read a writer: words, as a shell reads them. Raises `InvalidInput`, which calls it a `noun`, `InvalidSetting`.
 
     A word alone is the model, `VARIABLE=VALUE` any setting, `url=URL` a gateway in place of settings, `as=NAME` the
     writer's name. Settings that are not given come from the environment.
