@@ -111,7 +111,7 @@ def build_system(
 
 async def build_model(settings: Settings) -> LanguageModel:
     """Return the language model that the settings name or configure. Raises `InvalidSetting`."""
-    from qdpi.language.port import CallLimits
+    from qdpi.language.port import CallLimits, DraftLimits
     from qdpi.language.select import choose_model
 
     return await choose_model(
@@ -124,6 +124,7 @@ async def build_model(settings: Settings) -> LanguageModel:
         timeout=settings.model_timeout,
         wait=settings.model_wait,
         limits=CallLimits(settings.temperature, settings.max_tokens, settings.prompt_tokens),
+        drafts=DraftLimits(settings.drafts, page=settings.draft_time),
         local_file=settings.local_model,
         local_kind=settings.local_model_kind,
     )

@@ -127,6 +127,16 @@ class Settings:
         "QDPI_PROGRAM",
         "The file of a saved program, which writes the pages. Unset: the program as its version has it.",
     )
+    drafts: int = _setting(
+        "QDPI_DRAFTS",
+        "How often a small model on this machine writes each paragraph at most; the best is taken. 1: once.",
+        3, least=1, most=16,
+    )  # fmt: skip
+    draft_time: float = _setting(
+        "QDPI_DRAFT_TIME",
+        "After how many seconds of a page each paragraph is written once. While others wait it always is.",
+        16.0, least=0, most=600,
+    )  # fmt: skip
     temperature: float | None = _setting(
         "QDPI_TEMPERATURE", "The temperature of a hosted model's sampling. Unset: the model's own.", most=2
     )

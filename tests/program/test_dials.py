@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,13 +13,14 @@ from tests.support.scripted import ScriptedModel
 from qdpi.canon.edition import Edition
 from qdpi.errors import InvalidInput
 from qdpi.events import PressInput
-from qdpi.language.port import Capabilities
+from qdpi.language.port import Capabilities, Guide
 from qdpi.program import QDPIProgram
 from qdpi.program.dials import BOUNDS, Dials, dials_of
 from qdpi.program.draft import Draft, RunInput, SilentProgress
 from qdpi.symbols import encode_symbol
 
 if TYPE_CHECKING:
+    import dspy
     from dspy import lm15
 
 
@@ -31,9 +32,9 @@ class LedModel(ScriptedModel):
         self.words: dict[str, float] = {}
         self.requests: list[lm15.Request] = []
 
-    def led_by(self, words: Mapping[str, float]) -> dict[str, Any]:
-        self.words = dict(words)
-        return {}
+    def led_by(self, guide: Guide) -> dspy.LM:
+        self.words = dict(guide.words)
+        return self.lm
 
     async def _pieces(self, request: lm15.Request) -> AsyncIterator[str]:
         self.requests.append(request)

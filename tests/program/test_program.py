@@ -16,9 +16,10 @@ from qdpi.events import Phase
 from qdpi.ids import sha256
 from qdpi.language.port import Capabilities
 from qdpi.measures.calibration import NAMES
-from qdpi.program import QDPIProgram, whole_sentences
+from qdpi.program import QDPIProgram
 from qdpi.program.draft import Draft, RunInput, SilentProgress
 from qdpi.search.analysis import read_text
+from qdpi.search.text import whole_sentences
 from qdpi.symbols import Trajectory, parse_symbol
 
 XC, YC, AC, ZC = 0, 4, 8, 12

@@ -113,6 +113,8 @@ async def _ingested() -> Book:
     edition = await system.editions.current()
     # Learnt on a thread at the first page otherwise, which only the first world of a process would see.
     edition.measures.learn()
+    edition.cards.learn()
+    edition.voice_words.learn()
     brisk = replace(edition, retriever=AnyPages(edition.index.documents))  # type: ignore[arg-type]
     return Book(tables, edition, brisk, system.embedder)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qdpi.language.dspy_loader import load_dspy
-from qdpi.language.port import Capabilities
+from qdpi.language.port import Capabilities, Guide
 from qdpi.page_schema import ModelFile
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ class ScriptedModel:
             if close := getattr(reply, "aclose", None):
                 await close()
 
-    def led_by(self, words: Mapping[str, float]) -> dict[str, Any]:
-        """Nothing: it is led by its prompt."""
-        return {}
+    def led_by(self, guide: Guide) -> dspy.LM:
+        """The same LM: it is led by its prompt."""
+        return self.lm
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from qdpi.page_schema import Page, Reading
@@ -28,26 +28,40 @@ class VoiceWords:
 
     def __init__(self, pages: Mapping[str, Page], readings: Mapping[str, Reading]) -> None:
         self._pages, self._readings = pages, readings
-        self._known: Mapping[int, Mapping[str, float]] | None = None
+        self._known: tuple[Mapping[int, Mapping[str, float]], Mapping[int, Sequence[str]]] | None = None
 
     def __getitem__(self, character: int) -> Mapping[str, float]:
         """Return a voice's strongest words, in lower case, with their log-odds within ±2; empty without a page."""
-        return self.learn().get(character, {})
+        return self.learn()[0].get(character, {})
+
+    def typical_pages(self, character: int) -> Sequence[str]:
+        """Return the ids of a voice's pages, those first that have most of its own words for their length."""
+        return self.learn()[1].get(character, ())
 
     @property
     def is_learnt(self) -> bool:
         """Whether `learn` returns at once."""
         return self._known is not None
 
-    def learn(self) -> Mapping[int, Mapping[str, float]]:
+    def learn(self) -> tuple[Mapping[int, Mapping[str, float]], Mapping[int, Sequence[str]]]:
         """Count the words of all voices, once: half a second for 700 pages, which no event loop has."""
         if self._known is None:
             names = names_of(reading.entities for reading in self._readings.values())
-            texts = {character: list[str]() for character in CHARACTER_NAMES}
-            for page in self._pages.values():
-                texts[page.char_hex].append(page.text)
-            self._known = log_odds(texts, names)
+            texts = {character: dict[str, str]() for character in CHARACTER_NAMES}
+            for page_id, page in self._pages.items():
+                texts[page.char_hex][page_id] = page.text
+            odds = log_odds({character: own.values() for character, own in texts.items()}, names)
+            self._known = odds, {character: _by_own_words(texts[character], own) for character, own in odds.items()}
         return self._known
+
+
+def _by_own_words(texts: Mapping[str, str], odds: Mapping[str, float]) -> list[str]:
+    def share(page_id: str) -> float:
+        terms = list(_terms([texts[page_id]], frozenset()))
+        return sum(odds.get(term, 0.0) for term in terms) / max(1, len(terms))
+
+    shares = {page_id: share(page_id) for page_id in texts}
+    return sorted(texts, key=lambda page_id: -shares[page_id])
 
 
 def names_of(entities: Iterable[Iterable[str]]) -> frozenset[str]:

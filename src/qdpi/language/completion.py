@@ -12,7 +12,7 @@ import dspy
 from qdpi.errors import ModelEmpty, ModelTimeout, ModelTooLong, ModelUnreachable
 from qdpi.language.answer import Habits, ProseStream
 from qdpi.language.engines import Carried
-from qdpi.language.port import LanguageModel, Usage
+from qdpi.language.port import Guide, LanguageModel, Usage
 from qdpi.language.prose import ProseAdapter
 
 MOST_CHARACTERS: Final = 100_000
@@ -39,14 +39,15 @@ async def complete(
     on_text: Callable[[str], Awaitable[None]] | None,
     timeout: float,
     habits: Habits | None = None,
+    guide: Guide | None = None,
     trace: list[Any] | None = None,
 ) -> Completion:
     """Call `model` with `predict` (a `dspy.Predict` with one output field) and return its answer in prose.
 
     `on_text` is awaited with each piece, in order, before the next is read; joined they are the completion's text.
     `timeout` is that of the whole call, in seconds, from the moment it has a slot. `habits` says how much of the
-    answer is held back until it is certain to be prose, and learns from the answer. `trace` is a list in which
-    DSPy's optimisers collect calls.
+    answer is held back until it is certain to be prose, and learns from the answer. `guide` leads a model that can be
+    led. `trace` is a list in which DSPy's optimisers collect calls.
 
     Raises ModelFailed, as one of its kinds, and the errors of `on_text` unchanged. A cancelled call closes its
     connection.
@@ -56,7 +57,8 @@ async def complete(
         deadline = asyncio.timeout(timeout)
         try:
             async with deadline:
-                return await _answer(model, predict, inputs, on_text, habits or Habits(), trace)
+                lm = model.lm if guide is None else model.led_by(guide)
+                return await _answer(model, lm, predict, inputs, on_text, habits or Habits(), trace)
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -69,6 +71,7 @@ async def complete(
 
 async def _answer(
     model: LanguageModel,
+    lm: dspy.LM,
     predict: Any,
     inputs: Mapping[str, Any],
     on_text: Callable[[str], Awaitable[None]] | None,
@@ -78,7 +81,7 @@ async def _answer(
     sink = _Sink(model.name, on_text, habits.stream_of(model, is_shown=on_text is not None))
     # DSPy's own `streamify` does not close its stream when the consumer leaves early, and runs it in a task
     # group. The setting underneath, `send_stream`, sends each chunk from the engine's own loop.
-    bound = dspy.context(lm=model.lm, adapter=ProseAdapter(), send_stream=sink, disable_history=True, trace=trace)
+    bound = dspy.context(lm=lm, adapter=ProseAdapter(), send_stream=sink, disable_history=True, trace=trace)
     with bound, dspy.track_usage() as spent:
         prediction = await predict.acall(**inputs)
     if not sink.has_streamed:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from qdpi.concurrency import PerLoop
 from qdpi.errors import ModelFailed
 from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.endpoint import Endpoint
-from qdpi.language.port import NO_LIMITS, CallLimits, Capabilities
+from qdpi.language.port import NO_LIMITS, CallLimits, Capabilities, Guide
 from qdpi.retry import Backoff
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ class HostedModel:
     async def _locate(self) -> Endpoint:
         return self._endpoint
 
-    def led_by(self, words: Mapping[str, float]) -> dict[str, Any]:
-        """Nothing: it is led by its prompt."""
-        return {}
+    def led_by(self, guide: Guide) -> dspy.LM:
+        """The same LM: it is led by its prompt."""
+        return self.lm
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:

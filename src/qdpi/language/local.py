@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qdpi.concurrency import PerLoop
 from qdpi.errors import ModelUnreachable
@@ -26,7 +26,7 @@ from qdpi.language.dspy_loader import load_dspy
 from qdpi.language.endpoint import Endpoint
 from qdpi.language.gguf import GgufHeader, read_header
 from qdpi.language.local_server import SLOTS
-from qdpi.language.port import Capabilities
+from qdpi.language.port import Capabilities, DraftLimits, Guide
 from qdpi.page_schema import ModelFile
 from qdpi.settings import LocalKind
 
@@ -107,7 +107,8 @@ class LocalModel:
     """A model in a file on this machine. The small one of the package continues prose, and follows no instructions.
 
     It writes at most `max_tokens` a call. `patience` is the time, in seconds, that a call waits for the server to
-    be started. `kind` is what the model can do; None asks its file. Raises `InvalidSetting` for a file that is none.
+    be started. `kind` is what the model can do; None asks its file. `drafts` are those of a model that is led.
+    Raises `InvalidSetting` for a file that is none.
     """
 
     def __init__(
@@ -118,18 +119,21 @@ class LocalModel:
         patience: float = _PATIENCE_SECONDS,
         max_tokens: int | None = None,
         kind: LocalKind | None = None,
+        drafts: DraftLimits = DraftLimits(),  # noqa: B008 (a value)
     ) -> None:
         self._weights = weights
         chosen = kind or kind_of(weights, lambda: self._header)
         follows = chosen is LocalKind.INSTRUCT and (kind is not None or weights.stat().st_size > _FOLLOWS_FROM)
         flags = [local_server.PROSE] if chosen is LocalKind.BASE else []
         self._process = ServerProcess([sys.executable, "-P", local_server.__file__, str(weights), *flags])
-        self._timeout = timeout
+        self._timeout, self._drafts = timeout, drafts
         self._patience = patience
         self._max_tokens = max_tokens or (_MAX_ANSWER if follows else _MAX_TOKENS)
         self._slots = PerLoop(lambda: asyncio.Semaphore(SLOTS))
         self._hashed = PerLoop(lambda: asyncio.ensure_future(asyncio.to_thread(_sha256, weights)))
         self._sha256: str | None = None
+        self._waiting = 0
+        """How many calls wait for a slot."""
         self.kind = chosen
         self.name = f"local/{_name_of(weights)}"
         self.capabilities = Capabilities(
@@ -187,11 +191,18 @@ class LocalModel:
             await asyncio.sleep(_POLL_SECONDS)
         raise ModelUnreachable(f"{self.name} is not available. {self._process.down_reason}")
 
-    def led_by(self, words: Mapping[str, float]) -> dict[str, Any]:
-        """Return a bias for each token that is one of the words; empty for a model that follows instructions."""
-        if not self.capabilities.is_led or not words:
-            return {}
-        return {"logit_bias": self._biases.of(words)}
+    def led_by(self, guide: Guide) -> dspy.LM:
+        """Return an LM that writes one page by paragraphs; for a model that follows instructions, its plain one."""
+        if not self.capabilities.is_led:
+            return self.lm
+        load_dspy()
+        from qdpi.language.drafting import DraftingEngine
+        from qdpi.language.engines import bind
+
+        engine = DraftingEngine(
+            self._engine, guide, self._biases.of(guide.words), self._drafts, lambda: self._waiting > 0
+        )
+        return bind(self.name, engine, max_tokens=self._max_tokens)
 
     @cached_property
     def _biases(self) -> TokenBiases:
@@ -202,8 +213,16 @@ class LocalModel:
         """A slot among its four concurrent calls."""
         if self._sha256 is None:
             self._sha256 = await self._hashed.get()
-        async with self._slots.get():
+        slots = self._slots.get()
+        self._waiting += 1
+        try:
+            await slots.acquire()
+        finally:
+            self._waiting -= 1
+        try:
             yield
+        finally:
+            slots.release()
 
     async def open(self) -> None:
         """Start its process. The first call waits until the model is loaded (about a second)."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qdpi.language.dspy_loader import load_dspy
-from qdpi.language.port import Capabilities
+from qdpi.language.port import Capabilities, Guide
 from qdpi.search.text import COMMON_WORDS, FUNCTION_WORDS
 from qdpi.symbols import TRAJECTORY_SENTENCES, Trajectory
 
@@ -180,9 +180,9 @@ class OfflineWriter:
         for sentence in compose(prompt_of(request), last_turn_of(request)):
             yield sentence
 
-    def led_by(self, words: Mapping[str, float]) -> dict[str, Any]:
-        """Nothing: it is led by its prompt."""
-        return {}
+    def led_by(self, guide: Guide) -> dspy.LM:
+        """The same LM: it is led by its prompt."""
+        return self.lm
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:

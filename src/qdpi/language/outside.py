@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qdpi.language.port import Capabilities, LanguageModel
+from qdpi.language.port import Capabilities, Guide, LanguageModel
 from qdpi.page_schema import ModelFile
 
 if TYPE_CHECKING:
@@ -17,8 +16,8 @@ class OutsideModel:
     """An LM in the place of a program's own model, whose prompts it gets.
 
     Where there is no own model, the LM is taken for one that follows instructions. Where it is a copy of the own
-    model's LM, with another temperature say, it has that one's name, slots and words to be led by. It is opened and
-    closed by whoever bound it.
+    model's LM, with another temperature say, it has that one's name and slots, and is led as that one is. It is opened
+    and closed by whoever bound it.
     """
 
     def __init__(self, lm: dspy.LM, own: LanguageModel | None) -> None:
@@ -38,9 +37,9 @@ class OutsideModel:
         """The LM itself."""
         return self._lm
 
-    def led_by(self, words: Mapping[str, float]) -> dict[str, Any]:
-        """Return the parameters of the model that it is a copy of; another one has other tokens."""
-        return self._own.led_by(words) if self._own else {}
+    def led_by(self, guide: Guide) -> dspy.LM:
+        """Return the led LM of the model that it is a copy of, with its own parameters; any other cannot be led."""
+        return self._own.led_by(guide).copy(**self._lm.kwargs) if self._own else self._lm
 
     def slot(self) -> AbstractAsyncContextManager[None]:
         """A slot of the model that it is a copy of; any other is always free."""

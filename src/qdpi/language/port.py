@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from qdpi.page_schema import ModelFile
 
@@ -26,7 +26,7 @@ class Capabilities:
     thinks: bool = True
     """May reason in its answers, so that the beginning of each is held back (`qdpi.language.answer`)."""
     is_led: bool = False
-    """Can be led by words (`LanguageModel.led_by`)."""
+    """Can be led by a guide (`LanguageModel.led_by`)."""
     prompt_tokens: int = PROMPT_TOKENS
     """The most tokens of a prompt that it is given."""
     draws: bool = True
@@ -46,6 +46,41 @@ class CallLimits:
 
 
 NO_LIMITS: Final = CallLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLimits:
+    """How often each paragraph of a page may be written, of which the best is taken: at most `most` times.
+
+    The first words are shown within `first_text` seconds, whatever is left to try, and after `page` seconds each
+    paragraph is written once. Both count from the beginning of the call.
+    """
+
+    most: int = 3
+    first_text: float = 4.0
+    page: float = 16.0
+
+
+class Appeal(NamedTuple):
+    """How good a page's text so far is, and whether it is good enough that no other draft is tried."""
+
+    score: float
+    is_enough: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guide:
+    """How a model that only continues prose is led through a page.
+
+    `words` are made likelier, or less likely, by their log-odds; they are in lower case, with marks and ends of
+    paragraphs among them. A page has about `page_words` words, its paragraphs about `paragraph_words`. `appeal` judges
+    the page so far, with the draft of its next paragraph.
+    """
+
+    words: Mapping[str, float]
+    paragraph_words: int
+    page_words: int
+    appeal: Callable[[str], Appeal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +113,8 @@ class LanguageModel(Protocol):
     def lm(self) -> dspy.LM:
         """The model as a DSPy LM, bound with `dspy.context(lm=...)`. The first access imports DSPy."""
 
-    def led_by(self, words: Mapping[str, float]) -> dict[str, Any]:
-        """Return the parameters of a call that make words likelier, or less likely, by their log-odds.
-
-        Empty where it cannot be led. `words` are in lower case, with marks and ends of paragraphs among them.
-        """
+    def led_by(self, guide: Guide) -> dspy.LM:
+        """Return the model as a DSPy LM for one page that is led by a guide; the same as `lm` where it cannot be."""
 
     def slot(self) -> AbstractAsyncContextManager[None]:
         """A slot among its concurrent calls. Further calls queue here, before their timeout begins."""

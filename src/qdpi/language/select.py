@@ -13,7 +13,7 @@ from qdpi.language.gguf import read_header
 from qdpi.language.hosted import LONGEST_WAIT, HostedModel
 from qdpi.language.local import LocalModel, runs, weights
 from qdpi.language.offline import OfflineWriter
-from qdpi.language.port import NO_LIMITS, CallLimits, LanguageModel
+from qdpi.language.port import NO_LIMITS, CallLimits, DraftLimits, LanguageModel
 from qdpi.settings import LocalKind
 
 OPENAI_MODEL = "gpt-4.1-mini"
@@ -34,6 +34,7 @@ class _Configured:
     timeout: float
     wait: float
     limits: CallLimits
+    drafts: DraftLimits
     local_file: Path | None
     local_kind: LocalKind | None
 
@@ -70,7 +71,8 @@ class _Configured:
             )
         if self.local_file:
             read_header(self.local_file)  # a file that is none is refused at the start, not at the first press
-        return LocalModel(file, timeout=self.timeout, kind=self.local_kind if self.local_file else None)
+        kind = self.local_kind if self.local_file else None
+        return LocalModel(file, timeout=self.timeout, kind=kind, drafts=self.drafts)
 
     def _hosted(self, kind: str, endpoint: Endpoint, name: str | None) -> LanguageModel:
         return HostedModel(kind, endpoint, model=name, timeout=self.timeout, wait=self.wait, limits=self.limits)
@@ -87,6 +89,7 @@ async def choose_model(
     anthropic_base_url: str | None = None,
     wait: float = LONGEST_WAIT,
     limits: CallLimits = NO_LIMITS,
+    drafts: DraftLimits = DraftLimits(),  # noqa: B008 (a value)
     local_file: Path | None = None,
     local_kind: LocalKind | None = None,
 ) -> LanguageModel:
@@ -94,8 +97,8 @@ async def choose_model(
 
     No server is contacted: an unreachable one is chosen too, and its calls fail until it is reachable.
     `wait` is the most seconds that a busy server may keep calls away, `limits` those of a hosted model. `local_file` is
-    the local model's file, and `local_kind` what it can do. Raises InvalidSetting for an unknown name, for a model
-    whose settings are missing, and for a file that is no model.
+    the local model's file, `local_kind` what it can do, and `drafts` how often it writes a paragraph. Raises
+    InvalidSetting for an unknown name, for a model whose settings are missing, and for a file that is no model.
     """
     configured = _Configured(
         ollama_base_url=ollama_base_url or None,
@@ -106,6 +109,7 @@ async def choose_model(
         timeout=timeout,
         wait=wait,
         limits=limits,
+        drafts=drafts,
         local_file=local_file,
         local_kind=local_kind,
     )

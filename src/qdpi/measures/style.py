@@ -28,13 +28,18 @@ def voice(book: BookStatistics, subject: Subject) -> Measured:
     likely = book.voices.likely(subject.text, held_out=None if number is None else book.characters[number])
     if likely is None:
         return unknown("The page has no word that the book knows.")
-    nearer = int((likely > likely[known.index(subject.voice)]).sum())
+    own = known.index(subject.voice)
+    nearer = int((likely > likely[own]).sum())
     return Measured(
         1 - nearer / (len(known) - 1),
         f"Of the book's {len(known)} voices, {nearer or 'none'} {'is' if nearer <= 1 else 'are'} nearer to the page "
         "than its own.",
         mend="Write as the passages of this voice do: its own words, turns and pace.",
-        figures={"nearer_voices": nearer, "voices": len(known)},
+        figures={
+            "nearer_voices": nearer,
+            "voices": len(known),
+            "lead": likely[own] - max(other for number, other in enumerate(likely) if number != own),
+        },
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import dspy
 
 from qdpi.canon.edition import Edition
+from qdpi.canon.voice_cards import VoiceCards
 from qdpi.canon.voice_words import VoiceWords
 from qdpi.errors import TextWithdrawn, UnknownPage
 from qdpi.events import Phase, PressInput
@@ -23,7 +24,7 @@ from qdpi.ids import sha256
 from qdpi.language.answer import Habits
 from qdpi.language.completion import Completion, complete
 from qdpi.language.outside import OutsideModel
-from qdpi.language.port import LanguageModel, Usage
+from qdpi.language.port import Guide, LanguageModel, Usage
 from qdpi.language.prose import ProseAdapter, answered
 from qdpi.measures.measures import Measures
 from qdpi.measures.verdict import Subject
@@ -41,10 +42,12 @@ from qdpi.program.brief import Brief, find_sources, question_of, record_of, targ
 from qdpi.program.cues import call_config, cue_of, demo_turns, leading_words
 from qdpi.program.dials import Dials, dials_of
 from qdpi.program.draft import Draft, FinishedPage, RunInput, RunProgress, SilentProgress
+from qdpi.program.guide import guide_to
 from qdpi.program.plan import PagePlan, read_plan
 from qdpi.program.prompts import page_inputs, plan_inputs
 from qdpi.program.saved import SIGNATURES, SavedProgram
 from qdpi.search.analysis import read_text
+from qdpi.search.text import whole_sentences
 from qdpi.symbols import (
     CHARACTER_NAMES,
     TRAJECTORY_SENTENCES,
@@ -59,7 +62,6 @@ _DIALS: Final = "dials"
 _SHARED: Final = frozenset({"_edition", "_model", "_own_model", "_habits", "_on_prompt", "_run"})
 """What copies of a program have in common."""
 _READER_SOURCES: Final = frozenset({Source.VAULT, Source.JOURNEY})
-SENTENCE_ENDS: Final = '.!?…"”’)'
 STOPPED: Final = "stopped"
 """The `finish_reason` of a call that was cancelled by its reader's stop."""
 
@@ -254,6 +256,7 @@ class QDPIProgram(dspy.Module):
         Fills the draft step by step: a stopped run keeps its text so far, and a retry after `ModelFailed`
         continues with the step that failed.
         """
+        await _learn(run.edition.cards)
         while draft.validation is None:
             draft.attempts = await progress.begin()
             if draft.plan is None:
@@ -293,24 +296,7 @@ class QDPIProgram(dspy.Module):
 
     def check(self, run: RunInput, brief: Brief, text: str) -> Validation:
         """Measure a text against the book, its locus, its sources and what was asked."""
-        own = [source.text for source in brief.sources if source.use.kind in _READER_SOURCES]
-        parallel = [source.text for source in brief.sources if source.use.kind == Source.PARALLEL]
-        target = [run.edition.pages[brief.target].text] if brief.target else []
-        destination = [brief.destination.text] if brief.destination else []
-        following = run.edition.ring.after(run.edition.ring.resolve(brief.standing.anchor))
-        continues = brief.verdict.given is Trajectory.CONTINUE
-        subject = Subject(
-            text=text,
-            voice=decode_symbol(run.symbol_code)[0],
-            locus=brief.locus.text,
-            locus_id=brief.locus.page_id,
-            motifs=brief.reading.motifs,
-            leads_to=following if continues else brief.destination.page_id if brief.destination else None,
-            matter=(*own, *parallel, *target, *destination),
-            asked=brief.asked.words,
-            shown=tuple(own if brief.locus.is_canon else [brief.locus.text, *own]),
-        )
-        return run.edition.measures.validate(subject)
+        return run.edition.measures.validate(subject_of(run, brief, text))
 
     async def _plan(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> PagePlan:
         if not (brief.profile.plans and self._model.capabilities.plans):
@@ -337,10 +323,10 @@ class QDPIProgram(dspy.Module):
                 plan = draft.plan or PagePlan()
                 inputs = page_inputs(run, brief, plan, draft, self._model.capabilities.prompt_tokens)
                 return await self._call("receive", self.receive, inputs, draft, take)
-            if self._model.capabilities.is_led:
-                await _learn(run.edition.voice_words)
+            await _learn(run.edition.voice_words)
+            guide = await self._guide(run, brief) if self._model.capabilities.is_led else None
             inputs = self._continue_inputs(run, brief)
-            return await self._call("receive", self.continue_prose, inputs, draft, take)
+            return await self._call("receive", self.continue_prose, inputs, draft, take, guide)
         except TextWithdrawn:
             draft.text, draft.reworked = earlier  # a stop must not keep what was no page
             raise
@@ -352,6 +338,7 @@ class QDPIProgram(dspy.Module):
         inputs: Mapping[str, Any],
         draft: Draft,
         on_text: Callable[[str], Awaitable[None]] | None = None,
+        guide: Guide | None = None,
     ) -> str:
         clock, timeout, habits = asyncio.get_running_loop().time, self._timeout, self._habits
         began, pieces = clock(), list[str]()
@@ -369,10 +356,17 @@ class QDPIProgram(dspy.Module):
 
         try:
             receive = take if on_text is not None else None  # a text that nobody is shown can be held back whole
-            answer = complete(
-                self._model, predict, inputs, on_text=receive, timeout=timeout, habits=habits, trace=draft.trace
+            answer = await complete(
+                self._model,
+                predict,
+                inputs,
+                on_text=receive,
+                timeout=timeout,
+                habits=habits,
+                guide=guide,
+                trace=draft.trace,
             )
-            return record(await answer)
+            return record(answer)
         except asyncio.CancelledError:
             # The receipt of a stopped page also lists the call that was cancelled.
             record(Completion("".join(pieces), Usage(None, None), STOPPED))
@@ -403,15 +397,20 @@ class QDPIProgram(dspy.Module):
         draft.milliseconds[phase] = round(draft.milliseconds.get(phase, 0.0) + (clock() - began) * 1000, 3)
         return result
 
+    async def _guide(self, run: RunInput, brief: Brief) -> Guide:
+        edition, character = run.edition, decode_symbol(run.symbol_code)[0]
+        await _learn(edition.measures)
+        led = leading_words(edition, character, brief, self.dials)
+        return guide_to(edition, character, led, subject_of(run, brief, ""))
+
     def _continue_inputs(self, run: RunInput, brief: Brief) -> dict[str, Any]:
         character, own = decode_symbol(run.symbol_code)[0], self.continue_prose
         signature = _continuing(own.signature, CHARACTER_NAMES[character], brief.verdict.given)
-        led = leading_words(run.edition, character, brief, self.dials) if self._model.capabilities.is_led else {}
         return {
             "cue": cue_of(brief),
             "demos": answered(own.signature, own.demos) or demo_turns(run.edition, character, brief, self.dials),
             "signature": signature,
-            **call_config(self._model.led_by(led), self.dials),
+            **call_config(self.dials),
         }
 
 
@@ -428,13 +427,25 @@ def _continuing(signature: type[dspy.Signature], name: str, given: Trajectory) -
     return made
 
 
-def whole_sentences(text: str) -> str:
-    """Return a text that was cut off, without its last incomplete sentence, where at least half of it is left."""
-    stripped = text.strip()
-    end = max((stripped.rfind(mark) for mark in ".!?…"), default=-1) + 1
-    while end < len(stripped) and stripped[end] in SENTENCE_ENDS:
-        end += 1
-    return stripped[:end] if end * 2 > len(stripped) else stripped
+def subject_of(run: RunInput, brief: Brief, text: str) -> Subject:
+    """Return a text as the page of a run that is to be measured."""
+    own = [source.text for source in brief.sources if source.use.kind in _READER_SOURCES]
+    parallel = [source.text for source in brief.sources if source.use.kind == Source.PARALLEL]
+    target = [run.edition.pages[brief.target].text] if brief.target else []
+    destination = [brief.destination.text] if brief.destination else []
+    following = run.edition.ring.after(run.edition.ring.resolve(brief.standing.anchor))
+    continues = brief.verdict.given is Trajectory.CONTINUE
+    return Subject(
+        text=text,
+        voice=decode_symbol(run.symbol_code)[0],
+        locus=brief.locus.text,
+        locus_id=brief.locus.page_id,
+        motifs=brief.reading.motifs,
+        leads_to=following if continues else brief.destination.page_id if brief.destination else None,
+        matter=(*own, *parallel, *target, *destination),
+        asked=brief.asked.words,
+        shown=tuple(own if brief.locus.is_canon else [brief.locus.text, *own]),
+    )
 
 
 def _target(run: RunInput, provenance: Provenance, given: Trajectory, section: int, question: str) -> str | None:
@@ -452,7 +463,7 @@ def _messages(predict: dspy.Predict, inputs: Mapping[str, Any]) -> list[dict[str
     return ProseAdapter().format(signature, demos, values)
 
 
-async def _learn(taught: Measures | VoiceWords) -> None:
+async def _learn(taught: Measures | VoiceCards | VoiceWords) -> None:
     """Learn from a whole book beside the event loop; what is learnt already costs no thread."""
     if not taught.is_learnt:
         await asyncio.to_thread(taught.learn)

@@ -59,20 +59,19 @@ def _said(brief: Brief) -> str:
 
 
 def demo_turns(edition: Edition, character: int, brief: Brief, dials: Dials) -> list[dict[str, str]]:
-    """Return turns of the voice's own pages that are nearest to the question: a page as the cue, and its next page."""
-    if not dials.demos:
-        return []
+    """Return turns of the voice's own pages: a page as the cue, and its next page; the pages most like the voice.
+
+    They are the same wherever the voice is heard, so that its server reads them once.
+    """
     own = edition.ring.pages_of(character + 1)
-    hits = edition.retriever.search(brief.question, dials.demos + 2, sections=frozenset({character + 1}))
-    nearest = dict.fromkeys([hit.page_id for hit in hits] + list(own))
     left_out = {own[-1], brief.locus.page_id}
-    chosen = [page_id for page_id in nearest if page_id not in left_out][: dials.demos] or [own[0]]
+    chosen = [page_id for page_id in edition.voice_words.typical_pages(character) if page_id not in left_out]
     return [
         {
             "cue": ending(edition.pages[page_id].text, dials.demo_words),
             "page_text": opening(edition.pages[edition.ring.step(page_id)].text, dials.demo_words),
         }
-        for page_id in reversed(chosen)  # the nearest stands last
+        for page_id in (chosen or own[:1])[: dials.demos]
     ]
 
 
@@ -85,8 +84,6 @@ def leading_words(edition: Edition, character: int, brief: Brief, dials: Dials) 
     return {word: odds for word, odds in led.items() if odds}
 
 
-def call_config(parameters: Mapping[str, Any], dials: Dials) -> dict[str, Any]:
-    """Return the parameters of a call as DSPy takes them, its temperature among them; nothing where there are none."""
-    tempered = {} if dials.temperature is None else {"temperature": dials.temperature}
-    config = {**parameters, **tempered}
-    return {"config": config} if config else {}
+def call_config(dials: Dials) -> dict[str, Any]:
+    """Return the parameters of a call as DSPy takes them: its temperature; nothing where there is none."""
+    return {} if dials.temperature is None else {"config": {"temperature": dials.temperature}}

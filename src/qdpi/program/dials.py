@@ -47,7 +47,7 @@ class Dials:
 
     demos: int = 2
     """How many pairs of the voice's pages stand before the page at most: a page, and the one that follows it."""
-    demo_words: int = 90
+    demo_words: int = 60
     """How many words of each page of a pair."""
     strength: float = 1.0
     """The factor of the voice's log-odds, for a model that is led by words; 0 leads it by none."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|(?<!\n)\n\s*\n")
+_CLOSING = '.!?…"”’)'
 _RUN = re.compile(r"\S+")
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _BLANK_LINES = re.compile(r"\n[ \t]*(?=\n)")
@@ -106,6 +107,15 @@ def sentences(text: str) -> list[str]:
         start = match.end()
     pieces.append(text[start:])
     return [" ".join(piece.split()) for piece in pieces if _WORD.search(piece)]
+
+
+def whole_sentences(text: str) -> str:
+    """Return a text that was cut off, without its last incomplete sentence, where at least half of it is left."""
+    stripped = text.strip()
+    end = max((stripped.rfind(mark) for mark in ".!?…"), default=-1) + 1
+    while end < len(stripped) and stripped[end] in _CLOSING:
+        end += 1
+    return stripped[:end] if end * 2 > len(stripped) else stripped
 
 
 def paragraphs(text: str) -> list[list[str]]:

@@ -164,7 +164,7 @@ class ServerEngine:
     ) -> tuple[httpx.Response, Answer]:
         """Send a request, without the parameters that the server has refused. Raises CallFailed for a refusal."""
         protocol = protocol_of(endpoint)
-        config = replace(request.config, extensions={**(request.config.extensions or {}), **self._extensions})
+        config = replace(request.config, extensions={**self._extensions, **(request.config.extensions or {})})
         left_out: tuple[str, ...] | None = None
         for _ in range(_MOST_ATTEMPTS):
             model = await self._model_at(endpoint, client)
