@@ -36,9 +36,9 @@ def test_draft_that_takes_up_the_readers_words_is_worth_more(edition: Edition, p
     assert judge(f"{page.text} The samovar was warm.").score > judge(f"{page.text} The cupboard was warm.").score
 
 
-def test_marks_of_a_chat_are_refused_at_any_length(edition: Edition, page: Subject) -> None:
+def test_marks_of_a_chat_are_refused(edition: Edition, page: Subject) -> None:
     judge = appeal_of(edition.measures, page)
-    assert judge("The lamp was lit.").score > judge("The lamp was lit.<|im_end|>").score + 1
+    assert judge(page.text).score > judge(f"{page.text}<|eot|>").score + 1
 
 
 def test_short_beginning_is_not_refused_for_its_form(edition: Edition, page: Subject) -> None:
