@@ -19,6 +19,10 @@ MOST_SCRIPT: Final = 6
 MOST_HEAP: Final = 60_000_000
 """The most memory that the page may take with as many pages, in bytes."""
 RING: Final = "document.querySelector('.ring-map').ring"
+DRAWN: Final = """(pages) => {
+  const ring = document.querySelector('.ring-map')?.ring;
+  return ring?.draws > 0 && !ring.isStale && ring.scene.layout.pages.length >= pages;
+}"""
 PLACE_OF: Final = f"""(id) => {{
   const ring = {RING}, box = document.querySelector('.ring-map').getBoundingClientRect();
   const layout = ring.scene.layout, mark = layout.markOf(id);
@@ -29,10 +33,10 @@ PLACE_OF: Final = f"""(id) => {{
 """Where a page is in the window."""
 
 
-async def open_ring(page: Page) -> None:
-    """Open the ring, and wait until it is drawn."""
+async def open_ring(page: Page, pages: int = 0) -> None:
+    """Open the ring, and wait until it is drawn with so many written pages at least and nothing is to be drawn anew."""
     await open_desk(page, "/ring")
-    await page.wait_for_function("() => document.querySelector('.ring-map')?.ring?.draws > 0")
+    await page.wait_for_function(DRAWN, arg=pages)
 
 
 async def make_up(page: Page, count: int) -> list[str]:
@@ -93,7 +97,7 @@ async def test_the_drawing_is_used_by_keys_alone(still: Page):
     session = await begin(still.context)
     ring = await ring_of(still.context.request)
     written = await press(still.context.request, session, 0x1F, ring[0])
-    await open_ring(still)
+    await open_ring(still, 1)
     await still.evaluate("() => document.querySelector('.ring-map').focus()")
 
     await still.keyboard.press("ArrowRight")
@@ -112,7 +116,7 @@ async def test_the_tree_says_the_same_and_has_one_tab_stop(page: Page):
     session = await begin(page.context)
     ring = await ring_of(page.context.request)
     written = await press(page.context.request, session, 0x1F, ring[0])
-    await open_ring(page)
+    await open_ring(page, 1)
     tree = page.get_by_role("tree")
 
     await expect(tree.locator("[tabindex='0']")).to_have_count(1)
@@ -132,7 +136,7 @@ async def test_the_tree_says_the_same_and_has_one_tab_stop(page: Page):
 
 async def test_ten_thousand_pages_are_moved_as_an_image_and_drawn_when_the_gesture_ends(still: Page):
     await make_up(still, MANY)
-    await open_ring(still)
+    await open_ring(still, MANY)
     assert await still.evaluate(f"() => {RING}.scene.layout.pages.length") == MANY
     box = await still.locator(".ring-map").bounding_box()
     assert box is not None
@@ -155,7 +159,7 @@ async def test_ten_thousand_pages_are_moved_as_an_image_and_drawn_when_the_gestu
 
 async def test_a_stack_of_many_pages_is_one_mark_until_the_reader_comes_near(still: Page):
     await make_up(still, MANY)
-    await open_ring(still)
+    await open_ring(still, MANY)
     bead = await still.evaluate(f"() => {RING}.scene.layout.counts.findIndex((count) => count > 40)")
     first = await still.evaluate(f"() => {RING}.scene.layout.pages[{RING}.scene.layout.starts[{bead}]]")
     await still.mouse.move(*await place_of(still, f"00000000-0000-4000-8000-{first:012d}"))
@@ -171,7 +175,7 @@ async def test_a_stack_of_many_pages_is_one_mark_until_the_reader_comes_near(sti
 
 async def test_a_tree_of_ten_thousand_pages_puts_only_those_in_sight_on_the_page(page: Page):
     await make_up(page, MANY)
-    await open_ring(page)
+    await open_ring(page, MANY)
     tree = page.get_by_role("tree")
 
     await tree.locator("[tabindex='0']").focus()
