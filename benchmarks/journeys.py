@@ -119,7 +119,7 @@ async def _commit(store: PageStore, outcomes: list[Outcome]) -> None:
 async def _ask(system: System, journey: str, size: int) -> None:
     app = create_app(system)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=600) as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=600) as client:
         for path in (
             f"/api/v1/journey/{journey}",
             f"/api/v1/journey/{journey}?limit=1&after={size - 1}",

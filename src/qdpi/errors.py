@@ -71,7 +71,15 @@ class ForbiddenOrigin(QdpiError):
 
     code = "forbidden_origin"
     status = 403
-    default_next_step = "Open the page that this server serves at /."
+    default_next_step = "Open the page that this server serves at /, or name the other site in QDPI_CORS_ORIGINS."
+
+
+class UnknownHost(QdpiError):
+    """A request is for a host that is not the gateway: somebody's name that leads to this machine."""
+
+    code = "unknown_host"
+    status = 421
+    default_next_step = "Use the address that the server printed, or name this one in its setting QDPI_HOSTS."
 
 
 class UpgradeRequired(QdpiError):

@@ -206,6 +206,11 @@ class Settings:
         "The origins whose pages may use this gateway, such as https://book.example, separated by commas; * allows "
         "all. Unset: only the gateway's own page.",
     )
+    hosts: str | None = _setting(
+        "QDPI_HOSTS",
+        "The names under which a proxy or a network asks for this gateway, such as book.example or "
+        "book.example:8443, separated by commas. On a loopback address no others are served but that machine's own.",
+    )
     trusted_proxies: str | None = _setting(
         "QDPI_TRUSTED_PROXIES",
         "The addresses or networks of proxies whose X-Forwarded-For is trusted, separated by commas. Unset: none.",
@@ -348,6 +353,11 @@ class Settings:
     def origins(self) -> tuple[str, ...]:
         """The origins of other sites whose pages may use the gateway."""
         return _parts(self.cors_origins)
+
+    @cached_property
+    def own_hosts(self) -> tuple[str, ...]:
+        """The names under which the gateway is asked for, besides those of this machine."""
+        return _parts(self.hosts)
 
     @cached_property
     def proxies(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from qdpi.symbols import Trajectory
 async def client_of(directory: Path, **options: Any) -> AsyncIterator[tuple[Client, GatewayFixture]]:
     async with (
         gateway_in(directory, **options) as gateway,
-        Client("http://gateway", transport=httpx.ASGITransport(gateway.app, raise_app_exceptions=False)) as client,
+        Client("http://localhost", transport=httpx.ASGITransport(gateway.app, raise_app_exceptions=False)) as client,
     ):
         yield client, gateway
 

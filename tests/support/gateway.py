@@ -277,7 +277,7 @@ async def gateway_in(
         async with (
             background(generator.receive_presses(listening), *([generator.answer_all()] if answers else [])),
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
         ):
             await listening.wait()
             await app.state.gateway.hub.listening.wait()

@@ -32,7 +32,7 @@ from qdpi.page_schema import Edges, PolicyVerdict, Tokens, Validation
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES, Trajectory
 from qdpi.topology import PAGE_GENERATOR
 
-_SESSION: Final = "first-journey"
+_SESSION: Final = "9f2c6d1e0b7a48d3a5c4e6f81b20937d5e4c3a16"
 _LOCUS: Final = "S01-P0001"
 _START: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _TEXT: Final = "The door was open, and had been open for as long as anybody could say."

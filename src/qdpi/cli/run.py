@@ -58,7 +58,7 @@ def invitation(settings: Settings, url: str, book: CanonRevision, model: str) ->
             f"  model  {model}",
             *_kept(settings),
             "Open the address in a browser, or press a symbol here and watch its page come:",
-            f"  {session_of(settings, url)}",
+            f"  {session_of(url)}",
             f'  curl -sN "{url}/api/v1/event/stream?session_id=$S" &',
             f"  curl -s -X POST {url}/api/v1/event/ui/symbol -H 'content-type: application/json' \\",
             """    -d '{"session_id": "'$S'", "symbol_code": 0}'""",
@@ -77,8 +77,6 @@ def _kept(settings: Settings) -> list[str]:
     return lines if len(lines) == 2 else [*lines, f"  data   {settings.data_dir}"]
 
 
-def session_of(settings: Settings, url: str) -> str:
-    """Return the shell command that sets S to a session: any name, or a signed id where sessions are signed."""
-    if not settings.secrets:
-        return "S=first-journey"
+def session_of(url: str) -> str:
+    """Return the shell command that sets S to a new session, which nobody else can guess."""
     return rf"""S=$(curl -s -X POST {url}/api/v1/session | sed 's/.*"session_id": *"\([^"]*\)".*/\1/')"""

@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from qdpi import __version__
 from qdpi.gateway import problems
 from qdpi.gateway.context import Gateway
+from qdpi.gateway.doors import Guard, OriginForm
 from qdpi.gateway.journey_trees import JourneyTrees
 from qdpi.gateway.limits import Limits
 from qdpi.gateway.middleware import Admission, BodyLimit, Compression, Envelope, Head
@@ -139,9 +140,11 @@ def create_app(
     app.add_middleware(Admission, gateway=gateway)
     if system.settings.origins:
         app.add_middleware(CORSMiddleware, allow_origins=system.settings.origins, **CORS)
+    app.add_middleware(Guard, gateway=gateway)
     app.add_middleware(Envelope, gateway=gateway)
     if system.settings.root_path:
         app.add_middleware(RootPath, root_path=system.settings.root_path)
+    app.add_middleware(OriginForm)
     return app
 
 

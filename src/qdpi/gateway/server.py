@@ -28,6 +28,7 @@ class GatewayServer(uvicorn.Server):
             app,
             host=host,
             port=port,
+            http="h11",  # whatever else is installed: it refuses what is ambiguous, such as two hosts
             log_config=None,
             log_level="warning",  # its info lines contain URLs, and these contain session ids
             access_log=False,

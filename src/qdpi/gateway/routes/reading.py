@@ -315,7 +315,6 @@ async def about(request: Request, shell: ShellDep) -> Response:
         book=edition.revision if edition else None,
         first_page=edition.ring.first if edition else "S01-P0001",
         writer=writer_of(gateway.model_name() or gateway.hub.last_model).label,
-        signed=gateway.sessions.signed,
         address=f"{request.url.scheme}://{request.url.netloc}{shell.root}",
         version=__version__,
     )

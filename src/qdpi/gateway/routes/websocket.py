@@ -6,16 +6,14 @@ Clients may also send presses, asks and stops; each is answered by a frame `acce
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
 from contextlib import aclosing
 from typing import Final
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Response, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from qdpi.api import API_PREFIX
-from qdpi.errors import ForbiddenOrigin, QdpiError, UpgradeRequired
+from qdpi.errors import QdpiError, UpgradeRequired
 from qdpi.gateway.context import Exchange, Gateway, exchange_of, gateway_of
 from qdpi.gateway.problems import Refusal, problem_response, refusal_of
 from qdpi.gateway.streams.follower import Follower, FollowerLeft
@@ -34,7 +32,6 @@ async def follow(websocket: WebSocket) -> None:
     """Follow a journey: `?session_id=`, and `?after=` as in the stream of server-sent events."""
     gateway, exchange = await gateway_of(websocket), await exchange_of(websocket)
     try:
-        _check_origin(websocket, gateway.system.settings.origins)
         journey, after = asked(websocket.scope, gateway, exchange)
         with gateway.limits.stream(exchange.address, journey), gateway.hub.subscribe(journey) as subscription:
             await _serve(websocket, gateway, exchange, subscription, after)
@@ -48,15 +45,6 @@ async def ask_without_upgrade() -> Response:
     """Refuse a request that does not ask for a WebSocket, and say how to ask for one."""
     error = UpgradeRequired("This path is a WebSocket, and the request did not ask for one.")
     raise Refusal(refusal_of(error).problem, {"upgrade": "websocket", "connection": "Upgrade"})
-
-
-def _check_origin(websocket: WebSocket, allowed: Collection[str]) -> None:
-    """Refuse pages of other sites, because browsers do not apply the same-origin policy to WebSockets."""
-    origin = websocket.headers.get("origin")
-    if origin is None or origin in allowed or "*" in allowed:
-        return
-    if urlsplit(origin).netloc != websocket.headers.get("host"):
-        raise ForbiddenOrigin(f"The origin {origin[:80]!r} may not open a WebSocket here.")
 
 
 async def _serve(
