@@ -54,6 +54,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
     "runtime": FOUNDATION | {"bootstrap", "bus", "canon", "gateway", "language", "services", "store", "system"},
     "evaluation": FOUNDATION | {"canon", "client", "measures", "runtime", "search"},
     "counterfactual": FOUNDATION | {"canon", "evaluation", "program", "search", "services", "store", "system"},
+    "optimization": FOUNDATION | {"bootstrap", "canon", "evaluation", "language", "program"},
     "cli": FOUNDATION
     | {
         "api",
@@ -67,6 +68,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = {
         "export",
         "gateway",
         "language",
+        "optimization",
         "program",
         "repair",
         "runtime",

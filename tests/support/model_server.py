@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -29,7 +29,8 @@ class ModelServer:
     `refusals` answer the first calls in its place, each a status, headers and a body. `raw` is a head and body of an
     answer in pieces, sent in place of one of the protocol, a number being a pause in seconds.
     `slow` waits for `release` before its last piece. `drip` sends pieces until the client disconnects, which sets
-    `disconnected`. `finished` is set when a complete answer has been sent.
+    `disconnected`. `finished` is set when a complete answer has been sent. `reply` makes the answers to whole prompts,
+    in OpenAI's protocol, in the place of the mode's.
     """
 
     mode: str = "ok"
@@ -42,6 +43,7 @@ class ModelServer:
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     disconnected: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
+    reply: Callable[[str], str] | None = None
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Handle a connection with one request."""
@@ -83,11 +85,15 @@ class ModelServer:
         elif request.path.endswith("/messages"):
             await self._write_anthropic(writer)
         else:
-            await self._write_openai(writer)
+            await self._write_openai(writer, self._replied(request) if self.reply else self._pieces())
 
-    async def _write_openai(self, writer: asyncio.StreamWriter) -> None:
+    def _replied(self, request: ModelRequest) -> tuple[str, ...]:
+        prompt = "\n\n".join(str(message["content"]) for message in request.body["messages"])
+        return (self.reply(prompt),) if self.reply else ()
+
+    async def _write_openai(self, writer: asyncio.StreamWriter, pieces: tuple[str, ...]) -> None:
         writer.write(EVENT_STREAM)
-        for number, piece in enumerate(self._pieces()):
+        for number, piece in enumerate(pieces):
             if self.mode == "slow" and number == len(PAGE) - 1:
                 await self.release.wait()
             await send_event(writer, {"choices": [{"index": 0, "delta": {"content": piece}}]})

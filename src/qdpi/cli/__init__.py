@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "export": Entry("export", "export", "Export a journey: its whole log, Markdown, Twee or EPUB."),
     "import": Entry("import_journey", "import_journey", "Import a journey from its archive, checked by hash."),
     "eval": Entry("eval", "evaluate", "Evaluate writers on a book: voices, properties, times."),
+    "optimize": Entry("optimize", "optimize", "Look for a better program on a book, and judge it."),
     "doctor": Entry("doctor", "doctor", "Check this machine and say what to fix."),
 }
 """Every command, in the order of the help."""

@@ -99,14 +99,15 @@ def evaluate(
     options = Options(
         presses=presses, seed=seed, loci=Loci(loci), asks=read_asks(asks) if asks else ASKS, at_once=at_once
     )
-    book = _book(settings)
+    book = book_of(settings)
     split = split_book(book)
     prepare(directory, book, split, options)
     _press(directory, writers, split, options)
     _answer(directory, book, split, options, blind=blind, as_json=as_json)
 
 
-def _book(settings: Settings) -> Book:
+def book_of(settings: Settings) -> Book:
+    """Return the settings' book, else the project's own. Raises `BookRefused`."""
     from qdpi.canon import own_book, read_book
 
     return read_book(settings.book) if settings.book else own_book()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from qdpi.canon.book import CanonPage
 from qdpi.evaluation.edition import edition_pages
 from qdpi.evaluation.split import Split
 from qdpi.symbols import PROFILES, encode_symbol
@@ -60,21 +61,28 @@ class ScheduledPress:
 
 
 def schedule_presses(
-    split: Split, count: int, seed: int, loci: Loci, asks: Sequence[str] = ASKS
+    split: Split,
+    count: int,
+    seed: int,
+    loci: Loci,
+    asks: Sequence[str] = ASKS,
+    pages: Sequence[CanonPage] | None = None,
 ) -> list[ScheduledPress]:
     """Return `count` presses, in rounds of sixteen.
 
     In a round every voice occurs once, every behaviour once and, with `Loci.ANY`, every section once. Half of the
-    presses have words. A longer schedule of the same seed begins with the shorter one.
+    presses have words. A longer schedule of the same seed begins with the shorter one. `pages` are those pressed on,
+    where they are not the split's loci; with `Loci.ANY` sections without one are passed over.
     """
     chance = random.Random(seed)  # noqa: S311 (a schedule, not a secret)
-    pages = _shuffled_sections(split, chance)
+    by_section = _shuffled_sections(split, split.loci if pages is None else pages, chance)
+    pressed = [section for section in by_section if section]
     behaviors, worded = _permutation(chance), _permutation(chance)
     presses = list[ScheduledPress]()
     for turn in range((count + VOICES - 1) // VOICES):
         voices, sections, said = _permutation(chance), _permutation(chance), chance.sample(range(VOICES), VOICES)
         for voice in voices:
-            section = pages[sections[voice] if loci is Loci.ANY else voice]
+            section = pressed[sections[voice] % len(pressed)] if loci is Loci.ANY else by_section[voice]
             number, asked = len(presses), (worded[voice] + turn) % 2 == 0
             presses.append(
                 ScheduledPress(
@@ -87,8 +95,8 @@ def schedule_presses(
     return presses[:count]
 
 
-def _shuffled_sections(split: Split, chance: random.Random) -> list[list[str]]:
-    held = {page.page_id for page in split.loci}
+def _shuffled_sections(split: Split, pages: Sequence[CanonPage], chance: random.Random) -> list[list[str]]:
+    held = {page.page_id for page in pages}
     sections: list[list[str]] = [[] for _ in range(VOICES)]
     for page_id, page in edition_pages(split).items():
         if page.page_id in held:

@@ -59,7 +59,7 @@ def parse_writer(given: str, environ: Mapping[str, str], *, noun: str = "writer"
     if unknown or len(alone) > 1 or (url and pairs):
         reason = f"{unknown[0]} is no setting" if unknown else "it names more than one model or gateway"
         raise InvalidInput(f"{given[:80]!r} is no {noun}: {reason}.", next_step=hint)
-    settings = _quiet(load_settings({**environ, **pairs}))
+    settings = quiet(load_settings({**environ, **pairs}))
     described = {"url": url} if url else {"QDPI_MODEL": settings.model or "", **pairs}
     return Writer(
         _checked_name(name or _default_name(url, settings), given),
@@ -143,7 +143,7 @@ def _unseen(done: int, total: int) -> None:
     """Take the progress of an ingest, which is short beside the presses."""
 
 
-def _quiet(settings: Settings) -> Settings:
+def quiet(settings: Settings) -> Settings:
     """Return settings whose log begins with warnings, unless debug was asked for: an evaluation makes many requests."""
     level = settings.log_level
     return settings if level is not LogLevel.INFO else replace(settings, log_level=LogLevel.WARNING)
