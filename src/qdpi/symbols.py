@@ -121,9 +121,9 @@ CHARACTER_NAMES: Final[dict[int, str]] = {
 class Profile:
     """What one of the sixteen behaviours does to a run.
 
-    `plans`: whether a capable model is asked for a plan before the page. `sources`: the matter retrieved,
-    in order of priority. `open`: the trajectories that the licence allows. `choice`: how the trajectory is
-    chosen when the reader does not ask for one.
+    `plans`: whether a capable model is asked for a plan before the page. `passages`: the matter retrieved, in order of
+    priority, and how many passages of each kind. `open`: the trajectories that the licence allows. `choice`: how the
+    trajectory is chosen when the reader does not ask for one.
     """
 
     behavior: int
@@ -131,7 +131,7 @@ class Profile:
     provenance: Provenance
     meaning: str
     plans: bool
-    sources: tuple[Source, ...]
+    passages: tuple[tuple[Source, int], ...]
     open: tuple[Trajectory, ...]
     choice: Choice
 
@@ -139,6 +139,16 @@ class Profile:
     def code(self) -> str:
         """The behaviour's two letters, such as `XC`."""
         return f"{self.orientation}{self.provenance}"
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The kinds of matter that are retrieved, in order of priority."""
+        return tuple(kind for kind, _ in self.passages)
+
+    @property
+    def most_passages(self) -> int:
+        """How many passages a page draws on at most."""
+        return sum(count for _, count in self.passages)
 
 
 _MEANINGS: Final = (
@@ -168,24 +178,25 @@ _CHOICES: Final = {
 }
 
 # A close rereading stays near its page; the other phases look further, each in its provenance's direction.
-_SOURCES: Final[dict[tuple[Orientation, Provenance], tuple[Source, ...]]] = {
-    (Orientation.READ, Provenance.CANON): (Source.RING,),
-    (Orientation.READ, Provenance.PARALLEL): (Source.PARALLEL,),
-    (Orientation.READ, Provenance.USER): (Source.RING, Source.VAULT),
-    (Orientation.READ, Provenance.SYSTEM): (Source.RING, Source.JOURNEY),
-    (Orientation.INDEX, Provenance.CANON): (Source.CANON,),
-    (Orientation.INDEX, Provenance.PARALLEL): (Source.PARALLEL, Source.CANON),
-    (Orientation.INDEX, Provenance.USER): (Source.CANON, Source.VAULT, Source.JOURNEY),
-    (Orientation.INDEX, Provenance.SYSTEM): (Source.CANON, Source.JOURNEY),
-    (Orientation.ASK, Provenance.CANON): (Source.RING, Source.CANON),
-    (Orientation.ASK, Provenance.PARALLEL): (Source.PARALLEL, Source.RING),
-    (Orientation.ASK, Provenance.USER): (Source.CANON, Source.VAULT),
-    (Orientation.ASK, Provenance.SYSTEM): (Source.CANON, Source.RING, Source.JOURNEY),
-    (Orientation.RECEIVE, Provenance.CANON): (Source.CANON, Source.RING),
-    (Orientation.RECEIVE, Provenance.PARALLEL): (Source.PARALLEL,),
-    (Orientation.RECEIVE, Provenance.USER): (Source.VAULT, Source.CANON),
-    (Orientation.RECEIVE, Provenance.SYSTEM): (Source.JOURNEY, Source.CANON),
+_PASSAGES: Final[dict[tuple[Orientation, Provenance], tuple[tuple[Source, int], ...]]] = {
+    (Orientation.READ, Provenance.CANON): ((Source.RING, 2),),
+    (Orientation.READ, Provenance.PARALLEL): ((Source.PARALLEL, 2),),
+    (Orientation.READ, Provenance.USER): ((Source.RING, 1), (Source.VAULT, 1)),
+    (Orientation.READ, Provenance.SYSTEM): ((Source.RING, 1), (Source.JOURNEY, 1)),
+    (Orientation.INDEX, Provenance.CANON): ((Source.CANON, 4),),
+    (Orientation.INDEX, Provenance.PARALLEL): ((Source.PARALLEL, 2), (Source.CANON, 2)),
+    (Orientation.INDEX, Provenance.USER): ((Source.CANON, 1), (Source.VAULT, 1), (Source.JOURNEY, 2)),
+    (Orientation.INDEX, Provenance.SYSTEM): ((Source.CANON, 2), (Source.JOURNEY, 2)),
+    (Orientation.ASK, Provenance.CANON): ((Source.RING, 1), (Source.CANON, 2)),
+    (Orientation.ASK, Provenance.PARALLEL): ((Source.PARALLEL, 1), (Source.RING, 2)),
+    (Orientation.ASK, Provenance.USER): ((Source.CANON, 1), (Source.VAULT, 2)),
+    (Orientation.ASK, Provenance.SYSTEM): ((Source.CANON, 1), (Source.RING, 1), (Source.JOURNEY, 1)),
+    (Orientation.RECEIVE, Provenance.CANON): ((Source.CANON, 1), (Source.RING, 1)),
+    (Orientation.RECEIVE, Provenance.PARALLEL): ((Source.PARALLEL, 2),),
+    (Orientation.RECEIVE, Provenance.USER): ((Source.VAULT, 1), (Source.CANON, 1)),
+    (Orientation.RECEIVE, Provenance.SYSTEM): ((Source.JOURNEY, 1), (Source.CANON, 1)),
 }
+"""What each behaviour reads, and how many passages of each kind at most; the last kind has what the others leave."""
 
 
 def _licence(orientation: Orientation, provenance: Provenance) -> tuple[Trajectory, ...]:
@@ -206,7 +217,7 @@ def _profile(behavior: int) -> Profile:
         provenance=provenance,
         meaning=_MEANINGS[behavior],
         plans=orientation in {Orientation.ASK, Orientation.RECEIVE},
-        sources=_SOURCES[orientation, provenance],
+        passages=_PASSAGES[orientation, provenance],
         open=_licence(orientation, provenance),
         choice=_CHOICES[provenance],
     )

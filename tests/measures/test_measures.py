@@ -177,7 +177,7 @@ def test_what_a_small_book_cannot_teach_is_unknown() -> None:
     texts = [subject.text for subject in subjects()[:3]]
     verdict = measures_of(texts, [0, 0, 1]).validate(Subject(text=texts[0], voice=0, locus=texts[1], motifs=("lamp",)))
     unknown = {check.name: check.reason for check in verdict.checks if check.passed is None}
-    assert unknown.keys() == {"voice", "shape", "continuity", "anchored", "answers", "bridges"}
+    assert unknown.keys() == {"voice", "shape", "continuity", "plan", "anchored", "answers", "bridges"}
     assert "2 pages" in unknown["voice"]
     assert (verdict.style_ok, verdict.continuity_score) == (None, None)
 

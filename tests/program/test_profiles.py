@@ -9,7 +9,7 @@ from tests.support.scripted import ScriptedModel
 
 from qdpi.canon.edition import Edition
 from qdpi.program.brief import ReaderPage, record_of
-from qdpi.search.text import ending, first_words
+from qdpi.search.text import ending
 from qdpi.symbols import PROFILES, Orientation, Profile, Provenance, Source, Trajectory
 
 # code: model calls of a capable model, kinds of passages, trajectories that the licence opens, way without a wish
@@ -95,10 +95,11 @@ async def test_sources_are_of_the_profiles_kinds(profile: Profile, model: Model,
 @every_model
 async def test_sources_are_in_the_prompt(profile: Profile, model: Model, edition: Edition) -> None:
     ran = await run(edition, model(), profile.behavior)
-    begins = [first_words(source.text, 30) for source in ran.brief.sources]
+    begins = [" ".join(source.passage.split()) for source in ran.brief.sources]
     own = {Provenance.PARALLEL: "parallel", Provenance.USER: "vault", Provenance.SYSTEM: "journey"}
     its_own = [b for b, s in zip(begins, ran.brief.sources, strict=True) if s.use.kind == own.get(profile.provenance)]
-    shown = [begin for begin in begins if begin in ran.prompts[-1]]
+    prompt = " ".join(ran.prompts[-1].split())
+    shown = [begin for begin in begins if begin in prompt]
     if model is continuer:
         assert shown or profile.code == "XC", "it has but the page's neighbours, and one is the true next page"
     else:
@@ -114,7 +115,7 @@ async def test_cue_follows_the_orientation(profile: Profile, edition: Edition) -
     if profile.orientation is Orientation.READ:
         assert ending(locus.text, 140) in prompt
     elif profile.orientation is Orientation.INDEX:
-        assert sum(first_words(source.text, 30) in prompt for source in ran.brief.sources) >= 3
+        assert sum(source.passage in prompt for source in ran.brief.sources) >= 3
         assert ran.brief.question == " ".join((*reading.entities, *reading.motifs))
         assert ending(locus.text, 140) not in prompt
     elif profile.orientation is Orientation.ASK:

@@ -17,8 +17,12 @@ from qdpi.measures.stems import StemVectors
 from qdpi.measures.voices import VoiceModel
 from qdpi.page_schema import Page, Reading
 from qdpi.search.ngrams import CanonGrams
-from qdpi.search.text import COMMON_WORDS, FUNCTION_WORDS, words
+from qdpi.search.text import COMMON_WORDS, FUNCTION_WORDS, terms_of, words
 
+EVERYWHERE: Final = 0.3
+"""A stem on a larger share of the pages of a book that is not English says nothing of what a text is about."""
+FEWEST_TELLING: Final = 8
+"""So many pages of a book that is not English are needed to say which stems are everywhere."""
 ENGLISH: Final = 0.2
 """The least share of English function words in English prose; a novel's pages have from a third to two thirds."""
 
@@ -66,6 +70,15 @@ class BookStatistics:
     def pages_of(self, character: int) -> list[int]:
         """Return the numbers of a voice's pages."""
         return [number for number, each in enumerate(self.characters) if each == character]
+
+    def telling(self, text: str) -> tuple[str, ...] | None:
+        """Return the stems of a text that say what it is about, each once; None where a short book cannot tell."""
+        stems = dict.fromkeys(terms_of(words(text)))
+        if self.is_english:
+            return tuple(stems)
+        if len(self.numbers) < FEWEST_TELLING:
+            return None
+        return tuple(stem for stem in stems if self.stems.share_with(stem) <= EVERYWHERE)
 
 
 def names_in(readings: Iterable[Reading]) -> frozenset[str]:

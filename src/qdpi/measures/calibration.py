@@ -14,7 +14,7 @@ from qdpi.measures.table import MEASURES, Measure
 from qdpi.measures.verdict import PLACES, Measured, Subject
 from qdpi.page_schema import Page, Reading
 
-MEASURES_VERSION: Final = "measures/1"
+MEASURES_VERSION: Final = "measures/2"
 BOUNDED: Final = ("form", "copy", "marks")
 """The checks with bounds of their own."""
 NAMES: Final = (*BOUNDED, *(measure.name for measure in MEASURES))

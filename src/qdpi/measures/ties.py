@@ -1,15 +1,17 @@
-"""The measures of what ties a page to others: continuity, anchored, answers, bridges."""
+"""The measures of what ties a page to others and to what was wanted: continuity, anchored, answers, bridges, plan."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
 
 from qdpi.measures.book import BookStatistics
 from qdpi.measures.stems import has_countable_words
-from qdpi.measures.verdict import Measured, Subject, unknown
-from qdpi.search.text import terms_of, words
+from qdpi.measures.verdict import Measured, Planned, Subject, unknown
+from qdpi.search.text import first_words, terms_of, words
 
 FEWEST_NEIGHBOURS: Final = 20
 """So many pairs of neighbours are needed to say what is usual between them."""
@@ -19,9 +21,13 @@ LAST_WORDS: Final = 60
 """How many words at the end of a page should lead on to the page that it leads to."""
 FEWEST_OTHERS: Final = 2
 """So many other pages of a section are needed to say that one is nearer."""
-_EVERYWHERE: Final = 0.3
-"""A stem on a larger share of the pages of a book that is not English says nothing about what was asked."""
-_FEWEST_PAGES: Final = 8
+FOUND_SHARE: Final = 1 / 3
+"""A line of a plan is on the page where this share of its content words is: prose says little in a plan's words."""
+FEWEST_DRAWN: Final = 2
+"""So many words of a passage, none of them its locus's, are on a page that draws on it."""
+FEWEST_PLANNED: Final = 2
+"""Of a plan of fewer things nothing can be said: what answers no request for a plan is often one line."""
+_QUOTED_WORDS: Final = 12
 _NO_WORDS: Final = "The words of this script are not parted by spaces, so they cannot be counted."
 
 
@@ -71,11 +77,9 @@ def answers(book: BookStatistics, subject: Subject) -> Measured:
         return unknown("The reader asked for nothing in words.")
     if not (has_countable_words(subject.asked) and has_countable_words(subject.text)):
         return unknown(_NO_WORDS)
-    asked = dict.fromkeys(terms_of(words(subject.asked)))
-    if not book.is_english:
-        if len(book.numbers) < _FEWEST_PAGES:
-            return unknown("The book is too short to tell which of the reader's words say what was asked.")
-        asked = {stem: None for stem in asked if book.stems.share_with(stem) <= _EVERYWHERE}
+    asked = book.telling(subject.asked)
+    if asked is None:
+        return unknown("The book is too short to tell which of the reader's words say what was asked.")
     if not asked:
         return unknown("The reader's words have none that says what was asked.")
     held = set(terms_of(words(subject.text)))
@@ -112,3 +116,50 @@ def bridges(book: BookStatistics, subject: Subject) -> Measured:
         mend="Let the end come nearer to the page that follows.",
         figures={"others": len(others)},
     )
+
+
+def plan(book: BookStatistics, subject: Subject) -> Measured:
+    """Measure the share of a plan that is on the page: its beats, its question, its edges, the passages that it uses.
+
+    Edges are looked for at the end of the page. What has no word to look for is not counted.
+    """
+    if subject.planned is None:
+        return unknown("No model made a plan of the page.")
+    if not has_countable_words(subject.text):
+        return unknown(_NO_WORDS)
+    found = dict(_found(book, subject, subject.planned))
+    if len(found) < FEWEST_PLANNED:
+        return unknown(f"The plan has fewer than {FEWEST_PLANNED} things that can be looked for.")
+    missed = "; ".join(line for line, is_there in found.items() if not is_there)
+    kept = sum(found.values())
+    return Measured(
+        kept / len(found),
+        f"The page has {kept} of the {len(found)} things that were planned.{f' It lacks: {missed}.' if missed else ''}",
+        mend="Let what was planned happen on the page.",
+        figures={"planned": len(found), "kept": kept},
+    )
+
+
+def _found(book: BookStatistics, subject: Subject, planned: Planned) -> Iterator[tuple[str, bool]]:
+    """Yield what was planned, as a sentence names it, and whether it is there."""
+    page = words(subject.text)
+    held, at_end = frozenset(terms_of(page)), frozenset(terms_of(page[-LAST_WORDS:]))
+    lines = [("", beat, held) for beat in planned.beats]
+    lines += [("an answer to ", planned.answers, held)] if planned.answers else []
+    lines += [("at its end ", edge, at_end) for edge in planned.edges]
+    for what, line, among in lines:
+        if wanted := book.telling(line):
+            yield f"{what}“{_quoted(line)}”", _count(wanted, among) >= math.ceil(FOUND_SHARE * len(wanted))
+    known = frozenset(terms_of(words(subject.locus)))
+    for passage in planned.uses:
+        own = [stem for stem in book.telling(passage) or () if stem not in known]
+        if len(own) >= FEWEST_DRAWN:
+            yield f"matter of the passage “{_quoted(passage)}”", _count(own, held) >= FEWEST_DRAWN
+
+
+def _quoted(line: str) -> str:
+    return first_words(line, _QUOTED_WORDS).rstrip(".")
+
+
+def _count(wanted: Iterable[str], among: frozenset[str]) -> int:
+    return sum(stem in among for stem in wanted)

@@ -12,12 +12,26 @@ PLACES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What a model planned of a page: its beats, the question to answer, what its end leads on to.
+
+    `uses` are the passages that it was to draw on, as its writer was shown them.
+    """
+
+    beats: tuple[str, ...] = ()
+    answers: str = ""
+    edges: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """A page's text in a voice (0 to 15), with the text and the motifs of its locus.
 
     `leads_to` is the id of the canon page that it leads to, None where there is none. `matter` are the texts that it
     draws on beside its locus: of where a departure goes, of the reader's own pages. `asked` has the reader's words,
-    `shown` the texts beside the canon that its writer was shown. `own_id` is the page's id where the text itself is a
+    `shown` the texts beside the canon that its writer was shown. `planned` is None where no model made a plan.
+    `own_id` is the page's id where the text itself is a
     page of the book: it is then measured against the rest of the book.
     """
 
@@ -30,6 +44,7 @@ class Subject:
     matter: tuple[str, ...] = ()
     asked: str = ""
     shown: tuple[str, ...] = ()
+    planned: Planned | None = None
     own_id: str | None = None
 
     @property

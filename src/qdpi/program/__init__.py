@@ -27,7 +27,7 @@ from qdpi.language.outside import OutsideModel
 from qdpi.language.port import Guide, LanguageModel, Usage
 from qdpi.language.prose import ProseAdapter, answered
 from qdpi.measures.measures import Measures
-from qdpi.measures.verdict import Subject
+from qdpi.measures.verdict import Planned, Subject
 from qdpi.page_schema import ModelCall, ProgramFile, Reading, Validation
 from qdpi.pipeline_signatures import (
     AskSignature,
@@ -38,7 +38,7 @@ from qdpi.pipeline_signatures import (
 )
 from qdpi.policy import LIMITS, PolicyLimits, decide, situation_of
 from qdpi.policy.placement import bind, standing_of
-from qdpi.program.brief import Brief, find_sources, question_of, record_of, target_page, target_sections
+from qdpi.program.brief import Brief, find_sources, passage_words, question_of, record_of, target_page, target_sections
 from qdpi.program.cues import call_config, cue_of, demo_turns, leading_words
 from qdpi.program.dials import Dials, dials_of
 from qdpi.program.draft import Draft, FinishedPage, RunInput, RunProgress, SilentProgress
@@ -245,7 +245,16 @@ class QDPIProgram(dspy.Module):
             verdict=verdict,
             asked=asked,
             question=question,
-            sources=find_sources(edition, profile, standing, question, target, run.reader_pages, asked.words),
+            sources=find_sources(
+                edition,
+                profile,
+                standing,
+                question,
+                target,
+                run.reader_pages,
+                asked.words,
+                passage_words(profile, self._model.capabilities),
+            ),
             target=target,
             destination=edition.pages[destination] if destination else None,
         )
@@ -264,7 +273,7 @@ class QDPIProgram(dspy.Module):
             draft.text = await self._write(run, brief, draft, progress)
             await progress.phase(Phase.CHECKING)
             await self.learn(run)
-            validation = self._timed("check", draft, lambda: self.check(run, brief, draft.text))
+            validation = self._timed("check", draft, lambda: self.check(run, brief, draft.text, draft.plan))
             if validation.passed or draft.refused:
                 draft.validation = validation
             else:
@@ -284,7 +293,7 @@ class QDPIProgram(dspy.Module):
             target=brief.target,
             mirror=brief.mirror,
         )
-        validation = draft.validation or self.check(run, brief, draft.text)
+        validation = draft.validation or self.check(run, brief, draft.text, draft.plan)
         titled = brief.target if binding.edges.forks or brief.verdict.given is Trajectory.DRIFT else None
         return FinishedPage(
             text=draft.text,
@@ -294,9 +303,9 @@ class QDPIProgram(dspy.Module):
             validation=validation.model_copy(update={"reworked": draft.reworked}),
         )
 
-    def check(self, run: RunInput, brief: Brief, text: str) -> Validation:
-        """Measure a text against the book, its locus, its sources and what was asked."""
-        return run.edition.measures.validate(subject_of(run, brief, text))
+    def check(self, run: RunInput, brief: Brief, text: str, plan: PagePlan | None = None) -> Validation:
+        """Measure a text against the book, its locus, its sources, what was asked and what was planned."""
+        return run.edition.measures.validate(subject_of(run, brief, text, plan))
 
     async def _plan(self, run: RunInput, brief: Brief, draft: Draft, progress: RunProgress) -> PagePlan:
         if not (brief.profile.plans and self._model.capabilities.plans):
@@ -427,7 +436,7 @@ def _continuing(signature: type[dspy.Signature], name: str, given: Trajectory) -
     return made
 
 
-def subject_of(run: RunInput, brief: Brief, text: str) -> Subject:
+def subject_of(run: RunInput, brief: Brief, text: str, plan: PagePlan | None = None) -> Subject:
     """Return a text as the page of a run that is to be measured."""
     own = [source.text for source in brief.sources if source.use.kind in _READER_SOURCES]
     parallel = [source.text for source in brief.sources if source.use.kind == Source.PARALLEL]
@@ -445,6 +454,7 @@ def subject_of(run: RunInput, brief: Brief, text: str) -> Subject:
         matter=(*own, *parallel, *target, *destination),
         asked=brief.asked.words,
         shown=tuple(own if brief.locus.is_canon else [brief.locus.text, *own]),
+        planned=_planned(plan, brief) if plan and plan != PagePlan() else None,
     )
 
 
@@ -454,6 +464,16 @@ def _target(run: RunInput, provenance: Provenance, given: Trajectory, section: i
     profile = profile_of(run.symbol_code)
     sections = target_sections(profile, decode_symbol(run.symbol_code)[0], section, run.asked.words)
     return target_page(run.edition, sections, question)
+
+
+def _planned(plan: PagePlan, brief: Brief) -> Planned:
+    shown = {source.use.page_id: source.passage for source in brief.sources}
+    return Planned(
+        beats=plan.beats,
+        answers=plan.answers,
+        edges=plan.edges,
+        uses=tuple(shown[page_id] for page_id in plan.uses if page_id in shown),
+    )
 
 
 def _messages(predict: dspy.Predict, inputs: Mapping[str, Any]) -> list[dict[str, str]]:

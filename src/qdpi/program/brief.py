@@ -12,20 +12,24 @@ from typing import Any, Final, NamedTuple
 
 from qdpi.canon.edition import Edition
 from qdpi.events import ReaderInput
+from qdpi.language.port import Capabilities
 from qdpi.page_schema import Page, PolicyVerdict, Reading, SourceUse
 from qdpi.policy import named_sections
 from qdpi.policy.placement import Standing
 from qdpi.program.plan import PagePlan
 from qdpi.search.document import Document, document_of
 from qdpi.search.index import InvertedIndex
-from qdpi.search.text import first_words
+from qdpi.search.passages import nearest_passage
 from qdpi.symbols import Orientation, Profile, Provenance, Source
 
-QUOTED_WORDS: Final = 24
-"""How many words of a passage its receipt quotes."""
-
-_SOURCE_COUNTS: Final = {Orientation.READ: 2, Orientation.INDEX: 4, Orientation.ASK: 3, Orientation.RECEIVE: 2}
-"""The number of passages for a page of each orientation."""
+PASSAGE_WORDS: Final = 90
+"""The most words of one source that a model which follows instructions is shown."""
+CUE_PASSAGE_WORDS: Final = 30
+"""The words of one source that a model which continues prose is shown; nobody is shown fewer."""
+SOURCES_SHARE: Final = 0.2
+"""The share of a prompt's tokens that is for the passages of sources."""
+WORDS_PER_TOKEN: Final = 0.5
+"""So many words of prose has a token at least: none in use needs more than two for a word of a novel."""
 
 
 class ReaderPage(NamedTuple):
@@ -37,10 +41,11 @@ class ReaderPage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """A passage that a page draws on, and how it was found."""
+    """A page that is drawn on, and how it was found; `passage` is what of it is shown, with its paragraphs."""
 
     use: SourceUse
     text: str
+    passage: str
 
 
 OWN_SOURCE: Final = {
@@ -75,6 +80,14 @@ class Brief:
         if self.profile.provenance is not Provenance.PARALLEL:
             return None
         return next((s.use.page_id for s in self.sources if s.use.kind == Source.PARALLEL), None)
+
+
+def passage_words(profile: Profile, model: Capabilities) -> int:
+    """Return how many words of each source a model is shown: a fair share of what its prompt has for passages."""
+    if not model.plans:
+        return CUE_PASSAGE_WORDS
+    room = model.prompt_tokens * SOURCES_SHARE * WORDS_PER_TOKEN / profile.most_passages
+    return max(CUE_PASSAGE_WORDS, min(PASSAGE_WORDS, int(room)))
 
 
 def question_of(profile: Profile, reading: Reading, words: str) -> str:
@@ -131,17 +144,18 @@ def find_sources(
     target: str | None,
     reader_pages: Sequence[ReaderPage],
     words: str,
+    passage_words: int,
 ) -> tuple[SourceText, ...]:
-    """Return the passages that a profile reads, in the order of its sources, at most its number of passages.
+    """Return the passages that a profile reads, in the order of its sources, as many of each as `passages` says.
 
-    Where the question is in the reader's words, the canon is also searched by meaning.
+    The last kind has the room that the others leave. Of each page, `passage_words` words are read: the passage nearest
+    to the question. Where the question is in the reader's words, the canon is also searched by meaning.
     """
     found: list[SourceText] = []
     seen = {standing.locus}
-    wanted = _SOURCE_COUNTS[profile.orientation]
-    share = max(1, wanted // len(profile.sources))
-    search = _Search(edition, standing, question, target, reader_pages, wanted + 1, _asks_in_words(profile, words))
-    for kind in profile.sources:
+    wanted, by_words = profile.most_passages, _asks_in_words(profile, words)
+    search = _Search(edition, standing, question, target, reader_pages, wanted + 1, by_words, passage_words)
+    for kind, share in profile.passages:
         room = wanted - len(found) if kind is profile.sources[-1] else share
         fresh = [text for text in search.of_kind(kind) if text.use.page_id not in seen][:room]
         found += fresh
@@ -158,6 +172,7 @@ class _Search:
     reader_pages: Sequence[ReaderPage]
     count: int
     semantic: bool
+    passage_words: int
 
     def of_kind(self, kind: Source) -> list[SourceText]:
         if kind is Source.RING:
@@ -179,33 +194,33 @@ class _Search:
         return [self._canon_source(hit.page_id, kind, hit.score, hit.via) for hit in hits]
 
     def _canon_source(self, page_id: str, kind: Source, score: float, via: tuple[str, ...]) -> SourceText:
-        return _source(self.edition.pages[page_id], kind, score, via)
+        return self._source(self.edition.pages[page_id], kind, score, via)
 
     def _reader_pages(self, kind: Source) -> list[SourceText]:
         pages = {own.page.page_id: own.page for own in self.reader_pages if own.kind is kind}
         index = InvertedIndex([_as_own(page, order) for order, page in enumerate(pages.values())])
         hits = index.search(self.question, self.count)
         if hits:
-            return [_source(pages[hit.page_id], kind, hit.score, hit.via) for hit in hits]
+            return [self._source(pages[hit.page_id], kind, hit.score, hit.via) for hit in hits]
         # Where no word is shared, the newest pages are nearest to what the reader has in mind.
-        return [_source(page, kind, 0.0, ("newest",)) for page in list(pages.values())[: -self.count - 1 : -1]]
+        return [self._source(page, kind, 0.0, ("newest",)) for page in list(pages.values())[: -self.count - 1 : -1]]
+
+    def _source(self, page: Page, kind: Source, score: float, via: tuple[str, ...]) -> SourceText:
+        passage = nearest_passage(page.text, self.question, self.passage_words)
+        use = SourceUse(
+            page_id=page.page_id,
+            kind=kind,
+            revision=page.revision,
+            score=score,
+            via=via,
+            passage=" ".join(passage.split()),
+        )
+        return SourceText(use, page.text, passage)
 
 
 def _as_own(page: Page, order: int) -> Document:
     """Return one of the reader's pages as a document; saved canon pages get no precedence over written ones."""
     return replace(document_of(page, order), kind="journey")
-
-
-def _source(page: Page, kind: Source, score: float, via: tuple[str, ...]) -> SourceText:
-    use = SourceUse(
-        page_id=page.page_id,
-        kind=kind,
-        revision=page.revision,
-        score=score,
-        via=via,
-        passage=first_words(page.text, QUOTED_WORDS),
-    )
-    return SourceText(use, page.text)
 
 
 def record_of(plan: PagePlan | None, brief: Brief) -> dict[str, Any]:
@@ -221,5 +236,6 @@ def record_of(plan: PagePlan | None, brief: Brief) -> dict[str, Any]:
         "beats": list(plan.beats),
         "mood": plan.mood,
         "answers": plan.answers,
+        "edges": list(plan.edges),
         "uses": list(plan.uses),
     }

@@ -15,7 +15,7 @@ from qdpi.program.dials import Dials
 from qdpi.search.text import ending, is_content, opening, words
 from qdpi.symbols import Orientation
 
-PASSAGE_WORDS: Final = 60
+DESTINATION_WORDS: Final = 30
 CUE_WORDS: Final = 140
 _QUOTES: Final = "“”\"'"
 MOST_ASKED: Final = 40
@@ -30,7 +30,7 @@ def cue_of(brief: Brief) -> str:
     """
     parts = [*_passages(brief), *_page(brief)]
     if brief.destination is not None:
-        parts.append(opening(brief.destination.text, PASSAGE_WORDS // 2))
+        parts.append(opening(brief.destination.text, DESTINATION_WORDS))
     if said := _said(brief):
         parts.append(said)
     return "\n\n".join(part for part in parts if part)
@@ -43,7 +43,7 @@ def _passages(brief: Brief) -> Iterator[str]:
     ranked = sorted(brief.sources, key=lambda source: source.use.kind != own)
     least = 1 if own is not None else 0  # what the behaviour is for is always there
     for source in ranked[: max(least, count[brief.profile.orientation])]:
-        yield opening(source.text, PASSAGE_WORDS // 2)
+        yield source.passage
 
 
 def _page(brief: Brief) -> Iterator[str]:

@@ -7,28 +7,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from qdpi.search.text import terms_of, words
-
 MOST_BEATS: Final = 5
+MOST_EDGES: Final = 2
 MOST_CHARACTERS: Final = 300
 """The most characters of one line of a plan: a model may write pages where lines were asked for."""
 _LABELLED: Final = re.compile(
-    r"^\W{0,6}(intent|beats?|mood|answers?|uses?)\W{0,3}\s*\d{0,2}\s*[:.–—-]\s*(.*)$", re.IGNORECASE
+    r"^\W{0,6}(intent|beats?|mood|answers?|edges?|uses?)\W{0,3}\s*\d{0,2}\s*[:.–—-]\s*(.*)$", re.IGNORECASE
 )
 _MARK: Final = re.compile(r"^(?:[-•*–—]|\(?\d{1,2}[.):])\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class PagePlan:
-    """What a page is to do: its intent, its beats in order, its mood, and the open question that it answers.
+    """What a page is to do: its intent, its beats in order, its mood, the question that it answers, and its edges.
 
-    `uses` are the ids of the pages whose passages it draws on. Each may be empty: a plan that no model made is.
+    `edges` are what its end leads on to, `uses` the ids of the pages whose passages it draws on. Each may be empty: a
+    plan that no model made is.
     """
 
     intent: str = ""
     beats: tuple[str, ...] = ()
     mood: str = ""
     answers: str = ""
+    edges: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
 
 
@@ -46,6 +47,7 @@ def read_plan(said: str, sources: Sequence[str]) -> PagePlan:
         beats=tuple(found.get("beat", [])[:MOST_BEATS]),
         mood=next(iter(found.get("mood", [])), ""),
         answers=next(iter(found.get("answer", [])), ""),
+        edges=tuple(found.get("edge", [])[:MOST_EDGES]),
         uses=tuple(dict.fromkeys(sources[number - 1] for number in numbers if 0 < number <= len(sources))),
     )
 
@@ -57,10 +59,3 @@ def _lines(said: str) -> Iterator[tuple[str, str]]:
         bare = _MARK.sub("", text.strip().strip("*").strip())[:MOST_CHARACTERS].strip()
         if re.search(r"\w", bare):
             yield label, bare
-
-
-def missed_beats(beats: Sequence[str], text: str) -> list[str]:
-    """Return the beats of which no content word occurs in a text, by its stem; a beat without one is never missed."""
-    on_page = frozenset(terms_of(words(text)))
-    terms = {beat: frozenset(terms_of(words(beat))) for beat in beats}
-    return [beat for beat, wanted in terms.items() if wanted and not wanted & on_page]

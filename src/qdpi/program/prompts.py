@@ -17,7 +17,7 @@ from qdpi.program.plan import PagePlan
 from qdpi.search.text import ending, first_words, kept_paragraphs, last_words, opening
 from qdpi.symbols import CHARACTER_NAMES, Orientation, Provenance, Source, Trajectory, decode_symbol
 
-PASSAGE_WORDS: Final = 70
+EAR_WORDS: Final = 70
 BEFORE_WORDS: Final = 60
 STEP_WORDS: Final = 18
 JOINED_WORDS: Final = 35
@@ -78,6 +78,7 @@ def plan_inputs(run: RunInput, brief: Brief, indexed: Mapping[str, Any], most_to
                 "recurring things": indexed.get("motifs"),
                 "open questions": open_questions,
             },
+            "edges": _joined(run, brief),
             "user_intent": brief.asked.words,
             "constraints": list(_constraints(run, brief)),
         },
@@ -96,6 +97,7 @@ def page_inputs(run: RunInput, brief: Brief, plan: PagePlan, draft: Draft, most_
                 "beats": "; ".join(plan.beats),
                 "mood": plan.mood,
                 "question to answer": plan.answers or _open_question(brief),
+                "end": "; ".join(plan.edges),
             },
             "edges": _joined(run, brief),
             "constraints": [*_constraints(run, brief), length_of(run)],
@@ -151,13 +153,13 @@ def _ear(edition: Edition, character: int, brief: Brief) -> list[str]:
     hits = edition.retriever.search(brief.question, EAR_PASSAGES + len(shown), sections=frozenset({character + 1}))
     nearest = [hit.page_id for hit in hits] + list(edition.ring.pages_of(character + 1))
     chosen = list(dict.fromkeys(page_id for page_id in nearest if page_id not in shown))[:EAR_PASSAGES]
-    return [opening(edition.pages[page_id].text, PASSAGE_WORDS) for page_id in chosen]
+    return [opening(edition.pages[page_id].text, EAR_WORDS) for page_id in chosen]
 
 
 def _passage(edition: Edition, number: int, source: SourceText) -> str:
     page = edition.pages.get(source.use.page_id)
     told = f"section {page.section}, {CHARACTER_NAMES[page.char_hex]}" if page else "no page of the book"
-    return f"{number}. ({told}; {_KINDS[source.use.kind]}) {opening(source.text, PASSAGE_WORDS)}"
+    return f"{number}. ({told}; {_KINDS[source.use.kind]}) {source.passage}"
 
 
 def joined_page(run: RunInput, brief: Brief) -> Page | None:

@@ -65,7 +65,7 @@ const CHECKED = {
   form: "It reads like prose: its length, its sentences, no loops", copy: "It does not copy the book or your own pages",
   marks: "It holds no marks of a model’s template", lecture: "It tells, and does not lecture about the text",
   continuity: "It belongs to the pages that it draws on", voice: "It sounds like its voice", shape: "Its paragraphs are like the voice’s",
-  anchored: "It holds to what is on the page that it was pressed on", answers: "It takes up your words",
+  plan: "It keeps to its plan", anchored: "It holds to what is on the page that it was pressed on", answers: "It takes up your words",
   bridges: "Its end is near the page that it leads to", wholeness: "Its last sentence and its quotations end",
 };
 /** Where a source is from, by its name in the receipt. @type {Record<string, string>} */
