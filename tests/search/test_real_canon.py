@@ -150,6 +150,7 @@ def test_measures_of_the_canon(canon_documents: list[Document]) -> None:
         "shape": 0.6,
         "anchored": 0.55,
         "answers": None,
+        "plan": None,
         "bridges": 0.8,
         "wholeness": 0.92,
     }
