@@ -11,7 +11,7 @@ from qdpi.events import PageEventLayout
 from qdpi.settings import SETTINGS, LogFormat, LogLevel, Setting, Settings, load_settings
 
 SECRETS = {
-    "secret": "first,second",
+    "secret": "the first of them,the second of them",
     "kafka_password": "kafka-word",
     "cassandra_password": "cassandra-word",
     "openai_api_key": "sk-openai",
@@ -108,15 +108,24 @@ def test_secrets_are_hidden():
     for shown in (repr(settings), str(settings)):
         assert not any(part in shown for value in SECRETS.values() for part in value.split(","))
     with pytest.raises(InvalidSetting) as refusal:
-        load_settings({"QDPI_SECRET": "first,second", "QDPI_PORT": "x"})
+        load_settings({"QDPI_SECRET": SECRETS["secret"], "QDPI_PORT": "x"})
     assert "first" not in str(refusal.value)
 
 
 def test_secrets_rotate():
     """Several secrets rotate: the first one signs."""
-    assert load_settings({"QDPI_SECRET": "new,old"}).secrets == ("new", "old")
-    assert load_settings({"QDPI_SECRET": ",new,"}).secrets == ("new",)
-    assert load_settings({"QDPI_SECRET": "new,\nold\n"}).secrets == ("new", "old")
+    new, old = "a new secret of some length", "the old one, which has more".replace(",", "")
+    assert load_settings({"QDPI_SECRET": f"{new},{old}"}).secrets == (new, old)
+    assert load_settings({"QDPI_SECRET": f",{new},"}).secrets == (new,)
+    assert load_settings({"QDPI_SECRET": f"{new},\n{old}\n"}).secrets == (new, old)
+
+
+@pytest.mark.parametrize("secret", ["hush", "fifteen letters", "a secret of some length,short", f" {'x' * 15} "])
+def test_a_short_secret_is_refused_unshown(secret: str):
+    """Whoever has a session id can try secrets on it, as many as a processor makes."""
+    with pytest.raises(InvalidSetting, match=r"QDPI_SECRET is .*16 characters") as refused:
+        load_settings({"QDPI_SECRET": secret})
+    assert secret.strip() not in f"{refused.value} {refused.value.next_step}"
 
 
 @pytest.mark.parametrize("name", ["openai_api_key", "anthropic_api_key", "kafka_password", "cassandra_password"])

@@ -70,6 +70,10 @@ class Switch(StrEnum):
     ON = "on"
 
 
+SHORTEST_SECRET: Final = 16
+"""The fewest characters of a secret that signs sessions: anybody with a session id may try secrets on it."""
+
+
 def _setting(
     variable: str,
     help_text: str,
@@ -176,8 +180,14 @@ class Settings:
     secret: str | None = _setting(
         "QDPI_SECRET",
         "The secret that signs session ids, so that readers cannot open each other's journeys. Several, separated by "
-        "commas, allow rotation: the first signs, and all are accepted.",
+        "commas, allow rotation: the first signs, and all are accepted. Each has at least 16 characters.",
         secret=True,
+    )
+    open: Switch = _setting(
+        "QDPI_OPEN",
+        "Whether a gateway without a secret may listen beyond this machine, where everybody can read every journey: "
+        "on or off.",
+        Switch.OFF,
     )
     session_days: float = _setting(
         "QDPI_SESSION_DAYS",
@@ -318,6 +328,12 @@ class Settings:
         if self.secret is not None and not self.secrets:
             raise InvalidSetting(
                 "QDPI_SECRET is ***, which contains no secret.", next_step="Unset it, or give a secret."
+            )
+        if any(len(secret) < SHORTEST_SECRET for secret in self.secrets):
+            raise InvalidSetting(
+                f"QDPI_SECRET is ***, and a secret in it has fewer than {SHORTEST_SECRET} characters: it can be "
+                "guessed.",
+                next_step="Give one such as `openssl rand -hex 32` prints.",
             )
         object.__setattr__(self, "root_path", _checked_root_path(self.root_path))
         _check_origins(self.origins)

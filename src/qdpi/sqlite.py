@@ -278,7 +278,8 @@ class Database:
 
     def _prepare(self) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _create_for_its_owner(self.path)
             with contextlib.closing(self._connect(writable=True)) as connection:
                 self._enter_wal(connection)
                 self._apply_schema(connection)
@@ -437,6 +438,12 @@ class Database:
         if code == sqlite3.SQLITE_NOTADB:
             return InvalidSetting(f"{self.path} is not a database.", next_step=_NEXT_STEPS[code])
         return self._unavailable(f"{self.path} cannot be used: {error}.", next_step=_NEXT_STEPS.get(code))
+
+
+def _create_for_its_owner(path: Path) -> None:
+    """Create a file that is missing, for its owner alone; SQLite gives the files beside it the same mode."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _stored_version(connection: sqlite3.Connection) -> int:

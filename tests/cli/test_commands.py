@@ -338,9 +338,9 @@ def test_invalid_setting_is_refused_at_startup(qdpi: Call, flags: tuple[str, ...
 
 def test_secret_in_another_setting_is_hidden(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
     """A secret given in place of a number is not printed."""
-    monkeypatch.setenv("QDPI_SECRET", "hushhush")
+    monkeypatch.setenv("QDPI_SECRET", "hushhush-hushhush")
 
-    assert "hushhush" not in qdpi("run", "--port", "hushhush").err
+    assert "hushhush-hushhush" not in qdpi("run", "--port", "hushhush-hushhush").err
 
 
 def test_impossible_data_directory_is_one_sentence(qdpi: Call, tmp_path: Path):

@@ -82,9 +82,9 @@ def test_help_shows_no_secret(qdpi: Call, monkeypatch: pytest.MonkeyPatch):
     """No help text contains a secret."""
     for setting in SETTINGS:
         if setting.secret:
-            monkeypatch.setenv(setting.variable, "hushhush")
+            monkeypatch.setenv(setting.variable, "hushhush-hushhush")
 
-    assert "hushhush" not in qdpi("run", "--help").out
+    assert "hushhush-hushhush" not in qdpi("run", "--help").out
 
 
 def test_shared_flags_are_settings():

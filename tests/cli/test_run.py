@@ -117,7 +117,7 @@ def test_serve_without_a_book_reports_it(start: Start):
 
 
 def test_run_with_a_secret_signs_sessions(start: Start, monkeypatch: pytest.MonkeyPatch):
-    process = start("run", "--port", "0", "--log-level", "debug", QDPI_SECRET="hushhush")
+    process = start("run", "--port", "0", "--log-level", "debug", QDPI_SECRET="hushhush-hushhush")
     url = process.url()
     how = process.line_with("S=")
 
@@ -129,7 +129,7 @@ def test_run_with_a_secret_signs_sessions(start: Start, monkeypatch: pytest.Monk
     assert session["signed"]
     assert unsigned.status_code == 401
     assert code == 0
-    assert "hushhush" not in err
+    assert "hushhush-hushhush" not in err
 
 
 def test_run_ends_on_a_refused_book(start: Start, tmp_path):

@@ -71,7 +71,7 @@ def test_a_writers_system_shares_nothing(tmp_path: Path):
         data_dir=Path("elsewhere"),
         kafka_brokers="b:1",
         cassandra_hosts="c:1",
-        secret="s" * 40,
+        secret="a secret of tests" * 40,
         root_path="/book",
         port=80,
     )

@@ -178,7 +178,7 @@ def bounded(schema: Mapping[str, Any]) -> bool:
 
 
 async def test_session_ids_of_a_signing_gateway_are_described_as_signed(tmp_path: Path):
-    async with gateway_in(tmp_path, secret="a secret") as gateway:
+    async with gateway_in(tmp_path, secret="a secret of tests") as gateway:
         document = (await gateway.client.get("/openapi.json")).json()
         issued = (await gateway.client.post("/api/v1/session")).json()["session_id"]
     (parameter,) = [

@@ -71,7 +71,7 @@ async def test_invalid_session_id_is_refused(tmp_path: Path, journey: str):
 @every_format
 async def test_signed_export_own_journey_only(tmp_path: Path, form: str):
     """With a secret, another journey's export is refused, and the file has no signature."""
-    async with gateway_in(tmp_path, secret="s3cret") as gateway:
+    async with gateway_in(tmp_path, secret="a secret of tests") as gateway:
         signed = (await gateway.client.post("/api/v1/session")).json()["session_id"]
         journey = gateway.app.state.gateway.sessions.journey(signed)
         signature = signed.removeprefix(journey).strip(".")

@@ -124,7 +124,7 @@ async def test_malformed_moment_is_refused(tmp_path: Path, query: str):
 )
 async def test_signed_journey_needs_its_session(tmp_path: Path, path: str):
     """With a secret, a journey is refused to every session but its own."""
-    async with gateway_in(tmp_path, secret="s3cret") as gateway:
+    async with gateway_in(tmp_path, secret="a secret of tests") as gateway:
         signed = (await gateway.client.post("/api/v1/session")).json()["session_id"]
         assert (await gateway.client.get(path.format(signed))).status_code == 200
         unsigned = signed.partition(".")[0]

@@ -46,7 +46,7 @@ async def test_pages_of_another_journey_are_missing(tmp_path: Path):
 
 
 async def test_signed_pages_need_their_session(tmp_path: Path):
-    async with gateway_in(tmp_path, secret="s") as here:
+    async with gateway_in(tmp_path, secret="a secret of tests") as here:
         mine = (await here.client.post("/api/v1/session")).json()["session_id"]
         outcome = await here.generator.answer(mine.partition(".")[0], await here.press(mine))
         assert outcome.page is not None

@@ -70,7 +70,7 @@ async def test_malformed_id_is_unknown_while_store_is_unavailable(
 @pytest.mark.parametrize("part", PARTS)
 async def test_signed_page_needs_session(tmp_path: Path, part: str):
     """Where sessions are signed, a journey's page needs its session."""
-    async with gateway_in(tmp_path, secret="s") as here:
+    async with gateway_in(tmp_path, secret="a secret of tests") as here:
         mine, yours = [(await here.client.post("/api/v1/session")).json()["session_id"] for _ in range(2)]
         outcome = await here.generator.answer(mine.partition(".")[0], await here.press(mine))
         assert outcome.page is not None
@@ -85,7 +85,7 @@ async def test_signed_page_needs_session(tmp_path: Path, part: str):
 
 
 async def test_canon_pages_are_public(tmp_path: Path):
-    async with gateway_in(tmp_path, secret="s") as here:
+    async with gateway_in(tmp_path, secret="a secret of tests") as here:
         assert (await get(here, FIRST))["page_id"] == FIRST
         assert (await get(here, f"{FIRST}/revisions"))["count"] == 1
 

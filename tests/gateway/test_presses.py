@@ -317,7 +317,7 @@ async def signed_press(gateway: GatewayFixture, session_id: str) -> Any:
 
 async def test_signed_sessions_only(tmp_path: Path):
     """With a secret only signed sessions are accepted, and only the journey is the key."""
-    async with gateway_in(tmp_path, secret="s3cret") as gateway:
+    async with gateway_in(tmp_path, secret="a secret of tests") as gateway:
         issued = (await gateway.client.post("/api/v1/session")).json()
         assert issued["signed"] is True
         journey = issued["session_id"].partition(".")[0]

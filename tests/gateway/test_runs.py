@@ -43,7 +43,7 @@ async def test_run_without_a_session_has_a_new_journey(tmp_path: Path, body: Any
 
 async def test_new_journey_session_usable(tmp_path: Path):
     """The session of a new journey gives access to its pages."""
-    async with gateway_in(tmp_path, answers=True, secret="s3cret") as gateway:
+    async with gateway_in(tmp_path, answers=True, secret="a secret of tests") as gateway:
         result = (await gateway.client.post(f"{RUN}/0")).json()
         journey = await gateway.client.get(f"/api/v1/journey/{result['session_id']}")
         assert journey.json()["position"] == result["page_id"]

@@ -67,7 +67,7 @@ async def test_own_pages_found_by_own_session(tmp_path: Path):
 
 async def test_signed_search_needs_its_session(tmp_path: Path):
     """With a secret, a journey is searched only with its own session."""
-    async with gateway_in(tmp_path, secret="s") as here:
+    async with gateway_in(tmp_path, secret="a secret of tests") as here:
         mine = (await here.client.post("/api/v1/session")).json()["session_id"]
         await here.generator.answer(mine.partition(".")[0], await here.press(mine), text="A zebra.")
         assert len(await found(here, "zebra", session_id=mine)) == 1

@@ -172,7 +172,7 @@ async def test_malformed_seq_is_refused(tmp_path: Path, value: str):
 
 async def test_stream_needs_its_session(tmp_path: Path):
     """A stream without a session, or with another's, is refused."""
-    async with gateway_in(tmp_path, secret="s3cret") as gateway:
+    async with gateway_in(tmp_path, secret="a secret of tests") as gateway:
         stream = "/api/v1/event/stream"
         assert_problem(await gateway.client.get(stream), 422, "invalid_input")
         unsigned = await gateway.client.get(stream, params={"session_id": "reader"})

@@ -168,7 +168,7 @@ async def test_files_of_the_reader_s_page_are_logged_for_who_debugs(tmp_path: Pa
 
 async def test_log_omits_signature(tmp_path: Path):
     """With a secret, the log names the journey and never its signature."""
-    async with gateway_in(tmp_path, secret="s3cret") as gateway:
+    async with gateway_in(tmp_path, secret="a secret of tests") as gateway:
         signed = (await gateway.client.post("/api/v1/session")).json()["session_id"]
         journey, _, signature = signed.partition(".")
         with capture_logs() as logs:
@@ -219,7 +219,7 @@ async def test_private_answers_not_cached(tmp_path: Path):
 
 async def test_valid_session_renewed(tmp_path: Path):
     """A valid session id is exchanged for a new one of the same journey."""
-    async with gateway_in(tmp_path, secret="s", session_days=30) as gateway:
+    async with gateway_in(tmp_path, secret="a secret of tests", session_days=30) as gateway:
         first = (await gateway.client.post("/api/v1/session")).json()
         assert first["signed"] is True
         assert first["expires_at"] > f"{gateway.system.now() + timedelta(days=29):%Y-%m-%d}"
@@ -238,7 +238,7 @@ async def test_expired_session_refused(tmp_path: Path):
     def ageing(system: System) -> System:
         return replace(system, now=lambda: system.now() + late[0])
 
-    async with gateway_in(tmp_path, secret="s", session_days=1, wrap=ageing) as gateway:
+    async with gateway_in(tmp_path, secret="a secret of tests", session_days=1, wrap=ageing) as gateway:
         session = (await gateway.client.post("/api/v1/session")).json()["session_id"]
         assert (await gateway.client.get(f"/api/v1/journey/{session}")).status_code == 200
         late[0] = timedelta(days=1)

@@ -172,7 +172,7 @@ async def test_foreign_page_and_foreign_vault_are_refused(tmp_path: Path):
         assert_problem(await here.client.delete(f"/api/v1/vault/another/{page.page_id}"), 404, "unknown_page")
         await save(here, page.page_id)
         assert await pages(here, "another") == []
-    async with gateway_in(tmp_path / "signed", secret="s") as here:
+    async with gateway_in(tmp_path / "signed", secret="a secret of tests") as here:
         mine = (await here.client.post("/api/v1/session")).json()["session_id"]
         await save(here, FIRST, mine)
         for stranger in (mine.partition(".")[0], mine[:-3] + "abc", "x.0.y"):

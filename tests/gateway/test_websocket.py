@@ -117,7 +117,7 @@ async def test_refused_websocket_has_a_problem(
 
 async def test_websocket_needs_a_signed_session(tmp_path: Path):
     """With a secret, an unsigned session is refused."""
-    async with system_in(tmp_path, secret="s3cret") as system, served(system) as (address, _, _):
+    async with system_in(tmp_path, secret="a secret of tests") as system, served(system) as (address, _, _):
         with pytest.raises(InvalidStatus) as refused:
             async with following(address, "?session_id=reader"):
                 pass
@@ -257,7 +257,10 @@ async def test_websocket_presses_have_the_pending_limit(tmp_path: Path):
 
 async def test_signed_websocket_own_journey_only(tmp_path: Path):
     """With a secret, presses are accepted only in the own journey and before the session expires."""
-    async with gateway_in(tmp_path, secret="s", session_days=1) as gateway, served(gateway.system) as (address, app, _):
+    async with (
+        gateway_in(tmp_path, secret="a secret of tests", session_days=1) as gateway,
+        served(gateway.system) as (address, app, _),
+    ):
         mine = (await gateway.client.post("/api/v1/session")).json()["session_id"]
         async with following(address, f"?session_id={mine}") as client:
             result = await say(client, type="press", symbol_code=0, session_id=mine.partition(".")[0])

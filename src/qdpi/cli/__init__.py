@@ -45,6 +45,10 @@ COMMANDS: Final[dict[str, Entry]] = {
 """Every command, in the order of the help."""
 
 
+_OWNER_ALONE: Final = 0o077
+"""The umask of every command: what it writes, exports and evaluations too, other users of the machine cannot read."""
+
+
 class Commands(click.Group):
     """A group that imports a command only to run it; listing the commands imports none."""
 
@@ -82,6 +86,14 @@ def main(args: Sequence[str] | None = None) -> int:
     An error is reported as one sentence on standard error.
     """
     arguments = sys.argv[1:] if args is None else list(args)
+    before = os.umask(_OWNER_ALONE)
+    try:
+        return _run(arguments)
+    finally:
+        os.umask(before)
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         given = cli.main(arguments, prog_name="qdpi", standalone_mode=False, obj=tuple(arguments))
         sys.stdout.flush()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shlex
 import shutil
+import stat
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
@@ -23,12 +27,14 @@ if TYPE_CHECKING:
     from qdpi.language.local import LocalModel
     from qdpi.system import System
 
+_OTHERS: Final = 0o077
+"""The permissions of everybody but the owner."""
 _ROOM_TO_START: Final = 20 << 20
 _ROOM_TO_GROW: Final = 500 << 20
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Create missing topics and ingest a missing book.")
+@click.option("--fix", is_flag=True, help="Create missing topics, ingest a missing book, close the data directory.")
 @json_option
 @setting_flags(*ALL)
 @click.pass_context
@@ -36,8 +42,9 @@ def doctor(ctx: click.Context, /, fix: bool, as_json: bool, **flags: Any) -> Non
     """Check Python, settings, disk, store, book, bus, topics, work, model and port; exit with 1 when one failed.
 
     Opening the store creates its tables and brings them up to this version, as with every other command. --fix also
-    creates missing topics and ingests the first book. On Kafka the command checks brokers, replicas, retention and
-    the session timeout, on Cassandra nodes, replicas and clocks.
+    creates missing topics, ingests the first book, and closes the data directory to other users of this machine. On
+    Kafka the command checks brokers, replicas, retention and the session timeout, on Cassandra nodes, replicas and
+    clocks.
     """
     from qdpi.cli.output import answer
 
@@ -58,7 +65,7 @@ class Finding(NamedTuple):
 async def examine(flags: Mapping[str, Any], *, fix: bool = False) -> list[Finding]:
     """Return the findings on this machine, with the settings read from the flags and the environment.
 
-    With `fix`, first create missing topics and ingest a missing book.
+    With `fix`, first create missing topics, ingest a missing book and close the data directory to other users.
     """
     findings = [_python(sys.version_info[:3])]
     try:
@@ -67,6 +74,7 @@ async def examine(flags: Mapping[str, Any], *, fix: bool = False) -> list[Findin
         return [*findings, _failed("settings", error)]
     findings += [Finding("settings", Health.OK, "All have valid values."), _disk(settings)]
     if findings[-1].health is not Health.FAIL:
+        findings += privacy(settings.data_dir, fix=fix) if settings.data_dir.is_dir() else []
         findings += await _parts(settings, fix)
     return [*findings, *await _checked("model", partial(_model, settings)), _wheels(), _port(settings)]
 
@@ -95,7 +103,7 @@ def _disk(settings: Settings) -> Finding:
         return Finding("data", Health.OK, "The bus and the store are on servers: nothing is kept on this disk.")
     data_dir = settings.data_dir
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=data_dir) as probe:
             probe.write(b"x")
             probe.flush()
@@ -108,6 +116,37 @@ def _disk(settings: Settings) -> Finding:
         health = Health.FAIL if free < _ROOM_TO_START else Health.WARN
         return Finding("data", health, detail, "Make room on that disk.")
     return Finding("data", Health.OK, detail)
+
+
+def privacy(data_dir: Path, *, fix: bool) -> list[Finding]:
+    """Say whether other users of this machine can read the data; with `fix` close it to them.
+
+    A directory of an older version is left as it is until somebody says so: its group may be meant to read it.
+    """
+    if os.name != "posix":
+        return []
+    open_to_others = [path for path in (data_dir, *sorted(data_dir.rglob("*"))) if _mode(path) & _OTHERS]
+    if not open_to_others:
+        return [Finding("files", Health.OK, f"{data_dir} is closed to other users of this machine.")]
+    detail = f"Other users of this machine may read {data_dir}: {len(open_to_others)} paths in it are open to them."
+    step = f"`qdpi doctor --fix` closes it, run by its owner; so does `chmod -R go= {shlex.quote(str(data_dir))}`."
+    if not fix:
+        return [Finding("files", Health.WARN, detail, step)]
+    try:
+        for path in open_to_others:
+            path.chmod(_mode(path) & ~_OTHERS)
+    except OSError as error:
+        return [Finding("files", Health.FAIL, f"{detail} Closing it fails: {error.strerror}.", step)]
+    return [Finding("files", Health.OK, f"Closed {len(open_to_others)} paths of {data_dir} to other users.")]
+
+
+def _mode(path: Path) -> int:
+    """Return a path's permissions; none where it has gone meanwhile or is a link, which has none of its own."""
+    try:
+        found = path.lstat().st_mode
+    except FileNotFoundError:
+        return 0
+    return 0 if stat.S_ISLNK(found) else stat.S_IMODE(found)
 
 
 async def _parts(settings: Settings, fix: bool) -> list[Finding]:

@@ -37,7 +37,7 @@ def read(url: str | None, session: str | None, new: bool, lines: bool, **flags: 
     from qdpi.settings import load_settings
 
     settings = load_settings(os.environ, **flags)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _private_file(settings) as log:
         _log_to(log, settings)
         return asyncio.run(_read(settings, url, session, new, lines))

@@ -32,7 +32,7 @@ def run(settings: Settings) -> None:
 async def _run(settings: Settings, listening: socket) -> None:
     from qdpi.cli.errors import progress_line
     from qdpi.cli.output import write
-    from qdpi.runtime.address import address_of
+    from qdpi.runtime.address import address_of, reach_of
     from qdpi.runtime.process import build_process, stop_on_signal
     from qdpi.topology import WORKERS
 
@@ -42,14 +42,15 @@ async def _run(settings: Settings, listening: socket) -> None:
 
     async def announce() -> None:
         edition = await process.system.editions.current()
-        write(invitation(settings, address_of(listening), edition.revision, process.model_name))
+        url, reach = address_of(listening, settings.root_path), reach_of(listening, settings)
+        write(invitation(settings, url, edition.revision, process.model_name, reach))
 
     with stop_on_signal(process.stopping):
         await process.run(announce)
 
 
-def invitation(settings: Settings, url: str, book: CanonRevision, model: str) -> str:
-    """Return the address, the book and the model, where to read, and a first session with `curl`."""
+def invitation(settings: Settings, url: str, book: CanonRevision, model: str, reach: str | None = None) -> str:
+    """Return the address, who reaches it, the book and the model, where to read, and a first session with `curl`."""
     by = f" by {book.author}" if book.author else ""
     return "\n".join(
         (
@@ -57,6 +58,7 @@ def invitation(settings: Settings, url: str, book: CanonRevision, model: str) ->
             f"  book   {book.title}{by}, {book.pages} pages",
             f"  model  {model}",
             *_kept(settings),
+            *([f"  open   {reach}"] if reach else []),
             "Open the address in a browser, or press a symbol here and watch its page come:",
             f"  {session_of(url)}",
             f'  curl -sN "{url}/api/v1/event/stream?session_id=$S" &',

@@ -11,7 +11,7 @@ from qdpi.settings import Settings
 
 
 @click.command()
-@settings_options(*PARTS, "host", "port", "secret", "max_waiting", "run_timeout", "page_events")
+@settings_options(*PARTS, "host", "port", "hosts", "secret", "open", "max_waiting", "run_timeout", "page_events")
 def serve(settings: Settings) -> None:
     """Run the gateway alone, beside workers on the same bus and store.
 
@@ -26,13 +26,14 @@ def serve(settings: Settings) -> None:
 
 async def _serve(settings: Settings, listening: socket) -> None:
     from qdpi.cli.output import write
-    from qdpi.runtime.address import address_of
+    from qdpi.runtime.address import address_of, reach_of
     from qdpi.runtime.process import build_process, stop_on_signal
 
     process = await build_process(settings, listening=listening)
 
     async def announce() -> None:
-        write(f"The gateway answers at {address_of(listening)}")
+        reach = reach_of(listening, settings)
+        write(f"The gateway answers at {address_of(listening, settings.root_path)}{f', {reach}' if reach else ''}")
 
     with stop_on_signal(process.stopping):
         await process.run(announce)

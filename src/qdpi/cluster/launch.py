@@ -41,7 +41,7 @@ def _become(pid_file: Path, log: Path, command: list[str], report: int) -> None:
 
 
 def _claim(pid_file: Path) -> None:
-    held = os.open(pid_file, os.O_RDWR | os.O_CREAT, 0o644)
+    held = os.open(pid_file, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(held, fcntl.LOCK_EX)
     os.ftruncate(held, 0)
     os.write(held, f"{os.getpid()}\n".encode())
@@ -50,7 +50,7 @@ def _claim(pid_file: Path) -> None:
 
 def _redirect(log: Path) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
-    writing = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    writing = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream, target in ((0, nothing), (1, writing), (2, writing)):
         os.dup2(target, stream)
 

@@ -79,7 +79,7 @@ async def wait_until_gone(files: NodeFiles, timeout: float = STOP_TIMEOUT) -> bo
 async def exclusive(file: Path) -> AsyncIterator[None]:
     """Hold a lock for a block, so that commands change a cluster one after another."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    opened = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    opened = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         while not _lock(opened, fcntl.LOCK_EX):  # noqa: ASYNC110 # a blocking flock could not be cancelled
             await asyncio.sleep(_POLL_INTERVAL)

@@ -28,7 +28,7 @@ class SavedSessions:
     def keep(self, address: str, session_id: str) -> None:
         """Store the session of an address. The file is replaced atomically, with access for its owner only."""
         sessions = self._all() | {address: session_id}
-        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside = self.file.with_name(f".{self.file.name}.{os.getpid()}")
         beside.unlink(missing_ok=True)
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ALONE), "w") as file:

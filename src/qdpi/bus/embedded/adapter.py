@@ -184,7 +184,7 @@ class EmbeddedBus:
 
 def _make_directory(path: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise BusUnavailable(
             f"{path} cannot be created: {error.strerror}.",

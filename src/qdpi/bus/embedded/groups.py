@@ -115,7 +115,7 @@ class GroupLock:
             os.close(held)
 
     def _try(self) -> int | None:
-        opened = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        opened = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         if _lock(opened) and is_at(opened, self._path):
             return opened
         os.close(opened)
