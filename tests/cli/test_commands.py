@@ -361,6 +361,7 @@ def test_doctor_passes_with_a_book(qdpi: Call):
     health = {finding["what"]: finding["health"] for finding in json.loads(out)}
     assert code == 0
     assert health.keys() == {
+        "files",
         "python",
         "settings",
         "data",
