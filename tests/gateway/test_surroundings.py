@@ -93,7 +93,8 @@ async def test_body_is_refused_once_too_large(tmp_path: Path):
             sent.append(message)
 
         scope: dict[str, Any] = {
-            "type": "http", "method": "POST", "path": PRESS, "raw_path": PRESS.encode(), "headers": [(b"host", b"localhost")],
+            "type": "http", "method": "POST", "path": PRESS, "raw_path": PRESS.encode(),
+            "headers": [(b"host", b"localhost")],
             "query_string": b"", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
             "server": ("gateway", 80), "client": None, "root_path": "",
         }  # fmt: skip
