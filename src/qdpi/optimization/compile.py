@@ -18,7 +18,7 @@ import dspy
 
 from qdpi.evaluation.schedule import ScheduledPress
 from qdpi.optimization.objective import feedback_of, score_of
-from qdpi.program import QDPIProgram
+from qdpi.optimization.patient import PatientProgram
 
 MOST_ERRORS: Final = 8
 """After so many presses without a page an optimiser gives up."""
@@ -27,7 +27,7 @@ UNCHANGED, UNSHUFFLED = -3, -1
 _INPUTS: Final = ("symbol_code", "user_intent", "locus_page")
 
 
-class TaughtProgram(QDPIProgram):
+class TaughtProgram(PatientProgram):
     """The program with one predictor that an optimiser may change; it sees no other."""
 
     def named_parameters(self) -> list[tuple[str, Any]]:

@@ -27,12 +27,14 @@ from qdpi.ids import sha256
 from qdpi.language.port import LanguageModel
 from qdpi.optimization.loop_thread import LoopThread
 from qdpi.optimization.objective import failed_checks, score_of
+from qdpi.optimization.patient import PatientProgram
 from qdpi.optimization.presses import OptimizationPresses, optimization_presses
 from qdpi.optimization.search import Candidate, best_of, draw_candidates, halving
 from qdpi.optimization.trials import Trial, TrialLog, candidate_key
 from qdpi.program import QDPIProgram
 from qdpi.program.dials import Dials
 from qdpi.program.saved import Learnt, Origin, SavedProgram, learnt_by, parse_program, read_program
+from qdpi.retry import Backoff
 from qdpi.settings import Settings
 
 if TYPE_CHECKING:
@@ -212,7 +214,7 @@ def optimize(
                 raise ModelUnreachable(f"{model.name} cannot be optimised for. {reason}")
             directory.begin(record_of(book, split, plan, model.name, before), book, split, plan)
             edition = edition_of(read_book(directory.judged.edition))
-            given = _Given(plan, presses, edition, model, before, settings.model_timeout, tell)
+            given = _Given(plan, presses, edition, model, before, _patience(settings), tell)
             if plan.optimizer is Optimizer.DIALS:
                 found = loop.run(search_dials(given, directory.trials))
             else:
@@ -223,6 +225,15 @@ def optimize(
     return found, directory.keep(saved)
 
 
+def _patience(settings: Settings) -> dict[str, Any]:
+    return {
+        "timeout": settings.model_timeout,
+        "retries": settings.model_retries,
+        "wait": settings.model_wait,
+        "backoff": Backoff(),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Given:
     plan: Plan
@@ -230,14 +241,14 @@ class _Given:
     edition: Edition
     model: LanguageModel
     before: SavedProgram
-    timeout: float
+    patience: Mapping[str, Any]
     tell: Tell
 
 
 async def search_dials(given: _Given, trials: TrialLog) -> Found:
     """Search for better dials of an open model; trials that a log has are not made again. Raises `WriterFailing`."""
     plan, before = given.plan, given.before
-    program = QDPIProgram(given.edition, given.model, timeout=given.timeout)
+    program = PatientProgram(given.edition, given.model, **given.patience)
     is_led = given.model.capabilities.is_led
     candidates = draw_candidates(before.dials, plan.candidates, plan.seed, is_led=is_led)
     attempt = _Attempt(program, before, trials)
@@ -294,7 +305,7 @@ def compile_with_dspy(
     """Have one of DSPy's optimisers look for demos or instructions, with an open model on a loop's thread."""
     from qdpi.optimization.compile import TaughtProgram
 
-    program = TaughtProgram(given.edition, given.model, timeout=given.timeout, run=loop.run)
+    program = TaughtProgram(given.edition, given.model, run=loop.run, **given.patience)
     program.take(given.before)
     if given.plan.optimizer is Optimizer.GEPA:
         return _gepa(given, program, directory, reflection or given.model)
