@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from tests.support import factories
 
-from qdpi.api.responses import CanonShape, PageView, SectionEntry
+from qdpi.api.responses import CanonShape, PageView, ReceiptView, SectionEntry
 from qdpi.errors import InvalidInput, InvalidSetting, InvalidSymbol
+from qdpi.page_schema import PageStatus, Tokens
 from qdpi.symbols import Trajectory
 from qdpi.terminal import render
 from qdpi.terminal.commands import COMMANDS, command_of, help_view, pressed, symbol_of
@@ -32,6 +33,19 @@ def shown(what: RenderableType, width: int = 60, **options: object) -> str:
 
 def page(**changes: object) -> PageView:
     return PageView(**dict(factories.generated_page(**changes)), grown_from=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("saved", "said"), [({}, "small.json (cccccccccccc)"), ({"program": None}, "")])
+def test_receipt_names_the_saved_program_that_wrote(saved: dict[str, Any], said: str):
+    kept = dict(factories.receipt(**saved))
+    facts: dict[str, Any] = {
+        "page_id": "a-page", "seq": 1, "locus": "S01-P0001", "symbol_code": 0, "trajectory": Trajectory.CONTINUE,
+        "status": PageStatus.COMPLETE, "committed_at": factories.BEGINNING, "tokens": Tokens(),
+        "total_milliseconds": 12.5,
+    }  # fmt: skip
+    told = shown(render.receipt_view(ReceiptView(**kept, **facts)))
+    assert ("program" in told) == bool(said)
+    assert said in told
 
 
 def test_session_file_is_private(tmp_path: Path):

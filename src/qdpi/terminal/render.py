@@ -338,6 +338,8 @@ def receipt_view(receipt: ReceiptView) -> RenderableType:
         wished = f", {policy.wished.value} was wished" if policy.wished else ""
         rows += [["rule", f"{policy.rule}{wished}"], *(["", reason] for reason in policy.reasons)]
     rows += [["drew on", f"{short_id(use.page_id)} ({use.kind})"] for use in receipt.sources]
+    if saved := receipt.program:
+        rows.append(["program", f"{printable(saved.name)} ({saved.sha256[:12]})"])
     rows += [["model", receipt.model or "–"], ["calls", f"{len(calls)}, {receipt.total_milliseconds / 1000:.1f} s"]]
     if receipt.tokens.completion is not None:
         rows.append(["tokens", f"{receipt.tokens.prompt or 0} read, {receipt.tokens.completion} written"])
