@@ -88,7 +88,10 @@ def test_demos_of_pages_that_passed_help_the_others(
 def test_gepa_rewrites_the_instruction_by_what_the_checks_say(
     qdpi: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The scripted model is its own editor: shown the reasons, it proposes the instruction that it needs."""
+    """The scripted model is its own editor: shown the reasons, it proposes the instruction that it needs.
+
+    A second start goes on where the first one ended.
+    """
     reflected: list[str] = []
 
     def reply(prompt: str) -> str:
@@ -99,12 +102,16 @@ def test_gepa_rewrites_the_instruction_by_what_the_checks_say(
 
     with model_of(reply, monkeypatch):
         given = ("optimize", "--by", "gepa", "--calls", "14", "--presses", "2", "--learn", "3", "--judge", "0")
-        code, said, err = qdpi(*given, "--reflection", "openai/storyteller", "--out", tmp_path / "out", "--json")
+        flags = (*given, "--reflection", "openai/storyteller", "--out", tmp_path / "out", "--json")
+        code, said, err = qdpi(*flags)
         assert code == 0, err
         done = json.loads(said)
         assert done["best"]["predictors"] == {"receive": {"instructions": LEARNT, "demos": 0}}
         assert done["judged"] is None
         assert "form: " in reflected[0]
+        proposed, again = len(reflected), json.loads(qdpi(*flags).out)
+        assert again["best"] == done["best"]
+        assert len(reflected) == proposed
         assert written_by_saved(qdpi, done["program"]["path"])["validation"]["passed"]
 
 
