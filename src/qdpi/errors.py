@@ -228,10 +228,14 @@ class OutcomePending(QdpiError):
 
 
 class Unavailable(QdpiError):
-    """A dependency is unavailable for now. Callers retry; it is never a reason to fail a press."""
+    """A dependency is unavailable for now. Callers retry; it is never a reason to fail a press.
+
+    `told` is what readers are told: the detail, for the operator, may name files and addresses of this server.
+    """
 
     code = "unavailable"
     status = 503
+    told: ClassVar[str] = "A part of this server is unavailable."
     default_next_step = "It is retried automatically; see /readyz."
 
 
@@ -239,12 +243,14 @@ class StoreUnavailable(Unavailable):
     """The page store does not answer."""
 
     code = "store_unavailable"
+    told = "The store is unavailable."
 
 
 class BusUnavailable(Unavailable):
     """The event bus does not answer."""
 
     code = "bus_unavailable"
+    told = "The bus is unavailable."
 
 
 class MembershipOver(QdpiError):
@@ -259,6 +265,7 @@ class PublishUnknown(BusUnavailable):
     """The bus did not confirm an event; publishing the same event again is safe."""
 
     code = "publish_unknown"
+    told = "The bus did not confirm it."
     default_next_step = "Send the same request again with the same client_request_id: it is one event."
 
 

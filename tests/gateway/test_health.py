@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from tests.support.gateway import gateway_in
 
 from qdpi.errors import BusUnavailable, StoreUnavailable
@@ -79,6 +80,52 @@ async def test_not_ready_names_component(tmp_path: Path, name: str, error: Excep
         assert (await gateway.client.get("/healthz")).status_code == 200
         ports[0].fails = False
         assert (await gateway.client.get("/readyz")).status_code == 200
+
+
+PATH_AND_HOST = "/var/lib/qdpi/store.db cannot be used, nor can http://10.0.0.7:11434: they said Shibboleth."
+PASSED_ON: tuple[tuple[dict[str, Any], dict[str, str]], ...] = (
+    ({}, {"x-forwarded-for": "203.0.113.5"}),
+    ({}, {"via": "1.1 proxy"}),
+    ({"hosts": "book.example"}, {"host": "book.example"}),
+    ({"hosts": "book.example"}, {}),
+    ({"trusted_proxies": "127.0.0.1"}, {}),
+    ({"root_path": "/book"}, {}),
+    ({"host": "0.0.0.0"}, {"host": "10.0.0.1"}),
+)
+
+
+@pytest.mark.parametrize(("settings", "headers"), PASSED_ON)
+async def test_strangers_are_not_told_causes(tmp_path: Path, settings: dict[str, Any], headers: dict[str, str]):
+    """They are told what is unavailable, and since when. Behind a proxy nobody can be told from a stranger."""
+
+    def wrap(system: System) -> System:
+        return replace(system, store=FailingPort(system.store, StoreUnavailable(PATH_AND_HOST)))
+
+    options = {"model_health": lambda: PATH_AND_HOST}
+    async with gateway_in(tmp_path, wrap=wrap, app_options=options, **settings) as gateway:
+        answer = await gateway.client.get("/readyz", headers=headers)
+        assert answer.status_code == 503
+        parts = answer.json()["parts"]
+        assert (parts["store"]["detail"], parts["store"]["ok"]) == ("The store is unavailable.", False)
+        assert not parts["model"]["ok"]
+        assert not any(word in answer.text for word in ("qdpi/store", "10.0.0.7", "Shibboleth"))
+
+
+async def test_a_refusal_keeps_the_cause_of_an_outage_for_the_log(tmp_path: Path):
+    def wrap(system: System) -> System:
+        async def page(*_: object) -> None:
+            raise StoreUnavailable(PATH_AND_HOST)
+
+        store = FailingPort(system.store, StoreUnavailable(PATH_AND_HOST))
+        vars(store)["page"] = page
+        return replace(system, store=store)
+
+    async with gateway_in(tmp_path, wrap=wrap) as gateway:
+        with structlog.testing.capture_logs() as lines:
+            answer = await gateway.client.get("/api/v1/page/00000000-0000-4000-8000-000000000001?session_id=reader")
+        assert (answer.status_code, answer.json()["detail"]) == (503, "The store is unavailable.")
+        assert answer.headers["retry-after"] == "1"
+        assert [line["cause"] for line in lines if line["event"] == "http.dependency_unavailable"] == [PATH_AND_HOST]
 
 
 async def test_metrics_count_presses_and_refusals(tmp_path: Path):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -17,6 +18,8 @@ from qdpi.errors import InvalidInput, NotJson, QdpiError, TooMany, Unavailable
 from qdpi.events import Fault
 from qdpi.gateway.context import Exchange, Gateway, exchange_of, gateway_of
 
+log = structlog.get_logger("qdpi.gateway")
+
 _RETRY_SECONDS: Final = 1
 _MOST_ERRORS: Final = 5
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -27,11 +30,12 @@ _NEXT_STEPS: Final = {
 
 
 class Refusal(Exception):
-    """Carries a problem, and headers, to the error handler."""
+    """Carries a problem, and headers, to the error handler; `cause` is for the log alone."""
 
-    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None, cause: str | None = None) -> None:
         super().__init__(problem.detail)
         self.problem = problem
+        self.cause = cause
         self.headers = {name.lower(): value for name, value in (headers or {}).items()}
 
 
@@ -49,13 +53,20 @@ def problem(code: str, status: int, detail: str, next_step: str, **members: Any)
 
 
 def refusal_of(error: QdpiError, **members: Any) -> Refusal:
-    """Return the refusal that a `QdpiError` is answered with."""
+    """Return the refusal that a `QdpiError` is answered with: of an outage, that there is one, and not where."""
     seconds = retry_after(error)
     if seconds is not None:
         members["retry_after"] = seconds
     return Refusal(
-        problem(error.code, error.status, error.detail, error.next_step, **members),
+        problem(
+            error.code,
+            error.status,
+            error.told if isinstance(error, Unavailable) else error.detail,
+            error.next_step,
+            **members,
+        ),
         {"retry-after": str(seconds)} if seconds is not None else None,
+        cause=error.detail if isinstance(error, Unavailable) else None,
     )
 
 
@@ -89,7 +100,12 @@ def problem_response(refusal: Refusal, gateway: Gateway, exchange: Exchange) -> 
 
 
 def told(refusal: Refusal, gateway: Gateway, exchange: Exchange) -> Problem:
-    """Return the problem that a client is told: `instance` names the HTTP request, and secrets are hidden."""
+    """Return the problem that a client is told: `instance` names the HTTP request, and secrets are hidden.
+
+    What it does not say of an outage goes to the log.
+    """
+    if refusal.cause is not None:
+        log.warning("http.dependency_unavailable", http_request_id=exchange.http_request_id, cause=refusal.cause)
     problem, redact = refusal.problem, gateway.system.settings.redact
     texts = {"detail": problem.detail, "next_step": problem.next_step, **(problem.model_extra or {})}
     instance = problem.instance or f"urn:gibsey:request:{exchange.http_request_id}"

@@ -25,19 +25,19 @@ class Readiness:
     ping_seconds: float = PING_SECONDS
     _down: dict[str, datetime] = field(default_factory=dict)
 
-    async def components(self) -> dict[str, ComponentHealth]:
-        """Return the health of the store and of the bus."""
+    async def components(self, *, wholly: bool) -> dict[str, ComponentHealth]:
+        """Return the health of the store and of the bus; `wholly` also with what only an operator is told."""
         store, bus = await asyncio.gather(
-            self._ask("store", self.system.store.ping), self._ask("bus", self.system.bus.ping)
+            self._ask("store", self.system.store.ping, wholly), self._ask("bus", self.system.bus.ping, wholly)
         )
         return {"store": store, "bus": self._with_tap(bus)}
 
-    async def _ask(self, name: str, ping: Callable[[], Awaitable[None]]) -> ComponentHealth:
+    async def _ask(self, name: str, ping: Callable[[], Awaitable[None]], wholly: bool) -> ComponentHealth:
         try:
             async with asyncio.timeout(self.ping_seconds):
                 await ping()
         except Unavailable as error:
-            return self._unavailable(name, error.detail)
+            return self._unavailable(name, error.detail if wholly else error.told)
         except TimeoutError:
             return self._unavailable(name, f"The {name} did not answer within {self.ping_seconds:g} s.")
         self._down.pop(name, None)

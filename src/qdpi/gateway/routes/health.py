@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse
 
@@ -12,9 +13,15 @@ from qdpi.api.responses import PROBLEM_MEDIA_TYPE, Alive, ComponentHealth, Probl
 from qdpi.asyncapi import document_json
 from qdpi.errors import NoBook, StoreUnavailable
 from qdpi.gateway.context import ExchangeDep, Gateway, GatewayDep
+from qdpi.gateway.hosts import is_loopback, parse_host
 from qdpi.gateway.problems import Refusal, problem, problem_response
+from qdpi.settings import Settings
 
 router = APIRouter(tags=["operations"])
+
+_PASSED_ON: Final = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
+"""Headers that a proxy adds."""
+_MODEL_TOLD: Final = "The last call of the language model failed, or it does not run."
 
 
 @router.get("/healthz", summary="Is the process alive?")
@@ -34,11 +41,12 @@ async def alive() -> Alive:
         }
     },
 )
-async def ready(gateway: GatewayDep, exchange: ExchangeDep) -> Response:
-    """Ping the store and the bus."""
-    needed = await gateway.readiness.components()
+async def ready(gateway: GatewayDep, exchange: ExchangeDep, request: Request) -> Response:
+    """Ping the store and the bus. Causes are for who asks on this machine, of a gateway without a proxy."""
+    wholly = is_operator(gateway.system.settings, exchange.address, request.headers)
+    needed = await gateway.readiness.components(wholly=wholly)
     down = {name: part for name, part in needed.items() if not part.ok}
-    parts = needed | {"model": _model(gateway), "book": await _book(gateway, needed["store"])}
+    parts = needed | {"model": _model(gateway, wholly), "book": await _book(gateway, needed["store"])}
     shown: dict[str, Any] = {name: part.model_dump(mode="json") for name, part in parts.items()}
     if not down:
         return JSONResponse({"ready": True, "parts": gateway.system.settings.redact.within(shown)})
@@ -50,9 +58,16 @@ async def ready(gateway: GatewayDep, exchange: ExchangeDep) -> Response:
     return problem_response(Refusal(unready), gateway, exchange)
 
 
-def _model(gateway: Gateway) -> ComponentHealth:
+def is_operator(settings: Settings, address: str, headers: Mapping[str, str]) -> bool:
+    """Say whether a request is made on this machine, and not passed on: through a proxy all seem to be."""
+    proxied = settings.own_hosts or settings.proxies or settings.root_path or _PASSED_ON.intersection(headers.keys())
+    host = parse_host(headers.get("host", ""))
+    return not proxied and is_loopback(address) and host is not None and host.is_loopback
+
+
+def _model(gateway: Gateway, wholly: bool) -> ComponentHealth:
     fault = gateway.model_health()
-    return ComponentHealth(ok=fault is None, detail=fault)
+    return ComponentHealth(ok=fault is None, detail=fault if wholly or fault is None else _MODEL_TOLD)
 
 
 async def _book(gateway: Gateway, store: ComponentHealth) -> ComponentHealth:
@@ -61,7 +76,7 @@ async def _book(gateway: Gateway, store: ComponentHealth) -> ComponentHealth:
     try:
         revision = (await gateway.system.editions.current()).revision
     except (NoBook, StoreUnavailable) as error:
-        return ComponentHealth(ok=False, detail=str(error))
+        return ComponentHealth(ok=False, detail=error.told if isinstance(error, StoreUnavailable) else str(error))
     return ComponentHealth(ok=True, detail=f"{revision.title}, revision {revision.revision}")
 
 
