@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cluster, embedded, ingest, load, measures, readers, takeover, web
+from benchmarks import cluster, embedded, ingest, load, local, measures, readers, takeover, web
 
 ON_SERVICES: dict[str, Callable[[dict[str, str]], None]] = {
     "cluster": cluster.measure,
@@ -23,8 +23,13 @@ ON_SERVICES: dict[str, Callable[[dict[str, str]], None]] = {
     "ingest": ingest.measure,
 }
 """The parts that run on Kafka and Cassandra, by name."""
-ALONE: dict[str, Callable[[], None]] = {"embedded": embedded.measure, "measures": measures.measure, "web": web.measure}
-"""The parts that need no server of others; `web` needs Chromium."""
+ALONE: dict[str, Callable[[], None]] = {
+    "embedded": embedded.measure,
+    "measures": measures.measure,
+    "web": web.measure,
+    "local": local.measure,
+}
+"""The parts that need no server of others; `web` needs Chromium, `local` the small model and a quarter of an hour."""
 
 
 def main() -> None:

@@ -77,6 +77,13 @@ def test_no_paragraph_begins_as_a_list() -> None:
     assert not any(fits(grammar, f"{mark}{paragraph}\n\n") for mark in ("1. ", "* ", "# "))
 
 
+@pytest.mark.parametrize("sign", ["**dark**", "<i>dark</i>", "{dark}", "dark|light", "# dark"])
+def test_no_word_sets_type(sign: str) -> None:
+    for grammar in (paragraph_step(PageSoFar(), guide()).grammar, rest_step(PageSoFar(), guide()).grammar):
+        assert not fits(grammar, f"{SENTENCE} {sign} {SENTENCE} {SENTENCE} {SENTENCE} {SENTENCE}\n\n")
+    assert not fits(opening_step().grammar, f"The lamp at the end was {sign}.")
+
+
 def test_paragraph_has_most_of_the_voices_usual_words_at_least() -> None:
     grammar = paragraph_step(PageSoFar(), guide(paragraph=40)).grammar
     assert not fits(grammar, " ".join(["word"] * 23) + "\n\n")

@@ -27,9 +27,11 @@ _LONGEST_SHARE: Final = 1.5
 _WHOLE_SHARE: Final = 0.85
 """A page ends with the paragraph that brings it to this share of the voice's usual words."""
 _OVERLONG_SHARE: Final = 1.25
-_FIRST_WORD: Final = r"[^0-9 \n*#] [^ \n]*"
-"""Not a list: a small model begins one after each paragraph."""
-_WORD: Final = r"[^ \n]+"
+_SIGNS: Final = r"*#<>{}|=\\"
+"""No prose has them; a small model sets type and makes lists with them."""
+_FIRST_WORD: Final = rf"[^0-9 \n{_SIGNS}] [^ \n{_SIGNS}]*"
+"""Not the number of a list: a small model begins one after each paragraph."""
+_WORD: Final = rf"[^ \n{_SIGNS}]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def _kept(draft: str) -> str:
 
 def opening_step() -> Step:
     """Return the step of a page's first sentence: short, so that several can be tried before a reader waits."""
-    words_of_it = rf'{_FIRST_WORD} (" " [^ \n.?!]+){{{_OPENING_WORDS - 1},}}'
+    words_of_it = rf'{_FIRST_WORD} (" " [^ \n.?!{_SIGNS}]+){{{_OPENING_WORDS - 1},}}'
     return Step(rf'root ::= {words_of_it} [.?!] [”"’]? "\n\n"?', _OPENING_TOKENS)
 
 

@@ -265,7 +265,8 @@ class QDPIProgram(dspy.Module):
         Fills the draft step by step: a stopped run keeps its text so far, and a retry after `ModelFailed`
         continues with the step that failed.
         """
-        await _learn(run.edition.cards)
+        if self._model.capabilities.plans:
+            await _learn(run.edition.cards)
         while draft.validation is None:
             draft.attempts = await progress.begin()
             if draft.plan is None:
@@ -408,6 +409,7 @@ class QDPIProgram(dspy.Module):
 
     async def _guide(self, run: RunInput, brief: Brief) -> Guide:
         edition, character = run.edition, decode_symbol(run.symbol_code)[0]
+        await _learn(edition.cards)
         await _learn(edition.measures)
         led = leading_words(edition, character, brief, self.dials)
         return guide_to(edition, character, led, subject_of(run, brief, ""))

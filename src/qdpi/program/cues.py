@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from qdpi.canon.edition import Edition
+from qdpi.measures.lecture import ESSAY_WORDS
 from qdpi.program.brief import OWN_SOURCE, Brief
 from qdpi.program.dials import Dials
 from qdpi.search.text import ending, is_content, opening, words
@@ -17,6 +18,8 @@ from qdpi.symbols import Orientation
 
 DESTINATION_WORDS: Final = 30
 CUE_WORDS: Final = 140
+_BARRED: Final = -3.0
+"""How much less likely the words of essays are made."""
 _QUOTES: Final = "“”\"'"
 MOST_ASKED: Final = 40
 """The most words of the reader's that the prose ends with."""
@@ -76,11 +79,15 @@ def demo_turns(edition: Edition, character: int, brief: Brief, dials: Dials) -> 
 
 
 def leading_words(edition: Edition, character: int, brief: Brief, dials: Dials) -> Mapping[str, float]:
-    """Return the words that lead a page into its voice, and to what the reader asks and the page names."""
+    """Return the words that lead a page into its voice, to what the reader asks and the page names, and not to essays.
+
+    The words of essays are left to a voice that uses them more than the others do.
+    """
     voice = {word: odds * dials.strength for word, odds in edition.voice_words[character].items()}
     raised = {word for word in words(brief.asked.words) if is_content(word)}
     raised |= {word for name in brief.reading.entities for word in words(name)}
-    led = {**voice, **dict.fromkeys(raised, dials.raised)}
+    barred = {word for word in ESSAY_WORDS if voice.get(word, 0.0) <= 0}
+    led = {**voice, **dict.fromkeys(barred, _BARRED), **dict.fromkeys(raised, dials.raised)}
     return {word: odds for word, odds in led.items() if odds}
 
 

@@ -19,23 +19,23 @@ from qdpi.page_schema import Check
 from qdpi.search.text import words
 
 _WEIGHTS: Final[Mapping[str, float]] = {
-    "voice": 1.5,
-    "answers": 0.6,
+    "answers": 1.2,
+    "voice": 1.0,
     "shape": 0.5,
     "anchored": 0.4,
     "continuity": 0.4,
     "wholeness": 0.3,
 }
 """What a measure's score of 1 is worth; one that cannot know is worth nothing for every draft alike."""
-_LEAD_WEIGHT: Final = 2.5
+_LEAD_WEIGHT: Final = 1.5
 _MOST_LEAD: Final = 0.4
 """How far the voice is ahead of the nearest other, in log odds a word: of two drafts in the voice, which is more so."""
 _REFUSED: Final = ("copy", "marks", "lecture", "continuity")
 _WELL_AHEAD: Final = 0.15
 _ENOUGH: Final = ("voice", "shape", "answers", "wholeness")
 """No other draft is tried of a page that is as good by these as a page can be."""
-_REFUSED_COST: Final = 1.5
-_HABIT_COST: Final = 0.5
+_REFUSED_COST: Final = 4.0
+_HABIT_COST: Final = 1.0
 """What one habit of a lecture costs: a page may have one, but it goes on as it began."""
 _SHORTEST_PAGE, _LONGEST_PAGE = 110, 200
 """The bounds of a page's words, whatever the voice's pages have: a small model loses its thread."""
