@@ -19,7 +19,7 @@ from qdpi.page_schema import Check
 from qdpi.runtime.address import address_of, listen
 from qdpi.runtime.process import build_process, running
 from qdpi.settings import load_settings
-from qdpi.symbols import CHARACTER_MAP
+from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
 from qdpi.topology import WORKERS
 
 DOCUMENT: Final = Path(__file__).with_name("sixteen-pages.md")
@@ -57,7 +57,7 @@ def document(pages: Sequence[WrittenPage]) -> Iterator[str]:
     for page in pages:
         length, seconds = len(page.text.split()), sum(call.milliseconds for call in page.receipt.calls) / 1000
         yield ""
-        yield f"## {page.char_name}"
+        yield f"## {CHARACTER_NAMES[page.char_hex]}"
         yield ""
         yield f"After {page.locus}, {length} words in {seconds:.0f} s: {_measured(page.validation.checks)}."
         for paragraph in page.text.split("\n\n"):
