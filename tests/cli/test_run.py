@@ -20,7 +20,7 @@ def test_run_answers_a_press_and_ends_in_order(start: Start, reader: Opens):
     """A press on an empty data directory becomes a page, and the process exits with 0."""
     process = start("run", "--port", "0")
     url = process.url()
-    invited = process.line_with("curl -s -X POST")
+    invited = process.line_with("/event/ui/symbol")
     alice = reader(url, "alice")
 
     assert f"{url}/api/v1/event/ui/symbol" in invited
