@@ -180,8 +180,8 @@ class Refusing:
 async def test_problems_and_readiness_are_redacted(tmp_path: Path, complaint: str):
     def broken(system: System) -> System:
         store: Any = Refusing(system.store, StoreUnavailable(complaint, next_step=complaint))
-        bus: Any = Refusing(system.bus, BusUnavailable(complaint))
-        publisher: Any = Refusing(system.publisher, BusUnavailable(complaint))
+        bus: Any = Refusing(system.bus, BusUnavailable(complaint, next_step=complaint))
+        publisher: Any = Refusing(system.publisher, BusUnavailable(complaint, next_step=complaint))
         return replace(system, store=store, bus=bus, publisher=publisher)
 
     fault = StoreUnavailable(complaint).detail
