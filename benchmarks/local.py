@@ -18,7 +18,7 @@ from qdpi.evaluation.presses import press_all
 from qdpi.evaluation.schedule import ASKS, ScheduledPress
 from qdpi.language.local import weights
 
-AT_ONCE = {1: 6, 4: 8, 16: 16}
+AT_ONCE = {1: 5, 4: 8, 16: 16}
 """How many presses are made by so many journeys at the same moment."""
 _BUSY = "while True: pass"
 
