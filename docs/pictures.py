@@ -40,10 +40,10 @@ SYMBOL: Final = "shamrock-stillman:ZC"
 
 
 @asynccontextmanager
-async def gateway() -> AsyncIterator[Client]:
-    """Run everything in this process and give a client of it."""
+async def gateway(model: str = "offline") -> AsyncIterator[Client]:
+    """Run everything in this process, with a model, and give a client of it."""
     with tempfile.TemporaryDirectory() as directory:
-        settings = load_settings({}, data_dir=directory, model="offline", port=0, log_level="error")
+        settings = load_settings({}, data_dir=directory, model=model, port=0, log_level="error")
         configure_logs(settings)
         with listen(settings) as listening:
             process = await build_process(

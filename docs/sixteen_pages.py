@@ -7,20 +7,16 @@ pages are others each time.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from pictures import gateway
+
 from qdpi.api.responses import WrittenPage
 from qdpi.client import Client
-from qdpi.observability.logs import configure_logs
 from qdpi.page_schema import Check
-from qdpi.runtime.address import address_of, listen
-from qdpi.runtime.process import build_process, running
-from qdpi.settings import load_settings
 from qdpi.symbols import CHARACTER_MAP, CHARACTER_NAMES
-from qdpi.topology import WORKERS
 
 DOCUMENT: Final = Path(__file__).with_name("sixteen-pages.md")
 ASK: Final = "Who left the lantern burning on the stairs?"
@@ -30,15 +26,8 @@ MEASURES: Final = ("lecture", "voice", "shape", "anchored", "answers", "continui
 
 async def write_pages() -> list[WrittenPage]:
     """Return a page in each voice, pressed at the end of the section before its own, so that a voice is changed."""
-    with tempfile.TemporaryDirectory() as directory:
-        settings = load_settings({}, data_dir=directory, model="local", port=0, log_level="error")
-        configure_logs(settings)
-        with listen(settings) as listening:
-            process = await build_process(
-                settings, workers=WORKERS, listening=listening, first_book=lambda done, total: None
-            )
-            async with running(process), Client(address_of(listening)) as client:
-                return [await _page(client, character) for character in CHARACTER_MAP]
+    async with gateway("local") as client:
+        return [await _page(client, character) for character in CHARACTER_MAP]
 
 
 async def _page(client: Client, character: int) -> WrittenPage:

@@ -121,7 +121,7 @@ def _disk(settings: Settings) -> Finding:
 def privacy(data_dir: Path, *, fix: bool) -> list[Finding]:
     """Say whether other users of this machine can read the data; with `fix` close it to them.
 
-    A directory of an older version is left as it is until somebody says so: its group may be meant to read it.
+    A directory of an older version is left as it is until its owner gives --fix: its group may be meant to read it.
     """
     if os.name != "posix":
         return []

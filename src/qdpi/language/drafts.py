@@ -80,8 +80,7 @@ def opening_step() -> Step:
 
 def paragraph_step(page: PageSoFar, guide: Guide) -> Step:
     """Return the step to the end of a paragraph: of the one that has begun, or of a new one."""
-    so_far = len(words(page.text))
-    least = max(0, _shortest(guide) - (0 if page.is_at_paragraph else _last_paragraph(page.text)))
+    so_far, least = len(words(page.text)), _missing(page, guide)
     may_end = so_far + least >= max(SHORTEST_PAGE, guide.page_words * _SHORTEST_SHARE)
     end = r'"\n\n"?' if may_end else r'"\n\n"'
     return Step(rf"root ::= {_lead(page)}{_paragraph(page, least)} {end}", _tokens(guide.paragraph_words))
@@ -89,8 +88,7 @@ def paragraph_step(page: PageSoFar, guide: Guide) -> Step:
 
 def rest_step(page: PageSoFar, guide: Guide) -> Step:
     """Return the step to the page's end, in as many paragraphs as it takes."""
-    so_far, shortest = len(words(page.text)), _shortest(guide)
-    least = max(0, shortest - (0 if page.is_at_paragraph else _last_paragraph(page.text)))
+    so_far, shortest, least = len(words(page.text)), _shortest(guide), _missing(page, guide)
     more = max(0, ceil((SHORTEST_PAGE - so_far - least) / shortest))
     further = rf'("\n\n" {_paragraph(PageSoFar(), shortest)})'
     left = max(_FEWEST_TOKENS, (guide.page_words * _OVERLONG_SHARE - so_far) * _TOKENS_PER_WORD)
@@ -105,8 +103,10 @@ def _tokens(words_of_it: int) -> int:
     return round(max(_FEWEST_TOKENS, min(_MOST_TOKENS, words_of_it * _LONGEST_SHARE * _TOKENS_PER_WORD)))
 
 
-def _last_paragraph(text: str) -> int:
-    return len(words(text.rpartition("\n\n")[2]))
+def _missing(page: PageSoFar, guide: Guide) -> int:
+    """Return how many words the paragraph that is next written needs at least: less if it has begun."""
+    begun = 0 if page.is_at_paragraph else len(words(page.text.rpartition("\n\n")[2]))
+    return max(0, _shortest(guide) - begun)
 
 
 def _lead(page: PageSoFar) -> str:

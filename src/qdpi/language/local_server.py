@@ -56,7 +56,7 @@ def _serve(weights: Path, prose: bool, key: str) -> Any:
 
 
 def _close(params: Any, key: str) -> None:
-    """Serve whoever has the key and nobody else: no web page, and no view of what others ask."""
+    """Serve only callers that send the key: no web page, and no view of what others ask."""
     params.api_keys = [key]
     params.cors_origins = params.cors_methods = params.cors_headers = ""
     params.cors_credentials = False

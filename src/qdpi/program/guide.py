@@ -16,6 +16,7 @@ from qdpi.measures.lecture import lecture_habits
 from qdpi.measures.measures import Measures
 from qdpi.measures.verdict import Subject
 from qdpi.page_schema import Check
+from qdpi.program.prompts import SHORTEST_PAGE
 from qdpi.search.text import words
 
 _WEIGHTS: Final[Mapping[str, float]] = {
@@ -37,8 +38,8 @@ _ENOUGH: Final = ("voice", "shape", "answers", "wholeness")
 _REFUSED_COST: Final = 4.0
 _HABIT_COST: Final = 1.0
 """What one habit of a lecture costs: a page may have one, but it goes on as it began."""
-_SHORTEST_PAGE, _LONGEST_PAGE = 110, 200
-"""The bounds of a page's words, whatever the voice's pages have: a small model loses its thread."""
+_LONGEST_PAGE: Final = 200
+"""The most words of a page, whatever the voice's pages have: a small model loses its thread."""
 _USUAL_PARAGRAPH: Final = 60
 """The words of a paragraph of a voice without a page."""
 _FEWEST_WORDS: Final = 60
@@ -74,6 +75,6 @@ def guide_to(edition: Edition, character: int, led: Mapping[str, float], subject
     return Guide(
         words=led,
         paragraph_words=card.paragraph_words or _USUAL_PARAGRAPH,
-        page_words=max(_SHORTEST_PAGE, min(_LONGEST_PAGE, card.page_words or _LONGEST_PAGE)),
+        page_words=max(SHORTEST_PAGE, min(_LONGEST_PAGE, card.page_words or _LONGEST_PAGE)),
         appeal=appeal_of(edition.measures, subject),
     )
